@@ -1,0 +1,87 @@
+// Addresses and networks, IPv4 and IPv6. An IPv4-mapped IPv6 address is its IPv4 address.
+
+import ipaddr from "ipaddr.js";
+
+/** An address, parsed. */
+export type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** A network: all addresses that share the first `prefixLength` bits with `address`. */
+export interface Network {
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+// The library also reads what inet_aton(3) reads (octal, hexadecimal, fewer than four parts): for an allowlist,
+// `10.1` or `010.0.0.2` is a mistake, not an address.
+const FOUR_DECIMALS = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
+
+/**
+ * Reads a numeric address, as sshd writes it. A zone (`fe80::1%eth0`) stays with the address.
+ *
+ * @returns undefined for anything else, such as a name
+ */
+export function parseAddress(text: string): Address | undefined {
+  if (
+    text.includes(":") ? !ipaddr.IPv6.isValid(text) : !FOUR_DECIMALS.test(text)
+  ) return undefined;
+  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
+}
+
+/**
+ * Reads an address or a network in CIDR notation.
+ *
+ * @throws {SyntaxError} that says what is wrong with it
+ */
+export function parseNetwork(text: string): Network {
+  const [addressText = "", prefixText, ...more] = text.trim().split("/");
+  const address = parseAddress(addressText);
+  if (address === undefined || more.length > 0) {
+    throw new SyntaxError(
+      `"${text}" is neither an IP address nor a network such as 192.0.2.0/24`,
+    );
+  }
+  const mapped = address.kind() === "ipv4" && addressText.includes(":");
+  const bits = address.kind() === "ipv4" ? 32 : 128;
+  if (prefixText === undefined) return { address, prefixLength: bits };
+  const least = mapped ? 96 : 0;
+  const prefixLength = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) - least : NaN;
+  if (!(prefixLength >= 0 && prefixLength <= bits)) {
+    throw new SyntaxError(
+      `"${text}" has a prefix length that is not between ${least} and ${bits + least}`,
+    );
+  }
+  const network = maskedAddress(address, prefixLength);
+  if (
+    network.toNormalizedString() !== withoutZone(address).toNormalizedString()
+  ) {
+    throw new SyntaxError(
+      `"${text}" has bits set behind its prefix: did you mean "${network.toString()}/${prefixText}"?`,
+    );
+  }
+  return { address, prefixLength };
+}
+
+/** Whether an address lies in a network. A network without a zone holds its addresses of every zone. */
+export function contains(network: Network, address: Address): boolean {
+  const zone = zoneOf(network.address);
+  if (zone !== undefined && zone !== zoneOf(address)) return false;
+  return network.address.kind() === address.kind() &&
+    maskedAddress(address, network.prefixLength).toNormalizedString() ===
+      maskedAddress(network.address, network.prefixLength).toNormalizedString();
+}
+
+function zoneOf(address: Address): string | undefined {
+  return "zoneId" in address && typeof address.zoneId === "string" ? address.zoneId : undefined;
+}
+
+function withoutZone(address: Address): Address {
+  return ipaddr.fromByteArray(address.toByteArray());
+}
+
+function maskedAddress(address: Address, prefixLength: number): Address {
+  const bytes = address.toByteArray().map((byte, index) => {
+    const keptBits = Math.min(8, Math.max(0, prefixLength - index * 8));
+    return byte & (0xff << (8 - keptBits));
+  });
+  return ipaddr.fromByteArray(bytes);
+}

@@ -1,0 +1,97 @@
+// Reads the configuration file, and says in one line each what keeps it from being used.
+
+import { ExitCode, Failure } from "../failure.ts";
+import { type Config, ConfigError, parseConfig } from "./config.ts";
+
+/** Larger than any configuration; what is larger is something else. In bytes. */
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
+/**
+ * Reads a configuration file.
+ *
+ * @param path the file
+ * @throws {Failure} with exit code 77 where it may not be read, else 78
+ */
+export function readConfig(path: string): Config {
+  const text = readText(path);
+  try {
+    return parseConfig(text, { hostName: Deno.hostname });
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    const lines = cause.faults.map(({ place, message }) => `${path}: ${place}: ${message}`);
+    throw new Failure(lines.join("\n"), {
+      exitCode: ExitCode.config,
+      mend: `edit ${path}; no event is lost meanwhile, what is queued goes out once the file is right`,
+      cause,
+    });
+  }
+}
+
+function readText(path: string): string {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    if (!isFile || size > MAX_CONFIG_BYTES) {
+      throw new Failure(
+        `Cannot read the configuration "${path}" as it is ${isFile ? `${size} bytes long` : "not a file"}`,
+        {
+          exitCode: ExitCode.config,
+          mend: `put a TOML file of at most ${MAX_CONFIG_BYTES} bytes there`,
+        },
+      );
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      Deno.readFileSync(path),
+    );
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): Failure {
+  if (cause instanceof Deno.errors.NotFound) {
+    return new Failure(`There is no configuration "${path}"`, {
+      exitCode: ExitCode.config,
+      mend: "run install.sh, which writes a commented example, or write one by the README's table",
+      cause,
+    });
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return new Failure(
+      `Cannot read the configuration "${path}": permission denied`,
+      {
+        exitCode: ExitCode.noPermission,
+        mend: `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`,
+        cause,
+      },
+    );
+  }
+  if (cause instanceof Deno.errors.NotCapable) {
+    return new Failure(
+      `Cannot read the configuration "${path}" as the sandbox allows only /etc/ssh-session-notifier`,
+      {
+        exitCode: ExitCode.noPermission,
+        mend: "put the configuration there",
+        cause,
+      },
+    );
+  }
+  if (cause instanceof TypeError) {
+    return new Failure(
+      `Cannot read the configuration "${path}" as it is not valid UTF-8`,
+      {
+        exitCode: ExitCode.config,
+        mend: "save it as UTF-8",
+        cause,
+      },
+    );
+  }
+  return new Failure(
+    `Cannot read the configuration "${path}": ${cause instanceof Error ? cause.message : cause}`,
+    {
+      exitCode: ExitCode.config,
+      mend: "see what the disk and its file system say",
+      cause,
+    },
+  );
+}

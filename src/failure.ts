@@ -1,0 +1,39 @@
+// What a person is told when a command can't do its work, and the exit code that goes with it.
+
+/** Exit codes, those of sysexits(3) where they fit. */
+export const ExitCode = {
+  ok: 0,
+  /** The command line is wrong. */
+  usage: 64,
+  /** A defect of this program. */
+  software: 70,
+  /** Something is left to retry. */
+  tempFail: 75,
+  noPermission: 77,
+  /** The configuration, or the installation around it, is wrong. */
+  config: 78,
+} as const;
+
+/** One of {@link ExitCode}. */
+export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
+
+/** An error that is explained to the user in one line each, without a stack trace. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly exitCode: ExitCode;
+  /** What to do about it; a sentence without a period. */
+  readonly mend: string;
+
+  /**
+   * @param message what is wrong, and where; several lines where several things are
+   * @param options.mend what to do about it
+   */
+  constructor(
+    message: string,
+    options: { exitCode: ExitCode; mend: string; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.exitCode = options.exitCode;
+    this.mend = options.mend;
+  }
+}

@@ -1,0 +1,69 @@
+// Gives up root: the hook becomes the owner of the queue directory, before it touches anything in there.
+// As root it would write through a link that is planted there, and Deno's sandbox would follow it too.
+
+import process from "node:process";
+
+/** The part of an installation that is wrong, for the person who can mend it. */
+export class InstallationFault extends Error {
+  override readonly name = "InstallationFault";
+}
+
+/** Which owners will do. */
+export interface OwnerOptions {
+  /** Whether a directory of root's will do: only for the tests and the demo, which have a state directory of their own. */
+  readonly anyOwner: boolean;
+}
+
+/**
+ * Becomes the owner of a directory, for good. A process that is not root stays who it is.
+ *
+ * @throws {InstallationFault} where the directory is missing, is none, or belongs to root
+ */
+export function becomeOwner(directory: string, options: OwnerOptions): void {
+  // Group: reads. Others: nothing. Set first, since every file from here on has it.
+  Deno.umask(0o027);
+  const { uid, gid } = ownerOf(directory);
+  if (Deno.uid() !== 0) return;
+  if (uid === 0 || gid === 0) {
+    if (options.anyOwner) return;
+    throw new InstallationFault(
+      `Cannot use "${directory}" as it must belong to a system user of its own: its owner is ${uid}:${gid}`,
+    );
+  }
+  // The group first: without root, it could no longer be changed. Both set the real, effective and saved ids.
+  // Deno has no setgroups(2); under sshd the hook has no supplementary groups at this point.
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  if (Deno.uid() !== uid || Deno.gid() !== gid || canBeRoot()) {
+    throw new Error(`Cannot give up root for ${uid}:${gid}`);
+  }
+}
+
+function ownerOf(directory: string): { uid: number; gid: number } {
+  let info: Deno.FileInfo;
+  try {
+    // Not followed: nothing but a directory will do.
+    info = Deno.lstatSync(directory);
+  } catch (cause) {
+    const reason = cause instanceof Deno.errors.NotFound ? "there is none" : String(cause);
+    throw new InstallationFault(
+      `Cannot use the queue directory "${directory}": ${reason}`,
+      { cause },
+    );
+  }
+  if (!info.isDirectory || info.uid === null || info.gid === null) {
+    throw new InstallationFault(
+      `Cannot use "${directory}" as it is not a directory`,
+    );
+  }
+  return { uid: info.uid, gid: info.gid };
+}
+
+function canBeRoot(): boolean {
+  try {
+    process.setuid?.(0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+// Gives up the Deno permissions that a command does not need, before its module is loaded.
+// The binary is compiled with the permission set `binary` of deno.json, the union of all; each command has a set there.
+
+import config from "../deno.json" with { type: "json" };
+
+const SETS: Readonly<Record<string, PermissionSet>> = config.permissions;
+
+/** A permission set of deno.json: for each kind everything (`true`) or a list. */
+export type PermissionSet =
+  & {
+    readonly [kind in "env" | "net"]?: boolean;
+  }
+  & {
+    readonly [kind in "read" | "write" | "sys"]?: readonly string[];
+  };
+
+/** The commands that have a permission set of their own. */
+export type SandboxedCommand = Exclude<
+  keyof typeof config.permissions,
+  "binary"
+>;
+
+/**
+ * What has to be revoked of one set so that another is left.
+ *
+ * @param from what the process has
+ * @param to what it shall keep
+ * @returns one descriptor for each kind, path or name that is in `from` and not in `to`
+ */
+export function permissionsToRevoke(
+  from: PermissionSet,
+  to: PermissionSet,
+): Deno.PermissionDescriptor[] {
+  const revoked: Deno.PermissionDescriptor[] = [];
+  for (const name of ["env", "net"] as const) {
+    if (from[name] && !to[name]) revoked.push({ name });
+  }
+  for (const name of ["read", "write"] as const) {
+    for (const path of lacking(from[name], to[name])) {
+      revoked.push({ name, path });
+    }
+  }
+  for (const kind of lacking(from.sys, to.sys)) {
+    revoked.push({ name: "sys", kind } as Deno.SysPermissionDescriptor);
+  }
+  return revoked;
+}
+
+/**
+ * Leaves this process with the permissions of one command, for good: what is revoked can't be had back,
+ * since the binary is compiled with `--no-prompt`.
+ */
+export function enterSandbox(command: SandboxedCommand): void {
+  for (
+    const descriptor of permissionsToRevoke(
+      SETS["binary"] ?? {},
+      SETS[command] ?? {},
+    )
+  ) {
+    Deno.permissions.revokeSync(descriptor);
+  }
+}
+
+function lacking(
+  from: readonly string[] = [],
+  to: readonly string[] = [],
+): string[] {
+  return from.filter((item) => !to.includes(item));
+}

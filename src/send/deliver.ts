@@ -1,0 +1,151 @@
+// Delivers what is due on one route, one event after the other, and writes down what became of each.
+
+import { oneLine } from "../log.ts";
+import type { Log } from "../log.ts";
+import { cap } from "../event.ts";
+import type { Route } from "../config/config.ts";
+import type { Form, Outcome, ServiceRequest } from "../services/service.ts";
+import { type Deliveries, type DueDelivery, MAX_WAIT_MS } from "../store/deliveries.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
+import { type HostOptions, notificationOf } from "./render.ts";
+import type { Transport } from "./transport.ts";
+
+/** The longest reason that is kept and logged, in UTF-16 code units; a service may answer with a book. */
+const MAX_REASON_LENGTH = 300;
+
+/** What delivering needs. */
+export interface DeliveryContext {
+  readonly deliveries: Deliveries;
+  readonly transport: Transport;
+  /** Writes a line to standard output. */
+  readonly print: (line: string) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly redact: (text: string) => string;
+  readonly host: HostOptions;
+  readonly giveUpAfterMs: number;
+  /** Whether the run has to end: no new request is made. */
+  readonly stopping: () => boolean;
+}
+
+/** Delivers until nothing is due on the route, the route rests, or the run has to end. */
+export async function deliverDue(
+  route: Route,
+  context: DeliveryContext,
+): Promise<void> {
+  while (!context.stopping()) {
+    const delivery = context.deliveries.nextDue(
+      route.name,
+      context.clock.nowMs(),
+    );
+    if (delivery === undefined) return;
+    await deliver(delivery, route, context);
+  }
+}
+
+/** One delivery: the attempt is counted, the request made, the end written down. */
+async function deliver(
+  delivery: DueDelivery,
+  route: Route,
+  context: DeliveryContext,
+): Promise<void> {
+  const { deliveries, clock } = context;
+  deliveries.beginAttempt(delivery, clock.nowMs());
+  let outcome = await attempt(delivery, route, { form: "rich", context });
+  // What a service does not like about a message is mostly its ornament.
+  if (outcome.kind === "rejected") {
+    outcome = await attempt(delivery, route, { form: "plain", context });
+  }
+  settle(delivery, outcome, context);
+}
+
+async function attempt(
+  { event }: DueDelivery,
+  { service }: Route,
+  { form, context }: { form: Form; context: DeliveryContext },
+): Promise<Outcome> {
+  const request = service.render(notificationOf(event, context.host), form);
+  if (request.kind === "print") return print(request.text, context);
+  return await exchange(request, { judge: service.judge, context });
+}
+
+function print(text: string, { print }: DeliveryContext): Outcome {
+  try {
+    print(text);
+    return { kind: "delivered" };
+  } catch (error) {
+    return {
+      kind: "retry",
+      reason: `cannot write to standard output: ${error}`,
+    };
+  }
+}
+
+async function exchange(
+  request: Extract<ServiceRequest, { kind: "http" }>,
+  { judge, context }: {
+    judge: Route["service"]["judge"];
+    context: DeliveryContext;
+  },
+): Promise<Outcome> {
+  const result = await context.transport(request);
+  if (result.kind === "response") {
+    return judge(result.response, context.clock.nowMs());
+  }
+  // A host outside of the sandbox: nothing but another configuration will help.
+  return {
+    kind: result.failure === "refused" ? "broken" : "retry",
+    reason: result.detail,
+  };
+}
+
+function settle(
+  delivery: DueDelivery,
+  outcome: Outcome,
+  context: DeliveryContext,
+): void {
+  const { deliveries, clock, random, log } = context;
+  const nowMs = clock.nowMs();
+  const what = `event ${delivery.event.uuid} on route "${delivery.route}"`;
+  if (outcome.kind === "delivered") {
+    const restMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
+    deliveries.settle(delivery, {
+      state: "delivered",
+      atMs: nowMs,
+      restsUntilMs: restMs === 0 ? 0 : nowMs + restMs,
+    });
+    log("info", `delivered ${what}`);
+    return;
+  }
+  const error = cap(oneLine(context.redact(outcome.reason)), MAX_REASON_LENGTH);
+  if (outcome.kind === "rejected") {
+    deliveries.settle(delivery, { state: "dead", error });
+    log(
+      "error",
+      `gave up ${what}: the service rejects it, in its plain form too: ${error}`,
+    );
+    return;
+  }
+  const failures = deliveries.failuresOf(delivery.route);
+  const askedMs = outcome.kind === "retry" ? outcome.retryAfterMs : undefined;
+  const waitMs = backoffMs({ failures, askedMs, random });
+  const restsUntilMs = nowMs + waitMs;
+  if (outcome.kind === "retry" && delivery.retriedMs >= context.giveUpAfterMs) {
+    deliveries.settle(delivery, { state: "dead", error, restsUntilMs });
+    log(
+      "error",
+      `gave up ${what}, which has been tried for too long: ${error}`,
+    );
+    return;
+  }
+  deliveries.settle(delivery, { state: "pending", error, restsUntilMs });
+  const next = `next attempt in ${Math.ceil(waitMs / 1000)} s`;
+  if (outcome.kind === "broken") {
+    log(
+      "error",
+      `route "${delivery.route}" is broken: ${error}; mend it in the config; ${next}`,
+    );
+  } else log("warning", `cannot deliver ${what} now: ${error}; ${next}`);
+}

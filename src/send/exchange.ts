@@ -1,0 +1,33 @@
+// What came of one HTTP request. Shared by the Worker that makes it and the code that waits for it.
+
+import type { HttpRequest, HttpResponse } from "../services/service.ts";
+
+/** An answer, or why there is none. `detail` is for people, and free of the URL. */
+export type Exchange =
+  | { readonly kind: "response"; readonly response: HttpResponse }
+  /** `refused`: the sandbox allows no request to that host. */
+  | {
+    readonly kind: "failed";
+    readonly failure: "network" | "timeout" | "refused";
+    readonly detail: string;
+  };
+
+/** The first message to the Worker. */
+export interface WorkerSettings {
+  /** Certificates to trust beside Mozilla's, as PEM. */
+  readonly caCerts: readonly string[];
+  readonly proxyUrl?: string;
+  readonly timeoutMs: number;
+}
+
+/** Every other message to the Worker. */
+export interface WorkerRequest {
+  readonly id: number;
+  readonly request: HttpRequest;
+}
+
+/** The Worker's answer; the first one, with the id 0, says that it stands. */
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly exchange?: Exchange;
+}

@@ -1,0 +1,82 @@
+// The Worker that makes the HTTP requests. Its only permission is `net`, to the hosts of the configured routes.
+
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+
+import { type HttpRequest, MAX_RESPONSE_BYTES } from "../services/service.ts";
+import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
+
+let client: Deno.HttpClient | undefined;
+let timeoutMs = 0;
+
+self.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
+  const proxy = data.proxyUrl === undefined ? {} : { proxy: { url: data.proxyUrl } };
+  try {
+    client = Deno.createHttpClient({ caCerts: [...data.caCerts], ...proxy });
+  } catch {
+    // A CA store that can't be read must not silence everything: Mozilla's certificates are there still.
+    client = Deno.createHttpClient(proxy);
+  }
+  timeoutMs = data.timeoutMs;
+  self.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
+    answer({ id: data.id, exchange: await exchange(data.request) });
+  };
+  answer({ id: 0 });
+};
+
+function answer(message: WorkerAnswer): void {
+  self.postMessage(message);
+}
+
+async function exchange(request: HttpRequest): Promise<Exchange> {
+  const { url, method, headers, body } = request;
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      body,
+      signal,
+      // What a service sends us to is not what the administrator configured.
+      redirect: "manual",
+      ...(client === undefined ? {} : { client }),
+    });
+    return {
+      kind: "response",
+      response: {
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body: await readStart(response),
+      },
+    };
+  } catch (error) {
+    const detail = (error instanceof Error ? error.message : String(error))
+      .replaceAll(url, "…");
+    if (signal.aborted) {
+      return {
+        kind: "failed",
+        failure: "timeout",
+        detail: `no answer in ${timeoutMs / 1000} s`,
+      };
+    }
+    return {
+      kind: "failed",
+      failure: error instanceof Deno.errors.NotCapable ? "refused" : "network",
+      detail,
+    };
+  }
+}
+
+/** The start of a body, however much the service sends. */
+async function readStart(response: Response): Promise<string> {
+  const bytes = new Uint8Array(MAX_RESPONSE_BYTES);
+  let length = 0;
+  // Leaving the loop cancels the rest.
+  for await (const chunk of response.body ?? []) {
+    const fitting = chunk.subarray(0, bytes.length - length);
+    bytes.set(fitting, length);
+    length += fitting.length;
+    if (length === bytes.length) break;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}

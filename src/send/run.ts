@@ -1,0 +1,94 @@
+// One run of `send`: takes in, judges, delivers what is due, waits a little for what is due soon, and ends.
+
+import type { Config, Route } from "../config/config.ts";
+import { deliverDue, type DeliveryContext } from "./deliver.ts";
+import type { Intake } from "./intake.ts";
+import { judge } from "./judge.ts";
+
+/** How often a run looks for what has newly come, in milliseconds. */
+const TICK_MS = 1_000;
+
+/** The longest that a run waits for something that is due later, in milliseconds. */
+const MAX_WAIT_IN_RUN_MS = 60_000;
+
+/** How many events are judged at a time. */
+const PAGE = 500;
+
+/** What a run needs, beside what {@link deliverDue} does. */
+export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs"> {
+  readonly intake: Intake;
+  /** Ends the run, after the requests in flight. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Delivers what is due on all routes, each independent of the others.
+ *
+ * @returns once nothing is due any more within a minute, or the run's time is over
+ */
+export async function run(config: Config, context: RunContext): Promise<void> {
+  const { deliveries, clock, signal } = context;
+  const endsAtMs = clock.monotonicMs() + config.runDeadlineMs;
+  const stopping = () => signal.aborted || clock.monotonicMs() >= endsAtMs;
+  const deliveryContext: DeliveryContext = {
+    ...context,
+    host: config.host,
+    giveUpAfterMs: config.giveUpAfterMs,
+    stopping,
+  };
+  const underWay = new Map<string, Promise<void>>();
+  for (;;) {
+    context.intake.takeIn();
+    judgeNew(config, context);
+    for (const route of stopping() ? [] : config.routes) {
+      if (
+        underWay.has(route.name) ||
+        deliveries.nextDue(route.name, clock.nowMs()) === undefined
+      ) continue;
+      underWay.set(
+        route.name,
+        deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
+      );
+    }
+    if (
+      underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))
+    ) return;
+    await Promise.race([...underWay.values(), clock.sleep(TICK_MS, signal)]);
+    if (stopping()) await Promise.all(underWay.values());
+  }
+}
+
+function isDueSoon(
+  routes: readonly Route[],
+  { deliveries, clock }: RunContext,
+): boolean {
+  const nowMs = clock.nowMs();
+  return routes.some(({ name }) => {
+    const atMs = deliveries.nextDueAtMs(name, nowMs);
+    return atMs !== undefined && atMs - nowMs <= MAX_WAIT_IN_RUN_MS;
+  });
+}
+
+/** Judges what has been taken in, and makes the deliveries of it. */
+export function judgeNew(
+  { routes, allowlist }: Pick<Config, "routes" | "allowlist">,
+  { deliveries, clock, log }: Pick<RunContext, "deliveries" | "clock" | "log">,
+): void {
+  for (;;) {
+    const events = deliveries.unjudged(PAGE);
+    if (events.length === 0) return;
+    for (const event of events) {
+      const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
+      const meaning = judge(event, { allowlist, opened });
+      deliveries.judge({
+        ...meaning,
+        eventId: event.id,
+        openedBy: opened?.id,
+        routes: meaning.verdict === "notify" ? routes.map(({ name }) => name) : [],
+      }, clock.nowMs());
+      if (meaning.verdict === "allowlisted") {
+        log("info", `event ${event.uuid} is allowlisted: ${meaning.address}`);
+      }
+    }
+  }
+}

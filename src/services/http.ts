@@ -1,0 +1,134 @@
+// What services over HTTP have in common: URLs, what a status means, and when to try again.
+
+import * as v from "valibot";
+import { type HttpResponse, type Notification, type Outcome } from "./service.ts";
+
+/** Hosts for which plain http is no risk: the traffic does not leave the machine. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * A schema for an http or https URL, which is parsed, not shown: it may hold a secret.
+ *
+ * @param options.plainHttp where plain http is accepted
+ */
+export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
+  return v.pipe(
+    v.string(),
+    v.check(
+      (text) => URL.canParse(text) && /^https?:/i.test(text),
+      "must be a URL that begins with https://",
+    ),
+    v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
+    v.check(
+      (url) =>
+        url.protocol === "https:" || options.plainHttp === "anywhere" ||
+        LOOPBACK.test(url.hostname),
+      "must begin with https://, since plain http shows the secret in it to the network",
+    ),
+    v.check(
+      (url) => url.username === "" && url.password === "",
+      "must not hold a user name or password",
+    ),
+  );
+}
+
+/** `host:port` of a URL, in the form that Deno's `net` permission takes. */
+export function endpoint(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
+}
+
+/**
+ * The plain sentence, that of the Go program of the same name.
+ *
+ * @param escape makes a value harmless in the markup of the service
+ */
+export function sentence(
+  notification: Notification,
+  escape: (value: string) => string = (value) => value,
+): string {
+  const { type, terminal, service, time } = notification;
+  // A name with a quote could close ours, and go on as if it were the rest of the sentence.
+  const user = escape(notification.user.replaceAll("'", "’"));
+  const from = notification.remoteHost === "" ? "" : ` (${escape(notification.remoteHost)})`;
+  const happened = type === "open" ? "logged in to" : "logged out from";
+  const via = terminal === "" ? escape(service) : `${escape(terminal)} (${escape(service)})`;
+  const warning = notification.tampered ? " [environment tampered with]" : "";
+  return `'${user}'${from} ${happened} ${escape(notification.hostName)} via ${via} at ${time}${warning}`;
+}
+
+/** What a service says of itself, where the status alone does not tell. */
+export interface StatusHints {
+  /** What the body says is wrong, for people. */
+  readonly detail?: string | undefined;
+  /** When the body says to try again. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * What a status means, for a service that has nothing to add: the outcome table of the README.
+ *
+ * @param nowMs the time of the answer, since the epoch
+ */
+export function judgeStatus(
+  response: HttpResponse,
+  nowMs: number,
+  hints: StatusHints = {},
+): Outcome {
+  const { status } = response;
+  if (status >= 200 && status < 300) return { kind: "delivered" };
+  const reason = `HTTP ${status}${hints.detail === undefined ? "" : `: ${hints.detail}`}`;
+  if (
+    status === 408 || status === 425 || status === 429 || status >= 500 ||
+    status < 200
+  ) {
+    const retryAfterMs = hints.retryAfterMs ??
+      parseRetryAfter(response.headers["retry-after"], nowMs);
+    return {
+      kind: "retry",
+      reason,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    };
+  }
+  if (
+    status === 401 || status === 403 || status === 404 || status === 410 ||
+    status < 400
+  ) {
+    return { kind: "broken", reason };
+  }
+  return { kind: "rejected", reason };
+}
+
+/**
+ * Reads a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3).
+ *
+ * @returns milliseconds from now, 0 for a date in the past; undefined where there is none or it makes no sense
+ */
+export function parseRetryAfter(
+  value: string | undefined,
+  nowMs: number,
+): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  if (/^\d+(\.\d+)?$/.test(text)) return secondsToMs(Number(text));
+  // Only what an HTTP date looks like: Date.parse takes nearly anything, negative numbers included.
+  const at = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+/** Seconds that a service asked for, as milliseconds; undefined where they make no sense. */
+export function secondsToMs(seconds: unknown): number | undefined {
+  if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) {
+    return undefined;
+  }
+  return Math.ceil(seconds * 1000);
+}
+
+/** The fields of a JSON object in a response body; none where it is something else. */
+export function jsonFields(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,100 @@
+// ntfy, on ntfy.sh or a server of one's own.
+
+import * as v from "valibot";
+import { endpoint, jsonFields, judgeStatus, sentence, urlSchema } from "./http.ts";
+import type { Outcome, Service } from "./service.ts";
+
+const options = v.strictObject({
+  /** Server and topic: `https://ntfy.sh/my-topic`. The server may be below a path. */
+  topic_url: v.pipe(
+    urlSchema({ plainHttp: "anywhere" }),
+    v.check(
+      (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
+      "must end in a topic: 1 to 64 letters, digits, - or _",
+    ),
+  ),
+  /** An access token, for a topic that is not open to all. */
+  token: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[!-~]+$/, "must be an access token, without spaces"),
+    ),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** ntfy's own error codes for too many requests, https://docs.ntfy.sh/publish/#limitations. */
+const DAILY_QUOTA = 42908;
+
+/** The bucket of ntfy.sh gains one request in five seconds; it says no `Retry-After`. */
+const REFILL_MS = 5_000;
+const QUOTA_RETRY_MS = 60 * 60 * 1000;
+
+/** The `ntfy` service. Limits: message 4096 bytes, JSON 8192; the sentence stays below (see send/render.ts). */
+export const ntfy: Service<Settings> = {
+  name: "ntfy",
+  apiUrl: "https://docs.ntfy.sh/publish/#publish-as-json",
+  options,
+  example: `topic_url = "https://ntfy.sh/my-secret-topic"\ntoken = "tk_example"`,
+
+  secrets: (
+    { topic_url, token },
+  ) => [
+    topic_url.href,
+    split(topic_url).topic,
+    ...(token === undefined ? [] : [token]),
+  ],
+
+  endpoints: ({ topic_url }) => [endpoint(topic_url)],
+
+  render(notification, { topic_url, token }, form) {
+    const { root, topic } = split(topic_url);
+    const happened = notification.type === "open" ? "login to" : "logout from";
+    return {
+      kind: "http",
+      method: "POST",
+      url: root,
+      // The text goes into JSON and not into headers, which hold no more than Latin-1.
+      headers: {
+        "content-type": "application/json",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({
+        topic,
+        ...(form === "rich" ? { title: `SSH ${happened} ${notification.hostName}` } : {}),
+        message: sentence(notification),
+      }),
+    };
+  },
+
+  judge(response, nowMs): Outcome {
+    const fields = jsonFields(response.body);
+    if (response.status === 200 && typeof fields["id"] !== "string") {
+      return {
+        kind: "broken",
+        reason: "HTTP 200, but not the answer of an ntfy server",
+      };
+    }
+    const detail = typeof fields["error"] === "string" ? fields["error"] : undefined;
+    const outcome = judgeStatus(response, nowMs, { detail });
+    if (
+      response.status !== 429 || outcome.kind !== "retry" ||
+      outcome.retryAfterMs !== undefined
+    ) return outcome;
+    return {
+      ...outcome,
+      retryAfterMs: fields["code"] === DAILY_QUOTA ? QUOTA_RETRY_MS : REFILL_MS,
+    };
+  },
+};
+
+/** The URL to publish to, which is the server's root, and the topic, which is the last part of the path. */
+function split(topicUrl: URL): { root: string; topic: string } {
+  const path = topicUrl.pathname.replace(/\/$/, "");
+  const end = path.lastIndexOf("/");
+  return {
+    root: `${topicUrl.origin}${path.slice(0, end + 1)}`,
+    topic: path.slice(end + 1),
+  };
+}

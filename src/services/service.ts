@@ -1,0 +1,94 @@
+// The interface of a notification service. Everything in it is pure: a service says what to request and
+// what an answer means; the request itself is made elsewhere (send/http_worker.ts).
+
+import type { GenericSchema, ObjectEntries } from "valibot";
+
+/** One session event, ready to be shown. Values are capped and free of control characters, but not escaped. */
+export interface Notification {
+  readonly type: "open" | "close";
+  readonly user: string;
+  /** The client's address, or its name where that is all there is; empty for a console. */
+  readonly remoteHost: string;
+  readonly terminal: string;
+  readonly service: string;
+  /** This machine, as the configuration names it. */
+  readonly hostName: string;
+  /** `2026-11-23 11:13:32+13:00`. */
+  readonly time: string;
+  /** Whether somebody had a hand in the environment that the event was read from. */
+  readonly tampered: boolean;
+}
+
+/** An HTTP request, complete. */
+export interface HttpRequest {
+  readonly kind: "http";
+  readonly method: "POST" | "PUT" | "GET";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Text for standard output. */
+export interface PrintRequest {
+  readonly kind: "print";
+  readonly text: string;
+}
+
+/** What a service asks for. */
+export type ServiceRequest = HttpRequest | PrintRequest;
+
+/** An answer over HTTP. Hostile: it may be anything. */
+export interface HttpResponse {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** At most {@link MAX_RESPONSE_BYTES} of it, as UTF-8. */
+  readonly body: string;
+}
+
+/** A response body is read this far. */
+export const MAX_RESPONSE_BYTES = 64 * 1024;
+
+/** What an answer means for the delivery. `reason` is for people; what happens is decided by `kind` alone. */
+export type Outcome =
+  /** The service has it. `restMs`: it wants no request before that. */
+  | { readonly kind: "delivered"; readonly restMs?: number }
+  /** Not now. `retryAfterMs`: when, if the service said so. */
+  | {
+    readonly kind: "retry";
+    readonly reason: string;
+    readonly retryAfterMs?: number;
+  }
+  /** Nothing gets through on this route until a person mends it. */
+  | { readonly kind: "broken"; readonly reason: string }
+  /** The service refuses this very message. */
+  | { readonly kind: "rejected"; readonly reason: string };
+
+/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was rejected. */
+export type Form = "rich" | "plain";
+
+/** A notification service. Its file says its limits, the page of its API, and an example configuration. */
+export interface Service<Settings> {
+  /** As in `service = "…"` and `[notification.…]`. */
+  readonly name: string;
+  /** The page that documents the API. */
+  readonly apiUrl: string;
+  /** What the configuration may say below `[notification.<name>]`; turns it into the settings, or says what is wrong. */
+  readonly options: GenericSchema<unknown, Settings> & {
+    readonly entries: ObjectEntries;
+  };
+  /** A working example of the options, as TOML. */
+  readonly example: string;
+  /** The values of the settings that must never be shown. */
+  secrets(settings: Settings): readonly string[];
+  /** The hosts that it talks to, each as `host:port`. */
+  endpoints(settings: Settings): readonly string[];
+  /** The request that delivers a notification. */
+  render(
+    notification: Notification,
+    settings: Settings,
+    form: Form,
+  ): ServiceRequest;
+  /** What the answer to that request means. `nowMs`: the time of the answer, since the epoch. */
+  judge(response: HttpResponse, nowMs: number): Outcome;
+}

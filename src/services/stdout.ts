@@ -1,0 +1,19 @@
+// Standard output: for trying things out, and for the systemd journal.
+
+import * as v from "valibot";
+import { sentence } from "./http.ts";
+import type { Service } from "./service.ts";
+
+const options = v.strictObject({});
+
+/** The `stdout` service: one plain sentence a line. It needs no section of its own in the configuration. */
+export const stdout: Service<v.InferOutput<typeof options>> = {
+  name: "stdout",
+  apiUrl: "https://www.freedesktop.org/software/systemd/man/latest/systemd-journald.service.html",
+  options,
+  example: "",
+  secrets: () => [],
+  endpoints: () => [],
+  render: (notification) => ({ kind: "print", text: sentence(notification) }),
+  judge: () => ({ kind: "delivered" }),
+};

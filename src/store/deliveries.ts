@@ -1,0 +1,332 @@
+// The store of `send`: events as they were taken in and judged, and what became of their deliveries.
+// Every method is one transaction, or one statement.
+
+import type { SessionEvent } from "../event.ts";
+import { INBOX_START, type InboxPage, type InboxPosition } from "./inbox.ts";
+import { type Database, openDatabase, pragma, transaction } from "./open.ts";
+import { migrate } from "./schema.ts";
+
+/** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
+const BUSY_TIMEOUT_MS = 10_000;
+
+/**
+ * No due time is believed that is further ahead than this: no service makes us wait longer, so the clock was wrong
+ * when it was written, or has been set back since. In milliseconds.
+ */
+export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
+
+/** An event with its number in the store. */
+export interface StoredEvent extends SessionEvent {
+  readonly id: number;
+}
+
+/** What was decided about an event. */
+export interface Judgement {
+  readonly eventId: number;
+  /** The client's address where it is known, in its usual form; else empty. */
+  readonly address: string;
+  readonly tampered: readonly string[];
+  readonly verdict: "notify" | "allowlisted";
+  readonly openedBy: number | undefined;
+  /** The routes that want the event; none if it is allowlisted. */
+  readonly routes: readonly string[];
+  readonly urgent: boolean;
+}
+
+/** A delivery that is due, with its event. */
+export interface DueDelivery {
+  readonly event: StoredEvent;
+  readonly route: string;
+  /** How long it has been retried, before the attempt that is about to be made, in milliseconds. */
+  readonly retriedMs: number;
+}
+
+/**
+ * How an attempt ended. `restsUntilMs`: no request on the whole route before that, since the next event would fail too
+ * (0: it may go on); absent where the end says nothing about the route.
+ */
+export type Settlement =
+  | {
+    readonly state: "delivered";
+    readonly atMs: number;
+    readonly restsUntilMs: number;
+  }
+  | {
+    readonly state: "pending";
+    readonly error: string;
+    readonly restsUntilMs: number;
+  }
+  | {
+    readonly state: "dead";
+    readonly error: string;
+    readonly restsUntilMs?: number;
+  };
+
+/** The open database. */
+export class Deliveries {
+  readonly #database: Database;
+
+  /**
+   * Opens the database, makes it where there is none, and migrates it.
+   *
+   * @param path a file, or `:memory:`
+   * @throws {NewerSchemaError} and what SQLite says
+   */
+  constructor(path: string) {
+    this.#database = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+    pragma(this.#database, "journal_mode = WAL");
+    pragma(this.#database, "synchronous = FULL");
+    pragma(this.#database, "foreign_keys = ON");
+    migrate(this.#database);
+  }
+
+  /** Folds the log into the database, so that one file is all there is between runs. */
+  close(): void {
+    this.#database.close();
+  }
+
+  /**
+   * Does some work of which nothing is to stay.
+   *
+   * @returns what `work` returns
+   */
+  discarding<T>(work: () => T): T {
+    this.#database.prepare("SAVEPOINT discarded").run();
+    try {
+      return work();
+    } finally {
+      this.#database.prepare("ROLLBACK TO discarded").run();
+      this.#database.prepare("RELEASE discarded").run();
+    }
+  }
+
+  /** How far the queue database was read. */
+  inboxPosition(): InboxPosition {
+    const row = this.#database.prepare("SELECT last_id, last_uuid FROM inbox")
+      .get();
+    return row === undefined ? INBOX_START : { lastId: Number(row["last_id"]), lastUuid: String(row["last_uuid"]) };
+  }
+
+  /**
+   * Takes events in, each once, whatever is read twice.
+   *
+   * @returns how many were new
+   */
+  takeIn({ events, position }: InboxPage): number {
+    const insert = this.#database.prepare(
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
+                          parent_pid, tampered)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uuid) DO NOTHING`,
+    );
+    return this.#atOnce(() => {
+      let taken = 0;
+      for (const event of events) {
+        const {
+          uuid,
+          occurredAtMs,
+          type,
+          user,
+          remoteHost,
+          terminal,
+          service,
+          connection,
+          authInfo,
+        } = event;
+        const names = [
+          type,
+          user,
+          remoteHost,
+          terminal,
+          service,
+          connection,
+          authInfo,
+        ];
+        const { changes } = insert.run(
+          uuid,
+          occurredAtMs,
+          ...names,
+          event.parentPid,
+          event.tampered.join(" "),
+        );
+        taken += Number(changes);
+      }
+      this.#database
+        .prepare(
+          "INSERT OR REPLACE INTO inbox (one, last_id, last_uuid) VALUES (1, ?, ?)",
+        )
+        .run(position.lastId, position.lastUuid);
+      return taken;
+    });
+  }
+
+  /** Events that are not judged yet, oldest first. */
+  unjudged(limit: number): StoredEvent[] {
+    return this.#database.prepare(
+      "SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?",
+    ).all(limit)
+      .map(eventOf);
+  }
+
+  /**
+   * The open event that a close belongs to: the latest one of the same process, user and service that no other close
+   * belongs to.
+   */
+  openOf(close: StoredEvent): StoredEvent | undefined {
+    const row = this.#database.prepare(
+      `SELECT * FROM event
+       WHERE type = 'open' AND parent_pid = ? AND user = ? AND service = ? AND id <> ? AND verdict IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM event AS closing WHERE closing.opened_by = event.id)
+       ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
+    ).get(close.parentPid, close.user, close.service, close.id);
+    return row === undefined ? undefined : eventOf(row);
+  }
+
+  /** Writes a judgement down, and makes the deliveries that follow from it. */
+  judge(judgement: Judgement, nowMs: number): void {
+    const { eventId, address, tampered, verdict, openedBy, routes, urgent } = judgement;
+    this.#atOnce(() => {
+      this.#database
+        .prepare(
+          "UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ? WHERE id = ?",
+        )
+        .run(address, tampered.join(" "), verdict, openedBy ?? null, eventId);
+      for (const route of routes) {
+        this.#database
+          .prepare(
+            "INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)",
+          )
+          .run(eventId, route, Number(urgent), nowMs);
+      }
+    });
+  }
+
+  /** The delivery of a route to make next: urgent ones first, then the oldest. None while the route rests. */
+  nextDue(route: string, nowMs: number): DueDelivery | undefined {
+    const row = this.#database.prepare(
+      `SELECT event.*, delivery.retried_ms FROM delivery JOIN event ON event.id = delivery.event_id
+       WHERE delivery.route = :route AND delivery.state = 'pending'
+         AND NOT (delivery.next_attempt_at_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
+         AND NOT EXISTS (SELECT 1 FROM route WHERE name = :route
+                         AND rests_until_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
+       ORDER BY delivery.urgent DESC, delivery.event_id LIMIT 1`,
+    ).get({ route, now: nowMs });
+    return row === undefined ? undefined : { event: eventOf(row), route, retriedMs: Number(row["retried_ms"]) };
+  }
+
+  /** When a delivery of a route is due next, now or later; undefined if none is pending. */
+  nextDueAtMs(route: string, nowMs: number): number | undefined {
+    const row = this.#database.prepare(
+      `SELECT min(next_attempt_at_ms) AS at, (SELECT rests_until_ms FROM route WHERE name = :route) AS rests
+       FROM delivery WHERE route = :route AND state = 'pending'`,
+    ).get({ route });
+    if (row === undefined || row["at"] === null) return undefined;
+    const believed = (at: number) => at > nowMs + MAX_WAIT_MS ? nowMs : at;
+    return Math.max(
+      nowMs,
+      believed(Number(row["at"])),
+      believed(Number(row["rests"] ?? 0)),
+    );
+  }
+
+  /**
+   * Counts an attempt, before it is made: an attempt that a crash ended has been one.
+   *
+   * A wait counts for giving up by what the clock says it was, but never more than a service may ask for, so that a
+   * clock that jumps can't end what has hardly been tried.
+   */
+  beginAttempt({ event, route }: DueDelivery, nowMs: number): void {
+    this.#database.prepare(
+      `UPDATE delivery SET attempts = attempts + 1,
+         retried_ms = retried_ms + min(max(:now - coalesce(last_attempt_at_ms, :now), 0), ${MAX_WAIT_MS}),
+         last_attempt_at_ms = :now
+       WHERE event_id = :event AND route = :route`,
+    ).run({ now: nowMs, event: event.id, route });
+  }
+
+  /** Writes down how an attempt ended, for the delivery and for its route, which rests as a whole. */
+  settle({ event, route }: DueDelivery, settlement: Settlement): void {
+    this.#atOnce(() => {
+      this.#settleDelivery(event.id, route, settlement);
+      this.#database.prepare(
+        "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING",
+      ).run(route);
+      if (settlement.state === "delivered") {
+        this.#database.prepare(
+          "UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?, last_delivered_at_ms = ? WHERE name = ?",
+        ).run(settlement.restsUntilMs, settlement.atMs, route);
+      } else if (settlement.restsUntilMs !== undefined) {
+        this.#database.prepare(
+          "UPDATE route SET failures = failures + 1, last_error = ?, rests_until_ms = ? WHERE name = ?",
+        ).run(settlement.error, settlement.restsUntilMs, route);
+      }
+    });
+  }
+
+  #settleDelivery(
+    eventId: number,
+    route: string,
+    settlement: Settlement,
+  ): void {
+    const { state } = settlement;
+    this.#database.prepare(
+      `UPDATE delivery SET state = ?, last_error = ?, next_attempt_at_ms = coalesce(?, next_attempt_at_ms),
+         delivered_at_ms = ?
+       WHERE event_id = ? AND route = ?`,
+    ).run(
+      state,
+      "error" in settlement ? settlement.error : null,
+      state === "pending" ? settlement.restsUntilMs : null,
+      state === "delivered" ? settlement.atMs : null,
+      eventId,
+      route,
+    );
+  }
+
+  /** How many attempts on a route have failed since its last delivery. */
+  failuresOf(route: string): number {
+    const row = this.#database.prepare(
+      "SELECT failures FROM route WHERE name = ?",
+    ).get(route);
+    return Number(row?.["failures"] ?? 0);
+  }
+
+  /** How many deliveries are pending, over all routes. */
+  pendingCount(): number {
+    return Number(
+      this.#database.prepare(
+        "SELECT count(*) AS n FROM delivery WHERE state = 'pending'",
+      ).get()?.["n"],
+    );
+  }
+
+  /** The events whose delivery on a route is pending, in the order in which they would go out. */
+  pendingEvents(route: string): StoredEvent[] {
+    return this.#database.prepare(
+      `SELECT event.* FROM delivery JOIN event ON event.id = delivery.event_id
+       WHERE delivery.route = ? AND delivery.state = 'pending' ORDER BY delivery.urgent DESC, delivery.event_id`,
+    ).all(route).map(eventOf);
+  }
+
+  /** One transaction, or a part of the one that {@link Deliveries.discarding} holds. */
+  #atOnce<T>(work: () => T): T {
+    return this.#database.isTransaction ? work() : transaction(this.#database, work);
+  }
+}
+
+function eventOf(row: Record<string, unknown>): StoredEvent {
+  const text = (column: string) => String(row[column]);
+  return {
+    id: Number(row["id"]),
+    uuid: text("uuid"),
+    occurredAtMs: Number(row["occurred_at_ms"]),
+    type: row["type"] === "open" ? "open" : "close",
+    user: text("user"),
+    remoteHost: text("remote_host"),
+    terminal: text("terminal"),
+    service: text("service"),
+    connection: text("connection"),
+    authInfo: text("auth_info"),
+    parentPid: Number(row["parent_pid"]),
+    tampered: text("tampered").split(" ").filter((name) => name !== ""),
+  };
+}

@@ -1,0 +1,67 @@
+// Opens SQLite databases. The only file that names the SQLite module.
+
+import { DatabaseSync } from "node:sqlite";
+
+/** An open database. Prefer its prepared statements: only their errors carry an `errcode` (see {@link isSqliteError}). */
+export type Database = DatabaseSync;
+
+/** How to open a database. */
+export interface OpenOptions {
+  /** Whether SQLite refuses to write. Default: false. */
+  readonly readOnly?: boolean;
+  /** How long a statement waits for a lock, in milliseconds. */
+  readonly busyTimeoutMs: number;
+}
+
+/**
+ * Opens a database, and makes it where there is none (unless `readOnly`).
+ *
+ * @throws what SQLite or Deno's sandbox says; from here it has no `errcode`
+ */
+export function openDatabase(path: string, options: OpenOptions): Database {
+  return new DatabaseSync(path, {
+    readOnly: options.readOnly ?? false,
+    timeout: options.busyTimeoutMs,
+    // Neither extensions nor quotes that turn a mistyped name into a text.
+    allowExtension: false,
+    enableDoubleQuotedStringLiterals: false,
+  });
+}
+
+/** Sets a pragma and answers its new value. A prepared statement, so that a refusal carries its `errcode`. */
+export function pragma(database: Database, assignment: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${assignment}`).get() ?? {})[0];
+}
+
+/**
+ * Runs statements as one transaction that holds the write lock from its start: all of them count, or none.
+ *
+ * @returns what `work` returns
+ * @throws what `work` or SQLite throws, after the transaction was rolled back
+ */
+export function transaction<T>(database: Database, work: () => T): T {
+  database.prepare("BEGIN IMMEDIATE").run();
+  try {
+    const result = work();
+    database.prepare("COMMIT").run();
+    return result;
+  } catch (error) {
+    // Some errors (a full disk) have rolled it back already.
+    if (database.isTransaction) database.prepare("ROLLBACK").run();
+    throw error;
+  }
+}
+
+/** Result codes (https://www.sqlite.org/rescode.html), as the lowest byte of an `errcode`. */
+export const SQLITE_BUSY = 5;
+export const SQLITE_LOCKED = 6;
+export const SQLITE_IOERR = 10;
+export const SQLITE_FULL = 13;
+
+/** Whether an error comes from SQLite. `errcode` is its extended result code, where a prepared statement failed. */
+export function isSqliteError(
+  error: unknown,
+): error is Error & { readonly errcode?: number } {
+  return error instanceof Error && "code" in error &&
+    error.code === "ERR_SQLITE_ERROR";
+}

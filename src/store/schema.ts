@@ -1,0 +1,92 @@
+// The tables of deliveries.db, which belongs to `send` alone, and the way from one version to the next.
+
+import { type Database, pragma, transaction } from "./open.ts";
+
+/**
+ * Each entry brings the database one version further. Never change one that was released: add one.
+ *
+ * `event`     one row per session event, for ever in the order in which they were taken in.
+ *             verdict: null until judged. opened_by: the open event of a close. tampered: names, with a space between.
+ * `delivery`  one row per event and route that wants it.
+ *             retried_ms: how long it has been tried by now, for giving up; no jump of the clock adds much to it.
+ * `route`     how a route is doing. rests_until_ms: no request before that. failures: in a row, for the backoff.
+ * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
+ */
+const MIGRATIONS: readonly (readonly string[])[] = [[
+  `CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    occurred_at_ms INTEGER NOT NULL,
+    type TEXT NOT NULL CHECK (type IN ('open', 'close')),
+    user TEXT NOT NULL,
+    remote_host TEXT NOT NULL,
+    address TEXT NOT NULL DEFAULT '',
+    terminal TEXT NOT NULL,
+    service TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    auth_info TEXT NOT NULL,
+    parent_pid INTEGER NOT NULL,
+    tampered TEXT NOT NULL,
+    verdict TEXT CHECK (verdict IN ('notify', 'allowlisted')),
+    opened_by INTEGER REFERENCES event (id)
+  ) STRICT`,
+  "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
+  "CREATE INDEX event_session ON event (parent_pid, user, service, occurred_at_ms) WHERE type = 'open'",
+  "CREATE UNIQUE INDEX event_closed ON event (opened_by) WHERE opened_by IS NOT NULL",
+  `CREATE TABLE delivery (
+    event_id INTEGER NOT NULL REFERENCES event (id),
+    route TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+    urgent INTEGER NOT NULL CHECK (urgent IN (0, 1)),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    last_attempt_at_ms INTEGER,
+    retried_ms INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at_ms INTEGER NOT NULL,
+    last_error TEXT,
+    delivered_at_ms INTEGER,
+    PRIMARY KEY (event_id, route)
+  ) STRICT, WITHOUT ROWID`,
+  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, event_id) WHERE state = 'pending'",
+  `CREATE TABLE route (
+    name TEXT PRIMARY KEY,
+    rests_until_ms INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    last_delivered_at_ms INTEGER
+  ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE inbox (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    last_id INTEGER NOT NULL,
+    last_uuid TEXT NOT NULL
+  ) STRICT`,
+]];
+
+/** The version that this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** A database that a later release has migrated. */
+export class NewerSchemaError extends Error {
+  override readonly name = "NewerSchemaError";
+}
+
+/**
+ * Brings a database up to {@link SCHEMA_VERSION}, one transaction per version.
+ *
+ * @throws {NewerSchemaError} and leaves the database alone where it is newer than this program
+ */
+export function migrate(database: Database): void {
+  for (;;) {
+    const version = Number(pragma(database, "user_version"));
+    if (version > SCHEMA_VERSION) {
+      throw new NewerSchemaError(
+        `schema version ${version} is newer than ${SCHEMA_VERSION}`,
+      );
+    }
+    const statements = MIGRATIONS[version];
+    if (statements === undefined) return;
+    transaction(database, () => {
+      for (const statement of statements) database.prepare(statement).run();
+      pragma(database, `user_version = ${version + 1}`);
+    });
+  }
+}

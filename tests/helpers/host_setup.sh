@@ -1,0 +1,102 @@
+#!/bin/sh
+# The first process of a test host (host.ts): lays the host out in its own mount namespace, prints
+# "ready PID", its pid outside, and ends when its stdin does. That pipe closes even when the test
+# process is killed; the kernel then ends all else in the pid namespace and drops the mounts.
+#
+# usage: unshare --mount --propagation private --pid --fork --kill-child host_setup.sh OWN_DIR
+set -eu
+# Outside of a pid namespace of its own this would change the machine.
+[ $$ -eq 1 ] || { echo "not the first process of a namespace" >&2; exit 64; }
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+own=$1
+state=/var/lib/ssh-session-notifier
+read -r outer_pid _ </proc/self/stat
+
+# The upper layers are on a tmpfs, since a temporary folder would outlive a kill, and in a
+# container would be on an overlay itself, which the kernel refuses for an upper layer.
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir -p /run/sshd "$own"
+# In a container this file is a mount of its own, which the overlay over /etc hides.
+cat /etc/hosts >"$own/hosts"
+for dir in /etc /var /usr/sbin /home /root /tmp /dev; do
+  layer=$own/layers$dir
+  mkdir -p "$layer/upper" "$layer/work"
+  chown --reference="$dir" "$layer/upper"
+  chmod --reference="$dir" "$layer/upper"
+  mount -t overlay -o "lowerdir=$dir,upperdir=$layer/upper,workdir=$layer/work" overlay "$dir"
+done
+cat "$own/hosts" >/etc/hosts
+mount -t proc proc /proc
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+# A socket of the machine's own syslog: no test may write to it.
+rm -f /dev/log
+
+# A machine that has the program installed has some of it already.
+for file in passwd group shadow; do
+  grep -Ev '^(alice|bob|ssh-session-queue|ssh-session-notifier):' "/etc/$file" >"$own/$file"
+  cat "$own/$file" >"/etc/$file"
+done
+rm -rf "$state" /etc/ssh-session-notifier /usr/sbin/ssh-session-notifier
+
+# Name, uid and gid, home, shell, password hash. systemd gives away the ids from 61184 on.
+add_account() {
+  echo "$1:x:$2:$2::$3:$4" >>/etc/passwd
+  echo "$1:x:$2:" >>/etc/group
+  echo "$1:$5:20000:0:99999:7:::" >>/etc/shadow
+}
+# Each password is NAME-password, hashed by: openssl passwd -6 -salt NAME
+# shellcheck disable=SC2016 # the dollar signs belong to the hashes
+{
+  add_account alice 61101 /home/alice /bin/sh '$6$alice$QvczzzdmWOZPp.qJ7XF73Omegj1g6YQxfmPXB3QhuVblSP6sYxDCh2Z3rRg9YCB6Jo5O.2Ay84yfyfOM5pomF/'
+  add_account bob 61102 /home/bob /bin/sh '$6$bob$kZHvBwgZR8PfUjGB5QZ7IDINWFaqVYF.ULz9KJcRUp.CIO417VoAy9utX.B6/4p7fD2w334xJ6LWl4iHJEMsJ.'
+}
+add_account ssh-session-queue 61111 /nonexistent /usr/sbin/nologin '!*'
+add_account ssh-session-notifier 61112 /nonexistent /usr/sbin/nologin '!*'
+
+for name in host alice bob; do
+  ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$own/$name.key"
+done
+for name in alice bob; do
+  rm -rf "/home/${name:?}"
+  install -d -o "$name" -g "$name" -m 0700 "/home/$name" "/home/$name/.ssh"
+  install -o "$name" -g "$name" -m 0600 "$own/$name.key.pub" "/home/$name/.ssh/authorized_keys"
+done
+
+# For the ssh client.
+echo "test-host $(cat "$own/host.key.pub")" >"$own/known_hosts"
+cat >"$own/askpass" <<'END'
+#!/bin/sh
+echo "$TEST_HOST_PASSWORD"
+END
+chmod 0755 "$own/askpass"
+
+# For sshd, which gets its port and a test's own options as arguments.
+cat >"$own/sshd_config" <<END
+ListenAddress 127.0.0.1
+HostKey $own/host.key
+PidFile $own/sshd.pid
+LogLevel VERBOSE
+UsePAM yes
+PubkeyAuthentication yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+UseDNS no
+MaxStartups 200
+END
+
+group=ssh-session-notifier
+install -d -o root -g $group -m 0750 /etc/ssh-session-notifier "$state"
+install -d -o ssh-session-queue -g $group -m 2750 "$state/queue" "$state/queue/spool"
+install -d -o ssh-session-notifier -g $group -m 0700 "$state/send"
+
+# Some sandboxes refuse this write even to root, and pam_loginuid, `required`, then fails each login.
+if ! sh -c 'echo 61101 >/proc/self/loginuid' 2>/dev/null; then
+  sed -i /pam_loginuid/d /etc/pam.d/sshd
+fi
+
+echo "ready $outer_pid"
+# Not "exec cat": the wait also reaps the orphans that fall to the first process.
+exec 3<&0
+cat <&3 >/dev/null &
+wait $!
