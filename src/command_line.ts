@@ -67,7 +67,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     programName: "ssh-session-notifier",
     brief: message`Tells you when SSH sessions open and close.`,
     help: "option",
-    version: { value: versionText(), option: true },
+    version: { value: await versionText(), option: true },
     aboveError: "usage",
     errorExitCode: ExitCode.usage,
     termWidth: "auto",
@@ -77,6 +77,20 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   return await send(options);
 }
 
-function versionText(): string {
-  return `ssh-session-notifier ${config.version} (Deno ${Deno.version.deno}, V8 ${Deno.version.v8})`;
+/** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
+async function versionText(): Promise<string> {
+  const { deno, v8 } = Deno.version;
+  const stub = Deno.build.standalone ? await stubOrigin() : undefined;
+  const warning = stub === undefined ? "" : `; for testing only: its runtime stub is from ${stub}`;
+  return `ssh-session-notifier ${config.version} (Deno ${deno}, V8 ${v8})${warning}`;
+}
+
+/** What tests/helpers/compile.ts put into the binary, where Deno's download site could not be reached. */
+async function stubOrigin(): Promise<string | undefined> {
+  try {
+    const stub = await import(new URL("../dist/stub.json", import.meta.url).href, { with: { type: "json" } });
+    return String(stub.default.origin);
+  } catch {
+    return undefined;
+  }
 }

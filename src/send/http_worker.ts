@@ -1,15 +1,19 @@
 // The Worker that makes the HTTP requests. Its only permission is `net`, to the hosts of the configured routes.
 
-/// <reference no-default-lib="true" />
-/// <reference lib="deno.worker" />
-
 import { type HttpRequest, MAX_RESPONSE_BYTES } from "../services/service.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
+/** What the global scope of a Worker has. Its library of types can't stand beside that of the rest of the program. */
+interface WorkerScope {
+  onmessage: (event: MessageEvent) => void;
+  postMessage(message: WorkerAnswer): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
 let client: Deno.HttpClient | undefined;
 let timeoutMs = 0;
 
-self.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
+scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   const proxy = data.proxyUrl === undefined ? {} : { proxy: { url: data.proxyUrl } };
   try {
     client = Deno.createHttpClient({ caCerts: [...data.caCerts], ...proxy });
@@ -18,14 +22,14 @@ self.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
     client = Deno.createHttpClient(proxy);
   }
   timeoutMs = data.timeoutMs;
-  self.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
+  scope.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
     answer({ id: data.id, exchange: await exchange(data.request) });
   };
   answer({ id: 0 });
 };
 
 function answer(message: WorkerAnswer): void {
-  self.postMessage(message);
+  scope.postMessage(message);
 }
 
 async function exchange(request: HttpRequest): Promise<Exchange> {
