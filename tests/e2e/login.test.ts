@@ -1,0 +1,125 @@
+// A person logs in over SSH, and the notification arrives: the compiled program, behind a real sshd.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, send } from "../helpers/end_to_end.ts";
+import { discordLike, ntfyLike } from "../helpers/receivers.ts";
+
+const OPENED =
+  /^'alice' \(127\.0\.0\.1\) logged in to example\.com via ssh \(sshd\) at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00$/;
+const CLOSED =
+  /^'alice' \(127\.0\.0\.1\) logged out from example\.com via ssh \(sshd\) at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00$/;
+
+endToEnd("a login with a key and its logout arrive at Discord by one send", async (host) => {
+  await using discord = discordLike();
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  const login = await host.ssh("alice", { auth: "key", command: "echo here" });
+  assert.deepEqual([login.code, login.stdout], [0, "here\n"]);
+  await host.loggedOut();
+
+  const { code, stdout, stderr } = await send(host);
+  assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+  const contents = discord.accepted.map(({ body }) => String(body["content"]).replaceAll("\\", ""));
+  assert.equal(contents.length, 2);
+  assert.match(contents[0] ?? "", OPENED);
+  assert.match(contents[1] ?? "", CLOSED);
+  assert.deepEqual(
+    discord.accepted.map(({ path }) => path),
+    Array(2).fill("/api/webhooks/123456789/webhook-secret-token?wait=true"),
+  );
+
+  // What was delivered is not sent again.
+  assert.equal((await send(host)).code, 0);
+  assert.equal(discord.received.length, 2);
+});
+
+endToEnd("a login with a password and its logout arrive at ntfy by one send", async (host) => {
+  await using ntfy = ntfyLike({ token: "tk_secret" });
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"\ntoken = "tk_secret"`));
+  assert.equal((await host.ssh("alice", { auth: "password" })).code, 0);
+  await host.loggedOut();
+
+  const { code, stdout, stderr } = await send(host);
+  assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+  const messages = ntfy.accepted.map(({ body }) => String(body["message"]));
+  assert.equal(messages.length, 2);
+  assert.match(messages[0] ?? "", OPENED);
+  assert.match(messages[1] ?? "", CLOSED);
+  assert.equal(ntfy.accepted[0]?.body["topic"], "topic-secret-name");
+});
+
+endToEnd("an allowlisted login is recorded and makes no noise", async (host) => {
+  await using discord = discordLike();
+  const options = `webhook_url = "${discord.webhookUrl}"`;
+  await host.writeConfig(configFor("discord", options, `[allowlist]\nips = ["192.0.2.1", "127.0.0.0/8"]`));
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+
+  const { code, stderr } = await send(host, "--verbose");
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr.match(/is allowlisted: 127\.0\.0\.1/g)?.length, 2);
+  assert.equal(discord.received.length, 0);
+});
+
+endToEnd("ten logins at once are all recorded, and each arrives once", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  const logins = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => host.ssh(index % 2 === 0 ? "alice" : "bob", { auth: "key" })),
+  );
+  assert.deepEqual(logins.map(({ code }) => code), Array(10).fill(0));
+  await host.loggedOut();
+
+  const { code, stderr } = await send(host);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const messages = ntfy.accepted.map(({ body }) => String(body["message"]));
+  assert.deepEqual(
+    [
+      "'alice' (127.0.0.1) logged in to",
+      "'bob' (127.0.0.1) logged in to",
+      "'alice' (127.0.0.1) logged out from",
+      "'bob' (127.0.0.1) logged out from",
+    ]
+      .map((start) => messages.filter((message) => message.startsWith(start)).length),
+    [5, 5, 5, 5],
+  );
+  assert.equal(messages.length, 20);
+});
+
+endToEnd("a login while the service is down arrives once it is up again", async (host) => {
+  await using discord = discordLike();
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  await discord.down();
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+
+  // It waits for what is due soon. A stop, as systemd does it, ends the wait.
+  const first = await host.run(["timeout", "--preserve-status", "1", "/usr/sbin/ssh-session-notifier", "send"], {
+    user: "ssh-session-notifier",
+  });
+  assert.equal(first.code, 75, first.stderr);
+  assert.match(
+    first.stderr,
+    /^warning: cannot deliver event [-0-9a-f]{36} on route "default" now: .*onnection refused.*; next attempt in \d+ s$/m,
+  );
+  assert.doesNotMatch(first.stderr, /webhook-secret-token/);
+
+  discord.up();
+  const second = await send(host);
+  assert.equal(second.code, 0, second.stderr);
+  assert.equal(discord.accepted.length, 2);
+});
+
+endToEnd("a broken config costs no event: they go out once it is mended", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(`[notification]\nservice = "nfty"\n`);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+
+  const broken = await send(host);
+  assert.equal(broken.code, 78);
+  assert.match(broken.stderr, /notification\.service: must be one of discord, ntfy, stdout; did you mean "ntfy"\?/);
+
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  assert.equal((await send(host)).code, 0);
+  assert.equal(ntfy.accepted.length, 2);
+});

@@ -1,0 +1,77 @@
+// End-to-end tests: where they can run, on what, and what every one of them needs.
+
+import { compiledBinary } from "./compile.ts";
+import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
+
+/** In CI nothing may be skipped. */
+const MUST_RUN = Deno.env.get("CI") === "true";
+
+const missing = await missingForTestHost();
+if (missing !== undefined && !MUST_RUN) {
+  // deno-lint-ignore no-console -- a test that can't run says why
+  console.log(`The end-to-end tests are skipped on this machine: ${missing}`);
+}
+
+/** A test on a host of its own, with the compiled program behind its sshd. */
+export function endToEnd(
+  name: string,
+  test: (host: TestHost) => Promise<void>,
+  options: Omit<TestHostOptions, "binary"> = {},
+): void {
+  Deno.test({
+    name,
+    ignore: missing !== undefined && !MUST_RUN,
+    fn: async () => {
+      if (missing !== undefined) throw new Error(`The end-to-end tests cannot run: ${missing}`);
+      await using host = await TestHost.create({ ...options, binary: await compiledBinary() });
+      await test(host);
+    },
+  });
+}
+
+/** Runs `send` as its own user. */
+export async function send(host: TestHost, ...flags: string[]): Promise<Finished> {
+  return await host.run(["/usr/sbin/ssh-session-notifier", "send", ...flags], {
+    user: "ssh-session-notifier",
+    env: { PATH: "/usr/bin:/bin" },
+    clearEnv: true,
+  });
+}
+
+/** The environment that pam_exec passes at a login of alice. */
+export const PAM_OPEN: Readonly<Record<string, string>> = {
+  PAM_TYPE: "open_session",
+  PAM_USER: "alice",
+  PAM_RHOST: "203.0.113.7",
+  PAM_TTY: "ssh",
+  PAM_SERVICE: "sshd",
+  SSH_CONNECTION: "203.0.113.7 50022 192.0.2.1 22",
+  SSH_AUTH_INFO_0: "password",
+};
+
+/** Runs `queue` as pam_exec does, as root; by default for a login of alice. */
+export async function queue(
+  host: TestHost,
+  options: { env?: Record<string, string>; wrapper?: readonly string[] } = {},
+): Promise<Finished> {
+  return await host.run([...options.wrapper ?? [], "/usr/sbin/ssh-session-notifier", "queue"], {
+    env: { ...PAM_OPEN, ...options.env },
+    clearEnv: true,
+  });
+}
+
+/** A configuration with one service. */
+export function configFor(service: "discord" | "ntfy" | "stdout", options = "", rest = ""): string {
+  return `[host]
+timezone = "Pacific/Auckland"
+name = "example.com"
+
+[notification]
+service = "${service}"
+
+[notification.${service}]
+${options}
+
+${rest}
+`;
+}
