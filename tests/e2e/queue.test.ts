@@ -1,0 +1,206 @@
+// The hook itself: what it costs, what it touches, whom it becomes, and what it says when it fails.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, PAM_OPEN, queue, send } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+import { ntfyLike } from "../helpers/receivers.ts";
+import { openedForWriting, parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
+
+const QUEUE = "/var/lib/ssh-session-notifier/queue";
+const DATABASE = `${QUEUE}/session_events.db`;
+
+async function traced(host: TestHost): Promise<SystemCall[]> {
+  const { code, stderr } = await queue(host, { wrapper: straceTo("/run/trace") });
+  assert.equal(code, 0, stderr);
+  return parseTrace(await Deno.readTextFile(host.path("/run/trace")));
+}
+
+/** The records in the queue database, oldest first. */
+async function records(host: TestHost): Promise<Record<string, unknown>[]> {
+  const { code, stdout, stderr } = await host.run([
+    "sqlite3",
+    "-readonly",
+    DATABASE,
+    "SELECT record FROM event ORDER BY id",
+  ]);
+  assert.equal(code, 0, stderr);
+  return stdout.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+endToEnd(
+  "queue costs at most two fsyncs, opens nothing for writing outside queue/, and makes no network socket",
+  async (host) => {
+    // The first of all makes the database.
+    assert.equal((await queue(host)).code, 0);
+    const calls = await traced(host);
+
+    const syncs = calls.filter(({ name }) => /^(fsync|fdatasync|sync|syncfs|sync_file_range|msync)$/.test(name));
+    assert.ok(syncs.length >= 1 && syncs.length <= 2, `${syncs.length} fsyncs`);
+    const written = openedForWriting(calls);
+    assert.ok(
+      written.includes(DATABASE) && written.includes(`${DATABASE}-wal`),
+      `the trace shows the database: ${written}`,
+    );
+    assert.deepEqual(written.filter((path) => !path.startsWith(`${QUEUE}/`) && path !== "/dev/null"), []);
+    const sockets = calls.filter(({ name }) => name === "socket").map(({ args }) => args.split(",", 1)[0]);
+    assert.deepEqual(sockets, []);
+    assert.deepEqual(calls.filter(({ name }) => name === "execve").length, 1);
+  },
+);
+
+endToEnd("queue gives root up before it opens anything in queue/, and can't have it back", async (host) => {
+  assert.equal((await queue(host)).code, 0);
+  const calls = await traced(host);
+  const dropped = calls.findIndex(({ name, args }) => name === "setuid" && args === "61111");
+  const regained = calls.find(({ name, args }, index) => index > dropped && name === "setuid" && args === "0");
+  const opened = calls.findIndex(({ name, args }) => name === "openat" && args.includes(`"${QUEUE}/`));
+  assert.ok(calls.findIndex(({ name, args }) => name === "setgid" && args === "61112") < dropped);
+  assert.ok(dropped >= 0 && opened > dropped, `dropped at ${dropped}, opened at ${opened}`);
+  assert.match(regained?.result ?? "", /EPERM/);
+
+  for (const suffix of ["", "-wal", "-shm"]) {
+    const { uid, gid, mode } = await Deno.stat(host.path(`${DATABASE}${suffix}`));
+    assert.deepEqual([uid, gid, (mode ?? 0) & 0o7777], [61111, 61112, 0o640], `${DATABASE}${suffix}`);
+  }
+});
+
+endToEnd(
+  "queue records what pam_exec says, and ignores what is neither the start nor the end of a session",
+  async (host) => {
+    assert.equal((await queue(host)).code, 0);
+    assert.equal((await queue(host, { env: { PAM_TYPE: "auth" } })).code, 0);
+    assert.equal((await queue(host, { env: { PAM_TYPE: "close_session" } })).code, 0);
+    const [opened, closed, ...more] = await records(host);
+    assert.deepEqual(more, []);
+    assert.equal(closed?.["type"], "close");
+    const { uuid, occurredAtMs, parentPid, ...said } = opened ?? {};
+    assert.match(String(uuid), /^[0-9a-f-]{36}$/);
+    assert.ok(Math.abs(Number(occurredAtMs) - Date.now()) < 60_000);
+    assert.ok(Number(parentPid) > 1);
+    assert.deepEqual(said, {
+      type: "open",
+      user: "alice",
+      remoteHost: "203.0.113.7",
+      terminal: "ssh",
+      service: "sshd",
+      connection: PAM_OPEN["SSH_CONNECTION"],
+      authInfo: "password",
+      tampered: [],
+    });
+  },
+);
+
+endToEnd(
+  "twenty hooks at once on a new database, with a send among them: all recorded, all delivered once",
+  async (host) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+    const hooks = Array.from({ length: 20 }, (_, index) => queue(host, { env: { PAM_USER: `user${index}` } }));
+    const [, ...finished] = await Promise.all([send(host), ...hooks]);
+    const lost = finished.filter(({ code }) => code !== 0);
+    assert.deepEqual(lost.map(({ stderr }) => stderr), []);
+
+    const { code, stderr } = await send(host);
+    assert.deepEqual([code, stderr], [0, ""]);
+    const users = ntfy.accepted.map(({ body }) => /^'(user\d+)'/.exec(String(body["message"]))?.[1]);
+    assert.deepEqual(users.sort(), Array.from({ length: 20 }, (_, index) => `user${index}`).sort());
+  },
+);
+
+endToEnd(
+  "a queue that can't record says so in one line, exits 1, and keeps a login waiting no longer than half a second",
+  async (host) => {
+    assert.equal((await queue(host)).code, 0);
+    const baseline = await queue(host);
+    // Somebody holds the write lock.
+    const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 4", "ROLLBACK;"]);
+    await until(async () => (await queue(host)).code === 1);
+    const { code, stdout, stderr, elapsedMs } = await queue(host);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^error: Cannot record the session event: database is locked; .*\n$/);
+    assert.ok(elapsedMs < baseline.elapsedMs + 1_000, `${elapsedMs} ms, ${baseline.elapsedMs} without the lock`);
+    assert.equal((await holder).code, 0);
+    assert.equal((await queue(host)).code, 0);
+  },
+);
+
+endToEnd("a login goes on whatever is wrong with the queue, and its user sees nothing of it", async (host) => {
+  const faults: [name: string, command: string][] = [
+    [
+      "a database of another shape",
+      `rm -f ${DATABASE}*; sqlite3 ${DATABASE} 'CREATE TABLE event (other)'; chown ssh-session-queue ${DATABASE}`,
+    ],
+    ["garbage in its place", `rm -f ${DATABASE}*; head -c 100000 /dev/urandom >${DATABASE}`],
+    ["a directory in its place", `rm -f ${DATABASE}*; mkdir ${DATABASE}`],
+    ["queue/ that belongs to root", `chown root:root ${QUEUE}`],
+    ["no queue/", `rm -rf ${QUEUE}`],
+    ["a file in place of queue/", `touch ${QUEUE}`],
+    ["no state directory", `rm -rf /var/lib/ssh-session-notifier`],
+  ];
+  for (const [name, command] of faults) {
+    assert.equal((await host.run(["sh", "-c", command])).code, 0, name);
+    const direct = await queue(host);
+    assert.equal(direct.code, 1, name);
+    assert.match(
+      direct.stderr,
+      /^error: Cannot record the session event: .*; run install\.sh to mend the installation\n$/,
+      name,
+    );
+    const login = await host.ssh("alice", { auth: "key", command: "echo here" });
+    assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
+  }
+  await host.loggedOut();
+});
+
+endToEnd("queue touches nothing as root where queue/ belongs to root", async (host) => {
+  await host.run(["chown", "root:root", QUEUE]);
+  const calls = await host.run([...straceTo("/run/trace"), "/usr/sbin/ssh-session-notifier", "queue"], {
+    env: PAM_OPEN,
+    clearEnv: true,
+  });
+  assert.equal(calls.code, 1);
+  const written = openedForWriting(parseTrace(await Deno.readTextFile(host.path("/run/trace"))));
+  assert.deepEqual(written.filter((path) => path !== "/dev/null"), []);
+});
+
+endToEnd(
+  "what a user forges in the environment is not believed, never allowlisted, and shown as tampered with",
+  async (host) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`, `[allowlist]\nips = ["10.0.0.2"]`));
+    await Deno.writeTextFile(
+      host.path("/home/alice/.pam_environment"),
+      [
+        "PAM_RHOST=10.0.0.2",
+        "PAM_USER=root",
+        "PAM_TYPE=auth",
+        "PAM_RUSER=root",
+        "SSH_CONNECTION=10.0.0.2 1 10.0.0.1 22",
+      ].join("\n"),
+    );
+    assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+    await host.loggedOut();
+    const { code, stderr } = await send(host);
+    assert.equal(code, 0, stderr);
+    const messages = ntfy.accepted.map(({ body }) => String(body["message"]));
+    assert.equal(messages.length, 2);
+    for (const message of messages) {
+      assert.match(message, /^'alice' \(127\.0\.0\.1\) logged (in to|out from) .* \[environment tampered with\]$/);
+    }
+  },
+  {
+    // The place that published recipes name, behind pam_env: at open, too, the environment is the user's.
+    pamSessionFirst: [],
+    pamSessionLast: [
+      "session required pam_env.so user_readenv=1",
+      "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue",
+    ],
+  },
+);
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 50; tries++) {
+    if (await condition()) return;
+  }
+  throw new Error("it did not happen");
+}

@@ -1,0 +1,112 @@
+// What a command can't do once its sandbox is entered, whatever code runs in it: compiled, as root, on a real host.
+
+import assert from "node:assert/strict";
+import { compiled } from "../helpers/compile.ts";
+import { endToEnd } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+import { ntfyLike } from "../helpers/receivers.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+
+/** What the probe reports of each attempt, made in the sandbox of a command, as root. */
+async function probe(host: TestHost, command: string, attempts: readonly string[]): Promise<Record<string, string>> {
+  const binary = "/run/sandbox_probe";
+  await Deno.copyFile(await compiled("tests/helpers/sandbox_probe.ts"), host.path(binary));
+  const { code, stdout, stderr } = await host.run([binary, command, ...attempts]);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+/** Everything refused. */
+function allRefused(attempts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(attempts.map((attempt) => [attempt, "NotCapable"]));
+}
+
+const NEVER = [
+  "run:/bin/true",
+  "ffi:libc.so.6",
+  "sys:",
+  "read:/etc/shadow",
+  "write:/etc/cron.d/probe",
+  "write:/tmp/probe",
+  "read:/proc/self/environ",
+];
+
+endToEnd("queue can reach no network and write nothing outside queue/", async (host) => {
+  await using receiver = ntfyLike();
+  const refused = [
+    ...NEVER,
+    `connect:127.0.0.1:${receiver.port}`,
+    `fetch:${receiver.origin}/`,
+    "listen:127.0.0.1:0",
+    "resolve:localhost",
+    "unix:/run/probe.sock",
+    `worker:127.0.0.1:${receiver.port}`,
+    "grant:net",
+    "read:/etc/ssh-session-notifier/config.toml",
+    `write:${STATE}/probe`,
+    `write:${STATE}/send/deliveries.db`,
+    `write:${STATE}/queue_beside`,
+    `write:${STATE}/queue/../send/probe`,
+    `list:${STATE}/send`,
+    `link:${STATE}/queue/link`,
+  ];
+  const expected = {
+    [`write:${STATE}/queue/probe`]: "allowed",
+    // A compiled program loads no module that is not in it.
+    [`import:${receiver.origin}/module.ts`]: "TypeError",
+  };
+  const results = await probe(host, "queue", [...refused, ...Object.keys(expected)]);
+  assert.deepEqual(results, { ...allRefused(refused), ...expected });
+  assert.equal(receiver.received.length, 0);
+});
+
+endToEnd(
+  "send can write nothing in queue/, and once its Worker stands reach no host but the configured ones",
+  async (host) => {
+    await using configured = ntfyLike();
+    await using other = ntfyLike();
+    configured.intercept = (request) =>
+      new URL(request.url).pathname === "/elsewhere" ? Response.redirect(`${other.origin}/`, 307) : undefined;
+    const allowed = { [`transport:127.0.0.1:${configured.port}`]: "allowed", [`write:${STATE}/send/probe`]: "allowed" };
+    const expected = {
+      [`request:${configured.origin}/`]: "status 400",
+      // A redirect is an answer, not a way out.
+      [`request:${configured.origin}/elsewhere`]: "status 307",
+      [`request:${other.origin}/`]: "refused",
+      [`request:http://localhost:${configured.port}/`]: "refused",
+      "request:file:///etc/passwd": "network",
+    };
+    const refused = [
+      ...NEVER,
+      `write:${STATE}/queue/probe`,
+      `write:${STATE}/queue/session_events.db`,
+      `remove:${STATE}/queue/spool`,
+      `link:${STATE}/queue/link`,
+      "write:/etc/ssh-session-notifier/config.toml",
+      // The main isolate has given the network up, the configured host included.
+      `connect:127.0.0.1:${configured.port}`,
+      `fetch:${configured.origin}/`,
+      `connect:127.0.0.1:${other.port}`,
+      "listen:127.0.0.1:0",
+      "resolve:localhost",
+      `worker:127.0.0.1:${other.port}`,
+      "grant:net",
+    ];
+    const attempts = [...Object.keys(allowed), ...Object.keys(expected), ...refused];
+    assert.deepEqual(await probe(host, "send", attempts), { ...allowed, ...expected, ...allRefused(refused) });
+    assert.equal(other.received.length, 0);
+  },
+);
+
+endToEnd("help can do nothing at all", async (host) => {
+  await using receiver = ntfyLike();
+  const refused = [
+    ...NEVER,
+    `write:${STATE}/queue/probe`,
+    `write:${STATE}/send/probe`,
+    "read:/etc/ssh-session-notifier/config.toml",
+    `fetch:${receiver.origin}/`,
+  ];
+  assert.deepEqual(await probe(host, "help", refused), allRefused(refused));
+});

@@ -1,0 +1,43 @@
+// Reads what strace wrote of one program.
+
+/** One finished system call, its parts as strace prints them. */
+export interface SystemCall {
+  readonly pid: number;
+  readonly name: string;
+  readonly args: string;
+  readonly result: string;
+}
+
+/** The strace command line that writes a trace for {@link parseTrace}; the program follows. */
+export function straceTo(file: string): string[] {
+  return ["strace", "--follow-forks", "--string-limit=512", `--output=${file}`];
+}
+
+/** The system calls of a trace in the order in which they ended; calls that never ended are left out. */
+export function parseTrace(text: string): SystemCall[] {
+  const begun = new Map<string, string>();
+  const calls: SystemCall[] = [];
+  for (const line of text.split("\n")) {
+    const [, pid = "", rest = ""] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const unfinished = /^(.*) <unfinished \.\.\.>$/.exec(rest);
+    if (unfinished !== null) {
+      begun.set(pid, unfinished[1] ?? "");
+      continue;
+    }
+    const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest);
+    const whole = resumed === null ? rest : `${begun.get(pid) ?? ""}${resumed[1]}`;
+    const [, name, args = "", result = ""] = /^(\w+)\((.*)\) += (.*)$/.exec(whole) ?? [];
+    if (name !== undefined) calls.push({ pid: Number(pid), name, args, result });
+  }
+  return calls;
+}
+
+/** The paths that were opened for writing, or made, with the flags. */
+export function openedForWriting(calls: readonly SystemCall[]): string[] {
+  return calls
+    .filter(({ name, args, result }) =>
+      /^(open|openat|openat2|creat)$/.test(name) && /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC/.test(args) &&
+      !result.startsWith("-1")
+    )
+    .map(({ args }) => /"([^"]*)"/.exec(args)?.[1] ?? args);
+}
