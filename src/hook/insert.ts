@@ -33,6 +33,7 @@ const CREATE_TABLE = `CREATE TABLE IF NOT EXISTS event (
  * @throws what SQLite says, with its `errcode` but for what the opening itself refuses
  */
 export function insertEvent(path: string, event: SessionEvent): void {
+  createReadable(path);
   const deadlineMs = performance.now() + BUSY_BUDGET_MS;
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   const withinBudget = () => {
@@ -51,6 +52,29 @@ export function insertEvent(path: string, event: SessionEvent): void {
       .run(event.uuid, event.occurredAtMs, JSON.stringify(event));
   });
   keepSmall(database, { path, now: event.occurredAtMs });
+}
+
+/**
+ * Makes an empty database file that the group can read, whatever umask sshd left us; SQLite gives its `-wal` and `-shm`
+ * the same mode. Under another name first: another hook must not find it with another mode, and none is overwritten.
+ */
+function createReadable(path: string): void {
+  try {
+    Deno.lstatSync(path);
+    return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const unfinished = `${path}.${crypto.randomUUID()}`;
+  Deno.openSync(unfinished, { createNew: true, write: true }).close();
+  Deno.chmodSync(unfinished, 0o640);
+  try {
+    Deno.linkSync(unfinished, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    Deno.removeSync(unfinished);
+  }
 }
 
 /**

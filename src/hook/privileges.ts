@@ -20,8 +20,6 @@ export interface OwnerOptions {
  * @throws {InstallationFault} where the directory is missing, is none, or belongs to root
  */
 export function becomeOwner(directory: string, options: OwnerOptions): void {
-  // Group: reads. Others: nothing. Set first, since every file from here on has it.
-  Deno.umask(0o027);
   const { uid, gid } = ownerOf(directory);
   if (Deno.uid() !== 0) return;
   if (uid === 0 || gid === 0) {

@@ -44,8 +44,6 @@ export async function send(options: SendOptions): Promise<ExitCode> {
       mend: "run it as its own user: runuser -u ssh-session-notifier -- ssh-session-notifier send",
     });
   }
-  // What is made from here on is for this user alone.
-  Deno.umask(0o077);
   dropProxyVariables();
   using lock = takeLock(paths);
   if (lock === undefined) {

@@ -198,6 +198,18 @@ endToEnd(
   },
 );
 
+endToEnd("the queue database can be read by send, and by nobody else, whatever umask sshd has", async (host) => {
+  for (const umask of ["000", "022", "077", "777"]) {
+    await host.run(["sh", "-c", `rm -f ${DATABASE}*`]);
+    const { code, stderr } = await queue(host, { wrapper: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] });
+    assert.deepEqual([code, stderr], [0, ""], umask);
+    const modes = ["", "-wal", "-shm"].map(async (suffix) => (await Deno.stat(host.path(`${DATABASE}${suffix}`))).mode);
+    assert.deepEqual((await Promise.all(modes)).map((mode) => (mode ?? 0) & 0o7777), [0o640, 0o640, 0o640], umask);
+    const files = [...Deno.readDirSync(host.path(QUEUE))].filter(({ isFile }) => isFile);
+    assert.equal(files.length, 3, "nothing unfinished is left");
+  }
+});
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 50; tries++) {
     if (await condition()) return;

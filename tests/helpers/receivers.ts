@@ -24,6 +24,7 @@ export class Receiver implements AsyncDisposable {
   readonly port: number;
   readonly #judge: Judge;
   #server: Deno.HttpServer | undefined;
+  #stop = new AbortController();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -42,7 +43,9 @@ export class Receiver implements AsyncDisposable {
 
   /** Takes the service down: connections are refused. */
   async down(): Promise<void> {
-    await this.#server?.shutdown();
+    // Ends the requests under way too, which may hang on purpose.
+    this.#stop.abort();
+    await this.#server?.finished;
     this.#server = undefined;
   }
 
@@ -56,7 +59,9 @@ export class Receiver implements AsyncDisposable {
   }
 
   #listen(port: number): number {
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, async (request) => {
+    this.#stop = new AbortController();
+    const options = { hostname: "127.0.0.1", port, signal: this.#stop.signal, onListen: () => {} };
+    this.#server = Deno.serve(options, async (request) => {
       const text = await request.text();
       const body = parseObject(text);
       const response = await this.intercept(request, text) ?? this.#judge(request, text, body);

@@ -1,0 +1,16 @@
+// The demo of the README works wherever Deno does.
+
+import assert from "node:assert/strict";
+import { ROOT } from "./helpers/compile.ts";
+
+Deno.test("the demo shows both notifications as they arrived", async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "demo"],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, `${text}${new TextDecoder().decode(stderr)}`);
+  assert.match(text, /"content": "'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at /);
+  assert.match(text, /"content": "'alice' \(203\.0\.113\.7\) logged out from example\.com via ssh \(sshd\) at /);
+});

@@ -1,0 +1,60 @@
+// Examples that tests vary: an honest event, its notification, and texts such as an attacker would write.
+
+import type { SessionEvent } from "../../src/event.ts";
+import type { Notification } from "../../src/services/service.ts";
+
+/** An honest event: alice logs in from 203.0.113.7. */
+export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
+  return {
+    uuid: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",
+    occurredAtMs: Date.UTC(2026, 10, 22, 22, 13, 32),
+    type: "open",
+    user: "alice",
+    remoteHost: "203.0.113.7",
+    terminal: "ssh",
+    service: "sshd",
+    connection: "203.0.113.7 50022 198.51.100.1 22",
+    authInfo: "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+    parentPid: 4711,
+    tampered: [],
+    ...overrides,
+  };
+}
+
+/** What is shown of that event. */
+export function notification(overrides: Partial<Notification> = {}): Notification {
+  return {
+    type: "open",
+    user: "alice",
+    remoteHost: "203.0.113.7",
+    terminal: "ssh",
+    service: "sshd",
+    hostName: "example.com",
+    time: "2026-11-23 11:13:32+13:00",
+    tampered: false,
+    ...overrides,
+  };
+}
+
+/** Texts that break what is careless: lines, terminals, quoting, markup, lengths. All of them are well-formed. */
+export const HOSTILE_TEXTS: readonly string[] = [
+  "",
+  " ",
+  "\n<3>sshd: all is well\r\n",
+  "\x1b[2J\x1b]0;owned\x07",
+  "\u202egnp.exe\u2066\u200b\ufeff",
+  "\u2028\u2029\u0085",
+  "\0",
+  "'; DROP TABLE event; --",
+  '{"type":"open","__proto__":{}}',
+  '"}],"content":"@everyone',
+  "@everyone <@1> <@&2> <#3> https://evil.example [x](https://evil.example) ||x|| `x` **x** \\",
+  "<b>&amp;</b><script>alert(1)</script>",
+  "$(reboot) `reboot` %s%n ${HOME}",
+  "(not valid UTF-8)",
+  "👩‍👩‍👧‍👦🏳️‍🌈é𝒳",
+  "A".repeat(100_000),
+  "😀".repeat(25_000),
+  "*".repeat(1_000),
+  "漢".repeat(1_000),
+];

@@ -1,0 +1,94 @@
+// Runs the program from its sources as processes of their own, in a state directory that needs no root, with the
+// permissions that deno.json has for the command.
+
+import denoConfig from "../../deno.json" with { type: "json" };
+import type { PermissionSet } from "../../src/sandbox.ts";
+import { CONFIG_FILE, STATE_DIR } from "../../src/paths.ts";
+import { ROOT } from "./compile.ts";
+
+/** What a process left. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A state directory and a configuration, in a temporary folder. */
+export class Installation implements AsyncDisposable {
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly configFile: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.stateDir = `${directory}/state`;
+    this.configFile = `${directory}/etc/config.toml`;
+  }
+
+  /** Makes the directories, which are all there is to install but the configuration. */
+  static async create(): Promise<Installation> {
+    const installation = new Installation(await Deno.makeTempDir({ prefix: "ssh-session-notifier-" }));
+    for (const path of ["etc", "state/queue", "state/send"]) {
+      await Deno.mkdir(`${installation.directory}/${path}`, { recursive: true });
+    }
+    return installation;
+  }
+
+  async writeConfig(toml: string): Promise<void> {
+    await Deno.writeTextFile(this.configFile, toml);
+  }
+
+  /** Runs `queue` in an environment of its own, which is what pam_exec passes. */
+  async queue(environment: Readonly<Record<string, string>>): Promise<Ended> {
+    return await this.#run("queue", { flags: [], environment });
+  }
+
+  async send(...flags: string[]): Promise<Ended> {
+    return await this.#run("send", { flags: ["--config", this.configFile, ...flags], environment: {} });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  async #run(
+    command: "queue" | "send",
+    { flags, environment }: { flags: readonly string[]; environment: Readonly<Record<string, string>> },
+  ): Promise<Ended> {
+    const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
+      const value = Deno.env.get(name);
+      return value === undefined ? [] : [[name, value]];
+    });
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        `--config=${ROOT}/deno.json`,
+        `--permission-set=${command}`,
+        ...this.#pathFlags(denoConfig.permissions[command]),
+        `${ROOT}/src/main.ts`,
+        command,
+        "--state-dir",
+        this.stateDir,
+        ...flags,
+      ],
+      clearEnv: true,
+      env: { ...Object.fromEntries(home), ...environment },
+    }).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  /** The paths of a permission set, moved to this installation; the rest of the set stays as it is. */
+  #pathFlags(set: PermissionSet): string[] {
+    const configDir = CONFIG_FILE.replace(/\/[^/]*$/, "");
+    return (["read", "write"] as const).flatMap((kind) => {
+      const paths = (set[kind] ?? [])
+        .map((path) => path.replace(STATE_DIR, this.stateDir).replace(configDir, `${this.directory}/etc`));
+      // The sources are embedded in the binary; here the Worker's are read from disk.
+      if (kind === "read") paths.push(`${ROOT}/src`);
+      return paths.length === 0 ? [] : [`--allow-${kind}=${paths.join(",")}`];
+    });
+  }
+}

@@ -1,0 +1,34 @@
+// The hook as a process, from its sources, so that it is tried on every Deno version that the tests run on.
+
+import assert from "node:assert/strict";
+import { Installation } from "../helpers/program.ts";
+
+const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+
+Deno.test("queue records an event under the permissions of its set, and prints nothing", async () => {
+  await using installation = await Installation.create();
+  assert.deepEqual(await installation.queue(LOGIN), { code: 0, stdout: "", stderr: "" });
+  const names = [...Deno.readDirSync(`${installation.stateDir}/queue`)].map(({ name }) => name).sort();
+  assert.deepEqual(names, ["session_events.db", "session_events.db-shm", "session_events.db-wal"]);
+});
+
+Deno.test({
+  name: "queue becomes the owner of the queue directory",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    await using installation = await Installation.create();
+    await Deno.chmod(installation.directory, 0o755);
+    await Deno.chown(`${installation.stateDir}/queue`, 61111, 61112);
+    assert.deepEqual(await installation.queue(LOGIN), { code: 0, stdout: "", stderr: "" });
+    const { uid, gid } = await Deno.stat(`${installation.stateDir}/queue/session_events.db`);
+    assert.deepEqual([uid, gid], [61111, 61112]);
+  },
+});
+
+Deno.test("queue says in one line that there is no queue directory, and exits 1", async () => {
+  await using installation = await Installation.create();
+  await Deno.remove(`${installation.stateDir}/queue`);
+  const { code, stdout, stderr } = await installation.queue(LOGIN);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^error: Cannot record the session event: .*there is none.*install\.sh.*\n$/);
+});
