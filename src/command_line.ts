@@ -19,9 +19,7 @@ const parser = or(
     brief: message`Record a session event. Run by pam_exec at every login and logout.`,
     description: message`Records the session event that pam_exec describes in the environment (PAM_TYPE, PAM_USER and so
 on), and prints nothing. The line for /etc/pam.d/sshd, first in the session stack: ${
-      commandLine(
-        "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue",
-      )
+      commandLine("session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue")
     }`,
   }),
   command(
@@ -44,13 +42,9 @@ on), and prints nothing. The line for /etc/pam.d/sshd, first in the session stac
       description:
         message`Delivers what is pending, waits up to a minute for what is due soon, and ends. Exits with 0 if
 nothing is left, with 75 if something is left to retry. Examples: ${
-          commandLine(
-            "runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run",
-          )
+          commandLine("runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run")
         } shows what is pending; ${
-          commandLine(
-            "* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send",
-          )
+          commandLine("* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send")
         } is a line for /etc/cron.d.`,
     },
   ),

@@ -76,9 +76,7 @@ export function createLog(
   return (severity, message) => {
     if (severity === "info" && options.verbose !== true) return;
     try {
-      stderr.writeSync(
-        encoder.encode(`${formatEntry(severity, message, format)}\n`),
-      );
+      stderr.writeSync(encoder.encode(`${formatEntry(severity, message, format)}\n`));
     } catch {
       // Nobody reads stderr any more (a closed pipe, a full disk). That must not stop the work.
     }

@@ -24,9 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The hook's own arguments, or undefined if the command line has something to say about them. */
-function parseQueueArguments(
-  args: readonly string[],
-): { stateDir?: string } | undefined {
+function parseQueueArguments(args: readonly string[]): { stateDir?: string } | undefined {
   const [flag, stateDir] = args;
   if (args.length === 0) return {};
   return flag === "--state-dir" && stateDir !== undefined && args.length === 2 ? { stateDir } : undefined;

@@ -21,9 +21,7 @@ const FOUR_DECIMALS = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
  * @returns undefined for anything else, such as a name
  */
 export function parseAddress(text: string): Address | undefined {
-  if (
-    text.includes(":") ? !ipaddr.IPv6.isValid(text) : !FOUR_DECIMALS.test(text)
-  ) return undefined;
+  if (text.includes(":") ? !ipaddr.IPv6.isValid(text) : !FOUR_DECIMALS.test(text)) return undefined;
   return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 }
 
@@ -36,9 +34,7 @@ export function parseNetwork(text: string): Network {
   const [addressText = "", prefixText, ...more] = text.trim().split("/");
   const address = parseAddress(addressText);
   if (address === undefined || more.length > 0) {
-    throw new SyntaxError(
-      `"${text}" is neither an IP address nor a network such as 192.0.2.0/24`,
-    );
+    throw new SyntaxError(`"${text}" is neither an IP address nor a network such as 192.0.2.0/24`);
   }
   const mapped = address.kind() === "ipv4" && addressText.includes(":");
   const bits = address.kind() === "ipv4" ? 32 : 128;
@@ -46,14 +42,10 @@ export function parseNetwork(text: string): Network {
   const least = mapped ? 96 : 0;
   const prefixLength = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) - least : NaN;
   if (!(prefixLength >= 0 && prefixLength <= bits)) {
-    throw new SyntaxError(
-      `"${text}" has a prefix length that is not between ${least} and ${bits + least}`,
-    );
+    throw new SyntaxError(`"${text}" has a prefix length that is not between ${least} and ${bits + least}`);
   }
   const network = maskedAddress(address, prefixLength);
-  if (
-    network.toNormalizedString() !== withoutZone(address).toNormalizedString()
-  ) {
+  if (network.toNormalizedString() !== withoutZone(address).toNormalizedString()) {
     throw new SyntaxError(
       `"${text}" has bits set behind its prefix: did you mean "${network.toString()}/${prefixText}"?`,
     );

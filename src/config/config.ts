@@ -44,9 +44,7 @@ export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
   constructor(faults: readonly ConfigFault[]) {
-    super(
-      faults.map(({ place, message }) => `${place}: ${message}`).join("\n"),
-    );
+    super(faults.map(({ place, message }) => `${place}: ${message}`).join("\n"));
     this.faults = faults;
   }
 }
@@ -124,11 +122,7 @@ const schema = v.strictObject({
     request_timeout_seconds: v.optional(number(1, 300), 10),
     run_deadline_seconds: v.optional(number(10, 86_400), 600),
     proxy: v.optional(proxy),
-    ...Object.fromEntries(
-      [...services.keys()].map((
-        name,
-      ) => [name, v.optional(v.record(v.string(), v.unknown()))]),
-    ),
+    ...Object.fromEntries([...services.keys()].map((name) => [name, v.optional(v.record(v.string(), v.unknown()))])),
   }),
   allowlist: v.optional(
     v.strictObject({ ips: v.optional(v.array(network), []) }),
@@ -188,16 +182,12 @@ function parseSyntax(text: string): unknown {
 }
 
 /** The route that `[notification]` describes, as far as it can be told; `output` may be only half valid. */
-function parseRoute(
-  output: unknown,
-): { route?: Route; routeFaults: ConfigFault[] } {
+function parseRoute(output: unknown): { route?: Route; routeFaults: ConfigFault[] } {
   const notification = fieldOf(output, "notification");
   const service = services.get(String(fieldOf(notification, "service")));
   if (service === undefined) return { routeFaults: [] };
   const place = ["notification", service.name];
-  const configured = service.configure(
-    fieldOf(notification, service.name) ?? {},
-  );
+  const configured = service.configure(fieldOf(notification, service.name) ?? {});
   if ("service" in configured) {
     return {
       route: { name: DEFAULT_ROUTE, service: configured.service },
@@ -231,10 +221,7 @@ function faultOf(
     };
   }
   const expected = TYPE_NAMES[issue.expected ?? ""];
-  if (
-    issue.kind === "schema" && issue.type !== "picklist" &&
-    expected !== undefined
-  ) {
+  if (issue.kind === "schema" && issue.type !== "picklist" && expected !== undefined) {
     return { place: at, message: `must be ${expected}` };
   }
   if (issue.type === "picklist") {

@@ -39,9 +39,7 @@ function readText(path: string): string {
         },
       );
     }
-    return new TextDecoder("utf-8", { fatal: true }).decode(
-      Deno.readFileSync(path),
-    );
+    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     throw unreadable(path, cause);

@@ -46,9 +46,7 @@ export function insertEvent(path: string, event: SessionEvent): void {
   withinBudget();
   transaction(database, () => {
     database.prepare(CREATE_TABLE).run();
-    database.prepare(
-      "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)",
-    )
+    database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)")
       .run(event.uuid, event.occurredAtMs, JSON.stringify(event));
   });
   keepSmall(database, { path, now: event.occurredAtMs });
@@ -105,9 +103,7 @@ function keepSmall(
     if (Deno.statSync(`${path}-wal`).size < WAL_LIMIT) return;
     pragma(database, "busy_timeout = 0");
     // The event before this one is a second witness of the time: one wrong reading of the clock drops nothing.
-    const before = database.prepare(
-      "SELECT occurred_at_ms AS at FROM event ORDER BY id DESC LIMIT 1 OFFSET 1",
-    ).get();
+    const before = database.prepare("SELECT occurred_at_ms AS at FROM event ORDER BY id DESC LIMIT 1 OFFSET 1").get();
     const keepFrom = Math.min(now, Number(before?.["at"] ?? 0)) - KEEP_MS;
     database.prepare(
       `DELETE FROM event WHERE id IN (

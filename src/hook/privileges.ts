@@ -3,11 +3,6 @@
 
 import process from "node:process";
 
-/** The part of an installation that is wrong, for the person who can mend it. */
-export class InstallationFault extends Error {
-  override readonly name = "InstallationFault";
-}
-
 /** Which owners will do. */
 export interface OwnerOptions {
   /** Whether a directory of root's will do: only for the tests and the demo, which have a state directory of their own. */
@@ -17,14 +12,14 @@ export interface OwnerOptions {
 /**
  * Becomes the owner of a directory, for good. A process that is not root stays who it is.
  *
- * @throws {InstallationFault} where the directory is missing, is none, or belongs to root
+ * @throws where the directory is missing, is none, or belongs to root
  */
 export function becomeOwner(directory: string, options: OwnerOptions): void {
   const { uid, gid } = ownerOf(directory);
   if (Deno.uid() !== 0) return;
   if (uid === 0 || gid === 0) {
     if (options.anyOwner) return;
-    throw new InstallationFault(
+    throw new Error(
       `Cannot use "${directory}" as it must belong to a system user of its own: its owner is ${uid}:${gid}`,
     );
   }
@@ -44,15 +39,13 @@ function ownerOf(directory: string): { uid: number; gid: number } {
     info = Deno.lstatSync(directory);
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound ? "there is none" : String(cause);
-    throw new InstallationFault(
+    throw new Error(
       `Cannot use the queue directory "${directory}": ${reason}`,
       { cause },
     );
   }
   if (!info.isDirectory || info.uid === null || info.gid === null) {
-    throw new InstallationFault(
-      `Cannot use "${directory}" as it is not a directory`,
-    );
+    throw new Error(`Cannot use "${directory}" as it is not a directory`);
   }
   return { uid: info.uid, gid: info.gid };
 }

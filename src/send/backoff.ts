@@ -20,9 +20,7 @@ export interface BackoffOptions {
  * How long to wait, in milliseconds: between nothing and the whole of a wait that doubles with each failure, so that
  * many hosts that failed together don't come back together. What a service asks for is kept to, up to 24 hours.
  */
-export function backoffMs(
-  { failures, askedMs, random }: BackoffOptions,
-): number {
+export function backoffMs({ failures, askedMs, random }: BackoffOptions): number {
   if (askedMs !== undefined && askedMs >= 0) {
     return Math.min(askedMs, MAX_WAIT_MS);
   }

@@ -17,9 +17,7 @@ export function dryRun(
 ): string[] {
   return routes.flatMap(({ name, service }) =>
     deliveries.pendingEvents(name).map((event) =>
-      oneLine(
-        `${name} (${service.name}): ${sentence(notificationOf(event, host))}`,
-      )
+      oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, host))}`)
     )
   );
 }

@@ -36,20 +36,15 @@ export function judge(
   const fromHost = parseAddress(event.remoteHost);
   const fromConnection = parseAddress(event.connection.split(" ", 1)[0] ?? "");
   const tampered = new Set(event.tampered);
-  if (
-    fromHost !== undefined && event.connection !== "" &&
-    fromHost.toString() !== fromConnection?.toString()
-  ) {
+  if (fromHost !== undefined && event.connection !== "" && fromHost.toString() !== fromConnection?.toString()) {
     tampered.add("SSH_CONNECTION");
   }
   for (const name of opened === undefined ? [] : differing(event, opened)) {
     tampered.add(name);
   }
 
-  const witnessed = event.type === "open" ||
-    opened?.connection === event.connection;
-  const address = fromHost ??
-    (witnessed && event.remoteHost !== "" ? fromConnection : undefined);
+  const witnessed = event.type === "open" || opened?.connection === event.connection;
+  const address = fromHost ?? (witnessed && event.remoteHost !== "" ? fromConnection : undefined);
   const allowlisted = tampered.size === 0 && address !== undefined &&
     allowlist.some((network) => contains(network, address));
   return {

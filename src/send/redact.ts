@@ -7,9 +7,7 @@
  */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const forms = new Set(
-    secrets.flatMap((
-      secret,
-    ) => [
+    secrets.flatMap((secret) => [
       secret,
       encodeURIComponent(secret),
       JSON.stringify(secret).slice(1, -1),

@@ -43,9 +43,7 @@ export function shown(value: string): string {
 
 /** An instant as `2026-11-23 11:13:32+13:00`. */
 export function localTime(atMs: number, timezone: string): string {
-  const zoned = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(
-    timezone,
-  );
+  const zoned = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
   const clock = zoned.toPlainDateTime().toString({ smallestUnit: "second" })
     .replace("T", " ");
   return `${clock}${zoned.offset}`;

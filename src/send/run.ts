@@ -41,18 +41,13 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     context.intake.takeIn();
     judgeNew(config, context);
     for (const route of stopping() ? [] : config.routes) {
-      if (
-        underWay.has(route.name) ||
-        deliveries.nextDue(route.name, clock.nowMs()) === undefined
-      ) continue;
+      if (underWay.has(route.name) || deliveries.nextDue(route.name, clock.nowMs()) === undefined) continue;
       underWay.set(
         route.name,
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
       );
     }
-    if (
-      underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))
-    ) return;
+    if (underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))) return;
     await Promise.race([...underWay.values(), clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }

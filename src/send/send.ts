@@ -8,7 +8,7 @@ import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { endpoint } from "../services/http.ts";
 import { Deliveries } from "../store/deliveries.ts";
 import { Inbox } from "../store/inbox.ts";
-import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_LOCKED } from "../store/open.ts";
+import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_LOCKED } from "../store/sqlite_error.ts";
 import { NewerSchemaError } from "../store/schema.ts";
 import { systemCertificates } from "./certificates.ts";
 import { systemClock } from "./clock.ts";
@@ -67,9 +67,7 @@ interface Work {
 /** Everything as in a real run, up to the sending, and none of it stays. */
 function showPending({ paths, configFile, log }: Work): ExitCode {
   const config = readConfig(configFile);
-  const deliveries = new Deliveries(
-    isThere(paths.deliveriesDatabase) ? paths.deliveriesDatabase : ":memory:",
-  );
+  const deliveries = new Deliveries(isThere(paths.deliveriesDatabase) ? paths.deliveriesDatabase : ":memory:");
   const intake = new Intake({ deliveries, inbox: new Inbox(paths), log });
   const lines = deliveries.discarding(() => {
     intake.takeIn();
@@ -81,9 +79,7 @@ function showPending({ paths, configFile, log }: Work): ExitCode {
   return intake.fault === undefined ? ExitCode.ok : ExitCode.config;
 }
 
-async function deliverPending(
-  { paths, configFile, log }: Work,
-): Promise<ExitCode> {
+async function deliverPending({ paths, configFile, log }: Work): Promise<ExitCode> {
   const deliveries = new Deliveries(paths.deliveriesDatabase);
   const intake = new Intake({ deliveries, inbox: new Inbox(paths), log });
   // Before the configuration is read: whatever is wrong with that, the events are safe here.
@@ -116,9 +112,7 @@ async function deliverPending(
   return pending > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 
-function transportOptions(
-  { routes, proxy, requestTimeoutMs }: Config,
-): TransportOptions {
+function transportOptions({ routes, proxy, requestTimeoutMs }: Config): TransportOptions {
   return {
     hosts: [
       ...routes.flatMap(({ service }) => service.endpoints),
@@ -151,8 +145,7 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     });
   }
-  const denied = cause instanceof Deno.errors.PermissionDenied ||
-    cause instanceof Deno.errors.NotCapable;
+  const denied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
   return new Failure(
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
     {

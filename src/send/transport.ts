@@ -20,9 +20,7 @@ export type Transport = (request: HttpRequest) => Promise<Exchange>;
  *
  * @throws if the Worker does not stand
  */
-export async function startTransport(
-  { hosts, ...settings }: TransportOptions,
-): Promise<Transport> {
+export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
   const worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
     type: "module",
     name: "http",
@@ -72,11 +70,10 @@ export async function startTransport(
     const id = ++lastId;
     worker.postMessage({ id, request } satisfies WorkerRequest);
     const answer = await answerTo(id, settings.timeoutMs + GRACE_MS);
-    return answer?.exchange ??
-      {
-        kind: "failed",
-        failure: "network",
-        detail: "the Worker for HTTP requests gave no answer",
-      };
+    return answer?.exchange ?? {
+      kind: "failed",
+      failure: "network",
+      detail: "the Worker for HTTP requests gave no answer",
+    };
   };
 }

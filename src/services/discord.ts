@@ -30,9 +30,7 @@ export const discord: Service<Settings> = {
   options,
   example: `webhook_url = "https://discord.com/api/webhooks/xyz"`,
 
-  secrets: (
-    { webhook_url },
-  ) => [
+  secrets: ({ webhook_url }) => [
     webhook_url.href,
     webhook_url.pathname,
     ...webhook_url.pathname.split("/").slice(4),
@@ -90,10 +88,7 @@ function exhaustedForMs({ headers }: HttpResponse): number | undefined {
  */
 function senderName({ hostName }: Notification): string | undefined {
   const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
-  return hostName === "" || hostName.length > MAX_USERNAME ||
-      forbidden.test(hostName)
-    ? undefined
-    : hostName;
+  return hostName === "" || hostName.length > MAX_USERNAME || forbidden.test(hostName) ? undefined : hostName;
 }
 
 /**

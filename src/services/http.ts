@@ -20,9 +20,7 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
     ),
     v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
     v.check(
-      (url) =>
-        url.protocol === "https:" || options.plainHttp === "anywhere" ||
-        LOOPBACK.test(url.hostname),
+      (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || LOOPBACK.test(url.hostname),
       "must begin with https://, since plain http shows the secret in it to the network",
     ),
     v.check(
@@ -77,22 +75,15 @@ export function judgeStatus(
   const { status } = response;
   if (status >= 200 && status < 300) return { kind: "delivered" };
   const reason = `HTTP ${status}${hints.detail === undefined ? "" : `: ${hints.detail}`}`;
-  if (
-    status === 408 || status === 425 || status === 429 || status >= 500 ||
-    status < 200
-  ) {
-    const retryAfterMs = hints.retryAfterMs ??
-      parseRetryAfter(response.headers["retry-after"], nowMs);
+  if (status === 408 || status === 425 || status === 429 || status >= 500 || status < 200) {
+    const retryAfterMs = hints.retryAfterMs ?? parseRetryAfter(response.headers["retry-after"], nowMs);
     return {
       kind: "retry",
       reason,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
   }
-  if (
-    status === 401 || status === 403 || status === 404 || status === 410 ||
-    status < 400
-  ) {
+  if (status === 401 || status === 403 || status === 404 || status === 410 || status < 400) {
     return { kind: "broken", reason };
   }
   return { kind: "rejected", reason };

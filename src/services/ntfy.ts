@@ -38,9 +38,7 @@ export const ntfy: Service<Settings> = {
   options,
   example: `topic_url = "https://ntfy.sh/my-secret-topic"\ntoken = "tk_example"`,
 
-  secrets: (
-    { topic_url, token },
-  ) => [
+  secrets: ({ topic_url, token }) => [
     topic_url.href,
     split(topic_url).topic,
     ...(token === undefined ? [] : [token]),
@@ -78,10 +76,7 @@ export const ntfy: Service<Settings> = {
     }
     const detail = typeof fields["error"] === "string" ? fields["error"] : undefined;
     const outcome = judgeStatus(response, nowMs, { detail });
-    if (
-      response.status !== 429 || outcome.kind !== "retry" ||
-      outcome.retryAfterMs !== undefined
-    ) return outcome;
+    if (response.status !== 429 || outcome.kind !== "retry" || outcome.retryAfterMs !== undefined) return outcome;
     return {
       ...outcome,
       retryAfterMs: fields["code"] === DAILY_QUOTA ? QUOTA_RETRY_MS : REFILL_MS,

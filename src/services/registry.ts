@@ -20,18 +20,14 @@ export interface RegisteredService extends Pick<Service<unknown>, "name" | "apiU
   /** The names of its options, for suggestions. */
   readonly optionNames: readonly string[];
   /** Takes the options from the configuration, or says everything that is wrong with them. */
-  configure(
-    options: unknown,
-  ): { readonly service: ConfiguredService } | {
+  configure(options: unknown): { readonly service: ConfiguredService } | {
     readonly issues: readonly v.BaseIssue<unknown>[];
   };
 }
 
 /** All services, by the name that the configuration has for them. */
 export const services: ReadonlyMap<string, RegisteredService> = new Map(
-  [register(discord), register(ntfy), register(stdout)].map((
-    service,
-  ) => [service.name, service]),
+  [register(discord), register(ntfy), register(stdout)].map((service) => [service.name, service]),
 );
 
 function register<Settings>(service: Service<Settings>): RegisteredService {

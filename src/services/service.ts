@@ -50,8 +50,7 @@ export interface HttpResponse {
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** What an answer means for the delivery. `reason` is for people; what happens is decided by `kind` alone. */
-export type Outcome =
-  /** The service has it. `restMs`: it wants no request before that. */
+export type Outcome = /** The service has it. `restMs`: it wants no request before that. */
   | { readonly kind: "delivered"; readonly restMs?: number }
   /** Not now. `retryAfterMs`: when, if the service said so. */
   | {

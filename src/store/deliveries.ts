@@ -151,9 +151,7 @@ export class Deliveries {
         taken += Number(changes);
       }
       this.#database
-        .prepare(
-          "INSERT OR REPLACE INTO inbox (one, last_id, last_uuid) VALUES (1, ?, ?)",
-        )
+        .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid) VALUES (1, ?, ?)")
         .run(position.lastId, position.lastUuid);
       return taken;
     });
@@ -161,9 +159,7 @@ export class Deliveries {
 
   /** Events that are not judged yet, oldest first. */
   unjudged(limit: number): StoredEvent[] {
-    return this.#database.prepare(
-      "SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?",
-    ).all(limit)
+    return this.#database.prepare("SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit)
       .map(eventOf);
   }
 
@@ -186,15 +182,11 @@ export class Deliveries {
     const { eventId, address, tampered, verdict, openedBy, routes, urgent } = judgement;
     this.#atOnce(() => {
       this.#database
-        .prepare(
-          "UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ? WHERE id = ?",
-        )
+        .prepare("UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ? WHERE id = ?")
         .run(address, tampered.join(" "), verdict, openedBy ?? null, eventId);
       for (const route of routes) {
         this.#database
-          .prepare(
-            "INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)",
-          )
+          .prepare("INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)")
           .run(eventId, route, Number(urgent), nowMs);
       }
     });
@@ -247,9 +239,7 @@ export class Deliveries {
   settle({ event, route }: DueDelivery, settlement: Settlement): void {
     this.#atOnce(() => {
       this.#settleDelivery(event.id, route, settlement);
-      this.#database.prepare(
-        "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING",
-      ).run(route);
+      this.#database.prepare("INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
       if (settlement.state === "delivered") {
         this.#database.prepare(
           "UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?, last_delivered_at_ms = ? WHERE name = ?",
@@ -284,19 +274,13 @@ export class Deliveries {
 
   /** How many attempts on a route have failed since its last delivery. */
   failuresOf(route: string): number {
-    const row = this.#database.prepare(
-      "SELECT failures FROM route WHERE name = ?",
-    ).get(route);
+    const row = this.#database.prepare("SELECT failures FROM route WHERE name = ?").get(route);
     return Number(row?.["failures"] ?? 0);
   }
 
   /** How many deliveries are pending, over all routes. */
   pendingCount(): number {
-    return Number(
-      this.#database.prepare(
-        "SELECT count(*) AS n FROM delivery WHERE state = 'pending'",
-      ).get()?.["n"],
-    );
+    return Number(this.#database.prepare("SELECT count(*) AS n FROM delivery WHERE state = 'pending'").get()?.["n"]);
   }
 
   /** The events whose delivery on a route is pending, in the order in which they would go out. */

@@ -42,6 +42,12 @@ export class Inbox {
     this.#paths = paths;
   }
 
+  /** Lets go of the database. It is opened again where something is read after that. */
+  close(): void {
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
   /**
    * The events behind a position. Where the database is not the one that the position is from (it was mended, or the
    * row has gone), reading starts again from the first: what is known already is told by its uuid.
@@ -57,7 +63,7 @@ export class Inbox {
       const { queueDatabase } = this.#paths;
       const reason = cause instanceof Error ? cause.message : String(cause);
       // Open it anew next time: it may have been mended by then.
-      this.#database = undefined;
+      this.close();
       throw new InboxError(
         `Cannot read the queue database "${queueDatabase}": ${reason}; its events are kept, and go out once ` +
           `ssh-session-notifier can read it`,
@@ -69,9 +75,7 @@ export class Inbox {
   #read(position: InboxPosition, limit: number): InboxPage | undefined {
     const database = this.#open();
     if (database === undefined) return undefined;
-    const at = database.prepare("SELECT uuid FROM event WHERE id = ?").get(
-      position.lastId,
-    );
+    const at = database.prepare("SELECT uuid FROM event WHERE id = ?").get(position.lastId);
     const from = at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
     const rows = database
       .prepare(
@@ -105,7 +109,7 @@ export class Inbox {
     if (this.#database !== undefined && identity === this.#identity) {
       return this.#database;
     }
-    this.#database?.close();
+    this.close();
     this.#database = inPlace
       ? openDatabase(queueDatabase, {
         readOnly: true,
@@ -171,9 +175,7 @@ const recordSchema = v.object({
 });
 
 /** The event that a row holds; uuid and time are those of the row. */
-function parseRecord(
-  row: { uuid: string; occurredAtMs: number; record: string },
-): SessionEvent {
+function parseRecord(row: { uuid: string; occurredAtMs: number; record: string }): SessionEvent {
   const { uuid, occurredAtMs } = row;
   let record: unknown;
   try {
@@ -182,8 +184,7 @@ function parseRecord(
     record = undefined;
   }
   const { success, output } = v.safeParse(recordSchema, record);
-  const timeIsSane = Number.isSafeInteger(occurredAtMs) &&
-    Math.abs(occurredAtMs) <= 8.64e15;
+  const timeIsSane = Number.isSafeInteger(occurredAtMs) && Math.abs(occurredAtMs) <= 8.64e15;
   if (success && timeIsSane) return { uuid, occurredAtMs, ...output };
   return {
     uuid,

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 
-/** An open database. Prefer its prepared statements: only their errors carry an `errcode` (see {@link isSqliteError}). */
+/** An open database. Prefer its prepared statements: only their errors carry an `errcode`. */
 export type Database = DatabaseSync;
 
 /** How to open a database. */
@@ -50,18 +50,4 @@ export function transaction<T>(database: Database, work: () => T): T {
     if (database.isTransaction) database.prepare("ROLLBACK").run();
     throw error;
   }
-}
-
-/** Result codes (https://www.sqlite.org/rescode.html), as the lowest byte of an `errcode`. */
-export const SQLITE_BUSY = 5;
-export const SQLITE_LOCKED = 6;
-export const SQLITE_IOERR = 10;
-export const SQLITE_FULL = 13;
-
-/** Whether an error comes from SQLite. `errcode` is its extended result code, where a prepared statement failed. */
-export function isSqliteError(
-  error: unknown,
-): error is Error & { readonly errcode?: number } {
-  return error instanceof Error && "code" in error &&
-    error.code === "ERR_SQLITE_ERROR";
 }

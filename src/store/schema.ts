@@ -78,9 +78,7 @@ export function migrate(database: Database): void {
   for (;;) {
     const version = Number(pragma(database, "user_version"));
     if (version > SCHEMA_VERSION) {
-      throw new NewerSchemaError(
-        `schema version ${version} is newer than ${SCHEMA_VERSION}`,
-      );
+      throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
     }
     const statements = MIGRATIONS[version];
     if (statements === undefined) return;

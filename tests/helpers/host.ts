@@ -249,9 +249,7 @@ export class TestHost implements AsyncDisposable {
   async #runOrThrow(command: readonly string[]): Promise<void> {
     const { code, stdout, stderr } = await this.run(command);
     if (code === 0) return;
-    throw new Error(
-      `Command "${command.join(" ")}" exited ${code}: ${stdout}${stderr}`,
-    );
+    throw new Error(`Command "${command.join(" ")}" exited ${code}: ${stdout}${stderr}`);
   }
 
   /** The mode after the owner, since a change of the owner clears setgid. */
@@ -339,16 +337,12 @@ function startNamespace(): Deno.ChildProcess {
 /** The pid of the namespace's first process. */
 async function readReadyPid(namespace: Deno.ChildProcess): Promise<number> {
   let text = "";
-  for await (
-    const chunk of namespace.stdout.pipeThrough(new TextDecoderStream())
-  ) {
+  for await (const chunk of namespace.stdout.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     const pid = /^ready (\d+)\n/m.exec(text)?.[1];
     if (pid !== undefined) return Number(pid);
   }
-  throw new Error(
-    `Cannot make the test host's namespace: ${text.trim()}`,
-  );
+  throw new Error(`Cannot make the test host's namespace: ${text.trim()}`);
 }
 
 async function endNamespace(namespace: Deno.ChildProcess): Promise<void> {

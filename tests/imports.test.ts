@@ -1,0 +1,145 @@
+// Holds who may import whom. The graph is Deno's own, as `deno info` resolves it.
+
+import assert from "node:assert/strict";
+import { ROOT } from "./helpers/compile.ts";
+
+/** What a module imports: paths below src/ (`hook/queue.ts`), `deno.json`, or specifiers (`node:sqlite`, `npm:valibot`). */
+interface Imports {
+  readonly static: readonly string[];
+  readonly dynamic: readonly string[];
+}
+
+const modules = await sourceModules();
+const graph = await importGraph();
+
+/** The code that can run as root. */
+const ROOT_PART = ["event.ts", "paths.ts", "log.ts", "sandbox.ts", "store/open.ts"];
+const hook = [...modules.keys()].filter((name) => name.startsWith("hook/"));
+
+function importsOf(name: string): string[] {
+  const { static: direct = [], dynamic = [] } = graph.get(name) ?? {};
+  return [...direct, ...dynamic];
+}
+
+Deno.test("the graph holds every source file", () => {
+  assert.deepEqual([...graph.keys()].sort(), [...modules.keys()].sort());
+  assert.ok(importsOf("hook/queue.ts").includes("hook/insert.ts"));
+});
+
+Deno.test("event.ts imports nothing", () => {
+  assert.deepEqual(importsOf("event.ts"), []);
+});
+
+Deno.test("the hook imports only the files that the root part is made of, and no npm package", () => {
+  const allowed = [...ROOT_PART, ...hook, "deno.json", "node:process", "node:sqlite"];
+  for (const name of [...hook, ...ROOT_PART]) {
+    assert.deepEqual(importsOf(name).filter((imported) => !allowed.includes(imported)), [], name);
+  }
+});
+
+Deno.test("main.ts loads nothing but the log and the sandbox before it knows the command", () => {
+  assert.deepEqual([...graph.get("main.ts")?.static ?? []].sort(), ["log.ts", "sandbox.ts"]);
+});
+
+Deno.test("the code that can run as root stays under 600 lines", () => {
+  const lines = [...hook, ...ROOT_PART].map((name) => modules.get(name)?.trimEnd().split("\n").length ?? NaN);
+  const total = lines.reduce((sum, count) => sum + count, 0);
+  assert.ok(total < 600, `${total} lines`);
+});
+
+Deno.test("only store/open.ts names the SQLite module", () => {
+  const users = [...graph.keys()].filter((name) => importsOf(name).includes("node:sqlite"));
+  assert.deepEqual(users, ["store/open.ts"]);
+});
+
+Deno.test("nothing but main.ts starts the hook", () => {
+  const users = [...graph.keys()].filter((name) => importsOf(name).some((imported) => imported.startsWith("hook/")));
+  assert.deepEqual(users.filter((name) => !name.startsWith("hook/")), ["main.ts"]);
+});
+
+Deno.test("a service imports only the interface and http.ts, and only the registry imports services", () => {
+  const shared = ["services/service.ts", "services/http.ts"];
+  const services = [...graph.keys()].filter((name) =>
+    name.startsWith("services/") && ![...shared, "services/registry.ts"].includes(name)
+  );
+  assert.ok(services.length >= 3);
+  for (const service of services) {
+    const own = importsOf(service).filter((imported) => !imported.startsWith("npm:"));
+    assert.deepEqual(own.filter((imported) => !shared.includes(imported)), [], service);
+    const users = [...graph.keys()].filter((name) => importsOf(name).includes(service));
+    assert.deepEqual(users, ["services/registry.ts"], service);
+  }
+});
+
+Deno.test("no import leads in a circle", () => {
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]) => {
+    assert.ok(!path.includes(name), `${[...path, name].join(" -> ")}`);
+    if (done.has(name)) return;
+    for (const imported of graph.get(name)?.static ?? []) visit(imported, [...path, name]);
+    done.add(name);
+  };
+  for (const name of graph.keys()) visit(name, []);
+});
+
+Deno.test("the top level holds what it should, and nothing else", async () => {
+  const { stdout } = await new Deno.Command("git", { args: ["ls-files"], cwd: ROOT }).output();
+  const names = new Set(new TextDecoder().decode(stdout).trim().split("\n").map((path) => path.split("/", 1)[0] ?? ""));
+  const expected = ["src", "tests", "deno.json", "deno.lock", "install.sh", "README.md", "LICENSE"];
+  assert.deepEqual([...names].filter((name) => !name.startsWith(".") && !expected.includes(name)), []);
+});
+
+/** The text of every file below src/, by its path there. */
+async function sourceModules(directory = ""): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/src/${directory}`)) {
+    const path = `${directory}${name}`;
+    if (isDirectory) { for (const entry of await sourceModules(`${path}/`)) found.set(...entry); }
+    else found.set(path, await Deno.readTextFile(`${ROOT}/src/${path}`));
+  }
+  return found;
+}
+
+interface DenoInfo {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly dependencies?: readonly {
+      readonly specifier: string;
+      readonly isDynamic?: boolean;
+      readonly code?: { readonly specifier?: string };
+      readonly type?: { readonly specifier?: string };
+    }[];
+  }[];
+}
+
+async function importGraph(): Promise<Map<string, Imports>> {
+  // The Worker is started by its URL, so no import leads to it.
+  const entries = ["src/main.ts", "src/send/http_worker.ts"];
+  const infos = await Promise.all(entries.map(async (entry) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", entry],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    return JSON.parse(new TextDecoder().decode(stdout)) as DenoInfo;
+  }));
+  const graph = new Map<string, Imports>();
+  for (const { specifier, dependencies = [] } of infos.flatMap(({ modules }) => modules)) {
+    const name = below(specifier);
+    if (!modules.has(name)) continue;
+    const targets = dependencies.map((dependency) => ({
+      name: below(dependency.code?.specifier ?? dependency.type?.specifier ?? dependency.specifier),
+      isDynamic: dependency.isDynamic ?? false,
+    }));
+    graph.set(name, {
+      static: targets.filter(({ isDynamic }) => !isDynamic).map(({ name }) => name),
+      dynamic: targets.filter(({ isDynamic }) => isDynamic).map(({ name }) => name),
+    });
+  }
+  return graph;
+}
+
+function below(specifier: string): string {
+  return specifier.replace(new URL(`file://${ROOT}/src/`).href, "").replace(new URL(`file://${ROOT}/`).href, "");
+}
