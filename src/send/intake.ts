@@ -33,10 +33,14 @@ export class Intake {
     const { deliveries, inbox, log } = this.#options;
     let taken = 0;
     try {
-      for (;;) {
-        const page = inbox.read(deliveries.inboxPosition(), PAGE);
+      let position = deliveries.inboxPosition();
+      for (let pages = 0;; pages++) {
+        const page = inbox.read(position, PAGE);
         if (page === undefined || page.events.length === 0) break;
+        // Reading may start again once, from the first event. A database that makes it do so for ever is left for now.
+        if (pages > 0 && page.position.lastId <= position.lastId) break;
         taken += deliveries.takeIn(page);
+        position = page.position;
       }
       this.#fault = undefined;
     } catch (error) {

@@ -75,26 +75,15 @@ export class Inbox {
   #read(position: InboxPosition, limit: number): InboxPage | undefined {
     const database = this.#open();
     if (database === undefined) return undefined;
-    const at = database.prepare("SELECT uuid FROM event WHERE id = ?").get(position.lastId);
+    const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
     const from = at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
-    const rows = database
-      .prepare(
-        `SELECT id, uuid, occurred_at_ms, substr(record, 1, ${MAX_RECORD_LENGTH}) AS record
-                FROM event WHERE id > ? ORDER BY id LIMIT ?`,
-      )
-      .all(from.lastId, limit);
+    const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
     const events: SessionEvent[] = [];
     let last = from;
     for (const row of rows) {
-      const uuid = cap(String(row["uuid"]), MAX_NAME_LENGTH);
-      events.push(
-        parseRecord({
-          uuid,
-          occurredAtMs: Number(row["occurred_at_ms"]),
-          record: String(row["record"]),
-        }),
-      );
-      last = { lastId: Number(row["id"]), lastUuid: String(row["uuid"]) };
+      const uuid = String(row["uuid"]);
+      events.push(parseRecord({ uuid, occurredAtMs: row["at"], record: String(row["record"]) }));
+      last = { lastId: Number(row["id"]), lastUuid: uuid };
     }
     return { events, position: last };
   }
@@ -106,15 +95,10 @@ export class Inbox {
     if (file === undefined) return undefined;
     const inPlace = this.#hasLog();
     const identity = `${file.dev}:${file.ino}:${inPlace ? "in place" : file.mtime?.getTime()}`;
-    if (this.#database !== undefined && identity === this.#identity) {
-      return this.#database;
-    }
+    if (this.#database !== undefined && identity === this.#identity) return this.#database;
     this.close();
     this.#database = inPlace
-      ? openDatabase(queueDatabase, {
-        readOnly: true,
-        busyTimeoutMs: BUSY_TIMEOUT_MS,
-      })
+      ? openDatabase(queueDatabase, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS })
       : this.#openCopy(queueCopy);
     this.#identity = identity;
     return this.#database;
@@ -147,6 +131,18 @@ export class Inbox {
 /** The longest record that is read, in characters; several times what a hook can write. */
 const MAX_RECORD_LENGTH = 128 * 1024;
 
+/** The furthest time from the epoch that JavaScript knows, in milliseconds (ECMA-262, "Time Values and Time Range"). */
+const MAX_TIME_MS = 8.64e15;
+
+// A row without a uuid is an event too, and must not pass for another one.
+const UUID = `coalesce(substr(uuid, 1, ${MAX_NAME_LENGTH}), 'row ' || id) AS uuid`;
+
+// What does not fit into a JavaScript number would make the whole read fail, and hide what stands behind it.
+const READ_PAGE = `
+  SELECT id, ${UUID}, substr(record, 1, ${MAX_RECORD_LENGTH}) AS record,
+    CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} THEN occurred_at_ms END AS at
+  FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;
+
 const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
 const name = text(MAX_NAME_LENGTH);
 
@@ -175,7 +171,7 @@ const recordSchema = v.object({
 });
 
 /** The event that a row holds; uuid and time are those of the row. */
-function parseRecord(row: { uuid: string; occurredAtMs: number; record: string }): SessionEvent {
+function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent {
   const { uuid, occurredAtMs } = row;
   let record: unknown;
   try {
@@ -184,11 +180,10 @@ function parseRecord(row: { uuid: string; occurredAtMs: number; record: string }
     record = undefined;
   }
   const { success, output } = v.safeParse(recordSchema, record);
-  const timeIsSane = Number.isSafeInteger(occurredAtMs) && Math.abs(occurredAtMs) <= 8.64e15;
-  if (success && timeIsSane) return { uuid, occurredAtMs, ...output };
+  if (success && typeof occurredAtMs === "number") return { uuid, occurredAtMs, ...output };
   return {
     uuid,
-    occurredAtMs: timeIsSane ? occurredAtMs : 0,
+    occurredAtMs: typeof occurredAtMs === "number" ? occurredAtMs : 0,
     type: "open",
     user: UNREADABLE,
     remoteHost: "",

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { cap } from "../src/event.ts";
+
+/** Well-formed text, most of it outside of the Basic Multilingual Plane, where each character is a surrogate pair. */
+const text = fc.string({ unit: "binary", maxLength: 40 });
+const maxLength = fc.integer({ min: 1, max: 60 });
+
+Deno.test("cap() leaves a text as it is that is no longer than the maximum", () => {
+  fc.assert(fc.property(text, fc.nat(10), (value, spare) => {
+    assert.equal(cap(value, value.length + spare), value);
+  }));
+});
+
+Deno.test("cap() cuts a longer text to its beginning and …, at most a pair short of the maximum", () => {
+  fc.assert(fc.property(text, maxLength, (value, maxLength) => {
+    fc.pre(value.length > maxLength);
+    const cut = cap(value, maxLength);
+    assert.ok(cut.length <= maxLength && cut.length >= maxLength - 1, `${cut.length} of ${maxLength}`);
+    assert.ok(cut.endsWith("…"));
+    assert.ok(value.startsWith(cut.slice(0, -1)));
+  }));
+});
+
+Deno.test("cap() never halves a surrogate pair", () => {
+  fc.assert(fc.property(text, maxLength, (value, maxLength) => {
+    assert.ok(cap(value, maxLength).isWellFormed());
+  }));
+  assert.equal(cap("ab😀c", 4), "ab…");
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import config from "../deno.json" with { type: "json" };
+import { CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
+import { type PermissionSet, permissionsToRevoke } from "../src/sandbox.ts";
+import { CA_BUNDLES } from "../src/send/certificates.ts";
+
+const { binary, ...commands } = config.permissions;
+const SETS: Readonly<Record<string, PermissionSet>> = commands;
+const LISTS = ["read", "write", "sys"] as const;
+const SWITCHES = ["env", "net"] as const;
+
+/** Every item of the sets, once. */
+function union(kind: typeof LISTS[number], sets: readonly PermissionSet[]): string[] {
+  return [...new Set(sets.flatMap((set) => set[kind] ?? []))].sort();
+}
+
+Deno.test("permissionsToRevoke() names what one set has and the other lacks, and nothing else", () => {
+  const table: [PermissionSet, PermissionSet, Deno.PermissionDescriptor[]][] = [
+    [{}, { env: true, net: true, read: ["/a"], sys: ["uid"] }, []],
+    [{ env: true, net: true }, { env: true, net: true }, []],
+    [{ env: true, net: true }, { net: true }, [{ name: "env" }]],
+    [{ env: true, net: true }, {}, [{ name: "env" }, { name: "net" }]],
+    [{ net: true }, { net: false }, [{ name: "net" }]],
+    [{ net: false }, {}, []],
+    [{ read: ["/a", "/b"], write: ["/a"] }, { read: ["/b"] }, [
+      { name: "read", path: "/a" },
+      { name: "write", path: "/a" },
+    ]],
+    [{ sys: ["uid", "hostname"] }, { sys: ["uid"] }, [{ name: "sys", kind: "hostname" }]],
+  ];
+  for (const [from, to, expected] of table) {
+    assert.deepEqual(permissionsToRevoke(from, to), expected, JSON.stringify({ from, to }));
+  }
+});
+
+for (const [command, set] of Object.entries(SETS)) {
+  Deno.test(`permissionsToRevoke() leaves "${command}" its own set of what the binary has`, () => {
+    const revoked = permissionsToRevoke(binary as PermissionSet, set);
+    for (const kind of LISTS) {
+      const gone = revoked.flatMap((descriptor) => {
+        if (descriptor.name !== kind) return [];
+        return descriptor.name === "sys" ? descriptor.kind ?? [] : "path" in descriptor ? String(descriptor.path) : [];
+      });
+      const left = binary[kind].filter((item) => !gone.includes(item));
+      assert.deepEqual(left.sort(), [...set[kind] ?? []].sort(), kind);
+    }
+    for (const kind of SWITCHES) {
+      assert.equal(binary[kind] && !revoked.some(({ name }) => name === kind), set[kind] ?? false, kind);
+    }
+  });
+}
+
+Deno.test("deno.json: the set of the binary is exactly the union of the others", () => {
+  const all = Object.values(SETS);
+  const kinds = new Set(all.flatMap((set) => Object.keys(set)));
+  assert.deepEqual(Object.keys(binary).sort(), [...kinds].sort());
+  for (const kind of LISTS) assert.deepEqual([...binary[kind]].sort(), union(kind, all), kind);
+  for (const kind of SWITCHES) assert.equal(binary[kind], all.some((set) => set[kind] === true), kind);
+});
+
+Deno.test("deno.json: the sets hold no kind that enterSandbox() does not revoke", () => {
+  for (const [name, set] of Object.entries<object>(config.permissions)) {
+    const unknown = Object.keys(set).filter((kind) => ![...LISTS, ...SWITCHES].some((known) => known === kind));
+    assert.deepEqual(unknown, [], name);
+  }
+});
+
+// Deno revokes whatever overlaps: of a folder and a file in it, both would go with one.
+Deno.test("deno.json: no path of the binary lies in another, so that each can be revoked by itself", () => {
+  for (const kind of ["read", "write"] as const) {
+    const paths = binary[kind].map((path) =>
+      new URL(`file://${path}`).pathname.replace(/\/+/g, "/").replace(/\/?$/, "/")
+    );
+    for (const [index, path] of paths.entries()) {
+      const around = paths.filter((other, otherIndex) => otherIndex !== index && path.startsWith(other));
+      assert.deepEqual(around, [], `${kind} ${path}`);
+    }
+  }
+});
+
+Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
+  const { queueDir, sendDir } = statePaths(STATE_DIR);
+  const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
+  const { queue, send, help } = commands;
+  assert.deepEqual([queue.read, queue.write], [[queueDir], [queueDir]]);
+  assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
+  assert.deepEqual(send.write, [sendDir]);
+  assert.deepEqual(help, { env: true });
+});
+
+Deno.test("deno.json: the hook has no network, and none but the hook can become another user", () => {
+  assert.ok(!("net" in commands.queue));
+  for (const [name, { sys = [] }] of Object.entries(SETS)) {
+    assert.equal(sys.some((kind) => kind.startsWith("set")), name === "queue", name);
+  }
+});

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
+import { sentence } from "../../src/services/http.ts";
+import { HOSTILE_TEXTS, notification, sessionEvent } from "../helpers/fixtures.ts";
+
+const HOST = { name: "example.com", timezone: "Pacific/Auckland" };
+
+Deno.test("notificationOf() has all that is shown of an event", () => {
+  assert.deepEqual(notificationOf(sessionEvent(), HOST), notification());
+  assert.deepEqual(
+    notificationOf(sessionEvent({ type: "close", tampered: ["PAM_USER"] }), HOST),
+    notification({ type: "close", tampered: true }),
+  );
+});
+
+Deno.test("sentence() is word for word that of the Go program", () => {
+  const table: [Parameters<typeof notification>[0], string][] = [
+    [{}, "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
+    [
+      { type: "close" },
+      "'alice' (203.0.113.7) logged out from example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00",
+    ],
+    [{ remoteHost: "" }, "'alice' logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
+    [{ terminal: "" }, "'alice' (203.0.113.7) logged in to example.com via sshd at 2026-11-23 11:13:32+13:00"],
+    [
+      { tampered: true },
+      "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00 [environment tampered with]",
+    ],
+  ];
+  for (const [overrides, expected] of table) assert.equal(sentence(notification(overrides)), expected);
+});
+
+Deno.test("sentence() lets no user name close the quotes around it", () => {
+  const user = "root' (10.0.0.1) logged in to bank.example via ssh (sshd) at noon; 'x";
+  assert.deepEqual(sentence(notification({ user })).split("'").length, 3);
+});
+
+Deno.test("sentence() escapes every value that an event can choose, and nothing of its own", () => {
+  const values = { user: "u", remoteHost: "r", terminal: "t", service: "s", hostName: "h" };
+  assert.equal(
+    sentence(notification(values), (value) => `<${value}>`),
+    "'<u>' (<r>) logged in to <h> via <t> (<s>) at 2026-11-23 11:13:32+13:00",
+  );
+  assert.match(sentence(notification({ ...values, terminal: "" }), (value) => `<${value}>`), / via <s> at /);
+});
+
+Deno.test("localTime() follows daylight saving time, and shows whole seconds", () => {
+  const table: [instant: string, timezone: string, expected: string][] = [
+    ["2026-11-22T22:13:32Z", "Pacific/Auckland", "2026-11-23 11:13:32+13:00"],
+    ["2026-11-22T22:13:32.999Z", "Pacific/Auckland", "2026-11-23 11:13:32+13:00"],
+    ["2026-11-22T11:00:00Z", "Pacific/Auckland", "2026-11-23 00:00:00+13:00"],
+    // The clocks go back: the same hour twice, told apart by the offset.
+    ["2026-04-04T13:59:59Z", "Pacific/Auckland", "2026-04-05 02:59:59+13:00"],
+    ["2026-04-04T14:00:00Z", "Pacific/Auckland", "2026-04-05 02:00:00+12:00"],
+    // The clocks go forward: an hour that there is not.
+    ["2026-09-26T13:59:59Z", "Pacific/Auckland", "2026-09-27 01:59:59+12:00"],
+    ["2026-09-26T14:00:00Z", "Pacific/Auckland", "2026-09-27 03:00:00+13:00"],
+    ["2026-07-01T12:00:00Z", "Etc/UTC", "2026-07-01 12:00:00+00:00"],
+    ["2026-07-01T12:00:00Z", "America/St_Johns", "2026-07-01 09:30:00-02:30"],
+    ["2026-07-01T12:00:00Z", "Asia/Kathmandu", "2026-07-01 17:45:00+05:45"],
+  ];
+  for (const [instant, timezone, expected] of table) assert.equal(localTime(Date.parse(instant), timezone), expected);
+});
+
+Deno.test("localTime() says the instant, in every time zone", () => {
+  const zone = fc.constantFrom(...Intl.supportedValuesOf("timeZone"));
+  const instant = fc.integer({ min: Date.UTC(1990, 0), max: Date.UTC(2100, 0) });
+  fc.assert(fc.property(zone, instant, (timezone, atMs) => {
+    const { epochMilliseconds } = Temporal.Instant.from(localTime(atMs, timezone));
+    assert.equal(epochMilliseconds, Math.floor(atMs / 1000) * 1000);
+  }));
+});
+
+Deno.test("localTime() shows the first and the last instant that there are, so that no event gets stuck", () => {
+  for (const timezone of ["Pacific/Auckland", "America/Adak", "+23:59", "-23:59"]) {
+    for (const atMs of [-8.64e15, 8.64e15]) assert.match(localTime(atMs, timezone), /^[-+]\d{6}-\d\d-\d\d /);
+  }
+});
+
+/** Names of what can't be seen, or turns text around, and examples. */
+const UNSEEN: Readonly<Record<string, string>> = {
+  "controls": "\0\t\n\r\x1b\x7f\x85\x9b",
+  "separators of lines": "\u2028\u2029",
+  "zero width": "\u200b\u200c\u200d\u2060\ufeff\u00ad",
+  "direction": "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+  "tags": "\u{e0001}\u{e0041}\u{e007f}",
+  "private use, unassigned": "\ue000\u{10fffd}\u0378\u{1fffe}",
+  "halves of surrogate pairs": "\ud800a\udc00",
+  "Hangul fillers": "\u115f\u1160\u3164\uffa0",
+  "joiners and variation selectors": "\u034f\ufe00\ufe0f\u{e0100}",
+};
+
+for (const [name, characters] of Object.entries(UNSEEN)) {
+  Deno.test(`shown() puts U+FFFD where there is what can't be seen: ${name}`, () => {
+    for (const character of characters.match(/[^a]/gu) ?? []) {
+      assert.equal(shown(`x${character}y`), "x\ufffdy", `U+${character.codePointAt(0)?.toString(16)}`);
+    }
+  });
+}
+
+Deno.test("shown() leaves alone what can be seen", () => {
+  const seen = "O'Brien-Ωμέγα_日本語 😀 <@1> 10.0.0.1";
+  assert.equal(shown(seen), seen);
+});
+
+Deno.test("notificationOf() shows any event in values that are short and well-formed", () => {
+  const text = fc.oneof(
+    fc.constantFrom(...HOSTILE_TEXTS),
+    fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)), maxLength: 300 }),
+    fc.string({ unit: "binary", maxLength: 300 }),
+  );
+  fc.assert(fc.property(text, text, text, text, (user, remoteHost, terminal, service) => {
+    const values = notificationOf(sessionEvent({ user, remoteHost, terminal, service }), HOST);
+    for (const value of [values.user, values.remoteHost, values.terminal, values.service]) {
+      assert.ok(value.length <= MAX_SHOWN_LENGTH);
+      assert.ok(value.isWellFormed());
+    }
+    assert.match(sentence(values), /^.*$/u);
+  }));
+});

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { services } from "../../src/services/registry.ts";
+import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
+import { HOSTILE_TEXTS, notification } from "../helpers/fixtures.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
+const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
+
+function discord(webhookUrl = WEBHOOK) {
+  const result = services.get("discord")?.configure({ webhook_url: webhookUrl });
+  assert.ok(result !== undefined && "service" in result, webhookUrl);
+  return result.service;
+}
+
+function rendered(notification: Notification, form: Form = "rich"): Record<string, unknown> & { content: string } {
+  const request = discord().render(notification, form);
+  assert.ok(request.kind === "http");
+  return JSON.parse(request.body);
+}
+
+function judged(response: Partial<HttpResponse>): Outcome {
+  return discord().judge({ status: 200, headers: {}, body: `{"id":"1"}`, ...response }, NOW_MS);
+}
+
+/** The characters of a message that Discord gives a meaning to: those of its markup that no backslash stands before. */
+function active(content: string): string {
+  return content.replaceAll(/\\[^0-9A-Za-z\s]/g, "").replaceAll(/[^\\*_~`|<>@#:/[\]()]/g, "");
+}
+
+/** The message as a reader sees it. */
+function read(content: string): string {
+  return content.replaceAll(/\\([^0-9A-Za-z\s])/g, "$1");
+}
+
+const FIELDS = ["user", "remoteHost", "terminal", "service", "hostName"] as const;
+
+const MARKUP: Readonly<Record<string, string>> = {
+  "a mention of a user": "<@1> <@!1>",
+  "a mention of a role": "<@&1>",
+  "a mention of all": "@everyone @here",
+  "a channel": "<#1>",
+  "a command": "</ban:1>",
+  "a time": "<t:1:R>",
+  "an emoji": "<:x:1> <a:x:1>",
+  "a shortcode": ":skull:",
+  "a link": "https://evil.example/x",
+  "a link in brackets": "<https://evil.example>",
+  "a masked link": "[bank](https://evil.example)",
+  "an invitation": "discord.gg/x",
+  "code": "`x` ``x``",
+  "a block of code": "```x```",
+  "a spoiler": "||x||",
+  "bold and underlined": "**x** __x__",
+  "italic": "*x* _x_",
+  "struck out": "~~x~~",
+  "a heading": "# x",
+  "a quote": "> x >>> x",
+  "a backslash, which could undo ours": "\\<@1> \\\\<@1> x\\",
+};
+
+for (const [what, value] of Object.entries(MARKUP)) {
+  Deno.test(`discord: no event can bring in ${what}`, () => {
+    for (const field of FIELDS) {
+      const { content } = rendered(notification({ [field]: value }));
+      assert.equal(active(content), active(rendered(notification()).content), `${field}: ${content}`);
+      assert.ok(read(content).includes(value), `${field} can still be read: ${content}`);
+    }
+  });
+}
+
+Deno.test("discord: whatever the values are, only our own characters have a meaning", () => {
+  const value = fc.oneof(
+    fc.constantFrom(...HOSTILE_TEXTS),
+    fc.string({ unit: fc.constantFrom(..."*_~`|<>@#:/[]()\\!&-+=.,;'\"ab 1") }),
+  ).map((text) => `x${text}`);
+  const values = fc.record({ user: value, remoteHost: value, terminal: value, service: value, hostName: value });
+  fc.assert(fc.property(values, fc.constantFrom<Form>("rich", "plain"), (values, form) => {
+    assert.equal(
+      active(rendered(notification(values), form).content),
+      active(rendered(notification(), form).content),
+    );
+  }));
+});
+
+Deno.test("discord: a message mentions nobody, and shows no preview, in either form", () => {
+  for (const form of ["rich", "plain"] as const) {
+    const { allowed_mentions, flags } = rendered(notification(), form);
+    assert.deepEqual(allowed_mentions, { parse: [] });
+    assert.equal(Number(flags) & 4, 4);
+  }
+});
+
+Deno.test("discord: an honest sentence reads as it is", () => {
+  const { content } = rendered(notification({ remoteHost: "2001:db8::7" }));
+  assert.equal(
+    read(content),
+    "'alice' (2001:db8::7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00",
+  );
+});
+
+Deno.test("discord: the machine is the sender, unless Discord would refuse its name, or the form is plain", () => {
+  assert.equal(rendered(notification()).username, "example.com");
+  assert.equal(rendered(notification({ hostName: "h".repeat(80) })).username, "h".repeat(80));
+  assert.ok(!("username" in rendered(notification(), "plain")));
+  const refused = [
+    "",
+    "h".repeat(81),
+    "my-Discord",
+    "CLYDE.example",
+    "a```b",
+    "System Message",
+    "everyone",
+    "here",
+    "HERE",
+  ];
+  for (const hostName of refused) assert.ok(!("username" in rendered(notification({ hostName }))), hostName);
+  for (const hostName of ["there.example", "here.example", "everyone.example"]) {
+    assert.equal(rendered(notification({ hostName })).username, hostName);
+  }
+});
+
+Deno.test("discord: a request goes to the webhook, and waits for the message", () => {
+  const table = {
+    [WEBHOOK]: `${WEBHOOK}?wait=true`,
+    [`${WEBHOOK}?thread_id=5`]: `${WEBHOOK}?thread_id=5&wait=true`,
+    [`${WEBHOOK}?wait=false`]: `${WEBHOOK}?wait=true`,
+    "http://127.0.0.1:8080/api/v10/webhooks/1/x": "http://127.0.0.1:8080/api/v10/webhooks/1/x?wait=true",
+  };
+  for (const [webhook, expected] of Object.entries(table)) {
+    const request = discord(webhook).render(notification(), "rich");
+    assert.ok(request.kind === "http");
+    assert.equal(request.url, expected);
+    assert.equal(request.method, "POST");
+    assert.equal(request.headers["content-type"], "application/json");
+  }
+});
+
+Deno.test("discord: the token is secret in every form of its URL", () => {
+  for (const webhook of [WEBHOOK, "https://discord.com/api/v10/webhooks/123456789/token", `${WEBHOOK}/`]) {
+    const { secrets } = discord(webhook);
+    assert.ok(secrets.includes("token"), webhook);
+    assert.ok(secrets.includes(webhook), webhook);
+  }
+});
+
+Deno.test("discord: only a webhook is one", () => {
+  const refused = [
+    "https://discord.com/",
+    "https://discord.com/api/webhooks/",
+    "https://discord.com/channels/1/2",
+    "https://discord.com/x/api/webhooks/1/x",
+    "https://user@discord.com/api/webhooks/1/x",
+  ];
+  for (const webhook_url of refused) {
+    const result = services.get("discord")?.configure({ webhook_url });
+    assert.ok(result !== undefined && "issues" in result, webhook_url);
+  }
+});
+
+Deno.test("discord: an answer is believed when it has the message", () => {
+  assert.deepEqual(judged({}), { kind: "delivered" });
+  for (const body of ["", "ok", "{}", "[]", "null", '{"id":1}', '{"id":null}', "<html>Log in to the Wi-Fi</html>"]) {
+    assert.equal(judged({ body }).kind, "broken", body);
+  }
+});
+
+Deno.test("discord: what Discord says is wrong is told", () => {
+  const table: [number, string, Outcome][] = [
+    [404, `{"message":"Unknown Webhook","code":10015}`, { kind: "broken", reason: "HTTP 404: Unknown Webhook" }],
+    [401, `{"message":"Invalid Webhook Token","code":50027}`, {
+      kind: "broken",
+      reason: "HTTP 401: Invalid Webhook Token",
+    }],
+    [400, `{"message":"Invalid Form Body","code":50035}`, { kind: "rejected", reason: "HTTP 400: Invalid Form Body" }],
+    [502, "<html>Bad gateway</html>", { kind: "retry", reason: "HTTP 502" }],
+    [404, `{"message":{"x":1}}`, { kind: "broken", reason: "HTTP 404" }],
+  ];
+  for (const [status, body, expected] of table) assert.deepEqual(judged({ status, body }), expected);
+});
+
+Deno.test("discord: the wait stands in the body, to the fraction of a second, else in the header", () => {
+  const headers = { "retry-after": "65" };
+  const table: [string, number][] = [
+    [`{"message":"You are being rate limited.","retry_after":64.57,"global":false}`, 64_570],
+    [`{"retry_after":0.3}`, 300],
+    [`{"retry_after":"64.57"}`, 65_000],
+    [`{"retry_after":-1}`, 65_000],
+    ["error code: 1015", 65_000],
+  ];
+  for (const [body, expected] of table) {
+    const outcome = judged({ status: 429, headers, body });
+    assert.ok(outcome.kind === "retry");
+    assert.equal(outcome.retryAfterMs, expected, body);
+  }
+});
+
+Deno.test("discord: the last request of a bucket says how long to rest", () => {
+  const table: [Record<string, string>, Outcome][] = [
+    [{ "x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "1.5" }, { kind: "delivered", restMs: 1_500 }],
+    [{ "x-ratelimit-remaining": "4", "x-ratelimit-reset-after": "1.5" }, { kind: "delivered" }],
+    [{ "x-ratelimit-remaining": "0" }, { kind: "delivered" }],
+    [{ "x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "soon" }, { kind: "delivered" }],
+    [{ "x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "-1" }, { kind: "delivered" }],
+  ];
+  for (const [headers, expected] of table) assert.deepEqual(judged({ headers }), expected, JSON.stringify(headers));
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { services } from "../../src/services/registry.ts";
+import type { HttpRequest, HttpResponse, Outcome } from "../../src/services/service.ts";
+import { notification } from "../helpers/fixtures.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
+const TOPIC = { topic_url: "https://ntfy.sh/my-topic" };
+
+function ntfy(options: Record<string, string> = TOPIC) {
+  const result = services.get("ntfy")?.configure(options);
+  assert.ok(result !== undefined && "service" in result, JSON.stringify(options));
+  return result.service;
+}
+
+function rendered(options?: Record<string, string>): HttpRequest {
+  const request = ntfy(options).render(notification(), "rich");
+  assert.ok(request.kind === "http");
+  return request;
+}
+
+function judged(response: Partial<HttpResponse>): Outcome {
+  return ntfy().judge({ status: 200, headers: {}, body: `{"id":"abc","event":"message"}`, ...response }, NOW_MS);
+}
+
+Deno.test("ntfy: JSON goes to the root of the server, which may be below a path, and names the topic", () => {
+  const table: [topicUrl: string, root: string, topic: string][] = [
+    ["https://ntfy.sh/my-topic", "https://ntfy.sh/", "my-topic"],
+    ["https://ntfy.sh/my-topic/", "https://ntfy.sh/", "my-topic"],
+    ["http://ntfy.lan:8080/My_Topic-1", "http://ntfy.lan:8080/", "My_Topic-1"],
+    ["https://example.com/push/ntfy/t", "https://example.com/push/ntfy/", "t"],
+    ["https://example.com/ntfy/t/", "https://example.com/ntfy/", "t"],
+  ];
+  for (const [topic_url, root, topic] of table) {
+    const { url, method, body } = rendered({ topic_url });
+    assert.deepEqual([url, method, JSON.parse(body).topic], [root, "POST", topic], topic_url);
+  }
+});
+
+Deno.test("ntfy: the plain sentence is the message, a title comes with the rich form", () => {
+  const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
+    const request = ntfy().render(notification({ type }), form);
+    assert.ok(request.kind === "http");
+    return JSON.parse(request.body);
+  };
+  const message = "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  assert.deepEqual(bodyOf("plain", "open"), { topic: "my-topic", message });
+  assert.deepEqual(bodyOf("rich", "open"), { topic: "my-topic", message, title: "SSH login to example.com" });
+  assert.equal(bodyOf("rich", "close").title, "SSH logout from example.com");
+});
+
+Deno.test("ntfy: a token goes into the Authorization header, and nothing goes there without one", () => {
+  assert.deepEqual(rendered().headers, { "content-type": "application/json" });
+  const { headers, url, body } = rendered({ ...TOPIC, token: "tk_x" });
+  assert.deepEqual(headers, { "content-type": "application/json", authorization: "Bearer tk_x" });
+  assert.ok(!`${url}${body}`.includes("tk_x"));
+});
+
+Deno.test("ntfy: a topic is one to 64 letters, digits, - or _, and a token has no spaces", () => {
+  const refused: Record<string, string>[] = [
+    { topic_url: "https://ntfy.sh/" },
+    { topic_url: "https://ntfy.sh" },
+    { topic_url: "https://ntfy.sh/a.b" },
+    { topic_url: "https://ntfy.sh/a%20b" },
+    { topic_url: `https://ntfy.sh/${"a".repeat(65)}` },
+    { topic_url: "https://ntfy.sh/a//" },
+    { ...TOPIC, token: "" },
+    { ...TOPIC, token: "a b" },
+    { ...TOPIC, token: "a\r\nx-evil: 1" },
+    { ...TOPIC, token: "é" },
+    { token: "tk_x" },
+  ];
+  for (const options of refused) {
+    const result = services.get("ntfy")?.configure(options);
+    assert.ok(result !== undefined && "issues" in result, JSON.stringify(options));
+  }
+  ntfy({ topic_url: `https://ntfy.sh/${"a".repeat(64)}` });
+});
+
+Deno.test("ntfy: an answer is believed when it has the message", () => {
+  assert.deepEqual(judged({}), { kind: "delivered" });
+  for (const body of ["", "ok", "{}", "[]", '{"id":1}', "<html>It works!</html>"]) {
+    assert.equal(judged({ body }).kind, "broken", body);
+  }
+});
+
+Deno.test("ntfy: a daily quota that is used up rests for an hour, too many requests for the refill of one", () => {
+  const limited = (code: number) => `{"code":${code},"http":429,"error":"limit reached"}`;
+  const table: [Partial<HttpResponse>, number | undefined][] = [
+    [{ body: limited(42908) }, 60 * 60 * 1000],
+    [{ body: limited(42901) }, 5_000],
+    [{ body: "slow down" }, 5_000],
+    [{ body: `{"code":"42908"}` }, 5_000],
+    [{ body: limited(42908), headers: { "retry-after": "7" } }, 7_000],
+    [{ body: limited(42901), headers: { "retry-after": "never" } }, 5_000],
+    [{ status: 503, body: limited(42908) }, undefined],
+  ];
+  for (const [response, expected] of table) {
+    const outcome = judged({ status: 429, ...response });
+    assert.ok(outcome.kind === "retry");
+    assert.equal(outcome.retryAfterMs, expected, JSON.stringify(response));
+  }
+});
+
+Deno.test("ntfy: what the server says is wrong is told", () => {
+  const table: [number, string, Outcome][] = [
+    [403, `{"code":40301,"http":403,"error":"forbidden"}`, { kind: "broken", reason: "HTTP 403: forbidden" }],
+    [401, `{"code":40101,"http":401,"error":"unauthorized"}`, { kind: "broken", reason: "HTTP 401: unauthorized" }],
+    [413, `{"code":41301,"http":413,"error":"too large"}`, { kind: "rejected", reason: "HTTP 413: too large" }],
+    [404, "page not found", { kind: "broken", reason: "HTTP 404" }],
+    [500, `{"error":5}`, { kind: "retry", reason: "HTTP 500" }],
+  ];
+  for (const [status, body, expected] of table) assert.deepEqual(judged({ status, body }), expected);
+});

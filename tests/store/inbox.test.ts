@@ -1,0 +1,159 @@
+// What `queue` wrote is read once, in order, whatever became of the database.
+
+import assert from "node:assert/strict";
+import { insertEvent } from "../../src/hook/insert.ts";
+import { statePaths } from "../../src/paths.ts";
+import { Inbox, INBOX_START, InboxError, UNREADABLE } from "../../src/store/inbox.ts";
+import { type Database, openDatabase } from "../../src/store/open.ts";
+import { Installation } from "../helpers/program.ts";
+import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
+
+const LOGIN = { PAM_TYPE: "open_session", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+
+class Queue implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "inbox-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly inbox = new Inbox(this.paths);
+
+  constructor() {
+    Deno.mkdirSync(this.paths.queueDir);
+    Deno.mkdirSync(this.paths.sendDir);
+  }
+
+  insert(...uuids: string[]): void {
+    for (const uuid of uuids) insertEvent(this.paths.queueDatabase, sessionEvent({ uuid }));
+  }
+
+  open(): Database {
+    return openDatabase(this.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+  }
+
+  uuids(position = INBOX_START, limit = 100): string[] {
+    return this.inbox.read(position, limit)?.events.map(({ uuid }) => uuid) ?? [];
+  }
+
+  [Symbol.dispose](): void {
+    this.inbox.close();
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+Deno.test("Inbox.read() answers undefined where there is no database yet", () => {
+  using queue = new Queue();
+  assert.equal(queue.inbox.read(INBOX_START, 10), undefined);
+});
+
+Deno.test("Inbox.read() gives back events as they were inserted, whatever their text", () => {
+  using queue = new Queue();
+  const events = HOSTILE_TEXTS.map((text, index) =>
+    sessionEvent({ uuid: `${index}`, user: text.slice(0, 100), tampered: ["PAM_USER"] })
+  );
+  for (const event of events) insertEvent(queue.paths.queueDatabase, event);
+  assert.deepEqual(queue.inbox.read(INBOX_START, 100)?.events, events);
+});
+
+Deno.test("Inbox.read() goes on behind a position, a page at a time", () => {
+  using queue = new Queue();
+  queue.insert("a", "b", "c");
+  const first = queue.inbox.read(INBOX_START, 2);
+  assert.deepEqual(first?.events.map(({ uuid }) => uuid), ["a", "b"]);
+  const second = queue.inbox.read(first.position, 2);
+  assert.deepEqual(second?.events.map(({ uuid }) => uuid), ["c"]);
+  assert.deepEqual(queue.uuids(second.position), []);
+  queue.insert("d");
+  assert.deepEqual(queue.uuids(second.position), ["d"]);
+});
+
+Deno.test("Inbox.read() starts again where the position is not from this database, or its row has gone", () => {
+  using queue = new Queue();
+  queue.insert("a", "b", "c");
+  const { position } = queue.inbox.read(INBOX_START, 10) ?? {};
+  assert.deepEqual(queue.uuids({ lastId: 3, lastUuid: "of another database" }), ["a", "b", "c"]);
+  const database = queue.open();
+  database.prepare("DELETE FROM event WHERE uuid = 'c'").run();
+  database.close();
+  queue.insert("d"); // has the id that c had
+  assert.deepEqual(queue.uuids(position), ["a", "b", "d"]);
+});
+
+Deno.test("Inbox.read() reads the new database where another one was put in place", () => {
+  using queue = new Queue();
+  queue.insert("a");
+  assert.deepEqual(queue.uuids(), ["a"]);
+  for (const suffix of ["-wal", "-shm", ""]) {
+    Deno.renameSync(`${queue.paths.queueDatabase}${suffix}`, `${queue.directory}/aside${suffix}`);
+  }
+  queue.insert("b");
+  assert.deepEqual(queue.uuids(), ["b"]);
+});
+
+Deno.test("Inbox.read() reads a copy where the log has been taken away, then in place again", async () => {
+  // In processes of their own: the last one to close a database folds its log into it.
+  await using installation = await Installation.create();
+  const paths = statePaths(installation.stateDir);
+  const inbox = new Inbox(paths);
+  const users = () => inbox.read(INBOX_START, 10)?.events.map(({ user }) => user);
+  const hasLog = () => [...Deno.readDirSync(paths.queueDir)].some(({ name }) => name.endsWith("-wal"));
+  assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "alice" })).code, 0);
+  const other = openDatabase(paths.queueDatabase, { busyTimeoutMs: 0 });
+  other.prepare("SELECT count(*) FROM event").get();
+  other.close();
+  assert.equal(hasLog(), false);
+  assert.deepEqual(users(), ["alice"]);
+  assert.equal(hasLog(), false, "reading brought nothing back");
+  assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "bob" })).code, 0);
+  assert.equal(hasLog(), true);
+  assert.deepEqual(users(), ["alice", "bob"]);
+  inbox.close();
+});
+
+Deno.test("Inbox.read() finds the events of a log that has lost its index", () => {
+  using queue = new Queue();
+  queue.insert("a", "b");
+  Deno.removeSync(`${queue.paths.queueDatabase}-shm`);
+  assert.deepEqual(queue.uuids(), ["a", "b"]);
+});
+
+Deno.test("Inbox.read() makes an event that says so of every record that it can't read", () => {
+  using queue = new Queue();
+  queue.insert("good");
+  const database = queue.open();
+  const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)");
+  const good = JSON.stringify(sessionEvent());
+  const records = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "{}",
+    JSON.stringify({ ...sessionEvent(), type: "other" }),
+    JSON.stringify({ ...sessionEvent(), tampered: ["anything"] }),
+    JSON.stringify({ ...sessionEvent(), parentPid: 1.5 }),
+    JSON.stringify({ ...sessionEvent(), authInfo: "A".repeat(1_000_000) }),
+  ];
+  records.forEach((record, index) => insert.run(`bad ${index}`, 1_000, record));
+  insert.run("no time", null, good);
+  insert.run("no sane time", 2n ** 63n - 1n, good);
+  insert.run(null, 1_000, good);
+  insert.run(null, 1_000, good);
+  const events = queue.inbox.read(INBOX_START, 100)?.events ?? [];
+  assert.equal(events.length, records.length + 5);
+  assert.equal(new Set(events.map(({ uuid }) => uuid)).size, events.length);
+  for (const event of events.filter(({ uuid }) => /^(bad|no)/.test(uuid))) {
+    assert.deepEqual([event.user, event.tampered], [UNREADABLE, ["record"]], event.uuid);
+  }
+  assert.equal(events[0]?.user, "alice");
+});
+
+Deno.test("Inbox.read() says which database it can't read, and reads it once it is mended", () => {
+  using queue = new Queue();
+  Deno.writeTextFileSync(queue.paths.queueDatabase, "garbage".repeat(1_000));
+  assert.throws(() => queue.uuids(), (error: unknown) => {
+    assert.ok(error instanceof InboxError);
+    assert.match(error.message, /Cannot read the queue database ".*session_events\.db": /);
+    return true;
+  });
+  Deno.removeSync(queue.paths.queueDatabase);
+  queue.insert("a");
+  assert.deepEqual(queue.uuids(), ["a"]);
+});
