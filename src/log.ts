@@ -21,7 +21,7 @@ const COLOURS: Record<Severity, string> = {
 
 // Controls, line and paragraph separators, and what changes the direction of text or can't be seen:
 // none may break a line of the log, or let one pass for another.
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Makes any text fit for one line of a log or a terminal: what would not be seen is written as `\u{…}`.
@@ -66,12 +66,8 @@ export function createLog(
   options: { verbose?: boolean } = {},
   surroundings: LogSurroundings = Deno,
 ): Log {
-  const { env, stderr } = surroundings;
-  const format: LogFormat = env.get("JOURNAL_STREAM") !== undefined
-    ? "journal"
-    : stderr.isTerminal() && !env.get("NO_COLOR")
-    ? "terminal"
-    : "plain";
+  const { stderr } = surroundings;
+  const format = formatFor(surroundings);
   const encoder = new TextEncoder();
   return (severity, message) => {
     if (severity === "info" && options.verbose !== true) return;
@@ -81,4 +77,14 @@ export function createLog(
       // Nobody reads stderr any more (a closed pipe, a full disk). That must not stop the work.
     }
   };
+}
+
+function formatFor({ env, stderr }: LogSurroundings): LogFormat {
+  try {
+    if (env.get("JOURNAL_STREAM") !== undefined) return "journal";
+    return stderr.isTerminal() && !env.get("NO_COLOR") ? "terminal" : "plain";
+  } catch {
+    // A variable that is not valid UTF-8, which the user may have set for the hook.
+    return "plain";
+  }
 }

@@ -11,18 +11,32 @@ export interface Network {
   readonly prefixLength: number;
 }
 
-// The library also reads what inet_aton(3) reads (octal, hexadecimal, fewer than four parts): for an allowlist,
-// `10.1` or `010.0.0.2` is a mistake, not an address.
-const FOUR_DECIMALS = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
-
 /**
  * Reads a numeric address, as sshd writes it. A zone (`fe80::1%eth0`) stays with the address.
  *
  * @returns undefined for anything else, such as a name
  */
 export function parseAddress(text: string): Address | undefined {
-  if (text.includes(":") ? !ipaddr.IPv6.isValid(text) : !FOUR_DECIMALS.test(text)) return undefined;
-  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
+  if (!text.includes(":")) return isIpv4(text) ? ipaddr.IPv4.parse(text) : undefined;
+  // The library reads the IPv4 end of `::10.0.0.1` as if `ffff:` stood before it, and octal in it: give it no such end.
+  const [ipv4End] = /[^:]*\.[^%]*/.exec(text.split("%", 1)[0] ?? "") ?? [];
+  if (ipv4End !== undefined && !isIpv4(ipv4End)) return undefined;
+  const inGroups = ipv4End === undefined ? text : text.replace(ipv4End, twoGroups(ipv4End));
+  return ipaddr.IPv6.isValid(inGroups) ? ipaddr.process(inGroups) : undefined;
+}
+
+/**
+ * Whether a text is an IPv4 address in the usual form. The library also reads what inet_aton(3) reads (octal,
+ * hexadecimal, fewer than four parts): for an allowlist, `10.1` or `010.0.0.2` is a mistake, not an address.
+ */
+function isIpv4(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text);
+}
+
+/** An IPv4 address as the last two groups of an IPv6 address. */
+function twoGroups(text: string): string {
+  const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(text).octets;
+  return `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
 /**
@@ -45,9 +59,10 @@ export function parseNetwork(text: string): Network {
     throw new SyntaxError(`"${text}" has a prefix length that is not between ${least} and ${bits + least}`);
   }
   const network = maskedAddress(address, prefixLength);
+  const zone = addressText.slice(addressText.replace(/%.*/, "").length);
   if (network.toNormalizedString() !== withoutZone(address).toNormalizedString()) {
     throw new SyntaxError(
-      `"${text}" has bits set behind its prefix: did you mean "${network.toString()}/${prefixText}"?`,
+      `"${text}" has bits set behind its prefix: did you mean "${network.toString()}${zone}/${prefixLength}"?`,
     );
   }
   return { address, prefixLength };

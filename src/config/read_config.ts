@@ -1,7 +1,8 @@
 // Reads the configuration file, and says in one line each what keeps it from being used.
 
 import { ExitCode, Failure } from "../failure.ts";
-import { type Config, ConfigError, parseConfig } from "./config.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { ConfigError } from "./config_error.ts";
 
 /** Larger than any configuration; what is larger is something else. In bytes. */
 const MAX_CONFIG_BYTES = 1024 * 1024;

@@ -22,7 +22,7 @@ export interface BackoffOptions {
  */
 export function backoffMs({ failures, askedMs, random }: BackoffOptions): number {
   if (askedMs !== undefined && askedMs >= 0) {
-    return Math.min(askedMs, MAX_WAIT_MS);
+    return Math.min(Math.ceil(askedMs), MAX_WAIT_MS);
   }
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 30));
   return Math.round(random() * ceiling);

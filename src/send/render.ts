@@ -10,7 +10,7 @@ import type { Notification } from "../services/service.ts";
  */
 export const MAX_SHOWN_LENGTH = 128;
 
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** How this machine is shown. */
 export interface HostOptions {

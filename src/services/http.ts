@@ -101,8 +101,10 @@ export function parseRetryAfter(
   if (value === undefined) return undefined;
   const text = value.trim();
   if (/^\d+(\.\d+)?$/.test(text)) return secondsToMs(Number(text));
-  // Only what an HTTP date looks like: Date.parse takes nearly anything, negative numbers included.
-  const at = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : NaN;
+  // Only what an HTTP date looks like: Date.parse takes nearly anything, negative numbers included. The form of
+  // asctime(3), which is allowed too, names no zone and means GMT.
+  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} .* \d{4}$/.test(text);
+  const at = isAsctime ? Date.parse(`${text} GMT`) : /^[A-Z][a-z]{2,8}, /.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
@@ -118,7 +120,7 @@ export function secondsToMs(seconds: unknown): number | undefined {
 export function jsonFields(body: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
   } catch {
     return {};
   }

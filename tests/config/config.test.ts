@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { contains, parseAddress } from "../../src/config/address.ts";
-import { type Config, ConfigError, parseConfig } from "../../src/config/config.ts";
+import { type Config, parseConfig } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
 import { localTime } from "../../src/send/render.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

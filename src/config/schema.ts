@@ -1,0 +1,102 @@
+// What the configuration may say, section by section, but for the options of the services, which are their own.
+
+import * as v from "valibot";
+import { services } from "../services/registry.ts";
+import { parseNetwork } from "./address.ts";
+
+/** The services there are, as the configuration names them. */
+export const SERVICE_NAMES: readonly string[] = [...services.keys()];
+
+const timezone = v.pipe(
+  v.string(),
+  v.check(
+    isTimezone,
+    ({ input }) => `${JSON.stringify(input)} is not a time zone; it must be a name such as "Pacific/Auckland"`,
+  ),
+);
+
+const hostName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.minLength(1, "must not be empty"),
+  v.maxLength(253, "must have at most 253 characters"),
+  v.check((text) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text), "must be one line, without control characters"),
+);
+
+const network = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parseNetwork(dataset.value);
+    } catch (error) {
+      addIssue({ message: error instanceof SyntaxError ? error.message : "is no address" });
+      return NEVER;
+    }
+  }),
+);
+
+const proxy = v.pipe(
+  v.string(),
+  v.check((text) => /^https?:/i.test(text) && URL.canParse(text), "must be a URL such as http://proxy.example:3128"),
+  v.transform((text) => new URL(text)),
+  v.check(({ password }) => canDecode(password), "must have a password in which a percent sign is written as %25"),
+);
+
+const number = (least: number, most: number) =>
+  v.pipe(v.number(), v.check((value) => value >= least && value <= most, `must be between ${least} and ${most}`));
+
+/** The keys of each section. */
+export const SECTIONS = {
+  host: {
+    timezone: v.optional(timezone, "Etc/UTC"),
+    name: v.optional(hostName, "%H"),
+  },
+  notification: {
+    service: v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`),
+    give_up_after_days: v.optional(number(1, 365), 7),
+    request_timeout_seconds: v.optional(number(1, 300), 10),
+    run_deadline_seconds: v.optional(number(10, 86_400), 600),
+    proxy: v.optional(proxy),
+    // Looked into by the service itself, if it is the one that is used.
+    ...Object.fromEntries(SERVICE_NAMES.map((name) => [name, v.optional(v.custom(isTable, "must be a table"))])),
+  },
+  allowlist: {
+    ips: v.optional(v.array(network), []),
+  },
+};
+
+/** The whole configuration. */
+export const schema = v.strictObject({
+  host: v.optional(table(SECTIONS.host), {}),
+  notification: table(SECTIONS.notification),
+  allowlist: v.optional(table(SECTIONS.allowlist), {}),
+});
+
+/** A table with these keys and no others. Without the first check an array, or a date, would pass for an empty table. */
+function table<Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(v.any(), v.check(isTable, "must be a table"), v.strictObject(entries));
+}
+
+/** Whether a value is a TOML table. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    // What shows the times, since other parts of the runtime know other names.
+    new Temporal.ZonedDateTime(0n, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
