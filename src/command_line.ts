@@ -1,75 +1,78 @@
 // The command line of every command but the bare `queue`: what can be said, the help, and what is started.
 
-import { object, or } from "@optique/core/constructs";
-import { commandLine, message, text } from "@optique/core/message";
-import { optional } from "@optique/core/modifiers";
-import { command, constant, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
-import { run } from "@optique/run";
+import { Command, CommanderError } from "commander";
 import config from "../deno.json" with { type: "json" };
 import { ExitCode } from "./failure.ts";
 import { CONFIG_FILE, STATE_DIR } from "./paths.ts";
 
-const stateDir = optional(option("--state-dir", string({ metavar: "DIR" }), {
-  description: message`In place of ${text(STATE_DIR)}; for trying things out.`,
-}));
-
-const parser = or(
-  command("queue", object({ command: constant("queue"), stateDir }), {
-    brief: message`Record a session event. Run by pam_exec at every login and logout.`,
-    description: message`Records the session event that pam_exec describes in the environment (PAM_TYPE, PAM_USER and so
-on), and prints nothing. The line for /etc/pam.d/sshd, first in the session stack: ${
-      commandLine("session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue")
-    }`,
-  }),
-  command(
-    "send",
-    object({
-      command: constant("send"),
-      dryRun: option("--dry-run", {
-        description: message`Show what would be sent, and change nothing.`,
-      }),
-      verbose: option("--verbose", {
-        description: message`Say on stderr what is done.`,
-      }),
-      stateDir,
-      configFile: optional(option("--config", string({ metavar: "FILE" }), {
-        description: message`In place of ${text(CONFIG_FILE)}; for trying things out.`,
-      })),
-    }),
-    {
-      brief: message`Deliver what is pending. Run by a systemd unit or cron.`,
-      description:
-        message`Delivers what is pending, waits up to a minute for what is due soon, and ends. Exits with 0 if
-nothing is left, with 75 if something is left to retry. Examples: ${
-          commandLine("runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run")
-        } shows what is pending; ${
-          commandLine("* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send")
-        } is a line for /etc/cron.d.`,
-    },
-  ),
-);
+const STATE_DIR_FLAG = ["--state-dir <dir>", `in place of ${STATE_DIR}, for trying things out`] as const;
 
 /**
- * Runs what the arguments say. Help, version, and usage errors end the process by themselves.
+ * Runs what the arguments say.
  *
- * @returns the exit code
+ * @returns the exit code: that of the command, 0 after a help text, 64 for a command line that is wrong
  */
 export async function runCommand(args: readonly string[]): Promise<ExitCode> {
-  const options = run(parser, {
-    args: args.length === 0 ? ["--help"] : args,
-    programName: "ssh-session-notifier",
-    brief: message`Tells you when SSH sessions open and close.`,
-    help: "option",
-    version: { value: await versionText(), option: true },
-    aboveError: "usage",
-    errorExitCode: ExitCode.usage,
-    termWidth: "auto",
-  });
-  if (options.command === "queue") return ExitCode.ok;
-  const { send } = await import("./send/send.ts");
-  return await send(options);
+  let exitCode: ExitCode = ExitCode.ok;
+  const program = new Command("ssh-session-notifier")
+    .description("Tells you when SSH sessions open and close.")
+    .version(await versionText(), "--version", "show the version")
+    .helpOption("--help", "show this help")
+    .helpCommand(false)
+    .showHelpAfterError()
+    // Throws instead of ending the process. Holds for the commands below, which inherit it.
+    .exitOverride();
+
+  program.command("queue")
+    .description("Record a session event; run by pam_exec at every login and logout.")
+    .option(...STATE_DIR_FLAG)
+    .addHelpText("after", QUEUE_HELP)
+    // main.ts runs the hook itself, without this file, when it is called as it should be.
+    .action((_options, command: Command) => command.error("error: queue takes nothing but --state-dir and <dir>"));
+
+  program.command("send")
+    .description("Deliver what is pending; run by a systemd unit or cron.")
+    .option("--dry-run", "show what would be sent, and change nothing")
+    .option("--verbose", "say on stderr what is done")
+    .option(...STATE_DIR_FLAG)
+    .option("--config <file>", `in place of ${CONFIG_FILE}, for trying things out`)
+    .addHelpText("after", SEND_HELP)
+    .action(async ({ dryRun = false, verbose = false, stateDir, config }: SendFlags) => {
+      const { send } = await import("./send/send.ts");
+      exitCode = await send({ dryRun, verbose, stateDir, configFile: config });
+    });
+
+  try {
+    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  }
 }
+
+/** What commander makes of the flags of `send`. */
+interface SendFlags {
+  readonly dryRun?: boolean;
+  readonly verbose?: boolean;
+  readonly stateDir?: string;
+  readonly config?: string;
+}
+
+const QUEUE_HELP = `
+Reads the environment that pam_exec passes (PAM_TYPE, PAM_USER and so on), and prints nothing.
+Exits with 0 if the event is recorded or there is none, with 1 if it is lost.
+
+Example, first of the session lines of /etc/pam.d/sshd:
+  session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue`;
+
+const SEND_HELP = `
+Waits up to a minute for what is due soon, and ends.
+Exits with 0 if nothing is left, with 75 if something is left to retry.
+
+Examples:
+  runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run
+  * * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send     (a line of /etc/cron.d)`;
 
 /** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
 async function versionText(): Promise<string> {

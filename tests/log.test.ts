@@ -22,6 +22,7 @@ const DANGEROUS: readonly (readonly [name: string, first: number, last: number])
   ["isolates", 0x2066, 0x2069],
   ["halves of surrogate pairs", 0xd800, 0xdfff],
   ["byte order mark", 0xfeff, 0xfeff],
+  ["interlinear annotations", 0xfff9, 0xfffb],
   ["tags", 0xe0020, 0xe007f],
   ["combining grapheme joiner", 0x34f, 0x34f],
   ["Hangul fillers", 0x115f, 0x1160],

@@ -48,6 +48,15 @@ endToEnd(
   },
 );
 
+endToEnd("the binary holds the packages that it uses, and none of the tests", async (host) => {
+  const held = async (text: string) =>
+    (await host.run(["grep", "-qaF", text, "/usr/sbin/ssh-session-notifier"])).code === 0;
+  for (const name of ["commander", "ipaddr.js", "leven", "smol-toml", "valibot"]) {
+    assert.ok(await held(`"name": "${name}"`), name);
+  }
+  for (const name of ["fast-check", "pure-rand"]) assert.ok(!await held(name), name);
+});
+
 endToEnd("queue gives root up before it opens anything in queue/, and can't have it back", async (host) => {
   assert.equal((await queue(host)).code, 0);
   const calls = await traced(host);

