@@ -22,7 +22,10 @@ export function parseAddress(text: string): Address | undefined {
   const [ipv4End] = /[^:]*\.[^%]*/.exec(text.split("%", 1)[0] ?? "") ?? [];
   if (ipv4End !== undefined && !isIpv4(ipv4End)) return undefined;
   const inGroups = ipv4End === undefined ? text : text.replace(ipv4End, twoGroups(ipv4End));
-  return ipaddr.IPv6.isValid(inGroups) ? ipaddr.process(inGroups) : undefined;
+  if (!ipaddr.IPv6.isValid(inGroups)) return undefined;
+  const address = ipaddr.process(inGroups);
+  // An IPv4 address has no zone to lose.
+  return address.kind() === "ipv4" && text.includes("%") ? undefined : address;
 }
 
 /**

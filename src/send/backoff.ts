@@ -21,9 +21,10 @@ export interface BackoffOptions {
  * many hosts that failed together don't come back together. What a service asks for is kept to, up to 24 hours.
  */
 export function backoffMs({ failures, askedMs, random }: BackoffOptions): number {
-  if (askedMs !== undefined && askedMs >= 0) {
-    return Math.min(Math.ceil(askedMs), MAX_WAIT_MS);
-  }
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 30));
-  return Math.round(random() * ceiling);
+  const ownMs = Math.round(random() * ceiling);
+  if (askedMs === undefined || !(askedMs >= 0)) return ownMs;
+  // Believed once. A service that asks for no wait, and fails again and again, would be asked without end.
+  const leastMs = failures === 0 ? 0 : ownMs;
+  return Math.min(Math.max(Math.ceil(askedMs), leastMs), MAX_WAIT_MS);
 }

@@ -83,7 +83,8 @@ export function judgeStatus(
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
   }
-  if (status === 401 || status === 403 || status === 404 || status === 410 || status < 400) {
+  // 407 is the proxy's word, and says nothing about the message.
+  if ([401, 403, 404, 407, 410].includes(status) || status < 400) {
     return { kind: "broken", reason };
   }
   return { kind: "rejected", reason };
