@@ -30,10 +30,8 @@ const UNSEEN = "[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Default_Ignorable_Code_P
  * @param text hostile text
  */
 export function oneLine(text: string): string {
-  return text.replace(
-    UNSEEN,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  const unseen = new RegExp(UNSEEN, "gu");
+  return text.replace(unseen, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 /** One entry as the bytes that go out, without the newline. */

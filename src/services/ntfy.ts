@@ -89,7 +89,7 @@ function split(topicUrl: URL): { root: string; topic: string } {
   const path = topicUrl.pathname.replace(/\/$/, "");
   const end = path.lastIndexOf("/");
   return {
-    root: `${topicUrl.origin}${path.slice(0, end + 1)}`,
+    root: `${topicUrl.origin}${path.slice(0, end + 1)}${topicUrl.search}`,
     topic: path.slice(end + 1),
   };
 }

@@ -13,7 +13,7 @@ function response(overrides: Partial<HttpResponse> = {}): HttpResponse {
 function expectedKind(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
   if ([408, 425, 429].includes(status) || status >= 500) return "retry";
-  if ([401, 403, 404, 410].includes(status) || status < 400) return "broken";
+  if ([401, 403, 404, 407, 410].includes(status) || status < 400) return "broken";
   return "rejected";
 }
 
