@@ -36,14 +36,10 @@ export function insertEvent(path: string, event: SessionEvent): void {
   createReadable(path);
   const deadlineMs = performance.now() + BUSY_BUDGET_MS;
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
-  const withinBudget = () => {
-    const leftMs = Math.max(0, Math.round(deadlineMs - performance.now()));
-    pragma(database, `busy_timeout = ${leftMs}`);
-  };
   pragma(database, "synchronous = FULL");
   pragma(database, "wal_autocheckpoint = 0");
   switchToWal(database, deadlineMs);
-  withinBudget();
+  waitUntil(database, deadlineMs);
   transaction(database, () => {
     database.prepare(CREATE_TABLE).run();
     database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)")
@@ -82,13 +78,25 @@ function createReadable(path: string): void {
 function switchToWal(database: Database, deadlineMs: number): void {
   for (;;) {
     try {
+      waitUntil(database, deadlineMs);
       pragma(database, "journal_mode = WAL");
       return;
     } catch (error) {
-      if (performance.now() >= deadlineMs) throw error;
+      // A database that is damaged stays so: a login does not wait for it.
+      if (!isBusy(error) || performance.now() >= deadlineMs) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+/** Lets the next statement wait for a lock no longer than until then. */
+function waitUntil(database: Database, deadlineMs: number): void {
+  pragma(database, `busy_timeout = ${Math.max(0, Math.round(deadlineMs - performance.now()))}`);
+}
+
+/** Whether SQLite refused for a lock: SQLITE_BUSY, 5, with whatever reason in the higher bytes. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
 }
 
 /**

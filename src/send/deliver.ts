@@ -1,7 +1,6 @@
 // Delivers what is due on one route, one event after the other, and writes down what became of each.
 
-import { oneLine } from "../log.ts";
-import type { Log } from "../log.ts";
+import { type Log, oneLine } from "../log.ts";
 import { cap } from "../event.ts";
 import type { Route } from "../config/config.ts";
 import type { Form, Outcome, ServiceRequest } from "../services/service.ts";

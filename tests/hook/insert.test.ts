@@ -90,6 +90,29 @@ Deno.test("insertEvent() waits half a second for a lock in all, then says that t
   });
 });
 
+Deno.test("insertEvent() keeps no login waiting for a database that is damaged", () => {
+  withQueue((path) => {
+    Deno.writeTextFileSync(path, "garbage".repeat(10_000));
+    const startedAtMs = performance.now();
+    assert.throws(() => insertEvent(path, sessionEvent()), /file is not a database/);
+    const waitedMs = performance.now() - startedAtMs;
+    assert.ok(waitedMs < 300, `${waitedMs} ms`);
+  });
+});
+
+Deno.test("insertEvent() keeps no login waiting where the log can't be made", () => {
+  withQueue((path, open) => {
+    const database = open();
+    database.prepare("CREATE TABLE other (id INTEGER)").run();
+    database.close();
+    Deno.mkdirSync(`${path}-journal`);
+    const startedAtMs = performance.now();
+    assert.throws(() => insertEvent(path, sessionEvent()));
+    const waitedMs = performance.now() - startedAtMs;
+    assert.ok(waitedMs < 300, `${waitedMs} ms`);
+  });
+});
+
 Deno.test("insertEvent() refuses a second event of the same uuid, and a table of another shape", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
