@@ -1,7 +1,6 @@
 // The command name decides the permissions, then the module. `queue` goes first and by a path of its own:
 // it starts as root, and loads nothing that it does not need.
 
-import { createLog } from "./log.ts";
 import { enterSandbox } from "./sandbox.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -33,6 +32,7 @@ function parseQueueArguments(args: readonly string[]): { stateDir?: string } | u
 /** Says what went wrong, without a stack trace, and answers the exit code. */
 async function explain(error: unknown): Promise<number> {
   const { ExitCode, Failure } = await import("./failure.ts");
+  const { createLog } = await import("./log.ts");
   const log = createLog();
   if (error instanceof Failure) {
     for (const line of error.message.split("\n")) log("error", line);

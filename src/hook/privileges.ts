@@ -1,8 +1,6 @@
 // Gives up root: the hook becomes the owner of the queue directory, before it touches anything in there.
 // As root it would write through a link that is planted there, and Deno's sandbox would follow it too.
 
-import process from "node:process";
-
 /** Which owners will do. */
 export interface OwnerOptions {
   /** Whether a directory of root's will do: only for the tests and the demo, which have a state directory of their own. */
@@ -26,6 +24,8 @@ export function becomeOwner(directory: string, options: OwnerOptions): void {
   // The group first: without root, it could no longer be changed. For root, both set the real, effective and saved ids
   // (setuid(2), setgid(2)), and the capabilities go with them; the end-to-end tests look at a running hook.
   // Deno has no setgroups(2); under sshd the hook has no supplementary groups at this point.
+  // Deno has no ids to set of its own, so Node's; as a global, since the import of the module costs every login more.
+  const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);
   if (Deno.uid() !== uid || Deno.gid() !== gid) {

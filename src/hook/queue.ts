@@ -1,7 +1,6 @@
 // `queue`: the PAM hook. Starts as root inside a login, gives root up, records the event, and is gone.
 // It reads no configuration, loads no package, opens no network socket and prints nothing unless it failed.
 
-import { createLog } from "../log.ts";
 import { statePaths } from "../paths.ts";
 import { readSessionEvent } from "./environment.ts";
 import { insertEvent } from "./insert.ts";
@@ -18,7 +17,7 @@ export interface QueueOptions {
  *
  * @returns the exit code: 0 if the event is kept or there is none, 1 if it is lost
  */
-export function queue(options: QueueOptions): 0 | 1 {
+export async function queue(options: QueueOptions): Promise<0 | 1> {
   const paths = statePaths(options.stateDir);
   try {
     const event = readSessionEvent(Deno.env, {
@@ -32,6 +31,7 @@ export function queue(options: QueueOptions): 0 | 1 {
     return 0;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
+    const { createLog } = await import("../log.ts");
     createLog()(
       "error",
       `Cannot record the session event: ${reason}; run install.sh to mend the installation`,
