@@ -6,6 +6,7 @@ import { ExitCode } from "./failure.ts";
 import { CONFIG_FILE, STATE_DIR } from "./paths.ts";
 
 const STATE_DIR_FLAG = ["--state-dir <dir>", `in place of ${STATE_DIR}, for trying things out`] as const;
+const CONFIG_FLAG = ["--config <file>", `in place of ${CONFIG_FILE}, for trying things out`] as const;
 
 /**
  * Runs what the arguments say.
@@ -35,11 +36,29 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     .option("--dry-run", "show what would be sent, and change nothing")
     .option("--verbose", "say on stderr what is done")
     .option(...STATE_DIR_FLAG)
-    .option("--config <file>", `in place of ${CONFIG_FILE}, for trying things out`)
+    .option(...CONFIG_FLAG)
     .addHelpText("after", SEND_HELP)
     .action(async ({ dryRun = false, verbose = false, stateDir, config }: SendFlags) => {
       const { send } = await import("./send/send.ts");
       exitCode = await send({ dryRun, verbose, stateDir, configFile: config });
+    });
+
+  program.command("check")
+    .description("Look whether the installation is right: files, PAM, configuration, scheduler, what waits.")
+    .option("--json", "print JSON")
+    .addHelpText("after", CHECK_HELP)
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { check } = await import("./admin/check.ts");
+      exitCode = check({ json });
+    });
+
+  program.command("test")
+    .description("Send a test notification on every route, and show what the services answer.")
+    .option(...CONFIG_FLAG)
+    .addHelpText("after", TEST_HELP)
+    .action(async ({ config }: { config?: string }) => {
+      const { testRoutes } = await import("./admin/test_routes.ts");
+      exitCode = await testRoutes({ configFile: config });
     });
 
   try {
@@ -73,6 +92,20 @@ Exits with 0 if nothing is left, with 75 if something is left to retry.
 Examples:
   runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run
   * * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send     (a line of /etc/cron.d)`;
+
+const CHECK_HELP = `
+Prints a line for each thing it looks at: pass, warning or fault, and what to do about it.
+Exits with 0 if nothing is at fault, else with 78.
+
+Examples:
+  sudo ssh-session-notifier check
+  sudo ssh-session-notifier check --json | jq '.findings[] | select(.level == "fault")'`;
+
+const TEST_HELP = `
+Exits with 0 if all were delivered, with 75 if a service can't be reached now, with 78 if a route needs a mend.
+
+Example:
+  sudo ssh-session-notifier test`;
 
 /** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
 async function versionText(): Promise<string> {

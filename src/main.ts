@@ -1,7 +1,7 @@
 // The command name decides the permissions, then the module. `queue` goes first and by a path of its own:
 // it starts as root, and loads nothing that it does not need.
 
-import { enterSandbox } from "./sandbox.ts";
+import { enterSandbox, hasSandbox } from "./sandbox.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
@@ -13,7 +13,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { queue } = await import("./hook/queue.ts");
     return queue(queueOptions);
   }
-  enterSandbox(command === "send" ? "send" : "help");
+  enterSandbox(hasSandbox(command) ? command : "help");
   try {
     const { runCommand } = await import("./command_line.ts");
     return await runCommand(args);

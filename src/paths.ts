@@ -3,6 +3,9 @@
 /** Where everything that changes lives. */
 export const STATE_DIR = "/var/lib/ssh-session-notifier";
 
+/** The program itself. */
+export const BINARY = "/usr/sbin/ssh-session-notifier";
+
 /** The configuration; only `send` and the commands for people read it. */
 export const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 

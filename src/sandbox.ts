@@ -7,18 +7,11 @@ const SETS: Readonly<Record<string, PermissionSet>> = config.permissions;
 
 /** A permission set of deno.json: for each kind everything (`true`) or a list. */
 export type PermissionSet =
-  & {
-    readonly [kind in "env" | "net"]?: boolean;
-  }
-  & {
-    readonly [kind in "read" | "write" | "sys"]?: readonly string[];
-  };
+  & { readonly [kind in "env" | "net"]?: boolean }
+  & { readonly [kind in "read" | "write" | "sys"]?: readonly string[] };
 
 /** The commands that have a permission set of their own. */
-export type SandboxedCommand = Exclude<
-  keyof typeof config.permissions,
-  "binary"
->;
+export type SandboxedCommand = Exclude<keyof typeof config.permissions, "binary">;
 
 /**
  * What has to be revoked of one set so that another is left.
@@ -27,18 +20,13 @@ export type SandboxedCommand = Exclude<
  * @param to what it shall keep
  * @returns one descriptor for each kind, path or name that is in `from` and not in `to`
  */
-export function permissionsToRevoke(
-  from: PermissionSet,
-  to: PermissionSet,
-): Deno.PermissionDescriptor[] {
+export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Deno.PermissionDescriptor[] {
   const revoked: Deno.PermissionDescriptor[] = [];
   for (const name of ["env", "net"] as const) {
     if (from[name] && !to[name]) revoked.push({ name });
   }
   for (const name of ["read", "write"] as const) {
-    for (const path of lacking(from[name], to[name])) {
-      revoked.push({ name, path });
-    }
+    for (const path of lacking(from[name], to[name])) revoked.push({ name, path });
   }
   for (const kind of lacking(from.sys, to.sys)) {
     revoked.push({ name: "sys", kind } as Deno.SysPermissionDescriptor);
@@ -51,19 +39,15 @@ export function permissionsToRevoke(
  * since the binary is compiled with `--no-prompt`.
  */
 export function enterSandbox(command: SandboxedCommand): void {
-  for (
-    const descriptor of permissionsToRevoke(
-      SETS["binary"] ?? {},
-      SETS[command] ?? {},
-    )
-  ) {
-    Deno.permissions.revokeSync(descriptor);
-  }
+  const { binary = {}, [command]: own = {} } = SETS;
+  for (const descriptor of permissionsToRevoke(binary, own)) Deno.permissions.revokeSync(descriptor);
 }
 
-function lacking(
-  from: readonly string[] = [],
-  to: readonly string[] = [],
-): string[] {
+/** Whether a command has a permission set of its own. */
+export function hasSandbox(command: string | undefined): command is SandboxedCommand {
+  return command !== undefined && command !== "binary" && Object.hasOwn(SETS, command);
+}
+
+function lacking(from: readonly string[] = [], to: readonly string[] = []): string[] {
   return from.filter((item) => !to.includes(item));
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import config from "../deno.json" with { type: "json" };
-import { CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
+import { BINARY, CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
 import { type PermissionSet, permissionsToRevoke } from "../src/sandbox.ts";
 import { CA_BUNDLES } from "../src/send/certificates.ts";
 
@@ -81,16 +81,17 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
   const { queueDir, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
-  const { queue, send, help } = commands;
+  const { queue, send, check, test, help } = commands;
   assert.deepEqual([queue.read, queue.write], [[queueDir], [queueDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
+  assert.ok(check.read.includes(BINARY));
+  assert.deepEqual([...test.read].sort(), [configDir, sendDir, ...CA_BUNDLES].sort());
 });
 
-Deno.test("deno.json: the hook has no network, and none but the hook can become another user", () => {
+Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
-  for (const [name, { sys = [] }] of Object.entries(SETS)) {
-    assert.equal(sys.some((kind) => kind.startsWith("set")), name === "queue", name);
-  }
+  const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
+  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test"]);
 });

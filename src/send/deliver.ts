@@ -1,28 +1,20 @@
 // Delivers what is due on one route, one event after the other, and writes down what became of each.
 
-import { type Log, oneLine } from "../log.ts";
-import { cap } from "../event.ts";
+import type { Log } from "../log.ts";
 import type { Route } from "../config/config.ts";
-import type { Form, Outcome, ServiceRequest } from "../services/service.ts";
+import type { Outcome } from "../services/service.ts";
 import { type Deliveries, type DueDelivery, MAX_WAIT_MS } from "../store/deliveries.ts";
+import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { type HostOptions, notificationOf } from "./render.ts";
-import type { Transport } from "./transport.ts";
-
-/** The longest reason that is kept and logged, in UTF-16 code units; a service may answer with a book. */
-const MAX_REASON_LENGTH = 300;
 
 /** What delivering needs. */
-export interface DeliveryContext {
+export interface DeliveryContext extends Omit<AttemptContext, "service"> {
   readonly deliveries: Deliveries;
-  readonly transport: Transport;
-  /** Writes a line to standard output. */
-  readonly print: (line: string) => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly redact: (text: string) => string;
   readonly host: HostOptions;
   readonly giveUpAfterMs: number;
   /** Whether the run has to end: no new request is made. */
@@ -52,52 +44,8 @@ async function deliver(
 ): Promise<void> {
   const { deliveries, clock } = context;
   deliveries.beginAttempt(delivery, clock.nowMs());
-  let outcome = await attempt(delivery, route, { form: "rich", context });
-  // What a service does not like about a message is mostly its ornament.
-  if (outcome.kind === "rejected") {
-    outcome = await attempt(delivery, route, { form: "plain", context });
-  }
+  const outcome = await attempt(notificationOf(delivery.event, context.host), { service: route.service, ...context });
   settle(delivery, outcome, context);
-}
-
-async function attempt(
-  { event }: DueDelivery,
-  { service }: Route,
-  { form, context }: { form: Form; context: DeliveryContext },
-): Promise<Outcome> {
-  const request = service.render(notificationOf(event, context.host), form);
-  if (request.kind === "print") return print(request.text, context);
-  return await exchange(request, { judge: service.judge, context });
-}
-
-function print(text: string, { print }: DeliveryContext): Outcome {
-  try {
-    print(text);
-    return { kind: "delivered" };
-  } catch (error) {
-    return {
-      kind: "retry",
-      reason: `cannot write to standard output: ${error}`,
-    };
-  }
-}
-
-async function exchange(
-  request: Extract<ServiceRequest, { kind: "http" }>,
-  { judge, context }: {
-    judge: Route["service"]["judge"];
-    context: DeliveryContext;
-  },
-): Promise<Outcome> {
-  const result = await context.transport(request);
-  if (result.kind === "response") {
-    return judge(result.response, context.clock.nowMs());
-  }
-  // A host outside of the sandbox: nothing but another configuration will help.
-  return {
-    kind: result.failure === "refused" ? "broken" : "retry",
-    reason: result.detail,
-  };
 }
 
 function settle(
@@ -118,7 +66,7 @@ function settle(
     log("info", `delivered ${what}`);
     return;
   }
-  const error = cap(oneLine(context.redact(outcome.reason)), MAX_REASON_LENGTH);
+  const error = outcome.reason;
   if (outcome.kind === "rejected") {
     deliveries.settle(delivery, { state: "dead", error });
     log(

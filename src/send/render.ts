@@ -2,7 +2,7 @@
 // that the sentence stays whole within the limits of every service. Pure.
 
 import { cap, type SessionEvent } from "../event.ts";
-import type { Notification } from "../services/service.ts";
+import type { SessionNotification, TestNotification } from "../services/service.ts";
 
 /**
  * The longest value of an event that is shown, in UTF-16 code units. Four of them, each character escaped, and the
@@ -23,7 +23,7 @@ export interface HostOptions {
 export function notificationOf(
   event: SessionEvent,
   host: HostOptions,
-): Notification {
+): SessionNotification {
   return {
     type: event.type,
     user: shown(event.user),
@@ -34,6 +34,11 @@ export function notificationOf(
     time: localTime(event.occurredAtMs, host.timezone),
     tampered: event.tampered.length > 0,
   };
+}
+
+/** What a service shows when a person tries it. */
+export function testNotification(atMs: number, { name, timezone }: HostOptions): TestNotification {
+  return { type: "test", hostName: name, time: localTime(atMs, timezone) };
 }
 
 /** Replaces what can't be seen, or changes the direction of text, by U+FFFD, which shows that something was there. */

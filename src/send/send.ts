@@ -1,22 +1,21 @@
 // `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
 
-import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { endpoint } from "../services/http.ts";
 import { Deliveries } from "../store/deliveries.ts";
+import { statIfThere } from "../store/files.ts";
 import { Inbox } from "../store/inbox.ts";
 import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_LOCKED } from "../store/sqlite_error.ts";
 import { NewerSchemaError } from "../store/schema.ts";
-import { systemCertificates } from "./certificates.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { Intake } from "./intake.ts";
+import { print } from "./print.ts";
 import { redactor } from "./redact.ts";
 import { judgeNew, run } from "./run.ts";
-import { startTransport, type TransportOptions } from "./transport.ts";
+import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
 export interface SendOptions {
@@ -44,7 +43,6 @@ export async function send(options: SendOptions): Promise<ExitCode> {
       mend: "run it as its own user: runuser -u ssh-session-notifier -- ssh-session-notifier send",
     });
   }
-  dropProxyVariables();
   using lock = takeLock(paths);
   if (lock === undefined) {
     log("info", "another send is running, and delivers what is pending");
@@ -67,7 +65,9 @@ interface Work {
 /** Everything as in a real run, up to the sending, and none of it stays. */
 function showPending({ paths, configFile, log }: Work): ExitCode {
   const config = readConfig(configFile);
-  const deliveries = new Deliveries(isThere(paths.deliveriesDatabase) ? paths.deliveriesDatabase : ":memory:");
+  const deliveries = new Deliveries(
+    statIfThere(paths.deliveriesDatabase) !== undefined ? paths.deliveriesDatabase : ":memory:",
+  );
   const intake = new Intake({ deliveries, inbox: new Inbox(paths), log });
   const lines = deliveries.discarding(() => {
     intake.takeIn();
@@ -110,18 +110,6 @@ async function deliverPending({ paths, configFile, log }: Work): Promise<ExitCod
   }
   if (intake.fault !== undefined) return ExitCode.config;
   return pending > 0 ? ExitCode.tempFail : ExitCode.ok;
-}
-
-function transportOptions({ routes, proxy, requestTimeoutMs }: Config): TransportOptions {
-  return {
-    hosts: [
-      ...routes.flatMap(({ service }) => service.endpoints),
-      ...(proxy === undefined ? [] : [endpoint(proxy)]),
-    ],
-    caCerts: systemCertificates(),
-    timeoutMs: requestTimeoutMs,
-    ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
-  };
 }
 
 /** Takes the lock that only one run can have, and that the kernel frees however the run ends. */
@@ -182,33 +170,6 @@ function explained(
         "queued is then sent again",
     cause: error,
   });
-}
-
-/**
- * Takes the proxies out of the environment: Deno would send the Worker's requests there, past its permissions.
- * A proxy that is wanted stands in the configuration.
- */
-function dropProxyVariables(): void {
-  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]) {
-    Deno.env.delete(name);
-    Deno.env.delete(name.toLowerCase());
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** Writes a whole line to standard output. */
-function print(line: string): void {
-  let rest = new TextEncoder().encode(`${line}\n`);
-  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 
 function messageOf(error: unknown): string {

@@ -1,6 +1,9 @@
 // Makes HTTP requests through the Worker, and takes the network from everything else in this process.
 
+import type { Config } from "../config/config.ts";
+import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
+import { systemCertificates } from "./certificates.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
 /** How long the Worker may take to stand, and how much longer than the timeout for an answer, in milliseconds. */
@@ -12,6 +15,19 @@ export interface TransportOptions extends WorkerSettings {
   readonly hosts: readonly string[];
 }
 
+/** What a configuration says of the requests. */
+export function transportOptions({ routes, proxy, requestTimeoutMs }: Config): TransportOptions {
+  return {
+    hosts: [
+      ...routes.flatMap(({ service }) => service.endpoints),
+      ...(proxy === undefined ? [] : [endpoint(proxy)]),
+    ],
+    caCerts: systemCertificates(),
+    timeoutMs: requestTimeoutMs,
+    ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
+  };
+}
+
 /** Makes one request. Never throws: what goes wrong is an {@link Exchange} too. */
 export type Transport = (request: HttpRequest) => Promise<Exchange>;
 
@@ -21,6 +37,7 @@ export type Transport = (request: HttpRequest) => Promise<Exchange>;
  * @throws if the Worker does not stand
  */
 export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
+  dropProxyVariables();
   const worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
     type: "module",
     name: "http",
@@ -76,4 +93,15 @@ export async function startTransport({ hosts, ...settings }: TransportOptions): 
       detail: "the Worker for HTTP requests gave no answer",
     };
   };
+}
+
+/**
+ * Takes the proxies out of the environment: Deno would send the Worker's requests there, past its permissions.
+ * A proxy that is wanted stands in the configuration.
+ */
+function dropProxyVariables(): void {
+  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]) {
+    Deno.env.delete(name);
+    Deno.env.delete(name.toLowerCase());
+  }
 }

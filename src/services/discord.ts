@@ -17,6 +17,9 @@ const options = v.strictObject({
 
 type Settings = v.InferOutput<typeof options>;
 
+/** The hosts of Discord, with its release channels and the name that it had before. */
+const OWN_HOST = /^((canary|ptb)\.)?discord(app)?\.com$/;
+
 /** Longest sender name, in characters. */
 const MAX_USERNAME = 80;
 
@@ -37,6 +40,9 @@ export const discord: Service<Settings> = {
   ],
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
+
+  warnings: ({ webhook_url: { hostname } }) =>
+    OWN_HOST.test(hostname) ? [] : [`webhook_url leads to ${hostname}, which is not a host of Discord`],
 
   render(notification, settings, form) {
     const url = new URL(settings.webhook_url);

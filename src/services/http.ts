@@ -20,7 +20,7 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
     ),
     v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
     v.check(
-      (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || LOOPBACK.test(url.hostname),
+      (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || isLoopback(url),
       "must begin with https://, since plain http shows the secret in it to the network",
     ),
     v.check(
@@ -28,6 +28,11 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
       "must not hold a user name or password",
     ),
   );
+}
+
+/** Whether a URL leads to this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return LOOPBACK.test(hostname);
 }
 
 /** `host:port` of a URL, in the form that Deno's `net` permission takes. */
@@ -44,14 +49,23 @@ export function sentence(
   notification: Notification,
   escape: (value: string) => string = (value) => value,
 ): string {
-  const { type, terminal, service, time } = notification;
+  const { type, time } = notification;
+  const host = escape(notification.hostName);
+  if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
+  const { terminal, service } = notification;
   // A name with a quote could close ours, and go on as if it were the rest of the sentence.
   const user = escape(notification.user.replaceAll("'", "’"));
   const from = notification.remoteHost === "" ? "" : ` (${escape(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" ? escape(service) : `${escape(terminal)} (${escape(service)})`;
   const warning = notification.tampered ? " [environment tampered with]" : "";
-  return `'${user}'${from} ${happened} ${escape(notification.hostName)} via ${via} at ${time}${warning}`;
+  return `'${user}'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
+}
+
+/** What happened, in a few words, for services that show a title. */
+export function headline({ type, hostName }: Notification): string {
+  const happened = { open: "SSH login to", close: "SSH logout from", test: "Test of SSH notifications from" };
+  return `${happened[type]} ${hostName}`;
 }
 
 /** What a service says of itself, where the status alone does not tell. */

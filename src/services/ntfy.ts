@@ -1,7 +1,7 @@
 // ntfy, on ntfy.sh or a server of one's own.
 
 import * as v from "valibot";
-import { endpoint, jsonFields, judgeStatus, sentence, urlSchema } from "./http.ts";
+import { endpoint, headline, isLoopback, jsonFields, judgeStatus, sentence, urlSchema } from "./http.ts";
 import type { Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -46,9 +46,13 @@ export const ntfy: Service<Settings> = {
 
   endpoints: ({ topic_url }) => [endpoint(topic_url)],
 
+  warnings: ({ topic_url, token }) =>
+    topic_url.protocol === "https:" || isLoopback(topic_url) ? [] : [
+      `topic_url is plain http: the network can read the notifications${token === undefined ? "" : " and the token"}`,
+    ],
+
   render(notification, { topic_url, token }, form) {
     const { root, topic } = split(topic_url);
-    const happened = notification.type === "open" ? "login to" : "logout from";
     return {
       kind: "http",
       method: "POST",
@@ -60,7 +64,7 @@ export const ntfy: Service<Settings> = {
       },
       body: JSON.stringify({
         topic,
-        ...(form === "rich" ? { title: `SSH ${happened} ${notification.hostName}` } : {}),
+        ...(form === "rich" ? { title: headline(notification) } : {}),
         message: sentence(notification),
       }),
     };

@@ -11,6 +11,7 @@ export interface ConfiguredService {
   readonly name: string;
   readonly secrets: readonly string[];
   readonly endpoints: readonly string[];
+  readonly warnings: readonly string[];
   render(notification: Notification, form: Form): ServiceRequest;
   judge(response: HttpResponse, nowMs: number): Outcome;
 }
@@ -45,6 +46,7 @@ function register<Settings>(service: Service<Settings>): RegisteredService {
           name,
           secrets: service.secrets(settings),
           endpoints: service.endpoints(settings),
+          warnings: service.warnings?.(settings) ?? [],
           render: (notification, form) => service.render(notification, settings, form),
           judge: (response, nowMs) => service.judge(response, nowMs),
         },

@@ -3,8 +3,11 @@
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 
-/** One session event, ready to be shown. Values are capped and free of control characters, but not escaped. */
-export interface Notification {
+/** What a service shows. Values are capped and free of control characters, but not escaped. */
+export type Notification = SessionNotification | TestNotification;
+
+/** One session event. */
+export interface SessionNotification {
   readonly type: "open" | "close";
   readonly user: string;
   /** The client's address, or its name where that is all there is; empty for a console. */
@@ -17,6 +20,13 @@ export interface Notification {
   readonly time: string;
   /** Whether somebody had a hand in the environment that the event was read from. */
   readonly tampered: boolean;
+}
+
+/** A notification that stands for no event: a person tries the route. */
+export interface TestNotification {
+  readonly type: "test";
+  readonly hostName: string;
+  readonly time: string;
 }
 
 /** An HTTP request, complete. */
@@ -82,6 +92,8 @@ export interface Service<Settings> {
   secrets(settings: Settings): readonly string[];
   /** The hosts that it talks to, each as `host:port`. */
   endpoints(settings: Settings): readonly string[];
+  /** What is unwise about the settings, though it works; a sentence each. */
+  warnings?(settings: Settings): readonly string[];
   /** The request that delivers a notification. */
   render(
     notification: Notification,

@@ -2,8 +2,9 @@
 // Every method is one transaction, or one statement.
 
 import type { SessionEvent } from "../event.ts";
-import { INBOX_START, type InboxPage, type InboxPosition } from "./inbox.ts";
+import type { InboxPage, InboxPosition } from "./inbox.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
+import { positionOf } from "./overview.ts";
 import { migrate } from "./schema.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
@@ -102,9 +103,7 @@ export class Deliveries {
 
   /** How far the queue database was read. */
   inboxPosition(): InboxPosition {
-    const row = this.#database.prepare("SELECT last_id, last_uuid FROM inbox")
-      .get();
-    return row === undefined ? INBOX_START : { lastId: Number(row["last_id"]), lastUuid: String(row["last_uuid"]) };
+    return positionOf(this.#database);
   }
 
   /**

@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import type { StatePaths } from "../paths.ts";
+import { removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
 
 /** How long reading waits for a lock, in milliseconds. Readers of a write-ahead log hardly ever wait. */
@@ -19,6 +20,13 @@ export interface InboxPosition {
 export interface InboxPage {
   readonly events: readonly SessionEvent[];
   readonly position: InboxPosition;
+}
+
+/** Events that were not read yet. */
+export interface Unread {
+  readonly count: number;
+  /** When the oldest of them happened, if its time makes sense, in milliseconds since the epoch. */
+  readonly oldestAtMs?: number;
 }
 
 /** Before the first event. */
@@ -57,8 +65,29 @@ export class Inbox {
    * @throws {InboxError} where it can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
+    return this.#explaining(() => this.#read(position, limit));
+  }
+
+  /**
+   * What stands behind a position, without reading it.
+   *
+   * @returns undefined where there is no queue database yet
+   * @throws {InboxError} where it can't be read
+   */
+  unread(position: InboxPosition): Unread | undefined {
+    return this.#explaining(() => {
+      const database = this.#open();
+      if (database === undefined) return undefined;
+      const { lastId } = startOf(database, position);
+      const row = database.prepare(COUNT_UNREAD).get(lastId);
+      const oldest = row?.["oldest"];
+      return { count: Number(row?.["count"]), ...(typeof oldest === "number" ? { oldestAtMs: oldest } : {}) };
+    });
+  }
+
+  #explaining<T>(work: () => T): T {
     try {
-      return this.#read(position, limit);
+      return work();
     } catch (cause) {
       const { queueDatabase } = this.#paths;
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -75,8 +104,7 @@ export class Inbox {
   #read(position: InboxPosition, limit: number): InboxPage | undefined {
     const database = this.#open();
     if (database === undefined) return undefined;
-    const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
-    const from = at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
+    const from = startOf(database, position);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
     const events: SessionEvent[] = [];
     let last = from;
@@ -137,10 +165,21 @@ const MAX_TIME_MS = 8.64e15;
 // A row without a uuid is an event too, and must not pass for another one.
 const UUID = `coalesce(substr(uuid, 1, ${MAX_NAME_LENGTH}), 'row ' || id) AS uuid`;
 
+/** From where to read on: the position, or the start where it is from another database. */
+function startOf(database: Database, position: InboxPosition): InboxPosition {
+  const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
+  return at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
+}
+
+const AT = `CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} THEN occurred_at_ms END`;
+
+const COUNT_UNREAD = `
+  SELECT count(*) AS count, min(${AT}) AS oldest FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER}`;
+
 // What does not fit into a JavaScript number would make the whole read fail, and hide what stands behind it.
 const READ_PAGE = `
   SELECT id, ${UUID}, substr(record, 1, ${MAX_RECORD_LENGTH}) AS record,
-    CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} THEN occurred_at_ms END AS at
+    ${AT} AS at
   FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;
 
 const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
@@ -155,18 +194,8 @@ const recordSchema = v.object({
   connection: name,
   authInfo: text(MAX_AUTH_INFO_LENGTH),
   parentPid: v.pipe(v.number(), v.safeInteger()),
-  tampered: v.pipe(
-    v.array(
-      v.picklist([
-        "PAM_TYPE",
-        "PAM_USER",
-        "PAM_RHOST",
-        "PAM_TTY",
-        "PAM_SERVICE",
-        "SSH_CONNECTION",
-        "SSH_AUTH_INFO_0",
-      ]),
-    ),
+  tampered: v.array(
+    v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
   ),
 });
 
@@ -194,21 +223,4 @@ function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string 
     parentPid: 0,
     tampered: ["record"],
   };
-}
-
-function statIfThere(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

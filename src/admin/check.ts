@@ -1,0 +1,136 @@
+// `check`: whether the installation is right, line by line. Reads what belongs to root as root, then becomes the user
+// of `send` before it looks at anything that someone else may have written.
+
+import type { Config } from "../config/config.ts";
+import { readConfig } from "../config/read_config.ts";
+import { ExitCode, Failure } from "../failure.ts";
+import { oneLine } from "../log.ts";
+import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
+import { print } from "../send/print.ts";
+import { statIfThere } from "../store/files.ts";
+import { Inbox, INBOX_START } from "../store/inbox.ts";
+import { type Overview, readOverview } from "../store/overview.ts";
+import { becomeSender } from "./become_sender.ts";
+import { inspectDelivery } from "./delivery.ts";
+import { inspectFiles, inspectSetgid } from "./files.ts";
+import { findingLine, Findings } from "./finding.ts";
+import { inspectPam } from "./pam.ts";
+import { type PamFile, readPamStack } from "./pam_stack.ts";
+import { inspectScheduler } from "./scheduler.ts";
+import { inspectSshd } from "./sshd.ts";
+
+/** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
+const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
+
+/** What `check` may be told. */
+export interface CheckOptions {
+  /** Prints JSON in place of lines. */
+  readonly json: boolean;
+}
+
+/**
+ * Looks at the whole installation, and prints what it finds.
+ *
+ * @returns 0 if nothing is at fault, else 78
+ * @throws {Failure} where this user may not look
+ */
+export function check({ json }: CheckOptions): ExitCode {
+  const paths = statePaths();
+  const findings = new Findings();
+  inspectHost(paths, findings);
+  try {
+    becomeSender(paths, "check");
+    inspectState(paths, findings);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode === ExitCode.noPermission) throw error;
+    findings.fault("files", error.message, error.mend);
+  }
+  const isRight = !findings.hasFault();
+  if (json) print(JSON.stringify({ ok: isRight, findings: findings.all }, null, 2));
+  else for (const finding of findings.all) print(oneLine(findingLine(finding)));
+  return isRight ? ExitCode.ok : ExitCode.config;
+}
+
+/** What belongs to root. */
+function inspectHost(paths: StatePaths, findings: Findings): void {
+  const { process } = globalThis;
+  const gids = { realGid: process.getgid?.() ?? -1, effectiveGid: process.getegid?.() ?? -1 };
+  attempt("binary", findings, () => inspectSetgid({ program: Deno.execPath(), ...gids }, statIfThere, findings));
+  attempt("files", findings, () => inspectFiles(paths, statIfThere, findings));
+  attempt("pam", findings, () => {
+    const limits = ["/etc/security/limits.conf", ...filesIn("/etc/security/limits.d", ".conf")];
+    const stack = readPamStack("sshd", (name) => readPamFile(name));
+    inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
+  });
+  attempt("sshd", findings, () => {
+    const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
+    inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
+  });
+  attempt("scheduler", findings, () => inspectScheduler((path) => statIfThere(path) !== undefined, findings));
+}
+
+/** What others may have written. */
+function inspectState(paths: StatePaths, findings: Findings): void {
+  let config: Config | undefined;
+  try {
+    config = readConfig(CONFIG_FILE);
+    findings.pass(
+      "config",
+      `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
+    );
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
+  }
+  attempt("delivery", findings, () => {
+    const overview = readOverview(paths.deliveriesDatabase);
+    const unread = readUnread(paths, overview);
+    inspectDelivery({ routes: config?.routes ?? [], overview, unread, nowMs: Date.now() }, findings);
+  });
+}
+
+function readUnread(paths: StatePaths, overview: Overview | undefined) {
+  // A copy of its own, since `send` may be reading its one.
+  const inbox = new Inbox({ ...paths, queueCopy: `${paths.sendDir}/check_copy.db` });
+  try {
+    return inbox.unread(overview?.position ?? INBOX_START);
+  } finally {
+    inbox.close();
+  }
+}
+
+/** One part that can't be looked at hides no other. */
+function attempt(area: string, findings: Findings, inspect: () => void): void {
+  try {
+    inspect();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    findings.fault(area, `can't be looked at: ${reason}`, "run check as root; if it is root, see what the disk says");
+  }
+}
+
+/** Finds a file of PAM as PAM does. */
+function readPamFile(name: string): PamFile | undefined {
+  for (const path of name.startsWith("/") ? [name] : PAM_DIRS.map((directory) => `${directory}/${name}`)) {
+    const text = readIfThere(path);
+    if (text !== undefined) return { path, text };
+  }
+  return undefined;
+}
+
+/** The text of a file; undefined where there is none, or it lies where nothing of ours has to look. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+/** The files of a folder, in the order of their names; none where there is no folder. */
+function filesIn(directory: string, suffix: string): string[] {
+  if (statIfThere(directory) === undefined) return [];
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()
+    .map((name) => `${directory}/${name}`);
+}

@@ -1,0 +1,91 @@
+// Looks at what waits: in the queue, and on each route.
+
+import type { Config } from "../config/config.ts";
+import { formatDuration } from "../duration.ts";
+import type { Unread } from "../store/inbox.ts";
+import type { Overview, RouteOverview } from "../store/overview.ts";
+import type { Findings } from "./finding.ts";
+
+const AREA = "delivery";
+
+/** `send` starts at least each minute; an event that it has not read for longer than this shows that it does not. */
+const UNREAD_FAULT_MS = 5 * 60_000;
+
+/** A service may be down for a while; an event that waits longer than this, someone should know of. */
+const PENDING_FAULT_MS = 60 * 60_000;
+
+const TRY = "ssh-session-notifier test";
+const SEE = "see what send says: journalctl -u ssh-session-notifier (under cron: the system log)";
+
+/** What is looked at. */
+export interface DeliverySources {
+  readonly routes: Config["routes"];
+  /** Undefined where `send` has never run. */
+  readonly overview: Overview | undefined;
+  /** Undefined where no event was ever recorded. */
+  readonly unread: Unread | undefined;
+  readonly nowMs: number;
+}
+
+/** Looks at what waits, and says what is found. */
+export function inspectDelivery({ routes, overview, unread, nowMs }: DeliverySources, findings: Findings): void {
+  inspectQueue(unread, { nowMs, findings });
+  for (const { name, service } of routes) {
+    for (const warning of service.warnings) {
+      findings.warning(AREA, `route "${name}" (${service.name}): ${warning}`, "see that this is meant");
+    }
+    const route = overview?.routes.find((known) => known.name === name);
+    if (route?.lastDeliveredAtMs === undefined) {
+      findings.warning(AREA, `nothing has been delivered on route "${name}" (${service.name}) yet`, `${TRY} shows why`);
+    } else {
+      findings.pass(AREA, `the last delivery on route "${name}" was ${ago(route.lastDeliveredAtMs, nowMs)}`);
+    }
+  }
+  for (const route of overview?.routes ?? []) {
+    inspectRoute(route, { isConfigured: routes.some(({ name }) => name === route.name), nowMs, findings });
+  }
+}
+
+function inspectQueue(
+  unread: Unread | undefined,
+  { nowMs, findings }: { nowMs: number; findings: Findings },
+): void {
+  if (unread === undefined) {
+    findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");
+    return;
+  }
+  const { count, oldestAtMs = nowMs } = unread;
+  if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
+    findings.fault(AREA, `send has not read ${count} events, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
+  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${count} events`);
+}
+
+function inspectRoute(
+  { name, pending, dead, oldestPendingAtMs, failures, lastError }: RouteOverview,
+  { isConfigured, nowMs, findings }: { isConfigured: boolean; nowMs: number; findings: Findings },
+): void {
+  if (pending > 0 && !isConfigured) {
+    findings.fault(
+      AREA,
+      `${pending} deliveries wait for route "${name}", which is not in the configuration`,
+      "put the route back, under that name",
+    );
+    return;
+  }
+  if (dead > 0) {
+    findings.warning(AREA, `${dead} deliveries on route "${name}" were given up`, "send said why when it gave them up");
+  }
+  if (pending === 0) return;
+  const waited = `${pending} deliveries wait on route "${name}", the oldest from ${
+    ago(oldestPendingAtMs ?? nowMs, nowMs)
+  }`;
+  if (failures > 0) {
+    const message = `${waited}; the last ${failures} attempts failed: ${lastError ?? ""}`;
+    if (nowMs - (oldestPendingAtMs ?? nowMs) > PENDING_FAULT_MS) findings.fault(AREA, message, `${TRY} tries it now`);
+    else findings.warning(AREA, message, `${TRY} tries it now`);
+  } else findings.pass(AREA, waited);
+}
+
+function ago(atMs: number, nowMs: number): string {
+  return `${formatDuration(nowMs - atMs)} ago`;
+}

@@ -1,0 +1,118 @@
+// Looks at owners and modes of what install.sh makes. The two system users are told by what they own, not by name.
+
+import { BINARY, CONFIG_FILE, type StatePaths } from "../paths.ts";
+import type { Findings } from "./finding.ts";
+
+const AREA = "files";
+
+/** What is known of a file, without following a link; undefined where there is none. */
+export type Look = (path: string) => Deno.FileInfo | undefined;
+
+/** What a file must be like. */
+interface Expected {
+  readonly path: string;
+  readonly kind: "file" | "directory";
+  /** Undefined: whoever. */
+  readonly uid: number | undefined;
+  readonly gid: number;
+  readonly mode: number;
+  /** `user:group` for people. */
+  readonly owner: string;
+  /** Whether it need not be there. */
+  readonly optional?: boolean;
+}
+
+const GROUP = "ssh-session-notifier";
+const QUEUE_OWNER = `ssh-session-queue:${GROUP}`;
+
+/** Looks at all files, and says what is found. */
+export function inspectFiles(paths: StatePaths, look: Look, findings: Findings): void {
+  const sendDir = look(paths.sendDir);
+  const queueDir = look(paths.queueDir);
+  if (sendDir === undefined || queueDir === undefined) {
+    const missing = sendDir === undefined ? paths.sendDir : paths.queueDir;
+    findings.fault(AREA, `there is no "${missing}"`, "run install.sh, which makes it");
+    return;
+  }
+  const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
+  const queueUid = queueDir.uid ?? 0;
+  if ([send.uid, send.gid, queueUid].includes(0)) {
+    findings.fault(AREA, `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
+    return;
+  }
+  if (send.uid === queueUid) {
+    findings.fault(
+      AREA,
+      "queue and send have the same user: a send that is taken over could stop logins",
+      "run install.sh",
+    );
+  }
+  const root = { uid: 0, gid: send.gid, owner: `root:${GROUP}` };
+  const queue = { uid: queueUid, gid: send.gid, owner: QUEUE_OWNER };
+  const expected: Expected[] = [
+    { path: BINARY, kind: "file", mode: 0o2750, ...root },
+    { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
+    { path: CONFIG_FILE, kind: "file", mode: 0o640, ...root },
+    { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
+    { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: `${GROUP}:${GROUP}` },
+    ...["", "-wal", "-shm"].map((suffix): Expected => (
+      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, optional: true, ...queue }
+    )),
+  ];
+  const before = findings.hasFault(AREA);
+  for (const file of expected) inspectFile(file, look(file.path), findings);
+  if (!before && !findings.hasFault(AREA)) findings.pass(AREA, "owners and modes are as install.sh sets them");
+}
+
+function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findings: Findings): void {
+  const { path, kind, uid, gid, owner } = expected;
+  const mode = expected.mode.toString(8).padStart(4, "0");
+  if (info === undefined) {
+    if (expected.optional !== true) findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+    return;
+  }
+  const isKind = kind === "file" ? info.isFile : info.isDirectory;
+  if (!isKind) {
+    findings.fault(AREA, `"${path}" is not a ${kind}`, "see who put it there, remove it, and run install.sh");
+    return;
+  }
+  if ((uid !== undefined && info.uid !== uid) || info.gid !== gid) {
+    findings.fault(
+      AREA,
+      `"${path}" belongs to ${info.uid}:${info.gid} in place of ${owner}`,
+      `chown ${owner} ${path} && chmod ${mode} ${path}`,
+    );
+  } else if (((info.mode ?? 0) & 0o7777) !== expected.mode) {
+    const found = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+    findings.fault(AREA, `"${path}" has the mode ${found} in place of ${mode}`, `chmod ${mode} ${path}`);
+  }
+}
+
+/** What setgid has done for this very process, which alone shows a `nosuid` mount. */
+export interface SetgidEffect {
+  /** The program that runs. */
+  readonly program: string;
+  readonly realGid: number;
+  readonly effectiveGid: number;
+}
+
+/** Whether the setgid bit of the binary has its effect: without it, the loader does what a user's LD_PRELOAD says. */
+export function inspectSetgid({ program, realGid, effectiveGid }: SetgidEffect, look: Look, findings: Findings): void {
+  const binary = look(BINARY);
+  if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // A fault that the files show.
+  if (program !== BINARY || realGid === binary.gid) {
+    findings.warning(
+      "binary",
+      "whether its setgid bit has an effect can't be seen from here",
+      `run ${BINARY} check as root`,
+    );
+  } else if (effectiveGid === binary.gid) {
+    findings.pass("binary", "the loader ignores a user's LD_PRELOAD and the like");
+  } else {
+    findings.fault(
+      "binary",
+      `the setgid bit of "${BINARY}" has no effect: a user's LD_PRELOAD can run as root in the hook`,
+      "mount its file system without nosuid",
+    );
+  }
+}

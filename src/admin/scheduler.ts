@@ -1,0 +1,38 @@
+// Looks at what starts `send`: the systemd units, or cron.
+
+import type { Findings } from "./finding.ts";
+
+const AREA = "scheduler";
+const NAME = "ssh-session-notifier";
+const UNITS = "/etc/systemd/system";
+
+/** Whether there is a file or a link of that name. */
+export type IsThere = (path: string) => boolean;
+
+/** Looks at the scheduler, and says what is found. What runs, shows in the backlog. */
+export function inspectScheduler(isThere: IsThere, findings: Findings): void {
+  if (isThere(`/etc/cron.d/${NAME}`)) {
+    findings.pass(AREA, `cron runs send (/etc/cron.d/${NAME})`);
+    return;
+  }
+  if (!isThere("/run/systemd/system")) {
+    findings.fault(AREA, "nothing runs send: there is neither systemd nor a file in /etc/cron.d", "run install.sh");
+    return;
+  }
+  const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));
+  if (missing.length > 0) {
+    const units = missing.map((suffix) => NAME + suffix).join(", ");
+    findings.fault(AREA, `there is no ${units} in ${UNITS}`, "run install.sh");
+    return;
+  }
+  if (!isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
+    findings.fault(AREA, `${NAME}.timer is not enabled: nothing is retried`, `systemctl enable --now ${NAME}.timer`);
+  } else findings.pass(AREA, `${NAME}.timer is enabled`);
+  if (!isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
+    findings.warning(
+      AREA,
+      `${NAME}.path is not enabled: a notification waits up to a minute for the timer`,
+      `systemctl enable --now ${NAME}.path`,
+    );
+  } else findings.pass(AREA, `${NAME}.path is enabled`);
+}

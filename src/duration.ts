@@ -1,0 +1,20 @@
+// Durations for people.
+
+const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const;
+
+/**
+ * A duration in its two largest units: `2 h 5 min`, `45 s`; `0 s` for less than a second, or for a negative one.
+ *
+ * @param ms milliseconds
+ */
+export function formatDuration(ms: number): string {
+  const first = UNITS.findIndex(([, unitMs]) => ms >= unitMs);
+  if (first === -1) return "0 s";
+  let rest = ms;
+  const parts = UNITS.slice(first, first + 2).map(([name, unitMs]) => {
+    const count = Math.floor(rest / unitMs);
+    rest -= count * unitMs;
+    return { name, count };
+  });
+  return parts.filter(({ count }) => count > 0).map(({ name, count }) => `${count} ${name}`).join(" ");
+}

@@ -1,0 +1,56 @@
+// One attempt to hand a notification to a service, and what its answer means.
+
+import { cap } from "../event.ts";
+import { oneLine } from "../log.ts";
+import type { ConfiguredService } from "../services/registry.ts";
+import type { Form, HttpRequest, Notification, Outcome } from "../services/service.ts";
+import type { Clock } from "./clock.ts";
+import type { Transport } from "./transport.ts";
+
+/** The longest reason that is kept and logged, in UTF-16 code units; a service may answer with a book. */
+const MAX_REASON_LENGTH = 300;
+
+/** What an attempt needs. */
+export interface AttemptContext {
+  readonly service: ConfiguredService;
+  readonly transport: Transport;
+  /** Writes a line to standard output. */
+  readonly print: (line: string) => void;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Takes the secrets out of a text. */
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Hands a notification over; in its plain form too, where the service rejects the rich one, since what a service does
+ * not like about a message is mostly its ornament.
+ *
+ * @returns what became of it, with a reason that is fit to be shown
+ */
+export async function attempt(notification: Notification, context: AttemptContext): Promise<Outcome> {
+  let outcome = await attemptForm(notification, "rich", context);
+  if (outcome.kind === "rejected") outcome = await attemptForm(notification, "plain", context);
+  if (outcome.kind === "delivered") return outcome;
+  return { ...outcome, reason: cap(oneLine(context.redact(outcome.reason)), MAX_REASON_LENGTH) };
+}
+
+async function attemptForm(notification: Notification, form: Form, context: AttemptContext): Promise<Outcome> {
+  const request = context.service.render(notification, form);
+  return request.kind === "print" ? print(request.text, context) : await exchange(request, context);
+}
+
+function print(text: string, { print }: AttemptContext): Outcome {
+  try {
+    print(text);
+    return { kind: "delivered" };
+  } catch (error) {
+    return { kind: "retry", reason: `cannot write to standard output: ${error}` };
+  }
+}
+
+async function exchange(request: HttpRequest, { service, transport, clock }: AttemptContext): Promise<Outcome> {
+  const result = await transport(request);
+  if (result.kind === "response") return service.judge(result.response, clock.nowMs());
+  // A host outside of the sandbox: nothing but another configuration will help.
+  return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };
+}

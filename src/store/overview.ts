@@ -1,0 +1,81 @@
+// How `send` is doing, read from its store without changing it: for people who look while it may be running.
+
+import { statIfThere } from "./files.ts";
+import { INBOX_START, type InboxPosition } from "./inbox.ts";
+import { type Database, openDatabase, pragma } from "./open.ts";
+import { NewerSchemaError, SCHEMA_VERSION } from "./schema.ts";
+
+/** How long reading waits for a lock, in milliseconds. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** How one route is doing. Instants are milliseconds since the epoch. */
+export interface RouteOverview {
+  readonly name: string;
+  readonly pending: number;
+  readonly dead: number;
+  /** When the oldest event happened that is pending. */
+  readonly oldestPendingAtMs?: number;
+  /** No request before that. */
+  readonly restsUntilMs: number;
+  /** Attempts that failed since the last delivery, and what the last of them said. */
+  readonly failures: number;
+  readonly lastError?: string;
+  readonly lastDeliveredAtMs?: number;
+}
+
+/** How `send` is doing. */
+export interface Overview {
+  /** How far the queue was read. */
+  readonly position: InboxPosition;
+  /** Every route that ever had a delivery, also those that have gone from the configuration. */
+  readonly routes: readonly RouteOverview[];
+}
+
+/**
+ * Reads the store.
+ *
+ * @param path `deliveries.db`
+ * @returns undefined where `send` has not made it yet, or has not brought it up to this release
+ * @throws {NewerSchemaError} where it is newer than this program, and what SQLite says
+ */
+export function readOverview(path: string): Overview | undefined {
+  if (statIfThere(path) === undefined) return undefined;
+  const database = openDatabase(path, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  try {
+    const version = Number(pragma(database, "user_version"));
+    if (version > SCHEMA_VERSION) {
+      throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
+    }
+    return version < SCHEMA_VERSION ? undefined : { position: positionOf(database), routes: routesOf(database) };
+  } finally {
+    database.close();
+  }
+}
+
+/** How far `send` has read the queue. */
+export function positionOf(database: Database): InboxPosition {
+  const row = database.prepare("SELECT last_id, last_uuid FROM inbox").get();
+  return row === undefined ? INBOX_START : { lastId: Number(row["last_id"]), lastUuid: String(row["last_uuid"]) };
+}
+
+function routesOf(database: Database): RouteOverview[] {
+  const rows = database.prepare(
+    `SELECT names.name, rests_until_ms, failures, route.last_error, last_delivered_at_ms,
+       (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
+       (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
+       (SELECT min(occurred_at_ms) FROM delivery JOIN event ON event.id = event_id
+        WHERE route = names.name AND state = 'pending') AS oldest
+     FROM (SELECT name FROM route UNION SELECT DISTINCT route FROM delivery WHERE state <> 'delivered') AS names
+     LEFT JOIN route ON route.name = names.name ORDER BY names.name`,
+  ).all();
+  return rows.map((row) => ({
+    name: String(row["name"]),
+    pending: Number(row["pending"]),
+    dead: Number(row["dead"]),
+    restsUntilMs: Number(row["rests_until_ms"] ?? 0),
+    failures: Number(row["failures"] ?? 0),
+    ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),
+    ...(row["last_error"] === null ? {} : { lastError: String(row["last_error"]) }),
+    ...(row["last_delivered_at_ms"] === null ? {} : { lastDeliveredAtMs: Number(row["last_delivered_at_ms"]) }),
+  }));
+}
