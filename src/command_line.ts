@@ -5,8 +5,11 @@ import config from "../deno.json" with { type: "json" };
 import { ExitCode } from "./failure.ts";
 import { CONFIG_FILE, STATE_DIR } from "./paths.ts";
 
-const STATE_DIR_FLAG = ["--state-dir <dir>", `in place of ${STATE_DIR}, for trying things out`] as const;
-const CONFIG_FLAG = ["--config <file>", `in place of ${CONFIG_FILE}, for trying things out`] as const;
+const STATE_DIR_FLAG = ["--state-dir <dir>", `in place of ${STATE_DIR}; works from the sources only`] as const;
+const CONFIG_FLAG = [
+  "--config <file>",
+  `in place of ${CONFIG_FILE}; the binary reads only what lies beside it`,
+] as const;
 
 /**
  * Runs what the arguments say.

@@ -54,8 +54,7 @@ async function exchange(request: HttpRequest): Promise<Exchange> {
       },
     };
   } catch (error) {
-    const detail = (error instanceof Error ? error.message : String(error))
-      .replaceAll(url, "…");
+    const detail = rootMessage(error).replaceAll(url, "…");
     if (signal.aborted) {
       return {
         kind: "failed",
@@ -69,6 +68,12 @@ async function exchange(request: HttpRequest): Promise<Exchange> {
       detail,
     };
   }
+}
+
+/** What an error says of its first cause; Deno 2.9 has that apart from "fetch failed". */
+function rootMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : rootMessage(error.cause);
 }
 
 /** The start of a body, however much the service sends. */

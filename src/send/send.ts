@@ -45,8 +45,9 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   }
   using lock = takeLock(paths);
   if (lock === undefined) {
-    log("info", "another send is running, and delivers what is pending");
-    return ExitCode.ok;
+    // Asked what would be sent, silence would be an answer, and a wrong one.
+    log(options.dryRun ? "warning" : "info", "another send is running, and delivers what is pending");
+    return options.dryRun ? ExitCode.tempFail : ExitCode.ok;
   }
   const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log };
   try {

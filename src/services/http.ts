@@ -50,16 +50,23 @@ export function sentence(
   escape: (value: string) => string = (value) => value,
 ): string {
   const { type, time } = notification;
+  const shown = (value: string) => escape(unforged(value));
   const host = escape(notification.hostName);
   if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
   const { terminal, service } = notification;
-  // A name with a quote could close ours, and go on as if it were the rest of the sentence.
-  const user = escape(notification.user.replaceAll("'", "’"));
-  const from = notification.remoteHost === "" ? "" : ` (${escape(notification.remoteHost)})`;
+  const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
-  const via = terminal === "" ? escape(service) : `${escape(terminal)} (${escape(service)})`;
+  const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
   const warning = notification.tampered ? " [environment tampered with]" : "";
-  return `'${user}'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
+  return `'${shown(notification.user)}'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
+}
+
+/**
+ * Takes from a value what would let it go on as if it were the rest of the sentence (a quote or a parenthesis that
+ * closes ours), or be made a link by whoever shows it: look-alikes stand in for these.
+ */
+function unforged(value: string): string {
+  return value.replaceAll("'", "’").replaceAll("(", "（").replaceAll(")", "）").replaceAll("://", "：//");
 }
 
 /** What happened, in a few words, for services that show a title. */

@@ -1,7 +1,7 @@
 // Examples that tests vary: an honest event, its notification, and texts such as an attacker would write.
 
 import type { SessionEvent } from "../../src/event.ts";
-import type { Notification } from "../../src/services/service.ts";
+import type { SessionNotification } from "../../src/services/service.ts";
 
 /** An honest event: alice logs in from 203.0.113.7. */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
@@ -22,7 +22,7 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
 }
 
 /** What is shown of that event. */
-export function notification(overrides: Partial<Notification> = {}): Notification {
+export function notification(overrides: Partial<SessionNotification> = {}): SessionNotification {
   return {
     type: "open",
     user: "alice",

@@ -65,7 +65,7 @@ export interface TestHostOptions {
 export async function missingForTestHost(): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "needs Linux";
   if (Deno.uid() !== 0) return "needs root";
-  const tools = ["ssh", "ssh-keygen", "unshare", "nsenter", "setpriv"]
+  const tools = ["ssh", "ssh-keygen", "unshare", "nsenter", "setpriv", "strace", "sqlite3"]
     .map((tool) => `/usr/bin/${tool}`);
   for (const file of ["/usr/sbin/sshd", PAM_FILE, ...tools]) {
     const exists = await Deno.stat(file).then(() => true, () => false);

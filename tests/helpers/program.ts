@@ -40,11 +40,22 @@ export class Installation implements AsyncDisposable {
 
   /** Runs `queue` in an environment of its own, which is what pam_exec passes. */
   async queue(environment: Readonly<Record<string, string>>): Promise<Ended> {
-    return await this.#run("queue", { flags: [], environment });
+    return await this.#run("queue", { flags: this.#stateFlags, environment });
   }
 
   async send(...flags: string[]): Promise<Ended> {
-    return await this.#run("send", { flags: ["--config", this.configFile, ...flags], environment: {} });
+    return await this.#run("send", {
+      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
+      environment: {},
+    });
+  }
+
+  async test(): Promise<Ended> {
+    return await this.#run("test", { flags: ["--config", this.configFile], environment: {} });
+  }
+
+  get #stateFlags(): string[] {
+    return ["--state-dir", this.stateDir];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -52,7 +63,7 @@ export class Installation implements AsyncDisposable {
   }
 
   async #run(
-    command: "queue" | "send",
+    command: "queue" | "send" | "test",
     { flags, environment }: { flags: readonly string[]; environment: Readonly<Record<string, string>> },
   ): Promise<Ended> {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
@@ -69,8 +80,6 @@ export class Installation implements AsyncDisposable {
         ...this.#pathFlags(denoConfig.permissions[command]),
         `${ROOT}/src/main.ts`,
         command,
-        "--state-dir",
-        this.stateDir,
         ...flags,
       ],
       clearEnv: true,

@@ -232,3 +232,16 @@ for (const [name, registered] of services) {
     }));
   });
 }
+
+for (const [name, service] of services) {
+  Deno.test(`${name}: a test is within its limits, and says that it is one`, () => {
+    const { options, withinLimits } = EXPECTATIONS[name] ?? assert.fail(`no expectation for ${name}`);
+    const route = configured(service, options);
+    for (const form of FORMS) {
+      const hostName = "h".repeat(253);
+      const request = route.render({ type: "test", hostName, time: "2026-11-23 11:13:32+13:00" }, form);
+      withinLimits(request);
+      assert.match(request.kind === "print" ? request.text : request.body, /This is a test/);
+    }
+  });
+}

@@ -64,7 +64,8 @@ for (const [what, value] of Object.entries(MARKUP)) {
     for (const field of FIELDS) {
       const { content } = rendered(notification({ [field]: value }));
       assert.equal(active(content), active(rendered(notification()).content), `${field}: ${content}`);
-      assert.ok(read(content).includes(value), `${field} can still be read: ${content}`);
+      // Parentheses and "://" are look-alikes, which NFKC makes plain again.
+      assert.ok(read(content).normalize("NFKC").includes(value), `${field} can still be read: ${content}`);
     }
   });
 }

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { endpoint, jsonFields, judgeStatus, parseRetryAfter, secondsToMs } from "../../src/services/http.ts";
+import {
+  endpoint,
+  headline,
+  jsonFields,
+  judgeStatus,
+  parseRetryAfter,
+  secondsToMs,
+  sentence,
+} from "../../src/services/http.ts";
 import type { HttpResponse, Outcome } from "../../src/services/service.ts";
+import { notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
@@ -134,4 +143,37 @@ Deno.test("endpoint() names host and port as the net permission takes them", () 
     "http://127.0.0.1/x": "127.0.0.1:80",
   };
   for (const [url, expected] of Object.entries(table)) assert.equal(endpoint(new URL(url)), expected);
+});
+
+Deno.test("sentence() is the one of the Go program, and says what is missing by leaving it out", () => {
+  const rest = "logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  assert.equal(sentence(notification()), `'alice' (203.0.113.7) ${rest}`);
+  assert.equal(
+    sentence(notification({ type: "close" })),
+    `'alice' (203.0.113.7) ${rest.replace("in to", "out from")}`,
+  );
+  assert.equal(
+    sentence(notification({ remoteHost: "", terminal: "", tampered: true })),
+    `'alice' logged in to example.com via sshd at 2026-11-23 11:13:32+13:00 [environment tampered with]`,
+  );
+});
+
+Deno.test("sentence() lets no value go on as if it were the rest of it, or become a link", () => {
+  const remoteHost = "10.0.0.9) logged out from example.com via ssh (x";
+  assert.match(
+    sentence(notification({ remoteHost })),
+    /^'alice' \(10\.0\.0\.9） logged out from example\.com via ssh （x\) /,
+  );
+  assert.match(sentence(notification({ user: "root' (10.0.0.9" })), /^'root’ （10\.0\.0\.9' \(203/);
+  for (const field of ["user", "remoteHost", "terminal", "service"]) {
+    assert.ok(!sentence(notification({ [field]: "https://evil.example" })).includes("://"), field);
+  }
+});
+
+Deno.test("sentence() and headline() of a test say that it is one", () => {
+  const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
+  assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
+  assert.match(headline(test), /^Test .* example\.com$/);
+  assert.equal(headline(notification()), "SSH login to example.com");
+  assert.equal(headline(notification({ type: "close" })), "SSH logout from example.com");
 });

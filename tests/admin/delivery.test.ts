@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { inspectDelivery } from "../../src/admin/delivery.ts";
+import { Findings } from "../../src/admin/finding.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import type { RouteOverview } from "../../src/store/overview.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23);
+const MINUTE_MS = 60_000;
+const POSITION = { lastId: 7, lastUuid: "x" };
+
+const GOOD: RouteOverview = {
+  name: "default",
+  pending: 0,
+  dead: 0,
+  restsUntilMs: 0,
+  failures: 0,
+  lastDeliveredAtMs: NOW_MS - 125 * MINUTE_MS,
+};
+
+function found(
+  sources: {
+    config?: string;
+    routes?: readonly Partial<RouteOverview>[];
+    unread?: { count: number; oldestAtMs?: number } | undefined;
+  },
+): string[] {
+  const { config = `notification.service = "stdout"`, routes = [{}] } = sources;
+  const unread = "unread" in sources ? sources.unread : { count: 0 };
+  const findings = new Findings();
+  inspectDelivery({
+    routes: parseConfig(config, { hostName: () => "x" }).routes,
+    overview: { position: POSITION, routes: routes.map((route) => ({ ...GOOD, ...route })) },
+    unread,
+    nowMs: NOW_MS,
+  }, findings);
+  return findings.all.map(({ level, message }) => `${level}: ${message}`);
+}
+
+Deno.test("inspectDelivery() says when the last delivery was, and that nothing waits", () => {
+  assert.deepEqual(found({}), [
+    "pass: send has read every event",
+    'pass: the last delivery on route "default" was 2 h 5 min ago',
+  ]);
+});
+
+Deno.test("inspectDelivery() faults a send that does not run", () => {
+  assert.match(
+    found({ unread: { count: 1, oldestAtMs: NOW_MS - MINUTE_MS } })[0] ?? "",
+    /^pass: send has yet to read 1/,
+  );
+  assert.match(
+    found({ unread: { count: 3, oldestAtMs: NOW_MS - 6 * MINUTE_MS } })[0] ?? "",
+    /^fault: send has not read 3 events, the oldest from 6 min ago/,
+  );
+  assert.match(found({ unread: undefined })[0] ?? "", /^warning: no login was ever recorded/);
+});
+
+Deno.test("inspectDelivery() tells a route that fails for a while from one that fails for long", () => {
+  const failing = { pending: 2, failures: 4, lastError: "HTTP 503" };
+  const lines = (minutes: number) =>
+    found({ routes: [{ ...failing, oldestPendingAtMs: NOW_MS - minutes * MINUTE_MS }] });
+  assert.match(lines(5).at(-1) ?? "", /^warning: 2 deliveries wait on route "default", .* 4 attempts failed: HTTP 503/);
+  assert.match(lines(61).at(-1) ?? "", /^fault: 2 deliveries wait .* from 1 h 1 min ago; the last 4 attempts failed/);
+});
+
+Deno.test("inspectDelivery() names deliveries that were given up, and those of a route that has gone", () => {
+  assert.match(
+    found({ routes: [{ dead: 3 }] }).at(-1) ?? "",
+    /^warning: 3 deliveries on route "default" were given up/,
+  );
+  assert.match(
+    found({ routes: [{}, { name: "old", pending: 1 }] }).at(-1) ?? "",
+    /^fault: 1 deliveries wait for route "old", which is not in the configuration/,
+  );
+  assert.equal(found({ routes: [{}, { name: "old" }] }).length, 2);
+});
+
+Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwise settings", () => {
+  assert.match(found({ routes: [] })[1] ?? "", /^warning: nothing has been delivered on route "default"/);
+  const discord = (host: string) =>
+    found({
+      config:
+        `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://${host}/api/webhooks/1/secret-token"`,
+    }).filter((line) => line.startsWith("warning"));
+  for (const host of ["discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"]) {
+    assert.deepEqual(discord(host), [], host);
+  }
+  for (const host of ["discord.example", "evil-discord.com", "discord.com.example"]) {
+    assert.deepEqual(discord(host), [
+      `warning: route "default" (discord): webhook_url leads to ${host}, which is not a host of Discord`,
+    ]);
+  }
+  const ntfy = (url: string, token = "") =>
+    found({ config: `[notification]\nservice = "ntfy"\nntfy.topic_url = "${url}"\n${token}` })
+      .filter((line) => line.startsWith("warning"));
+  assert.deepEqual(ntfy("https://ntfy.example/topic"), []);
+  assert.deepEqual(ntfy("http://127.0.0.1:8080/topic"), []);
+  assert.match(ntfy("http://ntfy.example/topic").join(), /plain http: the network can read the notifications$/);
+  assert.match(ntfy("http://ntfy.example/topic", `ntfy.token = "tk_x"`).join(), /and the token$/);
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { lowLimits } from "../../src/admin/limits.ts";
+
+Deno.test("lowLimits() finds what would end the hook, for whomever and of either type", () => {
+  const found = lowLimits(`
+# <domain> <type> <item> <value>
+#*        hard  as      1000
+*         hard  as      2000000        # 2 GB
+@students soft  NOFILE  10
+alice     -     fsize   0
+bob       hard  data    200000
+root      hard  stack   64
+%group    hard  cpu     0
+`);
+  assert.deepEqual(found.map(({ domain, item, value }) => [domain, item, value]), [
+    ["*", "as", "2000000"],
+    ["@students", "nofile", "10"],
+    ["alice", "fsize", "0"],
+    ["bob", "data", "200000"],
+    ["root", "stack", "64"],
+    ["%group", "cpu", "0"],
+  ]);
+});
+
+Deno.test("lowLimits() leaves alone what is high enough, unlimited, or no matter of the hook's", () => {
+  const text = `
+* soft as unlimited
+* hard as infinity
+* hard data -1
+* hard nofile 1024
+* soft stack 8192
+* hard nproc 1
+* hard memlock 0
+* - maxlogins 1
+* hard
+alice
+`;
+  assert.deepEqual(lowLimits(text), []);
+});
+
+Deno.test("lowLimits() takes any text", () => {
+  fc.assert(fc.property(fc.string(), (text) => Array.isArray(lowLimits(text))));
+});

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { Deliveries, type DueDelivery } from "../../src/store/deliveries.ts";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import { readOverview } from "../../src/store/overview.ts";
+import { NewerSchemaError } from "../../src/store/schema.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23);
+
+/** A store with three events for the routes `a` and `b`: on `a` one delivered, one dead, one pending. */
+async function withStore(test: (path: string) => void | Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "ssh-session-notifier-" });
+  try {
+    const path = `${directory}/deliveries.db`;
+    const deliveries = new Deliveries(path);
+    const events = ["x", "y", "z"].map((uuid, index) => sessionEvent({ uuid, occurredAtMs: NOW_MS + index }));
+    deliveries.takeIn({ events, position: { lastId: 3, lastUuid: "z" } });
+    for (const { id: eventId } of deliveries.unjudged(10)) {
+      deliveries.judge({
+        eventId,
+        address: "",
+        tampered: [],
+        verdict: "notify",
+        openedBy: undefined,
+        routes: ["a", "b"],
+        urgent: false,
+      }, NOW_MS);
+    }
+    const due = (): DueDelivery => deliveries.nextDue("a", NOW_MS) ?? assert.fail("nothing is due");
+    deliveries.settle(due(), { state: "delivered", atMs: NOW_MS + 10, restsUntilMs: 0 });
+    deliveries.settle(due(), { state: "dead", error: "HTTP 400" });
+    deliveries.settle(due(), { state: "pending", error: "HTTP 503", restsUntilMs: NOW_MS + 60_000 });
+    deliveries.close();
+    await test(path);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("readOverview() counts what waits on each route, and says how the route is doing", async () => {
+  await withStore((path) => {
+    assert.deepEqual(readOverview(path), {
+      position: { lastId: 3, lastUuid: "z" },
+      routes: [
+        {
+          name: "a",
+          pending: 1,
+          dead: 1,
+          oldestPendingAtMs: NOW_MS + 2,
+          restsUntilMs: NOW_MS + 60_000,
+          failures: 1,
+          lastError: "HTTP 503",
+          lastDeliveredAtMs: NOW_MS + 10,
+        },
+        { name: "b", pending: 3, dead: 0, oldestPendingAtMs: NOW_MS, restsUntilMs: 0, failures: 0 },
+      ],
+    });
+  });
+});
+
+Deno.test("readOverview() reads beside a store that is open, and leaves it as it was", async () => {
+  await withStore((path) => {
+    const deliveries = new Deliveries(path);
+    deliveries.takeIn({ events: [sessionEvent({ uuid: "new" })], position: { lastId: 4, lastUuid: "new" } });
+    assert.equal(readOverview(path)?.position.lastId, 4);
+    deliveries.takeIn({ events: [sessionEvent({ uuid: "newer" })], position: { lastId: 5, lastUuid: "newer" } });
+    deliveries.close();
+    assert.equal(readOverview(path)?.position.lastId, 5);
+  });
+});
+
+Deno.test("readOverview() migrates nothing, and answers nothing where there is no store of this release", async () => {
+  await withStore((path) => {
+    assert.equal(readOverview(`${path}.none`), undefined);
+    const setVersion = (version: number) => {
+      const database = openDatabase(path, { busyTimeoutMs: 0 });
+      pragma(database, `user_version = ${version}`);
+      database.close();
+    };
+    setVersion(0);
+    assert.equal(readOverview(path), undefined);
+    setVersion(999);
+    assert.throws(() => readOverview(path), NewerSchemaError);
+  });
+});
