@@ -110,3 +110,23 @@ endToEnd("help can do nothing at all", async (host) => {
   ];
   assert.deepEqual(await probe(host, "help", refused), allRefused(refused));
 });
+
+endToEnd("check reaches no network, and writes in send/ alone; test writes nothing", async (host) => {
+  await using receiver = ntfyLike();
+  const refused = [
+    ...NEVER,
+    `write:${STATE}/queue/probe`,
+    "write:/etc/ssh-session-notifier/config.toml",
+    "write:/etc/pam.d/sshd",
+    "read:/etc/ssh/ssh_host_ed25519_key",
+    "read:/etc/sudoers",
+  ];
+  const network = [`fetch:${receiver.origin}/`, `connect:127.0.0.1:${receiver.port}`, "grant:net"];
+  const expected = { "read:/etc/pam.d/sshd": "allowed", [`write:${STATE}/send/probe`]: "allowed" };
+  const results = await probe(host, "check", [...refused, ...network, ...Object.keys(expected)]);
+  assert.deepEqual(results, { ...allRefused([...refused, ...network]), ...expected });
+
+  const ofTest = [...refused, `write:${STATE}/send/probe`, "read:/etc/pam.d/sshd"];
+  assert.deepEqual(await probe(host, "test", ofTest), allRefused(ofTest));
+  assert.equal(receiver.received.length, 0);
+});

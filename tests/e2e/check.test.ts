@@ -1,0 +1,184 @@
+// `check` on a host that install.sh has made, and on one where something was broken since.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import type { Finished, TestHost } from "../helpers/host.ts";
+import { runInstaller } from "../helpers/install.ts";
+
+const BINARY = "/usr/sbin/ssh-session-notifier";
+const CONFIG = "/etc/ssh-session-notifier/config.toml";
+const STATE = "/var/lib/ssh-session-notifier";
+
+/** A host without a hook, for install.sh to put it in. */
+const BARE = { pamSessionFirst: [] };
+
+async function check(host: TestHost, ...flags: string[]): Promise<Finished> {
+  return await host.run([BINARY, "check", ...flags]);
+}
+
+async function installed(host: TestHost): Promise<void> {
+  const { code, stderr } = await runInstaller(host, "--pam", "--fix-pam-env");
+  assert.equal(code, 0, stderr);
+}
+
+async function shell(host: TestHost, command: string): Promise<void> {
+  const { code, stderr } = await host.run(["sh", "-c", command]);
+  assert.equal(code, 0, `${command}: ${stderr}`);
+}
+
+endToEnd("check passes what install.sh has made, and changes nothing, at rest and while send runs", async (host) => {
+  await installed(host);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  assert.equal((await send(host)).code, 0);
+
+  const { code, stdout, stderr } = await check(host);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const lines = stdout.trimEnd().split("\n");
+  assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
+  const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
+  const expected = ["binary", "config", "delivery", "files", "limits", "pam", "scheduler", "sshd"];
+  assert.deepEqual([...areas].sort(), expected);
+
+  const json = JSON.parse((await check(host, "--json")).stdout);
+  assert.equal(json.ok, true);
+  assert.deepEqual(json.findings.map(({ area }: { area: string }) => area), lines.map((line) => line.split(/ +/)[1]));
+
+  // As the user of send, who can't tell whether the setgid bit has an effect.
+  const asSender = await host.run([BINARY, "check"], { user: "ssh-session-notifier" });
+  assert.equal(asSender.code, 0, asSender.stdout);
+  assert.deepEqual(asSender.stdout.trimEnd().match(/^(?!pass).*/gm)?.length, 1);
+
+  assert.equal((await queue(host)).code, 0);
+  const [running, ...finished] = await Promise.all([send(host), check(host), check(host)]);
+  assert.equal(running.code, 0, running.stderr);
+  assert.match(running.stdout, /'alice'/);
+  for (const { code, stdout, stderr } of finished) assert.deepEqual([code, stderr], [0, ""], stdout);
+}, BARE);
+
+/** Each breaks one thing on a host that was right. */
+const PLANTED: [name: string, command: string, expected: RegExp][] = [
+  [
+    "the setgid bit is lost",
+    `chmod 0750 ${BINARY}`,
+    /^fault +files +"\/usr\/sbin\/.*" has the mode 0750 in place of 2750/m,
+  ],
+  [
+    "the file system of the binary is mounted nosuid",
+    "mount --bind /usr/sbin /usr/sbin && mount -o remount,bind,nosuid /usr/sbin",
+    /^fault +binary +the setgid bit of .* has no effect/m,
+  ],
+  [
+    "the hook stands behind pam_env",
+    String
+      .raw`sed -i '/include *ssh-session-notifier$/d; /pam_env.so.*locale/a session include ssh-session-notifier' ` +
+    "/etc/pam.d/sshd",
+    /^fault +pam +the hook at \/etc\/pam\.d\/ssh-session-notifier:\d+ stands behind pam_(env|limits)\.so/m,
+  ],
+  [
+    "users write the environment",
+    "sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
+    /^fault +pam +\/etc\/pam\.d\/sshd:\d+ \(session\) has user_readenv=1/m,
+  ],
+  [
+    "a limit ends the hook at the logout",
+    "echo '* hard as 2000000' >/etc/security/limits.d/local.conf",
+    /^fault +limits +\/etc\/security\/limits\.d\/local\.conf sets as 2000000 for \*/m,
+  ],
+  [
+    "the configuration is for all to read",
+    `chmod 0644 ${CONFIG}`,
+    /^fault +files +".*config\.toml" has the mode 0644/m,
+  ],
+  [
+    "the configuration is wrong",
+    `echo 'servise = 1' >>${CONFIG}`,
+    /^fault +config +.*config\.toml: allowlist\.servise: is not a key that is known here/m,
+  ],
+  ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
+  ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
+  ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
+  ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],
+  [
+    "send does not run",
+    `sqlite3 ${STATE}/queue/session_events.db ` +
+    `"INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('old', 1000, '{}')"`,
+    /^fault +delivery +send has not read 1 events, the oldest from \d+ d/m,
+  ],
+  [
+    "the store is damaged",
+    `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
+    /^fault +delivery +can't be looked at: file is not a database/m,
+  ],
+];
+
+for (const [name, command, expected] of PLANTED) {
+  endToEnd(`check finds that ${name}, and says how to mend it`, async (host) => {
+    await installed(host);
+    assert.equal((await queue(host)).code, 0);
+    assert.equal((await send(host)).code, 0);
+    assert.equal((await check(host)).code, 0);
+    await shell(host, command);
+    const { code, stdout, stderr } = await check(host);
+    assert.deepEqual([code, stderr], [78, ""], stdout);
+    assert.match(stdout, expected);
+    for (const line of stdout.match(/^(fault|warning).*/gm) ?? []) assert.match(line, /; to mend it: \S/);
+    assert.equal(JSON.parse((await check(host, "--json")).stdout).ok, false);
+  }, BARE);
+}
+
+endToEnd("check shows five faults at once, each on its line", async (host) => {
+  await installed(host);
+  await shell(
+    host,
+    `chmod 0750 ${BINARY}; chmod 0644 ${CONFIG}; rm /etc/cron.d/ssh-session-notifier
+     sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
+  );
+  const { code, stdout } = await check(host);
+  assert.equal(code, 78);
+  assert.deepEqual(stdout.match(/^fault +\S+/gm)?.map((start) => start.replace(/^fault +/, "")).sort(), [
+    "files",
+    "files",
+    "limits",
+    "pam",
+    "scheduler",
+  ]);
+}, BARE);
+
+endToEnd("check and test are for root and the user of send, and read nothing of others as root", async (host) => {
+  await installed(host);
+  await host.writeConfig(configFor("stdout"));
+  // The group may run the binary, but this user is not the one of send.
+  await shell(host, "usermod --append --groups ssh-session-notifier bob");
+  for (const command of ["check", "test"]) {
+    const { code, stderr } = await host.run([
+      "setpriv",
+      "--reuid=bob",
+      "--regid=bob",
+      "--init-groups",
+      BINARY,
+      command,
+    ]);
+    assert.equal(code, 77);
+    assert.match(stderr, new RegExp(`^error: ${command} must run as root.*\nerror: to mend it: sudo `));
+  }
+
+  const trace = "/run/trace";
+  for (const command of ["check", "test"]) {
+    const { code, stderr } = await host.run([
+      "strace",
+      "-f",
+      "-o",
+      trace,
+      "-e",
+      "trace=setuid,openat",
+      BINARY,
+      command,
+    ]);
+    assert.equal(code, 0, stderr);
+    const calls = (await Deno.readTextFile(host.path(trace))).split("\n");
+    const dropped = calls.findIndex((call) => /setuid\(61112\)/.test(call));
+    const opened = calls.findIndex((call) => /openat\(.*(config\.toml|lib\/ssh-session-notifier\/.*\.db)/.test(call));
+    assert.ok(dropped >= 0 && opened > dropped, `${command}: dropped at ${dropped}, opened at ${opened}`);
+  }
+}, BARE);
