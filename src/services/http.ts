@@ -50,7 +50,8 @@ export function sentence(
   escape: (value: string) => string = (value) => value,
 ): string {
   const { type, time } = notification;
-  const shown = (value: string) => escape(unforged(value));
+  // A value that closes our quotes or parentheses could go on as if it were the rest of the sentence.
+  const shown = (value: string) => escape(unlinked(value.replaceAll("(", "（").replaceAll(")", "）")));
   const host = escape(notification.hostName);
   if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
   const { terminal, service } = notification;
@@ -58,15 +59,14 @@ export function sentence(
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
   const warning = notification.tampered ? " [environment tampered with]" : "";
-  return `'${shown(notification.user)}'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
+  return `'${
+    escape(unlinked(notification.user.replaceAll("'", "’")))
+  }'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
 }
 
-/**
- * Takes from a value what would let it go on as if it were the rest of the sentence (a quote or a parenthesis that
- * closes ours), or be made a link by whoever shows it: look-alikes stand in for these.
- */
-function unforged(value: string): string {
-  return value.replaceAll("'", "’").replaceAll("(", "（").replaceAll(")", "）").replaceAll("://", "：//");
+/** Keeps whoever shows a text from making a link of it. */
+function unlinked(value: string): string {
+  return value.replaceAll("://", "：//");
 }
 
 /** What happened, in a few words, for services that show a title. */

@@ -415,7 +415,7 @@ endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen 
   const content = String(discord.accepted[0]?.body["content"]);
   assert.ok(
     content.startsWith(
-      "'zoë\uFFFDevil\uFFFD\\[31m\uFFFD\\@everyone \\<\\@1\\> \\*\\*b\\*\\* https\\:\\/\\/evil.example' ",
+      "'zoë\uFFFDevil\uFFFD\\[31m\uFFFD\\@everyone \\<\\@1\\> \\*\\*b\\*\\* https：\\/\\/evil.example' ",
     ),
     content,
   );

@@ -164,7 +164,7 @@ Deno.test("sentence() lets no value go on as if it were the rest of it, or becom
     sentence(notification({ remoteHost })),
     /^'alice' \(10\.0\.0\.9） logged out from example\.com via ssh （x\) /,
   );
-  assert.match(sentence(notification({ user: "root' (10.0.0.9" })), /^'root’ （10\.0\.0\.9' \(203/);
+  assert.match(sentence(notification({ user: "root' (10.0.0.9" })), /^'root’ \(10\.0\.0\.9' \(203/);
   for (const field of ["user", "remoteHost", "terminal", "service"]) {
     assert.ok(!sentence(notification({ [field]: "https://evil.example" })).includes("://"), field);
   }
