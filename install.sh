@@ -43,7 +43,7 @@ say() { printf '%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 die() {
   printf 'error: %s\n' "$1" >&2
-  [ $# -lt 2 ] || printf 'to mend it: %s\n' "$2" >&2
+  [ -z "${2:-}" ] || printf 'to mend it: %s\n' "$2" >&2
   exit "${3:-1}"
 }
 
@@ -56,49 +56,69 @@ run() {
   fi
 }
 
+# Says what was done; in a dry run, run has said already what would be.
+report() { [ -n "$dry_run" ] || say "$*"; }
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
-# Gives a file its owner, then its mode, since a change of the owner clears setgid.
+# Gives a file its owner, then its mode, since a change of the owner clears setgid. Leaves alone what is right.
 own() { # PATH OWNER:GROUP MODE
-  if [ -z "$ROOT" ]; then run chown -h "$2" "$1"; fi
-  run chmod "$3" "$1"
+  state=$(stat -c '%U:%G %a' "$1" 2>/dev/null) || state=''
+  if [ -z "$ROOT" ] && [ "${state% *}" != "$2" ]; then
+    run chown -h "$2" "$1"
+    state=''
+  fi
+  if [ "${state#* }" != "${3#0}" ]; then run chmod "$3" "$1"; fi
 }
 
 # Makes a directory. Not through a link: someone may have put one there.
 make_dir() { # PATH OWNER:GROUP MODE
   if [ -L "$ROOT$1" ]; then die "$1 is a symbolic link" "see where it leads and why, then remove it"; fi
   if [ ! -d "$ROOT$1" ]; then run mkdir -p "$ROOT$1"; fi
-  own "$ROOT$1" "$2" "$3"
+  if [ -n "$dry_run" ]; then
+    own "$ROOT$1" "$2" "$3"
+    return
+  fi
+  # From inside: whoever owns the directory above could put a link in its place only now.
+  (
+    path=$ROOT$1
+    parent=$(cd "${path%/*}/" && pwd -P)
+    cd "$path"
+    [ "$(pwd -P)" = "${parent%/}/${path##*/}" ] || die "$1 was exchanged while this ran" "find out by whom"
+    own . "$2" "$3"
+  )
 }
 
 # Writes standard input to a file in one step, so that nobody ever reads half of it. Keeps one that is the same.
 write_file() { # PATH OWNER:GROUP MODE
-  temporary=$(mktemp)
-  cat >"$temporary"
-  if [ ! -L "$ROOT$1" ] && cmp -s "$temporary" "$ROOT$1"; then
+  cat >"$work/file"
+  if [ ! -L "$ROOT$1" ] && cmp -s "$work/file" "$ROOT$1"; then
+    own "$ROOT$1" "$2" "$3"
     say "unchanged: $1"
   elif [ -n "$dry_run" ]; then
     say "would write: $1"
   else
-    mkdir -p "$(dirname "$ROOT$1")"
-    cp "$temporary" "$ROOT$1.new"
+    mkdir -p "$ROOT${1%/*}"
+    cp "$work/file" "$ROOT$1.new"
     own "$ROOT$1.new" "$2" "$3"
-    mv -f "$ROOT$1.new" "$ROOT$1"
+    mv -fT "$ROOT$1.new" "$ROOT$1"
     if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1"; fi
     say "written: $1"
   fi
-  rm -f "$temporary"
 }
 
+# Takes out a file, and what a run that was killed may have left of it.
 remove_file() { # PATH
-  if [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ]; then
-    run rm -f "$ROOT$1"
-    say "removed: $1"
-  fi
+  for file in "$ROOT$1" "$ROOT$1.new"; do
+    if [ -e "$file" ] || [ -L "$file" ]; then
+      run rm -f "$file"
+      report "removed: ${file#"$ROOT"}"
+    fi
+  done
 }
 
 backup() { # PATH
-  copy=$CONFIG_DIR/backup/$(basename "$1").$(date +%Y%m%d%H%M%S)
+  copy=$CONFIG_DIR/backup/${1##*/}.$(date +%Y%m%d%H%M%S)
   # Never over another one, which may be the file as it was before this script.
   while [ -e "$ROOT$copy" ]; do copy=$copy.1; done
   make_dir "$CONFIG_DIR/backup" root:root 0700
@@ -140,12 +160,12 @@ install_binary() {
     say "would install: $BINARY (root:$SEND_USER, 2750)"
     return
   fi
-  mkdir -p "$(dirname "$ROOT$BINARY")"
+  mkdir -p "$ROOT${BINARY%/*}"
   cp "$binary" "$ROOT$BINARY.new"
   # Setgid: the kernel then sets AT_SECURE, and the loader ignores LD_PRELOAD and its like.
   own "$ROOT$BINARY.new" "root:$SEND_USER" 2750
   # In one step: a login in this moment runs the old one or the new one.
-  mv -f "$ROOT$BINARY.new" "$ROOT$BINARY"
+  mv -fT "$ROOT$BINARY.new" "$ROOT$BINARY"
   if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$BINARY"; fi
   say "installed: $BINARY"
 }
@@ -171,23 +191,36 @@ make_dirs() {
 
 # What the Go program of the same name has left to send: `send` takes it over.
 move_legacy_database() {
+  old=$STATE_DIR/session_events.db
   legacy=$STATE_DIR/send/legacy.db
-  if [ ! -f "$ROOT$STATE_DIR/session_events.db" ] || [ -e "$ROOT$legacy" ]; then return; fi
+  if [ ! -e "$ROOT$old" ] && [ ! -L "$ROOT$old" ]; then return; fi
+  if [ -e "$ROOT$legacy" ]; then
+    warn "$old stays, since there is a $legacy already"
+    return
+  fi
+  # The user of the Go program could write here until now. What is given away below must be nothing but its own: no
+  # link, and no second name of another file.
+  for suffix in -wal -shm ""; do
+    if [ ! -e "$ROOT$old$suffix" ] && [ ! -L "$ROOT$old$suffix" ]; then continue; fi
+    case $(stat -c '%F, %h' "$ROOT$old$suffix") in "regular file, 1" | "regular empty file, 1") continue ;; esac
+    warn "$old$suffix is not a plain file with one name: it stays, and what it holds is not sent"
+    return
+  done
   # The log first: a database without it would be read as older than it is.
   for suffix in -wal -shm ""; do
-    if [ -f "$ROOT$STATE_DIR/session_events.db$suffix" ]; then
-      # Its owner first, as long as it lies where nobody but root can exchange it.
-      own "$ROOT$STATE_DIR/session_events.db$suffix" "$SEND_USER:$SEND_USER" 0600
-      run mv -T "$ROOT$STATE_DIR/session_events.db$suffix" "$ROOT$legacy$suffix"
-    fi
+    if [ ! -e "$ROOT$old$suffix" ]; then continue; fi
+    # Its owner first, as long as it lies where nobody but root can exchange it.
+    own "$ROOT$old$suffix" "$SEND_USER:$SEND_USER" 0600
+    run mv -T "$ROOT$old$suffix" "$ROOT$legacy$suffix"
   done
-  say "moved aside: the database of the Go program, to $legacy"
+  report "moved aside: the database of the Go program, to $legacy"
 }
 
 write_config() {
-  if [ -e "$ROOT$CONFIG_DIR/config.toml" ]; then
+  if [ -e "$ROOT$CONFIG_DIR/config.toml" ] || [ -L "$ROOT$CONFIG_DIR/config.toml" ]; then
     say "kept: $CONFIG_DIR/config.toml"
-    own "$ROOT$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640
+    # Where it is a link, another tool manages what it leads to.
+    if [ ! -L "$ROOT$CONFIG_DIR/config.toml" ]; then own "$ROOT$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640; fi
     return
   fi
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
@@ -242,6 +275,8 @@ END
 }
 
 write_units() {
+  # What the service takes for the root of the file system. Systemd makes the mount points in it.
+  make_dir "$STATE_DIR/root" root:root 0755
   write_file "$UNIT_DIR/$NAME.service" root:root 0644 <<END
 [Unit]
 Description=Deliver notifications of SSH sessions
@@ -260,17 +295,37 @@ SuccessExitStatus=75
 # A run ends itself after run_deadline_seconds (600).
 TimeoutStartSec=15min
 Nice=5
+# The most that a run may take from the host, several times what it needs.
+MemoryMax=512M
+TasksMax=64
+# Its memory holds secrets.
+LimitCORE=0
 
-# What it may see and write.
-ProtectSystem=strict
-ReadWritePaths=$STATE_DIR/send
-InaccessiblePaths=-/boot -/opt -/srv -/mnt -/media -/var/log -/var/spool -/var/mail -/etc/pam.d -/etc/ssh
-TemporaryFileSystem=/var/lib:ro
+# What it sees: of this host what stands here and nothing else, all of it read-only but its own directory. A name with
+# a dash may be missing, since distributions differ. A plus sign: below RootDirectory=.
+RootDirectory=$STATE_DIR/root
+MountAPIVFS=yes
+BindReadOnlyPaths=$BINARY /usr/lib -/usr/lib64 -/lib -/lib64 -/etc/ld.so.cache
+BindReadOnlyPaths=-$CONFIG_DIR $STATE_DIR/queue
 BindPaths=$STATE_DIR/send
-BindReadOnlyPaths=$STATE_DIR/queue
+# Whom TLS trusts.
+BindReadOnlyPaths=-/etc/ssl/certs/ca-certificates.crt -/etc/pki/tls/certs/ca-bundle.crt
+BindReadOnlyPaths=-/etc/ssl/ca-bundle.pem -/etc/ssl/cert.pem
+# How names become addresses.
+BindReadOnlyPaths=-/etc/resolv.conf -/etc/hosts -/etc/nsswitch.conf -/etc/host.conf -/etc/gai.conf
+BindReadOnlyPaths=-/run/systemd/resolve -/run/nscd:/var/run/nscd -/run/avahi-daemon:/var/run/avahi-daemon
+InaccessiblePaths=-+/sys -+/dev/pts -+/dev/shm -+/dev/mqueue
+ReadOnlyPaths=+/run
+ReadWritePaths=+$STATE_DIR/send
+# Nothing there can be run but itself: no shell, no tool, nothing that it has written.
+NoExecPaths=+/ +/run +$STATE_DIR/send +/tmp +/var/tmp
+ExecPaths=+$BINARY +/usr/lib -+/usr/lib64 -+/lib -+/lib64
+ProtectSystem=strict
 ProtectHome=yes
+PrivateMounts=yes
 PrivateTmp=yes
 PrivateDevices=yes
+DevicePolicy=closed
 PrivateIPC=yes
 PrivateUsers=yes
 ProtectProc=invisible
@@ -290,16 +345,21 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
+# AF_UNIX: systemd-resolved and its like.
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
+# The JavaScript engine guards with @pkey the code that it makes at run time; that it makes some is why there is no
+# MemoryDenyWriteExecute= here.
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@privileged @resources @aio @ipc @keyring @memlock @setuid @timer
+# It connects, and never listens; it starts threads, and no processes.
+SystemCallFilter=~accept accept4 listen execveat fork vfork setns unshare
+SystemCallFilter=~kcmp name_to_handle_at personality userfaultfd
+SystemCallFilter=pipe pipe2
 SystemCallErrorNumber=EPERM
-DevicePolicy=closed
-# No MemoryDenyWriteExecute=: the JavaScript engine makes code at run time.
 END
   # Two wakers, neither of which send can trigger by what it writes itself.
   write_file "$UNIT_DIR/$NAME.path" root:root 0644 <<END
@@ -339,49 +399,90 @@ remove_scheduler() {
   fi
   for unit in path timer service; do remove_file "$UNIT_DIR/$NAME.$unit"; done
   remove_file "$CRON_FILE"
+  if [ -d "$ROOT$STATE_DIR/root" ]; then run rm -rf --one-file-system "$ROOT$STATE_DIR/root"; fi
   if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then run systemctl daemon-reload; fi
 }
 
 # --- PAM --------------------------------------------------------------------------------------------------------------
 
-# Prints a PAM file without the lines of this program: the two includes, and a hook line written by hand.
+# What awk has to know of a line of PAM: its fields, without its comment.
+# shellcheck disable=SC2016 # the dollar signs are for awk
+PAM_AWK='
+  { text = $0; sub(/#.*/, "", text); fields = split(text, field) }
+  function is_session() { return tolower(field[1]) ~ /^-?session$/ }
+  function is_include() { return is_session() && tolower(field[2]) ~ /^(include|substack)$/ }
+  # One of the two includes, or a hook line written by hand.
+  function is_ours(  i) {
+    if (is_include()) return field[3] == name || field[3] == name "-last"
+    if (!is_session() || text !~ /pam_exec\.so/) return 0
+    for (i = 3; i <= fields; i++) if (field[i] ~ "^/(.*/)?" name "$") return 1
+    return 0
+  }
+  # A line that brings lines in which are not seen here; an @include is for all phases.
+  function is_foreign() {
+    if (tolower(field[1]) == "@include") return field[2] !~ /^(.*\/)?common-(auth|account|password)$/
+    return is_include() && !is_ours()
+  }
+  # How many lines it can jump over: [success=2 default=ignore].
+  function jump(  control, most) {
+    if (!is_session() || !match(text, /^[ \t]*[^ \t]+[ \t]+\[[^]]*/)) return 0
+    control = substr(text, RSTART, RLENGTH)
+    while (match(control, /=[ \t]*[0-9]+/)) {
+      if (substr(control, RSTART + 1, RLENGTH - 1) + 0 > most) most = substr(control, RSTART + 1, RLENGTH - 1) + 0
+      control = substr(control, RSTART + RLENGTH)
+    }
+    return most + 0
+  }'
+
+# Prints a PAM file without the lines of this program.
 without_hook() { # FILE
-  awk -v name="$NAME" '
-    /^[ \t]*#/ { print; next }
-    tolower($1) ~ /^-?session$/ && $2 == "include" && ($3 == name || $3 == name "-last") { next }
-    tolower($1) ~ /^-?session$/ && /pam_exec\.so/ && index($0, name) { next }
-    { print }
-  ' "$1"
+  awk -v name="$NAME" "$PAM_AWK"' !is_ours()' "$1"
 }
 
 # Prints it with the two includes: first and last of the session stack. Only behind a `pam_selinux close` that leads,
 # since that ends the context of sshd itself.
 with_hook() { # FILE
-  without_hook "$1" | awk -v first="session    include      $NAME" -v last="session    include      $NAME-last" '
-    function is_session() {
-      if (tolower($1) ~ /^-?session$/) return 1
-      return tolower($1) == "@include" && $2 !~ /^common-(auth|account|password)$/
-    }
-    !done && is_session() {
+  without_hook "$1" | awk -v name="$NAME" "$PAM_AWK"'
+    !done && (is_session() || is_foreign()) {
       done = 1
-      if (/pam_selinux\.so.*[ \t]close/) { print; print first; next }
-      print first
+      behind = text ~ /pam_selinux\.so[ \t](.*[ \t])?close([ \t]|$)/ && !jump()
+      if (behind) print
+      print "session    include      " name
+      if (behind) next
     }
     { print }
-    END { print last }
+    END { print "session    include      " name "-last" }
   '
+}
+
+# Says which line of the session stack counts lines that this script takes out or puts in. How far a jump goes in a file
+# that is included is not looked at.
+crossing_jump() { # FILE
+  awk -v name="$NAME" "$PAM_AWK"'
+    is_foreign() { left = 0; next }
+    !is_session() { next }
+    is_ours() && left > 0 { exit }
+    { left = left > 0 ? left - 1 : 0 }
+    jump() > left { left = jump(); line = NR }
+    END { if (left > 0) print line }
+  ' "$1"
 }
 
 # Says why a PAM file is not one to edit; nothing if it is.
 not_understood() { # FILE
-  if [ ! -e "$1" ]; then say "there is none"; return; fi
   if [ -L "$1" ]; then say "it is a symbolic link, so another tool manages it"; return; fi
+  if [ ! -e "$1" ]; then say "there is none"; return; fi
   if [ ! -f "$1" ]; then say "it is not a file"; return; fi
+  if grep -q "$(printf '\r')" "$1"; then say "its lines end as on Windows"; return; fi
   # shellcheck disable=SC1003 # a backslash, at the end of a line
-  if grep -v '^[[:space:]]*#' "$1" | grep -q '\\$'; then say "it has lines that go on in the next one"; return; fi
-  if ! without_hook "$1" | grep -Eiq '^[[:space:]]*(-?session[[:space:]]|@include[[:space:]]+common-session)'; then
+  if grep -v '^[[:space:]]*#' "$1" | grep -q '\\[[:space:]]*$'; then say "it has lines that go on in the next one"; return; fi
+  if ! without_hook "$1" | grep -Eiq '^[[:space:]]*(-?session[[:space:]]|@include[[:space:]]+([^[:space:]]*/)?common-session)'
+  then
     say "it has no session line"
+    return
   fi
+  line=$(crossing_jump "$1")
+  if [ -n "$line" ]; then say "line $line jumps over a place where the hook stands or would stand"; fi
 }
 
 install_pam() {
@@ -392,36 +493,48 @@ install_pam() {
   fi
   # First what the includes name: PAM refuses a login where that is missing.
   write_pam_files
-  edited=$(mktemp)
-  with_hook "$ROOT$PAM_DIR/sshd" >"$edited"
-  if cmp -s "$edited" "$ROOT$PAM_DIR/sshd"; then
+  with_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
+  if cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
     say "unchanged: $PAM_DIR/sshd"
   else
-    replace_pam_file "$PAM_DIR/sshd" "$edited"
+    replace_pam_file "$PAM_DIR/sshd"
   fi
-  rm -f "$edited"
+  warn_of_early_end
 }
 
-# Puts an edited PAM file in the place of the old one, in one step, after a backup, with owner and mode of the old one.
-replace_pam_file() { # PATH EDITED
-  diff "$ROOT$1" "$2" | sed -n "s|^[<>]|$1: &|p" || true
+# Where a line can end the session stack with success, the last include may not be reached.
+warn_of_early_end() {
+  for file in $(pam_stack_files); do
+    line=$(awk -v name="$NAME" "$PAM_AWK"'
+      is_session() && (tolower(field[2]) == "sufficient" || text ~ /\[[^]]*=[ \t]*done/) { print NR; exit }' "$ROOT$file")
+    if [ -z "$line" ]; then continue; fi
+    warn "$file:$line can end the session stack early: a user's own variables can then reach the hook at the logout"
+    say "to mend it: make that line required or optional, if you can"
+  done
+}
+
+# Puts the edited PAM file in the place of the old one, in one step, after a backup, with owner and mode of the old one.
+replace_pam_file() { # PATH
+  diff "$ROOT$1" "$work/edited" | sed -n "s|^[<>]|$1: &|p" || true
   if [ -n "$dry_run" ]; then
     say "would edit: $1"
     return
   fi
   backup "$1"
   cp -p "$ROOT$1" "$ROOT$1.$NAME.new"
-  cat "$2" >"$ROOT$1.$NAME.new"
-  mv -f "$ROOT$1.$NAME.new" "$ROOT$1"
+  cat "$work/edited" >"$ROOT$1.$NAME.new"
+  mv -fT "$ROOT$1.$NAME.new" "$ROOT$1"
   if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1"; fi
   say "edited: $1"
 }
 
 write_pam_files() {
   write_file "$PAM_DIR/$NAME" root:root 0644 <<END
-# First of the session stack of sshd: nothing of the user's is in the environment here, and no limit is set.
-# Where the hook can't start (a certificate of the user's can make SSH_AUTH_INFO_0 longer than the kernel takes), that
-# variable is taken out, and the hook runs once more.
+# First of the session stack of sshd: no limit is set here, and nothing of the user's is in the environment, unless the
+# auth stack has read a ~/.pam_environment; what would hurt of that is taken out. Where the hook can't start (a
+# certificate of the user's can make SSH_AUTH_INFO_0 longer than the kernel takes), that variable is taken out, and the
+# hook runs once more.
+session optional pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_readenv=0
 session [success=2 default=ignore] pam_exec.so quiet $BINARY queue
 session optional pam_env.so conffile=$CONFIG_DIR/pam_env_retry.conf readenv=0 user_readenv=0
 session optional pam_exec.so quiet $BINARY queue
@@ -435,7 +548,7 @@ END
   # The first three are the loader's. SSLKEYLOGFILE: a file that the runtime makes before the hook can give root up.
   # ICU_*: data that it loads. The others end or hang it at its start. LANG and the like stay, since they are the user's.
   unset_variables LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH SSLKEYLOGFILE ICU_DATA ICU_TIMEZONE_FILES_DIR \
-    OPENSSL_ia32cap SIMDUTF_FORCE_IMPLEMENTATION DENO_TOKIO_EVENT_INTERVAL DENO_TOKIO_GLOBAL_QUEUE_INTERVAL \
+    OPENSSL_ia32cap SIMDUTF_FORCE_IMPLEMENTATION NODE_OPTIONS DENO_TOKIO_EVENT_INTERVAL DENO_TOKIO_GLOBAL_QUEUE_INTERVAL \
     DENO_TOKIO_MAX_IO_EVENTS_PER_TICK |
     write_file "$CONFIG_DIR/pam_env_last.conf" root:root 0644
 }
@@ -461,57 +574,74 @@ pam_stack_files() {
     case $file in /*) path=$file ;; *) path=$PAM_DIR/$file ;; esac
     if [ ! -f "$ROOT$path" ]; then continue; fi
     say "$path"
-    included=$(awk '
-      tolower($1) == "@include" { print $2 }
-      $1 !~ /^#/ && ($2 == "include" || $2 == "substack") { print $3 }' "$ROOT$path" | tr '\n' ' ')
+    included=$(awk -v name="$NAME" "$PAM_AWK"'
+      tolower(field[1]) == "@include" { print field[2] }
+      tolower(field[2]) ~ /^(include|substack)$/ { print field[3] }' "$ROOT$path" | tr '\n' ' ')
     waiting="$waiting${waiting:+ }${included% }"
   done
 }
 
-READENV='^[[:space:]]*[^#[:space:]].*pam_env\.so.*user_readenv=1'
+# Any number but 0 switches it on; see the source of pam_env. What stands in a comment is none.
+READENV='^([^#]*pam_env\.so[^#]*user_readenv=)0*[1-9][0-9]*'
 
 # A user's own ~/.pam_environment reaches every PAM module behind such a line, and the hook at the logout.
 fix_pam_env() {
   for file in $(pam_stack_files); do
     if ! grep -Eq "$READENV" "$ROOT$file"; then continue; fi
+    if [ -L "$ROOT$file" ]; then
+      warn "$file has user_readenv=1, and is a symbolic link: switch it off with the tool that manages it"
+      continue
+    fi
     if [ -z "$fix_pam_env" ] && ! confirm "$file lets users write PAM's environment (user_readenv=1). Switch that off?"
     then
       warn "$file has user_readenv=1: whoever logs in can write the environment that the hook gets at the logout"
       say "to mend it: run install.sh --pam --fix-pam-env"
       continue
     fi
-    edited=$(mktemp)
-    sed -E "/$READENV/s/user_readenv=1/user_readenv=0/g" "$ROOT$file" >"$edited"
-    replace_pam_file "$file" "$edited"
-    rm -f "$edited"
+    # Over and over, since a line may have it twice.
+    sed -E -e :again -e "s/$READENV/\\10/" -e "t again" "$ROOT$file" >"$work/edited"
+    replace_pam_file "$file"
   done
 }
 
 confirm() { # QUESTION
   if [ -n "$dry_run" ] || [ ! -t 0 ]; then return 1; fi
   printf '%s [y/N] ' "$1"
-  read -r answer
+  read -r answer || answer=''
   case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
 
-remove_pam() {
+# Takes the hook out of the stack; the files that the includes name stay until remove_pam_files.
+remove_hook() {
+  remove_file "$PAM_DIR/sshd.$NAME.new"
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then
-    edited=$(mktemp)
-    without_hook "$ROOT$PAM_DIR/sshd" >"$edited"
-    if ! cmp -s "$edited" "$ROOT$PAM_DIR/sshd"; then
-      if [ -L "$ROOT$PAM_DIR/sshd" ]; then
-        die "$PAM_DIR/sshd is not edited: it is a symbolic link" "take the lines with $NAME out by hand, then run this again"
+    without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
+    if ! cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
+      reason=$(not_understood "$ROOT$PAM_DIR/sshd")
+      if [ -n "$reason" ]; then
+        die "$PAM_DIR/sshd is not edited: $reason" "take the lines with $NAME out by hand, then run this again"
       fi
-      replace_pam_file "$PAM_DIR/sshd" "$edited"
+      without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
+      # The one thing that awk can't give back is a last line without an end.
+      for copy in "$ROOT$CONFIG_DIR/backup/sshd."*; do
+        if [ -f "$copy" ] && [ "$(cat "$copy")" = "$(cat "$work/edited")" ]; then
+          cat "$copy" >"$work/edited"
+          break
+        fi
+      done
+      replace_pam_file "$PAM_DIR/sshd"
     fi
-    rm -f "$edited"
   fi
-  # Only now: PAM refuses a login where an included file is missing.
+  # PAM refuses a login where an included file is missing.
   for file in "$ROOT$PAM_DIR"/*; do
-    if [ -f "$file" ] && grep -Eq "^[^#]*(include|substack)[[:space:]]+$NAME(-last)?[[:space:]]*$" "$file"; then
+    case $file in */sshd | *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
+    if [ -f "$file" ] && grep -Eq "^[^#]*(include|substack)[[:space:]]+$NAME(-last)?([[:space:]]|#|\$)" "$file"; then
       die "${file#"$ROOT"} still includes the hook" "take the lines with $NAME out by hand, then run this again"
     fi
   done
+}
+
+remove_pam_files() {
   remove_file "$PAM_DIR/$NAME"
   remove_file "$PAM_DIR/$NAME-last"
   remove_file "$CONFIG_DIR/pam_env_retry.conf"
@@ -541,18 +671,22 @@ install_all() {
 }
 
 uninstall_all() {
-  remove_pam
+  remove_hook
   remove_scheduler
   remove_file "$BINARY"
+  # Last: a login that has begun may still read the old lines.
+  remove_pam_files
   if [ -z "$purge" ]; then
     say "kept: $CONFIG_DIR and $STATE_DIR (--purge takes them out)"
     return
   fi
   run rm -rf "$ROOT$CONFIG_DIR" "$ROOT$STATE_DIR"
-  say "removed: $CONFIG_DIR and $STATE_DIR"
+  report "removed: $CONFIG_DIR and $STATE_DIR"
   if [ -n "$ROOT" ]; then return; fi
   for user in "$QUEUE_USER" "$SEND_USER"; do
-    if getent passwd "$user" >/dev/null; then run userdel "$user"; fi
+    if getent passwd "$user" >/dev/null; then
+      run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
+    fi
     if getent group "$user" >/dev/null; then run groupdel "$user"; fi
   done
 }
@@ -588,6 +722,11 @@ while [ $# -gt 0 ]; do
 done
 
 umask 022
+# Any bytes may stand in a comment of a PAM file.
+export LC_ALL=C
 if [ -z "$ROOT" ] && [ "$(id -u)" -ne 0 ]; then die "this must run as root" "sudo ./install.sh" 77; fi
 [ "$(uname -s)" = Linux ] || die "this works on Linux only"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 if [ -n "$uninstall" ]; then uninstall_all; else install_all; fi

@@ -48,9 +48,9 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
     return;
   }
   inspectHooks(session.filter(isHook), findings);
-  inspectPlace(session, { first, findings });
+  inspectPlace(session, { first, read, findings });
   inspectRetry(session, { first, read, findings });
-  inspectLast(session, { read, findings });
+  inspectLast(session, { first, read, findings });
   inspectUserEnvironment(stack, findings);
   inspectLimits(session, { limits, findings });
 }
@@ -79,10 +79,12 @@ function inspectHooks(hooks: readonly PamModule[], findings: Findings): void {
 
 function inspectPlace(
   session: readonly PamModule[],
-  { first, findings }: { first: number; findings: Findings },
+  { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
 ): void {
   const before = session.slice(0, first).filter((module, index) =>
-    !(index === 0 && module.name === "pam_selinux.so" && module.args.includes("close"))
+    !(index === 0 && module.name === "pam_selinux.so" && module.args.includes("close")) &&
+    // Our own line before the hook, which takes out what the auth stack may have read of the user's.
+    !unsets(module, HARMFUL_VARIABLES, read)
   );
   const place = session[first]?.place ?? "";
   const skipping = session.slice(0, first).find((module, index) => index + jumpsOver(module) >= first);
@@ -116,9 +118,9 @@ function inspectRetry(
 /** The line that cleans PAM's environment for the logout. */
 function inspectLast(
   session: readonly PamModule[],
-  { read, findings }: { read: PamSources["read"]; findings: Findings },
+  { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
 ): void {
-  const last = session.findLastIndex((module) => unsets(module, HARMFUL_VARIABLES, read));
+  const last = session.findLastIndex((module, index) => index > first && unsets(module, HARMFUL_VARIABLES, read));
   const cleaner = session[last];
   const later = session.slice(last + 1).find(({ name }) => name === "pam_env.so");
   const skipping = session.slice(0, last).find((module, index) => index + jumpsOver(module) >= last);
@@ -132,16 +134,21 @@ function inspectLast(
   } else findings.pass(AREA, `PAM's environment is cleaned for the logout (${cleaner.place})`);
 }
 
-/** Whether a line of pam_env takes all these variables out; a name alone on its line does, see pam_env.conf(5). */
+/**
+ * Whether a line of pam_env takes all these variables out, and brings none in: a name alone on its line does (see
+ * pam_env.conf(5)).
+ */
 function unsets({ name, args }: PamModule, variables: readonly string[], read: PamSources["read"]): boolean {
   const conffile = args.find((arg) => arg.startsWith("conffile="))?.replace("conffile=", "");
-  if (name !== "pam_env.so" || conffile === undefined) return false;
+  if (name !== "pam_env.so" || conffile === undefined || !args.includes("user_readenv=0")) return false;
   const lines = (read(conffile) ?? "").split("\n").map((line) => line.trim());
   return variables.every((variable) => lines.includes(variable));
 }
 
 function inspectUserEnvironment({ modules }: PamStack, findings: Findings): void {
-  const open = modules.filter(({ name, args }) => name === "pam_env.so" && args.includes("user_readenv=1"));
+  const open = modules.filter(({ name, args }) =>
+    name === "pam_env.so" && args.some((arg) => /^user_readenv=0*[1-9]/.test(arg))
+  );
   for (const { place, phase } of open) {
     findings.fault(
       AREA,

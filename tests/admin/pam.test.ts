@@ -21,6 +21,7 @@ const GOOD: Readonly<Record<string, string>> = {
     "session include ssh-session-notifier-last",
   ].join("\n"),
   "ssh-session-notifier": [
+    `session optional pam_env.so conffile=${LAST} readenv=0 user_readenv=0`,
     `session [success=2 default=ignore] ${HOOK}`,
     `session optional pam_env.so conffile=${RETRY} readenv=0 user_readenv=0`,
     `session optional ${HOOK}`,
@@ -75,17 +76,17 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   [
     "behind pam_env",
     { sshd: (text) => text.replace(/^/, "session required pam_env.so\n") },
-    /^fault: the hook at ssh-session-notifier:1 stands behind pam_env\.so \(sshd:1\)/,
+    /^fault: the hook at ssh-session-notifier:2 stands behind pam_env\.so \(sshd:1\)/,
   ],
   [
     "behind pam_limits",
     { sshd: (text) => text.replace("session include", "session required pam_limits.so\nsession include") },
-    /^fault: the hook at ssh-session-notifier:1 stands behind pam_limits\.so \(sshd:2\)/,
+    /^fault: the hook at ssh-session-notifier:2 stands behind pam_limits\.so \(sshd:2\)/,
   ],
   [
     "behind another module",
     { sshd: (text) => text.replace("session include", "session required pam_loginuid.so\nsession include") },
-    /^warning: the hook at ssh-session-notifier:1 stands behind pam_loginuid\.so/,
+    /^warning: the hook at ssh-session-notifier:2 stands behind pam_loginuid\.so/,
   ],
   [
     "behind a line that can end the stack",
@@ -106,32 +107,32 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   [
     "required",
     { "ssh-session-notifier": (text) => text.replace("[success=2 default=ignore]", "required") },
-    /^fault: ssh-session-notifier:1 is "required": a hook that fails would refuse the login/,
+    /^fault: ssh-session-notifier:2 is "required": a hook that fails would refuse the login/,
   ],
   [
     "default=die",
     { "ssh-session-notifier": (text) => text.replace("default=ignore", "default=die") },
-    /^fault: ssh-session-notifier:1 is "success=2 default=die"/,
+    /^fault: ssh-session-notifier:2 is "success=2 default=die"/,
   ],
   [
     "without quiet",
     { "ssh-session-notifier": (text) => text.replace("quiet ", "") },
-    /^warning: ssh-session-notifier:1 has no "quiet"/,
+    /^warning: ssh-session-notifier:2 has no "quiet"/,
   ],
   [
     "with the password",
     { "ssh-session-notifier": (text) => text.replace("quiet ", "quiet expose_authtok ") },
-    /^fault: ssh-session-notifier:1 has "expose_authtok"/,
+    /^fault: ssh-session-notifier:2 has "expose_authtok"/,
   ],
   [
     "another program of that name",
     { "ssh-session-notifier": (text) => text.replace("/usr/sbin/", "/usr/local/bin/") },
-    /^fault: ssh-session-notifier:1 runs "\/usr\/local\/bin\/ssh-session-notifier queue"/,
+    /^fault: ssh-session-notifier:2 runs "\/usr\/local\/bin\/ssh-session-notifier queue"/,
   ],
   [
     "another command",
     { "ssh-session-notifier": (text) => text.replace("queue", "send") },
-    /^fault: ssh-session-notifier:1 runs "\/usr\/sbin\/ssh-session-notifier send"/,
+    /^fault: ssh-session-notifier:2 runs "\/usr\/sbin\/ssh-session-notifier send"/,
   ],
   [
     "no last line",
@@ -142,6 +143,16 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
     "a last line that leaves one variable",
     { [LAST]: (text) => text.replace("\nSSLKEYLOGFILE\n", "\n") },
     /^fault: no last line takes LD_PRELOAD/,
+  ],
+  [
+    "a last line that reads the user's variables",
+    { "ssh-session-notifier-last": (text) => text.replace("user_readenv=0", "user_readenv=1") },
+    /^fault: no last line takes LD_PRELOAD/,
+  ],
+  [
+    "user_readenv as another number",
+    { sshd: (text) => text.replace("pam_env.so", "pam_env.so user_readenv=02") },
+    /^fault: sshd:5 \(session\) has user_readenv=1/,
   ],
   [
     "a pam_env behind the last line",

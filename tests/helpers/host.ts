@@ -17,6 +17,8 @@ export interface LoginOptions {
   readonly command?: string;
   /** Arguments of `ssh`, put first, so that an option there wins over the helper's. */
   readonly extraSshOptions?: readonly string[];
+  /** When the client is killed (code 137), while sshd and the hook go on; by default 60,000. */
+  readonly timeoutMs?: number;
 }
 
 /** How {@linkcode TestHost.run} runs a command. */
@@ -177,7 +179,7 @@ export class TestHost implements AsyncDisposable {
       SSH_ASKPASS_REQUIRE: "force",
       TEST_HOST_PASSWORD: `${user}-password`,
     };
-    return await this.run(command, { env });
+    return await this.run(command, { env, timeoutMs: options.timeoutMs ?? 60_000 });
   }
 
   /** Waits until sshd has no connection left, and so the hooks of all logouts have ended. */

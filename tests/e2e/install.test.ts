@@ -1,0 +1,205 @@
+// install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
+
+import assert from "node:assert/strict";
+import { endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+import { runInstaller } from "../helpers/install.ts";
+
+const NAME = "ssh-session-notifier";
+const STATE = `/var/lib/${NAME}`;
+const DATABASE = `${STATE}/queue/session_events.db`;
+
+/** A host without a hook, for install.sh to put it in. */
+const BARE = { pamSessionFirst: [] };
+
+async function shell(host: TestHost, command: string): Promise<string> {
+  const { code, stdout, stderr } = await host.run(["sh", "-c", command]);
+  assert.equal(code, 0, `${command}: ${stderr}`);
+  return stdout;
+}
+
+async function install(host: TestHost, ...flags: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runInstaller(host, ...flags);
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  return stdout;
+}
+
+/** Takes out what the helper has put into the host. */
+async function makeBare(host: TestHost): Promise<void> {
+  await shell(
+    host,
+    `userdel ssh-session-queue && userdel ${NAME} && rm -rf ${STATE} /etc/${NAME} /usr/sbin/${NAME}`,
+  );
+}
+
+/** What the host knows of users, and its PAM files. */
+async function accounts(host: TestHost): Promise<string> {
+  return await shell(
+    host,
+    "for file in passwd group shadow gshadow; do ! test -e /etc/$file || sort /etc/$file; done; grep -r '' /etc/pam.d | sort",
+  );
+}
+
+endToEnd("install.sh makes users, files and owners on a bare host, and --purge leaves it as it was", async (host) => {
+  await makeBare(host);
+  const before = await accounts(host);
+  const files = `find /etc /usr/sbin /var/lib -name '*${NAME}*' | sort`;
+  const filesBefore = await shell(host, files);
+  await install(host, "--pam");
+
+  const users = await shell(host, `getent passwd ssh-session-queue ${NAME}`);
+  for (const line of users.trim().split("\n")) {
+    assert.match(line, /^\S+:x:\d+:\d+::\/nonexistent:\/usr\/sbin\/nologin$/);
+  }
+  assert.equal(await shell(host, `id -Gn ssh-session-queue; id -Gn ${NAME}`), `ssh-session-queue\n${NAME}\n`);
+  const found = await shell(
+    host,
+    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/pam.d/${NAME}* -printf '%u:%g %m %p\n'`,
+  );
+  const listed = found.trim().split("\n").filter((line) => !line.includes("/backup/")).sort();
+  assert.deepEqual(
+    listed,
+    [
+      `root:root 644 /etc/cron.d/${NAME}`,
+      `root:root 644 /etc/pam.d/${NAME}`,
+      `root:root 644 /etc/pam.d/${NAME}-last`,
+      `root:root 644 /etc/${NAME}/pam_env_last.conf`,
+      `root:root 644 /etc/${NAME}/pam_env_retry.conf`,
+      `root:root 700 /etc/${NAME}/backup`,
+      `root:${NAME} 2750 /usr/sbin/${NAME}`,
+      `root:${NAME} 640 /etc/${NAME}/config.toml`,
+      `root:${NAME} 750 /etc/${NAME}`,
+      `root:${NAME} 750 ${STATE}`,
+      `ssh-session-queue:${NAME} 2750 ${STATE}/queue`,
+      `ssh-session-queue:${NAME} 2750 ${STATE}/queue/spool`,
+      `${NAME}:${NAME} 700 ${STATE}/send`,
+    ].sort(),
+  );
+
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  const { code, stdout, stderr } = await send(host);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.match(/'alice'/g)?.length, 2, stdout);
+
+  await install(host, "--purge");
+  assert.equal(await accounts(host), before);
+  assert.equal(await shell(host, files), filesBefore);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+}, BARE);
+
+endToEnd("install.sh changes nothing but the binary when it runs again, not even a time", async (host) => {
+  await install(host, "--pam", "--fix-pam-env");
+  assert.equal((await queue(host)).code, 0);
+  assert.equal((await send(host)).code, 0);
+  // The time of the last change of the file or of its owner and mode; a folder's counts only what it holds.
+  const state = async () =>
+    await shell(
+      host,
+      `find ${STATE} /etc -type f -printf '%u:%g %m %C@ %p\n' | grep -v deliveries.db- | sort -k4
+       find ${STATE} /etc/${NAME} -type d -printf '%u:%g %m %p\n' | sort -k3`,
+    );
+  const before = await state();
+  await install(host, "--pam", "--fix-pam-env");
+  assert.equal(await state(), before);
+}, BARE);
+
+endToEnd("install.sh puts owners and the setgid bit right where they were lost", async (host) => {
+  await install(host, "--pam");
+  await shell(
+    host,
+    `chown root:root /usr/sbin/${NAME} ${STATE}/queue ${STATE}/send; chmod 0777 ${STATE} /etc/cron.d/${NAME}
+     chown alice /etc/pam.d/${NAME}`,
+  );
+  await install(host, "--pam");
+  assert.equal(
+    await shell(
+      host,
+      `stat -c '%U:%G %a' /usr/sbin/${NAME} ${STATE}/queue ${STATE}/send ${STATE} /etc/cron.d/${NAME} /etc/pam.d/${NAME}`,
+    ),
+    [
+      `root:${NAME} 2750`,
+      `ssh-session-queue:${NAME} 2750`,
+      `${NAME}:${NAME} 700`,
+      `root:${NAME} 750`,
+      "root:root 644",
+      "root:root 644\n",
+    ].join("\n"),
+  );
+}, BARE);
+
+endToEnd("no login fails while it is upgraded or taken out, and no event is lost by an upgrade", async (host) => {
+  await install(host, "--pam");
+  let logins = 0;
+  let hooks = 0;
+  const during = (work: () => Promise<void>) => {
+    let ended = false;
+    const working = work().finally(() => ended = true);
+    const logIn = async () => {
+      while (!ended) {
+        const { code, stderr } = await host.ssh("alice", { auth: "key" });
+        assert.deepEqual([code, stderr], [0, ""]);
+        logins++;
+      }
+    };
+    const runHooks = async () => {
+      while (!ended) {
+        // A program that starts at the very moment at which its file is exchanged does not find itself, since the
+        // runtime reads it by its name. The PAM lines try a hook that failed once more.
+        const first = await queue(host);
+        const { code, stderr } = first.code === 0 ? first : await queue(host);
+        assert.deepEqual([code, stderr], [0, ""]);
+        hooks++;
+      }
+    };
+    return { working, logIn, runHooks };
+  };
+
+  const upgrade = during(async () => {
+    for (let times = 0; times < 3; times++) await install(host, "--pam", "--fix-pam-env");
+  });
+  await Promise.all([upgrade.working, upgrade.logIn(), upgrade.logIn(), upgrade.runHooks()]);
+  await host.loggedOut();
+  assert.ok(logins > 2 && hooks > 2, `${logins} logins, ${hooks} hooks`);
+  assert.equal(
+    Number(await shell(host, `sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`)),
+    2 * logins + hooks,
+  );
+
+  const remove = during(async () => {
+    for (let times = 0; times < 3; times++) {
+      await install(host, "--uninstall");
+      await install(host, "--pam");
+    }
+  });
+  await Promise.all([remove.working, remove.logIn(), remove.logIn()]);
+  await host.loggedOut();
+}, BARE);
+
+endToEnd("a session that was open before goes on and ends well, through an upgrade and a purge", async (host) => {
+  await install(host, "--pam");
+  await shell(host, "mkfifo -m 0666 /run/in /run/out");
+  const session = host.ssh("alice", { auth: "key", command: "echo in >/run/in; cat /run/out" });
+  assert.equal(await shell(host, "cat /run/in"), "in\n");
+  await install(host, "--pam");
+  await install(host, "--purge");
+  await shell(host, "echo bye >/run/out");
+  const { code, stdout, stderr } = await session;
+  assert.deepEqual([code, stdout, stderr], [0, "bye\n", ""]);
+  await host.loggedOut();
+}, BARE);
+
+endToEnd("--purge says so where a user can't be removed, and completes it when run again", async (host) => {
+  await install(host, "--pam");
+  await shell(host, "mkfifo -m 0666 /run/in /run/out");
+  const running = host.run(["sh", "-c", "echo in >/run/in; cat /run/out"], { user: NAME });
+  assert.equal(await shell(host, "cat /run/in"), "in\n");
+  const { code, stderr } = await runInstaller(host, "--purge");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: the user ssh-session-notifier can't be removed\nto mend it: /m);
+  await shell(host, "echo bye >/run/out");
+  assert.equal((await running).code, 0);
+  await install(host, "--purge");
+  const left = await host.run(["getent", "passwd", "ssh-session-queue", NAME]);
+  assert.equal(left.stdout, "");
+}, BARE);

@@ -1,0 +1,252 @@
+// The units that install.sh writes, under a real systemd: how locked in the service is, and what wakes it when.
+
+import assert from "node:assert/strict";
+import { configFor, queue } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+import { json, ntfyLike } from "../helpers/receivers.ts";
+import { openedForWriting, parseTrace, straceTo } from "../helpers/strace.ts";
+import { type Systemd, underSystemd } from "../helpers/systemd.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const UNITS = "/etc/systemd/system/ssh-session-notifier";
+const SERVICE = "ssh-session-notifier.service";
+
+/** How long it is watched that nothing happens, in milliseconds: several runs of `send`. */
+const QUIET_MS = 1_500;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for what must happen soon. */
+async function until(condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadlineMs = performance.now() + withinMs;
+  while (!await condition()) {
+    if (performance.now() > deadlineMs) throw new Error(`it did not happen in ${withinMs} ms: ${condition}`);
+    await sleep(10);
+  }
+}
+
+/** A configuration for the receiver, by a name that the service has to look up. */
+function configOf(receiver: { readonly topicUrl: string }): string {
+  return configFor("ntfy", `topic_url = "${receiver.topicUrl.replace("127.0.0.1", "localhost")}"`);
+}
+
+async function login(host: TestHost, user = "alice"): Promise<void> {
+  const { code, stderr } = await queue(host, { env: { PAM_USER: user } });
+  assert.deepEqual([code, stderr], [0, ""]);
+}
+
+/** Leaves waking to the path unit: the timer's minute may end in the middle of a test. */
+async function stopTimer(systemd: Systemd): Promise<void> {
+  await systemd.shell("systemctl stop ssh-session-notifier.timer");
+  await until(async () => !await systemd.isRunning());
+}
+
+underSystemd(
+  "the units are clean to systemd-analyze, and the service's exposure is at most 1.5 of 10",
+  async (_, systemd) => {
+    const verified = await systemd.run(`systemd-analyze verify ${UNITS}.service ${UNITS}.timer ${UNITS}.path`);
+    assert.deepEqual([verified.code, verified.stdout, verified.stderr], [0, "", ""]);
+    const analyzed = await systemd.run(
+      `systemd-analyze security --offline=true --threshold=20 --no-pager ${UNITS}.service`,
+    );
+    assert.equal(analyzed.code, 0, analyzed.stdout);
+    const exposure = Number(/Overall exposure level for \S+: (\d+\.\d+)/.exec(analyzed.stdout)?.[1]);
+    assert.ok(exposure <= 1.5, `exposure ${exposure}`);
+  },
+);
+
+underSystemd(
+  "a notification leaves within about a second of a login, the very first one too, by a send that can reach the service",
+  async (host, systemd) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configOf(ntfy));
+    await stopTimer(systemd);
+    for (const [index, user] of ["alice", "bob", "carol"].entries()) {
+      await login(host, user);
+      const atMs = performance.now();
+      await until(() => ntfy.accepted.length > index);
+      const elapsedMs = performance.now() - atMs;
+      assert.ok(elapsedMs < 1_500, `${user}: ${elapsedMs} ms`);
+      await until(async () => !await systemd.isRunning());
+    }
+    assert.deepEqual([ntfy.accepted.length, await systemd.starts()], [3, 3]);
+    assert.equal(await systemd.journal(), "");
+  },
+);
+
+underSystemd("send never wakes itself, and takes in what comes while it runs", async (host, systemd) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configOf(ntfy));
+  await stopTimer(systemd);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  ntfy.intercept = async () => {
+    await released;
+    return json(200, { id: "late" });
+  };
+  await login(host);
+  await until(() => systemd.isRunning());
+  // It looks for new events once a second all that time.
+  await login(host, "bob");
+  await sleep(QUIET_MS);
+  assert.equal(await systemd.starts(), 1);
+  release();
+  await until(async () => ntfy.accepted.length === 2 && !await systemd.isRunning());
+  for (let times = 0; times < 2; times++) await systemd.shell(`systemctl start ${SERVICE}`);
+  await sleep(QUIET_MS);
+  assert.deepEqual([await systemd.starts(), ntfy.accepted.length], [3, 2]);
+});
+
+underSystemd("what the path unit missed is caught by the timer, which comes every minute", async (host, systemd) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configOf(ntfy));
+  const next = await systemd.shell(
+    "TZ=UTC systemctl show --value --property=NextElapseUSecRealtime ssh-session-notifier.timer",
+  );
+  const [, day, time] = / (\S+) (\S+) UTC\n$/.exec(next) ?? [];
+  const inMs = Date.parse(`${day}T${time}Z`) - Date.now();
+  assert.ok(inMs <= 71_000, `${next.trim()} is in ${inMs} ms`);
+
+  await stopTimer(systemd);
+  await systemd.shell("systemctl stop ssh-session-notifier.path");
+  await login(host);
+  await sleep(QUIET_MS);
+  assert.equal(ntfy.received.length, 0, "nothing wakes it yet");
+  await systemd.extend("ssh-session-notifier.timer", "[Timer]\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n");
+  await systemd.shell("systemctl start ssh-session-notifier.timer");
+  await until(() => ntfy.accepted.length === 1);
+});
+
+underSystemd(
+  "a broken config, a held lock and a dead service make send run once for each login, no more often",
+  async (host, systemd) => {
+    await using ntfy = ntfyLike();
+    await stopTimer(systemd);
+    const before = await systemd.starts();
+    const runsFor = async (user: string) => {
+      const starts = await systemd.starts();
+      await login(host, user);
+      await until(async () => await systemd.starts() > starts);
+      await sleep(QUIET_MS);
+      return await systemd.starts() - starts;
+    };
+
+    await host.writeConfig("broken");
+    assert.equal(await runsFor("alice"), 1);
+    assert.match(await systemd.journal(), /config\.toml: line 1/);
+    assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "failed\n");
+
+    await host.writeConfig(configOf(ntfy));
+    await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
+    await until(async () => (await systemd.run(`flock --nonblock ${STATE}/send/send.lock true`)).code === 1);
+    assert.equal(await runsFor("bob"), 1);
+    assert.equal(ntfy.received.length, 0);
+    await systemd.shell("pkill -KILL -P $(cat /run/holder)");
+
+    // The path unit still works after that, and nothing was lost.
+    await login(host, "carol");
+    await until(async () => ntfy.accepted.length === 3 && !await systemd.isRunning());
+
+    await ntfy.down();
+    assert.equal(await runsFor("dave"), 1);
+    assert.match(await systemd.journal(), /cannot deliver event .* now: .*refused/i);
+    // It waits for its next attempt. Ended, as at a shutdown, it leaves that to a later run, which is no failure.
+    await systemd.shell(`systemctl stop ${SERVICE}`);
+    assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
+    assert.equal(await systemd.starts() - before, 4);
+  },
+);
+
+underSystemd(
+  "send calls nothing that its system call filter refuses, and changes nothing that the path unit watches",
+  async (host, systemd) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configOf(ntfy));
+    await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+    await login(host);
+    const { code, stderr } = await host.run([
+      ...["setpriv", "--reuid=ssh-session-notifier", "--regid=ssh-session-notifier", "--clear-groups"],
+      ...straceTo("/tmp/trace"),
+      ...["/usr/sbin/ssh-session-notifier", "send"],
+    ], { env: { PATH: "/usr/bin:/bin" }, clearEnv: true });
+    assert.deepEqual([code, stderr, ntfy.accepted.length], [0, "", 1]);
+    const calls = parseTrace(await Deno.readTextFile(host.path("/tmp/trace")));
+    const made = new Set(calls.map(({ name }) => name));
+    // As systemd itself has spelled out the groups, and their exceptions.
+    const shown = await systemd.shell(`systemctl show --value --property=SystemCallFilter ${SERVICE}`);
+    const allowed = new Set(shown.trim().split(" "));
+    assert.ok(made.size > 50 && made.has("connect") && made.has("fsync"), `the trace shows ${made.size} calls`);
+    assert.ok(!allowed.has("ptrace") && !allowed.has("setuid") && !allowed.has("listen"), "the filter refuses some");
+    assert.deepEqual([...made].filter((name) => !allowed.has(name)), []);
+
+    // systemd watches nothing while the service runs, so waking itself would not show as another run.
+    const unit = await Deno.readTextFile(host.path(`${UNITS}.path`));
+    const watched = [...unit.matchAll(/^PathChanged=(.*)$/gm)].map(([, path]) => `${path}`);
+    assert.equal(watched.length, 2);
+    const changed = calls
+      .filter(({ name, result }) =>
+        /^(ch|fch|l?remove|rename|link|symlink|unlink|mk|rm|l?set|utime)/.test(name) && result === "0"
+      )
+      .flatMap(({ args }) => [...args.matchAll(/"([^"]*)"/g)].map(([, path]) => `${path}`))
+      .concat(openedForWriting(calls));
+    assert.ok(changed.includes(`${STATE}/send/deliveries.db`), "the trace shows what it writes");
+    assert.deepEqual(changed.filter((path) => watched.some((it) => path === it || path.startsWith(`${it}/`))), []);
+  },
+);
+
+underSystemd(
+  "the service sees and writes nothing of the host but its own, and can run nothing",
+  async (host, systemd) => {
+    await host.writeConfig(configFor("stdout"));
+    await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+    await login(host);
+    // A shell and tools in the place of `send`, which has none.
+    const probe = `
+      echo top: /*
+      echo etc: /etc/*
+      echo run: /run/* /run/systemd/*
+      echo state: /var/lib/* ${STATE}/*
+      for path in /sys /dev/shm; do ls $path >/dev/null 2>&1 && echo open: $path; done
+      head -c 1 /etc/ssl/certs/ca-certificates.crt >/dev/null && echo readable: certificates
+      grep -q stdout /etc/ssh-session-notifier/config.toml && echo readable: config
+      for dir in $(cut -d' ' -f5 /proc/self/mountinfo | sort -u); do
+        if cp /usr/bin/true $dir/copy 2>/dev/null; then
+          echo writable: $dir
+          $dir/copy 2>/dev/null && echo executable: $dir
+        fi
+      done
+      cp /usr/bin/true ${STATE}/queue/spool/copy 2>/dev/null && echo writable: spool
+      echo $(grep -E '^(Cap.*|NoNewPrivs|Seccomp):' /proc/self/status)
+      exit 0`;
+    await Deno.writeTextFile(host.path("/etc/ssh-session-notifier/probe"), probe);
+    await Deno.chmod(host.path("/etc/ssh-session-notifier/probe"), 0o644);
+    await systemd.extend(
+      SERVICE,
+      `[Service]
+BindReadOnlyPaths=/usr/bin
+ExecPaths=+/usr/bin
+SystemCallFilter=vfork
+ExecStart=
+ExecStart=/usr/bin/dash /etc/ssh-session-notifier/probe
+`,
+    );
+    await systemd.shell(`systemctl start ${SERVICE}`);
+    const [top, etc, run, ...rest] = (await systemd.journal()).trim().split("\n");
+    // Distributions differ in what there is; nothing else may be there.
+    assert.match(top ?? "", /^top:( \/(bin|dev|etc|lib|lib64|proc|root|run|sbin|sys|tmp|usr|var))+$/);
+    assert.match(
+      etc ?? "",
+      /^etc:( \/etc\/(gai\.conf|host\.conf|hosts|ld\.so\.cache|nsswitch\.conf|pki|resolv\.conf|ssh-session-notifier|ssl))+$/,
+    );
+    assert.match(run ?? "", /^run:( \/run\/systemd(\/(incoming|resolve))?)+$/);
+    const none = "0000000000000000";
+    assert.deepEqual(rest, [
+      `state: ${STATE} ${STATE}/queue ${STATE}/send`,
+      "readable: certificates",
+      "readable: config",
+      "writable: /tmp",
+      `writable: ${STATE}/send`,
+      "writable: /var/tmp",
+      `CapInh: ${none} CapPrm: ${none} CapEff: ${none} CapBnd: ${none} CapAmb: ${none} NoNewPrivs: 1 Seccomp: 2`,
+    ]);
+  },
+);

@@ -1,0 +1,134 @@
+// A real systemd in a test host, with the units that install.sh writes: nothing stands in for a path unit or a timer.
+
+import { compiledBinary, ROOT } from "./compile.ts";
+import { endToEnd } from "./end_to_end.ts";
+import type { Finished, TestHost } from "./host.ts";
+
+/** Where the helper keeps its own files, in the host's /run. */
+const OWN_DIR = "/run/test-systemd";
+const SERVICE = "ssh-session-notifier.service";
+/** The journal's mark of "Starting …" (systemd's sd-messages.h, SD_MESSAGE_UNIT_STARTING). */
+const STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5";
+
+/** In CI nothing may be skipped. */
+const MUST_RUN = Deno.env.get("CI") === "true";
+
+const missing = await missingForSystemd();
+if (missing !== undefined && !MUST_RUN) {
+  // deno-lint-ignore no-console -- a test that can't run says why
+  console.log(`The tests of the units are skipped on this machine: ${missing}`);
+}
+
+async function missingForSystemd(): Promise<string | undefined> {
+  for (
+    const file of ["/lib/systemd/systemd", "/usr/bin/systemctl", "/usr/bin/systemd-analyze", "/usr/bin/journalctl"]
+  ) {
+    if (!await Deno.stat(file).then(() => true, () => false)) return `needs ${file}`;
+  }
+  return undefined;
+}
+
+/** A test on a host of its own, in which the program was installed by install.sh under a running systemd. */
+export function underSystemd(name: string, test: (host: TestHost, systemd: Systemd) => Promise<void>): void {
+  if (missing !== undefined && !MUST_RUN) {
+    Deno.test({ name, ignore: true, fn: () => {} });
+    return;
+  }
+  endToEnd(name, async (host) => {
+    if (missing !== undefined) throw new Error(`The tests of the units cannot run: ${missing}`);
+    await using systemd = await Systemd.start(host);
+    await systemd.install();
+    await test(host, systemd);
+  });
+}
+
+/** The running systemd of a host. */
+export class Systemd implements AsyncDisposable {
+  readonly #host: TestHost;
+  readonly #ended: Promise<Finished>;
+  /** In the host's pid namespace. */
+  #pid = "";
+
+  private constructor(host: TestHost) {
+    this.#host = host;
+    const command = ["sh", `${import.meta.dirname}/systemd_setup.sh`, OWN_DIR];
+    this.#ended = host.run(command, { timeoutMs: 180_000 });
+  }
+
+  /** @throws Error where it does not come up, with what it said */
+  static async start(host: TestHost): Promise<Systemd> {
+    const systemd = new Systemd(host);
+    const findFirst = `for try in $(seq 500); do
+        if [ -S /run/systemd/private ]; then pid=$(cat ${OWN_DIR}/pid); exec cat /proc/$pid/task/$pid/children; fi
+        sleep 0.02
+      done; exit 1`;
+    const first = await Promise.race([systemd.#ended, host.run(["sh", "-c", findFirst])]);
+    if (first.code !== 0) throw new Error(`Cannot start systemd: ${first.stdout}${first.stderr}`);
+    systemd.#pid = first.stdout.trim();
+    await systemd.shell("systemctl is-system-running --wait");
+    return systemd;
+  }
+
+  /** Installs the program as a person would. */
+  async install(): Promise<void> {
+    const binary = "/run/binary-to-install";
+    await Deno.copyFile(await compiledBinary(), this.#host.path(binary));
+    await this.shell(
+      `cd '${ROOT}' && ./install.sh --binary ${binary} >/run/install.log 2>&1 || cat /run/install.log >&2`,
+    );
+    await this.shell("systemctl is-active --quiet ssh-session-notifier.path ssh-session-notifier.timer");
+  }
+
+  /** Runs a command where systemd is the first process, as root. */
+  async run(script: string): Promise<Finished> {
+    return await this.#host.run(["nsenter", `--target=${this.#pid}`, "--mount", "--pid", "--", "sh", "-c", script]);
+  }
+
+  /**
+   * Runs a command that must succeed.
+   *
+   * @returns what it printed
+   */
+  async shell(script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.run(script);
+    if (code !== 0) throw new Error(`Command "${script}" exited ${code}: ${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** How often the service has been started so far. */
+  async starts(): Promise<number> {
+    await this.shell("journalctl --sync");
+    const log = await this.shell(`journalctl --quiet --output=cat UNIT=${SERVICE} MESSAGE_ID=${STARTING}`);
+    return log.split("\n").length - 1;
+  }
+
+  /** What the service has written to the journal so far. */
+  async journal(): Promise<string> {
+    await this.shell("journalctl --sync");
+    return await this.shell(`journalctl --quiet --output=cat _SYSTEMD_UNIT=${SERVICE}`);
+  }
+
+  /** Whether the service runs now. */
+  async isRunning(): Promise<boolean> {
+    return /^activ/.test((await this.run(`systemctl is-active ${SERVICE}`)).stdout);
+  }
+
+  /** Adds settings to a unit, as `systemctl edit` does. */
+  async extend(unit: string, settings: string): Promise<void> {
+    const folder = `/etc/systemd/system/${unit}.d`;
+    await Deno.mkdir(this.#host.path(folder), { recursive: true });
+    await Deno.writeTextFile(this.#host.path(`${folder}/test.conf`), settings);
+    await this.shell("systemctl daemon-reload");
+  }
+
+  /** Ends all that it runs, and takes its control groups away, which would outlive the host. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const end = `kill -KILL $(cat ${OWN_DIR}/pid)
+      for try in $(seq 200); do
+        find "$(cat ${OWN_DIR}/group)" -depth -type d -exec rmdir {} + 2>/dev/null && exit 0
+        sleep 0.02
+      done`;
+    await this.#host.run(["sh", "-c", end]);
+    await this.#ended;
+  }
+}

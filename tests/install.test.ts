@@ -1,0 +1,877 @@
+// install.sh, run for real into fake roots (DESTDIR), without any privilege. tests/e2e/install.test.ts runs it as root.
+
+import assert from "node:assert/strict";
+import { Findings } from "../src/admin/finding.ts";
+import { inspectPam } from "../src/admin/pam.ts";
+import { readPamStack } from "../src/admin/pam_stack.ts";
+
+const NAME = "ssh-session-notifier";
+const PAM_FILES = `${import.meta.dirname}/testdata/pam`;
+const FIRST = `session    include      ${NAME}\n`;
+const LAST = `session    include      ${NAME}-last\n`;
+const SSHD = "/etc/pam.d/sshd";
+const BINARY = `/usr/sbin/${NAME}`;
+const CONFIG = `/etc/${NAME}`;
+const STATE = `/var/lib/${NAME}`;
+
+/** Stands where the compiled program would; all that install.sh asks of it without root is its version. */
+const PROGRAM = `#!/bin/sh\necho "${NAME} 0.1.0"\n`;
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A directory with install.sh, a binary beside it, and a root to install to. */
+class FakeRoot implements AsyncDisposable {
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @param files the text of files that are there before, by their paths */
+  static async create(files: Readonly<Record<string, string>> = {}): Promise<FakeRoot> {
+    const root = new FakeRoot(await Deno.makeTempDir());
+    await Deno.copyFile(`${import.meta.dirname}/../install.sh`, root.beside("install.sh"));
+    await Deno.writeTextFile(root.beside(NAME), PROGRAM, { mode: 0o755 });
+    await Deno.mkdir(root.path("/"));
+    for (const [path, text] of Object.entries(files)) await root.write(path, text);
+    return root;
+  }
+
+  /** A file beside install.sh. */
+  beside(name: string): string {
+    return `${this.#directory}/${name}`;
+  }
+
+  path(absolute: string): string {
+    return `${this.#directory}/root${absolute}`;
+  }
+
+  async read(path: string): Promise<string> {
+    return await Deno.readTextFile(this.path(path));
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    await Deno.mkdir(this.path(path.replace(/\/[^/]*$/, "")), { recursive: true });
+    await Deno.writeTextFile(this.path(path), text);
+  }
+
+  async install(...flags: string[]): Promise<Ran> {
+    return await this.#run("sh", [this.beside("install.sh"), ...flags]);
+  }
+
+  /** Installs, with its temporary files in a folder of the test's. */
+  async installWithin(temporary: string, ...flags: string[]): Promise<Ran> {
+    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { TMPDIR: temporary } });
+  }
+
+  /** Installs, on a terminal at which somebody types. */
+  async installOnTerminal(typed: string, ...flags: string[]): Promise<Ran> {
+    const command = ["sh", this.beside("install.sh"), ...flags].join(" ");
+    return await this.#run("script", ["--quiet", "--return", "--command", command, "/dev/null"], { typed });
+  }
+
+  /**
+   * Installs, and kills all of it at once before its nth command that changes a file; 0 kills nothing.
+   *
+   * @returns how many such commands there were
+   */
+  async installKilledAt(nth: number, ...flags: string[]): Promise<number> {
+    const shims = this.beside("shims");
+    await Deno.mkdir(shims);
+    const count = `${shims}/count`;
+    await Deno.writeTextFile(count, "0\n");
+    await Deno.chmod(count, 0o666);
+    const path = Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+    for (const tool of ["cp", "mv", "chmod", "mkdir", "rm"]) {
+      const shim = `#!/bin/sh
+        PATH='${path}'
+        read -r count <'${count}'
+        echo $((count + 1)) >'${count}'
+        [ $((count + 1)) -ne ${nth} ] || kill -KILL 0
+        exec ${tool} "$@"\n`;
+      await Deno.writeTextFile(`${shims}/${tool}`, shim, { mode: 0o755 });
+    }
+    const { code } = await this.#run("setsid", ["sh", this.beside("install.sh"), ...flags], {
+      env: { PATH: `${shims}:${path}` },
+    });
+    const counted = Number(await Deno.readTextFile(count));
+    await Deno.remove(shims, { recursive: true });
+    assert.equal(code === 0, nth === 0, `killed at ${nth}`);
+    return counted;
+  }
+
+  /** All that is in the root: each path with what it is, its mode and its text, and a file's time of change. */
+  async tree(): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    const add = async (path: string) => {
+      for await (const { name } of Deno.readDir(this.path(path))) {
+        const child = `${path}${name}`;
+        const { isSymlink, isDirectory, mode, mtime } = await Deno.lstat(this.path(child));
+        const octal = ((mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+        if (isSymlink) found[child] = `link to ${await Deno.readLink(this.path(child))}`;
+        else if (isDirectory) {
+          found[`${child}/`] = octal;
+          await add(`${child}/`);
+        } else found[child] = `${octal} ${mtime?.toISOString()}\n${await this.read(child)}`;
+      }
+    };
+    await add("/");
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+
+  async #run(
+    command: string,
+    args: readonly string[],
+    options: { typed?: string; env?: Record<string, string> } = {},
+  ): Promise<Ran> {
+    const { typed, env = {} } = options;
+    // As root, the tests become nobody, who could not harm the machine if they tried.
+    const becomeNobody = Deno.uid() === 0;
+    if (becomeNobody) {
+      const give = "! -user 65534 -exec chown -h 65534:65534 {} +";
+      await new Deno.Command("find", { args: [this.#directory, ...give.split(" ")] }).output();
+    }
+    const child = new Deno.Command(command, {
+      args: [...args],
+      cwd: this.#directory,
+      env: { DESTDIR: this.path(""), ...env },
+      ...becomeNobody ? { uid: 65534, gid: 65534 } : {},
+      stdin: typed === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    if (typed !== undefined) await new Blob([typed]).stream().pipeTo(child.stdin);
+    const { code, stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+}
+
+/** The PAM file of sshd that a distribution ships. */
+function stock(distribution: string): string {
+  return Deno.readTextFileSync(`${PAM_FILES}/${distribution}/sshd`);
+}
+
+async function ok(running: Promise<Ran>): Promise<Ran> {
+  const ran = await running;
+  assert.equal(ran.code, 0, `${ran.stdout}${ran.stderr}`);
+  return ran;
+}
+
+/** Paths and modes alone, without the directories that any root has. */
+function modes(tree: Readonly<Record<string, string>>): Record<string, string> {
+  const own = Object.entries(tree).filter(([path]) => path.includes(NAME));
+  return Object.fromEntries(own.map(([path, text]) => [path, text.slice(0, 4)]).sort());
+}
+
+/** Without what a second run may do again: to write the binary, in one step. */
+function withoutBinary(tree: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tree).filter(([path]) => path !== BINARY));
+}
+
+/** The texts of the backups of a PAM file, oldest first. */
+async function backups(root: FakeRoot, name = "sshd"): Promise<string[]> {
+  const tree = Object.entries(await root.tree());
+  const copies = tree.filter(([path]) => path.startsWith(`${CONFIG}/backup/${name}.`)).map(([path]) => path);
+  return await Promise.all(copies.sort().map((path) => root.read(path)));
+}
+
+// --- files ---
+
+const BASE = {
+  [`${CONFIG}/`]: "0750",
+  [`${CONFIG}/config.toml`]: "0640",
+  [BINARY]: "2750",
+  [`${STATE}/`]: "0750",
+  [`${STATE}/queue/`]: "2750",
+  [`${STATE}/queue/spool/`]: "2750",
+  [`${STATE}/send/`]: "0700",
+};
+const WITH_CRON = { ...BASE, [`/etc/cron.d/${NAME}`]: "0644" };
+const WITH_PAM = {
+  [`/etc/pam.d/${NAME}`]: "0644",
+  [`/etc/pam.d/${NAME}-last`]: "0644",
+  [`${CONFIG}/backup/`]: "0700",
+  [`${CONFIG}/pam_env_last.conf`]: "0644",
+  [`${CONFIG}/pam_env_retry.conf`]: "0644",
+};
+const SYSTEMD = { "/usr/lib/systemd/systemd": "" };
+const WITH_UNITS = {
+  ...BASE,
+  [`${STATE}/root/`]: "0755",
+  [`/etc/systemd/system/${NAME}.path`]: "0644",
+  [`/etc/systemd/system/${NAME}.service`]: "0644",
+  [`/etc/systemd/system/${NAME}.timer`]: "0644",
+};
+
+Deno.test("install.sh makes these files with these modes, and nothing else", async () => {
+  await using root = await FakeRoot.create();
+  await ok(root.install());
+  const tree = await root.tree();
+  assert.deepEqual(modes(tree), Object.fromEntries(Object.entries(WITH_CRON).sort()));
+  assert.deepEqual(
+    Object.keys(tree).filter((path) => !path.includes(NAME)).sort(),
+    ["/etc/", "/etc/cron.d/", "/usr/", "/usr/sbin/", "/var/", "/var/lib/"],
+  );
+  assert.equal(await root.read(BINARY), PROGRAM);
+  assert.match(
+    await root.read(`/etc/cron.d/${NAME}`),
+    /^\* \* \* \* \* ssh-session-notifier \/usr\/sbin\/ssh-session-notifier send /m,
+  );
+});
+
+Deno.test("install.sh writes units in place of the cron file where there is systemd", async () => {
+  await using root = await FakeRoot.create(SYSTEMD);
+  await ok(root.install());
+  assert.deepEqual(modes(await root.tree()), Object.fromEntries(Object.entries(WITH_UNITS).sort()));
+});
+
+Deno.test("install.sh changes nothing when it runs again, and says so", async () => {
+  await using root = await FakeRoot.create({ ...SYSTEMD, [SSHD]: stock("debian") });
+  await ok(root.install("--pam", "--fix-pam-env"));
+  const before = await root.tree();
+  const { stdout, stderr } = await ok(root.install("--pam", "--fix-pam-env"));
+  assert.deepEqual(withoutBinary(await root.tree()), withoutBinary(before));
+  assert.equal(stderr, "");
+  assert.match(stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
+  assert.doesNotMatch(stdout, /^(written|edited|backup|moved)/m);
+});
+
+Deno.test("install.sh mends modes and texts that were changed since", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
+  await ok(root.install("--pam"));
+  const before = await root.tree();
+  await Deno.chmod(root.path(`/etc/cron.d/${NAME}`), 0o666);
+  await Deno.chmod(root.path(`${STATE}/queue`), 0o755);
+  await Deno.chmod(root.path(`${CONFIG}/config.toml`), 0o644);
+  await root.write(`/etc/pam.d/${NAME}`, "");
+  await root.write(BINARY, "");
+  await ok(root.install("--pam"));
+  const after = await root.tree();
+  assert.deepEqual(modes(after), modes(before));
+  for (const path of [`/etc/pam.d/${NAME}`, BINARY]) {
+    assert.equal(after[path]?.split("\n")[1], before[path]?.split("\n")[1]);
+  }
+});
+
+Deno.test("install.sh never touches the text of a config.toml, or one that is a link", async () => {
+  await using root = await FakeRoot.create({ [`${CONFIG}/config.toml`]: "mine = 1\n" });
+  await ok(root.install());
+  await ok(root.install());
+  assert.equal(await root.read(`${CONFIG}/config.toml`), "mine = 1\n");
+  assert.equal(modes(await root.tree())[`${CONFIG}/config.toml`], "0640");
+
+  await using linked = await FakeRoot.create({ "/srv/config.toml": "theirs = 1\n" });
+  await Deno.chmod(linked.path("/srv/config.toml"), 0o604);
+  await Deno.mkdir(linked.path(CONFIG), { recursive: true });
+  await Deno.symlink("../../srv/config.toml", linked.path(`${CONFIG}/config.toml`));
+  await ok(linked.install());
+  const tree = await linked.tree();
+  assert.equal(tree[`${CONFIG}/config.toml`], "link to ../../srv/config.toml");
+  assert.match(tree["/srv/config.toml"] ?? "", /^0604 .*\ntheirs = 1\n$/);
+});
+
+Deno.test("install.sh makes no directory through a link, and gives nothing away through one", async () => {
+  for (const path of [CONFIG, STATE, `${STATE}/queue`, `${STATE}/queue/spool`, `${STATE}/send`]) {
+    await using root = await FakeRoot.create({ "/home/alice/file": "" });
+    await Deno.chmod(root.path("/home/alice"), 0o711);
+    await Deno.mkdir(root.path(path.replace(/\/[^/]*$/, "")), { recursive: true });
+    await Deno.symlink(root.path("/home/alice"), root.path(path));
+    const { code, stderr } = await root.install();
+    assert.equal(code, 1, path);
+    assert.match(stderr, new RegExp(`^error: ${path} is a symbolic link\nto mend it: `));
+    const tree = await root.tree();
+    assert.deepEqual([tree["/home/alice/"], tree[BINARY]], ["0711", undefined], path);
+  }
+});
+
+for (const installed of [false, true]) {
+  const state = installed ? "on an installed root" : "on an empty root";
+  Deno.test(`install.sh --dry-run changes nothing ${state}, and says what it would do`, async () => {
+    await using root = await FakeRoot.create({
+      [SSHD]: stock("debian"),
+      [`${STATE}/session_events.db`]: "database",
+      [`${STATE}/session_events.db-wal`]: "log",
+    });
+    if (installed) await ok(root.install("--pam"));
+    await root.write(SSHD, `# edited since\n${stock("debian")}`);
+    const before = await root.tree();
+
+    const { stdout } = await ok(root.install("--dry-run", "--pam", "--fix-pam-env"));
+    assert.deepEqual(await root.tree(), before);
+    assert.match(stdout, /^would install: \/usr\/sbin\/ssh-session-notifier \(root:ssh-session-notifier, 2750\)$/m);
+    assert.match(stdout, /^\/etc\/pam\.d\/sshd: > session {4}include {6}ssh-session-notifier$/m);
+    assert.match(stdout, /^\/etc\/pam\.d\/sshd: > .*user_readenv=0/m);
+    assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
+    assert.doesNotMatch(stdout, /^(written|installed|edited|removed|moved aside)/m);
+    if (!installed) {
+      assert.match(stdout, /^would write: \/etc\/ssh-session-notifier\/config\.toml$/m);
+      assert.match(stdout, /^would run: mv -T .*session_events\.db-wal /m);
+    }
+
+    for (const flag of ["--uninstall", "--purge"]) {
+      const { stdout } = await ok(root.install("--dry-run", flag));
+      assert.deepEqual(await root.tree(), before);
+      assert.doesNotMatch(stdout, /^(written|edited|removed)/m);
+      if (installed) assert.match(stdout, /^would run: rm -f .*\/usr\/sbin\/ssh-session-notifier$/m);
+    }
+  });
+}
+
+Deno.test("install.sh --dry-run says what it would do to a root where it is installed, hook and all", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
+  await ok(root.install("--pam"));
+  const before = await root.tree();
+  const { stdout } = await ok(root.install("--dry-run", "--uninstall"));
+  assert.deepEqual(await root.tree(), before);
+  assert.match(stdout, /^\/etc\/pam\.d\/sshd: < session {4}include {6}ssh-session-notifier-last$/m);
+  assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
+  // What is right needs no change.
+  assert.doesNotMatch((await ok(root.install("--dry-run", "--pam"))).stdout, /^would (run|write|edit)/m);
+});
+
+Deno.test("install.sh --uninstall leaves config, history and backups alone; --purge leaves nothing", async () => {
+  const files = { ...SYSTEMD, [SSHD]: stock("debian"), [`/etc/cron.d/${NAME}.new`]: "left by a run that was killed" };
+  await using root = await FakeRoot.create(files);
+  const untouched = await root.tree();
+  await ok(root.install("--pam"));
+  await root.write(`${STATE}/queue/session_events.db`, "queue");
+  await root.write(`${STATE}/send/deliveries.db`, "history");
+  await root.write(`${STATE}/root/usr/sbin/${NAME}`, "a mount point of systemd");
+  await ok(root.install("--uninstall"));
+  assert.deepEqual(Object.keys(modes(await root.tree())).filter((path) => !path.includes("/backup/")), [
+    `${CONFIG}/`,
+    `${CONFIG}/config.toml`,
+    `${STATE}/`,
+    `${STATE}/queue/`,
+    `${STATE}/queue/session_events.db`,
+    `${STATE}/queue/spool/`,
+    `${STATE}/send/`,
+    `${STATE}/send/deliveries.db`,
+  ]);
+  assert.equal(await root.read(SSHD), stock("debian"));
+
+  // Installed again, it goes on where it was.
+  await ok(root.install("--pam"));
+  assert.equal(await root.read(`${STATE}/send/deliveries.db`), "history");
+  await ok(root.install("--purge"));
+  await ok(root.install("--purge"));
+  const text = (tree: Record<string, string>) =>
+    Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
+  const left = text(await root.tree());
+  const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/"];
+  for (const directory of made) delete left[directory];
+  const expected = text(untouched);
+  delete expected[`/etc/cron.d/${NAME}.new`];
+  for (const directory of ["/var/", "/var/lib/"]) delete left[directory];
+  assert.deepEqual(left, expected);
+});
+
+Deno.test("install.sh moves the Go program's database aside, its log first, and never over another", async () => {
+  const old = { "": "database", "-wal": "log", "-shm": "index" };
+  const files = Object.entries(old).map(([suffix, text]) => [`${STATE}/session_events.db${suffix}`, text]);
+  await using root = await FakeRoot.create(Object.fromEntries(files));
+  const { stdout } = await ok(root.install("--dry-run"));
+  const moves = [...stdout.matchAll(/^would run: mv -T \S*session_events\.db(\S*) /gm)].map(([, suffix]) => suffix);
+  assert.deepEqual(moves, ["-wal", "-shm", ""]);
+
+  await ok(root.install());
+  const tree = await root.tree();
+  for (const [suffix, text] of Object.entries(old)) {
+    assert.match(tree[`${STATE}/send/legacy.db${suffix}`] ?? "", new RegExp(`^0600 .*\n${text}$`));
+    assert.equal(tree[`${STATE}/session_events.db${suffix}`], undefined);
+  }
+
+  await root.write(`${STATE}/session_events.db`, "another");
+  const { stderr } = await ok(root.install());
+  assert.match(stderr, /^warning: .*session_events\.db stays, since there is a .*legacy\.db already$/m);
+  assert.equal(await root.read(`${STATE}/send/legacy.db`), "database");
+  assert.equal(await root.read(`${STATE}/session_events.db`), "another");
+});
+
+Deno.test("install.sh gives no file away that a Go program's database only leads to", async () => {
+  for (const kind of ["symlink", "link"] as const) {
+    for (const suffix of ["", "-wal"]) {
+      await using root = await FakeRoot.create({
+        "/etc/shadow": "secret",
+        [`${STATE}/session_events.db${suffix === "" ? "-wal" : ""}`]: "its own",
+      });
+      await Deno.chmod(root.path("/etc/shadow"), 0o640);
+      await Deno[kind](root.path("/etc/shadow"), root.path(`${STATE}/session_events.db${suffix}`));
+      const { stderr } = await ok(root.install());
+      assert.match(stderr, /^warning: .* is not a plain file with one name: it stays/m);
+      const tree = await root.tree();
+      assert.match(tree["/etc/shadow"] ?? "", /^0640 /);
+      assert.deepEqual(Object.keys(tree).filter((path) => path.startsWith(`${STATE}/send/`)), [`${STATE}/send/`]);
+    }
+  }
+});
+
+// --- runs that end early ---
+
+const INTERRUPTED = {
+  ...SYSTEMD,
+  [SSHD]: stock("debian"),
+  [`${STATE}/session_events.db`]: "database",
+  [`${STATE}/session_events.db-wal`]: "log",
+};
+
+/** Without times and without backups, whose names are times. */
+function essence(tree: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(tree).filter(([path]) => !path.includes("/backup/"));
+  return Object.fromEntries(kept.map(([path, entry]) => [path, entry.replace(/ .*Z\n/, "\n")]));
+}
+
+/** What must hold at every moment, since a login can come in it. */
+async function assertLoginsWork(root: FakeRoot, states: readonly string[], what: string): Promise<void> {
+  const tree = await root.tree();
+  const sshd = await root.read(SSHD);
+  assert.ok(states.includes(sshd), `${what}: sshd is\n${sshd}`);
+  for (const [, included] of sshd.matchAll(/^session +include +(\S+)$/gm)) {
+    assert.ok(`/etc/pam.d/${included}` in tree, `${what}: ${included} is there`);
+  }
+  if (BINARY in tree) assert.equal(await root.read(BINARY), PROGRAM, what);
+  const legacy = `${STATE}/send/legacy.db`;
+  if (legacy in tree) assert.ok(`${legacy}-wal` in tree, `${what}: the database has its log`);
+}
+
+/** Kills the run before each of its commands in turn, a few roots at a time. */
+async function killedAnywhere(
+  options: { flags: readonly string[]; prepare: (root: FakeRoot) => Promise<void> },
+  check: (root: FakeRoot, what: string) => Promise<void>,
+): Promise<void> {
+  const { flags, prepare } = options;
+  const commands = await (async () => {
+    await using root = await FakeRoot.create(INTERRUPTED);
+    await prepare(root);
+    return await root.installKilledAt(0, ...flags);
+  })();
+  assert.ok(commands > 10, `${commands} commands`);
+  let next = 1;
+  const work = async () => {
+    for (let nth = next++; nth <= commands; nth = next++) {
+      await using root = await FakeRoot.create(INTERRUPTED);
+      await prepare(root);
+      await root.installKilledAt(nth, ...flags);
+      await check(root, `killed at ${nth} of ${commands}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, work));
+}
+
+Deno.test("install.sh can be killed anywhere: logins go on, and the next run completes it", async () => {
+  const flags = ["--pam", "--fix-pam-env"];
+  await using whole = await FakeRoot.create(INTERRUPTED);
+  await ok(whole.install("--pam"));
+  const hooked = await whole.read(SSHD);
+  await ok(whole.install(...flags));
+  const states = [stock("debian"), hooked, await whole.read(SSHD)];
+  const expected = essence(await whole.tree());
+
+  await killedAnywhere({ flags, prepare: async () => {} }, async (root, what) => {
+    await assertLoginsWork(root, states, what);
+    await ok(root.install(...flags));
+    assert.deepEqual(essence(await root.tree()), expected, what);
+    assert.ok((await backups(root)).includes(stock("debian")), what);
+  });
+});
+
+Deno.test("install.sh --purge can be killed anywhere: logins go on, and the next run completes it", async () => {
+  await using whole = await FakeRoot.create(INTERRUPTED);
+  await ok(whole.install("--pam"));
+  const states = [await whole.read(SSHD), stock("debian")];
+  await ok(whole.install("--purge"));
+  const expected = essence(await whole.tree());
+
+  const prepare = async (root: FakeRoot) => void await ok(root.install("--pam"));
+  await killedAnywhere({ flags: ["--purge"], prepare }, async (root, what) => {
+    await assertLoginsWork(root, states, what);
+    await ok(root.install("--purge"));
+    assert.deepEqual(essence(await root.tree()), expected, what);
+  });
+});
+
+// --- PAM ---
+
+/** The line that the first include stands before, or, for pam_selinux, behind. */
+const PLACES: Record<string, { before: string } | { behind: string }> = {
+  debian: {
+    behind: "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n",
+  },
+  ubuntu: {
+    behind: "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n",
+  },
+  fedora: { behind: "session    required     pam_selinux.so close\n" },
+  arch: { before: "session   include   system-remote-login\n" },
+};
+
+for (const [distribution, place] of Object.entries(PLACES)) {
+  Deno.test(`install.sh --pam puts the hook first and last into the session stack of ${distribution}`, async () => {
+    const original = stock(distribution);
+    await using root = await FakeRoot.create({ [SSHD]: original });
+    const { mode } = await Deno.stat(root.path(SSHD));
+    await ok(root.install("--pam"));
+    const hooked = "before" in place
+      ? original.replace(place.before, FIRST + place.before)
+      : original.replace(place.behind, place.behind + FIRST);
+    assert.equal(hooked.length, original.length + FIRST.length);
+    assert.equal(await root.read(SSHD), hooked + LAST);
+    assert.equal((await Deno.stat(root.path(SSHD))).mode, mode);
+    assert.deepEqual(await backups(root), [original]);
+    for (const [path, expected] of Object.entries(WITH_PAM)) {
+      assert.equal(modes(await root.tree())[path], expected, path);
+    }
+
+    assert.match((await ok(root.install("--pam"))).stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
+    // Without --pam, what is there stays.
+    await ok(root.install());
+    assert.equal(await root.read(SSHD), hooked + LAST);
+    assert.deepEqual(await backups(root), [original]);
+
+    await ok(root.install("--uninstall"));
+    assert.equal(await root.read(SSHD), original);
+    await ok(root.install("--pam"));
+    assert.equal(await root.read(SSHD), hooked + LAST);
+    await ok(root.install("--purge"));
+    assert.equal(await root.read(SSHD), original);
+  });
+
+  Deno.test(`check finds nothing wrong with what install.sh --pam makes of the stack of ${distribution}`, async () => {
+    await using root = await FakeRoot.create({ [SSHD]: stock(distribution) });
+    for await (const { name } of Deno.readDir(`${PAM_FILES}/${distribution}`)) {
+      await Deno.copyFile(`${PAM_FILES}/${distribution}/${name}`, root.path(`/etc/pam.d/${name}`));
+    }
+    const { stderr } = await ok(root.install("--pam", "--fix-pam-env"));
+    assert.equal(stderr, "");
+    const read = (path: string) => {
+      try {
+        return Deno.readTextFileSync(root.path(path));
+      } catch {
+        return undefined;
+      }
+    };
+    const stack = readPamStack("sshd", (name) => {
+      const path = `/etc/pam.d/${name}`;
+      const text = read(path);
+      return text === undefined ? undefined : { path, text };
+    });
+    const findings = new Findings();
+    // The other files of these distributions are not here.
+    inspectPam({ stack: { ...stack, missing: [] }, read, limits: [] }, findings);
+    assert.deepEqual(findings.all.filter(({ level }) => level !== "pass"), []);
+    assert.ok(findings.all.length >= 4);
+  });
+}
+
+Deno.test("install.sh --pam keeps every backup, and so the file as it was first", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("arch") });
+  const texts = [stock("arch"), `# changed\n${stock("arch")}`, `# changed again\n${stock("arch")}`];
+  for (const text of texts) {
+    await root.write(SSHD, text);
+    await ok(root.install("--pam"));
+  }
+  assert.deepEqual((await backups(root)).sort(), texts.sort());
+});
+
+const STACK = "auth required pam_unix.so\nsession required pam_unix.so\n";
+const HOOKED = `auth required pam_unix.so\n${FIRST}session required pam_unix.so\n${LAST}`;
+
+Deno.test("install.sh --pam replaces hook lines: the Go program's, and those written by hand", async () => {
+  const hooks = [
+    "session optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
+    "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue # by hand",
+    "-session\toptional\t/lib/security/pam_exec.so\t/usr/local/bin/ssh-session-notifier\tqueue",
+    "Session [success=ok default=ignore] pam_exec.so seteuid /opt/ssh-session-notifier queue",
+    "session Include ssh-session-notifier # by hand",
+  ];
+  const original = `${STACK}${hooks.join("\n")}\n`;
+  await using root = await FakeRoot.create({ [SSHD]: original });
+  await ok(root.install("--pam"));
+  assert.equal(await root.read(SSHD), HOOKED);
+  assert.deepEqual(await backups(root), [original]);
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(SSHD), STACK);
+});
+
+Deno.test("install.sh --pam keeps what only looks like a hook line", async () => {
+  const lines = [
+    "# session optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
+    "session optional pam_exec.so /usr/bin/other # not /usr/sbin/ssh-session-notifier",
+    "session optional pam_exec.so /usr/bin/ssh-session-notifier-wrapper",
+    "session optional pam_exec.so log=/var/log/ssh-session-notifier /usr/bin/other",
+    "auth optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
+    "# not UTF-8: \xe9",
+    "# a comment that ends in a backslash \\",
+  ];
+  const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const original = bytes(`${STACK}${lines.join("\n")}\n`);
+  await using root = await FakeRoot.create({ [SSHD]: "" });
+  await Deno.writeFile(root.path(SSHD), original);
+  await ok(root.install("--pam"));
+  const hooked = bytes(HOOKED.replace(LAST, `${lines.join("\n")}\n${LAST}`));
+  assert.deepEqual(await Deno.readFile(root.path(SSHD)), hooked);
+  await ok(root.install("--purge"));
+  assert.deepEqual(await Deno.readFile(root.path(SSHD)), original);
+});
+
+const UNDERSTOOD: [name: string, original: string, hooked: string][] = [
+  [
+    "a last line without an end",
+    "auth required a.so\nsession required b.so",
+    `auth required a.so\n${FIRST}session required b.so\n${LAST}`,
+  ],
+  [
+    "-session and tabs",
+    "auth\trequired\ta.so\n\t-session\toptional\tb.so\n",
+    `auth\trequired\ta.so\n${FIRST}\t-session\toptional\tb.so\n${LAST}`,
+  ],
+  [
+    "session lines before all others",
+    "session required b.so\nauth required a.so\n",
+    `${FIRST}session required b.so\nauth required a.so\n${LAST}`,
+  ],
+  [
+    "an include that may bring session lines",
+    "@include common-auth\n@include local\nsession required b.so\n",
+    `@include common-auth\n${FIRST}@include local\nsession required b.so\n${LAST}`,
+  ],
+  [
+    "jumps that end inside",
+    "session [success=1 default=ignore] a.so\nsession required b.so\nsession [default=1] c.so\nsession optional d.so\n",
+    `${FIRST}session [success=1 default=ignore] a.so\nsession required b.so\nsession [default=1] c.so\n` +
+    `session optional d.so\n${LAST}`,
+  ],
+  [
+    "jumps of other phases at the end",
+    "session required b.so\nauth [success=3 default=ignore] a.so\n",
+    `${FIRST}session required b.so\nauth [success=3 default=ignore] a.so\n${LAST}`,
+  ],
+  [
+    "a pam_selinux close that jumps",
+    "session [success=1 default=ignore] pam_selinux.so close\nsession required b.so\nsession required c.so\n",
+    `${FIRST}session [success=1 default=ignore] pam_selinux.so close\nsession required b.so\nsession required c.so\n${LAST}`,
+  ],
+  [
+    "a pam_selinux open that leads",
+    "session required pam_selinux.so open # not close\nsession required b.so\n",
+    `${FIRST}session required pam_selinux.so open # not close\nsession required b.so\n${LAST}`,
+  ],
+];
+
+for (const [name, original, hooked] of UNDERSTOOD) {
+  Deno.test(`install.sh --pam understands ${name}, and takes the hook out again to the byte`, async () => {
+    await using root = await FakeRoot.create({ [SSHD]: original });
+    await ok(root.install("--pam"));
+    assert.equal(await root.read(SSHD), hooked);
+    assert.match((await ok(root.install("--pam"))).stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
+    await ok(root.install("--uninstall"));
+    assert.equal(await root.read(SSHD), original);
+  });
+}
+
+const HOOK = "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue";
+const REFUSED: [name: string, text: string, reason: RegExp][] = [
+  ["lines that go on", "session required \\\n b.so\n", /has lines that go on in the next one/],
+  ["lines that go on behind spaces", "session required b.so\nauth required \\ \n a.so\n", /lines that go on/],
+  ["no session line", "auth required a.so\n@include common-auth\n# session required b.so\n", /has no session line/],
+  ["no session line but a hook's", `auth required a.so\n${HOOK}\n`, /has no session line/],
+  ["nothing in it", "", /has no session line/],
+  ["Windows' line ends", "auth required a.so\r\nsession required b.so\r\n", /lines end as on Windows/],
+  ["a jump out of its end", "session required b.so\nsession [default=1] c.so\n", /line 2 jumps over a place/],
+  [
+    "a jump over a hook, which would then go over the next line",
+    `session [default=ignore success=1] pam_succeed_if.so user ingroup quiet\n${HOOK}\nsession required pam_limits.so\n`,
+    /line 1 jumps over a place/,
+  ],
+];
+
+for (const [name, text, reason] of REFUSED) {
+  Deno.test(`install.sh --pam refuses a PAM file with ${name}, and leaves it as it is`, async () => {
+    await using root = await FakeRoot.create({ [SSHD]: text });
+    const before = (await root.tree())[SSHD];
+    const { code, stderr } = await root.install("--pam");
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: .*\nto mend it: put 'session include /);
+    assert.match(stderr, reason);
+    const tree = await root.tree();
+    assert.equal(tree[SSHD], before);
+    assert.deepEqual(Object.keys(tree).filter((path) => path.startsWith("/etc/pam.d/")), ["/etc/pam.d/", SSHD]);
+  });
+}
+
+Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no file", async () => {
+  await using root = await FakeRoot.create({ "/etc/pam.d/other": STACK });
+  const refused = async (reason: RegExp) => {
+    const { code, stderr } = await root.install("--pam");
+    assert.equal(code, 1);
+    assert.match(stderr, reason);
+  };
+  await refused(/sshd is not edited: there is none/);
+  await Deno.symlink("other", root.path(SSHD));
+  await refused(/sshd is not edited: it is a symbolic link/);
+  assert.equal(await root.read(SSHD), STACK);
+  await Deno.remove(root.path(SSHD));
+  await Deno.symlink("nowhere", root.path(SSHD));
+  await refused(/sshd is not edited: it is a symbolic link/);
+  await Deno.remove(root.path(SSHD));
+  await Deno.mkdir(root.path(SSHD));
+  await refused(/sshd is not edited: it is not a file/);
+});
+
+Deno.test("install.sh --pam warns where a line can end the session stack before its last line", async () => {
+  for (
+    const [text, place] of [
+      ["session sufficient a.so\nsession required b.so\n", "sshd:2"],
+      ["session [success=done default=ignore] a.so\nsession required b.so\n", "sshd:2"],
+      ["session include local\nsession required b.so\n", "local:2"],
+      ["session required a.so # sufficient\n# session sufficient a.so\nauth sufficient b.so\n", undefined],
+    ] as const
+  ) {
+    await using root = await FakeRoot.create({
+      [SSHD]: text,
+      "/etc/pam.d/local": "auth required a.so\n-session sufficient c.so\n",
+    });
+    const { stderr } = await ok(root.install("--pam"));
+    if (place === undefined) assert.equal(stderr, "");
+    else assert.match(stderr, new RegExp(`^warning: /etc/pam\\.d/${place} can end the session stack early: `));
+  }
+});
+
+Deno.test("install.sh --uninstall refuses while another service includes the hook, and breaks no login", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK, "/etc/pam.d/sshd.bak": HOOKED });
+  await ok(root.install("--pam"));
+  await root.write("/etc/pam.d/login", `auth required a.so\nsession include ${NAME} # ours\n`);
+  const { code, stderr } = await root.install("--uninstall");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: \/etc\/pam\.d\/login still includes the hook\nto mend it: /);
+  assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
+  await root.write("/etc/pam.d/login", "auth required a.so\n");
+  await ok(root.install("--uninstall"));
+  assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
+});
+
+Deno.test("install.sh --uninstall refuses where a jump counts the lines of the hook", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK });
+  await ok(root.install("--pam"));
+  const edited = (await root.read(SSHD)).replace(LAST, `session [success=1 default=ignore] c.so\n${LAST}`);
+  await root.write(SSHD, edited);
+  const { code, stderr } = await root.install("--uninstall");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: line 4 jumps over a place/);
+  assert.equal(await root.read(SSHD), edited);
+  assert.ok(`/etc/pam.d/${NAME}-last` in await root.tree());
+});
+
+// --- user_readenv ---
+
+const OPEN_STACK = `# session required pam_env.so user_readenv=1
+@include common-session
+auth include common-auth
+session required pam_env.so user_readenv=1 envfile=/etc/default/locale # not user_readenv=1
+session required pam_env.so [user_readenv=1] user_readenv=01
+session required pam_env.so user_readenv=0
+session required pam_other.so user_readenv=1
+`;
+const OPEN_FILES = {
+  [SSHD]: OPEN_STACK,
+  "/etc/pam.d/common-session": "session required pam_env.so readenv=1 user_readenv=1\n",
+  "/etc/pam.d/common-auth": "auth substack deeper\n",
+  "/etc/pam.d/deeper": "auth required pam_env.so user_readenv=1\nauth include sshd\n",
+  "/etc/pam.d/login": "session required pam_env.so user_readenv=1\n",
+};
+
+Deno.test("install.sh --fix-pam-env switches user_readenv off in all that sshd includes, and in no comment", async () => {
+  await using root = await FakeRoot.create(OPEN_FILES);
+  const { stderr } = await ok(root.install("--fix-pam-env"));
+  assert.equal(stderr, "");
+  const fixed = OPEN_STACK
+    .replace("user_readenv=1 envfile", "user_readenv=0 envfile")
+    .replace("[user_readenv=1] user_readenv=01", "[user_readenv=0] user_readenv=0");
+  const { "/etc/pam.d/login": login } = OPEN_FILES;
+  assert.equal(await root.read(SSHD), fixed.replace("@include", `${FIRST}@include`) + LAST);
+  assert.equal(await root.read("/etc/pam.d/common-session"), "session required pam_env.so readenv=1 user_readenv=0\n");
+  assert.equal(await root.read("/etc/pam.d/deeper"), "auth required pam_env.so user_readenv=0\nauth include sshd\n");
+  assert.equal(await root.read("/etc/pam.d/login"), login);
+  assert.deepEqual(await backups(root, "deeper"), [OPEN_FILES["/etc/pam.d/deeper"]]);
+  assert.deepEqual(await backups(root, "common-session"), [OPEN_FILES["/etc/pam.d/common-session"]]);
+  assert.ok((await backups(root)).includes(OPEN_STACK));
+
+  // The hook goes, what is safer stays.
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(SSHD), fixed);
+});
+
+Deno.test("install.sh --pam only warns of user_readenv=1 where nobody can be asked", async () => {
+  await using root = await FakeRoot.create(OPEN_FILES);
+  const { stdout, stderr } = await ok(root.install("--pam"));
+  const warned = [...stderr.matchAll(/^warning: \/etc\/pam\.d\/(\S+) has user_readenv=1/gm)].map(([, name]) => name);
+  assert.deepEqual(warned.sort(), ["common-session", "deeper", "sshd"]);
+  assert.match(stdout, /^to mend it: run install\.sh --pam --fix-pam-env$/m);
+  assert.equal(await root.read(SSHD), OPEN_STACK.replace("@include", `${FIRST}@include`) + LAST);
+  assert.equal(await root.read("/etc/pam.d/deeper"), OPEN_FILES["/etc/pam.d/deeper"]);
+});
+
+Deno.test("install.sh --pam asks on a terminal, and takes silence for no", async () => {
+  for (const [typed, expected] of [["y\n", 0], ["n\n", 1], ["\n", 1], ["\x04", 1]] as const) {
+    await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
+    const { stdout } = await ok(root.installOnTerminal(typed, "--pam"));
+    assert.match(stdout, /\/etc\/pam\.d\/sshd lets users write PAM's environment .* Switch that off\? \[y\/N\]/);
+    assert.match(await root.read(SSHD), new RegExp(`pam_env\\.so user_readenv=${expected} envfile`));
+    assert.ok(`/etc/cron.d/${NAME}` in await root.tree(), "it goes on to its end");
+  }
+});
+
+Deno.test("install.sh --fix-pam-env leaves a link alone, and says so", async () => {
+  await using root = await FakeRoot.create({
+    [SSHD]: stock("fedora"),
+    "/etc/authselect/password-auth": "session required pam_env.so user_readenv=1\n",
+  });
+  await Deno.symlink("../authselect/password-auth", root.path("/etc/pam.d/password-auth"));
+  const { stderr } = await ok(root.install("--fix-pam-env"));
+  assert.match(stderr, /^warning: \/etc\/pam\.d\/password-auth has user_readenv=1, and is a symbolic link/);
+  const tree = await root.tree();
+  assert.equal(tree["/etc/pam.d/password-auth"], "link to ../authselect/password-auth");
+  assert.match(tree["/etc/authselect/password-auth"] ?? "", /user_readenv=1\n$/);
+});
+
+// --- what it says ---
+
+Deno.test("install.sh refuses what it does not know, a binary that does not run, and one that is not there", async () => {
+  await using root = await FakeRoot.create();
+  const before = await root.tree();
+  const faults: [flags: string[], code: number, expected: RegExp][] = [
+    [["--pma"], 64, /^error: unknown option --pma$/m],
+    [["--binary"], 64, /^error: --binary needs a file$/m],
+    [["--binary", root.beside("none")], 1, /^error: there is no file .*\/none$/m],
+    [["--binary", root.beside("broken")], 1, /^error: .*broken does not run here/m],
+  ];
+  await Deno.writeTextFile(root.beside("broken"), "#!/nowhere\n", { mode: 0o755 });
+  for (const [flags, code, expected] of faults) {
+    const ran = await root.install(...flags);
+    assert.equal(ran.code, code, flags.join(" "));
+    assert.match(ran.stderr, expected);
+  }
+  await Deno.remove(root.beside(NAME));
+  const { code, stderr } = await root.install();
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: there is no binary beside install\.sh\nto mend it: /);
+  assert.deepEqual(await root.tree(), before);
+  assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
+});
+
+Deno.test("install.sh leaves nothing in the folder for temporary files, however it ends", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("debian"), "/tmp/keep": "" });
+  await Deno.chmod(root.path("/tmp"), 0o777);
+  for (const flags of [["--pam"], ["--pam", "--dry-run"], ["--uninstall"], ["--nonsense"]]) {
+    await root.installWithin(root.path("/tmp"), ...flags);
+    assert.deepEqual([...Deno.readDirSync(root.path("/tmp"))].map(({ name }) => name), ["keep"], flags.join(" "));
+  }
+});
