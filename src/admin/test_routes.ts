@@ -30,9 +30,9 @@ export async function testRoutes({ configFile }: TestOptions): Promise<ExitCode>
   const config = readConfig(configFile ?? CONFIG_FILE);
   const transport = await startTransport(transportOptions(config));
   const context = { transport, print, clock: systemClock, redact: redactor(config.secrets) };
-  const notification = testNotification(Date.now(), config.host);
+  const batch = { id: crypto.randomUUID(), notifications: [testNotification(Date.now(), config.host)] } as const;
   const outcomes = await Promise.all(config.routes.map(async (route) => {
-    const outcome = await attempt(notification, { service: route.service, ...context });
+    const outcome = await attempt(batch, { service: route.service, ...context });
     print(resultLine(route, outcome));
     return outcome;
   }));

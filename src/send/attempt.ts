@@ -3,7 +3,7 @@
 import { cap } from "../event.ts";
 import { oneLine } from "../log.ts";
 import type { ConfiguredService } from "../services/registry.ts";
-import type { Form, HttpRequest, Notification, Outcome } from "../services/service.ts";
+import type { Batch, Form, HttpRequest, Outcome } from "../services/service.ts";
 import type { Clock } from "./clock.ts";
 import type { Transport } from "./transport.ts";
 
@@ -22,20 +22,20 @@ export interface AttemptContext {
 }
 
 /**
- * Hands a notification over; in its plain form too, where the service rejects the rich one, since what a service does
+ * Hands a batch over; in its plain form too, where the service rejects the rich one, since what a service does
  * not like about a message is mostly its ornament.
  *
  * @returns what became of it, with a reason that is fit to be shown
  */
-export async function attempt(notification: Notification, context: AttemptContext): Promise<Outcome> {
-  let outcome = await attemptForm(notification, "rich", context);
-  if (outcome.kind === "rejected") outcome = await attemptForm(notification, "plain", context);
+export async function attempt(batch: Batch, context: AttemptContext): Promise<Outcome> {
+  let outcome = await attemptForm(batch, "rich", context);
+  if (outcome.kind === "rejected") outcome = await attemptForm(batch, "plain", context);
   if (outcome.kind === "delivered") return outcome;
   return { ...outcome, reason: cap(oneLine(context.redact(outcome.reason)), MAX_REASON_LENGTH) };
 }
 
-async function attemptForm(notification: Notification, form: Form, context: AttemptContext): Promise<Outcome> {
-  const request = context.service.render(notification, form);
+async function attemptForm(batch: Batch, form: Form, context: AttemptContext): Promise<Outcome> {
+  const request = context.service.render(batch, form);
   return request.kind === "print" ? print(request.text, context) : await exchange(request, context);
 }
 

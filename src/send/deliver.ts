@@ -44,7 +44,9 @@ async function deliver(
 ): Promise<void> {
   const { deliveries, clock } = context;
   deliveries.beginAttempt(delivery, clock.nowMs());
-  const outcome = await attempt(notificationOf(delivery.event, context.host), { service: route.service, ...context });
+  const { event } = delivery;
+  const batch = { id: event.uuid, notifications: [notificationOf(event, context.host)] } as const;
+  const outcome = await attempt(batch, { service: route.service, ...context });
   settle(delivery, outcome, context);
 }
 

@@ -1,8 +1,9 @@
 // Event -> Notification: what a service shows. Nothing that can't be seen gets through, and long values are cut so far
 // that the sentence stays whole within the limits of every service. Pure.
 
-import { cap, type SessionEvent } from "../event.ts";
+import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification } from "../services/service.ts";
+import type { JudgedEvent } from "../store/deliveries.ts";
 
 /**
  * The longest value of an event that is shown, in UTF-16 code units. Four of them, each character escaped, and the
@@ -21,18 +22,24 @@ export interface HostOptions {
 
 /** What a service shows of an event. */
 export function notificationOf(
-  event: SessionEvent,
+  event: JudgedEvent,
   host: HostOptions,
 ): SessionNotification {
   return {
     type: event.type,
+    uuid: event.uuid,
+    occurredAtMs: event.occurredAtMs,
     user: shown(event.user),
     remoteHost: shown(event.remoteHost),
     terminal: shown(event.terminal),
     service: shown(event.service),
     hostName: host.name,
     time: localTime(event.occurredAtMs, host.timezone),
-    tampered: event.tampered.length > 0,
+    urgency: event.urgent ? "urgent" : event.type === "close" ? "low" : "normal",
+    authentication: "",
+    duration: "",
+    reasons: [...event.tampered.length > 0 ? ["environment tampered with"] : [], ...event.reasons.map(shown)],
+    isRepeat: event.isRepeat,
   };
 }
 

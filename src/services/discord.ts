@@ -1,8 +1,17 @@
 // Discord, by a webhook of a channel.
 
 import * as v from "valibot";
-import { endpoint, jsonFields, judgeStatus, secondsToMs, sentence, urlSchema } from "./http.ts";
-import type { HttpResponse, Notification, Outcome, Service } from "./service.ts";
+import {
+  endpoint,
+  fittingLines,
+  jsonFields,
+  judgeStatus,
+  secondsToMs,
+  sentence,
+  sentences,
+  urlSchema,
+} from "./http.ts";
+import type { Batch, HttpResponse, Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   /** `https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks. */
@@ -26,12 +35,16 @@ const MAX_USERNAME = 80;
 /** Message flag that keeps Discord from adding a preview of a link. */
 const SUPPRESS_EMBEDS = 1 << 2;
 
-/** The `discord` service. Limit: 2000 characters a message; the sentence stays below (see send/render.ts). */
+const limits: Limits = { text: 2000, unit: "characters" };
+
+/** The `discord` service. One sentence stays below the limit (see send/render.ts). */
 export const discord: Service<Settings> = {
   name: "discord",
   apiUrl: "https://discord.com/developers/docs/resources/webhook#execute-webhook",
   options,
   example: `webhook_url = "https://discord.com/api/webhooks/xyz"`,
+
+  limits,
 
   secrets: ({ webhook_url }) => [
     webhook_url.href,
@@ -44,18 +57,21 @@ export const discord: Service<Settings> = {
   warnings: ({ webhook_url: { hostname } }) =>
     OWN_HOST.test(hostname) ? [] : [`webhook_url leads to ${hostname}, which is not a host of Discord`],
 
-  render(notification, settings, form) {
+  fitting: (notifications) =>
+    fittingLines(notifications.map((notification) => sentence(notification, escapeMarkdown)), limits),
+
+  render(batch, settings, form) {
     const url = new URL(settings.webhook_url);
     // Then the answer comes once the message is stored, which is the proof that we want.
     url.searchParams.set("wait", "true");
-    const username = form === "rich" ? senderName(notification) : undefined;
+    const username = form === "rich" ? senderName(batch) : undefined;
     return {
       kind: "http",
       method: "POST",
       url: url.href,
       headers: { "content-type": "application/json" },
       body: JSON.stringify({
-        content: sentence(notification, escapeMarkdown),
+        content: sentences(batch, escapeMarkdown),
         ...(username === undefined ? {} : { username }),
         allowed_mentions: { parse: [] },
         flags: SUPPRESS_EMBEDS,
@@ -92,7 +108,7 @@ function exhaustedForMs({ headers }: HttpResponse): number | undefined {
  * The machine as the sender, unless Discord would refuse its name. The list of what it refuses is not all public;
  * what slips through is rejected, and then sent in the plain form, without a sender name.
  */
-function senderName({ hostName }: Notification): string | undefined {
+function senderName({ notifications: [{ hostName }] }: Batch): string | undefined {
   const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
   return hostName === "" || hostName.length > MAX_USERNAME || forbidden.test(hostName) ? undefined : hostName;
 }

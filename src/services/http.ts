@@ -1,7 +1,7 @@
 // What services over HTTP have in common: URLs, what a status means, and when to try again.
 
 import * as v from "valibot";
-import { type HttpResponse, type Notification, type Outcome } from "./service.ts";
+import type { Batch, HttpResponse, Limits, Notification, Outcome } from "./service.ts";
 
 /** Hosts for which plain http is no risk: the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -54,14 +54,15 @@ export function sentence(
   const shown = (value: string) => escape(unlinked(value.replaceAll("(", "（").replaceAll(")", "）")));
   const host = escape(notification.hostName);
   if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
+  if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
   const { terminal, service } = notification;
   const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
-  const warning = notification.tampered ? " [environment tampered with]" : "";
+  const reasons = notification.reasons.length === 0 ? "" : ` [${notification.reasons.map(shown).join("; ")}]`;
   return `'${
     escape(unlinked(notification.user.replaceAll("'", "’")))
-  }'${from} ${happened} ${host} via ${via} at ${time}${warning}`;
+  }'${from} ${happened} ${host} via ${via} at ${time}${reasons}`;
 }
 
 /** Keeps whoever shows a text from making a link of it. */
@@ -69,9 +70,34 @@ function unlinked(value: string): string {
   return value.replaceAll("://", "：//");
 }
 
+/** The plain sentences of a batch, a line each. */
+export function sentences({ notifications }: Batch, escape?: (value: string) => string): string {
+  return notifications.map((notification) => sentence(notification, escape)).join("\n");
+}
+
+/** How many of these lines, from the first, are within the limits together; at least 1. */
+export function fittingLines(lines: readonly string[], limits: Limits): number {
+  let length = -1;
+  const beyond = lines.findIndex((line) => (length += 1 + lengthOf(line, limits.unit)) > limits.text);
+  return beyond === -1 ? lines.length : Math.max(1, beyond);
+}
+
+/** How long a text is, as an API counts it. */
+export function lengthOf(text: string, unit: Limits["unit"]): number {
+  if (unit === "code units") return text.length;
+  return unit === "bytes" ? new TextEncoder().encode(text).length : [...text].length;
+}
+
 /** What happened, in a few words, for services that show a title. */
-export function headline({ type, hostName }: Notification): string {
-  const happened = { open: "SSH login to", close: "SSH logout from", test: "Test of SSH notifications from" };
+export function headline({ notifications }: Batch): string {
+  const [{ type, hostName }, ...more] = notifications;
+  if (more.length > 0) return `${notifications.length} SSH logins and logouts on ${hostName}`;
+  const happened = {
+    open: "SSH login to",
+    close: "SSH logout from",
+    test: "Test of SSH notifications from",
+    notice: "SSH notifications of",
+  };
   return `${happened[type]} ${hostName}`;
 }
 

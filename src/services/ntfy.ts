@@ -1,8 +1,18 @@
 // ntfy, on ntfy.sh or a server of one's own.
 
 import * as v from "valibot";
-import { endpoint, headline, isLoopback, jsonFields, judgeStatus, sentence, urlSchema } from "./http.ts";
-import type { Outcome, Service } from "./service.ts";
+import {
+  endpoint,
+  fittingLines,
+  headline,
+  isLoopback,
+  jsonFields,
+  judgeStatus,
+  sentence,
+  sentences,
+  urlSchema,
+} from "./http.ts";
+import type { Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   /** Server and topic: `https://ntfy.sh/my-topic`. The server may be below a path. */
@@ -31,12 +41,17 @@ const DAILY_QUOTA = 42908;
 const REFILL_MS = 5_000;
 const QUOTA_RETRY_MS = 60 * 60 * 1000;
 
-/** The `ntfy` service. Limits: message 4096 bytes, JSON 8192; the sentence stays below (see send/render.ts). */
+// The JSON around it may have 8192 bytes, in which a line break or a quotation mark counts twice: see the tests.
+const limits: Limits = { text: 4096, unit: "bytes" };
+
+/** The `ntfy` service. One sentence stays below the limit (see send/render.ts). */
 export const ntfy: Service<Settings> = {
   name: "ntfy",
   apiUrl: "https://docs.ntfy.sh/publish/#publish-as-json",
   options,
   example: `topic_url = "https://ntfy.sh/my-secret-topic"\ntoken = "tk_example"`,
+
+  limits,
 
   secrets: ({ topic_url, token }) => [
     topic_url.href,
@@ -51,7 +66,9 @@ export const ntfy: Service<Settings> = {
       `topic_url is plain http: the network can read the notifications${token === undefined ? "" : " and the token"}`,
     ],
 
-  render(notification, { topic_url, token }, form) {
+  fitting: (notifications) => fittingLines(notifications.map((notification) => sentence(notification)), limits),
+
+  render(batch, { topic_url, token }, form) {
     const { root, topic } = split(topic_url);
     return {
       kind: "http",
@@ -64,8 +81,8 @@ export const ntfy: Service<Settings> = {
       },
       body: JSON.stringify({
         topic,
-        ...(form === "rich" ? { title: headline(notification) } : {}),
-        message: sentence(notification),
+        ...(form === "rich" ? { title: headline(batch) } : {}),
+        message: sentences(batch),
       }),
     };
   },

@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { discord } from "./discord.ts";
 import { ntfy } from "./ntfy.ts";
-import type { Form, HttpResponse, Notification, Outcome, Service, ServiceRequest } from "./service.ts";
+import type { Batch, Form, HttpResponse, Outcome, Service, ServiceRequest, SessionNotification } from "./service.ts";
 import { stdout } from "./stdout.ts";
 
 /** A service with the settings of one route: {@link Service} without the settings that are always the same. */
@@ -12,12 +12,13 @@ export interface ConfiguredService {
   readonly secrets: readonly string[];
   readonly endpoints: readonly string[];
   readonly warnings: readonly string[];
-  render(notification: Notification, form: Form): ServiceRequest;
+  fitting(notifications: readonly SessionNotification[]): number;
+  render(batch: Batch, form: Form): ServiceRequest;
   judge(response: HttpResponse, nowMs: number): Outcome;
 }
 
 /** A service as the configuration sees it, whatever type its settings have. */
-export interface RegisteredService extends Pick<Service<unknown>, "name" | "apiUrl" | "example"> {
+export interface RegisteredService extends Pick<Service<unknown>, "name" | "apiUrl" | "example" | "limits"> {
   /** The names of its options, for suggestions. */
   readonly optionNames: readonly string[];
   /** Takes the options from the configuration, or says everything that is wrong with them. */
@@ -32,11 +33,12 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 );
 
 function register<Settings>(service: Service<Settings>): RegisteredService {
-  const { name, apiUrl, example, options } = service;
+  const { name, apiUrl, example, limits, options } = service;
   return {
     name,
     apiUrl,
     example,
+    limits,
     optionNames: Object.keys(options.entries),
     configure(input) {
       const { success, output: settings, issues } = v.safeParse(options, input);
@@ -47,7 +49,8 @@ function register<Settings>(service: Service<Settings>): RegisteredService {
           secrets: service.secrets(settings),
           endpoints: service.endpoints(settings),
           warnings: service.warnings?.(settings) ?? [],
-          render: (notification, form) => service.render(notification, settings, form),
+          fitting: (notifications) => service.fitting(notifications, settings),
+          render: (batch, form) => service.render(batch, settings, form),
           judge: (response, nowMs) => service.judge(response, nowMs),
         },
       };

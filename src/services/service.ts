@@ -4,11 +4,18 @@
 import type { GenericSchema, ObjectEntries } from "valibot";
 
 /** What a service shows. Values are capped and free of control characters, but not escaped. */
-export type Notification = SessionNotification | TestNotification;
+export type Notification = SessionNotification | TestNotification | NoticeNotification;
+
+/** How loud it is to be: `urgent` for an unexpected login or one of root, `low` for a close. */
+export type Urgency = "urgent" | "normal" | "low";
 
 /** One session event. */
 export interface SessionNotification {
   readonly type: "open" | "close";
+  /** Names the event for ever. */
+  readonly uuid: string;
+  /** The instant of the event, in milliseconds since the epoch. */
+  readonly occurredAtMs: number;
   readonly user: string;
   /** The client's address, or its name where that is all there is; empty for a console. */
   readonly remoteHost: string;
@@ -18,8 +25,15 @@ export interface SessionNotification {
   readonly hostName: string;
   /** `2026-11-23 11:13:32+13:00`. */
   readonly time: string;
-  /** Whether somebody had a hand in the environment that the event was read from. */
-  readonly tampered: boolean;
+  readonly urgency: Urgency;
+  /** How the user got in: `publickey ED25519 SHA256:… (work laptop)`; empty where that is not known. */
+  readonly authentication: string;
+  /** How long the session was, at its close: `2 h 5 min`; empty where that is not known. */
+  readonly duration: string;
+  /** Why it is unexpected, a few words each: `first login of alice from 203.0.113.7`, `environment tampered with`. */
+  readonly reasons: readonly string[];
+  /** Whether it may have been sent before: the store that knew was lost. */
+  readonly isRepeat: boolean;
 }
 
 /** A notification that stands for no event: a person tries the route. */
@@ -27,6 +41,28 @@ export interface TestNotification {
   readonly type: "test";
   readonly hostName: string;
   readonly time: string;
+}
+
+/** A notification of the notifier itself: what it gave up on another route, and the like. */
+export interface NoticeNotification {
+  readonly type: "notice";
+  readonly hostName: string;
+  readonly time: string;
+  /** What happened, one sentence without a period. */
+  readonly text: string;
+}
+
+/** What goes out in one request: one notification, or a digest of several session events. */
+export interface Batch {
+  /** The same over all tries, so that a service which can drop repeats does. */
+  readonly id: string;
+  readonly notifications: readonly [Notification, ...Notification[]];
+}
+
+/** The longest text of a message, in the unit in which the API counts; `characters` are code points. */
+export interface Limits {
+  readonly text: number;
+  readonly unit: "bytes" | "characters" | "code units";
 }
 
 /** An HTTP request, complete. */
@@ -88,18 +124,18 @@ export interface Service<Settings> {
   };
   /** A working example of the options, as TOML. */
   readonly example: string;
+  /** What the API takes in one request, as its page says. */
+  readonly limits: Limits;
   /** The values of the settings that must never be shown. */
   secrets(settings: Settings): readonly string[];
   /** The hosts that it talks to, each as `host:port`. */
   endpoints(settings: Settings): readonly string[];
   /** What is unwise about the settings, though it works; a sentence each. */
   warnings?(settings: Settings): readonly string[];
-  /** The request that delivers a notification. */
-  render(
-    notification: Notification,
-    settings: Settings,
-    form: Form,
-  ): ServiceRequest;
+  /** How many of these, from the first, one request takes as a digest; at least 1. */
+  fitting(notifications: readonly SessionNotification[], settings: Settings): number;
+  /** The request that delivers a batch. */
+  render(batch: Batch, settings: Settings, form: Form): ServiceRequest;
   /** What the answer to that request means. `nowMs`: the time of the answer, since the epoch. */
   judge(response: HttpResponse, nowMs: number): Outcome;
 }

@@ -1,7 +1,7 @@
 // Standard output: for trying things out, and for the systemd journal.
 
 import * as v from "valibot";
-import { sentence } from "./http.ts";
+import { sentences } from "./http.ts";
 import type { Service } from "./service.ts";
 
 const options = v.strictObject({});
@@ -12,8 +12,10 @@ export const stdout: Service<v.InferOutput<typeof options>> = {
   apiUrl: "https://www.freedesktop.org/software/systemd/man/latest/systemd-journald.service.html",
   options,
   example: "",
+  limits: { text: Infinity, unit: "characters" },
   secrets: () => [],
   endpoints: () => [],
-  render: (notification) => ({ kind: "print", text: sentence(notification) }),
+  fitting: (notifications) => notifications.length,
+  render: (batch) => ({ kind: "print", text: sentences(batch) }),
   judge: () => ({ kind: "delivered" }),
 };

@@ -21,6 +21,17 @@ export interface StoredEvent extends SessionEvent {
   readonly id: number;
 }
 
+/** An event with what was decided about it. */
+export interface JudgedEvent extends StoredEvent {
+  readonly urgent: boolean;
+  /** `SHA256:…` of the key that the user came with; empty where there was none. */
+  readonly keyFingerprint: string;
+  /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
+  readonly reasons: readonly string[];
+  /** Whether it may have been delivered before: the store that knew was lost. */
+  readonly isRepeat: boolean;
+}
+
 /** What was decided about an event. */
 export interface Judgement {
   readonly eventId: number;
@@ -32,11 +43,13 @@ export interface Judgement {
   /** The routes that want the event; none if it is allowlisted. */
   readonly routes: readonly string[];
   readonly urgent: boolean;
+  readonly keyFingerprint?: string;
+  readonly reasons?: readonly string[];
 }
 
 /** A delivery that is due, with its event. */
 export interface DueDelivery {
-  readonly event: StoredEvent;
+  readonly event: JudgedEvent;
   readonly route: string;
   /** How long it has been retried, before the attempt that is about to be made, in milliseconds. */
   readonly retriedMs: number;
@@ -178,11 +191,23 @@ export class Deliveries {
 
   /** Writes a judgement down, and makes the deliveries that follow from it. */
   judge(judgement: Judgement, nowMs: number): void {
-    const { eventId, address, tampered, verdict, openedBy, routes, urgent } = judgement;
+    const { eventId, address, tampered, verdict, openedBy, routes, urgent, keyFingerprint = "", reasons = [] } =
+      judgement;
     this.#atOnce(() => {
       this.#database
-        .prepare("UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ? WHERE id = ?")
-        .run(address, tampered.join(" "), verdict, openedBy ?? null, eventId);
+        .prepare(
+          `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?
+           WHERE id = ?`,
+        )
+        .run(
+          address,
+          tampered.join(" "),
+          verdict,
+          openedBy ?? null,
+          keyFingerprint,
+          JSON.stringify(reasons),
+          eventId,
+        );
       for (const route of routes) {
         this.#database
           .prepare("INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)")
@@ -194,14 +219,14 @@ export class Deliveries {
   /** The delivery of a route to make next: urgent ones first, then the oldest. None while the route rests. */
   nextDue(route: string, nowMs: number): DueDelivery | undefined {
     const row = this.#database.prepare(
-      `SELECT event.*, delivery.retried_ms FROM delivery JOIN event ON event.id = delivery.event_id
+      `SELECT event.*, delivery.urgent, delivery.retried_ms FROM delivery JOIN event ON event.id = delivery.event_id
        WHERE delivery.route = :route AND delivery.state = 'pending'
          AND NOT (delivery.next_attempt_at_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
          AND NOT EXISTS (SELECT 1 FROM route WHERE name = :route
                          AND rests_until_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
        ORDER BY delivery.urgent DESC, delivery.event_id LIMIT 1`,
     ).get({ route, now: nowMs });
-    return row === undefined ? undefined : { event: eventOf(row), route, retriedMs: Number(row["retried_ms"]) };
+    return row === undefined ? undefined : { event: judgedEventOf(row), route, retriedMs: Number(row["retried_ms"]) };
   }
 
   /** When a delivery of a route is due next, now or later; undefined if none is pending. */
@@ -283,11 +308,11 @@ export class Deliveries {
   }
 
   /** The events whose delivery on a route is pending, in the order in which they would go out. */
-  pendingEvents(route: string): StoredEvent[] {
+  pendingEvents(route: string): JudgedEvent[] {
     return this.#database.prepare(
-      `SELECT event.* FROM delivery JOIN event ON event.id = delivery.event_id
+      `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
        WHERE delivery.route = ? AND delivery.state = 'pending' ORDER BY delivery.urgent DESC, delivery.event_id`,
-    ).all(route).map(eventOf);
+    ).all(route).map(judgedEventOf);
   }
 
   /** One transaction, or a part of the one that {@link Deliveries.discarding} holds. */
@@ -311,5 +336,15 @@ function eventOf(row: Record<string, unknown>): StoredEvent {
     authInfo: text("auth_info"),
     parentPid: Number(row["parent_pid"]),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),
+  };
+}
+
+function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
+  return {
+    ...eventOf(row),
+    urgent: row["urgent"] === 1,
+    keyFingerprint: String(row["key_fingerprint"]),
+    reasons: JSON.parse(String(row["reasons"])),
+    isRepeat: row["is_repeat"] === 1,
   };
 }

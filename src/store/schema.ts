@@ -6,8 +6,10 @@ import { type Database, pragma, transaction } from "./open.ts";
  * Each entry brings the database one version further. Never change one that was released: add one.
  *
  * `event`     one row per session event, for ever in the order in which they were taken in.
- *             verdict: null until judged. opened_by: the open event of a close. tampered: names, with a space between.
- * `delivery`  one row per event and route that wants it.
+ *             verdict: null until judged; history: found again after a loss, too old to tell anyone.
+ *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
+ *             unexpected, as a JSON array. is_repeat: it may have been delivered before.
+ * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_ms: how long it has been tried by now, for giving up; no jump of the clock adds much to it.
  * `route`     how a route is doing. rests_until_ms: no request before that. failures: in a row, for the backoff.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
@@ -27,7 +29,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     auth_info TEXT NOT NULL,
     parent_pid INTEGER NOT NULL,
     tampered TEXT NOT NULL,
-    verdict TEXT CHECK (verdict IN ('notify', 'allowlisted')),
+    key_fingerprint TEXT NOT NULL DEFAULT '',
+    reasons TEXT NOT NULL DEFAULT '[]',
+    is_repeat INTEGER NOT NULL DEFAULT 0 CHECK (is_repeat IN (0, 1)),
+    verdict TEXT CHECK (verdict IN ('notify', 'allowlisted', 'history')),
     opened_by INTEGER REFERENCES event (id)
   ) STRICT`,
   "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
@@ -38,6 +43,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     route TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
     urgent INTEGER NOT NULL CHECK (urgent IN (0, 1)),
+    batch TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     last_attempt_at_ms INTEGER,
     retried_ms INTEGER NOT NULL DEFAULT 0,

@@ -1,7 +1,8 @@
 // Examples that tests vary: an honest event, its notification, and texts such as an attacker would write.
 
 import type { SessionEvent } from "../../src/event.ts";
-import type { SessionNotification } from "../../src/services/service.ts";
+import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
+import type { JudgedEvent } from "../../src/store/deliveries.ts";
 
 /** An honest event: alice logs in from 203.0.113.7. */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
@@ -21,6 +22,11 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
   };
 }
 
+/** The same event, once it is judged: nothing is unexpected about it. */
+export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
+  return { id: 1, urgent: false, keyFingerprint: "", reasons: [], isRepeat: false, ...sessionEvent(), ...overrides };
+}
+
 /** What is shown of that event. */
 export function notification(overrides: Partial<SessionNotification> = {}): SessionNotification {
   return {
@@ -31,9 +37,20 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     service: "sshd",
     hostName: "example.com",
     time: "2026-11-23 11:13:32+13:00",
-    tampered: false,
+    uuid: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",
+    occurredAtMs: Date.UTC(2026, 10, 22, 22, 13, 32),
+    urgency: "normal",
+    authentication: "",
+    duration: "",
+    reasons: [],
+    isRepeat: false,
     ...overrides,
   };
+}
+
+/** What goes out in one request. */
+export function batchOf(first: Notification, ...more: readonly Notification[]): Batch {
+  return { id: "6d0f3b52-1f0e-4c55-8f4e-0a6c1d7b9e21", notifications: [first, ...more] };
 }
 
 /** Texts that break what is careless: lines, terminals, quoting, markup, lengths. All of them are well-formed. */

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
 import { sentence } from "../../src/services/http.ts";
-import { HOSTILE_TEXTS, notification, sessionEvent } from "../helpers/fixtures.ts";
+import { HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
 
 const HOST = { name: "example.com", timezone: "Pacific/Auckland" };
 
 Deno.test("notificationOf() has all that is shown of an event", () => {
-  assert.deepEqual(notificationOf(sessionEvent(), HOST), notification());
+  assert.deepEqual(notificationOf(judgedEvent(), HOST), notification());
   assert.deepEqual(
-    notificationOf(sessionEvent({ type: "close", tampered: ["PAM_USER"] }), HOST),
-    notification({ type: "close", tampered: true }),
+    notificationOf(judgedEvent({ type: "close", tampered: ["PAM_USER"], urgent: true }), HOST),
+    notification({ type: "close", urgency: "urgent", reasons: ["environment tampered with"] }),
   );
 });
 
@@ -24,7 +24,7 @@ Deno.test("sentence() is word for word that of the Go program", () => {
     [{ remoteHost: "" }, "'alice' logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
     [{ terminal: "" }, "'alice' (203.0.113.7) logged in to example.com via sshd at 2026-11-23 11:13:32+13:00"],
     [
-      { tampered: true },
+      { reasons: ["environment tampered with"] },
       "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00 [environment tampered with]",
     ],
   ];
@@ -112,7 +112,7 @@ Deno.test("notificationOf() shows any event in values that are short and well-fo
     fc.string({ unit: "binary", maxLength: 300 }),
   );
   fc.assert(fc.property(text, text, text, text, (user, remoteHost, terminal, service) => {
-    const values = notificationOf(sessionEvent({ user, remoteHost, terminal, service }), HOST);
+    const values = notificationOf(judgedEvent({ user, remoteHost, terminal, service }), HOST);
     for (const value of [values.user, values.remoteHost, values.terminal, values.service]) {
       assert.ok(value.length <= MAX_SHOWN_LENGTH);
       assert.ok(value.isWellFormed());

@@ -6,7 +6,7 @@ import { parse } from "smol-toml";
 import { notificationOf } from "../../src/send/render.ts";
 import { type ConfiguredService, type RegisteredService, services } from "../../src/services/registry.ts";
 import type { Form, HttpRequest, HttpResponse, Notification, ServiceRequest } from "../../src/services/service.ts";
-import { HOSTILE_TEXTS, notification, sessionEvent } from "../helpers/fixtures.ts";
+import { batchOf, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
 
 /** What a service of the registry is known by here. */
 interface Expectation {
@@ -104,14 +104,12 @@ const hostileNotification = fc.record({
   terminal: value,
   service: value,
   tampered: fc.constantFrom([], ["PAM_USER"]),
-}).chain((event) =>
-  hostName.map((name) => notificationOf(sessionEvent(event), { name, timezone: "America/St_Johns" }))
-);
+}).chain((event) => hostName.map((name) => notificationOf(judgedEvent(event), { name, timezone: "America/St_Johns" })));
 
 /** The longest that there can be, of characters that grow when they are escaped or encoded. */
 const LONGEST: readonly Notification[] = [..."*'\"\\漢😀\u202e\ud800"].map((character) =>
   notificationOf(
-    sessionEvent({
+    judgedEvent({
       occurredAtMs: 8.64e15,
       user: character.repeat(256),
       remoteHost: character.repeat(256),
@@ -175,7 +173,7 @@ for (const [name, registered] of services) {
 
   Deno.test(`${name}: names its secrets, and the hosts that it talks to`, () => {
     for (const secret of expectation.secrets) assert.ok(service.secrets.includes(secret), secret);
-    const request = service.render(notification(), "rich");
+    const request = service.render(batchOf(notification()), "rich");
     const hosts = request.kind === "http"
       ? [new URL(request.url)].map(({ host, port }) => port ? host : `${host}:443`)
       : [];
@@ -184,7 +182,7 @@ for (const [name, registered] of services) {
 
   for (const form of FORMS) {
     Deno.test(`${name}: says who did what, where from and when, in its ${form} form`, () => {
-      const request = service.render(notification({ hostName: "h1" }), form);
+      const request = service.render(batchOf(notification({ hostName: "h1" })), form);
       const text = (request.kind === "http" ? request.body : request.text).replaceAll(/\\+/g, "");
       for (const word of ["alice", "203.0.113.7", "logged in to h1", "11:13:32+13:00"]) {
         assert.ok(text.includes(word), word);
@@ -192,18 +190,18 @@ for (const [name, registered] of services) {
     });
 
     Deno.test(`${name}: keeps any notification within its limits, in its ${form} form`, () => {
-      for (const longest of LONGEST) expectation.withinLimits(service.render(longest, form));
+      for (const longest of LONGEST) expectation.withinLimits(service.render(batchOf(longest), form));
       fc.assert(fc.property(hostileNotification, (hostile) => {
-        expectation.withinLimits(service.render(hostile, form));
+        expectation.withinLimits(service.render(batchOf(hostile), form));
       }));
     });
 
     Deno.test(`${name}: puts nothing of an event into URL or headers, nor a token into the body, in its ${form} form`, () => {
-      const request = service.render(notification(), form);
+      const request = service.render(batchOf(notification()), form);
       if (request.kind !== "http") return;
       const { body, headers, url } = request;
       fc.assert(fc.property(hostileNotification, (hostile) => {
-        const other = http(service.render(hostile, form));
+        const other = http(service.render(batchOf(hostile), form));
         assert.deepEqual([other.url, other.headers, other.method], [url, headers, request.method]);
       }));
       const belongElsewhere = expectation.secrets.filter((secret) =>
@@ -239,7 +237,7 @@ for (const [name, service] of services) {
     const route = configured(service, options);
     for (const form of FORMS) {
       const hostName = "h".repeat(253);
-      const request = route.render({ type: "test", hostName, time: "2026-11-23 11:13:32+13:00" }, form);
+      const request = route.render(batchOf({ type: "test", hostName, time: "2026-11-23 11:13:32+13:00" }), form);
       withinLimits(request);
       assert.match(request.kind === "print" ? request.text : request.body, /This is a test/);
     }

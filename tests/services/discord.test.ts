@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { services } from "../../src/services/registry.ts";
 import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
-import { HOSTILE_TEXTS, notification } from "../helpers/fixtures.ts";
+import { batchOf, HOSTILE_TEXTS, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
@@ -14,7 +14,7 @@ function discord(webhookUrl = WEBHOOK) {
 }
 
 function rendered(notification: Notification, form: Form = "rich"): Record<string, unknown> & { content: string } {
-  const request = discord().render(notification, form);
+  const request = discord().render(batchOf(notification), form);
   assert.ok(request.kind === "http");
   return JSON.parse(request.body);
 }
@@ -129,7 +129,7 @@ Deno.test("discord: a request goes to the webhook, and waits for the message", (
     "http://127.0.0.1:8080/api/v10/webhooks/1/x": "http://127.0.0.1:8080/api/v10/webhooks/1/x?wait=true",
   };
   for (const [webhook, expected] of Object.entries(table)) {
-    const request = discord(webhook).render(notification(), "rich");
+    const request = discord(webhook).render(batchOf(notification()), "rich");
     assert.ok(request.kind === "http");
     assert.equal(request.url, expected);
     assert.equal(request.method, "POST");

@@ -10,7 +10,7 @@ import {
   sentence,
 } from "../../src/services/http.ts";
 import type { HttpResponse, Outcome } from "../../src/services/service.ts";
-import { notification } from "../helpers/fixtures.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
@@ -153,7 +153,7 @@ Deno.test("sentence() is the one of the Go program, and says what is missing by 
     `'alice' (203.0.113.7) ${rest.replace("in to", "out from")}`,
   );
   assert.equal(
-    sentence(notification({ remoteHost: "", terminal: "", tampered: true })),
+    sentence(notification({ remoteHost: "", terminal: "", reasons: ["environment tampered with"] })),
     `'alice' logged in to example.com via sshd at 2026-11-23 11:13:32+13:00 [environment tampered with]`,
   );
 });
@@ -173,7 +173,7 @@ Deno.test("sentence() lets no value go on as if it were the rest of it, or becom
 Deno.test("sentence() and headline() of a test say that it is one", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
-  assert.match(headline(test), /^Test .* example\.com$/);
-  assert.equal(headline(notification()), "SSH login to example.com");
-  assert.equal(headline(notification({ type: "close" })), "SSH logout from example.com");
+  assert.match(headline(batchOf(test)), /^Test .* example\.com$/);
+  assert.equal(headline(batchOf(notification())), "SSH login to example.com");
+  assert.equal(headline(batchOf(notification({ type: "close" }))), "SSH logout from example.com");
 });

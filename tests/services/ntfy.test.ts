@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { HttpRequest, HttpResponse, Outcome } from "../../src/services/service.ts";
-import { notification } from "../helpers/fixtures.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const TOPIC = { topic_url: "https://ntfy.sh/my-topic" };
@@ -13,7 +13,7 @@ function ntfy(options: Record<string, string> = TOPIC) {
 }
 
 function rendered(options?: Record<string, string>): HttpRequest {
-  const request = ntfy(options).render(notification(), "rich");
+  const request = ntfy(options).render(batchOf(notification()), "rich");
   assert.ok(request.kind === "http");
   return request;
 }
@@ -38,7 +38,7 @@ Deno.test("ntfy: JSON goes to the root of the server, which may be below a path,
 
 Deno.test("ntfy: the plain sentence is the message, a title comes with the rich form", () => {
   const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
-    const request = ntfy().render(notification({ type }), form);
+    const request = ntfy().render(batchOf(notification({ type })), form);
     assert.ok(request.kind === "http");
     return JSON.parse(request.body);
   };
