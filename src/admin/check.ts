@@ -78,6 +78,9 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
     );
+    for (const { place, message } of config.warnings) {
+      findings.warning("config", `${place}: ${message}`, "chown root:ssh-session-notifier and chmod 0640 it");
+    }
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);

@@ -42,6 +42,7 @@ export const discord: Service<Settings> = {
   name: "discord",
   apiUrl: "https://discord.com/developers/docs/resources/webhook#execute-webhook",
   options,
+  secretOptions: ["webhook_url"],
   example: `webhook_url = "https://discord.com/api/webhooks/xyz"`,
 
   limits,

@@ -49,6 +49,7 @@ export const ntfy: Service<Settings> = {
   name: "ntfy",
   apiUrl: "https://docs.ntfy.sh/publish/#publish-as-json",
   options,
+  secretOptions: ["topic_url", "token"],
   example: `topic_url = "https://ntfy.sh/my-secret-topic"\ntoken = "tk_example"`,
 
   limits,

@@ -21,6 +21,8 @@ export interface ConfiguredService {
 export interface RegisteredService extends Pick<Service<unknown>, "name" | "apiUrl" | "example" | "limits"> {
   /** The names of its options, for suggestions. */
   readonly optionNames: readonly string[];
+  /** Those of them that may stand in files. */
+  readonly secretOptions: readonly string[];
   /** Takes the options from the configuration, or says everything that is wrong with them. */
   configure(options: unknown): { readonly service: ConfiguredService } | {
     readonly issues: readonly v.BaseIssue<unknown>[];
@@ -33,13 +35,14 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 );
 
 function register<Settings>(service: Service<Settings>): RegisteredService {
-  const { name, apiUrl, example, limits, options } = service;
+  const { name, apiUrl, example, limits, options, secretOptions = [] } = service;
   return {
     name,
     apiUrl,
     example,
     limits,
     optionNames: Object.keys(options.entries),
+    secretOptions,
     configure(input) {
       const { success, output: settings, issues } = v.safeParse(options, input);
       if (!success) return { issues };

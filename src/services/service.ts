@@ -124,6 +124,11 @@ export interface Service<Settings> {
   };
   /** A working example of the options, as TOML. */
   readonly example: string;
+  /**
+   * The options that are secrets, each a text. The configuration may have them in files instead: `token_file` in place of
+   * `token`. Whoever reads the configuration does that; a service sees the text. Default: none.
+   */
+  readonly secretOptions?: readonly string[];
   /** What the API takes in one request, as its page says. */
   readonly limits: Limits;
   /** The values of the settings that must never be shown. */

@@ -61,6 +61,7 @@ Deno.test("parseConfig() has a default for everything but the service", () => {
     runDeadlineMs: 600_000,
     allowlist: [],
     secrets: [],
+    warnings: [],
   });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "stdout"]]);
 });
