@@ -4,6 +4,7 @@ import type { Config, Route } from "../config/config.ts";
 import { deliverDue, type DeliveryContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
 import { judge } from "./judge.ts";
+import { routesFor } from "./routes_for.ts";
 
 /** How often a run looks for what has newly come, in milliseconds. */
 const TICK_MS = 1_000;
@@ -15,7 +16,7 @@ const MAX_WAIT_IN_RUN_MS = 60_000;
 const PAGE = 500;
 
 /** What a run needs, beside what {@link deliverDue} does. */
-export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs"> {
+export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs" | "routeNames"> {
   readonly intake: Intake;
   /** Ends the run, after the requests in flight. */
   readonly signal: AbortSignal;
@@ -34,14 +35,16 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     ...context,
     host: config.host,
     giveUpAfterMs: config.giveUpAfterMs,
+    routeNames: config.routes.map(({ name }) => name),
     stopping,
   };
+  deliveries.keepNoticesOf(deliveryContext.routeNames);
   const underWay = new Map<string, Promise<void>>();
   for (;;) {
     context.intake.takeIn();
     judgeNew(config, context);
     for (const route of stopping() ? [] : config.routes) {
-      if (underWay.has(route.name) || deliveries.nextDue(route.name, clock.nowMs()) === undefined) continue;
+      if (underWay.has(route.name) || !isDue(route.name, context)) continue;
       underWay.set(
         route.name,
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
@@ -51,6 +54,11 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     await Promise.race([...underWay.values(), clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }
+}
+
+function isDue(route: string, { deliveries, clock }: RunContext): boolean {
+  const nowMs = clock.nowMs();
+  return deliveries.nextDueAtMs(route, nowMs) === nowMs;
 }
 
 function isDueSoon(
@@ -72,18 +80,21 @@ export function judgeNew(
   for (;;) {
     const events = deliveries.unjudged(PAGE);
     if (events.length === 0) return;
-    for (const event of events) {
-      const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
-      const meaning = judge(event, { allowlist, opened });
-      deliveries.judge({
-        ...meaning,
-        eventId: event.id,
-        openedBy: opened?.id,
-        routes: meaning.verdict === "notify" ? routes.map(({ name }) => name) : [],
-      }, clock.nowMs());
-      if (meaning.verdict === "allowlisted") {
-        log("info", `event ${event.uuid} is allowlisted: ${meaning.address}`);
+    deliveries.together(() => {
+      for (const event of events) {
+        const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
+        const meaning = judge(event, { allowlist, opened });
+        const told = { type: event.type, isUnexpected: meaning.urgent };
+        deliveries.judge({
+          ...meaning,
+          eventId: event.id,
+          openedBy: opened?.id,
+          routes: meaning.verdict === "notify" ? routesFor(routes, told) : [],
+        }, clock.nowMs());
+        if (meaning.verdict === "allowlisted") {
+          log("info", `event ${event.uuid} is allowlisted: ${meaning.address}`);
+        }
       }
-    }
+    });
   }
 }
