@@ -8,8 +8,7 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
 import { statIfThere } from "../store/files.ts";
-import { Inbox, INBOX_START } from "../store/inbox.ts";
-import { type Overview, readOverview } from "../store/overview.ts";
+import { readOverview } from "../store/overview.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
@@ -18,6 +17,7 @@ import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectScheduler } from "./scheduler.ts";
 import { inspectSshd } from "./sshd.ts";
+import { readUnread } from "./unread.ts";
 
 /** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
@@ -87,19 +87,9 @@ function inspectState(paths: StatePaths, findings: Findings): void {
   }
   attempt("delivery", findings, () => {
     const overview = readOverview(paths.deliveriesDatabase);
-    const unread = readUnread(paths, overview);
+    const unread = readUnread(paths, { overview, command: "check" });
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, nowMs: Date.now() }, findings);
   });
-}
-
-function readUnread(paths: StatePaths, overview: Overview | undefined) {
-  // A copy of its own, since `send` may be reading its one.
-  const inbox = new Inbox({ ...paths, queueCopy: `${paths.sendDir}/check_copy.db` });
-  try {
-    return inbox.unread(overview?.position ?? INBOX_START);
-  } finally {
-    inbox.close();
-  }
 }
 
 /** One part that can't be looked at hides no other. */

@@ -19,6 +19,7 @@ import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
 import { prepared } from "./prepared.ts";
+import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
 import { endOnRoute, failuresOf, RETRIED_FROM_MS, tellBroken } from "./routes.ts";
 import { migrate } from "./schema.ts";
 import { eventOf, type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
@@ -249,6 +250,16 @@ export class Deliveries {
   /** Forgets what routes that are not among these had yet to tell. */
   keepNoticesOf(routes: readonly string[]): void {
     keepNoticesOf(this.#database, routes);
+  }
+
+  /** Brings back what was given up on a route: see {@link revive}. */
+  revive(options: { readonly route: string; readonly nowMs: number }): Revived {
+    return this.together(() => revive(this.#database, options));
+  }
+
+  /** Moves what a route has not delivered to another one: see {@link move}. */
+  move(options: MoveOptions): { moved: number; dropped: number } {
+    return this.together(() => move(this.#database, options));
   }
 
   /** How many attempts on a route have failed since its last delivery. */

@@ -13,6 +13,14 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** The commands that run here. */
+type Command = "queue" | "send" | "test" | "status" | "retry";
+
+interface CommandOptions {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** A state directory and a configuration, in a temporary folder. */
 export class Installation implements AsyncDisposable {
   readonly directory: string;
@@ -54,6 +62,28 @@ export class Installation implements AsyncDisposable {
     return await this.#run("test", { flags: ["--config", this.configFile], environment: {} });
   }
 
+  async status(...flags: string[]): Promise<Ended> {
+    return await this.#run("status", {
+      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
+      environment: {},
+    });
+  }
+
+  async retry(...flags: string[]): Promise<Ended> {
+    return await this.#run("retry", {
+      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
+      environment: {},
+    });
+  }
+
+  /** Starts `send`, and lets it run: to be watched, or killed. */
+  startSend(...flags: string[]): Deno.ChildProcess {
+    return this.#command("send", {
+      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
+      environment: {},
+    }).spawn();
+  }
+
   get #stateFlags(): string[] {
     return ["--state-dir", this.stateDir];
   }
@@ -62,15 +92,18 @@ export class Installation implements AsyncDisposable {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  async #run(
-    command: "queue" | "send" | "test",
-    { flags, environment }: { flags: readonly string[]; environment: Readonly<Record<string, string>> },
-  ): Promise<Ended> {
+  async #run(command: Command, options: CommandOptions): Promise<Ended> {
+    const { code, stdout, stderr } = await this.#command(command, options).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  #command(command: Command, { flags, environment }: CommandOptions): Deno.Command {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
       const value = Deno.env.get(name);
       return value === undefined ? [] : [[name, value]];
     });
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    return new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "--quiet",
@@ -84,9 +117,9 @@ export class Installation implements AsyncDisposable {
       ],
       clearEnv: true,
       env: { ...Object.fromEntries(home), ...environment },
-    }).output();
-    const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+      stdout: "piped",
+      stderr: "piped",
+    });
   }
 
   /** The paths of a permission set, moved to this installation; the rest of the set stays as it is. */
