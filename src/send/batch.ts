@@ -62,7 +62,7 @@ function composeEvents(due: Due & { readonly kind: "events" }, { service, host }
   const events: readonly [JudgedEvent, ...JudgedEvent[]] = [firstEvent, ...moreEvents.slice(0, more.length)];
   const id = due.batch ?? crypto.randomUUID();
   return {
-    outgoing: { kind: "events", route: due.route, id, events },
+    outgoing: { kind: "events", route: due.route, id, events, attempts: due.attempts },
     batch: { id, notifications: [first, ...more] },
   };
 }

@@ -13,6 +13,12 @@ import { compose, type Composed } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import type { HostOptions } from "./render.ts";
 
+/**
+ * A digest that has failed so often before is halved when it fails once more: an event in it may be at fault, in a way
+ * that the service, or a firewall on the way, does not admit. Sooner where others get through.
+ */
+const HALVED_AFTER = { othersGetThrough: 3, nothingGetsThrough: 10 };
+
 /** What delivering needs. */
 export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCert"> {
   readonly deliveries: Deliveries;
@@ -94,16 +100,30 @@ function settleFailed(
   const { kind, reason: error } = outcome;
   const atMs = clock.nowMs();
   const askedMs = kind === "retry" ? outcome.retryAfterMs : undefined;
-  const waitMs = backoffMs({ failures: deliveries.failuresOf(route), askedMs, random });
+  const failures = deliveries.failuresOf(route);
+  const waitMs = backoffMs({ failures, askedMs, random });
   deliveries.settle(outgoing, { state: "pending", error, atMs, restsUntilMs: atMs + waitMs, counts: kind === "retry" });
   const next = `next attempt in ${Math.ceil(waitMs / 1000)} s`;
-  if (kind === "broken") {
+  const attempts = outgoing.kind === "events" ? outgoing.attempts : outgoing.notice.attempts;
+  // Then something was delivered since it was first tried: the route is not at fault.
+  const othersGetThrough = attempts > failures;
+  if (othersGetThrough) {
+    log("warning", `cannot deliver ${described(outgoing)}, while others get through: ${error}; ${next}`);
+  } else if (kind === "broken") {
     log("error", `route "${route}" is broken: ${error}; mend it in the config; ${next}`);
     if (outgoing.kind === "events") announce({ about: route, kind, count: 0, reason: error }, context);
-    return;
+  } else log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
+  if (outgoing.kind === "events" && outgoing.events.length > 1) {
+    const most = othersGetThrough ? HALVED_AFTER.othersGetThrough : HALVED_AFTER.nothingGetsThrough;
+    if (attempts >= most) deliveries.split(outgoing, error);
   }
-  log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
-  const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: context.giveUpAfterMs, error });
+  if (kind === "retry") giveUp(route, error, context);
+}
+
+/** Gives up what has been tried for too long, and what waited behind it for as long. */
+function giveUp(route: string, error: string, context: DeliveryContext): void {
+  const { deliveries, giveUpAfterMs, log } = context;
+  const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
   if (count + notices === 0) return;
   const what = [...count > 0 ? [plural(count, "event")] : [], ...notices > 0 ? [plural(notices, "notice")] : []];
   log("error", `gave up ${what.join(" and ")} on route "${route}", tried for too long: ${error}`);

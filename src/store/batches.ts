@@ -16,16 +16,33 @@ const TURNS_FROM = 2;
 /** At least one event. */
 export type Events = readonly [JudgedEvent, ...JudgedEvent[]];
 
-/** What is to go out next on a route. */
-export type Due =
-  /** `batch`: the id under which just these have been tried; undefined where the caller may take fewer of them. */
-  | { readonly kind: "events"; readonly route: string; readonly batch: string | undefined; readonly events: Events }
-  | { readonly kind: "notice"; readonly route: string; readonly notice: Notice };
+/** Events that are to go out on a route. */
+interface RouteEvents {
+  readonly kind: "events";
+  readonly route: string;
+  readonly events: Events;
+  /** How often they have been tried. */
+  readonly attempts: number;
+}
+
+/** What a route is to tell of another one. */
+interface RouteNotice {
+  readonly kind: "notice";
+  readonly route: string;
+  readonly notice: Notice;
+}
+
+/**
+ * What is to go out next on a route. `batch`: the id under which just these have been tried; undefined where the caller
+ * may take fewer of them.
+ */
+export type Due = (RouteEvents & { readonly batch: string | undefined }) | RouteNotice;
 
 /** What goes out on a route in one request. `id`: the same over all tries. */
-export type Outgoing =
-  | { readonly kind: "events"; readonly route: string; readonly id: string; readonly events: Events }
-  | { readonly kind: "notice"; readonly route: string; readonly id: string; readonly notice: Notice };
+export type Outgoing = (RouteEvents | RouteNotice) & { readonly id: string };
+
+/** A batch of events that goes out. */
+export type OutgoingEvents = RouteEvents & { readonly id: string };
 
 /** Which route, and the time. */
 export interface DueOptions {
@@ -63,7 +80,9 @@ export function nextDue(database: Database, options: DueOptions & { readonly lim
     ? prepared(database, `${SELECT_PENDING} AND batch = ? ORDER BY event_id`).all(route, head.urgent, batch)
     : prepared(database, `${SELECT_PENDING} AND event_id >= ? AND batch IS NULL ORDER BY event_id LIMIT ?`)
       .all(route, head.urgent, head.eventId, head.urgent === 1 ? 1 : limit);
-  return first && { kind: "events", route, batch, events: [judgedEventOf(first), ...more.map(judgedEventOf)] };
+  if (first === undefined) return undefined;
+  const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
+  return { kind: "events", route, batch, events, attempts: head.attempts };
 }
 
 // CROSS: in this order, so that SQLite reads no more of the index than the limit asks for.
@@ -129,7 +148,7 @@ export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd):
 /** Makes two batches of one, each under a new id. */
 export function splitBatch(
   database: Database,
-  { events, route }: Outgoing & { readonly kind: "events" },
+  { events, route }: OutgoingEvents,
   error: string,
 ): void {
   const half = Math.ceil(events.length / 2);

@@ -11,6 +11,7 @@ import {
   nextDue,
   nextDueAtMs,
   type Outgoing,
+  type OutgoingEvents,
   pendingCount,
   splitBatch,
 } from "./batches.ts";
@@ -229,8 +230,8 @@ export class Deliveries {
     });
   }
 
-  /** Makes two batches of one that the service rejects, to find the event at fault. */
-  split(outgoing: Outgoing & { readonly kind: "events" }, error: string): void {
+  /** Makes two batches of one, to find the event at fault. */
+  split(outgoing: OutgoingEvents, error: string): void {
     this.together(() => splitBatch(this.#database, outgoing, error));
   }
 
