@@ -13,9 +13,10 @@ import { run } from "../../src/send/run.ts";
 import type { HttpRequest } from "../../src/services/service.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { Inbox } from "../../src/store/inbox.ts";
-import { openDatabase, transaction } from "../../src/store/open.ts";
+import { openDatabase } from "../../src/store/open.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { queueLogins, usersOf } from "../helpers/logins.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -53,15 +54,7 @@ class World implements Disposable {
 
   /** Many logins come in at once, of `user1` and so on. */
   logins(count: number, { first = 1 } = {}): void {
-    insertEvent(this.paths.queueDatabase, sessionEvent({ uuid: crypto.randomUUID(), user: `user${first}` }));
-    const database = openDatabase(this.paths.queueDatabase, { busyTimeoutMs: 0 });
-    const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)");
-    transaction(database, () => {
-      for (let number = first + 1; number < first + count; number++) {
-        const event = sessionEvent({ uuid: crypto.randomUUID(), user: `user${number}` });
-        insert.run(event.uuid, event.occurredAtMs, JSON.stringify(event));
-      }
-    });
+    queueLogins(this.paths.queueDatabase, count, { first });
   }
 
   async run(): Promise<void> {
@@ -135,11 +128,6 @@ function routes(names: readonly string[], more = ""): Config {
     `[routes.${name}]\nservice = "ntfy"\ntopic_url = "https://${name}.example/topic-secret"\n`
   );
   return parseConfig(`${tables.join("")}${more}`, { hostName: () => "example.com" });
-}
-
-/** Whom a message is about, a line for each. */
-function usersOf(message: string): string[] {
-  return message.split("\n").map((line) => /^'([^']+)'/.exec(line)?.[1] ?? line);
 }
 
 function response(status: number, body: unknown = {}, headers: Record<string, string> = {}): Exchange {
