@@ -86,14 +86,14 @@ function rootMessage(error: unknown): string {
 
 /** The start of a body, however much the service sends. */
 async function readStart(response: Response): Promise<string> {
-  const bytes = new Uint8Array(MAX_RESPONSE_BYTES);
-  let length = 0;
+  const decoder = new TextDecoder();
+  let text = "";
+  let left = MAX_RESPONSE_BYTES;
   // Leaving the loop cancels the rest.
   for await (const chunk of response.body ?? []) {
-    const fitting = chunk.subarray(0, bytes.length - length);
-    bytes.set(fitting, length);
-    length += fitting.length;
-    if (length === bytes.length) break;
+    text += decoder.decode(chunk.subarray(0, left), { stream: true });
+    left -= chunk.length;
+    if (left <= 0) break;
   }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return text + decoder.decode();
 }

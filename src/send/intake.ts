@@ -5,7 +5,7 @@ import type { Deliveries } from "../store/deliveries.ts";
 import { type Inbox, InboxError } from "../store/inbox.ts";
 
 /** How many events are taken in at a time. */
-const PAGE = 500;
+const PAGE = 100;
 
 /** What taking in needs. */
 export interface IntakeOptions {

@@ -13,7 +13,7 @@ const TICK_MS = 1_000;
 const MAX_WAIT_IN_RUN_MS = 60_000;
 
 /** How many events are judged at a time. */
-const PAGE = 500;
+const PAGE = 100;
 
 /** What a run needs, beside what {@link deliverDue} does. */
 export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs" | "routeNames"> {
