@@ -14,6 +14,8 @@ export interface StatePaths {
   /** Written by `queue`, read by `send`. Its owner is the user that the hook becomes. */
   readonly queueDir: string;
   readonly queueDatabase: string;
+  /** Events that the queue database refused, one file each; written by `queue`, read by `send`. */
+  readonly spoolDir: string;
   /** Written and read by `send` alone. */
   readonly sendDir: string;
   readonly deliveriesDatabase: string;
@@ -33,6 +35,7 @@ export function statePaths(stateDir: string = STATE_DIR): StatePaths {
   return {
     queueDir,
     queueDatabase: `${queueDir}/session_events.db`,
+    spoolDir: `${queueDir}/spool`,
     sendDir,
     deliveriesDatabase: `${sendDir}/deliveries.db`,
     sendLock: `${sendDir}/send.lock`,
