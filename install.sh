@@ -227,6 +227,7 @@ write_config() {
     if [ ! -L "$ROOT$CONFIG_DIR/config.toml" ]; then own "$ROOT$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640; fi
     return
   fi
+  is_new=yes
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
 # The configuration of ssh-session-notifier, TOML 1.1. The README explains every key.
 # After a change: ssh-session-notifier check, then ssh-session-notifier test.
@@ -682,8 +683,11 @@ install_all() {
     say ""
     "$BINARY" check || warn "see the faults above"
   fi
-  if [ -z "$pam" ]; then say "the hook is not in the PAM stack unless you put it there before: install.sh --pam"; fi
-  say "next: say in $CONFIG_DIR/config.toml where notifications go, then run: $NAME test"
+  if [ -z "$pam" ] && { [ ! -f "$ROOT$PAM_DIR/sshd" ] || without_hook "$ROOT$PAM_DIR/sshd" | cmp -s - "$ROOT$PAM_DIR/sshd"; }
+  then
+    say "the hook is not in $PAM_DIR/sshd: run install.sh --pam"
+  fi
+  if [ -n "$is_new" ]; then say "next: say in $CONFIG_DIR/config.toml where notifications go, then run: $NAME test"; fi
 }
 
 uninstall_all() {
@@ -702,6 +706,7 @@ uninstall_all() {
   for user in "$QUEUE_USER" "$SEND_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
+      report "removed: the system user $user"
     fi
     if getent group "$user" >/dev/null; then run groupdel "$user"; fi
   done
@@ -712,6 +717,7 @@ pam=''
 fix_pam_env=''
 uninstall=''
 purge=''
+is_new=''
 binary=''
 while [ $# -gt 0 ]; do
   case $1 in

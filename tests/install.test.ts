@@ -713,13 +713,14 @@ for (const [name, text, reason] of REFUSED) {
 
 Deno.test("install.sh without --pam renews the files that the PAM lines include, and makes none", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
-  await ok(root.install());
+  const withoutHook = /^the hook is not in \/etc\/pam\.d\/sshd: run install\.sh --pam$/m;
+  assert.match((await ok(root.install())).stdout, withoutHook);
   assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
   await ok(root.install("--pam"));
   const paths = [`/etc/pam.d/${NAME}`, `/etc/pam.d/${NAME}-last`, `${CONFIG}/pam_env_last.conf`];
   const texts = await Promise.all(paths.map((path) => root.read(path)));
   for (const path of paths) await root.write(path, "# of an older version\n");
-  await ok(root.install());
+  assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
   assert.deepEqual(await Promise.all(paths.map((path) => root.read(path))), texts);
 });
 
