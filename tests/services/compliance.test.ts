@@ -173,7 +173,7 @@ for (const [name, registered] of services) {
 
   Deno.test(`${name}: names its secrets, and the hosts that it talks to`, () => {
     for (const secret of expectation.secrets) assert.ok(service.secrets.includes(secret), secret);
-    const request = service.render(batchOf(notification()), "rich");
+    const request = service.render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
     const hosts = request.kind === "http"
       ? [new URL(request.url)].map(({ host, port }) => port ? host : `${host}:443`)
       : [];
@@ -182,7 +182,7 @@ for (const [name, registered] of services) {
 
   for (const form of FORMS) {
     Deno.test(`${name}: says who did what, where from and when, in its ${form} form`, () => {
-      const request = service.render(batchOf(notification({ hostName: "h1" })), form);
+      const request = service.render(batchOf(notification({ hostName: "h1" })), { form, nowMs: NOW_MS });
       const text = (request.kind === "http" ? request.body : request.text).replaceAll(/\\+/g, "");
       for (const word of ["alice", "203.0.113.7", "logged in to h1", "11:13:32+13:00"]) {
         assert.ok(text.includes(word), word);
@@ -190,18 +190,20 @@ for (const [name, registered] of services) {
     });
 
     Deno.test(`${name}: keeps any notification within its limits, in its ${form} form`, () => {
-      for (const longest of LONGEST) expectation.withinLimits(service.render(batchOf(longest), form));
+      for (const longest of LONGEST) {
+        expectation.withinLimits(service.render(batchOf(longest), { form, nowMs: NOW_MS }));
+      }
       fc.assert(fc.property(hostileNotification, (hostile) => {
-        expectation.withinLimits(service.render(batchOf(hostile), form));
+        expectation.withinLimits(service.render(batchOf(hostile), { form, nowMs: NOW_MS }));
       }));
     });
 
     Deno.test(`${name}: puts nothing of an event into URL or headers, nor a token into the body, in its ${form} form`, () => {
-      const request = service.render(batchOf(notification()), form);
+      const request = service.render(batchOf(notification()), { form, nowMs: NOW_MS });
       if (request.kind !== "http") return;
       const { body, headers, url } = request;
       fc.assert(fc.property(hostileNotification, (hostile) => {
-        const other = http(service.render(batchOf(hostile), form));
+        const other = http(service.render(batchOf(hostile), { form, nowMs: NOW_MS }));
         assert.deepEqual([other.url, other.headers, other.method], [url, headers, request.method]);
       }));
       const belongElsewhere = expectation.secrets.filter((secret) =>
@@ -237,7 +239,10 @@ for (const [name, service] of services) {
     const route = configured(service, options);
     for (const form of FORMS) {
       const hostName = "h".repeat(253);
-      const request = route.render(batchOf({ type: "test", hostName, time: "2026-11-23 11:13:32+13:00" }), form);
+      const request = route.render(batchOf({ type: "test", hostName, time: "2026-11-23 11:13:32+13:00" }), {
+        form,
+        nowMs: NOW_MS,
+      });
       withinLimits(request);
       assert.match(request.kind === "print" ? request.text : request.body, /This is a test/);
     }

@@ -14,7 +14,7 @@ function discord(webhookUrl = WEBHOOK) {
 }
 
 function rendered(notification: Notification, form: Form = "rich"): Record<string, unknown> & { content: string } {
-  const request = discord().render(batchOf(notification), form);
+  const request = discord().render(batchOf(notification), { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return JSON.parse(request.body);
 }
@@ -129,7 +129,7 @@ Deno.test("discord: a request goes to the webhook, and waits for the message", (
     "http://127.0.0.1:8080/api/v10/webhooks/1/x": "http://127.0.0.1:8080/api/v10/webhooks/1/x?wait=true",
   };
   for (const [webhook, expected] of Object.entries(table)) {
-    const request = discord(webhook).render(batchOf(notification()), "rich");
+    const request = discord(webhook).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     assert.equal(request.url, expected);
     assert.equal(request.method, "POST");

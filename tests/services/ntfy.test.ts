@@ -13,7 +13,7 @@ function ntfy(options: Record<string, string> = TOPIC) {
 }
 
 function rendered(options?: Record<string, string>): HttpRequest {
-  const request = ntfy(options).render(batchOf(notification()), "rich");
+  const request = ntfy(options).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return request;
 }
@@ -38,7 +38,7 @@ Deno.test("ntfy: JSON goes to the root of the server, which may be below a path,
 
 Deno.test("ntfy: the plain sentence is the message, a title comes with the rich form", () => {
   const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
-    const request = ntfy().render(batchOf(notification({ type })), form);
+    const request = ntfy().render(batchOf(notification({ type })), { form, nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     return JSON.parse(request.body);
   };
