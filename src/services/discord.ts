@@ -61,9 +61,10 @@ const CONTENT: Limits = { text: 2000, unit: "code units" };
 
 const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
 
-/** A title may have 256 and the value of a field 1024; here before it is escaped, which doubles them at most. */
-const TITLE: Limits = { text: 128, unit: "code units" };
-const FIELD: Limits = { text: 300, unit: "code units" };
+const TITLE: Limits = { text: 256, unit: "code units" };
+
+/** The value of a field. It may have 1024, but all fields have to be within the limit of all embeds. */
+const FIELD: Limits = { text: 600, unit: "code units" };
 
 /**
  * The `discord` service.
@@ -137,7 +138,11 @@ function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
   if (!isRich || !isSession(first)) return { content, flags: SUPPRESS_EMBEDS };
   return {
     content,
-    embeds: [{ title: escapeMarkdown(cut(headline(batch), TITLE)), color, fields: fieldsOf(first) }],
+    embeds: [{
+      title: cut(headline(batch), { limits: TITLE, escape: escapeMarkdown }),
+      color,
+      fields: fieldsOf(first),
+    }],
     ...(urgencyOf(batch) === "low" ? { flags: SUPPRESS_NOTIFICATIONS } : {}),
   };
 }
@@ -145,7 +150,7 @@ function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
 function fieldsOf(notification: SessionNotification): unknown[] {
   return factsOf(notification).map(({ label, value }) => ({
     name: label,
-    value: escapeMarkdown(cut(value, FIELD)),
+    value: cut(value, { limits: FIELD, escape: escapeMarkdown }),
     inline: !["Authentication", "Why unexpected"].includes(label),
   }));
 }

@@ -65,7 +65,7 @@ export const gotify: Service<Settings> = {
 
   render(batch, { server_url, token }, { form }) {
     const ornament = {
-      title: cut(headline(batch), TITLE),
+      title: cut(headline(batch), { limits: TITLE }),
       priority: PRIORITIES[urgencyOf(batch)],
       extras: { "client::display": { contentType: "text/plain" } },
     };

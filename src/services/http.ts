@@ -141,7 +141,7 @@ export function sentence(
 }
 
 /** Keeps whoever shows a text from making a link of it. */
-function unlinked(value: string): string {
+export function unlinked(value: string): string {
   return value.replaceAll("://", "：//");
 }
 
@@ -178,11 +178,15 @@ export function fittedSentence(notification: Notification, { limits, escape = (v
 
 /** The same with no value longer than that, in UTF-16 code units, and no more than a handful of reasons. */
 function shortened(notification: Notification, longest: number): Notification {
-  const short = (value: string) => cut(value, { text: longest, unit: "code units" });
+  const short = (value: string) => cut(value, { limits: { text: longest, unit: "code units" } });
   const hostName = short(notification.hostName);
   if (notification.type === "test") return { ...notification, hostName };
   if (notification.type === "notice") {
-    return { ...notification, hostName, text: cut(notification.text, { text: longest * 4, unit: "code units" }) };
+    return {
+      ...notification,
+      hostName,
+      text: cut(notification.text, { limits: { text: longest * 4, unit: "code units" } }),
+    };
   }
   return {
     ...notification,
@@ -197,18 +201,24 @@ function shortened(notification: Notification, longest: number): Notification {
   };
 }
 
-/** Cuts a text that is longer than a limit, and marks the cut with `…`. Never halves a character. */
-export function cut(text: string, { text: longest, unit }: Limits): string {
-  if (lengthOf(text, unit) <= longest) return text;
-  const mark = "…";
+/**
+ * Cuts a text that is longer than a limit, and marks the cut with `…`. Never halves a character.
+ *
+ * @param options.escape makes a character harmless; then it is the escaped text that is within the limit
+ */
+export function cut(
+  text: string,
+  { limits: { text: longest, unit }, escape = (character) => character }: {
+    limits: Limits;
+    escape?: (character: string) => string;
+  },
+): string {
+  const escaped = [...text].map(escape);
+  if (lengthOf(escaped.join(""), unit) <= longest) return escaped.join("");
+  const mark = escape("…");
   let length = lengthOf(mark, unit);
-  let kept = "";
-  for (const character of text) {
-    length += lengthOf(character, unit);
-    if (length > longest) break;
-    kept += character;
-  }
-  return `${kept}${mark}`;
+  const end = escaped.findIndex((character) => (length += lengthOf(character, unit)) > longest);
+  return `${escaped.slice(0, end).join("")}${mark}`;
 }
 
 /** Whether lines are within the limits of a text, one below the other. */
@@ -309,7 +319,7 @@ export function factsOf(notification: SessionNotification): readonly Fact[] {
  * phones make links of names without `https://` too. Addresses, fingerprints and this host's own name stay as they are.
  */
 export function undomained(value: string, hostName: string): string {
-  return value === hostName ? value : value.replace(/\.(?=\p{L})/gu, "．");
+  return value === hostName ? value : unlinked(value).replace(/\.(?=\p{L})/gu, "．");
 }
 
 /** Signs that begin a mention, a room or topic, a command, a number; and what looks like them. */

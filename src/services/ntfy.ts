@@ -136,7 +136,7 @@ function ornamentOf(batch: Batch): Record<string, unknown> {
   const urgency = urgencyOf(batch);
   const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning" };
   return {
-    title: cut(headline(batch), TITLE),
+    title: cut(headline(batch), { limits: TITLE }),
     tags: [urgency === "urgent" ? "rotating_light" : usual[type]],
     priority: PRIORITIES[urgency],
   };

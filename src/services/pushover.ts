@@ -107,7 +107,7 @@ function ornamentOf(batch: Batch): Record<string, string> {
   const [first] = batch.notifications;
   const timestamp = isSession(first) ? Math.floor(first.occurredAtMs / 1000) : 0;
   return {
-    title: cut(headline(batch), TITLE),
+    title: cut(headline(batch), { limits: TITLE }),
     priority: String(PRIORITIES[urgencyOf(batch)]),
     // A clock that was far out at the time of the event would be refused.
     ...(timestamp > 0 && timestamp < 2 ** 31 ? { timestamp: String(timestamp) } : {}),

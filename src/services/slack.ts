@@ -14,6 +14,7 @@ import {
   isSession,
   jsonRequest,
   judgeAnswer,
+  unlinked,
   urgencyOf,
   urlSchema,
   urlSecrets,
@@ -33,11 +34,10 @@ type Settings = v.InferOutput<typeof options>;
 /** What Slack asks for; it cuts at 40,000. https://docs.slack.dev/changelog/2018-truncating-really-long-messages/ */
 const limits: Limits = { text: 4000, unit: "code units" };
 
-// https://docs.slack.dev/reference/block-kit/blocks/: 3000 in the text of a section, 2000 in a field, 150 in a header.
-// Escaped, a character becomes five at most.
+// https://docs.slack.dev/reference/block-kit/blocks/. A field may have 2000, its label included.
 const SECTION: Limits = { text: 3000, unit: "code units" };
-const FIELD: Limits = { text: 390, unit: "code units" };
-const HEADER: Limits = { text: 140, unit: "code units" };
+const FIELD: Limits = { text: 1900, unit: "code units" };
+const HEADER: Limits = { text: 150, unit: "code units" };
 
 /** One sentence has to be within a section. The two wordings are of the same length. */
 const WORDING = { limits: SECTION, escape: escapeText };
@@ -109,11 +109,16 @@ export const slack: Service<Settings> = {
 function blocksOf(batch: Batch): unknown[] {
   const [first, ...more] = batch.notifications;
   const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
-  const header = { type: "header", text: plainText(escapeEntities(cut(`${mark}${headline(batch)}`, HEADER))) };
+  const header = {
+    type: "header",
+    text: plainText(cut(`${mark}${headline(batch)}`, { limits: HEADER, escape: escapeEntities })),
+  };
   if (more.length > 0 || !isSession(first)) {
     return [header, ...sectionsOf(fittedSentences(batch, SECTION_WORDING))];
   }
-  const fields = factsOf(first).map(({ label, value }) => plainText(`${label}\n${escapeEntities(cut(value, FIELD))}`));
+  const fields = factsOf(first).map(({ label, value }) =>
+    plainText(`${label}\n${cut(value, { limits: FIELD, escape: escapeEntities })}`)
+  );
   return [header, { type: "section", fields }];
 }
 
@@ -135,7 +140,7 @@ function plainText(text: string): unknown {
 
 /** https://docs.slack.dev/messaging/formatting-message-text/#escaping: these three, in any text. */
 function escapeEntities(value: string): string {
-  return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return unlinked(value).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** In `text`, `:word:` is an emoji, which is an image; nothing turns that off, so the colon becomes another sign. */

@@ -122,7 +122,7 @@ function parametersOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function titleOf(batch: Batch): string {
-  return cut(`${urgencyOf(batch) === "urgent" ? "🚨 " : ""}${headline(batch)}`, TITLE);
+  return cut(`${urgencyOf(batch) === "urgent" ? "🚨 " : ""}${headline(batch)}`, { limits: TITLE });
 }
 
 /** A part of a text that is shown in another way. https://core.telegram.org/bots/api#messageentity */

@@ -5,6 +5,7 @@ import { createHmac } from "node:crypto";
 import * as v from "valibot";
 import {
   areWithin,
+  cut,
   endpoint,
   fittedSentences,
   fitting,
@@ -41,6 +42,9 @@ const limits: Limits = { text: 20_000, unit: "bytes" };
 
 /** One sentence; the event stands beside it with each of its values. */
 const SENTENCE: Limits = { text: 4000, unit: "bytes" };
+
+/** The host in `source`, percent-encoded. */
+const HOST: Limits = { text: 250, unit: "bytes" };
 
 /** As long as the id of any batch. */
 const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
@@ -120,7 +124,7 @@ function bodyOf(batch: Batch, form: Form): string {
   return JSON.stringify({
     specversion: "1.0",
     id: safeId(batch),
-    source: `/ssh-session-notifier/${encodeURIComponent(first.hostName.toWellFormed())}`,
+    source: `/ssh-session-notifier/${cut(first.hostName.toWellFormed(), { limits: HOST, escape: encodeURIComponent })}`,
     type: `ssh-session-notifier.${more.length > 0 ? "digest" : first.type}`,
     ...(isSession(first) ? timeOf(first) : {}),
     datacontenttype: "application/json",
