@@ -67,6 +67,22 @@ async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<
   assert.ok(status < 300, `${status} ${body} to ${JSON.stringify(request)}`);
 }
 
+/** Holds that a batch is beyond the limits: those of the receiver, or else our own. */
+async function assertTooLong(batch: Batch, subject: Subject): Promise<void> {
+  const { spec, registered: { limits } } = subject;
+  const service = serviceFor(subject);
+  assert.ok(spec?.kind === "http");
+  if (spec.isLimited) {
+    const { status } = await answerTo(service.render(batch, rendering("rich")), spec);
+    assert.ok(status >= 400, `${status} to ${batch.notifications.length} events`);
+  } else {
+    const lengths = textsOf(bodyOf(service.render(batch, rendering("plain")))).map((text) =>
+      lengthOf(text, limits.unit)
+    );
+    assert.ok(Math.max(...lengths) > limits.text, `${lengths} for ${batch.notifications.length} events`);
+  }
+}
+
 /** The time of an attempt at which the library of Standard Webhooks believes a signature. */
 const rendering = (form: Form) => ({ form, nowMs: Date.now() });
 
@@ -119,12 +135,13 @@ const LONGEST: readonly SessionNotification[] = [..."*'\"\\&漢😀\u202e\ud800"
   return { ...shown, authentication: shown.user.repeat(4), duration: shown.user };
 });
 
-/** As many events as a burst may have, each with a name of its own. */
-function burst(options: { length: number; userLength: number; character?: string }): SessionNotification[] {
-  return Array.from({ length: options.length }, (_, index) =>
+/** Events of a burst, each with a name of its own. */
+function burst(length: number, overrides: (index: number) => Partial<SessionNotification>): SessionNotification[] {
+  return Array.from({ length }, (_, index) =>
     notification({
       uuid: `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`,
-      user: `u${index}-${(options.character ?? "x").repeat(options.userLength)}`,
+      user: `u${index}-`,
+      ...overrides(index),
     }));
 }
 
@@ -241,8 +258,8 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   "makes a digest of as many events as its limits take, and not of one more": async (subject) => {
     const { spec = assert.fail(), registered: { limits } } = subject;
     const service = serviceFor(subject);
-    for (const userLength of [0, 1, 2, 3, 5, 8, 13, 40, 90]) {
-      const events = burst({ length: 600, userLength });
+    for (const userLength of [0, 13, 90]) {
+      const events = burst(600, (index) => ({ user: `u${index}-${"x".repeat(userLength)}` }));
       const count = service.fitting(events);
       assert.ok(count >= 5 && count <= events.length, `${count}`);
       for (const form of FORMS) {
@@ -254,17 +271,30 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
         assert.equal(limits.text, Infinity);
         continue;
       }
-      const request = service.render(digestOf(events.slice(0, count + 1)), rendering("rich"));
-      if (spec.kind === "http" && spec.isLimited) assert.ok((await answerTo(request, spec)).status >= 400, `${count}`);
-      else assert.ok(Math.max(...textsOf(bodyOf(request)).map((text) => lengthOf(text, limits.unit))) > limits.text);
+      await assertTooLong(digestOf(events.slice(0, count + 1)), subject);
     }
+  },
+
+  "fills a digest to the last character of its limits": async (subject) => {
+    const { spec = assert.fail() } = subject;
+    if (spec.kind === "print") return;
+    const service = serviceFor(subject);
+    const count = service.fitting(burst(600, () => ({})));
+    for (let length = 0; length < 300; length++) {
+      const events = burst(count, (index) => index === count - 1 ? { remoteHost: "7".repeat(length) } : {});
+      if (service.fitting(events) < count) return await assertTooLong(digestOf(events), subject);
+      await assertTaken(service.render(digestOf(events), rendering("rich")), spec);
+    }
+    assert.fail("it would take any length");
   },
 
   "keeps a digest of whatever events within its limits": async (subject) => {
     const { spec = assert.fail() } = subject;
     const service = serviceFor(subject);
     for (const character of "*\"'\\<&漢😀") {
-      const events = burst({ length: 300, userLength: 100, character });
+      const long = character.repeat(128);
+      const values = { user: long, remoteHost: long, terminal: long, service: long, hostName: character.repeat(253) };
+      const events = burst(300, () => values);
       for (const form of FORMS) {
         await assertTaken(service.render(digestOf(events.slice(0, service.fitting(events))), rendering(form)), spec);
       }
