@@ -2,13 +2,11 @@
 
 import * as v from "valibot";
 import {
-  areWithin,
   below,
   cut,
   endpoint,
-  fittedSentence,
   fittedSentences,
-  fitting,
+  fittingLines,
   headline,
   jsonFields,
   jsonRequest,
@@ -57,11 +55,7 @@ export const gotify: Service<Settings> = {
 
   warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
 
-  fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, WORDING),
-      fits: (lines) => areWithin(lines, limits),
-    }),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(batch, { server_url, token }, { form }) {
     const ornament = {

@@ -152,7 +152,10 @@ export function sentences({ notifications }: Batch, escape?: (value: string) => 
 
 /** How a service words its sentences. */
 export interface Wording {
+  /** Of one sentence. */
   readonly limits: Limits;
+  /** Of all the sentences of a message together, if that is more. */
+  readonly message?: Limits;
   /** Makes a value harmless in the markup of the service. `hostName`: this machine's own name, as it stands there. */
   readonly escape?: (value: string, hostName: string) => string;
 }
@@ -219,6 +222,14 @@ export function cut(
   let length = lengthOf(mark, unit);
   const end = escaped.findIndex((character) => (length += lengthOf(character, unit)) > longest);
   return `${escaped.slice(0, end).join("")}${mark}`;
+}
+
+/** How many notifications, from the first, a message takes that has a line for each and nothing else. */
+export function fittingLines(notifications: readonly SessionNotification[], wording: Wording): number {
+  return fitting(notifications, {
+    part: (notification) => fittedSentence(notification, wording),
+    fits: (lines) => areWithin(lines, wording.message ?? wording.limits),
+  });
 }
 
 /** Whether lines are within the limits of a text, one below the other. */

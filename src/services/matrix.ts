@@ -2,13 +2,11 @@
 
 import * as v from "valibot";
 import {
-  areWithin,
   bearer,
   below,
   endpoint,
-  fittedSentence,
   fittedSentences,
-  fitting,
+  fittingLines,
   headline,
   inert,
   jsonFields,
@@ -50,6 +48,8 @@ type Settings = v.InferOutput<typeof options>;
  */
 const limits: Limits = { text: 8000, unit: "bytes" };
 
+const WORDING = { limits, escape: inert };
+
 /** The `matrix` service. The transaction id is that of the batch, so that the homeserver drops repeats. */
 export const matrix: Service<Settings> = {
   name: "matrix",
@@ -66,11 +66,7 @@ export const matrix: Service<Settings> = {
 
   warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
 
-  fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, { limits, escape: inert }),
-      fits: (lines) => areWithin(lines, limits),
-    }),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(batch, { server_url, room_id, token }, { form }) {
     const room = encodeURIComponent(room_id);
@@ -78,7 +74,7 @@ export const matrix: Service<Settings> = {
     return jsonRequest(url, {
       // By Matrix's default rules a notice makes no sound.
       msgtype: form === "rich" && urgencyOf(batch) === "low" ? "m.notice" : "m.text",
-      body: fittedSentences(batch, { limits, escape: inert }).join("\n"),
+      body: fittedSentences(batch, WORDING).join("\n"),
       // Without this, a user's name anywhere in the text would be a mention.
       "m.mentions": {},
       ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(batch) } : {}),

@@ -2,13 +2,11 @@
 
 import * as v from "valibot";
 import {
-  areWithin,
   below,
   cut,
   endpoint,
-  fittedSentence,
   fittedSentences,
-  fitting,
+  fittingLines,
   foreignHostWarnings,
   headline,
   isSession,
@@ -70,11 +68,7 @@ export const pushover: Service<Settings> = {
   warnings: ({ server_url }) =>
     foreignHostWarnings(server_url, { option: "server_url", own: /^api\.pushover\.net$/, of: "Pushover" }),
 
-  fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, WORDING),
-      fits: (lines) => areWithin(lines, limits),
-    }),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(batch, { server_url, token, user }, { form }) {
     const message = fittedSentences(batch, WORDING).join("\n");

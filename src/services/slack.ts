@@ -6,9 +6,8 @@ import {
   cut,
   endpoint,
   factsOf,
-  fittedSentence,
   fittedSentences,
-  fitting,
+  fittingLines,
   foreignHostWarnings,
   headline,
   isSession,
@@ -40,7 +39,7 @@ const FIELD: Limits = { text: 1900, unit: "code units" };
 const HEADER: Limits = { text: 150, unit: "code units" };
 
 /** One sentence has to be within a section. The two wordings are of the same length. */
-const WORDING = { limits: SECTION, escape: escapeText };
+const WORDING = { limits: SECTION, message: limits, escape: escapeText };
 const SECTION_WORDING = { limits: SECTION, escape: escapeEntities };
 
 /** What Slack says where not the message, but the webhook is at fault. */
@@ -75,11 +74,7 @@ export const slack: Service<Settings> = {
   warnings: ({ webhook_url }) =>
     foreignHostWarnings(webhook_url, { option: "webhook_url", own: /^hooks\.slack(-gov)?\.com$/, of: "Slack" }),
 
-  fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, WORDING),
-      fits: (lines) => areWithin(lines, limits),
-    }),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(batch, { webhook_url }, { form }) {
     return jsonRequest(webhook_url.href, {

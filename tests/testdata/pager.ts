@@ -2,13 +2,11 @@
 
 import * as v from "valibot";
 import {
-  areWithin,
   bearer,
   below,
   endpoint,
-  fittedSentence,
   fittedSentences,
-  fitting,
+  fittingLines,
   jsonFields,
   jsonRequest,
   judgeAnswer,
@@ -42,11 +40,7 @@ export const pager: Service<v.InferOutput<typeof options>> = {
   secrets: ({ token }) => [token],
   endpoints: ({ server_url }) => [endpoint(server_url)],
   warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
-  fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, WORDING),
-      fits: (lines) => areWithin(lines, limits),
-    }),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
   render(batch, { server_url, token }, { form }) {
     const text = fittedSentences(batch, WORDING).join("\n");
     const body = form === "plain" ? { text } : { text, urgent: urgencyOf(batch) === "urgent" };
