@@ -55,7 +55,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     active: (request) =>
       textsOf(bodyOf(request)).map((text) =>
         text.replaceAll(/\\[^0-9A-Za-z\s]/g, "").replaceAll(/[^\\*_~`|<>@#:/[\]()]/g, "")
-      ).join("\n"),
+      ).join(""),
   },
   slack: {
     kind: "http",
@@ -67,8 +67,9 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     isLimited: true,
     active: (request) => {
       const { text, blocks = [] } = bodyOf(request);
-      return [...textsOf(text).map(emojis), ...textsOf([text, blocks]).map((text) => matches(text, /[<>]|:\/\//g))]
-        .join();
+      // How many blocks there are depends on how long the values are.
+      const marks = textsOf([text, blocks]).map((text) => matches(text, /[<>]|:\/\//g)).join("");
+      return `${emojis(String(text))} ${marks}`;
     },
   },
   telegram: {
