@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Inbox, INBOX_START, InboxError, UNREADABLE } from "../../src/store/inbox.ts";
+import { Inbox, INBOX_START, InboxError } from "../../src/store/inbox.ts";
 import { type Database, openDatabase } from "../../src/store/open.ts";
+import { UNREADABLE } from "../../src/store/record.ts";
 import { Installation } from "../helpers/program.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 
