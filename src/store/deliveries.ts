@@ -95,10 +95,16 @@ export class Deliveries {
    */
   constructor(path: string) {
     this.#database = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-    pragma(this.#database, "journal_mode = WAL");
-    pragma(this.#database, "synchronous = FULL");
-    pragma(this.#database, "foreign_keys = ON");
-    migrate(this.#database);
+    try {
+      pragma(this.#database, "journal_mode = WAL");
+      pragma(this.#database, "synchronous = FULL");
+      pragma(this.#database, "foreign_keys = ON");
+      migrate(this.#database);
+    } catch (error) {
+      // Not left to the garbage collector: to close takes the log away by its name, which may be another one's by then.
+      this.#database.close();
+      throw error;
+    }
   }
 
   /** Folds the log into the database, so that one file is all there is between runs. */

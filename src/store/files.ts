@@ -85,6 +85,19 @@ export function syncFolder(path: string): void {
   }
 }
 
+/**
+ * Names a folder for what is set aside: `damaged-20261123T001332Z`, with a number behind where there is one of this second.
+ * While something is done with it, there is a dot and more behind the name.
+ */
+export function damagedFolderName(directory: string, nowMs: number): string {
+  const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "");
+  const taken = [...Deno.readDirSync(directory)].map(({ name }) => name.replace(/\..*$/, ""));
+  for (let number = 1;; number++) {
+    const name = `damaged-${time}${number === 1 ? "" : `-${number}`}`;
+    if (!taken.includes(name)) return `${directory}/${name}`;
+  }
+}
+
 function isGone(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

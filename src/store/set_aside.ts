@@ -3,7 +3,7 @@
 // read is in the new store, then `damaged-…`, which is for people.
 
 import type { StatePaths } from "../paths.ts";
-import { statIfThere, syncFolder } from "./files.ts";
+import { damagedFolderName, statIfThere, syncFolder } from "./files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 
@@ -12,7 +12,7 @@ const SUFFIXES = ["-wal", "-shm", "-journal", ""];
 
 /** Moves the store aside. */
 export function setAside(paths: SendPaths, nowMs: number): void {
-  Deno.mkdirSync(`${unusedFolder(paths.sendDir, nowMs)}.moving`, { mode: 0o700 });
+  Deno.mkdirSync(`${damagedFolderName(paths.sendDir, nowMs)}.moving`, { mode: 0o700 });
   syncFolder(paths.sendDir);
   finishSettingAside(paths);
 }
@@ -45,15 +45,6 @@ export function finishReading(folder: string): string {
   const finished = folder.replace(/\.reading$/, "");
   Deno.renameSync(folder, finished);
   return finished;
-}
-
-/** `damaged-20261123T001332Z`, with a number behind where there is one of this second. */
-function unusedFolder(directory: string, nowMs: number): string {
-  const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "");
-  for (let number = 1;; number++) {
-    const folder = `${directory}/damaged-${time}${number === 1 ? "" : `-${number}`}`;
-    if (["", ".moving", ".reading"].every((step) => statIfThere(`${folder}${step}`) === undefined)) return folder;
-  }
 }
 
 function foldersIn(directory: string, step: string): string[] {
