@@ -62,7 +62,7 @@ export class Inbox {
    * row has gone), reading starts again from the first: what is known already is told by its uuid.
    *
    * @param limit how many at most
-   * @returns undefined where there is no queue database yet
+   * @returns undefined where that must wait for the next time
    * @throws {InboxError} where it can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
@@ -117,7 +117,10 @@ export class Inbox {
 
   #read(position: InboxPosition, limit: number): InboxPage | undefined {
     const database = this.#open();
-    if (database === undefined) return undefined;
+    if (database === undefined) {
+      const isThere = statIfThere(this.#paths.queueDatabase) !== undefined;
+      return isThere ? undefined : { events: [], position: { againToId: 0, ...position } };
+    }
     const from = startOf(database, position);
     const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
