@@ -27,20 +27,23 @@ export function unfinishedMove({ queueDir }: Paths): string | undefined {
   return names[0] === undefined ? undefined : `${queueDir}/${names[0]}`;
 }
 
+/** What moving needs. */
+export interface MoveOptions {
+  readonly say: (line: string) => void;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** The folder that an interrupted repair has left. */
+  readonly unfinished?: string | undefined;
+}
+
 /** Moves the database with all that belongs to it, and says where it is. */
-export async function moveQueueAside(
-  paths: Paths,
-  { say, unfinished }: { say: (line: string) => void; unfinished?: string },
-): Promise<void> {
+export async function moveQueueAside(paths: Paths, { say, sleep, unfinished }: MoveOptions): Promise<void> {
   const { queueDir, queueDatabase } = paths;
   const folder = unfinished ?? makeFolder(`${damagedFolderName(queueDir, Date.now())}${MOVING}`);
   syncFolder(queueDir);
   const [journal, log] = obstaclesOf(paths);
-  move(journal, folder);
-  makeObstacle(journal);
-  await new Promise((resolve) => setTimeout(resolve, HOOKS_END_AFTER_MS));
-  move(log, folder);
-  makeObstacle(log);
+  replaceByObstacle(journal, folder);
+  await sleep(HOOKS_END_AFTER_MS);
+  replaceByObstacle(log, folder);
   move(`${queueDatabase}-shm`, folder);
   move(queueDatabase, folder);
   const finished = finish(folder, queueDir);
@@ -70,8 +73,10 @@ export function isObstacle(path: string): boolean {
   return statIfThere(path)?.isDirectory === true && Deno.readDirSync(path)[Symbol.iterator]().next().done === true;
 }
 
-function makeObstacle(path: string): void {
-  if (!isObstacle(path)) Deno.mkdirSync(path, { mode: 0o750 });
+function replaceByObstacle(path: string, folder: string): void {
+  if (isObstacle(path)) return;
+  move(path, folder);
+  Deno.mkdirSync(path, { mode: 0o750 });
 }
 
 function makeFolder(folder: string): string {
@@ -80,10 +85,10 @@ function makeFolder(folder: string): string {
   return folder;
 }
 
-/** Leaves what is an obstacle, and what a hook has made anew since an interrupted repair had moved the old one. */
+/** Leaves what a hook has made anew since an interrupted repair had moved the old one. */
 function move(path: string, folder: string): void {
   const target = `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`;
-  if (statIfThere(path) === undefined || isObstacle(path) || statIfThere(target) !== undefined) return;
+  if (statIfThere(path) === undefined || statIfThere(target) !== undefined) return;
   Deno.renameSync(path, target);
   syncFolder(folder);
 }

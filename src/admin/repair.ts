@@ -7,7 +7,7 @@ import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
 import { faultOfDatabase } from "./queue_fault.ts";
-import { moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
+import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
 
 /** What `repair` may be told. */
@@ -32,31 +32,29 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
     throw new Failure("another repair is running", { exitCode: ExitCode.tempFail, mend: "wait until it has ended" });
   }
   const say = (line: string) => print(oneLine(line));
+  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   try {
-    await mend(paths, { force, say });
+    await mend(paths, { force, say, sleep });
   } catch (error) {
     throw explained(error, paths);
   }
   return ExitCode.ok;
 }
 
-interface MendOptions {
-  readonly force: boolean;
-  readonly say: (line: string) => void;
-}
-
-async function mend(paths: StatePaths, { force, say }: MendOptions): Promise<void> {
+/** Mends what is below a state directory. */
+export async function mend(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
+  const { say } = options;
   const unfinished = unfinishedMove(paths);
   if (unfinished !== undefined) {
     say("a repair was interrupted: completing it");
-    await moveQueueAside(paths, { say, unfinished });
+    await moveQueueAside(paths, { ...options, unfinished });
   }
   putRight(paths, say);
   const fault = faultOfDatabase(paths);
   if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
   else say("the queue database is not damaged");
   if (fault === undefined && !force) return;
-  await moveQueueAside(paths, { say });
+  await moveQueueAside(paths, options);
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
 }
 
