@@ -14,7 +14,7 @@ export interface StatePaths {
   /** Written by `queue`, read by `send`. Its owner is the user that the hook becomes. */
   readonly queueDir: string;
   readonly queueDatabase: string;
-  /** Events that the database refused, a file each. */
+  /** Events that the queue database refused, one file each; written by `queue`, read by `send`. */
   readonly spoolDir: string;
   /** Written and read by `send` alone. */
   readonly sendDir: string;

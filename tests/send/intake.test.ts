@@ -188,8 +188,6 @@ Deno.test("takeIn() salvages a database that was set aside, once, and what it kn
   queue.insert(A);
   queue.takeIn();
   const folder = queue.setAside("damaged-20261123T000000Z", A, B);
-  using file = Deno.openSync(`${folder}/session_events.db`, { write: true });
-  file.writeSync(new Uint8Array(100));
   queue.clock.jump(Date.now() - queue.clock.nowMs());
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A], "a hook may still be writing to it");
