@@ -12,7 +12,7 @@ export interface Received {
 }
 
 /** Answers in place of the service, or leaves the answer to it. */
-export type Interceptor = (request: Request, text: string) => Response | Promise<Response> | undefined;
+export type Interceptor = (request: Request, text: string) => Response | Promise<Response | undefined> | undefined;
 
 type Judge = (request: Request, text: string, body: Record<string, unknown>) => Response;
 
