@@ -22,6 +22,8 @@ export interface StatePaths {
   readonly sendLock: string;
   /** `send`'s copy of the queue database, for when SQLite can't read the database in place. */
   readonly queueCopy: string;
+  /** The database of the Go program of the same name, where install.sh has found one. */
+  readonly legacyDatabase: string;
 }
 
 /**
@@ -40,5 +42,6 @@ export function statePaths(stateDir: string = STATE_DIR): StatePaths {
     deliveriesDatabase: `${sendDir}/deliveries.db`,
     sendLock: `${sendDir}/send.lock`,
     queueCopy: `${sendDir}/queue_copy.db`,
+    legacyDatabase: `${sendDir}/legacy.db`,
   };
 }

@@ -58,6 +58,7 @@ Deno.test("nothing but main.ts starts the hook, and only the giving up of root i
   );
   assert.deepEqual(users.sort(), [
     ["admin/become_sender.ts", "hook/privileges.ts"],
+    ["admin/repair.ts", "hook/privileges.ts"],
     ["main.ts", "hook/queue.ts"],
   ]);
 });

@@ -95,10 +95,11 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
   const { queueDir, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
-  const { queue, send, check, test, help } = commands;
+  const { queue, send, check, test, repair, help } = commands;
   // Beside its own files, the system log alone.
   const written = [queueDir, "/run/systemd/journal/stdout", "/dev/log"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
+  assert.deepEqual([repair.read, repair.write], [[queueDir], [queueDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
@@ -109,5 +110,5 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
 Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
   const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
-  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test"]);
+  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test", "repair"]);
 });

@@ -28,6 +28,8 @@ export interface Config {
   /** An HTTP proxy for all requests. */
   readonly proxy?: URL;
   readonly allowlist: readonly Network[];
+  /** How long a delivered event is kept. */
+  readonly retentionDays: number;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
 }
@@ -52,7 +54,7 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
   const route = parseRoute(toml, faults);
   if (!result.success || route === undefined || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, allowlist } = result.output;
+  const { host, notification, allowlist, history } = result.output;
   const { proxy } = notification;
   return {
     host: { timezone: host.timezone, name: host.name.replaceAll("%H", () => options.hostName()) },
@@ -62,6 +64,7 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     ...(proxy === undefined ? {} : { proxy }),
     allowlist: allowlist.ips,
+    retentionDays: history.retention_days,
     secrets: [...route.service.secrets, ...secretsOf(proxy)].filter((secret) => secret !== ""),
   };
 }

@@ -63,6 +63,9 @@ export const SECTIONS = {
   allowlist: {
     ips: v.optional(v.array(network), []),
   },
+  history: {
+    retention_days: v.optional(number(1, 36_500), 365),
+  },
 };
 
 /** The whole configuration. */
@@ -70,6 +73,7 @@ export const schema = v.strictObject({
   host: v.optional(table(SECTIONS.host), {}),
   notification: table(SECTIONS.notification),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
+  history: v.optional(table(SECTIONS.history), {}),
 });
 
 /** A table with these keys and no others. Without the first check an array, or a date, would pass for an empty table. */

@@ -60,6 +60,7 @@ Deno.test("parseConfig() has a default for everything but the service", () => {
     requestTimeoutMs: 10_000,
     runDeadlineMs: 600_000,
     allowlist: [],
+    retentionDays: 365,
     secrets: [],
   });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "stdout"]]);

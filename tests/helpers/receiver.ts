@@ -12,7 +12,7 @@ export interface Received {
 }
 
 /** Answers in place of the service, or leaves the answer to it. */
-export type Interceptor = (request: Request, text: string) => Response | Promise<Response> | undefined;
+export type Interceptor = (request: Request, text: string) => Response | Promise<Response | undefined> | undefined;
 
 /** What a service answers. `body`: the text as JSON, or as a form; empty where it was neither. */
 export type Judge = (request: Request, text: string, body: Readonly<Record<string, unknown>>) => Response;
