@@ -49,7 +49,7 @@ export async function queue(options: QueueOptions): Promise<0 | 1> {
     return await keepInLog(event, `${fault}; ${reason(error)}`);
   }
   const { say } = await import("./system_log.ts");
-  say(`the queue database refuses a session event, which is kept in ${paths.spoolDir}: ${fault}`);
+  say(`the queue database refuses a session event, kept in ${paths.spoolDir}: ${fault}; to mend it: run check`);
   return 0;
 }
 

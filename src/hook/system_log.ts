@@ -1,9 +1,10 @@
 // The last place where an event is kept: a line of the system log, for when no disk takes it.
 
-/** syslog(3): facility `auth`, severity `err`. */
-const AUTH_ERR = 4 * 8 + 3;
+/** Severity `err` and facility `auth` of syslog(3). */
+const ERR = 3;
+const AUTH = 4;
 
-/** systemd-journald's socket for streams; sd_journal_stream_fd(3) of systemd is how its protocol is known. */
+/** systemd-journald's socket for streams, with the protocol of sd_journal_stream_fd(3). It knows no facility. */
 const JOURNAL = "/run/systemd/journal/stdout";
 
 /**
@@ -35,8 +36,8 @@ export function say(message: string): void {
 export async function writeToSystemLog(message: string): Promise<boolean> {
   const line = inAscii(message);
   // Identifier, unit, priority, whether lines have a priority of their own, and three ways to forward them.
-  return await isWritten(JOURNAL, `${TAG}\n\n${AUTH_ERR}\n0\n0\n0\n0\n${line}\n`) ||
-    await isWritten(DEV_LOG, `<${AUTH_ERR}>${localTime()} ${TAG}[${Deno.pid}]: ${line}\n`);
+  return await isWritten(JOURNAL, `${TAG}\n\n${ERR}\n0\n0\n0\n0\n${line}\n`) ||
+    await isWritten(DEV_LOG, `<${AUTH * 8 + ERR}>${localTime()} ${TAG}[${Deno.pid}]: ${line}\n`);
 }
 
 async function isWritten(path: string, text: string): Promise<boolean> {
