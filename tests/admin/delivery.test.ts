@@ -104,11 +104,13 @@ Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwis
       `warning: route "default" (discord): webhook_url leads to ${host}, which is not a host of Discord`,
     ]);
   }
-  const ntfy = (url: string, token = "") =>
-    found({ config: `[notification]\nservice = "ntfy"\nntfy.topic_url = "${url}"\n${token}` })
+  const ntfy = (url: string) =>
+    found({ config: `[notification]\nservice = "ntfy"\nntfy.topic_url = "${url}"\n` })
       .filter((line) => line.startsWith("warning"));
   assert.deepEqual(ntfy("https://ntfy.example/topic"), []);
   assert.deepEqual(ntfy("http://127.0.0.1:8080/topic"), []);
-  assert.match(ntfy("http://ntfy.example/topic").join(), /plain http: the network can read the notifications$/);
-  assert.match(ntfy("http://ntfy.example/topic", `ntfy.token = "tk_x"`).join(), /and the token$/);
+  assert.match(
+    ntfy("http://ntfy.example/topic").join(),
+    /plain http: the network can read the notifications, and any token with them$/,
+  );
 });
