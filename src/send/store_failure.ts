@@ -36,7 +36,7 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
   }
   if (isDamage(error)) {
     return fail(
-      messageOf(error),
+      `it is damaged: ${messageOf(error)}`,
       ExitCode.tempFail,
       "nothing needs to be done: the next run makes a new one of what can be read, and goes on",
     );

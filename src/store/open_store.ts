@@ -30,6 +30,7 @@ export interface OpenStoreOptions {
 export function openStore(options: OpenStoreOptions): Deliveries {
   const { paths, log, nowMs } = options;
   finishSettingAside(paths);
+  makeWritable(paths.deliveriesDatabase);
   let deliveries = tryToOpen(paths.deliveriesDatabase);
   if (typeof deliveries === "string") {
     log("error", `${deliveries}; making a new one of what can be read`);
@@ -83,6 +84,14 @@ function tryToOpen(path: string): Deliveries | string {
   } catch (error) {
     if (!isDamage(error) && sqliteCode(error) !== SQLITE_ERROR) throw error;
     return `the store "${path}" is damaged: ${messageOf(error)}`;
+  }
+}
+
+/** A store that may not be written is one that somebody has copied or restored: its folder is nobody else's. */
+function makeWritable(path: string): void {
+  for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
+    const info = statIfThere(file);
+    if (info?.isFile && info.uid === Deno.uid() && ((info.mode ?? 0) & 0o600) !== 0o600) Deno.chmodSync(file, 0o600);
   }
 }
 
