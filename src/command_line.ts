@@ -88,6 +88,16 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
       exitCode = await testRoutes({ configFile: config });
     });
 
+  program.command("repair")
+    .description("Mend the queue database, while logins happen, where it is damaged.")
+    .option("--force", "move it aside though it is not damaged")
+    .option(...STATE_DIR_FLAG)
+    .addHelpText("after", REPAIR_HELP)
+    .action(async ({ force = false, stateDir }: { force?: boolean; stateDir?: string }) => {
+      const { repair } = await import("./admin/repair.ts");
+      exitCode = await repair({ force, stateDir });
+    });
+
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return exitCode;
@@ -163,6 +173,14 @@ Exits with 0 if all were delivered, with 75 if a service can't be reached now, w
 
 Example:
   sudo ssh-session-notifier test`;
+
+const REPAIR_HELP = `
+Looks whether queue can use its database, and puts right what it can. A damaged database is moved into a folder beside
+it, and send takes over what can be read of it. Nothing that happens meanwhile is lost: it goes to the spool.
+Exits with 0 if queue can write again, with 75 if the disk is full or the database is locked.
+
+Example:
+  sudo ssh-session-notifier repair`;
 
 /** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
 async function versionText(): Promise<string> {

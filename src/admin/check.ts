@@ -8,7 +8,9 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
 import { statIfThere } from "../store/files.ts";
+import { InboxError } from "../store/inbox.ts";
 import { readOverview } from "../store/overview.ts";
+import { Spool, SpoolError } from "../store/spool.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
@@ -87,9 +89,20 @@ function inspectState(paths: StatePaths, findings: Findings): void {
   }
   attempt("delivery", findings, () => {
     const overview = readOverview(paths.deliveriesDatabase);
-    const unread = readUnread(paths, { overview, command: "check" });
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, nowMs: Date.now() }, findings);
+    const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
+    const spooled = orWhyNot(() => new Spool(paths).inspect());
+    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
+}
+
+/** What some reading answers, or what it says is wrong. */
+function orWhyNot<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InboxError || error instanceof SpoolError) return error.message;
+    throw error;
+  }
 }
 
 /** One part that can't be looked at hides no other. */

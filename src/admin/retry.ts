@@ -5,8 +5,9 @@ import { readConfig } from "../config/read_config.ts";
 import { suggestion } from "../config/config_error.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
-import { CONFIG_FILE, statePaths } from "../paths.ts";
+import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
+import { explainStoreError } from "../send/store_failure.ts";
 import { Deliveries } from "../store/deliveries.ts";
 import { readOverview } from "../store/overview.ts";
 import { becomeSender } from "./become_sender.ts";
@@ -27,29 +28,35 @@ export interface RetryOptions {
  *
  * @throws {Failure} with 64 for a route that there is not, and where it can't work at all
  */
-export function retry({ route, to, stateDir, configFile = CONFIG_FILE }: RetryOptions): ExitCode {
-  const paths = statePaths(stateDir);
-  if (stateDir === undefined) becomeSender(paths, "retry");
+export function retry(options: RetryOptions): ExitCode {
+  const paths = statePaths(options.stateDir);
+  if (options.stateDir === undefined) becomeSender(paths, "retry");
+  try {
+    for (const line of retryIn(paths, options)) print(oneLine(line));
+    return ExitCode.ok;
+  } catch (error) {
+    throw explainStoreError(error, paths);
+  }
+}
+
+/** Does it, and says what was done. */
+function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: RetryOptions): string[] {
   const configured = configuredRoutes(configFile, { isNeeded: to !== undefined });
   // First read only: `send` alone makes the store, or migrates it.
   const overview = readOverview(paths.deliveriesDatabase);
   const names = (overview?.routes ?? []).map(({ name }) => name);
   if (route !== undefined) requireRoute(route, [...new Set([...names, ...configured ?? []])], "--route");
   if (to !== undefined) requireRoute(to, configured ?? [], "--to");
-  if (overview === undefined) {
-    print("nothing to retry: send has not run yet");
-    return ExitCode.ok;
-  }
+  if (overview === undefined) return ["nothing to retry: send has not run yet"];
   const deliveries = new Deliveries(paths.deliveriesDatabase);
   try {
     const lines = route !== undefined && to !== undefined
       ? [moved(deliveries, { from: route, to })]
       : (route === undefined ? names : [route]).flatMap((name) => revived(deliveries, name, configured));
-    for (const line of lines.length > 0 ? lines : ["nothing to retry"]) print(oneLine(line));
+    return lines.length > 0 ? lines : ["nothing to retry"];
   } finally {
     deliveries.close();
   }
-  return ExitCode.ok;
 }
 
 /** The routes that the configuration has; undefined where it can't be read, and need not be. */

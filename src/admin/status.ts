@@ -5,11 +5,13 @@ import { readConfig } from "../config/read_config.ts";
 import { formatDuration } from "../duration.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
-import { CONFIG_FILE, statePaths } from "../paths.ts";
+import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
+import { explainStoreError } from "../send/store_failure.ts";
 import { InboxError, type Unread } from "../store/inbox.ts";
 import { type Overview, readOverview, type RouteOverview } from "../store/overview.ts";
 import { MAX_WAIT_MS } from "../store/routes.ts";
+import { Spool, type Spooled, SpoolError } from "../store/spool.ts";
 import { becomeSender } from "./become_sender.ts";
 import { readUnread } from "./unread.ts";
 
@@ -36,12 +38,14 @@ export interface Status {
   readonly routes: readonly RouteStatus[];
   /** Undefined where no event was ever recorded, or the queue can't be read. */
   readonly unread: Unread | undefined;
+  /** What the queue database refused; undefined where the spool can't be read. */
+  readonly spooled: Spooled | undefined;
   /** What keeps this from being complete, a line each. */
   readonly faults: readonly string[];
 }
 
 /** What a status is made of. */
-export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "faults"> {
+export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "spooled" | "faults"> {
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes"> | undefined;
   /** Undefined where `send` has never run. */
@@ -59,12 +63,21 @@ export function status({ json, stateDir, configFile = CONFIG_FILE }: StatusOptio
   if (stateDir === undefined) becomeSender(paths, "status");
   const faults: string[] = [];
   const config = attempt(() => readConfig(configFile), faults);
-  const overview = readOverview(paths.deliveriesDatabase);
+  const overview = attempt(() => storeOverview(paths), faults);
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
-  const found = statusOf({ config, overview, unread, faults, nowMs: Date.now() });
+  const spooled = attempt(() => new Spool(paths).inspect(), faults);
+  const found = statusOf({ config, overview, unread, spooled, faults, nowMs: Date.now() });
   if (json) print(JSON.stringify(statusJson(found), null, 2));
   else for (const line of statusLines(found)) print(oneLine(line));
   return ExitCode.ok;
+}
+
+function storeOverview(paths: StatePaths): Overview | undefined {
+  try {
+    return readOverview(paths.deliveriesDatabase);
+  } catch (error) {
+    throw explainStoreError(error, paths);
+  }
 }
 
 /** One part that can't be read hides no other. */
@@ -72,14 +85,14 @@ function attempt<T>(read: () => T, faults: string[]): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof Failure || error instanceof InboxError)) throw error;
+    if (!(error instanceof Failure || error instanceof InboxError || error instanceof SpoolError)) throw error;
     faults.push(...error.message.split("\n"));
     return undefined;
   }
 }
 
 /** Puts together what is known. Without a configuration, no route is said to have gone from it. */
-export function statusOf({ config, overview, unread, faults, nowMs }: StatusSources): Status {
+export function statusOf({ config, overview, ...rest }: StatusSources): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
@@ -88,12 +101,12 @@ export function statusOf({ config, overview, unread, faults, nowMs }: StatusSour
     return {
       ...route,
       service: config === undefined ? "unknown" : services.get(name),
-      nextAttemptAtMs: route.pending + route.notices === 0 ? undefined : nextAttemptAtMs(route, nowMs),
+      nextAttemptAtMs: route.pending + route.notices === 0 ? undefined : nextAttemptAtMs(route, rest.nowMs),
     };
   });
   // A route that has gone, and has left nothing behind, is no news.
   const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
-  return { nowMs, routes: shown, unread, faults };
+  return { ...rest, routes: shown };
 }
 
 /** A route that never had anything to do. */
@@ -104,10 +117,11 @@ function nextAttemptAtMs({ restsUntilMs }: RouteOverview, nowMs: number): number
 }
 
 /** A status for people. */
-export function statusLines({ nowMs, routes, unread, faults }: Status): string[] {
+export function statusLines({ nowMs, routes, unread, spooled, faults }: Status): string[] {
   return [
     ...faults,
     `queue: ${queueText(unread, nowMs)}`,
+    ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
   ];
 }
@@ -118,6 +132,11 @@ function queueText(unread: Unread | undefined, nowMs: number): string {
   if (count === 0) return "send has read every event";
   const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
   return `send has yet to read ${count} event${count === 1 ? "" : "s"}${since}`;
+}
+
+function spoolText({ count, oldestAtMs }: Spooled, nowMs: number): string {
+  const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
+  return `${count} event${count === 1 ? "" : "s"} that the queue database refused${since}; send delivers them too`;
 }
 
 function routeTitle({ name, service }: RouteStatus): string {
@@ -161,10 +180,11 @@ function ago(atMs: number, nowMs: number): string {
 }
 
 /** A status for programs: names in snake_case, instants as in ISO 8601, null for what is not there. */
-export function statusJson({ nowMs, routes, unread, faults }: Status): unknown {
+export function statusJson({ nowMs, routes, unread, spooled, faults }: Status): unknown {
   return {
     at: instant(nowMs),
     queue: { unread: unread?.count ?? null, oldest_unread_at: instant(unread?.oldestAtMs) },
+    spool: { count: spooled?.count ?? null, oldest_at: instant(spooled?.oldestAtMs) },
     routes: routes.map((route) => ({
       name: route.name,
       service: route.service ?? null,

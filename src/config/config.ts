@@ -24,6 +24,8 @@ export interface Config {
   /** An HTTP proxy for all requests. */
   readonly proxy?: URL;
   readonly allowlist: readonly Network[];
+  /** How long a delivered event is kept. */
+  readonly retentionDays: number;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */
@@ -56,7 +58,7 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
   const routes = parseRoutes(toml, { readBeside, faults, warnings, secrets });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, allowlist } = result.output;
+  const { host, notification, allowlist, history } = result.output;
   const { proxy } = notification;
   secrets.push(...routes.flatMap(({ service }) => service.secrets), ...secretsOf(proxy));
   return {
@@ -67,6 +69,7 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     ...(proxy === undefined ? {} : { proxy }),
     allowlist: allowlist.ips,
+    retentionDays: history.retention_days,
     secrets: secrets.filter((secret) => secret !== ""),
     warnings,
   };

@@ -79,6 +79,9 @@ export const SECTIONS = {
   allowlist: {
     ips: v.optional(v.array(network), []),
   },
+  history: {
+    retention_days: v.optional(number(1, 36_500), 365),
+  },
 };
 
 /** The whole configuration. */
@@ -88,6 +91,7 @@ export const schema = v.strictObject({
   // Looked into one by one, since each has the options of its service.
   routes: v.optional(v.custom(isTable, "must be a table"), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
+  history: v.optional(table(SECTIONS.history), {}),
 });
 
 /** A table with these keys and no others. Without the first check an array, or a date, would pass for an empty table. */

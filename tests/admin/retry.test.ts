@@ -155,3 +155,20 @@ Deno.test("retry refuses a route that there is not, with the one that was meant,
   assert.match(stdout, /config\.toml: line 1, column \d+: /);
   assert.equal((await installation.retry("--route", "x", "--to", "oncall")).code, 78);
 });
+
+Deno.test("status and retry say that the store is damaged, and leave it to send", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
+  assert.equal((await installation.send()).code, 0);
+  const path = `${installation.stateDir}/send/deliveries.db`;
+  const garbage = crypto.getRandomValues(new Uint8Array(20_000));
+  await Deno.writeFile(path, garbage);
+  const status = await installation.status();
+  assert.deepEqual([status.code, status.stderr], [0, ""]);
+  assert.match(status.stdout, /deliveries\.db": it is damaged: /);
+  const retry = await installation.retry();
+  assert.deepEqual([retry.code, retry.stdout], [75, ""]);
+  assert.match(retry.stderr, /it is damaged: .*\n.*the next run makes a new one/);
+  assert.deepEqual(await Deno.readFile(path), garbage);
+});

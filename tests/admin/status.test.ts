@@ -22,7 +22,15 @@ function lines({ routes = [], ...sources }: Partial<StatusSources> & { routes?: 
       ...route,
     })),
   };
-  const status = statusOf({ config: CONFIG, overview, unread: { count: 0 }, faults: [], nowMs: NOW_MS, ...sources });
+  const status = statusOf({
+    config: CONFIG,
+    overview,
+    unread: { count: 0 },
+    spooled: { count: 0 },
+    faults: [],
+    nowMs: NOW_MS,
+    ...sources,
+  });
   JSON.stringify(statusJson(status));
   return statusLines(status);
 }
@@ -65,6 +73,10 @@ Deno.test("statusLines() says what is unread, and goes on where something can't 
   assert.equal(
     lines({ unread: { count: 3, oldestAtMs: NOW_MS - MINUTE_MS } })[0],
     "queue: send has yet to read 3 events, the oldest from 1 min ago",
+  );
+  assert.equal(
+    lines({ spooled: { count: 2, oldestAtMs: NOW_MS - MINUTE_MS } })[1],
+    "spool: 2 events that the queue database refused, the oldest from 1 min ago; send delivers them too",
   );
   const broken = lines({ config: undefined, faults: ["config.toml: broken"], routes: [{ pending: 1 }] });
   assert.equal(broken[0], "config.toml: broken");

@@ -118,7 +118,7 @@ ${ONCALL}token_file = "/etc/x/token"
 `);
   const request = routes[1]?.service.render(
     { id: "x", notifications: [{ type: "test", hostName: "h", time: "t" }] },
-    "plain",
+    { form: "plain", nowMs: 0 },
   );
   assert.ok(request?.kind === "http");
   assert.equal(request.headers["authorization"], "Bearer tk_s3cr3t");

@@ -14,11 +14,13 @@ export interface Ended {
 }
 
 /** The commands that run here. */
-type Command = "queue" | "send" | "test" | "status" | "retry";
+type Command = "queue" | "send" | "test" | "status" | "retry" | "repair";
 
-interface CommandOptions {
+interface RunOptions {
   readonly flags: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  readonly wrapper?: readonly string[];
+  readonly killAfterMs?: number;
 }
 
 /** A state directory and a configuration, in a temporary folder. */
@@ -52,10 +54,18 @@ export class Installation implements AsyncDisposable {
   }
 
   async send(...flags: string[]): Promise<Ended> {
-    return await this.#run("send", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    });
+    return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  /** Runs `send` below another program, such as strace; that one's arguments come first. */
+  async sendUnder(wrapper: readonly string[], ...flags: string[]): Promise<Ended> {
+    return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {}, wrapper });
+  }
+
+  /** Runs `send`, and kills it by SIGKILL after some time; `killed`: whether it had not ended by then. */
+  async sendKilledAfter(ms: number): Promise<Ended & { readonly killed: boolean }> {
+    const ended = await this.#run("send", { flags: this.#sendFlags, environment: {}, killAfterMs: ms });
+    return { ...ended, killed: ended.code === 128 + 9 };
   }
 
   async test(): Promise<Ended> {
@@ -63,25 +73,24 @@ export class Installation implements AsyncDisposable {
   }
 
   async status(...flags: string[]): Promise<Ended> {
-    return await this.#run("status", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    });
+    return await this.#run("status", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
   async retry(...flags: string[]): Promise<Ended> {
-    return await this.#run("retry", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    });
+    return await this.#run("retry", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
   /** Starts `send`, and lets it run: to be watched, or killed. */
   startSend(...flags: string[]): Deno.ChildProcess {
-    return this.#command("send", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    }).spawn();
+    return this.#start("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  async repair(...flags: string[]): Promise<Ended> {
+    return await this.#run("repair", { flags: [...this.#stateFlags, ...flags], environment: {} });
+  }
+
+  get #sendFlags(): string[] {
+    return [...this.#stateFlags, "--config", this.configFile];
   }
 
   get #stateFlags(): string[] {
@@ -92,34 +101,48 @@ export class Installation implements AsyncDisposable {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  async #run(command: Command, options: CommandOptions): Promise<Ended> {
-    const { code, stdout, stderr } = await this.#command(command, options).output();
+  async #run(command: Command, { killAfterMs, ...options }: RunOptions): Promise<Ended> {
+    const child = this.#start(command, options);
+    const kill = () => {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has just ended by itself.
+      }
+    };
+    const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+    const { code, stdout, stderr } = await child.output();
+    clearTimeout(timer);
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  #command(command: Command, { flags, environment }: CommandOptions): Deno.Command {
+  #start(command: Command, { flags, environment, wrapper = [] }: Omit<RunOptions, "killAfterMs">): Deno.ChildProcess {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
       const value = Deno.env.get(name);
       return value === undefined ? [] : [[name, value]];
     });
-    return new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        `--config=${ROOT}/deno.json`,
-        `--permission-set=${command}`,
-        ...this.#pathFlags(denoConfig.permissions[command]),
-        `${ROOT}/src/main.ts`,
-        command,
-        ...flags,
-      ],
+    const [program = "", ...args] = [
+      ...wrapper,
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${ROOT}/deno.json`,
+      `--permission-set=${command}`,
+      ...this.#pathFlags(denoConfig.permissions[command]),
+      `${ROOT}/src/main.ts`,
+      command,
+      ...flags,
+    ];
+    return new Deno.Command(program, {
+      args,
       clearEnv: true,
       env: { ...Object.fromEntries(home), ...environment },
+      stdin: "null",
       stdout: "piped",
       stderr: "piped",
-    });
+    }).spawn();
   }
 
   /** The paths of a permission set, moved to this installation; the rest of the set stays as it is. */
