@@ -3,9 +3,11 @@
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { type ConfiguredService, services } from "../services/registry.ts";
-import type { Network } from "./address.ts";
+import type { AllowRule } from "./allowlist.ts";
+import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigFault, faultOf } from "./config_error.ts";
-import { isTable, schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
+import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
+import { isTable } from "./schema_parts.ts";
 
 /** One way to a notification service. */
 export interface Route {
@@ -20,6 +22,8 @@ export interface Config {
     /** An IANA time zone. */
     readonly timezone: string;
     readonly name: string;
+    /** What people call keys, by their fingerprints. */
+    readonly keyNames: ReadonlyMap<string, string>;
   };
   readonly routes: readonly Route[];
   readonly giveUpAfterMs: number;
@@ -27,7 +31,10 @@ export interface Config {
   readonly runDeadlineMs: number;
   /** An HTTP proxy for all requests. */
   readonly proxy?: URL;
-  readonly allowlist: readonly Network[];
+  /** The rules of the allowlist, in the order in which they are tried. */
+  readonly allowlist: readonly AllowRule[];
+  /** How long after the first event of the host novelty alone does not make a login urgent. */
+  readonly learningMs: number;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
 }
@@ -52,16 +59,21 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
   const route = parseRoute(toml, faults);
   if (!result.success || route === undefined || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, allowlist } = result.output;
+  const { host, notification, unexpected, allowlist, key_names } = result.output;
   const { proxy } = notification;
   return {
-    host: { timezone: host.timezone, name: host.name.replaceAll("%H", () => options.hostName()) },
+    host: {
+      timezone: host.timezone,
+      name: host.name.replaceAll("%H", () => options.hostName()),
+      keyNames: key_names,
+    },
     routes: [route],
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     ...(proxy === undefined ? {} : { proxy }),
-    allowlist: allowlist.ips,
+    allowlist: allowRules(allowlist),
+    learningMs: unexpected.learning_days * DAY_MS,
     secrets: [...route.service.secrets, ...secretsOf(proxy)].filter((secret) => secret !== ""),
   };
 }
@@ -99,9 +111,10 @@ function parseRoute(toml: unknown, faults: ConfigFault[]): Route | undefined {
 function knownAt(path: readonly string[]): readonly string[] {
   if (path.join(".") === "notification.service") return SERVICE_NAMES;
   const [section = "", ...more] = path;
+  if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);
   if (more.length > 0) return [];
   return section === ""
-    ? Object.keys(SECTIONS)
+    ? [...Object.keys(SECTIONS), "key_names"]
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
 }
 
