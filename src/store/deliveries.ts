@@ -6,6 +6,7 @@ import type { InboxPage, InboxPosition } from "./inbox.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
 import { migrate } from "./schema.ts";
+import { Seen } from "./seen.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
@@ -30,6 +31,10 @@ export interface JudgedEvent extends StoredEvent {
   readonly reasons: readonly string[];
   /** Whether it may have been delivered before: the store that knew was lost. */
   readonly isRepeat: boolean;
+  /** Of a close: the open event of its session, if that is known. */
+  readonly openedBy?: number;
+  /** Of a close: how long the session was, if that is known. */
+  readonly durationMs?: number;
 }
 
 /** What was decided about an event. */
@@ -45,6 +50,8 @@ export interface Judgement {
   readonly urgent: boolean;
   readonly keyFingerprint?: string;
   readonly reasons?: readonly string[];
+  /** Of a close: how long the session was, if that is known. */
+  readonly durationMs?: number | undefined;
 }
 
 /** A delivery that is due, with its event. */
@@ -76,9 +83,16 @@ export type Settlement =
     readonly restsUntilMs?: number;
   };
 
+/** The open events that have had no close, of a process, user and service. */
+const OPEN_OF =
+  "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
+
 /** The open database. */
 export class Deliveries {
   readonly #database: Database;
+
+  /** Who has logged in before. */
+  readonly seen: Seen;
 
   /**
    * Opens the database, makes it where there is none, and migrates it.
@@ -92,6 +106,7 @@ export class Deliveries {
     pragma(this.#database, "synchronous = FULL");
     pragma(this.#database, "foreign_keys = ON");
     migrate(this.#database);
+    this.seen = new Seen(this.#database);
   }
 
   /** Folds the log into the database, so that one file is all there is between runs. */
@@ -177,15 +192,24 @@ export class Deliveries {
 
   /**
    * The open event that a close belongs to: the latest one of the same process, user and service that no other close
-   * belongs to.
+   * belongs to. One that the clock puts after the close is taken only for want of another: the clock was set back.
    */
   openOf(close: StoredEvent): StoredEvent | undefined {
     const row = this.#database.prepare(
-      `SELECT * FROM event
-       WHERE type = 'open' AND parent_pid = ? AND user = ? AND service = ? AND id <> ? AND verdict IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM event AS closing WHERE closing.opened_by = event.id)
-       ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
-    ).get(close.parentPid, close.user, close.service, close.id);
+      `${OPEN_OF} AND verdict IS NOT NULL
+       ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
+    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
+    return row === undefined ? undefined : eventOf(row);
+  }
+
+  /**
+   * Likewise, of the events that are not judged yet: an open that was taken in after its close, as may happen where it
+   * came by another way.
+   */
+  unjudgedOpenOf(close: StoredEvent): StoredEvent | undefined {
+    const row = this.#database.prepare(
+      `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
+    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
     return row === undefined ? undefined : eventOf(row);
   }
 
@@ -193,10 +217,12 @@ export class Deliveries {
   judge(judgement: Judgement, nowMs: number): void {
     const { eventId, address, tampered, verdict, openedBy, routes, urgent, keyFingerprint = "", reasons = [] } =
       judgement;
+    const durationMs = judgement.durationMs ?? null;
     this.#atOnce(() => {
       this.#database
         .prepare(
-          `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?
+          `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
+             duration_ms = ?
            WHERE id = ?`,
         )
         .run(
@@ -206,8 +232,12 @@ export class Deliveries {
           openedBy ?? null,
           keyFingerprint,
           JSON.stringify(reasons),
+          durationMs,
           eventId,
         );
+      if (openedBy !== undefined) {
+        this.#database.prepare("UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+      }
       for (const route of routes) {
         this.#database
           .prepare("INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)")
@@ -315,6 +345,11 @@ export class Deliveries {
     ).all(route).map(judgedEventOf);
   }
 
+  /** Does some work as one transaction: all of it stays, or nothing. */
+  together<T>(work: () => T): T {
+    return this.#atOnce(work);
+  }
+
   /** One transaction, or a part of the one that {@link Deliveries.discarding} holds. */
   #atOnce<T>(work: () => T): T {
     return this.#database.isTransaction ? work() : transaction(this.#database, work);
@@ -346,5 +381,7 @@ function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
     keyFingerprint: String(row["key_fingerprint"]),
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,
+    ...(row["opened_by"] === null ? {} : { openedBy: Number(row["opened_by"]) }),
+    ...(row["duration_ms"] === null ? {} : { durationMs: Number(row["duration_ms"]) }),
   };
 }
