@@ -12,9 +12,10 @@ import { NewerSchemaError } from "../store/schema.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { Intake } from "./intake.ts";
+import { judgeNew } from "./judge_new.ts";
 import { print } from "./print.ts";
 import { redactor } from "./redact.ts";
-import { judgeNew, run } from "./run.ts";
+import { run } from "./run.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */

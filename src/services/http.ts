@@ -1,7 +1,8 @@
 // What services over HTTP have in common: URLs, what a status means, and when to try again.
 
 import * as v from "valibot";
-import type { Batch, HttpResponse, Limits, Notification, Outcome } from "./service.ts";
+import { cap } from "../event.ts";
+import type { Batch, HttpResponse, Limits, Notification, Outcome, SessionNotification } from "./service.ts";
 
 /** Hosts for which plain http is no risk: the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -41,7 +42,7 @@ export function endpoint(url: URL): string {
 }
 
 /**
- * The plain sentence, that of the Go program of the same name.
+ * The plain sentence, that of the Go program of the same name, and behind it in brackets what else is known.
  *
  * @param escape makes a value harmless in the markup of the service
  */
@@ -59,15 +60,44 @@ export function sentence(
   const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
-  const reasons = notification.reasons.length === 0 ? "" : ` [${notification.reasons.map(shown).join("; ")}]`;
+  const known = details(notification, escape);
   return `'${
     escape(unlinked(notification.user.replaceAll("'", "’")))
-  }'${from} ${happened} ${host} via ${via} at ${time}${reasons}`;
+  }'${from} ${happened} ${host} via ${via} at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
-/** Keeps whoever shows a text from making a link of it. */
+/** The longest {@link details}, in UTF-16 code units once it is escaped, unless the reasons alone are longer. */
+const MAX_DETAILS_LENGTH = 420;
+
+/** What is known around the sentence. The authentication gives way where there is no room for all. */
+function details(
+  { isRepeat, duration, authentication, reasons }: SessionNotification,
+  escape: (value: string) => string,
+): string {
+  // A value that closes our brackets could go on as if it were another message.
+  const shown = (value: string) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］")));
+  const before = [...isRepeat ? ["possible repeat"] : [], ...duration === "" ? [] : [`after ${duration}`]];
+  const after = reasons.map(shown);
+  const room = MAX_DETAILS_LENGTH - [...before, "", ...after].join("; ").length;
+  const how = fittingText(authentication, { room, escape: shown });
+  return [...before, ...how === "" ? [] : [how], ...after].join("; ");
+}
+
+/** As much of a text as there is room for once it is escaped. */
+function fittingText(
+  text: string,
+  { room, escape }: { room: number; escape: (value: string) => string },
+): string {
+  for (let length = text.length; length > 0; length--) {
+    const escaped = escape(cap(text, length));
+    if (escaped.length <= room) return escaped;
+  }
+  return "";
+}
+
+/** Keeps whoever shows a text from making a link of it. A fingerprint, which may begin with slashes, is none. */
 function unlinked(value: string): string {
-  return value.replaceAll("://", "：//");
+  return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
 /** The plain sentences of a batch, a line each. */

@@ -4,6 +4,12 @@ import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
 import type { JudgedEvent } from "../../src/store/deliveries.ts";
 
+/** The key that alice logs in with, and what ssh-keygen -lf says of it. */
+export const ALICE_KEY = {
+  public: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDY76wCDeVAvwIL6O4FIZmSL2P8YJGFNk3e1BerOXDKX",
+  fingerprint: "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE",
+} as const;
+
 /** An honest event: alice logs in from 203.0.113.7. */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
   return {
@@ -15,7 +21,7 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
     terminal: "ssh",
     service: "sshd",
     connection: "203.0.113.7 50022 198.51.100.1 22",
-    authInfo: "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+    authInfo: `publickey ${ALICE_KEY.public}\n`,
     parentPid: 4711,
     tampered: [],
     ...overrides,
