@@ -81,17 +81,18 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
   const { queueDir, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
-  const { queue, send, check, test, help } = commands;
+  const { queue, send, check, test, explain, help } = commands;
   assert.deepEqual([queue.read, queue.write], [[queueDir], [queueDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
   assert.ok(check.read.includes(BINARY));
+  assert.deepEqual([explain.read, explain.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([...test.read].sort(), [configDir, sendDir, ...CA_BUNDLES].sort());
 });
 
 Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
   const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
-  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test"]);
+  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test", "explain"]);
 });

@@ -10,6 +10,7 @@ import { print } from "../send/print.ts";
 import { statIfThere } from "../store/files.ts";
 import { Inbox, INBOX_START } from "../store/inbox.ts";
 import { type Overview, readOverview } from "../store/overview.ts";
+import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
@@ -78,6 +79,7 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
     );
+    inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);

@@ -54,6 +54,13 @@ export class Installation implements AsyncDisposable {
     return await this.#run("test", { flags: ["--config", this.configFile], environment: {} });
   }
 
+  async explain(...flags: string[]): Promise<Ended> {
+    return await this.#run("explain", {
+      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
+      environment: {},
+    });
+  }
+
   get #stateFlags(): string[] {
     return ["--state-dir", this.stateDir];
   }
@@ -63,7 +70,7 @@ export class Installation implements AsyncDisposable {
   }
 
   async #run(
-    command: "queue" | "send" | "test",
+    command: "queue" | "send" | "test" | "explain",
     { flags, environment }: { flags: readonly string[]; environment: Readonly<Record<string, string>> },
   ): Promise<Ended> {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
