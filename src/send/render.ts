@@ -107,9 +107,17 @@ function methodText({ method, key, more }: AuthMethod, keyNames: ReadonlyMap<str
       texts.push(`ID ${quoted(id)} (serial ${serial}) CA ${authority.type} ${named(authority.fingerprint)}`);
     }
   } else if (method === "publickey") texts.push("with a key that can't be read");
-  // Of a security key it is a count of signatures, which tells nobody anything; else it is who came, and from where.
-  if (more !== "" && method !== "publickey") texts.push(quoted(more));
+  // Of a security key it is a count of signatures, which tells nobody anything.
+  if (more !== "" && method !== "publickey") texts.push(moreText(more));
   return texts.join(" ");
+}
+
+/** Who came, and from where: of `hostbased` in the words of auth2-hostbased.c, else the name that the method has. */
+function moreText(more: string): string {
+  const [, user, host] = /^client user "(.*)", client host "(.*)"$/s.exec(more) ?? [];
+  return user === undefined || host === undefined
+    ? quoted(more)
+    : `client user ${quoted(user)}, client host ${quoted(host)}`;
 }
 
 /** What somebody else has written, so that it can't pass for what sshd says. */

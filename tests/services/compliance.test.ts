@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { parse } from "smol-toml";
+import { cap } from "../../src/event.ts";
+import { LEARNING } from "../../src/send/judge.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import { type ConfiguredService, type RegisteredService, services } from "../../src/services/registry.ts";
 import type { Form, HttpRequest, HttpResponse, Notification, ServiceRequest } from "../../src/services/service.ts";
-import { batchOf, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
+import { batchOf, certificate, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
 
 /** What a service of the registry is known by here. */
 interface Expectation {
@@ -104,20 +106,42 @@ const hostileNotification = fc.record({
   terminal: value,
   service: value,
   tampered: fc.constantFrom([], ["PAM_USER"]),
+  authInfo: fc.oneof(
+    value,
+    value.map((id) => `publickey ${certificate({ id, serial: 5n }).line}`),
+    value.map((more) => `gssapi-with-mic ${more}`),
+  ),
+  reasons: fc.array(value, { maxLength: 3 }).map((texts) => texts.map((text) => cap(text, 96))),
+  openedBy: fc.constant(1),
+  durationMs: fc.nat(),
+  isRepeat: fc.boolean(),
 }).chain((event) => hostName.map((name) => notificationOf(judgedEvent(event), { name, timezone: "America/St_Johns" })));
 
-/** The longest that there can be, of characters that grow when they are escaped or encoded. */
-const LONGEST: readonly Notification[] = [..."*'\"\\漢😀\u202e\ud800"].map((character) =>
-  notificationOf(
-    judgedEvent({
-      occurredAtMs: 8.64e15,
-      user: character.repeat(256),
-      remoteHost: character.repeat(256),
-      terminal: character.repeat(256),
-      service: character.repeat(256),
-      tampered: ["PAM_USER"],
-    }),
-    { name: character.toWellFormed().repeat(253).slice(0, 252), timezone: "America/St_Johns" },
+/** The longest that there can be, of characters that grow when they are escaped or encoded: tampered with, and not. */
+const LONGEST: readonly Notification[] = [..."*'\"\\漢😀\u202e\ud800"].flatMap((character) =>
+  [["PAM_USER"], []].map((tampered) =>
+    notificationOf(
+      judgedEvent({
+        type: "close",
+        occurredAtMs: 8.64e15,
+        user: character.repeat(256),
+        remoteHost: character.repeat(256),
+        terminal: character.repeat(256),
+        service: character.repeat(256),
+        tampered,
+        authInfo: [certificate({ id: character.repeat(99), serial: 2n ** 64n - 1n }).line, character.repeat(99)]
+          .map((key) => `publickey ${key}\n`).join(""),
+        reasons: [
+          `first login of ${character.repeat(32)} from ${character.repeat(64)}`,
+          `first use of this key by ${character.repeat(32)}`,
+          LEARNING,
+        ],
+        openedBy: 1,
+        durationMs: 366 * 24 * 60 * 60 * 1000 - 1,
+        isRepeat: true,
+      }),
+      { name: character.toWellFormed().repeat(253).slice(0, 252), timezone: "America/St_Johns" },
+    )
   )
 );
 

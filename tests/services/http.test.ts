@@ -170,6 +170,40 @@ Deno.test("sentence() lets no value go on as if it were the rest of it, or becom
   }
 });
 
+Deno.test("sentence() says in brackets behind it what else is known", () => {
+  const rest = "(203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  const authentication = "publickey ED25519 SHA256://abc/+ (work laptop)";
+  assert.equal(
+    sentence(notification({ authentication, reasons: ["first login of alice from 203.0.113.7"] })),
+    `'alice' ${rest} [${authentication}; first login of alice from 203.0.113.7]`,
+  );
+  assert.equal(sentence(notification({ authentication })), `'alice' ${rest} [${authentication}]`);
+  assert.equal(
+    sentence(notification({ type: "close", duration: "2 h 5 min", authentication: "password" })),
+    `'alice' ${rest.replace("in to", "out from")} [after 2 h 5 min; password]`,
+  );
+  assert.equal(sentence(notification({ isRepeat: true })), `'alice' ${rest} [possible repeat]`);
+});
+
+Deno.test("sentence() lets nothing in the brackets close them, become a link, or stay unescaped", () => {
+  const evil = 'gssapi-with-mic "x] https://evil.example ["';
+  for (const overrides of [{ authentication: evil }, { reasons: [evil] }]) {
+    const text = sentence(notification(overrides), (value) => value.replaceAll("@", "\\@").replaceAll("x", "\\x"));
+    assert.match(text, / \[gssapi-with-mic "\\x］ https：\/\/evil\.e\\xample ［"\]$/);
+  }
+});
+
+Deno.test("sentence() leaves of the authentication what there is room for, and all of the rest", () => {
+  const reasons = ["first login of alice from 203.0.113.7", "first use of this key by alice"];
+  for (const escape of [(value: string) => value, (value: string) => value.replace(/./gu, "\\$&")]) {
+    const text = sentence(notification({ authentication: "*😀".repeat(200), reasons, duration: "1 s" }), escape);
+    const details = text.slice(text.indexOf("[") + 1, -1);
+    assert.ok(details.length <= 420 && details.isWellFormed(), details);
+    assert.ok(details.startsWith("after 1 s; ") && details.endsWith(`; ${reasons.map(escape).join("; ")}`));
+    assert.ok(details.includes("…"));
+  }
+});
+
 Deno.test("sentence() and headline() of a test say that it is one", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
