@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import fc from "npm:fast-check@4.10.2";
 import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
-import { type AuthKey, parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
+import { parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
+import type { AuthKey } from "../../src/send/auth_key.ts";
 import { ALICE_KEY, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
 const hasKeygen = await new Deno.Command("ssh-keygen", { args: ["-?"], stderr: "null" }).output()
@@ -294,7 +295,15 @@ Deno.test("parseAuthInfo() believes nothing of a key on the line that the cap ha
     assert.ok(cut.endsWith("…") && cut.length === MAX_AUTH_INFO_LENGTH);
     // With one character more than the line, the first one is whole, and only what follows is cut.
     const expected = left > line.length ? [ALICE_KEY.fingerprint] : [];
-    assert.deepEqual(usedKeys(parseAuthInfo(cut)).fingerprints, expected, `${left} left`);
+    const keys = usedKeys(parseAuthInfo(cut));
+    assert.deepEqual(keys, { fingerprints: expected, hasUnreadable: true }, `${left} left`);
+  }
+});
+
+Deno.test("parseAuthInfo() is not led past a cut by what only looks like the end of a line", () => {
+  for (const separator of ["\r", "\u2028", "\u2029", "\x85", "\v"]) {
+    const methods = parseAuthInfo(`publickey ${ALICE_KEY.public} ${separator} publickey ${ALICE_KEY.public}…`);
+    assert.deepEqual(methods, [{ method: "publickey", more: "" }]);
   }
 });
 

@@ -121,7 +121,8 @@ Deno.test("known() is what a plain search through all events says", () => {
 });
 
 Deno.test("rememberFirstEvent() keeps when the first event happened, whatever goes from the history", () => {
-  const path = Deno.makeTempFileSync({ suffix: ".db" });
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
   try {
     const deliveries = new Deliveries(path);
     const first = () => deliveries.seen.known(LOGIN).firstEventAtMs;
@@ -139,13 +140,7 @@ Deno.test("rememberFirstEvent() keeps when the first event happened, whatever go
     assert.equal(first(), 1_000);
     deliveries.close();
   } finally {
-    for (const suffix of ["", "-wal", "-shm"]) {
-      try {
-        Deno.removeSync(`${path}${suffix}`);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
+    Deno.removeSync(directory, { recursive: true });
   }
 });
 
