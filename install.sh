@@ -40,7 +40,10 @@ END
 }
 
 say() { printf '%s\n' "$*"; }
-warn() { printf 'warning: %s\n' "$*" >&2; }
+warn() {
+  printf 'warning: %s\n' "$1" >&2
+  [ -z "${2:-}" ] || printf 'to mend it: %s\n' "$2" >&2
+}
 die() {
   printf 'error: %s\n' "$1" >&2
   [ -z "${2:-}" ] || printf 'to mend it: %s\n' "$2" >&2
@@ -176,6 +179,7 @@ make_users() {
     if ! getent group "$user" >/dev/null; then run groupadd --system "$user"; fi
     if ! getent passwd "$user" >/dev/null; then
       run useradd --system --gid "$user" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$user"
+      report "made: the system user $user"
     fi
   done
 }
@@ -223,6 +227,7 @@ write_config() {
     if [ ! -L "$ROOT$CONFIG_DIR/config.toml" ]; then own "$ROOT$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640; fi
     return
   fi
+  is_new=yes
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
 # The configuration of ssh-session-notifier, TOML 1.1. The README explains every key.
 # After a change: ssh-session-notifier check, then ssh-session-notifier test.
@@ -272,6 +277,9 @@ SHELL=/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 * * * * * $SEND_USER $BINARY send 2>&1 | logger -t $NAME -p auth.notice
 END
+  if [ -z "$ROOT" ] && ! command -v cron >/dev/null && ! command -v crond >/dev/null; then
+    warn "there is neither systemd nor cron here: nothing delivers what is recorded" "install cron, and see that it runs"
+  fi
 }
 
 write_units() {
@@ -471,7 +479,6 @@ crossing_jump() { # FILE
 # Says why a PAM file is not one to edit; nothing if it is.
 not_understood() { # FILE
   if [ -L "$1" ]; then say "it is a symbolic link, so another tool manages it"; return; fi
-  if [ ! -e "$1" ]; then say "there is none"; return; fi
   if [ ! -f "$1" ]; then say "it is not a file"; return; fi
   if grep -q "$(printf '\r')" "$1"; then say "its lines end as on Windows"; return; fi
   # shellcheck disable=SC1003 # a backslash, at the end of a line
@@ -486,13 +493,20 @@ not_understood() { # FILE
 }
 
 install_pam() {
+  if [ ! -e "$ROOT$PAM_DIR/sshd" ] && [ ! -L "$ROOT$PAM_DIR/sshd" ]; then
+    mend="install the server of OpenSSH, then run this again"
+    if [ -f "$ROOT/usr/lib/pam.d/sshd" ]; then
+      mend="cp /usr/lib/pam.d/sshd $PAM_DIR/sshd, which PAM reads in its place, then run this again"
+    fi
+    die "$PAM_DIR/sshd is not edited: there is none" "$mend"
+  fi
+  # First what the includes name, also where they are put in by hand: PAM refuses a login where that is missing.
+  write_pam_files
   reason=$(not_understood "$ROOT$PAM_DIR/sshd")
   if [ -n "$reason" ]; then
-    die "$PAM_DIR/sshd is not edited: $reason" \
-      "put 'session include $NAME' first and 'session include $NAME-last' last into the session stack by hand"
+    die "$PAM_DIR/sshd is not edited: $reason" "put 'session include $NAME' first and 'session include $NAME-last' \
+last into the session stack by hand, then run this without --pam"
   fi
-  # First what the includes name: PAM refuses a login where that is missing.
-  write_pam_files
   with_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
   if cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
     say "unchanged: $PAM_DIR/sshd"
@@ -508,8 +522,8 @@ warn_of_early_end() {
     line=$(awk -v name="$NAME" "$PAM_AWK"'
       is_session() && (tolower(field[2]) == "sufficient" || text ~ /\[[^]]*=[ \t]*done/) { print NR; exit }' "$ROOT$file")
     if [ -z "$line" ]; then continue; fi
-    warn "$file:$line can end the session stack early: a user's own variables can then reach the hook at the logout"
-    say "to mend it: make that line required or optional, if you can"
+    warn "$file:$line can end the session stack early: a user's own variables can then reach the hook at the logout" \
+      "make that line required or optional, if you can"
   done
 }
 
@@ -594,8 +608,8 @@ fix_pam_env() {
     fi
     if [ -z "$fix_pam_env" ] && ! confirm "$file lets users write PAM's environment (user_readenv=1). Switch that off?"
     then
-      warn "$file has user_readenv=1: whoever logs in can write the environment that the hook gets at the logout"
-      say "to mend it: run install.sh --pam --fix-pam-env"
+      warn "$file has user_readenv=1: whoever logs in can write the environment that the hook gets at the logout" \
+        "run install.sh --pam --fix-pam-env"
       continue
     fi
     # Over and over, since a line may have it twice.
@@ -659,6 +673,8 @@ install_all() {
   if [ -n "$pam" ]; then
     install_pam
     fix_pam_env
+  elif [ -e "$ROOT$PAM_DIR/$NAME" ]; then
+    write_pam_files
   fi
   # Behind the PAM edit, so that a hook of the Go program in it writes no more.
   move_legacy_database
@@ -667,7 +683,11 @@ install_all() {
     say ""
     "$BINARY" check || warn "see the faults above"
   fi
-  if [ -z "$pam" ]; then say "the hook is not in the PAM stack unless you put it there before: install.sh --pam"; fi
+  if [ -z "$pam" ] && { [ ! -f "$ROOT$PAM_DIR/sshd" ] || without_hook "$ROOT$PAM_DIR/sshd" | cmp -s - "$ROOT$PAM_DIR/sshd"; }
+  then
+    say "the hook is not in $PAM_DIR/sshd: run install.sh --pam"
+  fi
+  if [ -n "$is_new" ]; then say "next: say in $CONFIG_DIR/config.toml where notifications go, then run: $NAME test"; fi
 }
 
 uninstall_all() {
@@ -686,6 +706,7 @@ uninstall_all() {
   for user in "$QUEUE_USER" "$SEND_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
+      report "removed: the system user $user"
     fi
     if getent group "$user" >/dev/null; then run groupdel "$user"; fi
   done
@@ -696,6 +717,7 @@ pam=''
 fix_pam_env=''
 uninstall=''
 purge=''
+is_new=''
 binary=''
 while [ $# -gt 0 ]; do
   case $1 in

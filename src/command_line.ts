@@ -78,6 +78,16 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
       exitCode = explain({ ...options, configFile: config });
     });
 
+  program.command("repair")
+    .description("Mend the queue database, while logins happen, where it is damaged.")
+    .option("--force", "move it aside though it is not damaged")
+    .option(...STATE_DIR_FLAG)
+    .addHelpText("after", REPAIR_HELP)
+    .action(async ({ force = false, stateDir }: { force?: boolean; stateDir?: string }) => {
+      const { repair } = await import("./admin/repair.ts");
+      exitCode = await repair({ force, stateDir });
+    });
+
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return exitCode;
@@ -140,6 +150,14 @@ Looks at the configuration and at who has logged in before, and changes nothing.
 Examples:
   sudo ssh-session-notifier explain --user alice --ip 203.0.113.7
   sudo ssh-session-notifier explain --user backup --ip 198.51.100.4 --key "$(ssh-keygen -lf key.pub | cut -d' ' -f2)"`;
+
+const REPAIR_HELP = `
+Looks whether queue can use its database, and puts right what it can. A damaged database is moved into a folder beside
+it, and send takes over what can be read of it. Nothing that happens meanwhile is lost: it goes to the spool.
+Exits with 0 if queue can write again, with 75 if the disk is full or the database is locked.
+
+Example:
+  sudo ssh-session-notifier repair`;
 
 /** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
 async function versionText(): Promise<string> {

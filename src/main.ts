@@ -1,7 +1,20 @@
 // The command name decides the permissions, then the module. `queue` goes first and by a path of its own:
 // it starts as root, and loads nothing that it does not need.
 
-import { enterSandbox, hasSandbox } from "./sandbox.ts";
+/**
+ * What the binary may for other commands, and the hook gives up before its code is loaded. Spelled out, since reading
+ * deno.json at each login would cost more than anything else here; a test holds the two together.
+ */
+export const NOT_FOR_QUEUE = {
+  net: true,
+  read: `
+    /etc/ssh-session-notifier /var/lib/ssh-session-notifier/send /etc/ssl/certs/ca-certificates.crt
+    /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /etc/pam.d /usr/lib/pam.d
+    /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/systemd/system /run/systemd/system /etc/cron.d
+    /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
+  write: ["/var/lib/ssh-session-notifier/send"],
+  sys: ["hostname", "getegid"],
+};
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
@@ -9,17 +22,27 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   const queueOptions = command === "queue" ? parseQueueArguments(rest) : undefined;
   if (queueOptions !== undefined) {
-    enterSandbox("queue");
+    giveUp(NOT_FOR_QUEUE);
     const { queue } = await import("./hook/queue.ts");
     return queue(queueOptions);
   }
-  enterSandbox(hasSandbox(command) ? command : "help");
   try {
+    const { enterSandbox, hasSandbox } = await import("./sandbox.ts");
+    enterSandbox(hasSandbox(command) ? command : "help");
     const { runCommand } = await import("./command_line.ts");
     return await runCommand(args);
   } catch (error) {
     return await explain(error);
   }
+}
+
+/** Leaves this process with what the set `queue` of deno.json has, for good. */
+function giveUp({ read, write, sys }: typeof NOT_FOR_QUEUE): void {
+  const { permissions } = Deno;
+  permissions.revokeSync({ name: "net" });
+  for (const path of read) permissions.revokeSync({ name: "read", path });
+  for (const path of write) permissions.revokeSync({ name: "write", path });
+  for (const kind of sys) permissions.revokeSync({ name: "sys", kind } as Deno.SysPermissionDescriptor);
 }
 
 /** The hook's own arguments, or undefined if the command line has something to say about them. */

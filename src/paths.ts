@@ -14,12 +14,16 @@ export interface StatePaths {
   /** Written by `queue`, read by `send`. Its owner is the user that the hook becomes. */
   readonly queueDir: string;
   readonly queueDatabase: string;
+  /** Events that the queue database refused, one file each; written by `queue`, read by `send`. */
+  readonly spoolDir: string;
   /** Written and read by `send` alone. */
   readonly sendDir: string;
   readonly deliveriesDatabase: string;
   readonly sendLock: string;
   /** `send`'s copy of the queue database, for when SQLite can't read the database in place. */
   readonly queueCopy: string;
+  /** The database of the Go program of the same name, where install.sh has found one. */
+  readonly legacyDatabase: string;
 }
 
 /**
@@ -33,9 +37,11 @@ export function statePaths(stateDir: string = STATE_DIR): StatePaths {
   return {
     queueDir,
     queueDatabase: `${queueDir}/session_events.db`,
+    spoolDir: `${queueDir}/spool`,
     sendDir,
     deliveriesDatabase: `${sendDir}/deliveries.db`,
     sendLock: `${sendDir}/send.lock`,
     queueCopy: `${sendDir}/queue_copy.db`,
+    legacyDatabase: `${sendDir}/legacy.db`,
   };
 }

@@ -694,7 +694,7 @@ const REFUSED: [name: string, text: string, reason: RegExp][] = [
 ];
 
 for (const [name, text, reason] of REFUSED) {
-  Deno.test(`install.sh --pam refuses a PAM file with ${name}, and leaves it as it is`, async () => {
+  Deno.test(`install.sh --pam refuses a PAM file with ${name}, but makes what to include by hand`, async () => {
     await using root = await FakeRoot.create({ [SSHD]: text });
     const before = (await root.tree())[SSHD];
     const { code, stderr } = await root.install("--pam");
@@ -703,9 +703,26 @@ for (const [name, text, reason] of REFUSED) {
     assert.match(stderr, reason);
     const tree = await root.tree();
     assert.equal(tree[SSHD], before);
-    assert.deepEqual(Object.keys(tree).filter((path) => path.startsWith("/etc/pam.d/")), ["/etc/pam.d/", SSHD]);
+    // PAM refuses a login where an included file is missing.
+    const made = Object.keys(tree).filter((path) => /^\/etc\/pam\.d\/./.test(path) && path !== SSHD);
+    const named = [...stderr.matchAll(/'session include (\S+)'/g)].map(([, included]) => `/etc/pam.d/${included}`);
+    assert.deepEqual(made.sort(), named.sort());
+    assert.equal(named.length, 2);
   });
 }
+
+Deno.test("install.sh without --pam renews the files that the PAM lines include, and makes none", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
+  const withoutHook = /^the hook is not in \/etc\/pam\.d\/sshd: run install\.sh --pam$/m;
+  assert.match((await ok(root.install())).stdout, withoutHook);
+  assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
+  await ok(root.install("--pam"));
+  const paths = [`/etc/pam.d/${NAME}`, `/etc/pam.d/${NAME}-last`, `${CONFIG}/pam_env_last.conf`];
+  const texts = await Promise.all(paths.map((path) => root.read(path)));
+  for (const path of paths) await root.write(path, "# of an older version\n");
+  assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
+  assert.deepEqual(await Promise.all(paths.map((path) => root.read(path))), texts);
+});
 
 Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no file", async () => {
   await using root = await FakeRoot.create({ "/etc/pam.d/other": STACK });
@@ -714,7 +731,9 @@ Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no fil
     assert.equal(code, 1);
     assert.match(stderr, reason);
   };
-  await refused(/sshd is not edited: there is none/);
+  await refused(/sshd is not edited: there is none\nto mend it: install the server of OpenSSH/);
+  await root.write("/usr/lib/pam.d/sshd", STACK);
+  await refused(/sshd is not edited: there is none\nto mend it: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
   await Deno.symlink("other", root.path(SSHD));
   await refused(/sshd is not edited: it is a symbolic link/);
   assert.equal(await root.read(SSHD), STACK);
@@ -811,10 +830,10 @@ Deno.test("install.sh --fix-pam-env switches user_readenv off in all that sshd i
 
 Deno.test("install.sh --pam only warns of user_readenv=1 where nobody can be asked", async () => {
   await using root = await FakeRoot.create(OPEN_FILES);
-  const { stdout, stderr } = await ok(root.install("--pam"));
+  const { stderr } = await ok(root.install("--pam"));
   const warned = [...stderr.matchAll(/^warning: \/etc\/pam\.d\/(\S+) has user_readenv=1/gm)].map(([, name]) => name);
   assert.deepEqual(warned.sort(), ["common-session", "deeper", "sshd"]);
-  assert.match(stdout, /^to mend it: run install\.sh --pam --fix-pam-env$/m);
+  assert.match(stderr, /^to mend it: run install\.sh --pam --fix-pam-env$/m);
   assert.equal(await root.read(SSHD), OPEN_STACK.replace("@include", `${FIRST}@include`) + LAST);
   assert.equal(await root.read("/etc/pam.d/deeper"), OPEN_FILES["/etc/pam.d/deeper"]);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import config from "../deno.json" with { type: "json" };
+import { NOT_FOR_QUEUE } from "../src/main.ts";
 import { BINARY, CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
 import { type PermissionSet, permissionsToRevoke } from "../src/sandbox.ts";
 import { CA_BUNDLES } from "../src/send/certificates.ts";
@@ -50,6 +51,19 @@ for (const [command, set] of Object.entries(SETS)) {
   });
 }
 
+Deno.test("main.ts: the hook gives up all that deno.json has for other commands, and no more", () => {
+  const { net, read, write, sys } = NOT_FOR_QUEUE;
+  const spelledOut = [
+    ...net ? [{ name: "net" }] : [],
+    ...read.map((path) => ({ name: "read", path })),
+    ...write.map((path) => ({ name: "write", path })),
+    ...sys.map((kind) => ({ name: "sys", kind })),
+  ];
+  const inOrder = (descriptors: readonly object[]) => descriptors.map((one) => JSON.stringify(one)).sort();
+  const expected = permissionsToRevoke(binary as PermissionSet, commands.queue as PermissionSet);
+  assert.deepEqual(inOrder(spelledOut), inOrder(expected));
+});
+
 Deno.test("deno.json: the set of the binary is exactly the union of the others", () => {
   const all = Object.values(SETS);
   const kinds = new Set(all.flatMap((set) => Object.keys(set)));
@@ -81,8 +95,11 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
   const { queueDir, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
-  const { queue, send, check, test, explain, help } = commands;
-  assert.deepEqual([queue.read, queue.write], [[queueDir], [queueDir]]);
+  const { queue, send, check, test, explain, repair, help } = commands;
+  // Beside its own files, the system log alone.
+  const written = [queueDir, "/run/systemd/journal/stdout", "/dev/log"];
+  assert.deepEqual([queue.read, queue.write], [written, written]);
+  assert.deepEqual([repair.read, repair.write], [[queueDir], [queueDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
@@ -94,5 +111,5 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
 Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
   const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
-  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test", "explain"]);
+  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test", "explain", "repair"]);
 });

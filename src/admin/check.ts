@@ -8,8 +8,9 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
 import { statIfThere } from "../store/files.ts";
-import { Inbox, INBOX_START } from "../store/inbox.ts";
+import { Inbox, INBOX_START, InboxError } from "../store/inbox.ts";
 import { type Overview, readOverview } from "../store/overview.ts";
+import { Spool, SpoolError } from "../store/spool.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
@@ -86,9 +87,20 @@ function inspectState(paths: StatePaths, findings: Findings): void {
   }
   attempt("delivery", findings, () => {
     const overview = readOverview(paths.deliveriesDatabase);
-    const unread = readUnread(paths, overview);
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, nowMs: Date.now() }, findings);
+    const unread = orWhyNot(() => readUnread(paths, overview));
+    const spooled = orWhyNot(() => new Spool(paths).inspect());
+    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
+}
+
+/** What some reading answers, or what it says is wrong. */
+function orWhyNot<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InboxError || error instanceof SpoolError) return error.message;
+    throw error;
+  }
 }
 
 function readUnread(paths: StatePaths, overview: Overview | undefined) {

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { formatDuration } from "../duration.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
+import type { Spooled } from "../store/spool.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "delivery";
@@ -15,6 +16,7 @@ const UNREAD_FAULT_MS = 5 * 60_000;
 const PENDING_FAULT_MS = 60 * 60_000;
 
 const TRY = "ssh-session-notifier test";
+const REPAIR = "ssh-session-notifier repair";
 const SEE = "see what send says: journalctl -u ssh-session-notifier (under cron: the system log)";
 
 /** What is looked at. */
@@ -22,14 +24,18 @@ export interface DeliverySources {
   readonly routes: Config["routes"];
   /** Undefined where `send` has never run. */
   readonly overview: Overview | undefined;
-  /** Undefined where no event was ever recorded. */
-  readonly unread: Unread | undefined;
+  /** Undefined where no event was ever recorded; a text where the queue database can't be read. */
+  readonly unread: Unread | string | undefined;
+  /** What the queue database refused; a text where the spool can't be read. */
+  readonly spooled: Spooled | string;
   readonly nowMs: number;
 }
 
 /** Looks at what waits, and says what is found. */
-export function inspectDelivery({ routes, overview, unread, nowMs }: DeliverySources, findings: Findings): void {
-  inspectQueue(unread, { nowMs, findings });
+export function inspectDelivery(sources: DeliverySources, findings: Findings): void {
+  const { routes, overview, nowMs } = sources;
+  inspectQueue(sources, findings);
+  inspectSpool(sources, findings);
   for (const { name, service } of routes) {
     for (const warning of service.warnings) {
       findings.warning(AREA, `route "${name}" (${service.name}): ${warning}`, "see that this is meant");
@@ -46,11 +52,14 @@ export function inspectDelivery({ routes, overview, unread, nowMs }: DeliverySou
   }
 }
 
-function inspectQueue(
-  unread: Unread | undefined,
-  { nowMs, findings }: { nowMs: number; findings: Findings },
-): void {
+function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Findings): void {
+  if (typeof unread === "string") {
+    // What it holds goes unseen until then.
+    findings.fault(AREA, unread, REPAIR);
+    return;
+  }
   if (unread === undefined) {
+    if (typeof spooled !== "string" && spooled.count > 0) return;
     findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");
     return;
   }
@@ -58,6 +67,18 @@ function inspectQueue(
   if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
     findings.fault(AREA, `send has not read ${count} events, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
   } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${count} events`);
+}
+
+/** `send` delivers what lies there as it does the rest; but the database should have taken it. */
+function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
+  if (typeof spooled === "string") {
+    findings.fault(AREA, spooled, REPAIR);
+    return;
+  }
+  const { count, oldestAtMs = nowMs } = spooled;
+  if (count === 0) return;
+  const since = `the oldest from ${ago(oldestAtMs, nowMs)}`;
+  findings.warning(AREA, `${count} events lie in the spool, since the queue database refused them, ${since}`, REPAIR);
 }
 
 function inspectRoute(

@@ -54,6 +54,8 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
     { path: CONFIG_FILE, kind: "file", mode: 0o640, ...root },
     { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
+    // Watched by the path unit, so that it is there from the beginning.
+    { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: `${GROUP}:${GROUP}` },
     ...["", "-wal", "-shm"].map((suffix): Expected => (
       { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, optional: true, ...queue }

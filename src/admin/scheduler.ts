@@ -6,17 +6,22 @@ const AREA = "scheduler";
 const NAME = "ssh-session-notifier";
 const UNITS = "/etc/systemd/system";
 
+/** What runs the files of /etc/cron.d, as distributions name it. */
+const CRON_PROGRAMS = ["/usr/sbin/cron", "/usr/sbin/crond"];
+
 /** Whether there is a file or a link of that name. */
 export type IsThere = (path: string) => boolean;
 
 /** Looks at the scheduler, and says what is found. What runs, shows in the backlog. */
 export function inspectScheduler(isThere: IsThere, findings: Findings): void {
-  if (isThere(`/etc/cron.d/${NAME}`)) {
+  const isForCron = isThere(`/etc/cron.d/${NAME}`);
+  if (isForCron && CRON_PROGRAMS.some(isThere)) {
     findings.pass(AREA, `cron runs send (/etc/cron.d/${NAME})`);
     return;
   }
   if (!isThere("/run/systemd/system")) {
-    findings.fault(AREA, "nothing runs send: there is neither systemd nor a file in /etc/cron.d", "run install.sh");
+    if (isForCron) findings.fault(AREA, "nothing runs send: there is no cron", "install cron, and see that it runs");
+    else findings.fault(AREA, "nothing runs send: neither systemd nor a file in /etc/cron.d", "run install.sh");
     return;
   }
   const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));

@@ -35,6 +35,8 @@ export interface Config {
   readonly allowlist: readonly AllowRule[];
   /** How long after the first event of the host novelty alone does not make a login urgent. */
   readonly learningMs: number;
+  /** How long a delivered event is kept. */
+  readonly retentionDays: number;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
 }
@@ -59,7 +61,7 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
   const route = parseRoute(toml, faults);
   if (!result.success || route === undefined || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, unexpected, allowlist, key_names } = result.output;
+  const { host, notification, unexpected, allowlist, key_names, history } = result.output;
   const { proxy } = notification;
   return {
     host: {
@@ -74,6 +76,7 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
     ...(proxy === undefined ? {} : { proxy }),
     allowlist: allowRules(allowlist),
     learningMs: unexpected.learning_days * DAY_MS,
+    retentionDays: history.retention_days,
     secrets: [...route.service.secrets, ...secretsOf(proxy)].filter((secret) => secret !== ""),
   };
 }

@@ -46,6 +46,9 @@ export const SECTIONS = {
     learning_days: v.optional(number(0, 365), 7),
   },
   allowlist: ALLOWLIST,
+  history: {
+    retention_days: v.optional(number(1, 36_500), 365),
+  },
 };
 
 /** The whole configuration. */
@@ -55,6 +58,7 @@ export const schema = v.strictObject({
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
   key_names: v.optional(KEY_NAMES, {}),
+  history: v.optional(table(SECTIONS.history), {}),
 });
 
 function isTimezone(name: string): boolean {

@@ -26,10 +26,7 @@ const TYPES: ReadonlyMap<string, SessionEventType> = new Map([
  *
  * @returns undefined where pam_exec reports something else than the start or end of a session
  */
-export function readSessionEvent(
-  environment: Environment,
-  circumstances: Circumstances,
-): SessionEvent | undefined {
+export function readSessionEvent(environment: Environment, circumstances: Circumstances): SessionEvent | undefined {
   const all = environment.toObject();
   const tampered: string[] = [];
   const read = (name: string, maxLength = MAX_NAME_LENGTH): string => {
@@ -40,8 +37,7 @@ export function readSessionEvent(
   const type = TYPES.get(read("PAM_TYPE"));
   if (type === undefined) return undefined;
   return {
-    uuid: circumstances.uuid,
-    occurredAtMs: circumstances.occurredAtMs,
+    ...circumstances,
     type,
     user: read("PAM_USER"),
     remoteHost: read("PAM_RHOST"),
@@ -49,7 +45,6 @@ export function readSessionEvent(
     service: read("PAM_SERVICE"),
     connection: read("SSH_CONNECTION"),
     authInfo: read("SSH_AUTH_INFO_0", MAX_AUTH_INFO_LENGTH),
-    parentPid: circumstances.parentPid,
     tampered,
   };
 }
@@ -62,16 +57,10 @@ export function readSessionEvent(
  * `toObject` has the last, pam_exec's, which is the one to believe. A value that is not UTF-8 makes `get` throw and
  * is left out of `toObject`. `PAM_RUSER` is not read at all: sshd leaves it unset, so a user can set it unseen.
  */
-function readVariable(
-  environment: Environment,
-  last: string | undefined,
-  name: string,
-): { value: string; honest: boolean } {
-  let first: string | undefined;
+function readVariable(environment: Environment, last: string | undefined, name: string) {
   try {
-    first = environment.get(name);
+    return { value: last ?? "", honest: environment.get(name) === last };
   } catch {
     return { value: last ?? NOT_UTF8, honest: false };
   }
-  return { value: last ?? "", honest: first === last };
 }

@@ -35,7 +35,7 @@ export async function attempt(batch: Batch, context: AttemptContext): Promise<Ou
 }
 
 async function attemptForm(batch: Batch, form: Form, context: AttemptContext): Promise<Outcome> {
-  const request = context.service.render(batch, form);
+  const request = context.service.render(batch, { form, nowMs: context.clock.nowMs() });
   return request.kind === "print" ? print(request.text, context) : await exchange(request, context);
 }
 

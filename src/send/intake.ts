@@ -1,8 +1,17 @@
-// Takes in what `queue` has written. A queue database that can't be read stops no delivery of what is known already.
+// Takes in what `queue` has written, wherever it is: its database, the spool, databases that were set aside. What can't be
+// read stops nothing of what is known already.
 
+import type { SessionEvent } from "../event.ts";
 import type { Log } from "../log.ts";
+import type { StatePaths } from "../paths.ts";
+import { type DamagedQueue, findDamagedQueues, isSalvaged, rememberSalvaged } from "../store/damaged_queues.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { type Inbox, InboxError } from "../store/inbox.ts";
+import { horizonOf } from "../store/read_again.ts";
+import { salvageQueue } from "../store/salvage.ts";
+import { type Spool, SpoolError } from "../store/spool.ts";
+import { isSqliteError } from "../store/sqlite_error.ts";
+import type { Clock } from "./clock.ts";
 
 /** How many events are taken in at a time. */
 const PAGE = 500;
@@ -11,45 +20,150 @@ const PAGE = 500;
 export interface IntakeOptions {
   readonly deliveries: Deliveries;
   readonly inbox: Inbox;
+  /** Where absent, nothing else is read than the queue database. */
+  readonly elsewhere?: {
+    readonly spool: Spool;
+    readonly paths: Pick<StatePaths, "queueDir" | "queueDatabase">;
+    readonly clock: Pick<Clock, "nowMs">;
+  };
   readonly log: Log;
 }
 
 /** Takes in, and remembers whether that is possible at all. */
 export class Intake {
   readonly #options: IntakeOptions;
-  #fault: string | undefined;
+  /** What is wrong now, by where it is. */
+  readonly #faults = new Map<string, string>();
+  #unreadableFiles = 0;
+  /** Databases that were set aside, and need no look any more in this run. */
+  readonly #salvaged = new Set<string>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
-  /** Why the queue database could not be read the last time; undefined if it could. */
+  /** Why something could not be read the last time; undefined if all could. */
   get fault(): string | undefined {
-    return this.#fault;
+    return this.#faults.values().next().value;
   }
 
   /** Takes in what has newly come. Says once what is wrong, however often it is called. */
   takeIn(): void {
-    const { deliveries, inbox, log } = this.#options;
-    let taken = 0;
+    const { log } = this.#options;
+    const database = this.#attempt("database", () => this.#takeInDatabase());
+    const spool = this.#attempt("spool", () => this.#takeInSpool());
+    this.#attempt("set aside", () => this.#salvage());
+    const taken = database + spool;
+    if (taken > 0) log("info", `took in ${taken} new event${taken === 1 ? "" : "s"}`);
+  }
+
+  /** One that fails keeps no other from being read. What the store itself says is no matter of what is read. */
+  #attempt(where: string, work: () => number): number {
     try {
-      let position = deliveries.inboxPosition();
-      for (let pages = 0;; pages++) {
-        const page = inbox.read(position, PAGE);
-        if (page === undefined || page.events.length === 0) break;
-        // Reading may start again once, from the first event. A database that makes it do so for ever is left for now.
-        if (pages > 0 && page.position.lastId <= position.lastId) break;
-        taken += deliveries.takeIn(page);
-        position = page.position;
-      }
-      this.#fault = undefined;
+      const taken = work();
+      this.#faults.delete(where);
+      return taken;
     } catch (error) {
-      if (!(error instanceof InboxError)) throw error;
-      if (error.message !== this.#fault) log("error", error.message);
-      this.#fault = error.message;
-    }
-    if (taken > 0) {
-      log("info", `took in ${taken} new event${taken === 1 ? "" : "s"}`);
+      if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
+      if (error.message !== this.#faults.get(where)) this.#options.log("error", error.message);
+      this.#faults.set(where, error.message);
+      return 0;
     }
   }
+
+  #takeInDatabase(): number {
+    const { deliveries, inbox } = this.#options;
+    let taken = 0;
+    let position = deliveries.inboxPosition();
+    for (let pages = 0;; pages++) {
+      const page = inbox.read(position, PAGE);
+      if (page === undefined) break;
+      // Where there is no event yet, that is remembered, since whatever comes is new then.
+      if (page.events.length === 0 && position.againToId !== undefined) break;
+      // Reading may start again once, from the first event. A database that makes it do so for ever is left for now.
+      if (pages > 0 && page.position.lastId <= position.lastId) break;
+      const result = deliveries.takeIn(page);
+      this.#tellHistory(result.history);
+      taken += result.taken;
+      position = page.position;
+      if (page.events.length === 0) break;
+    }
+    return taken;
+  }
+
+  #takeInSpool(): number {
+    const { deliveries, elsewhere, log } = this.#options;
+    if (elsewhere === undefined) return 0;
+    const { spool } = elsewhere;
+    const horizon = horizonOf(deliveries.database, { pruned: false });
+    let taken = 0;
+    for (;;) {
+      const events = spool.read({ limit: PAGE, knows: (uuid) => deliveries.knows(uuid) });
+      if (events.length === 0) break;
+      const result = deliveries.takeInFromElsewhere(events, { horizon });
+      this.#tellHistory(result.history);
+      taken += result.taken;
+    }
+    if (spool.unreadable.length > this.#unreadableFiles) {
+      this.#unreadableFiles = spool.unreadable.length;
+      const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");
+      log("error", `${spool.unreadable.length} files of the spool hold no event, and are kept: ${names}`);
+    }
+    return taken;
+  }
+
+  #salvage(): number {
+    const { deliveries, elsewhere } = this.#options;
+    if (elsewhere === undefined) return 0;
+    const { paths: { queueDir, queueDatabase }, clock } = elsewhere;
+    const databaseName = queueDatabase.slice(queueDir.length + 1);
+    for (const queue of findDamagedQueues(queueDir, { databaseName, nowMs: clock.nowMs() })) {
+      const note = { name: queue.folder, looks: queue.looks };
+      if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
+      if (!isSalvaged(deliveries.database, note)) this.#salvageOne(queue);
+      this.#salvaged.add(queue.folder);
+    }
+    return 0;
+  }
+
+  #salvageOne({ folder, database, looks }: DamagedQueue): void {
+    const { deliveries, log } = this.#options;
+    const total = { taken: 0, history: 0 };
+    const horizon = horizonOf(deliveries.database, { pruned: true });
+    try {
+      for (const events of pages(salvageQueue(database))) {
+        const { taken, history } = deliveries.takeInFromElsewhere(events, { horizon });
+        total.taken += taken;
+        total.history += history;
+      }
+    } catch (error) {
+      if (isSqliteError(error)) throw error;
+      log(
+        "error",
+        `cannot read the damaged queue database in "${folder}": ${error}; it is tried again in the next run`,
+      );
+      return;
+    }
+    rememberSalvaged(deliveries.database, { name: folder, looks });
+    log("warning", `salvaged ${total.taken} events that were not known of the damaged queue database in "${folder}"`);
+    this.#tellHistory(total.history);
+  }
+
+  #tellHistory(count: number): void {
+    if (count === 0) return;
+    this.#options.log(
+      "warning",
+      `${count} events are not known, but so old that they may have been delivered before: kept as history, not sent`,
+    );
+  }
+}
+
+function* pages(events: Iterable<SessionEvent>): Generator<SessionEvent[]> {
+  let page: SessionEvent[] = [];
+  for (const event of events) {
+    if (page.push(event) < PAGE) continue;
+    yield page;
+    page = [];
+  }
+  yield page;
 }

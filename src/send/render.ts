@@ -1,22 +1,17 @@
 // Event -> Notification: what a service shows. Nothing that can't be seen gets through, and long values are cut so far
 // that the sentence stays whole within the limits of every service. Pure.
 
+import { formatDuration } from "../duration.ts";
 import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification, Urgency } from "../services/service.ts";
-import { formatDuration } from "../duration.ts";
 import type { JudgedEvent } from "../store/deliveries.ts";
 import { type AuthMethod, parseAuthInfo } from "./auth_info.ts";
 
-/** The longest value of an event that is shown, in UTF-16 code units: a host name under `UseDNS yes`. */
-export const MAX_SHOWN_LENGTH = 128;
-
 /**
- * Shorter than that, so that with everything around it the sentence stays below 1024 characters, 2000 where each one of
- * an event is escaped, and 4096 bytes; the compliance test holds it. A user has 32 characters at most (useradd(8)), but
- * not one of a directory service.
+ * The longest value of an event that is shown, in UTF-16 code units: longer than most names of hosts. A service cuts what
+ * it has no room for further still.
  */
-const MAX_USER_LENGTH = 64;
-const MAX_SERVICE_LENGTH = 32;
+export const MAX_SHOWN_LENGTH = 128;
 
 /** The longest text on how the user got in, and how many methods it tells. */
 const MAX_AUTHENTICATION_LENGTH = 400;
@@ -45,10 +40,10 @@ export function notificationOf(
     type: event.type,
     uuid: event.uuid,
     occurredAtMs: event.occurredAtMs,
-    user: shown(event.user, MAX_USER_LENGTH),
+    user: shown(event.user),
     remoteHost: shown(event.remoteHost),
-    terminal: shown(event.terminal, MAX_SERVICE_LENGTH),
-    service: shown(event.service, MAX_SERVICE_LENGTH),
+    terminal: shown(event.terminal),
+    service: shown(event.service),
     hostName: host.name,
     time: localTime(event.occurredAtMs, host.timezone),
     urgency: urgencyOf(event),

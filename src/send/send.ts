@@ -4,11 +4,14 @@ import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { Deliveries } from "../store/deliveries.ts";
-import { statIfThere } from "../store/files.ts";
-import { Inbox } from "../store/inbox.ts";
-import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_LOCKED } from "../store/sqlite_error.ts";
-import { NewerSchemaError } from "../store/schema.ts";
+import type { Deliveries } from "../store/deliveries.ts";
+import { Inbox, InboxError } from "../store/inbox.ts";
+import { takeOver } from "../store/legacy.ts";
+import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
+import { prune } from "../store/prune.ts";
+import { setAside } from "../store/set_aside.ts";
+import { Spool } from "../store/spool.ts";
+import { isDamage } from "../store/sqlite_error.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { Intake } from "./intake.ts";
@@ -16,6 +19,7 @@ import { judgeNew } from "./judge_new.ts";
 import { print } from "./print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
+import { explainStoreError, isDiskFull } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -50,11 +54,13 @@ export async function send(options: SendOptions): Promise<ExitCode> {
     log(options.dryRun ? "warning" : "info", "another send is running, and delivers what is pending");
     return options.dryRun ? ExitCode.tempFail : ExitCode.ok;
   }
-  const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log };
+  const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log, lock };
   try {
     return options.dryRun ? showPending(work) : await deliverPending(work);
   } catch (error) {
-    throw explained(error, paths);
+    // Found in the middle of the run: whatever else is under way ends with this process.
+    if (isDamage(error) && !options.dryRun) setAside(paths, Date.now());
+    throw explainStoreError(error, paths);
   }
 }
 
@@ -62,16 +68,37 @@ interface Work {
   readonly paths: StatePaths;
   readonly configFile: string;
   readonly log: Log;
+  readonly lock: Deno.FsFile;
+}
+
+/** The store, opened in one of two ways, and what reads the queue. */
+function open(
+  { paths, log, lock }: Work,
+  opening: (options: OpenStoreOptions) => Deliveries,
+): { deliveries: Deliveries; intake: Intake } {
+  const inbox = new Inbox(paths);
+  const hadStore = lock.statSync().size > 0;
+  const deliveries = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
+  const elsewhere = { spool: new Spool(paths), paths, clock: systemClock };
+  return { deliveries, intake: new Intake({ deliveries, inbox, elsewhere, log }) };
+}
+
+function newestAtMs(inbox: Inbox): number | undefined {
+  try {
+    return inbox.newestAtMs();
+  } catch (error) {
+    if (!(error instanceof InboxError)) throw error;
+    return undefined;
+  }
 }
 
 /** Everything as in a real run, up to the sending, and none of it stays. */
-function showPending({ paths, configFile, log }: Work): ExitCode {
+function showPending(work: Work): ExitCode {
+  const { paths, configFile, log } = work;
   const config = readConfig(configFile);
-  const deliveries = new Deliveries(
-    statIfThere(paths.deliveriesDatabase) !== undefined ? paths.deliveriesDatabase : ":memory:",
-  );
-  const intake = new Intake({ deliveries, inbox: new Inbox(paths), log });
+  const { deliveries, intake } = open(work, previewStore);
   const lines = deliveries.discarding(() => {
+    takeOver({ paths, deliveries, log, keep: true });
     intake.takeIn();
     judgeNew(config, { deliveries, clock: systemClock, log });
     return dryRun(config, deliveries);
@@ -81,10 +108,12 @@ function showPending({ paths, configFile, log }: Work): ExitCode {
   return intake.fault === undefined ? ExitCode.ok : ExitCode.config;
 }
 
-async function deliverPending({ paths, configFile, log }: Work): Promise<ExitCode> {
-  const deliveries = new Deliveries(paths.deliveriesDatabase);
-  const intake = new Intake({ deliveries, inbox: new Inbox(paths), log });
+async function deliverPending(work: Work): Promise<ExitCode> {
+  const { paths, configFile, log, lock } = work;
+  const { deliveries, intake } = open(work, openStore);
+  markStore(lock);
   // Before the configuration is read: whatever is wrong with that, the events are safe here.
+  takeOver({ paths, deliveries, log });
   intake.takeIn();
   const config = readConfig(configFile);
   const stop = new AbortController();
@@ -102,6 +131,8 @@ async function deliverPending({ paths, configFile, log }: Work): Promise<ExitCod
     redact: redactor(config.secrets),
     signal: stop.signal,
   });
+  const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
+  if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();
   deliveries.close();
   if (pending > 0) {
@@ -112,6 +143,16 @@ async function deliverPending({ paths, configFile, log }: Work): Promise<ExitCod
   }
   if (intake.fault !== undefined) return ExitCode.config;
   return pending > 0 ? ExitCode.tempFail : ExitCode.ok;
+}
+
+/**
+ * Notes in the lock, which stays, that this host has a store: should it be lost, the next run knows that it was one, and
+ * does not send all that the queue still has.
+ */
+function markStore(lock: Deno.FsFile): void {
+  if (lock.statSync().size > 0) return;
+  lock.writeSync(new TextEncoder().encode("A store was made.\n"));
+  lock.syncSync();
 }
 
 /** Takes the lock that only one run can have, and that the kernel frees however the run ends. */
@@ -135,6 +176,7 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     });
   }
+  if (isDiskFull(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
   const denied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
   return new Failure(
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
@@ -144,34 +186,6 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     },
   );
-}
-
-/** What a person can do about an error of the store; any other error as it is. */
-function explained(
-  error: unknown,
-  { deliveriesDatabase }: StatePaths,
-): unknown {
-  if (error instanceof NewerSchemaError) {
-    return new Failure(
-      `Cannot use "${deliveriesDatabase}": its ${error.message}`,
-      {
-        exitCode: ExitCode.config,
-        mend: "install the newer ssh-session-notifier again that has written it",
-        cause: error,
-      },
-    );
-  }
-  if (!isSqliteError(error)) return error;
-  const passing = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL]
-    .includes((error.errcode ?? 0) & 0xff);
-  return new Failure(`Cannot use "${deliveriesDatabase}": ${error.message}`, {
-    exitCode: passing ? ExitCode.tempFail : ExitCode.config,
-    mend: passing
-      ? "see that the disk has room and nothing else holds the file; the next run tries again"
-      : "see that it belongs to ssh-session-notifier; if it is damaged, move it aside with its -wal and -shm: what is " +
-        "queued is then sent again",
-    cause: error,
-  });
 }
 
 function messageOf(error: unknown): string {

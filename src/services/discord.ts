@@ -2,24 +2,34 @@
 
 import * as v from "valibot";
 import {
+  cut,
   endpoint,
-  fittingLines,
+  factsOf,
+  fittedSentence,
+  fittedSentences,
+  fitting,
+  foreignHostWarnings,
+  headline,
+  isSession,
   jsonFields,
-  judgeStatus,
+  jsonRequest,
+  judgeAnswer,
   secondsToMs,
-  sentence,
-  sentences,
+  textOf,
+  urgencyOf,
   urlSchema,
 } from "./http.ts";
-import type { Batch, HttpResponse, Limits, Outcome, Service } from "./service.ts";
+import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 const options = v.strictObject({
-  /** `https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks. */
   webhook_url: v.pipe(
     urlSchema({ plainHttp: "loopback" }),
     v.check(
       (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
       "must be a webhook of Discord, https://discord.com/api/webhooks/{id}/{token}",
+    ),
+    v.description(
+      "`https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks",
     ),
   ),
 });
@@ -32,16 +42,42 @@ const OWN_HOST = /^((canary|ptb)\.)?discord(app)?\.com$/;
 /** Longest sender name, in characters. */
 const MAX_USERNAME = 80;
 
-/** Message flag that keeps Discord from adding a preview of a link. */
+/** Flag of a message that keeps Discord from adding a preview of a link. It would hide our own embeds, too. */
 const SUPPRESS_EMBEDS = 1 << 2;
 
-const limits: Limits = { text: 2000, unit: "characters" };
+/** Flag of a message that comes without a sound. */
+const SUPPRESS_NOTIFICATIONS = 1 << 12;
 
-/** The `discord` service. One sentence stays below the limit (see send/render.ts). */
+const COLOURS: Readonly<Record<Urgency, number>> = { urgent: 0xd93f3f, normal: 0x3b82f6, low: 0x8a8f98 };
+
+// https://discord.com/developers/docs/resources/message#embed-object-embed-limits. What Discord calls a character is
+// not said; code units are the most that it can be.
+
+/** All embeds of a message together; a digest is made of them. */
+const limits: Limits = { text: 6000, unit: "code units" };
+
+/** `content`, and with it any one sentence. */
+const CONTENT: Limits = { text: 2000, unit: "code units" };
+
+const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
+
+const TITLE: Limits = { text: 256, unit: "code units" };
+
+/** The value of a field. It may have 1024, but all fields have to be within the limit of all embeds. */
+const FIELD: Limits = { text: 600, unit: "code units" };
+
+/**
+ * The `discord` service.
+ *
+ * `content` always says what happened, since that is all that a phone shows in its notification, and all that is left
+ * for readers who have embeds turned off. Below it, one event has an embed with a colour and fields; a digest has its
+ * sentences in as many embeds as it takes.
+ */
 export const discord: Service<Settings> = {
   name: "discord",
   apiUrl: "https://discord.com/developers/docs/resources/webhook#execute-webhook",
   options,
+  secretOptions: ["webhook_url"],
   example: `webhook_url = "https://discord.com/api/webhooks/xyz"`,
 
   limits,
@@ -54,49 +90,84 @@ export const discord: Service<Settings> = {
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
 
-  warnings: ({ webhook_url: { hostname } }) =>
-    OWN_HOST.test(hostname) ? [] : [`webhook_url leads to ${hostname}, which is not a host of Discord`],
+  warnings: ({ webhook_url }) =>
+    foreignHostWarnings(webhook_url, { option: "webhook_url", own: OWN_HOST, of: "Discord" }),
 
   fitting: (notifications) =>
-    fittingLines(notifications.map((notification) => sentence(notification, escapeMarkdown)), limits),
+    fitting(notifications, {
+      part: (notification) => fittedSentence(notification, { limits: CONTENT, escape: escapeMarkdown }),
+      fits: (lines) => descriptionsOf(lines).reduce((sum, { length }) => sum + length, 0) <= limits.text,
+    }),
 
-  render(batch, settings, form) {
-    const url = new URL(settings.webhook_url);
+  render(batch, { webhook_url }, { form }) {
+    const url = new URL(webhook_url);
     // Then the answer comes once the message is stored, which is the proof that we want.
     url.searchParams.set("wait", "true");
     const username = form === "rich" ? senderName(batch) : undefined;
-    return {
-      kind: "http",
-      method: "POST",
-      url: url.href,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        content: sentences(batch, escapeMarkdown),
-        ...(username === undefined ? {} : { username }),
-        allowed_mentions: { parse: [] },
-        flags: SUPPRESS_EMBEDS,
-      }),
-    };
+    return jsonRequest(url.href, {
+      ...messageOf(batch, form === "rich"),
+      ...(username === undefined ? {} : { username }),
+      allowed_mentions: { parse: [] },
+    });
   },
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    // With `wait=true` Discord answers with the stored message. Something else that says 200 has stored nothing.
-    if (response.status === 200 && typeof fields["id"] !== "string") {
-      return {
-        kind: "broken",
-        reason: "HTTP 200, but not the answer of Discord",
-      };
-    }
-    const detail = typeof fields["message"] === "string" ? fields["message"] : undefined;
-    const outcome = judgeStatus(response, nowMs, {
-      detail,
+    const outcome = judgeAnswer(response, nowMs, {
+      from: "Discord",
+      // With `wait=true` Discord answers with the stored message; a relay may answer as Discord does without.
+      isConfirmed: response.status === 204 || textOf(fields["id"]) !== undefined,
+      detail: textOf(fields["message"]),
       retryAfterMs: secondsToMs(fields["retry_after"]),
     });
     const restMs = outcome.kind === "delivered" ? exhaustedForMs(response) : undefined;
     return restMs === undefined ? outcome : { kind: "delivered", restMs };
   },
 };
+
+function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
+  const [first, ...more] = batch.notifications;
+  const lines = fittedSentences(batch, { limits: CONTENT, escape: escapeMarkdown });
+  const color = COLOURS[urgencyOf(batch)];
+  if (more.length > 0) {
+    // Too long for `content`, so that the plain form has embeds too, without an ornament.
+    const embeds = descriptionsOf(lines).map((description) => isRich ? { description, color } : { description });
+    return { content: escapeMarkdown(headline(batch)), embeds };
+  }
+  const [content] = lines;
+  if (!isRich || !isSession(first)) return { content, flags: SUPPRESS_EMBEDS };
+  return {
+    content,
+    embeds: [{
+      title: cut(headline(batch), { limits: TITLE, escape: escapeMarkdown }),
+      color,
+      fields: fieldsOf(first),
+    }],
+    ...(urgencyOf(batch) === "low" ? { flags: SUPPRESS_NOTIFICATIONS } : {}),
+  };
+}
+
+function fieldsOf(notification: SessionNotification): unknown[] {
+  return factsOf(notification).map(({ label, value }) => ({
+    name: label,
+    value: cut(value, { limits: FIELD, escape: escapeMarkdown }),
+    inline: !["Authentication", "Why unexpected"].includes(label),
+  }));
+}
+
+/** Lines as descriptions of embeds, each as full as can be. Ten may be in a message; the limit of all is met sooner. */
+function descriptionsOf(lines: readonly string[]): string[] {
+  const descriptions: string[] = [];
+  let description = "";
+  for (const line of lines) {
+    if (description !== "" && description.length + 1 + line.length > DESCRIPTION.text) {
+      descriptions.push(description);
+      description = "";
+    }
+    description += description === "" ? line : `\n${line}`;
+  }
+  return [...descriptions, description];
+}
 
 /** How long until Discord takes the next request, where this one was the last for now. */
 function exhaustedForMs({ headers }: HttpResponse): number | undefined {

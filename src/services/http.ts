@@ -1,8 +1,16 @@
 // What services over HTTP have in common: URLs, what a status means, and when to try again.
 
 import * as v from "valibot";
-import { cap } from "../event.ts";
-import type { Batch, HttpResponse, Limits, Notification, Outcome, SessionNotification } from "./service.ts";
+import type {
+  Batch,
+  HttpRequest,
+  HttpResponse,
+  Limits,
+  Notification,
+  Outcome,
+  SessionNotification,
+  Urgency,
+} from "./service.ts";
 
 /** Hosts for which plain http is no risk: the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -29,6 +37,72 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
       "must not hold a user name or password",
     ),
   );
+}
+
+/** The URL of a server of one's own, which may be below a path; plain http is taken, with a warning. */
+export function serverUrlSchema() {
+  return v.pipe(
+    urlSchema({ plainHttp: "anywhere" }),
+    v.check(({ search, hash }) => search === "" && hash === "", "must be the server's own URL, without ? or #"),
+  );
+}
+
+/** A schema for a text that goes into a header or a path: visible ASCII, so that it can't end there. */
+export function tokenSchema(what: string) {
+  return v.pipe(v.string(), v.regex(/^[!-~]+$/, `must be ${what}, without spaces`));
+}
+
+/** A path below the URL of a server. The parts that come from elsewhere must be escaped. */
+export function below(server: URL, path: string): string {
+  return `${server.origin}${server.pathname.replace(/\/$/, "")}/${path}`;
+}
+
+/** A shorter part of a URL is no secret, and would be taken out of texts where it only happens to stand. */
+const MIN_SECRET_LENGTH = 8;
+
+/** What of a URL must not be shown, where the secret is in its path. */
+export function urlSecrets({ href, pathname, search }: URL): string[] {
+  const secret = `${pathname}${search}`;
+  return [href, ...(secret.length >= MIN_SECRET_LENGTH ? [secret] : [])];
+}
+
+/** A warning for a URL whose traffic can be read on its way. */
+export function plainHttpWarnings(url: URL, option: string): string[] {
+  return url.protocol === "https:" || isLoopback(url)
+    ? []
+    : [`${option} is plain http: the network can read the notifications, and any token with them`];
+}
+
+/** A warning for a URL that does not lead to the service itself; it may be a relay, or a trap. */
+export function foreignHostWarnings({ hostname }: URL, options: { option: string; own: RegExp; of: string }): string[] {
+  return options.own.test(hostname)
+    ? []
+    : [`${options.option} leads to ${hostname}, which is not a host of ${options.of}`];
+}
+
+/** A request that carries JSON. */
+export function jsonRequest(
+  url: string,
+  body: unknown,
+  options: { method?: "POST" | "PUT"; headers?: Readonly<Record<string, string>> } = {},
+): HttpRequest {
+  const headers = { "content-type": "application/json", ...options.headers };
+  return { kind: "http", method: options.method ?? "POST", url, headers, body: JSON.stringify(body) };
+}
+
+/** The header that shows a token. */
+export function bearer(token: string): { readonly authorization: string } {
+  return { authorization: `Bearer ${token}` };
+}
+
+/** A user and a password, as HTTP basic authentication shows them (RFC 7617). */
+export function basicCredentials(user: string, password: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)));
+}
+
+/** The id of a batch, fit for a header or a part of a path; an id as it should be stays as it is. */
+export function safeId({ id }: Batch): string {
+  return encodeURIComponent(id.toWellFormed());
 }
 
 /** Whether a URL leads to this machine. */
@@ -66,37 +140,24 @@ export function sentence(
   }'${from} ${happened} ${host} via ${via} at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
-/** The longest {@link details}, in UTF-16 code units once it is escaped, unless the reasons alone are longer. */
-const MAX_DETAILS_LENGTH = 420;
-
-/** What is known around the sentence. The authentication gives way where there is no room for all. */
+/** What is known around the sentence. */
 function details(
   { isRepeat, duration, authentication, reasons }: SessionNotification,
   escape: (value: string) => string,
 ): string {
+  const known = [
+    isRepeat ? "possible repeat" : "",
+    duration === "" ? "" : `after ${duration}`,
+    authentication,
+    ...reasons,
+  ];
   // A value that closes our brackets could go on as if it were another message.
-  const shown = (value: string) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］")));
-  const before = [...isRepeat ? ["possible repeat"] : [], ...duration === "" ? [] : [`after ${duration}`]];
-  const after = reasons.map(shown);
-  const room = MAX_DETAILS_LENGTH - [...before, "", ...after].join("; ").length;
-  const how = fittingText(authentication, { room, escape: shown });
-  return [...before, ...how === "" ? [] : [how], ...after].join("; ");
-}
-
-/** As much of a text as there is room for once it is escaped. */
-function fittingText(
-  text: string,
-  { room, escape }: { room: number; escape: (value: string) => string },
-): string {
-  for (let length = text.length; length > 0; length--) {
-    const escaped = escape(cap(text, length));
-    if (escaped.length <= room) return escaped;
-  }
-  return "";
+  return known.filter((value) => value !== "")
+    .map((value) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］")))).join("; ");
 }
 
 /** Keeps whoever shows a text from making a link of it. A fingerprint, which may begin with slashes, is none. */
-function unlinked(value: string): string {
+export function unlinked(value: string): string {
   return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
@@ -105,11 +166,119 @@ export function sentences({ notifications }: Batch, escape?: (value: string) => 
   return notifications.map((notification) => sentence(notification, escape)).join("\n");
 }
 
-/** How many of these lines, from the first, are within the limits together; at least 1. */
-export function fittingLines(lines: readonly string[], limits: Limits): number {
-  let length = -1;
-  const beyond = lines.findIndex((line) => (length += 1 + lengthOf(line, limits.unit)) > limits.text);
-  return beyond === -1 ? lines.length : Math.max(1, beyond);
+/** How a service words its sentences. */
+export interface Wording {
+  /** Of one sentence. */
+  readonly limits: Limits;
+  /** Of all the sentences of a message together, if that is more. */
+  readonly message?: Limits;
+  /** Makes a value harmless in the markup of the service. `hostName`: this machine's own name, as it stands there. */
+  readonly escape?: (value: string, hostName: string) => string;
+}
+
+/** How far the values of a sentence are cut in turn, in UTF-16 code units, until it is within a limit. */
+const CUTS: readonly number[] = [96, 64, 48, 32, 24, 16, 8];
+
+/** The plain sentences of a batch, each within the limits: long values are cut, so that the sentence stays whole. */
+export function fittedSentences({ notifications }: Pick<Batch, "notifications">, wording: Wording): string[] {
+  return notifications.map((notification) => fittedSentence(notification, wording));
+}
+
+/** The plain sentence within the limits: long values are cut, so that the sentence stays whole. */
+export function fittedSentence(notification: Notification, { limits, escape = (value) => value }: Wording): string {
+  const worded = (some: Notification) => sentence(some, (value) => escape(value, some.hostName));
+  let text = worded(notification);
+  for (const longest of CUTS) {
+    if (lengthOf(text, limits.unit) <= limits.text) break;
+    text = worded(shortened(notification, longest));
+  }
+  return text;
+}
+
+/** The same with no value longer than that, in UTF-16 code units, and no more than a handful of reasons. */
+function shortened(notification: Notification, longest: number): Notification {
+  const short = (value: string) => cut(value, { limits: { text: longest, unit: "code units" } });
+  const hostName = short(notification.hostName);
+  if (notification.type === "test") return { ...notification, hostName };
+  if (notification.type === "notice") {
+    return {
+      ...notification,
+      hostName,
+      text: cut(notification.text, { limits: { text: longest * 4, unit: "code units" } }),
+    };
+  }
+  return {
+    ...notification,
+    hostName,
+    user: short(notification.user),
+    remoteHost: short(notification.remoteHost),
+    terminal: short(notification.terminal),
+    service: short(notification.service),
+    authentication: short(notification.authentication),
+    duration: short(notification.duration),
+    reasons: notification.reasons.slice(0, 5).map(short),
+  };
+}
+
+/**
+ * Cuts a text that is longer than a limit, and marks the cut with `…`. Never halves a character.
+ *
+ * @param options.escape makes a character harmless; then it is the escaped text that is within the limit
+ */
+export function cut(
+  text: string,
+  { limits: { text: longest, unit }, escape = (character) => character }: {
+    limits: Limits;
+    escape?: (character: string) => string;
+  },
+): string {
+  const escaped = [...text].map(escape);
+  if (lengthOf(escaped.join(""), unit) <= longest) return escaped.join("");
+  const mark = escape("…");
+  let length = lengthOf(mark, unit);
+  const end = escaped.findIndex((character) => (length += lengthOf(character, unit)) > longest);
+  return `${escaped.slice(0, end).join("")}${mark}`;
+}
+
+/** How many notifications, from the first, a message takes that has a line for each and nothing else. */
+export function fittingLines(notifications: readonly SessionNotification[], wording: Wording): number {
+  return fitting(notifications, {
+    part: (notification) => fittedSentence(notification, wording),
+    fits: (lines) => areWithin(lines, wording.message ?? wording.limits),
+  });
+}
+
+/** Whether lines are within the limits of a text, one below the other. */
+export function areWithin(lines: readonly string[], { text, unit }: Limits): boolean {
+  return lengthOf(lines.join("\n"), unit) <= text;
+}
+
+/**
+ * How many notifications, from the first, one request takes; at least 1.
+ *
+ * @param options.part what a notification adds to the request; asked for once, and not much further than needed
+ * @param options.fits whether a request of these parts is within the limits; fewer parts must fit if more do
+ */
+export function fitting<Part>(
+  notifications: readonly SessionNotification[],
+  { part, fits }: { part: (notification: SessionNotification) => Part; fits: (parts: readonly Part[]) => boolean },
+): number {
+  const parts: Part[] = [];
+  const fitsUpTo = (count: number) => {
+    for (const notification of notifications.slice(parts.length, count)) parts.push(part(notification));
+    return fits(parts.slice(0, count));
+  };
+  // Doubled until it is too many, then halved in between.
+  let most = 1;
+  let tooMany = 2;
+  while (tooMany <= notifications.length && fitsUpTo(tooMany)) [most, tooMany] = [tooMany, tooMany * 2];
+  tooMany = Math.min(tooMany, notifications.length + 1);
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (fitsUpTo(middle)) most = middle;
+    else tooMany = middle;
+  }
+  return most;
 }
 
 /** How long a text is, as an API counts it. */
@@ -120,7 +289,8 @@ export function lengthOf(text: string, unit: Limits["unit"]): number {
 
 /** What happened, in a few words, for services that show a title. */
 export function headline({ notifications }: Batch): string {
-  const [{ type, hostName }, ...more] = notifications;
+  const [first, ...more] = notifications;
+  const { type, hostName } = first;
   if (more.length > 0) return `${notifications.length} SSH logins and logouts on ${hostName}`;
   const happened = {
     open: "SSH login to",
@@ -128,7 +298,64 @@ export function headline({ notifications }: Batch): string {
     test: "Test of SSH notifications from",
     notice: "SSH notifications of",
   };
-  return `${happened[type]} ${hostName}`;
+  return `${isUnexpected(first) ? "Unexpected " : ""}${happened[type]} ${hostName}`;
+}
+
+function isUnexpected(notification: Notification): boolean {
+  return isSession(notification) && notification.urgency === "urgent" && notification.reasons.length > 0;
+}
+
+/** Whether a notification stands for an event. */
+export function isSession(notification: Notification): notification is SessionNotification {
+  return notification.type === "open" || notification.type === "close";
+}
+
+/** How loud a batch is to be: as loud as the loudest in it. */
+export function urgencyOf({ notifications }: Batch): Urgency {
+  const urgencies = notifications.map((notification) => isSession(notification) ? notification.urgency : "normal");
+  if (urgencies.includes("urgent")) return "urgent";
+  return urgencies.includes("normal") ? "normal" : "low";
+}
+
+/** What there is to tell of an event. */
+export interface Fact {
+  readonly label: string;
+  /** Not escaped, but free of links. */
+  readonly value: string;
+}
+
+/** What there is to tell of an event, for services that show labels; the values have no sentence around to break. */
+export function factsOf(notification: SessionNotification): readonly Fact[] {
+  const { user, remoteHost, authentication, duration, reasons, hostName, time, terminal, service } = notification;
+  const facts = [
+    { label: "User", value: user },
+    { label: "From", value: remoteHost },
+    { label: "Authentication", value: authentication },
+    { label: "Session", value: duration },
+    { label: "Why unexpected", value: reasons.join("; ") },
+    { label: "Host", value: hostName },
+    { label: "Time", value: time },
+    { label: "Via", value: terminal === "" ? service : `${terminal} (${service})` },
+    { label: "Note", value: notification.isRepeat ? "may have been sent before" : "" },
+  ];
+  return facts.filter(({ value }) => value !== "").map(({ label, value }) => ({ label, value: unlinked(value) }));
+}
+
+/**
+ * Keeps an app from making links of a value: what looks like a name in the DNS gets dots that are none (U+FF0E), since
+ * phones make links of names without `https://` too. Addresses, fingerprints and this host's own name stay as they are.
+ */
+export function undomained(value: string, hostName: string): string {
+  return value === hostName ? value : unlinked(value).replace(/\.(?=\p{L})/gu, "．");
+}
+
+/** Signs that begin a mention, a room or topic, a command, a number; and what looks like them. */
+const SIGNS: Readonly<Record<string, string>> = { "@": "＠", "#": "＃", "/": "／", "!": "！", "+": "＋", "$": "＄" };
+
+/** Like {@link undomained}, for chats that give a meaning to words that begin with certain signs. */
+export function inert(value: string, hostName: string): string {
+  if (value === hostName) return value;
+  return undomained(value, hostName).replace(/(?<![\p{L}\p{N}])[@#/!+$]/gu, (sign) => SIGNS[sign] ?? sign);
 }
 
 /** What a service says of itself, where the status alone does not tell. */
@@ -165,6 +392,31 @@ export function judgeStatus(
     return { kind: "broken", reason };
   }
   return { kind: "rejected", reason };
+}
+
+/** What a service says of itself, beside the status. */
+export interface Answer extends StatusHints {
+  /** Whose answer it should be: `Discord`, `an ntfy server`. */
+  readonly from: string;
+  /** Whether the body says that the service has the message. */
+  readonly isConfirmed: boolean;
+  /** Whether the body says that the settings are wrong; then no other message would get through either. */
+  readonly blamesSettings?: boolean;
+}
+
+/** What an answer means, for a service that says so in its body. What says 2xx and nothing else has stored nothing. */
+export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answer): Outcome {
+  const outcome = judgeStatus(response, nowMs, answer);
+  if (outcome.kind === "delivered" && !answer.isConfirmed) {
+    return { kind: "broken", reason: `HTTP ${response.status}, but not the answer of ${answer.from}` };
+  }
+  if (outcome.kind === "rejected" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
+  return outcome;
+}
+
+/** A field of a JSON body, if it is a text that says something. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /**

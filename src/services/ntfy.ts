@@ -2,35 +2,53 @@
 
 import * as v from "valibot";
 import {
+  areWithin,
+  basicCredentials,
+  bearer,
+  cut,
   endpoint,
-  fittingLines,
+  fittedSentence,
+  fittedSentences,
+  fitting,
   headline,
-  isLoopback,
   jsonFields,
-  judgeStatus,
-  sentence,
-  sentences,
+  jsonRequest,
+  judgeAnswer,
+  plainHttpWarnings,
+  textOf,
+  tokenSchema,
+  undomained,
+  urgencyOf,
   urlSchema,
 } from "./http.ts";
-import type { Limits, Outcome, Service } from "./service.ts";
+import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
 
-const options = v.strictObject({
-  /** Server and topic: `https://ntfy.sh/my-topic`. The server may be below a path. */
-  topic_url: v.pipe(
-    urlSchema({ plainHttp: "anywhere" }),
-    v.check(
-      (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
-      "must end in a topic: 1 to 64 letters, digits, - or _",
+const options = v.pipe(
+  v.strictObject({
+    topic_url: v.pipe(
+      urlSchema({ plainHttp: "anywhere" }),
+      v.check(
+        (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
+        "must end in a topic: 1 to 64 letters, digits, - or _",
+      ),
+      v.description("server and topic, `https://ntfy.sh/my-topic`; the server may be below a path"),
     ),
-  ),
-  /** An access token, for a topic that is not open to all. */
-  token: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^[!-~]+$/, "must be an access token, without spaces"),
+    token: v.pipe(
+      v.optional(tokenSchema("an access token")),
+      v.description("an access token, for a topic that is not open to all"),
     ),
-  ),
-});
+    user: v.pipe(
+      v.optional(v.pipe(v.string(), v.regex(/^[^:\p{Cc}]+$/u, "must be a name without a colon"))),
+      v.description("a user, in place of a token (HTTP basic authentication)"),
+    ),
+    password: v.pipe(
+      v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, "must not be empty, or have control characters"))),
+      v.description("the password of that user"),
+    ),
+  }),
+  v.check(({ user, password }) => (user === undefined) === (password === undefined), "needs user and password both"),
+  v.check(({ token, user }) => token === undefined || user === undefined, "needs a token or a user, not both"),
+);
 
 type Settings = v.InferOutput<typeof options>;
 
@@ -41,62 +59,69 @@ const DAILY_QUOTA = 42908;
 const REFILL_MS = 5_000;
 const QUOTA_RETRY_MS = 60 * 60 * 1000;
 
-// The JSON around it may have 8192 bytes, in which a line break or a quotation mark counts twice: see the tests.
 const limits: Limits = { text: 4096, unit: "bytes" };
 
-/** The `ntfy` service. One sentence stays below the limit (see send/render.ts). */
+const WORDING = { limits, escape: undomained };
+
+/** Of the 8192 bytes that the JSON may have; the rest is for topic, title and tags. */
+const JSON_TEXT: Limits = { text: 7000, unit: "bytes" };
+const TITLE: Limits = { text: 250, unit: "bytes" };
+
+/** Of 1 to 5; 5 rings until it is seen, 2 makes no sound. */
+const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 5, normal: 3, low: 2 };
+
+/** The `ntfy` service: sentence, title, priority, and a tag that the apps show as an emoji. */
 export const ntfy: Service<Settings> = {
   name: "ntfy",
   apiUrl: "https://docs.ntfy.sh/publish/#publish-as-json",
   options,
+  secretOptions: ["topic_url", "token", "password"],
   example: `topic_url = "https://ntfy.sh/my-secret-topic"\ntoken = "tk_example"`,
 
   limits,
 
-  secrets: ({ topic_url, token }) => [
+  secrets: ({ topic_url, token, user, password }) => [
     topic_url.href,
     split(topic_url).topic,
     ...(token === undefined ? [] : [token]),
+    ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
   ],
 
   endpoints: ({ topic_url }) => [endpoint(topic_url)],
 
-  warnings: ({ topic_url, token }) =>
-    topic_url.protocol === "https:" || isLoopback(topic_url) ? [] : [
-      `topic_url is plain http: the network can read the notifications${token === undefined ? "" : " and the token"}`,
-    ],
+  warnings: ({ topic_url }) => plainHttpWarnings(topic_url, "topic_url"),
 
-  fitting: (notifications) => fittingLines(notifications.map((notification) => sentence(notification)), limits),
+  fitting: (notifications) =>
+    fitting(notifications, {
+      part: (notification) => fittedSentence(notification, WORDING),
+      // A quotation mark or a line break counts twice in JSON.
+      fits: (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
+    }),
 
-  render(batch, { topic_url, token }, form) {
+  render(batch, { topic_url, token, user, password }, { form }) {
     const { root, topic } = split(topic_url);
-    return {
-      kind: "http",
-      method: "POST",
-      url: root,
-      // The text goes into JSON and not into headers, which hold no more than Latin-1.
+    // The text goes into JSON and not into headers, which hold no more than Latin-1.
+    return jsonRequest(root, {
+      topic,
+      message: fittedSentences(batch, WORDING).join("\n"),
+      ...(form === "rich" ? ornamentOf(batch) : {}),
+    }, {
       headers: {
-        "content-type": "application/json",
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(token === undefined ? {} : bearer(token)),
+        ...(user === undefined || password === undefined
+          ? {}
+          : { authorization: `Basic ${basicCredentials(user, password)}` }),
       },
-      body: JSON.stringify({
-        topic,
-        ...(form === "rich" ? { title: headline(batch) } : {}),
-        message: sentences(batch),
-      }),
-    };
+    });
   },
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    if (response.status === 200 && typeof fields["id"] !== "string") {
-      return {
-        kind: "broken",
-        reason: "HTTP 200, but not the answer of an ntfy server",
-      };
-    }
-    const detail = typeof fields["error"] === "string" ? fields["error"] : undefined;
-    const outcome = judgeStatus(response, nowMs, { detail });
+    const outcome = judgeAnswer(response, nowMs, {
+      from: "an ntfy server",
+      isConfirmed: textOf(fields["id"]) !== undefined,
+      detail: textOf(fields["error"]),
+    });
     if (response.status !== 429 || outcome.kind !== "retry" || outcome.retryAfterMs !== undefined) return outcome;
     return {
       ...outcome,
@@ -104,6 +129,18 @@ export const ntfy: Service<Settings> = {
     };
   },
 };
+
+/** https://docs.ntfy.sh/emojis/ has the tags that become emojis. */
+function ornamentOf(batch: Batch): Record<string, unknown> {
+  const { type } = batch.notifications[0];
+  const urgency = urgencyOf(batch);
+  const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning" };
+  return {
+    title: cut(headline(batch), { limits: TITLE }),
+    tags: [urgency === "urgent" ? "rotating_light" : usual[type]],
+    priority: PRIORITIES[urgency],
+  };
+}
 
 /** The URL to publish to, which is the server's root, and the topic, which is the last part of the path. */
 function split(topicUrl: URL): { root: string; topic: string } {

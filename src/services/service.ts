@@ -112,16 +112,28 @@ export type Outcome = /** The service has it. `restMs`: it wants no request befo
 /** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was rejected. */
 export type Form = "rich" | "plain";
 
+/** How a batch is to be rendered. */
+export interface RenderOptions {
+  readonly form: Form;
+  /** The time of the attempt, since the epoch; for services whose requests carry it. */
+  readonly nowMs: number;
+}
+
 /** A notification service. Its file says its limits, the page of its API, and an example configuration. */
 export interface Service<Settings> {
   /** As in `service = "…"` and `[notification.…]`. */
   readonly name: string;
   /** The page that documents the API. */
   readonly apiUrl: string;
-  /** What the configuration may say below `[notification.<name>]`; turns it into the settings, or says what is wrong. */
+  /**
+   * What the configuration may say below `[notification.<name>]`; turns it into the settings, or says what is wrong.
+   * Each option is described (`v.description`), for the README's table.
+   */
   readonly options: GenericSchema<unknown, Settings> & {
     readonly entries: ObjectEntries;
   };
+  /** The options that are secret: each may stand in a file of its own instead. */
+  readonly secretOptions: readonly string[];
   /** A working example of the options, as TOML. */
   readonly example: string;
   /** What the API takes in one request, as its page says. */
@@ -135,7 +147,7 @@ export interface Service<Settings> {
   /** How many of these, from the first, one request takes as a digest; at least 1. */
   fitting(notifications: readonly SessionNotification[], settings: Settings): number;
   /** The request that delivers a batch. */
-  render(batch: Batch, settings: Settings, form: Form): ServiceRequest;
+  render(batch: Batch, settings: Settings, options: RenderOptions): ServiceRequest;
   /** What the answer to that request means. `nowMs`: the time of the answer, since the epoch. */
   judge(response: HttpResponse, nowMs: number): Outcome;
 }

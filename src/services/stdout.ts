@@ -11,6 +11,7 @@ export const stdout: Service<v.InferOutput<typeof options>> = {
   name: "stdout",
   apiUrl: "https://www.freedesktop.org/software/systemd/man/latest/systemd-journald.service.html",
   options,
+  secretOptions: [],
   example: "",
   limits: { text: Infinity, unit: "characters" },
   secrets: () => [],

@@ -5,6 +5,7 @@ import type { SessionEvent } from "../event.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
+import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
 import { migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
 
@@ -83,6 +84,11 @@ export type Settlement =
     readonly restsUntilMs?: number;
   };
 
+/** How many events were new, and how many of these are too old to tell anyone. */
+export interface TakenIn {
+  readonly taken: number;
+  readonly history: number;
+}
 /** The open events that have had no close, of a process, user and service. */
 const OPEN_OF =
   "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
@@ -102,10 +108,16 @@ export class Deliveries {
    */
   constructor(path: string) {
     this.#database = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-    pragma(this.#database, "journal_mode = WAL");
-    pragma(this.#database, "synchronous = FULL");
-    pragma(this.#database, "foreign_keys = ON");
-    migrate(this.#database);
+    try {
+      pragma(this.#database, "journal_mode = WAL");
+      pragma(this.#database, "synchronous = FULL");
+      pragma(this.#database, "foreign_keys = ON");
+      migrate(this.#database);
+    } catch (error) {
+      // Not left to the garbage collector: to close takes the log away by its name, which may be another one's by then.
+      this.#database.close();
+      throw error;
+    }
     this.seen = new Seen(this.#database);
   }
 
@@ -134,54 +146,63 @@ export class Deliveries {
     return positionOf(this.#database);
   }
 
+  /** For what keeps the store whole: see open_store.ts. */
+  get database(): Database {
+    return this.#database;
+  }
+
+  /** Whether an event was taken in, and not pruned since. */
+  knows(uuid: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM event WHERE uuid = ?").get(uuid) !== undefined;
+  }
+
+  /** Takes in what was read from the queue database, each event once, whatever is read twice. */
+  takeIn({ events, position, again = 0 }: InboxPage): TakenIn {
+    return this.together(() => {
+      const before = this.#insert(events.slice(0, again), horizonOf(this.#database, { pruned: true }));
+      const after = this.#insert(events.slice(again), undefined);
+      this.#database
+        .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid, again_to_id) VALUES (1, ?, ?, ?)")
+        .run(position.lastId, position.lastUuid, position.againToId ?? position.lastId);
+      return { taken: before.taken + after.taken, history: before.history };
+    });
+  }
+
   /**
-   * Takes events in, each once, whatever is read twice.
+   * Takes in events that come from elsewhere, each once.
    *
-   * @returns how many were new
+   * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
    */
-  takeIn({ events, position }: InboxPage): number {
+  takeInFromElsewhere(events: readonly SessionEvent[], { horizon }: { horizon: Horizon | undefined }): TakenIn {
+    return this.together(() => this.#insert(events, horizon));
+  }
+
+  #insert(events: readonly SessionEvent[], horizon: Horizon | undefined): TakenIn {
     const insert = this.#database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
-                          parent_pid, tampered)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uuid) DO NOTHING`,
+                          parent_pid, tampered, is_repeat, is_history, taken_in_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
+       ON CONFLICT (uuid) DO NOTHING`,
     );
-    return this.#atOnce(() => {
-      let taken = 0;
-      for (const event of events) {
-        const {
-          uuid,
-          occurredAtMs,
-          type,
-          user,
-          remoteHost,
-          terminal,
-          service,
-          connection,
-          authInfo,
-        } = event;
-        const names = [
-          type,
-          user,
-          remoteHost,
-          terminal,
-          service,
-          connection,
-          authInfo,
-        ];
-        const { changes } = insert.run(
-          uuid,
-          occurredAtMs,
-          ...names,
-          event.parentPid,
-          event.tampered.join(" "),
-        );
-        taken += Number(changes);
-      }
-      this.#database
-        .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid) VALUES (1, ?, ?)")
-        .run(position.lastId, position.lastUuid);
-      return taken;
-    });
+    const result = { taken: 0, history: 0 };
+    for (const event of events) {
+      const { type, user, remoteHost, terminal, service, connection, authInfo } = event;
+      const names = [type, user, remoteHost, terminal, service, connection, authInfo];
+      const fate = horizon === undefined ? "new" : fateOf(event, horizon);
+      const { changes } = insert.run(
+        event.uuid,
+        event.occurredAtMs,
+        ...names,
+        event.parentPid,
+        event.tampered.join(" "),
+        Number(fate === "repeat"),
+        Number(fate === "history"),
+      );
+      if (changes === 0) continue;
+      result.taken++;
+      if (fate === "history") result.history++;
+    }
+    return result;
   }
 
   /** Events that are not judged yet, oldest first. */
@@ -213,12 +234,15 @@ export class Deliveries {
     return row === undefined ? undefined : eventOf(row);
   }
 
-  /** Writes a judgement down, and makes the deliveries that follow from it. */
+  /** Writes a judgement down, and makes the deliveries that follow from it: none for what is too old to tell anyone. */
   judge(judgement: Judgement, nowMs: number): void {
-    const { eventId, address, tampered, verdict, openedBy, routes, urgent, keyFingerprint = "", reasons = [] } =
-      judgement;
+    const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
     const durationMs = judgement.durationMs ?? null;
-    this.#atOnce(() => {
+    this.together(() => {
+      const row = this.#database.prepare("SELECT is_history FROM event WHERE id = ?").get(eventId);
+      const isHistory = row?.["is_history"] === 1;
+      const verdict = isHistory ? "history" : judgement.verdict;
+      const routes = isHistory ? [] : judgement.routes;
       this.#database
         .prepare(
           `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
@@ -291,7 +315,7 @@ export class Deliveries {
 
   /** Writes down how an attempt ended, for the delivery and for its route, which rests as a whole. */
   settle({ event, route }: DueDelivery, settlement: Settlement): void {
-    this.#atOnce(() => {
+    this.together(() => {
       this.#settleDelivery(event.id, route, settlement);
       this.#database.prepare("INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
       if (settlement.state === "delivered") {
@@ -345,13 +369,8 @@ export class Deliveries {
     ).all(route).map(judgedEventOf);
   }
 
-  /** Does some work as one transaction: all of it stays, or nothing. */
+  /** One transaction, or a part of the one that is under way. */
   together<T>(work: () => T): T {
-    return this.#atOnce(work);
-  }
-
-  /** One transaction, or a part of the one that {@link Deliveries.discarding} holds. */
-  #atOnce<T>(work: () => T): T {
     return this.#database.isTransaction ? work() : transaction(this.#database, work);
   }
 }

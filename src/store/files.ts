@@ -1,5 +1,8 @@
 // Small things that files need everywhere but in the hook.
 
+// Deno's own `open` has no O_NONBLOCK, and to open a FIFO would wait for ever for somebody who writes to it.
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from "node:fs";
+
 /** What is known of a file, without following a link; undefined where there is none. */
 export function statIfThere(path: string): Deno.FileInfo | undefined {
   try {
@@ -17,4 +20,84 @@ export function removeIfThere(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/** Something else than a plain file where one should be. */
+export class NotPlainError extends Error {
+  override readonly name = "NotPlainError";
+}
+
+/** A plain file, open for reading. */
+export interface PlainFile extends Disposable {
+  /** In bytes, when it was opened. */
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Fills as much of `bytes` as the file has from `position` on, and answers how much that is. */
+  read(bytes: Uint8Array, position: number): number;
+}
+
+/**
+ * Opens a file that somebody else may have put there. Whatever it is, this does not wait, and follows no link.
+ *
+ * @returns undefined where there is none
+ * @throws {NotPlainError} where it is something else than a plain file
+ */
+export function openPlainFile(path: string): PlainFile | undefined {
+  const before = statIfThere(path);
+  if (before === undefined) return undefined;
+  if (!before.isFile) throw new NotPlainError(`"${path}" is not a plain file`);
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+  const info = fstatSync(fd);
+  // Deno's sandbox resolves links before it opens, so a link that was planted just now shows only here.
+  if (!info.isFile() || info.ino !== before.ino || info.dev !== before.dev) {
+    closeSync(fd);
+    throw new NotPlainError(`"${path}" was exchanged while it was opened`);
+  }
+  return {
+    size: info.size,
+    mtimeMs: info.mtimeMs,
+    read: (bytes, position) => {
+      let length = 0;
+      while (length < bytes.length) {
+        const count = readSync(fd, bytes, length, bytes.length - length, position + length);
+        if (count === 0) break;
+        length += count;
+      }
+      return length;
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+/** Makes the names in a folder durable: a rename that was not synced may be undone by a power loss. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Names a folder for what is set aside: `damaged-20261123T001332Z`, with a number behind where there is one of this second.
+ * While something is done with it, there is a dot and more behind the name.
+ */
+export function damagedFolderName(directory: string, nowMs: number): string {
+  const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "");
+  const taken = [...Deno.readDirSync(directory)].map(({ name }) => name.replace(/\..*$/, ""));
+  for (let number = 1;; number++) {
+    const name = `damaged-${time}${number === 1 ? "" : `-${number}`}`;
+    if (!taken.includes(name)) return `${directory}/${name}`;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

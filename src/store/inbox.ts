@@ -1,11 +1,11 @@
 // Reads what `queue` wrote, without writing there. All of it is hostile: what can't be read as an event
 // becomes an event that says so, since a person must hear of it.
 
-import * as v from "valibot";
-import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import type { StatePaths } from "../paths.ts";
 import { removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
+import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
 
 /** How long reading waits for a lock, in milliseconds. Readers of a write-ahead log hardly ever wait. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -14,12 +14,16 @@ const BUSY_TIMEOUT_MS = 5_000;
 export interface InboxPosition {
   readonly lastId: number;
   readonly lastUuid: string;
+  /** What has a greater id is new for certain; up to it, events may have been taken in before. Undefined: unknown. */
+  readonly againToId?: number;
 }
 
 /** Some events, oldest first, and the position behind the last one. */
 export interface InboxPage {
   readonly events: readonly SessionEvent[];
   readonly position: InboxPosition;
+  /** How many of them, the first ones, may have been taken in before. Default: none. */
+  readonly again?: number;
 }
 
 /** Events that were not read yet. */
@@ -31,9 +35,6 @@ export interface Unread {
 
 /** Before the first event. */
 export const INBOX_START: InboxPosition = { lastId: 0, lastUuid: "" };
-
-/** Stands for the user of an event whose record can't be read. */
-export const UNREADABLE = "(unreadable record)";
 
 /** The queue database can't be read. The message says why, and what to do. */
 export class InboxError extends Error {
@@ -61,7 +62,7 @@ export class Inbox {
    * row has gone), reading starts again from the first: what is known already is told by its uuid.
    *
    * @param limit how many at most
-   * @returns undefined where there is no queue database yet
+   * @returns undefined where that must wait for the next time
    * @throws {InboxError} where it can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
@@ -85,6 +86,19 @@ export class Inbox {
     });
   }
 
+  /**
+   * When the newest event happened, by its own account, in milliseconds since the epoch.
+   *
+   * @returns undefined where there is none
+   * @throws {InboxError} where it can't be read
+   */
+  newestAtMs(): number | undefined {
+    return this.#explaining(() => {
+      const newest = this.#open()?.prepare(`SELECT max(${AT}) AS newest FROM event`).get()?.["newest"];
+      return typeof newest === "number" ? newest : undefined;
+    });
+  }
+
   #explaining<T>(work: () => T): T {
     try {
       return work();
@@ -103,17 +117,23 @@ export class Inbox {
 
   #read(position: InboxPosition, limit: number): InboxPage | undefined {
     const database = this.#open();
-    if (database === undefined) return undefined;
+    if (database === undefined) {
+      const isThere = statIfThere(this.#paths.queueDatabase) !== undefined;
+      return isThere ? undefined : { events: [], position: { againToId: 0, ...position } };
+    }
     const from = startOf(database, position);
+    const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
     const events: SessionEvent[] = [];
-    let last = from;
+    let last = { ...from, againToId };
+    let again = 0;
     for (const row of rows) {
       const uuid = String(row["uuid"]);
       events.push(parseRecord({ uuid, occurredAtMs: row["at"], record: String(row["record"]) }));
-      last = { lastId: Number(row["id"]), lastUuid: uuid };
+      last = { lastId: Number(row["id"]), lastUuid: uuid, againToId };
+      if (last.lastId <= againToId) again++;
     }
-    return { events, position: last };
+    return { events, position: last, again };
   }
 
   /** Opens the database, again where the file has become another one. */
@@ -156,19 +176,20 @@ export class Inbox {
   }
 }
 
-/** The longest record that is read, in characters; several times what a hook can write. */
-const MAX_RECORD_LENGTH = 128 * 1024;
-
-/** The furthest time from the epoch that JavaScript knows, in milliseconds (ECMA-262, "Time Values and Time Range"). */
-const MAX_TIME_MS = 8.64e15;
-
 // A row without a uuid is an event too, and must not pass for another one.
 const UUID = `coalesce(substr(uuid, 1, ${MAX_NAME_LENGTH}), 'row ' || id) AS uuid`;
 
 /** From where to read on: the position, or the start where it is from another database. */
 function startOf(database: Database, position: InboxPosition): InboxPosition {
+  if (position.lastId === 0) return position;
   const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
   return at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
+}
+
+/** The id of the newest event; 0 where there is none. */
+function lastIdOf(database: Database): number {
+  const row = database.prepare(`SELECT max(id) AS last FROM event WHERE id <= ${Number.MAX_SAFE_INTEGER}`).get();
+  return Number(row?.["last"] ?? 0);
 }
 
 const AT = `CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} THEN occurred_at_ms END`;
@@ -181,46 +202,3 @@ const READ_PAGE = `
   SELECT id, ${UUID}, substr(record, 1, ${MAX_RECORD_LENGTH}) AS record,
     ${AT} AS at
   FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;
-
-const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
-const name = text(MAX_NAME_LENGTH);
-
-const recordSchema = v.object({
-  type: v.picklist(["open", "close"]),
-  user: name,
-  remoteHost: name,
-  terminal: name,
-  service: name,
-  connection: name,
-  authInfo: text(MAX_AUTH_INFO_LENGTH),
-  parentPid: v.pipe(v.number(), v.safeInteger()),
-  tampered: v.array(
-    v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
-  ),
-});
-
-/** The event that a row holds; uuid and time are those of the row. */
-function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent {
-  const { uuid, occurredAtMs } = row;
-  let record: unknown;
-  try {
-    record = JSON.parse(row.record);
-  } catch {
-    record = undefined;
-  }
-  const { success, output } = v.safeParse(recordSchema, record);
-  if (success && typeof occurredAtMs === "number") return { uuid, occurredAtMs, ...output };
-  return {
-    uuid,
-    occurredAtMs: typeof occurredAtMs === "number" ? occurredAtMs : 0,
-    type: "open",
-    user: UNREADABLE,
-    remoteHost: "",
-    terminal: "",
-    service: "",
-    connection: "",
-    authInfo: "",
-    parentPid: 0,
-    tampered: ["record"],
-  };
-}

@@ -54,8 +54,13 @@ export function readOverview(path: string): Overview | undefined {
 
 /** How far `send` has read the queue. */
 export function positionOf(database: Database): InboxPosition {
-  const row = database.prepare("SELECT last_id, last_uuid FROM inbox").get();
-  return row === undefined ? INBOX_START : { lastId: Number(row["last_id"]), lastUuid: String(row["last_uuid"]) };
+  const row = database.prepare("SELECT last_id, last_uuid, again_to_id FROM inbox").get();
+  if (row === undefined) return INBOX_START;
+  return {
+    lastId: Number(row["last_id"]),
+    lastUuid: String(row["last_uuid"]),
+    againToId: Number(row["again_to_id"]),
+  };
 }
 
 function routesOf(database: Database): RouteOverview[] {

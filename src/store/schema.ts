@@ -8,13 +8,18 @@ import { type Database, pragma, transaction } from "./open.ts";
  * `event`     one row per session event, for ever in the order in which they were taken in.
  *             verdict: null until judged; history: found again after a loss, too old to tell anyone.
  *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
- *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_closed: an open whose
- *             close has come. duration_ms: of the session, at its close; null where that is not known.
+ *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
+ *             be that, so that it only tells what was seen before. is_closed: an open whose close has come.
+ *             duration_ms: of the session, at its close; null where that is not known.
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_ms: how long it has been tried by now, for giving up; no jump of the clock adds much to it.
  * `route`     how a route is doing. rests_until_ms: no request before that. failures: in a row, for the backoff.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
+ *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
+ * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
+ *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
+ * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
  */
 const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
@@ -34,10 +39,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     key_fingerprint TEXT NOT NULL DEFAULT '',
     reasons TEXT NOT NULL DEFAULT '[]',
     is_repeat INTEGER NOT NULL DEFAULT 0 CHECK (is_repeat IN (0, 1)),
+    is_history INTEGER NOT NULL DEFAULT 0 CHECK (is_history IN (0, 1)),
     verdict TEXT CHECK (verdict IN ('notify', 'allowlisted', 'history')),
     opened_by INTEGER REFERENCES event (id),
     is_closed INTEGER NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1)),
-    duration_ms INTEGER
+    duration_ms INTEGER,
+    taken_in_ms INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
   "CREATE INDEX event_session ON event (parent_pid, user, service) WHERE type = 'open' AND is_closed = 0",
@@ -75,8 +82,22 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE inbox (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     last_id INTEGER NOT NULL,
-    last_uuid TEXT NOT NULL
+    last_uuid TEXT NOT NULL,
+    again_to_id INTEGER NOT NULL
   ) STRICT`,
+  "CREATE INDEX event_taken_in ON event (taken_in_ms)",
+  `CREATE TABLE store (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    repeats_before_ms INTEGER NOT NULL,
+    history_before_ms INTEGER NOT NULL,
+    pruned_before_ms INTEGER NOT NULL DEFAULT 0,
+    last_run_at_ms INTEGER NOT NULL,
+    elapsed_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  `CREATE TABLE salvaged (
+    name TEXT PRIMARY KEY,
+    looks TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`,
 ]];
 
 /** The version that this program writes. */

@@ -18,6 +18,7 @@ const GOOD: Readonly<Record<string, Entry>> = {
   "/etc/ssh-session-notifier": { kind: "directory", uid: 0, gid: GID, mode: 0o750 },
   "/etc/ssh-session-notifier/config.toml": { kind: "file", uid: 0, gid: GID, mode: 0o640 },
   [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: GID, mode: 0o2750 },
+  [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: GID, mode: 0o2750 },
   [paths.sendDir]: { kind: "directory", uid: SEND_UID, gid: GID, mode: 0o700 },
   [paths.queueDatabase]: { kind: "file", uid: QUEUE_UID, gid: GID, mode: 0o640 },
 };
@@ -66,6 +67,8 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   ["queue/ of send's", { [paths.queueDir]: { uid: SEND_UID } }, /queue and send have the same user/],
   ["queue/ that the group can write", { [paths.queueDir]: { mode: 0o2770 } }, /has the mode 2770/],
   ["queue/ without setgid", { [paths.queueDir]: { mode: 0o750 } }, /has the mode 0750 in place of 2750/],
+  ["no spool", { [`${paths.queueDir}/spool`]: undefined }, /there is no ".*\/queue\/spool"/],
+  ["a spool of root's", { [`${paths.queueDir}/spool`]: { uid: 0 } }, /belongs to 0:997 in place of ssh-session-queue:/],
   ["send/ for all", { [paths.sendDir]: { mode: 0o755 } }, /has the mode 0755 in place of 0700/],
   ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, /is not a file/],
   ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:997 in place of ssh-session-queue:/],

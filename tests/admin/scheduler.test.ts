@@ -26,11 +26,15 @@ Deno.test("inspectScheduler() passes enabled units, or cron", () => {
     "pass: ssh-session-notifier.timer is enabled",
     "pass: ssh-session-notifier.path is enabled",
   ]);
-  assert.match(found(["/etc/cron.d/ssh-session-notifier"]).join(), /^pass: cron runs send/);
+  for (const cron of ["/usr/sbin/cron", "/usr/sbin/crond"]) {
+    assert.match(found(["/etc/cron.d/ssh-session-notifier", cron]).join(), /^pass: cron runs send/);
+  }
 });
 
 Deno.test("inspectScheduler() faults what would leave events lying", () => {
-  assert.match(found([]).join(), /^fault: nothing runs send/);
+  assert.match(found([]).join(), /^fault: nothing runs send: neither/);
+  assert.match(found(["/usr/sbin/cron"]).join(), /^fault: nothing runs send: neither/);
+  assert.match(found(["/etc/cron.d/ssh-session-notifier"]).join(), /^fault: nothing runs send: there is no cron$/);
   assert.match(found(["/run/systemd/system"]).join(), /^fault: there is no ssh-session-notifier\.service, /);
   assert.match(found(without("notifier.service")).join(), /^fault: there is no ssh-session-notifier\.service in/);
   assert.match(found(without("timers.target.wants")).join(), /^fault: ssh-session-notifier\.timer is not enabled/);

@@ -62,6 +62,7 @@ Deno.test("parseConfig() has a default for everything but the service", () => {
     runDeadlineMs: 600_000,
     allowlist: [],
     learningMs: 7 * DAY_MS,
+    retentionDays: 365,
     secrets: [],
   });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "stdout"]]);
@@ -153,7 +154,9 @@ Deno.test("parseConfig() says of each value what it must be", async (t) => {
     [`${SHORTEST}[allowlist]\nips = "10.0.0.2"`, ["allowlist.ips: must be an array"]],
     [`${SHORTEST}[allowlist]\nips = ["10.0.0.2", "10.0.0.1/8"]`, [/^allowlist\.ips\.1: "10.0.0.1\/8" .*"10.0.0.0\/8"/]],
     [`[notification]\nservice = "discord"\ndiscord = "x"`, ["notification.discord: must be a table"]],
-    [`[notification]\nservice = 5`, [/^notification\.service: must be one of discord, ntfy, stdout/]],
+    [`[notification]\nservice = 5`, [
+      /^notification\.service: must be one of discord, slack, telegram, ntfy, gotify, pushover, matrix, webhook, stdout/,
+    ]],
   ];
   for (const [text, expected] of table) {
     await t.step(JSON.stringify(text.slice(0, 80)), () => {
@@ -197,7 +200,7 @@ Deno.test("parseConfig() suggests the key, section or service that was meant", (
     ],
     [
       `[notification]\nservice = "dicsord"`,
-      'notification.service: must be one of discord, ntfy, stdout; did you mean "discord"?',
+      'notification.service: must be one of discord, slack, telegram, ntfy, gotify, pushover, matrix, webhook, stdout; did you mean "discord"?',
     ],
     [
       `[notification]\nservice = "discord"\n[notification.discord]\nwebhok_url = "https://discord.com/api/webhooks/1/x"`,

@@ -96,6 +96,11 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     /^fault +config +.*config\.toml: allowlist\.servise: is not a key that is known here/m,
   ],
   ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
+  [
+    "there is no cron",
+    "rm -f /usr/sbin/cron /usr/sbin/crond",
+    /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
+  ],
   ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
   ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
   ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],

@@ -104,6 +104,27 @@ endToEnd("install.sh changes nothing but the binary when it runs again, not even
   assert.equal(await state(), before);
 }, BARE);
 
+endToEnd("where install.sh refuses to edit the PAM file, what it says to do by hand works", async (host) => {
+  await makeBare(host);
+  const sshd = "/etc/pam.d/sshd";
+  await shell(host, `printf 'session optional \\\\\n  pam_permit.so\n' >>${sshd}`);
+  const { code, stderr } = await runInstaller(host, "--pam");
+  assert.equal(code, 1);
+  const [, first, last] = /^to mend it: put '(.*)' first and '(.*)' last into the session stack/m.exec(stderr) ?? [];
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+
+  await shell(
+    host,
+    `sed -i 's/user_readenv=1/user_readenv=0/; 1i ${first}' ${sshd} && echo '${last}' >>${sshd}`,
+  );
+  const output = await install(host);
+  assert.deepEqual(output.match(/^fault.*/gm), null);
+  assert.match(output, /^pass +pam +the hook is first in the session stack/m);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  assert.equal(await shell(host, `sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`), "2\n");
+}, BARE);
+
 endToEnd("install.sh puts owners and the setgid bit right where they were lost", async (host) => {
   await install(host, "--pam");
   await shell(

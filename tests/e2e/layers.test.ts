@@ -165,6 +165,42 @@ endToEnd("in a wrong place nothing forged is believed, but a user can go unseen"
   await assertOutcomes(host, ({ wrong }) => wrong);
 }, WRONG_PLACE);
 
+/** What the second line and the last one are for: where a bare line in the first place does less well than these. */
+const BARE_FIRST: Readonly<Record<string, string>> = {
+  sslkeylogfile: "told told, root makes a file at the logout",
+  simdutf: "told lost or told told",
+  node_options: "told lost or told told",
+  tokio_panic: "told lost",
+  huge_certificate: "lost lost",
+};
+
+endToEnd(
+  "a bare line in the first place tells each login but a huge certificate's, and not each logout",
+  async (host) => {
+    // The hook of its logout hangs until the host ends.
+    const { tokio_hang: _, ...rows } = MATRIX;
+    const outcomesOf = Object.entries(rows).map(([name, row]): [string, Row] => [
+      name,
+      { ...row, right: BARE_FIRST[name] ?? row.right },
+    ]);
+    await assertOutcomes(host, ({ right }) => right, Object.fromEntries(outcomesOf));
+  },
+  { ...NO_HOOK, pamSessionFirst: [BARE_LINE] },
+);
+
+endToEnd("what an auth line has read of the user's is taken out before the first hook starts", async (host) => {
+  await install(host, "--pam");
+  await shell(host, "sed -i '1i auth optional pam_env.so user_readenv=1' /etc/pam.d/sshd");
+  const names = ["ld_preload", "ld_audit", "sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang"];
+  const rows = Object.fromEntries(Object.entries(MATRIX).filter(([name]) => names.includes(name)));
+  assert.equal(Object.keys(rows).length, names.length);
+  await assertOutcomes(host, () => "told told", rows);
+  // What the hook reads stays there, and is not believed.
+  const { pam_user, pam_rhost } = MATRIX;
+  assert.ok(pam_user && pam_rhost);
+  await assertOutcomes(host, () => "tampered tampered", { forged_user: pam_user, forged_rhost: pam_rhost });
+}, NO_HOOK);
+
 endToEnd("a login that fails does so without a hook too", async (host) => {
   const failing = Object.entries(MATRIX).filter(([, { right, wrong }]) => /exits/.test(right + wrong));
   assert.ok(failing.length > 0);

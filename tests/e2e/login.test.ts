@@ -131,7 +131,10 @@ endToEnd("a broken config costs no event: they go out once it is mended", async 
 
   const broken = await send(host);
   assert.equal(broken.code, 78);
-  assert.match(broken.stderr, /notification\.service: must be one of discord, ntfy, stdout; did you mean "ntfy"\?/);
+  assert.match(
+    broken.stderr,
+    /notification\.service: must be one of discord, slack, telegram, ntfy, gotify, pushover, matrix, webhook, stdout; did you mean "ntfy"\?/,
+  );
 
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await send(host)).code, 0);

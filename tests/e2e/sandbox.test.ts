@@ -61,6 +61,25 @@ endToEnd("queue can reach no network and write nothing outside queue/", async (h
   assert.equal(receiver.received.length, 0);
 });
 
+endToEnd("repair can reach no network, and neither read nor write anything outside queue/", async (host) => {
+  await using receiver = ntfyLike();
+  const refused = [
+    ...NEVER,
+    `connect:127.0.0.1:${receiver.port}`,
+    `fetch:${receiver.origin}/`,
+    "resolve:localhost",
+    "unix:/run/probe.sock",
+    `worker:127.0.0.1:${receiver.port}`,
+    "grant:net",
+    "read:/etc/ssh-session-notifier/config.toml",
+    `write:${STATE}/probe`,
+    `write:${STATE}/send/deliveries.db`,
+    `list:${STATE}/send`,
+  ];
+  const results = await probe(host, "repair", [...refused, `write:${STATE}/queue/probe`]);
+  assert.deepEqual(results, { ...allRefused(refused), [`write:${STATE}/queue/probe`]: "allowed" });
+});
+
 endToEnd(
   "send can write nothing in queue/, and once its Worker stands reach no host but the configured ones",
   async (host) => {

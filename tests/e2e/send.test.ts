@@ -125,15 +125,6 @@ endToEnd(
         mend: /install the newer/,
       },
       {
-        name: "a damaged store",
-        config: good,
-        before: `head -c 50000 /dev/urandom >${STATE}/send/deliveries.db; chown ssh-session-notifier ${STATE}/send/*`,
-        after: `rm ${STATE}/send/deliveries.db*`,
-        code: 78,
-        says: /Cannot use ".*deliveries\.db": file is not a database/,
-        mend: /move it aside/,
-      },
-      {
         name: "a send/ of somebody else",
         config: good,
         before: `chown -R root:root ${STATE}/send`,

@@ -109,3 +109,33 @@ export const HOSTILE_TEXTS: readonly string[] = [
   "*".repeat(1_000),
   "漢".repeat(1_000),
 ];
+
+/** What services, or the apps that show their messages, give a meaning to. */
+export const MARKUP: Readonly<Record<string, string>> = {
+  "a mention of a user": "<@1> <@!1>",
+  "a mention of a role": "<@&1>",
+  "a mention of all": "@everyone @here <!channel> <!here> @room",
+  "a mention by name": "@somebody @somebody:example.org",
+  "a channel": "<#1> #general #room:example.org !room:example.org",
+  "a command": "</ban:1> /start /start@bot",
+  "a number to call": "+1-212-555-0123 $USD",
+  "a time": "<t:1:R>",
+  "an emoji": "<:x:1> <a:x:1>",
+  "a shortcode": ":skull:",
+  "a link": "https://evil.example/x",
+  "a link without a scheme": "www.evil.example evil.example/x a@evil.example",
+  "a link in brackets": "<https://evil.example> <https://evil.example|bank>",
+  "a masked link": "[bank](https://evil.example)",
+  "an image": "![x](https://evil.example/x.png) <img src=//evil.example/x>",
+  "an invitation": "discord.gg/x",
+  "HTML": "<b>x</b> </code><a href='https://evil.example'>x</a> &lt;b&gt;",
+  "code": "`x` ``x``",
+  "a block of code": "```x```",
+  "a spoiler": "||x||",
+  "bold and underlined": "**x** __x__",
+  "italic": "*x* _x_",
+  "struck out": "~~x~~",
+  "a heading": "# x",
+  "a quote": "> x >>> x",
+  "a backslash, which could undo ours": "\\<@1> \\\\<@1> x\\",
+};

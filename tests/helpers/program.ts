@@ -44,10 +44,18 @@ export class Installation implements AsyncDisposable {
   }
 
   async send(...flags: string[]): Promise<Ended> {
-    return await this.#run("send", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    });
+    return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  /** Runs `send` below another program, such as strace; that one's arguments come first. */
+  async sendUnder(wrapper: readonly string[], ...flags: string[]): Promise<Ended> {
+    return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {}, wrapper });
+  }
+
+  /** Runs `send`, and kills it by SIGKILL after some time; `killed`: whether it had not ended by then. */
+  async sendKilledAfter(ms: number): Promise<Ended & { readonly killed: boolean }> {
+    const ended = await this.#run("send", { flags: this.#sendFlags, environment: {}, killAfterMs: ms });
+    return { ...ended, killed: ended.code === 128 + 9 };
   }
 
   async test(): Promise<Ended> {
@@ -61,6 +69,14 @@ export class Installation implements AsyncDisposable {
     });
   }
 
+  async repair(...flags: string[]): Promise<Ended> {
+    return await this.#run("repair", { flags: [...this.#stateFlags, ...flags], environment: {} });
+  }
+
+  get #sendFlags(): string[] {
+    return [...this.#stateFlags, "--config", this.configFile];
+  }
+
   get #stateFlags(): string[] {
     return ["--state-dir", this.stateDir];
   }
@@ -70,28 +86,49 @@ export class Installation implements AsyncDisposable {
   }
 
   async #run(
-    command: "queue" | "send" | "test" | "explain",
-    { flags, environment }: { flags: readonly string[]; environment: Readonly<Record<string, string>> },
+    command: "queue" | "send" | "test" | "repair" | "explain",
+    { flags, environment, wrapper = [], killAfterMs }: {
+      flags: readonly string[];
+      environment: Readonly<Record<string, string>>;
+      wrapper?: readonly string[];
+      killAfterMs?: number;
+    },
   ): Promise<Ended> {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
       const value = Deno.env.get(name);
       return value === undefined ? [] : [[name, value]];
     });
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        `--config=${ROOT}/deno.json`,
-        `--permission-set=${command}`,
-        ...this.#pathFlags(denoConfig.permissions[command]),
-        `${ROOT}/src/main.ts`,
-        command,
-        ...flags,
-      ],
+    const [program = "", ...args] = [
+      ...wrapper,
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${ROOT}/deno.json`,
+      `--permission-set=${command}`,
+      ...this.#pathFlags(denoConfig.permissions[command]),
+      `${ROOT}/src/main.ts`,
+      command,
+      ...flags,
+    ];
+    const child = new Deno.Command(program, {
+      args,
       clearEnv: true,
       env: { ...Object.fromEntries(home), ...environment },
-    }).output();
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const kill = () => {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has just ended by itself.
+      }
+    };
+    const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+    const { code, stdout, stderr } = await child.output();
+    clearTimeout(timer);
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }

@@ -1,119 +1,84 @@
-// Notification services on loopback: they demand what the real ones demand, and refuse what they refuse.
+// Notification services on loopback: they demand what the real ones demand, and refuse what they refuse. Where it is not
+// said how a limit is counted, they count in the way that gives the most.
 
-/** A request as it arrived. */
-export interface Received {
-  readonly path: string;
-  readonly headers: Headers;
-  readonly text: string;
-  /** The body as JSON; empty where it was none. */
-  readonly body: Readonly<Record<string, unknown>>;
-  /** What was answered. */
-  readonly status: number;
-}
+import { Webhook } from "npm:standardwebhooks@1.1.1";
+import { json, type Judge, Receiver } from "./receiver.ts";
 
-/** Answers in place of the service, or leaves the answer to it. */
-export type Interceptor = (request: Request, text: string) => Response | Promise<Response> | undefined;
+export { type Interceptor, json, type Received, Receiver } from "./receiver.ts";
 
-type Judge = (request: Request, text: string, body: Record<string, unknown>) => Response;
+/** What the receivers take for a secret. Whatever shows it, shows a secret. */
+export const SECRET = "s3cr3t";
 
-/** A service on a loopback port of its own. */
-export class Receiver implements AsyncDisposable {
-  readonly received: Received[] = [];
-  /** Answers first, if it wants to. */
-  intercept: Interceptor = () => undefined;
-  readonly port: number;
-  readonly #judge: Judge;
-  #server: Deno.HttpServer | undefined;
-  #stop = new AbortController();
-
-  constructor(judge: Judge) {
-    this.#judge = judge;
-    this.port = this.#listen(0);
-  }
-
-  /** What was accepted, in order. */
-  get accepted(): readonly Received[] {
-    return this.received.filter(({ status }) => status >= 200 && status < 300);
-  }
-
-  /** `http://127.0.0.1:PORT`. */
-  get origin(): string {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  /** Takes the service down: connections are refused. */
-  async down(): Promise<void> {
-    // Ends the requests under way too, which may hang on purpose.
-    this.#stop.abort();
-    await this.#server?.finished;
-    this.#server = undefined;
-  }
-
-  /** Brings it up again, on the same port. */
-  up(): void {
-    this.#listen(this.port);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.down();
-  }
-
-  #listen(port: number): number {
-    this.#stop = new AbortController();
-    const options = { hostname: "127.0.0.1", port, signal: this.#stop.signal, onListen: () => {} };
-    this.#server = Deno.serve(options, async (request) => {
-      const text = await request.text();
-      const body = parseObject(text);
-      const response = await this.intercept(request, text) ?? this.#judge(request, text, body);
-      const { pathname, search } = new URL(request.url);
-      const { headers } = request;
-      this.received.push({ path: `${pathname}${search}`, headers, text, body, status: response.status });
-      return response;
-    });
-    return (this.#server.addr as Deno.NetAddr).port;
-  }
-}
+/** The secret of the webhook: `whsec_` and 24 bytes in base64, with {@link SECRET} in it. */
+export const WEBHOOK_SECRET = "whsec_s3cr3tAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /**
  * A webhook of Discord.
  *
  * @see https://discord.com/developers/docs/resources/webhook#execute-webhook
  */
+export const discord: Judge = (request, _text, body) => {
+  const { pathname, searchParams } = new URL(request.url);
+  if (!/^\/api\/webhooks\/\d+\/[\w-]+$/.test(pathname) || pathname.endsWith("/wrong")) {
+    return json(404, { message: "Unknown Webhook", code: 10015 });
+  }
+  if (request.method !== "POST") return json(405, { message: "405: Method Not Allowed", code: 0 });
+  if (!isJson(request)) {
+    return json(400, { message: "Expected \"Content-Type\" header to be one of {'application/json'}.", code: 50035 });
+  }
+  const errors = discordFaults(body);
+  if (Object.keys(errors).length > 0) return json(400, { message: "Invalid Form Body", code: 50035, errors });
+  if (searchParams.get("wait") !== "true") return new Response(null, { status: 204 });
+  return json(200, { id: "1310000000000000000", type: 0, content: body["content"] });
+};
+
+/** A webhook of Discord, which listens. */
 export function discordLike(): Receiver & { readonly webhookUrl: string } {
-  const receiver = new Receiver((request, _text, body) => {
-    const { pathname, searchParams } = new URL(request.url);
-    if (!/^\/api\/webhooks\/\d+\/[\w-]+$/.test(pathname)) return json(404, { message: "Unknown Webhook", code: 10015 });
-    if (request.method !== "POST") return json(405, { message: "405: Method Not Allowed", code: 0 });
-    if (request.headers.get("content-type") !== "application/json") {
-      return json(400, { message: "Expected \"Content-Type\" header to be one of {'application/json'}.", code: 50035 });
-    }
-    const errors = discordFaults(body);
-    if (Object.keys(errors).length > 0) return json(400, { message: "Invalid Form Body", code: 50035, errors });
-    if (searchParams.get("wait") !== "true") return new Response(null, { status: 204 });
-    return json(200, { id: "1310000000000000000", type: 0, content: body["content"] });
-  });
+  const receiver = new Receiver(discord);
   return Object.assign(receiver, { webhookUrl: `${receiver.origin}/api/webhooks/123456789/webhook-secret-token` });
 }
 
-function discordFaults(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { content, username, allowed_mentions: mentions, flags } = body;
+function discordFaults(body: Fields): Record<string, unknown> {
+  const { content, username, allowed_mentions: mentions, flags, embeds = [] } = body;
   const faults: Record<string, unknown> = {};
-  if (typeof content !== "string" || [...content].length < 1 || [...content].length > 2000) {
-    faults["content"] = fault("BASE_TYPE_BAD_LENGTH");
+  const isEmpty = content === undefined && !isList(embeds, 1, 10);
+  if (isEmpty || (content !== undefined && !isText(content, 2000))) faults["content"] = fault("BASE_TYPE_BAD_LENGTH");
+  if (!isList(embeds, 0, 10) || !embeds.every(isEmbed) || embeds.reduce(addEmbed, 0) > 6000) {
+    faults["embeds"] = fault("MAX_EMBED_SIZE_EXCEEDED");
   }
   if (username !== undefined) {
     const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
-    if (typeof username !== "string" || username.length < 1 || username.length > 80 || forbidden.test(username)) {
-      faults["username"] = fault("USERNAME_INVALID_CONTAINS");
-    }
+    if (!isText(username, 80) || forbidden.test(username)) faults["username"] = fault("USERNAME_INVALID_CONTAINS");
   }
-  if (
-    mentions !== undefined && (typeof mentions !== "object" || !Array.isArray((mentions as { parse?: unknown }).parse))
-  ) {
+  if (mentions !== undefined && !Array.isArray(fieldsOf(mentions)["parse"])) {
     faults["allowed_mentions"] = fault("MODEL_TYPE_CONVERT");
   }
-  if (flags !== undefined && !Number.isInteger(flags)) faults["flags"] = fault("NUMBER_TYPE_COERCE");
+  if (flags !== undefined && (!isBetween(flags, 0, 2 ** 16) || (flags & ~(4 | 4096)) !== 0)) {
+    faults["flags"] = fault("NUMBER_TYPE_COERCE");
+  }
   return faults;
+}
+
+/** https://discord.com/developers/docs/resources/message#embed-object-embed-limits */
+function isEmbed(embed: unknown): boolean {
+  const { title, description, color, fields = [], ...more } = fieldsOf(embed);
+  return Object.keys(more).length === 0 &&
+    (title === undefined || isText(title, 256)) && (description === undefined || isText(description, 4096)) &&
+    (color === undefined || isBetween(color, 0, 0xffffff)) &&
+    isList(fields, 0, 25) &&
+    fields.map(fieldsOf).every(({ name, value, inline }) =>
+      isText(name, 256) && isText(value, 1024) && ["undefined", "boolean"].includes(typeof inline)
+    );
+}
+
+function addEmbed(sum: number, embed: unknown): number {
+  const { title = "", description = "", fields = [] } = fieldsOf(embed);
+  const texts = [
+    title,
+    description,
+    ...(fields as unknown[]).map(fieldsOf).flatMap(({ name, value }) => [name, value]),
+  ];
+  return sum + texts.join("").length;
 }
 
 function fault(code: string): unknown {
@@ -121,19 +86,74 @@ function fault(code: string): unknown {
 }
 
 /**
+ * An incoming webhook of Slack.
+ *
+ * @see https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/
+ */
+export const slack: Judge = (request, _text, body) => {
+  if (request.method !== "POST") return new Response("invalid_http_method", { status: 405 });
+  if (!/^\/services\/T\w+\/B\w+\/\w+$/.test(new URL(request.url).pathname)) {
+    return new Response("no_service", { status: 404 });
+  }
+  if (request.url.endsWith("/wrong")) return new Response("invalid_token", { status: 403 });
+  const { text, blocks = [] } = body;
+  if (!isJson(request) || !isText(text, 4000)) return new Response("invalid_payload", { status: 400 });
+  if (!isList(blocks, 0, 50) || !blocks.every(isBlock)) return new Response("invalid_blocks", { status: 400 });
+  return new Response("ok");
+};
+
+/** https://docs.slack.dev/reference/block-kit/blocks/ */
+function isBlock(block: unknown): boolean {
+  const { type, text, fields } = fieldsOf(block);
+  const isPlain = (value: unknown, longest: number) =>
+    fieldsOf(value)["type"] === "plain_text" && isText(fieldsOf(value)["text"], longest);
+  if (type === "header") return isPlain(text, 150) && fields === undefined;
+  if (type !== "section" || (text === undefined && fields === undefined)) return false;
+  return (text === undefined || isPlain(text, 3000)) &&
+    (fields === undefined || (isList(fields, 1, 10) && fields.every((field) => isPlain(field, 2000))));
+}
+
+/**
+ * The Bot API of Telegram, with one bot in one chat.
+ *
+ * @see https://core.telegram.org/bots/api#sendmessage
+ */
+export const telegram: Judge = (request, _text, body) => {
+  const refuse = (error_code: number, description: string) => json(error_code, { ok: false, error_code, description });
+  const { pathname } = new URL(request.url);
+  if (pathname !== `/bot123456:${SECRET}/sendMessage`) return refuse(401, "Unauthorized");
+  if (request.method !== "POST" || !isJson(request)) return refuse(400, "Bad Request: message text is empty");
+  const { chat_id: chat, text, entities = [], parse_mode: mode } = body;
+  if (chat !== -1001234567890) return refuse(400, "Bad Request: chat not found");
+  if (typeof text !== "string" || text.trim() === "") return refuse(400, "Bad Request: message text is empty");
+  if (text.length > 4096) return refuse(400, "Bad Request: message is too long");
+  // Telegram leaves out what is more than a hundred; here it would be a hole in the escaping.
+  if (mode !== undefined || !isList(entities, 0, 100) || !entities.every((entity) => isEntity(entity, text))) {
+    return refuse(400, "Bad Request: can't parse entities");
+  }
+  return json(200, { ok: true, result: { message_id: 1, text } });
+};
+
+function isEntity(entity: unknown, text: string): boolean {
+  const { type, offset, length } = fieldsOf(entity);
+  return ["bold", "code", "pre"].includes(String(type)) && isBetween(offset, 0, text.length) &&
+    isBetween(length, 1, text.length - offset) && text.slice(offset, offset + length).isWellFormed();
+}
+
+/**
  * An ntfy server, at the root of its origin.
  *
- * @param options.token what a publisher must show, if anything
+ * @param credentials what a publisher must show, if anything: the whole `Authorization` header
  * @see https://docs.ntfy.sh/publish/#publish-as-json
  */
-export function ntfyLike(options: { token?: string } = {}): Receiver & { readonly topicUrl: string } {
-  const receiver = new Receiver((request, text, body) => {
+export function ntfy(credentials?: string): Judge {
+  return (request, text, body) => {
     const { pathname } = new URL(request.url);
     if (request.method !== "POST" || pathname !== "/") return ntfyError(404, 40401, "page not found");
-    if (options.token !== undefined && request.headers.get("authorization") !== `Bearer ${options.token}`) {
+    if (credentials !== undefined && request.headers.get("authorization") !== credentials) {
       return ntfyError(403, 40301, "forbidden");
     }
-    const { topic, message, title, tags, priority } = body;
+    const { topic, message, title, tags = [], priority = 3, ...more } = body;
     if (typeof topic !== "string" || !/^[-_A-Za-z0-9]{1,64}$/.test(topic)) {
       return ntfyError(400, 40009, "invalid request: topic invalid");
     }
@@ -141,11 +161,20 @@ export function ntfyLike(options: { token?: string } = {}): Receiver & { readonl
       return ntfyError(413, 41301, "attachment too large, or bandwidth limit reached");
     }
     const typesFit = typeof message === "string" && ["string", "undefined"].includes(typeof title) &&
-      (tags === undefined || (Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) &&
-      (priority === undefined || (Number.isInteger(priority) && Number(priority) >= 1 && Number(priority) <= 5));
+      isList(tags, 0, 100) && tags.every((tag) => typeof tag === "string") && isBetween(priority, 1, 5) &&
+      Object.keys(more).length === 0;
     if (!typesFit) return ntfyError(400, 40024, "invalid request: body must be message JSON");
     return json(200, { id: "sPs71M8A2T", time: Math.floor(Date.now() / 1000), event: "message", topic, message });
-  });
+  };
+}
+
+/**
+ * An ntfy server, which listens.
+ *
+ * @param options.token what a publisher must show, if anything
+ */
+export function ntfyLike(options: { token?: string } = {}): Receiver & { readonly topicUrl: string } {
+  const receiver = new Receiver(ntfy(options.token === undefined ? undefined : `Bearer ${options.token}`));
   return Object.assign(receiver, { topicUrl: `${receiver.origin}/topic-secret-name` });
 }
 
@@ -153,20 +182,117 @@ function ntfyError(http: number, code: number, error: string): Response {
   return json(http, { code, http, error, link: "https://ntfy.sh/docs/publish/" });
 }
 
+/**
+ * A Gotify server below the path /gotify. It has no limit.
+ *
+ * @see https://gotify.net/api-docs#/message/createMessage
+ */
+export const gotify: Judge = (request, _text, body) => {
+  const refuse = (errorCode: number, error: string, errorDescription: string) =>
+    json(errorCode, { error, errorCode, errorDescription });
+  if (new URL(request.url).pathname !== "/gotify/message") return refuse(404, "Not Found", "page not found");
+  if (request.headers.get("x-gotify-key") !== `A${SECRET}`) {
+    return refuse(
+      401,
+      "Unauthorized",
+      "you need to provide a valid access token or user credentials to access this api",
+    );
+  }
+  const { message, title = "", priority = 0, extras = {} } = body;
+  const typesFit = request.method === "POST" && isJson(request) && isText(message, Infinity) &&
+    typeof title === "string" && isBetween(priority, -(2 ** 31), 2 ** 31) && typeof extras === "object";
+  if (!typesFit) return refuse(400, "Bad Request", "Field 'message' is required");
+  return json(200, { id: 25, appid: 5, message, title, priority, date: new Date().toISOString() });
+};
+
+/**
+ * Pushover.
+ *
+ * @see https://pushover.net/api
+ */
+export const pushover: Judge = (request, _text, body) => {
+  const refuse = (wrong: Fields, error: string) => json(400, { ...wrong, errors: [error], status: 0, request: "1" });
+  if (new URL(request.url).pathname !== "/1/messages.json" || request.method !== "POST") {
+    return json(404, { status: 0, errors: ["not found"] });
+  }
+  const { token, user, message, title = "SSH", priority = "0", timestamp = "1", ...more } = body;
+  if (token !== `a${SECRET}`) return refuse({ token: "invalid" }, "application token is invalid");
+  if (user !== `u${SECRET}`) return refuse({ user: "invalid" }, "user identifier is not a valid user");
+  if (typeof message !== "string" || message === "") return refuse({ message: "cannot be blank" }, "message is blank");
+  // "1024 4-byte UTF-8 characters"
+  if ([...message].length > 1024) return refuse({ message: "is too long" }, "message cannot be longer than 1024");
+  const typesFit = [...String(title)].length <= 250 && /^(-[12]|0|1)$/.test(String(priority)) &&
+    /^\d{1,10}$/.test(String(timestamp)) && Object.keys(more).length === 0;
+  if (!typesFit) return refuse({ priority: "is invalid" }, "a parameter is invalid");
+  return json(200, { status: 1, request: "647d2300-702c-4b38-8b2f-d56326ae460b" });
+};
+
+/**
+ * A Matrix homeserver with one room.
+ *
+ * @see https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
+ */
+export const matrix: Judge = (request, text, body) => {
+  const refuse = (status: number, errcode: string, error: string) => json(status, { errcode, error });
+  const path = /^\/_matrix\/client\/v3\/rooms\/([^/]+)\/send\/m\.room\.message\/[^/]{1,255}$/;
+  const [, room] = path.exec(new URL(request.url).pathname) ?? [];
+  if (room === undefined) return refuse(404, "M_UNRECOGNIZED", "Unrecognized request");
+  if (request.headers.get("authorization") !== `Bearer syt_${SECRET}`) {
+    return refuse(401, "M_UNKNOWN_TOKEN", "Unrecognised access token");
+  }
+  if (decodeURIComponent(room) !== "!room:example.org") return refuse(403, "M_FORBIDDEN", "User not in room");
+  if (request.method !== "PUT" || !isJson(request)) return refuse(400, "M_NOT_JSON", "Content not JSON");
+  // What the homeserver adds to the event takes a thousand bytes at most.
+  if (bytes(text) > 65_536 - 1_000) return refuse(413, "M_TOO_LARGE", "event too large");
+  const { msgtype, body: plain, format, formatted_body: html, "m.mentions": mentions, ...more } = body;
+  const typesFit = ["m.text", "m.notice"].includes(String(msgtype)) && isText(plain, Infinity) &&
+    Object.keys(fieldsOf(mentions)).length === 0 && typeof mentions === "object" && Object.keys(more).length === 0 &&
+    (html === undefined) === (format === undefined) && (html === undefined || isText(html, Infinity));
+  return typesFit ? json(200, { event_id: "$event:example.org" }) : refuse(400, "M_BAD_JSON", "Bad event content");
+};
+
+/** A receiver of signed CloudEvents, which believes nothing that the library of Standard Webhooks does not verify. */
+export const webhook: Judge = (request, text, body) => {
+  if (request.method !== "POST") return json(405, { message: "method not allowed" });
+  try {
+    new Webhook(WEBHOOK_SECRET).verify(text, Object.fromEntries(request.headers));
+  } catch (error) {
+    return json(401, { message: String(error) });
+  }
+  if (bytes(text) > 20_000) return json(413, { message: "too large" });
+  const { specversion, id, source, type, time = "2026-01-01T00:00:00Z", data } = body;
+  // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#required-attributes, RFC 3339 for the time
+  const typesFit = specversion === "1.0" && isText(id, 200) && isText(source, 1000) &&
+    URL.canParse(source, "http://localhost") && isText(type, 100) &&
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(String(time)) && isText(fieldsOf(data)["text"], Infinity) &&
+    request.headers.get("content-type") === "application/cloudevents+json; charset=utf-8" &&
+    request.headers.get("webhook-id") === id;
+  return typesFit ? new Response(null, { status: 204 }) : json(400, { message: "not a CloudEvent" });
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function isJson(request: Request): boolean {
+  return request.headers.get("content-type") === "application/json";
+}
+
+/** A text that is not empty, well-formed, and no longer than that, in UTF-16 code units. */
+function isText(value: unknown, longest: number): value is string {
+  return typeof value === "string" && value !== "" && value.length <= longest && value.isWellFormed();
+}
+
+function isList(value: unknown, least: number, most: number): value is unknown[] {
+  return Array.isArray(value) && value.length >= least && value.length <= most;
+}
+
+function isBetween(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+}
+
 function bytes(text: string): number {
   return new TextEncoder().encode(text).length;
-}
-
-/** A JSON answer. */
-export function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
-  } catch {
-    return {};
-  }
 }

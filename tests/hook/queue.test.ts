@@ -30,5 +30,8 @@ Deno.test("queue says in one line that there is no queue directory, and exits 1"
   await Deno.remove(`${installation.stateDir}/queue`);
   const { code, stdout, stderr } = await installation.queue(LOGIN);
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /^error: Cannot record the session event: .*there is none.*install\.sh.*\n$/);
+  assert.match(
+    stderr,
+    /^error: Cannot record a session event: .*there is none; to mend it: run ssh-session-notifier check\n$/,
+  );
 });

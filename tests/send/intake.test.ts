@@ -5,7 +5,11 @@ import type { Severity } from "../../src/log.ts";
 import { Intake } from "../../src/send/intake.ts";
 import { statePaths } from "../../src/paths.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
+import { insertEvent } from "../../src/hook/insert.ts";
 import { Inbox, InboxError, type InboxPosition } from "../../src/store/inbox.ts";
+import { beginStore } from "../../src/store/read_again.ts";
+import { Spool } from "../../src/store/spool.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 
 /** An inbox whose reads a test decides. */
@@ -60,4 +64,166 @@ Deno.test("takeIn() says once what keeps it from reading, and notices when it is
   broken = false;
   intake.takeIn();
   assert.equal(intake.fault, undefined);
+});
+
+/** A queue on the disk, and what takes it in. */
+class Queue implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "intake-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly deliveries = new Deliveries(":memory:");
+  readonly clock = new FakeClock();
+  readonly logged: [Severity, string][] = [];
+  #inbox = new Inbox(this.paths);
+
+  constructor() {
+    Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
+    Deno.mkdirSync(this.paths.sendDir);
+    beginStore(this.deliveries.database, { origin: "first", nowMs: this.clock.nowMs() });
+  }
+
+  /** One run. */
+  takeIn(): Intake {
+    const { paths, clock, deliveries } = this;
+    this.#inbox.close();
+    this.#inbox = new Inbox(paths);
+    const elsewhere = { spool: new Spool(paths), paths, clock };
+    const intake = new Intake({
+      deliveries,
+      inbox: this.#inbox,
+      elsewhere,
+      log: (...entry) => void this.logged.push(entry),
+    });
+    intake.takeIn();
+    intake.takeIn();
+    return intake;
+  }
+
+  spool(uuid: string): void {
+    Deno.writeTextFileSync(`${this.paths.spoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+  }
+
+  insert(uuid: string, folder = this.paths.queueDir): void {
+    insertEvent(`${folder}/session_events.db`, sessionEvent({ uuid }));
+  }
+
+  /** A queue database that was set aside, with these events. */
+  setAside(name: string, ...uuids: string[]): string {
+    const folder = `${this.paths.queueDir}/${name}`;
+    Deno.mkdirSync(folder);
+    for (const uuid of uuids) this.insert(uuid, folder);
+    return folder;
+  }
+
+  uuids(): string[] {
+    return this.deliveries.unjudged(10_000).map(({ uuid }) => uuid).sort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#inbox.close();
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+const [A, B, C] = ["a", "b", "c"].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`) as [
+  string,
+  string,
+  string,
+];
+
+Deno.test("takeIn() takes an event once that is in the database and in the spool, whichever comes first", () => {
+  using queue = new Queue();
+  queue.insert(A);
+  queue.spool(A);
+  queue.spool(B);
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+  // A hook has moved it into the database.
+  queue.insert(B);
+  Deno.removeSync(`${queue.paths.spoolDir}/${B}.json`);
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+});
+
+Deno.test("takeIn() reads the spool beside a database that is missing, damaged or a folder, and says which", () => {
+  const broken: Record<string, (path: string) => void> = {
+    missing: () => {},
+    damaged: (path) => Deno.writeFileSync(path, crypto.getRandomValues(new Uint8Array(8_192))),
+    folder: (path) => Deno.mkdirSync(path),
+  };
+  for (const [what, make] of Object.entries(broken)) {
+    using queue = new Queue();
+    make(queue.paths.queueDatabase);
+    queue.spool(A);
+    const intake = queue.takeIn();
+    assert.deepEqual(queue.uuids(), [A], what);
+    assert.equal(intake.fault === undefined, what === "missing", what);
+    assert.equal(queue.logged.filter(([severity]) => severity === "error").length, what === "missing" ? 0 : 1, what);
+  }
+});
+
+Deno.test("takeIn() says once in a run which files of the spool hold no event, and makes an event of each, once", () => {
+  using queue = new Queue();
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/odd.json`, "{}");
+  queue.takeIn();
+  queue.takeIn();
+  assert.equal(queue.uuids().length, 1);
+  assert.deepEqual(queue.logged.filter(([severity]) => severity === "error"), [
+    ["error", '1 files of the spool hold no event, and are kept: "odd.json"'],
+    ["error", '1 files of the spool hold no event, and are kept: "odd.json"'],
+  ]);
+});
+
+Deno.test("takeIn() reads the database beside a spool that can't be read", () => {
+  using queue = new Queue();
+  queue.insert(A);
+  Deno.removeSync(queue.paths.spoolDir);
+  Deno.symlinkSync("/etc", queue.paths.spoolDir);
+  const intake = queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A]);
+  assert.match(intake.fault ?? "", /Cannot read the spool/);
+});
+
+Deno.test("takeIn() salvages a database that was set aside, once, and what it knows already does not come again", () => {
+  using queue = new Queue();
+  queue.insert(A);
+  queue.takeIn();
+  const folder = queue.setAside("damaged-20261123T000000Z", A, B);
+  queue.clock.jump(Date.now() - queue.clock.nowMs());
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A], "a hook may still be writing to it");
+  queue.clock.pass(11_000);
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+  assert.match(queue.logged.join(), /salvaged 1 events that were not known/);
+  queue.logged.length = 0;
+  queue.takeIn();
+  assert.deepEqual(queue.logged, []);
+  // A hook that was later than any can be.
+  queue.insert(C, folder);
+  queue.clock.pass(60_000);
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B, C]);
+});
+
+Deno.test("takeIn() leaves alone what repair is still moving, and what only has the name", () => {
+  using queue = new Queue();
+  queue.setAside("damaged-20261123T000000Z.moving", A);
+  Deno.mkdirSync(`${queue.directory}/elsewhere`);
+  queue.insert(B, `${queue.directory}/elsewhere`);
+  Deno.symlinkSync(`${queue.directory}/elsewhere`, `${queue.paths.queueDir}/damaged-link`);
+  Deno.mkdirSync(`${queue.paths.queueDir}/damaged-fifo`);
+  new Deno.Command("mkfifo", { args: [`${queue.paths.queueDir}/damaged-fifo/session_events.db`] }).outputSync();
+  queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), []);
+});
+
+Deno.test("takeIn() knows that whatever comes after an empty queue is new, whatever the clock says", () => {
+  using queue = new Queue();
+  queue.takeIn();
+  // A machine without a clock of its own starts years ago.
+  insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: A, occurredAtMs: 0 }));
+  queue.takeIn();
+  const taken = queue.deliveries.database.prepare("SELECT uuid, is_history, is_repeat FROM event").all();
+  assert.deepEqual(taken.map((row) => ({ ...row })), [{ uuid: A, is_history: 0, is_repeat: 0 }]);
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { LEARNING } from "../../src/send/judge.ts";
 import { authenticationText, localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
 import { sentence } from "../../src/services/http.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
@@ -119,25 +118,6 @@ Deno.test("authenticationText() is short and one line, whatever was written", ()
     }),
     { numRuns: 50 },
   );
-});
-
-Deno.test("the longest sentence has at most 1024 characters and 4096 bytes, which is what the smallest service takes", () => {
-  for (const character of ["x", '"', "漢", "😀", "\u202e"]) {
-    const long = character.repeat(256);
-    for (const authInfo of [`gssapi-with-mic ${long}`, `publickey ${certificate({ id: long, serial: 5n }).line}`]) {
-      const event = judgedEvent({ type: "close", openedBy: 1, durationMs: 90_061_000, isRepeat: true, authInfo });
-      const reasons = [
-        `first login of ${long.slice(0, 32)} from ${long.slice(0, 64)}`,
-        "first use of this key",
-        LEARNING,
-      ];
-      const text = sentence(notificationOf(
-        { ...event, user: long, remoteHost: long, terminal: long, service: long, occurredAtMs: 8.64e15, reasons },
-        { name: "h".repeat(253), timezone: "America/St_Johns" },
-      ));
-      assert.ok(text.length <= 1024 && new TextEncoder().encode(text).length <= 4096, `${text.length}: ${text}`);
-    }
-  }
 });
 
 Deno.test("localTime() follows daylight saving time, and shows whole seconds", () => {

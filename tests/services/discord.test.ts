@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { services } from "../../src/services/registry.ts";
 import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
-import { batchOf, HOSTILE_TEXTS, notification } from "../helpers/fixtures.ts";
+import { batchOf, HOSTILE_TEXTS, MARKUP, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
@@ -14,7 +14,7 @@ function discord(webhookUrl = WEBHOOK) {
 }
 
 function rendered(notification: Notification, form: Form = "rich"): Record<string, unknown> & { content: string } {
-  const request = discord().render(batchOf(notification), form);
+  const request = discord().render(batchOf(notification), { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return JSON.parse(request.body);
 }
@@ -35,37 +35,16 @@ function read(content: string): string {
 
 const FIELDS = ["user", "remoteHost", "terminal", "service", "hostName"] as const;
 
-const MARKUP: Readonly<Record<string, string>> = {
-  "a mention of a user": "<@1> <@!1>",
-  "a mention of a role": "<@&1>",
-  "a mention of all": "@everyone @here",
-  "a channel": "<#1>",
-  "a command": "</ban:1>",
-  "a time": "<t:1:R>",
-  "an emoji": "<:x:1> <a:x:1>",
-  "a shortcode": ":skull:",
-  "a link": "https://evil.example/x",
-  "a link in brackets": "<https://evil.example>",
-  "a masked link": "[bank](https://evil.example)",
-  "an invitation": "discord.gg/x",
-  "code": "`x` ``x``",
-  "a block of code": "```x```",
-  "a spoiler": "||x||",
-  "bold and underlined": "**x** __x__",
-  "italic": "*x* _x_",
-  "struck out": "~~x~~",
-  "a heading": "# x",
-  "a quote": "> x >>> x",
-  "a backslash, which could undo ours": "\\<@1> \\\\<@1> x\\",
-};
-
 for (const [what, value] of Object.entries(MARKUP)) {
   Deno.test(`discord: no event can bring in ${what}`, () => {
     for (const field of FIELDS) {
       const { content } = rendered(notification({ [field]: value }));
       assert.equal(active(content), active(rendered(notification()).content), `${field}: ${content}`);
-      // Parentheses and "://" are look-alikes, which NFKC makes plain again.
-      assert.ok(read(content).normalize("NFKC").includes(value), `${field} can still be read: ${content}`);
+      // Parentheses and "://" are look-alikes, which NFKC makes plain again; so is a quotation mark.
+      assert.ok(
+        read(content).normalize("NFKC").replaceAll("’", "'").includes(value),
+        `${field} can still be read: ${content}`,
+      );
     }
   });
 }
@@ -84,12 +63,68 @@ Deno.test("discord: whatever the values are, only our own characters have a mean
   }));
 });
 
-Deno.test("discord: a message mentions nobody, and shows no preview, in either form", () => {
+Deno.test("discord: a message mentions nobody in either form, and its flags hide no embed of ours", () => {
   for (const form of ["rich", "plain"] as const) {
-    const { allowed_mentions, flags } = rendered(notification(), form);
-    assert.deepEqual(allowed_mentions, { parse: [] });
-    assert.equal(Number(flags) & 4, 4);
+    for (const urgency of ["urgent", "normal", "low"] as const) {
+      const { allowed_mentions, flags = 0, embeds } = rendered(notification({ urgency }), form);
+      assert.deepEqual(allowed_mentions, { parse: [] });
+      // SUPPRESS_EMBEDS keeps previews away, and our own embeds with them.
+      assert.equal((Number(flags) & 4) === 4, embeds === undefined);
+    }
   }
+});
+
+Deno.test("discord: content is the plain sentence, and the embed below has a colour and the facts", () => {
+  const { content, embeds } = rendered(notification({
+    urgency: "urgent",
+    authentication: "publickey ED25519 SHA256:abc",
+    reasons: ["first login of alice from 203.0.113.7"],
+  }));
+  assert.match(
+    content,
+    /^'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at 2026-11-23 11:13:32/,
+  );
+  assert.deepEqual(embeds, [{
+    title: "Unexpected SSH login to example.com",
+    color: 0xd93f3f,
+    fields: [
+      { name: "User", value: "alice", inline: true },
+      { name: "From", value: "203.0.113.7", inline: true },
+      { name: "Authentication", value: "publickey ED25519 SHA256\\:abc", inline: false },
+      { name: "Why unexpected", value: "first login of alice from 203.0.113.7", inline: false },
+      { name: "Host", value: "example.com", inline: true },
+      { name: "Time", value: "2026-11-23 11\\:13\\:32+13\\:00", inline: true },
+      { name: "Via", value: "ssh \\(sshd\\)", inline: true },
+    ],
+  }]);
+});
+
+Deno.test("discord: a logout is grey, makes no sound, and says how long the session was", () => {
+  const { embeds, flags } = rendered(notification({ type: "close", urgency: "low", duration: "2 h 5 min" }));
+  assert.deepEqual(flags, 4096);
+  const [{ title, color, fields }] = embeds as [{ title: string; color: number; fields: unknown[] }];
+  assert.deepEqual([title, color], ["SSH logout from example.com", 0x8a8f98]);
+  assert.deepEqual(fields[2], { name: "Session", value: "2 h 5 min", inline: true });
+});
+
+Deno.test("discord: a digest says how many, and has a line for each event, in as many embeds as it takes", () => {
+  const events = Array.from({ length: 300 }, (_, index) => notification({ user: `user${index}` }));
+  const count = discord().fitting(events);
+  // 6000 characters, at 91 to 93 a line.
+  assert.equal(count, 65);
+  const [first = assert.fail(), ...more] = events.slice(0, count);
+  const request = discord().render(batchOf(first, ...more), { form: "rich", nowMs: NOW_MS });
+  assert.ok(request.kind === "http");
+  const { content, embeds } = JSON.parse(request.body);
+  assert.equal(content, "65 SSH logins and logouts on example.com");
+  assert.equal(embeds.length, 2);
+  const lines = embeds.flatMap(({ description }: { description: string }) => description.split("\n"));
+  assert.deepEqual(
+    lines,
+    events.slice(0, count).map(({ user }) =>
+      `'${user}' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00`
+    ),
+  );
 });
 
 Deno.test("discord: an honest sentence reads as it is", () => {
@@ -129,7 +164,7 @@ Deno.test("discord: a request goes to the webhook, and waits for the message", (
     "http://127.0.0.1:8080/api/v10/webhooks/1/x": "http://127.0.0.1:8080/api/v10/webhooks/1/x?wait=true",
   };
   for (const [webhook, expected] of Object.entries(table)) {
-    const request = discord(webhook).render(batchOf(notification()), "rich");
+    const request = discord(webhook).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     assert.equal(request.url, expected);
     assert.equal(request.method, "POST");

@@ -1,15 +1,24 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import {
+  cut,
   endpoint,
+  factsOf,
+  fittedSentence,
+  fitting,
   headline,
+  inert,
   jsonFields,
   judgeStatus,
+  lengthOf,
   parseRetryAfter,
+  safeId,
   secondsToMs,
   sentence,
+  undomained,
+  urgencyOf,
 } from "../../src/services/http.ts";
-import type { HttpResponse, Outcome } from "../../src/services/service.ts";
+import type { HttpResponse, Limits, Outcome } from "../../src/services/service.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
@@ -193,21 +202,116 @@ Deno.test("sentence() lets nothing in the brackets close them, become a link, or
   }
 });
 
-Deno.test("sentence() leaves of the authentication what there is room for, and all of the rest", () => {
-  const reasons = ["first login of alice from 203.0.113.7", "first use of this key by alice"];
-  for (const escape of [(value: string) => value, (value: string) => value.replace(/./gu, "\\$&")]) {
-    const text = sentence(notification({ authentication: "*😀".repeat(200), reasons, duration: "1 s" }), escape);
-    const details = text.slice(text.indexOf("[") + 1, -1);
-    assert.ok(details.length <= 420 && details.isWellFormed(), details);
-    assert.ok(details.startsWith("after 1 s; ") && details.endsWith(`; ${reasons.map(escape).join("; ")}`));
-    assert.ok(details.includes("…"));
-  }
-});
-
 Deno.test("sentence() and headline() of a test say that it is one", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
   assert.match(headline(batchOf(test)), /^Test .* example\.com$/);
   assert.equal(headline(batchOf(notification())), "SSH login to example.com");
   assert.equal(headline(batchOf(notification({ type: "close" }))), "SSH logout from example.com");
+});
+
+Deno.test("headline() calls unexpected what has a reason to be, and counts a digest", () => {
+  const urgent = notification({ urgency: "urgent" });
+  assert.equal(headline(batchOf(urgent)), "SSH login to example.com");
+  assert.equal(
+    headline(batchOf({ ...urgent, reasons: ["first use of this key"] })),
+    "Unexpected SSH login to example.com",
+  );
+  assert.equal(headline(batchOf(urgent, urgent)), "2 SSH logins and logouts on example.com");
+});
+
+Deno.test("urgencyOf() is that of the loudest", () => {
+  const [urgent, normal, low] = (["urgent", "normal", "low"] as const).map((urgency) => notification({ urgency }));
+  assert.ok(urgent !== undefined && normal !== undefined && low !== undefined);
+  assert.equal(urgencyOf(batchOf(low, urgent, normal)), "urgent");
+  assert.equal(urgencyOf(batchOf(low, normal)), "normal");
+  assert.equal(urgencyOf(batchOf(low, low)), "low");
+  assert.equal(urgencyOf(batchOf({ type: "test", hostName: "h", time: "t" })), "normal");
+});
+
+Deno.test("factsOf() leaves out what is not known, and makes no link", () => {
+  const labels = (facts: ReturnType<typeof factsOf>) => facts.map(({ label }) => label);
+  assert.deepEqual(labels(factsOf(notification())), ["User", "From", "Host", "Time", "Via"]);
+  const all = notification({
+    remoteHost: "https://evil.example",
+    authentication: "password",
+    duration: "5 min",
+    reasons: ["a", "b"],
+    isRepeat: true,
+  });
+  const facts = factsOf(all);
+  assert.deepEqual(facts[1], { label: "From", value: "https：//evil.example" });
+  assert.deepEqual(labels(facts), [
+    "User",
+    "From",
+    "Authentication",
+    "Session",
+    "Why unexpected",
+    "Host",
+    "Time",
+    "Via",
+    "Note",
+  ]);
+  assert.deepEqual(facts[4], { label: "Why unexpected", value: "a; b" });
+});
+
+Deno.test("cut() keeps to the limit in each unit, and halves nothing", () => {
+  const table: [string, Limits, string][] = [
+    ["abc", { text: 3, unit: "bytes" }, "abc"],
+    ["abcd", { text: 3, unit: "bytes" }, "…"],
+    ["abcde", { text: 4, unit: "bytes" }, "a…"],
+    ["😀😀😀", { text: 3, unit: "characters" }, "😀😀😀"],
+    ["😀😀😀", { text: 2, unit: "characters" }, "😀…"],
+    ["😀😀😀", { text: 4, unit: "code units" }, "😀…"],
+    ["漢字漢字", { text: 9, unit: "bytes" }, "漢字…"],
+  ];
+  for (const [text, limits, expected] of table) assert.equal(cut(text, { limits }), expected, JSON.stringify(limits));
+  const escape = (character: string) => `\\${character}`;
+  assert.equal(cut("***", { limits: { text: 6, unit: "code units" }, escape }), "\\*\\*\\*");
+  assert.equal(cut("****", { limits: { text: 6, unit: "code units" }, escape }), "\\*\\*\\…");
+});
+
+Deno.test("fittedSentence() cuts values, not the sentence, and leaves alone what is short enough", () => {
+  const limits: Limits = { text: 500, unit: "bytes" };
+  assert.equal(fittedSentence(notification(), { limits }), sentence(notification()));
+  const long = "漢".repeat(128);
+  const values = { user: long, remoteHost: long, terminal: long, service: long, hostName: "h".repeat(253) };
+  const text = fittedSentence(notification({ ...values, reasons: Array(20).fill(long) }), { limits });
+  assert.ok(lengthOf(text, "bytes") <= 500, text);
+  assert.match(
+    text,
+    /^'漢+…' \(漢+…\) logged in to h+… via 漢+… \(漢+…\) at 2026-11-23 11:13:32\+13:00 \[漢+…(; 漢+…){4}\]$/,
+  );
+});
+
+Deno.test("fitting() finds the most that fit, and asks for little more than that", () => {
+  for (const total of [1, 2, 3, 7, 100]) {
+    for (const most of [1, 2, 3, 5, 8, 64, 99, 100, 1000]) {
+      let asked = 0;
+      const count = fitting(Array.from({ length: total }, () => notification()), {
+        part: () => asked++,
+        fits: (parts) => parts.length <= most,
+      });
+      assert.equal(count, Math.min(total, most));
+      assert.ok(asked <= Math.max(2, 2 * most), `${asked} for ${most}`);
+    }
+  }
+  // One that fits nowhere has to go all the same.
+  assert.equal(fitting([notification(), notification()], { part: () => "", fits: () => false }), 1);
+});
+
+Deno.test("undomained() and inert() change names and signs, and neither addresses nor fingerprints", () => {
+  const same = ["203.0.113.7", "2001:db8::7", "alice", "SHA256:ab/cd+ef", "example.com", "v1.2"];
+  for (const value of same) {
+    assert.equal(undomained(value, "example.com"), value);
+    assert.equal(inert(value, "example.com"), value);
+  }
+  assert.equal(undomained("evil.example.com https://x", "example.com"), "evil．example．com https：//x");
+  assert.equal(inert("@bob #x /start !r:x +1 $A a@b", "h"), "＠bob ＃x ／start ！r:x ＋1 ＄A a@b");
+});
+
+Deno.test("safeId() leaves an id alone, and lets nothing out of its place", () => {
+  const batch = batchOf(notification());
+  assert.equal(safeId(batch), batch.id);
+  assert.equal(safeId({ ...batch, id: "../x?y\r\n\ud800" }), "..%2Fx%3Fy%0D%0A%EF%BF%BD");
 });

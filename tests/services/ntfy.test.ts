@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
-import type { HttpRequest, HttpResponse, Outcome } from "../../src/services/service.ts";
+import type { HttpRequest, HttpResponse, Outcome, SessionNotification } from "../../src/services/service.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
@@ -13,7 +13,7 @@ function ntfy(options: Record<string, string> = TOPIC) {
 }
 
 function rendered(options?: Record<string, string>): HttpRequest {
-  const request = ntfy(options).render(batchOf(notification()), "rich");
+  const request = ntfy(options).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return request;
 }
@@ -38,14 +38,40 @@ Deno.test("ntfy: JSON goes to the root of the server, which may be below a path,
 
 Deno.test("ntfy: the plain sentence is the message, a title comes with the rich form", () => {
   const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
-    const request = ntfy().render(batchOf(notification({ type })), form);
+    const request = ntfy().render(batchOf(notification({ type })), { form, nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     return JSON.parse(request.body);
   };
   const message = "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
   assert.deepEqual(bodyOf("plain", "open"), { topic: "my-topic", message });
-  assert.deepEqual(bodyOf("rich", "open"), { topic: "my-topic", message, title: "SSH login to example.com" });
+  const ornament = { title: "SSH login to example.com", tags: ["key"], priority: 3 };
+  assert.deepEqual(bodyOf("rich", "open"), { topic: "my-topic", message, ...ornament });
   assert.equal(bodyOf("rich", "close").title, "SSH logout from example.com");
+});
+
+Deno.test("ntfy: an unexpected login rings, a logout makes no sound", () => {
+  const ornament = (overrides: Partial<SessionNotification>) => {
+    const request = ntfy().render(batchOf(notification(overrides)), { form: "rich", nowMs: NOW_MS });
+    assert.ok(request.kind === "http");
+    const { title, tags, priority } = JSON.parse(request.body);
+    return [title, ...tags, priority];
+  };
+  assert.deepEqual(ornament({ urgency: "urgent", reasons: ["first use of this key"] }), [
+    "Unexpected SSH login to example.com",
+    "rotating_light",
+    5,
+  ]);
+  // A login of root is urgent, but not unexpected.
+  assert.deepEqual(ornament({ urgency: "urgent" }), ["SSH login to example.com", "rotating_light", 5]);
+  assert.deepEqual(ornament({ type: "close", urgency: "low" }), ["SSH logout from example.com", "door", 2]);
+});
+
+Deno.test("ntfy: a user and a password go into the Authorization header, as UTF-8, and are secret", () => {
+  const options = { ...TOPIC, user: "zoë", password: "p:ä s" };
+  const { authorization = "" } = rendered(options).headers;
+  assert.equal(authorization, `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode("zoë:p:ä s")))}`);
+  const { secrets } = ntfy(options);
+  for (const secret of ["p:ä s", authorization.replace("Basic ", "")]) assert.ok(secrets.includes(secret), secret);
 });
 
 Deno.test("ntfy: a token goes into the Authorization header, and nothing goes there without one", () => {
@@ -68,6 +94,11 @@ Deno.test("ntfy: a topic is one to 64 letters, digits, - or _, and a token has n
     { ...TOPIC, token: "a\r\nx-evil: 1" },
     { ...TOPIC, token: "é" },
     { token: "tk_x" },
+    { ...TOPIC, user: "a" },
+    { ...TOPIC, password: "b" },
+    { ...TOPIC, user: "a", password: "" },
+    { ...TOPIC, user: "a:b", password: "b" },
+    { ...TOPIC, user: "a", password: "b", token: "tk_x" },
   ];
   for (const options of refused) {
     const result = services.get("ntfy")?.configure(options);

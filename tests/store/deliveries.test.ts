@@ -38,9 +38,9 @@ Deno.test("takeIn() takes each event once, and remembers how far it read", () =>
     events: [sessionEvent({ uuid: "a" }), sessionEvent({ uuid: "b" })],
     position: { lastId: 2, lastUuid: "b" },
   };
-  assert.equal(deliveries.takeIn(page), 2);
-  assert.equal(deliveries.takeIn(page), 0);
-  assert.deepEqual(deliveries.inboxPosition(), page.position);
+  assert.deepEqual(deliveries.takeIn(page), { taken: 2, history: 0 });
+  assert.deepEqual(deliveries.takeIn(page), { taken: 0, history: 0 });
+  assert.deepEqual(deliveries.inboxPosition(), { ...page.position, againToId: 2 });
   assert.deepEqual(deliveries.unjudged(10).map(({ id: _, ...event }) => event), page.events);
 });
 

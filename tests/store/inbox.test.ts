@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Inbox, INBOX_START, InboxError, UNREADABLE } from "../../src/store/inbox.ts";
+import { Inbox, INBOX_START, InboxError } from "../../src/store/inbox.ts";
 import { type Database, openDatabase } from "../../src/store/open.ts";
+import { UNREADABLE } from "../../src/store/record.ts";
 import { Installation } from "../helpers/program.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 
@@ -38,9 +39,23 @@ class Queue implements Disposable {
   }
 }
 
-Deno.test("Inbox.read() answers undefined where there is no database yet", () => {
+Deno.test("Inbox.read() knows that whatever comes is new where there is no database yet", () => {
   using queue = new Queue();
-  assert.equal(queue.inbox.read(INBOX_START, 10), undefined);
+  const empty = queue.inbox.read(INBOX_START, 10);
+  assert.deepEqual(empty, { events: [], position: { ...INBOX_START, againToId: 0 } });
+  queue.insert("a");
+  assert.equal(queue.inbox.read(empty.position, 10)?.again, 0);
+  assert.equal(queue.inbox.read(INBOX_START, 10)?.again, 1);
+});
+
+Deno.test("Inbox.read() tells what may have been read before from what is new for certain", () => {
+  using queue = new Queue();
+  queue.insert("a", "b", "c");
+  const first = queue.inbox.read({ lastId: 3, lastUuid: "of another database" }, 2);
+  assert.deepEqual([first?.again, first?.position.againToId], [2, 3]);
+  queue.insert("d");
+  const second = queue.inbox.read(first?.position ?? INBOX_START, 10);
+  assert.deepEqual([second?.events.map(({ uuid }) => uuid), second?.again], [["c", "d"], 1]);
 });
 
 Deno.test("Inbox.read() gives back events as they were inserted, whatever their text", () => {

@@ -40,7 +40,7 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
 Deno.test("readOverview() counts what waits on each route, and says how the route is doing", async () => {
   await withStore((path) => {
     assert.deepEqual(readOverview(path), {
-      position: { lastId: 3, lastUuid: "z" },
+      position: { lastId: 3, lastUuid: "z", againToId: 3 },
       routes: [
         {
           name: "a",

@@ -1,0 +1,42 @@
+// Puts right what is wrong around the queue database: modes, the spool, and what an interrupted repair has left.
+
+import type { StatePaths } from "../paths.ts";
+import { statIfThere } from "../store/files.ts";
+import { isObstacle, movedAside, obstaclesOf } from "./move_queue_aside.ts";
+import { SUFFIXES } from "./queue_fault.ts";
+
+/** Owner and group may enter; what is made in there gets the group. */
+const FOLDER_MODE = 0o2750;
+const FILE_MODE = 0o640;
+
+/** Puts right what can be, and says so. */
+export function putRight(paths: StatePaths, say: (line: string) => void): void {
+  const { queueDir, queueDatabase, spoolDir } = paths;
+  for (const path of obstaclesOf(paths).filter(isObstacle)) {
+    Deno.removeSync(path);
+    say(`removed "${path}", which kept the database from being opened`);
+  }
+  const journal = statIfThere(`${queueDatabase}-journal`);
+  if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
+  const spool = statIfThere(spoolDir);
+  if (spool !== undefined && !spool.isDirectory) moveAside(spoolDir, { paths, say });
+  if (spool?.isDirectory !== true) {
+    Deno.mkdirSync(spoolDir);
+    say(`made "${spoolDir}"`);
+  }
+  const files = SUFFIXES.map((suffix) => `${queueDatabase}${suffix}`);
+  for (const path of files) if (statIfThere(path)?.isFile) setMode(path, { mode: FILE_MODE, say });
+  for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
+}
+
+function moveAside(path: string, { paths, say }: { paths: StatePaths; say: (line: string) => void }): void {
+  say(`moved "${path}", which is not what it should be, to "${movedAside(path, paths)}"`);
+}
+
+function setMode(path: string, { mode, say }: { mode: number; say: (line: string) => void }): void {
+  const info = statIfThere(path);
+  // Of somebody else's, only he can change it.
+  if (info === undefined || info.uid !== Deno.uid() || ((info.mode ?? 0) & 0o7777) === mode) return;
+  Deno.chmodSync(path, mode);
+  say(`set the mode of "${path}" to ${mode.toString(8).padStart(4, "0")}`);
+}

@@ -1,0 +1,105 @@
+// `repair`: mends the queue database while logins happen. Becomes the user of `queue` before it touches anything there:
+// as root, it would follow a link that is planted. What is damaged is moved aside; `send` takes over what can be read.
+
+import { ExitCode, Failure } from "../failure.ts";
+import { becomeOwner } from "../hook/privileges.ts";
+import { oneLine } from "../log.ts";
+import { type StatePaths, statePaths } from "../paths.ts";
+import { print } from "../send/print.ts";
+import { faultOfDatabase } from "./queue_fault.ts";
+import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
+import { putRight } from "./put_right.ts";
+
+/** What `repair` may be told. */
+export interface RepairOptions {
+  /** Moves the database aside, whatever it looks like. */
+  readonly force: boolean;
+  /** A state directory in place of the fixed one; any owner will do for it. For tests and the demo. */
+  readonly stateDir?: string | undefined;
+}
+
+/**
+ * Mends what keeps `queue` from writing its database.
+ *
+ * @returns 0 once the next hook can write again
+ * @throws {Failure} where it can't be mended from here
+ */
+export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCode> {
+  const paths = statePaths(stateDir);
+  becomeQueue(paths, { anyOwner: stateDir !== undefined });
+  using lock = takeLock(paths);
+  if (lock === undefined) {
+    throw new Failure("another repair is running", { exitCode: ExitCode.tempFail, mend: "wait until it has ended" });
+  }
+  const say = (line: string) => print(oneLine(line));
+  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  try {
+    await mend(paths, { force, say, sleep });
+  } catch (error) {
+    throw explained(error, paths);
+  }
+  return ExitCode.ok;
+}
+
+/** Mends what is below a state directory. */
+export async function mend(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
+  const { say } = options;
+  const unfinished = unfinishedMove(paths);
+  if (unfinished !== undefined) {
+    say("a repair was interrupted: completing it");
+    await moveQueueAside(paths, { ...options, unfinished });
+  }
+  putRight(paths, say);
+  const fault = faultOfDatabase(paths);
+  if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
+  else say("the queue database is not damaged");
+  if (fault === undefined && !force) return;
+  await moveQueueAside(paths, options);
+  say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
+}
+
+function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
+  try {
+    const owner = Deno.lstatSync(queueDir).uid;
+    becomeOwner(queueDir, options);
+    if (Deno.uid() !== owner) throw new Deno.errors.PermissionDenied("permission denied");
+  } catch (cause) {
+    const denied = cause instanceof Deno.errors.PermissionDenied;
+    throw new Failure(
+      denied ? "repair must run as root" : `Cannot become the user of queue: ${messageOf(cause)}`,
+      denied
+        ? { exitCode: ExitCode.noPermission, mend: "sudo ssh-session-notifier repair", cause }
+        : { exitCode: ExitCode.config, mend: "run install.sh, which makes the user and the directory", cause },
+    );
+  }
+}
+
+/** A lock on the folder itself, which the kernel frees however this ends. */
+function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
+  const folder = Deno.openSync(queueDir);
+  if (folder.tryLockSync(true)) return folder;
+  folder.close();
+  return undefined;
+}
+
+function explained(error: unknown, { queueDir }: StatePaths): unknown {
+  if (error instanceof Failure || !(error instanceof Error)) return error;
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new Failure(`Cannot mend "${queueDir}": the disk is full`, {
+      exitCode: ExitCode.tempFail,
+      mend: "make room, and run repair again",
+      cause: error,
+    });
+  }
+  if (!["EACCES", "EPERM", "EROFS", "ENOTEMPTY"].includes(code)) return error;
+  return new Failure(`Cannot mend "${queueDir}": ${error.message}`, {
+    exitCode: ExitCode.config,
+    mend: "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
+    cause: error,
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

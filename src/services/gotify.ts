@@ -1,0 +1,80 @@
+// Gotify, a server of one's own.
+
+import * as v from "valibot";
+import {
+  below,
+  cut,
+  endpoint,
+  fittedSentences,
+  fittingLines,
+  headline,
+  jsonFields,
+  jsonRequest,
+  judgeAnswer,
+  plainHttpWarnings,
+  serverUrlSchema,
+  textOf,
+  tokenSchema,
+  undomained,
+  urgencyOf,
+} from "./http.ts";
+import type { Limits, Outcome, Service, Urgency } from "./service.ts";
+
+const options = v.strictObject({
+  server_url: v.pipe(serverUrlSchema(), v.description("the server, `https://gotify.example`; it may be below a path")),
+  token: v.pipe(
+    tokenSchema("the token of an application"),
+    v.description("the token of an application, from the server's page: Apps"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** Gotify states no limit. More than this nobody reads on a phone. */
+const limits: Limits = { text: 4000, unit: "characters" };
+const TITLE: Limits = { text: 250, unit: "characters" };
+
+const WORDING = { limits, escape: undomained };
+
+/** Of 0 to 10. The app for Android rings and vibrates from 8 on, and makes no sound below 4. */
+const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 8, normal: 5, low: 2 };
+
+/** The `gotify` service: sentence, title and priority. */
+export const gotify: Service<Settings> = {
+  name: "gotify",
+  apiUrl: "https://gotify.net/api-docs#/message/createMessage",
+  options,
+  secretOptions: ["token"],
+  example: `server_url = "https://gotify.example"\ntoken = "AbCdEfGhIjKlMnO"`,
+
+  limits,
+
+  secrets: ({ token }) => [token],
+
+  endpoints: ({ server_url }) => [endpoint(server_url)],
+
+  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+
+  fitting: (notifications) => fittingLines(notifications, WORDING),
+
+  render(batch, { server_url, token }, { form }) {
+    const ornament = {
+      title: cut(headline(batch), { limits: TITLE }),
+      priority: PRIORITIES[urgencyOf(batch)],
+      extras: { "client::display": { contentType: "text/plain" } },
+    };
+    const message = fittedSentences(batch, WORDING).join("\n");
+    return jsonRequest(below(server_url, "message"), { message, ...(form === "rich" ? ornament : {}) }, {
+      headers: { "x-gotify-key": token },
+    });
+  },
+
+  judge(response, nowMs): Outcome {
+    const fields = jsonFields(response.body);
+    return judgeAnswer(response, nowMs, {
+      from: "a Gotify server",
+      isConfirmed: typeof fields["id"] === "number",
+      detail: textOf(fields["errorDescription"]) ?? textOf(fields["error"]),
+    });
+  },
+};

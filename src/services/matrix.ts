@@ -1,0 +1,106 @@
+// Matrix: a room on any homeserver.
+
+import * as v from "valibot";
+import {
+  bearer,
+  below,
+  endpoint,
+  fittedSentences,
+  fittingLines,
+  headline,
+  inert,
+  jsonFields,
+  jsonRequest,
+  judgeAnswer,
+  plainHttpWarnings,
+  safeId,
+  secondsToMs,
+  serverUrlSchema,
+  textOf,
+  tokenSchema,
+  urgencyOf,
+} from "./http.ts";
+import type { Batch, Limits, Outcome, Service } from "./service.ts";
+
+const options = v.strictObject({
+  server_url: v.pipe(
+    serverUrlSchema(),
+    v.description("the homeserver's client API, `https://matrix.example.org`; it may be below a path"),
+  ),
+  room_id: v.pipe(
+    v.string(),
+    v.regex(/^![!-~]{1,254}$/, "must be the id of a room, which begins with an exclamation mark; an alias is none"),
+    v.description(
+      "the id of the room, `!abc:example.org`, from its settings: Advanced. The user of the token must be in it",
+    ),
+  ),
+  token: v.pipe(
+    tokenSchema("an access token"),
+    v.description("an access token; best that of a user of its own"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/**
+ * A whole event may have 65,536 bytes, https://spec.matrix.org/latest/client-server-api/#size-limits. The text stands in
+ * it twice, once as HTML, where a character may become six bytes; and the homeserver adds its part.
+ */
+const limits: Limits = { text: 8000, unit: "bytes" };
+
+const WORDING = { limits, escape: inert };
+
+/** The `matrix` service. The transaction id is that of the batch, so that the homeserver drops repeats. */
+export const matrix: Service<Settings> = {
+  name: "matrix",
+  apiUrl: "https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid",
+  options,
+  secretOptions: ["token"],
+  example: `server_url = "https://matrix.example.org"\nroom_id = "!abcdefg:example.org"\ntoken = "syt_example"`,
+
+  limits,
+
+  secrets: ({ token }) => [token],
+
+  endpoints: ({ server_url }) => [endpoint(server_url)],
+
+  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+
+  fitting: (notifications) => fittingLines(notifications, WORDING),
+
+  render(batch, { server_url, room_id, token }, { form }) {
+    const room = encodeURIComponent(room_id);
+    const url = below(server_url, `_matrix/client/v3/rooms/${room}/send/m.room.message/${safeId(batch)}`);
+    return jsonRequest(url, {
+      // By Matrix's default rules a notice makes no sound.
+      msgtype: form === "rich" && urgencyOf(batch) === "low" ? "m.notice" : "m.text",
+      body: fittedSentences(batch, WORDING).join("\n"),
+      // Without this, a user's name anywhere in the text would be a mention.
+      "m.mentions": {},
+      ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(batch) } : {}),
+    }, { method: "PUT", headers: bearer(token) });
+  },
+
+  judge(response, nowMs): Outcome {
+    const fields = jsonFields(response.body);
+    const errcode = textOf(fields["errcode"]);
+    const waitMs = fields["retry_after_ms"];
+    return judgeAnswer(response, nowMs, {
+      from: "a Matrix homeserver",
+      isConfirmed: textOf(fields["event_id"]) !== undefined,
+      detail: errcode === undefined ? undefined : [errcode, textOf(fields["error"])].filter(Boolean).join(": "),
+      retryAfterMs: secondsToMs(typeof waitMs === "number" ? waitMs / 1000 : undefined),
+    });
+  },
+};
+
+/** Title and sentences. Every value is code, in which clients look for no links and no names. */
+function htmlOf(batch: Batch): string {
+  const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
+  const lines = fittedSentences(batch, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });
+  return [`<strong>${mark}${escapeHtml(headline(batch))}</strong>`, ...lines].join("<br>");
+}
+
+function escapeHtml(value: string): string {
+  return value.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,115 @@
+// Pushover.
+
+import * as v from "valibot";
+import {
+  below,
+  cut,
+  endpoint,
+  fittedSentences,
+  fittingLines,
+  foreignHostWarnings,
+  headline,
+  isSession,
+  jsonFields,
+  judgeAnswer,
+  tokenSchema,
+  undomained,
+  urgencyOf,
+  urlSchema,
+} from "./http.ts";
+import type { Batch, HttpResponse, Limits, Outcome, Service, Urgency } from "./service.ts";
+
+const options = v.strictObject({
+  token: v.pipe(
+    tokenSchema("the token of an application"),
+    v.description("the API token of an application, from pushover.net: Your Applications"),
+  ),
+  user: v.pipe(
+    tokenSchema("the key of a user or a group"),
+    v.description("the key of the user or group that is notified"),
+  ),
+  server_url: v.pipe(
+    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.pushover.net"),
+    v.description("a relay of your own in place of Pushover's server"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** "1024 4-byte UTF-8 characters", https://pushover.net/api#limits. */
+const limits: Limits = { text: 1024, unit: "characters" };
+const TITLE: Limits = { text: 250, unit: "characters" };
+
+const WORDING = { limits, escape: undomained };
+
+/** Of -2 to 2: 1 gets past quiet hours, -1 makes no sound. 2 would ring until it is acknowledged. */
+const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 1, normal: 0, low: -1 };
+
+/** How long to leave the API alone when it fails, https://pushover.net/api#friendly. */
+const LEAST_WAIT_MS = 5_000;
+
+/** How long to rest where the monthly quota is used up, and the answer does not say until when. */
+const QUOTA_RETRY_MS = 24 * 60 * 60 * 1000;
+
+/** The `pushover` service: sentence, title, priority, and the time of the event. */
+export const pushover: Service<Settings> = {
+  name: "pushover",
+  apiUrl: "https://pushover.net/api",
+  options,
+  secretOptions: ["token", "user"],
+  example: `token = "azGDORePK8gMaC0QOYAMyEEuzJnyUi"\nuser = "uQiRzpo4DXghDmr9QzzfQu27cmVRsG"`,
+
+  limits,
+
+  secrets: ({ token, user }) => [token, user],
+
+  endpoints: ({ server_url }) => [endpoint(server_url)],
+
+  warnings: ({ server_url }) =>
+    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.pushover\.net$/, of: "Pushover" }),
+
+  fitting: (notifications) => fittingLines(notifications, WORDING),
+
+  render(batch, { server_url, token, user }, { form }) {
+    const message = fittedSentences(batch, WORDING).join("\n");
+    return {
+      kind: "http",
+      method: "POST",
+      url: below(server_url, "1/messages.json"),
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: String(new URLSearchParams({ token, user, message, ...(form === "rich" ? ornamentOf(batch) : {}) })),
+    };
+  },
+
+  judge(response, nowMs): Outcome {
+    const fields = jsonFields(response.body);
+    const errors = Array.isArray(fields["errors"]) ? fields["errors"].join(", ") : undefined;
+    const outcome = judgeAnswer(response, nowMs, {
+      from: "Pushover",
+      isConfirmed: fields["status"] === 1,
+      detail: errors,
+      // The names of the parameters that are wrong stand beside the errors.
+      blamesSettings: fields["token"] !== undefined || fields["user"] !== undefined,
+    });
+    if (outcome.kind !== "retry" || outcome.retryAfterMs !== undefined) return outcome;
+    const retryAfterMs = response.status === 429 ? quotaRestMs(response, nowMs) : LEAST_WAIT_MS;
+    return { ...outcome, retryAfterMs };
+  },
+};
+
+function ornamentOf(batch: Batch): Record<string, string> {
+  const [first] = batch.notifications;
+  const timestamp = isSession(first) ? Math.floor(first.occurredAtMs / 1000) : 0;
+  return {
+    title: cut(headline(batch), { limits: TITLE }),
+    priority: String(PRIORITIES[urgencyOf(batch)]),
+    // A clock that was far out at the time of the event would be refused.
+    ...(timestamp > 0 && timestamp < 2 ** 31 ? { timestamp: String(timestamp) } : {}),
+  };
+}
+
+/** 429 is the monthly quota, which Pushover asks not to test again and again. */
+function quotaRestMs({ headers }: HttpResponse, nowMs: number): number {
+  const resetsAtMs = Number(headers["x-limit-app-reset"] ?? NaN) * 1000;
+  return resetsAtMs > nowMs && Number.isFinite(resetsAtMs) ? resetsAtMs - nowMs : QUOTA_RETRY_MS;
+}

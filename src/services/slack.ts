@@ -1,0 +1,144 @@
+// Slack, by an incoming webhook; also what takes the same requests, as Mattermost does.
+
+import * as v from "valibot";
+import {
+  areWithin,
+  cut,
+  endpoint,
+  factsOf,
+  fittedSentences,
+  fittingLines,
+  foreignHostWarnings,
+  headline,
+  isSession,
+  jsonRequest,
+  judgeAnswer,
+  unlinked,
+  urgencyOf,
+  urlSchema,
+  urlSecrets,
+} from "./http.ts";
+import type { Batch, Limits, Outcome, Service } from "./service.ts";
+
+const options = v.strictObject({
+  webhook_url: v.pipe(
+    urlSchema({ plainHttp: "loopback" }),
+    v.check(({ pathname }) => pathname.length > 1, "must be an incoming webhook, https://hooks.slack.com/services/…"),
+    v.description("`https://hooks.slack.com/services/…`, from the app's settings: Incoming Webhooks"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** What Slack asks for; it cuts at 40,000. https://docs.slack.dev/changelog/2018-truncating-really-long-messages/ */
+const limits: Limits = { text: 4000, unit: "code units" };
+
+// https://docs.slack.dev/reference/block-kit/blocks/. A field may have 2000, its label included.
+const SECTION: Limits = { text: 3000, unit: "code units" };
+const FIELD: Limits = { text: 1900, unit: "code units" };
+const HEADER: Limits = { text: 150, unit: "code units" };
+
+/** One sentence has to be within a section. The two wordings are of the same length. */
+const WORDING = { limits: SECTION, message: limits, escape: escapeText };
+const SECTION_WORDING = { limits: SECTION, escape: escapeEntities };
+
+/** What Slack says where not the message, but the webhook is at fault. */
+const SETTINGS_FAULTS: readonly string[] = [
+  "action_prohibited",
+  "channel_is_archived",
+  "channel_not_found",
+  "invalid_token",
+  "no_active_hooks",
+  "no_service",
+  "no_service_id",
+  "no_team",
+  "posting_to_general_channel_denied",
+  "team_disabled",
+  "user_not_found",
+];
+
+/** The `slack` service: blocks for people, and the sentences as `text`, which is what notifications show. */
+export const slack: Service<Settings> = {
+  name: "slack",
+  apiUrl: "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
+  options,
+  secretOptions: ["webhook_url"],
+  example: `webhook_url = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"`,
+
+  limits,
+
+  secrets: ({ webhook_url }) => [...urlSecrets(webhook_url), webhook_url.pathname.split("/").at(-1) ?? ""],
+
+  endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
+
+  warnings: ({ webhook_url }) =>
+    foreignHostWarnings(webhook_url, { option: "webhook_url", own: /^hooks\.slack(-gov)?\.com$/, of: "Slack" }),
+
+  fitting: (notifications) => fittingLines(notifications, WORDING),
+
+  render(batch, { webhook_url }, { form }) {
+    return jsonRequest(webhook_url.href, {
+      text: fittedSentences(batch, WORDING).join("\n"),
+      // Nothing in the text is markup, a link or a name, whatever it looks like.
+      mrkdwn: false,
+      parse: "none",
+      link_names: false,
+      unfurl_links: false,
+      unfurl_media: false,
+      ...(form === "rich" ? { blocks: blocksOf(batch) } : {}),
+    });
+  },
+
+  judge(response, nowMs): Outcome {
+    // Errors are a plain word; what is longer is the page of somebody else.
+    const word = /^[a-z_]{1,60}$/.exec(response.body.trim())?.[0];
+    return judgeAnswer(response, nowMs, {
+      from: "Slack",
+      isConfirmed: word === "ok",
+      detail: word,
+      blamesSettings: word !== undefined && SETTINGS_FAULTS.includes(word),
+    });
+  },
+};
+
+function blocksOf(batch: Batch): unknown[] {
+  const [first, ...more] = batch.notifications;
+  const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
+  const header = {
+    type: "header",
+    text: plainText(cut(`${mark}${headline(batch)}`, { limits: HEADER, escape: escapeEntities })),
+  };
+  if (more.length > 0 || !isSession(first)) {
+    return [header, ...sectionsOf(fittedSentences(batch, SECTION_WORDING))];
+  }
+  const fields = factsOf(first).map(({ label, value }) =>
+    plainText(`${label}\n${cut(value, { limits: FIELD, escape: escapeEntities })}`)
+  );
+  return [header, { type: "section", fields }];
+}
+
+/** Lines as sections, as few as can be. */
+function sectionsOf(lines: readonly string[]): unknown[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && areWithin([last, line], SECTION)) texts.splice(-1, 1, `${last}\n${line}`);
+    else texts.push(line);
+  }
+  return texts.map((text) => ({ type: "section", text: plainText(text) }));
+}
+
+/** Text in which Slack looks for no markup, nor for emojis. */
+function plainText(text: string): unknown {
+  return { type: "plain_text", text, emoji: false };
+}
+
+/** https://docs.slack.dev/messaging/formatting-message-text/#escaping: these three, in any text. */
+function escapeEntities(value: string): string {
+  return unlinked(value).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** In `text`, `:word:` is an emoji, which is an image; nothing turns that off, so the colon becomes another sign. */
+function escapeText(value: string): string {
+  return escapeEntities(value).replace(/:(?=[\w+'-]+:)/g, "：");
+}

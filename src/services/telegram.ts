@@ -1,0 +1,164 @@
+// Telegram, by a bot of one's own.
+
+import * as v from "valibot";
+import {
+  areWithin,
+  below,
+  cut,
+  endpoint,
+  fittedSentence,
+  fittedSentences,
+  fitting,
+  foreignHostWarnings,
+  headline,
+  inert,
+  jsonFields,
+  jsonRequest,
+  judgeAnswer,
+  secondsToMs,
+  textOf,
+  urgencyOf,
+  urlSchema,
+} from "./http.ts";
+import type { Batch, Limits, Outcome, Service } from "./service.ts";
+
+const options = v.strictObject({
+  token: v.pipe(
+    v.string(),
+    v.regex(/^\d+:[-\w]+$/, "must be the token of a bot, 123456:ABC-DEF…"),
+    v.description("the token of a bot, from @BotFather"),
+  ),
+  chat_id: v.pipe(
+    v.union(
+      [v.pipe(v.number(), v.safeInteger()), v.pipe(v.string(), v.regex(/^(-?\d+|@\w+)$/))],
+      "must be the number of a chat, or the @name of a channel",
+    ),
+    v.description("the number of the chat (that of a group is negative), or the `@name` of a channel"),
+  ),
+  server_url: v.pipe(
+    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.telegram.org"),
+    v.description("a Bot API server of your own in place of Telegram's"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** "1-4096 characters after entities parsing". */
+const limits: Limits = { text: 4096, unit: "code units" };
+
+/** One sentence, so that there is room for the title and the line break below it. */
+const SENTENCE: Limits = { text: 3700, unit: "code units" };
+const TITLE: Limits = { text: 300, unit: "code units" };
+
+/** What Telegram says of a chat that can't be written to: no other message would get there either. */
+const CHAT_FAULTS =
+  /chat not found|chat_id|deactivated|upgraded|not enough rights|have no rights|admin|not a member|kicked|blocked|WRITE_FORBIDDEN|PEER_ID|CHAT_ID/i;
+
+/**
+ * The `telegram` service. Telegram finds mentions, links and commands in any text, whatever is asked for; but not in
+ * what is marked as code. So every value of an event is code, which a tap copies, too; a digest is one block of it. In
+ * the plain form, which has no such marks, signs that have a meaning become signs that only look like them.
+ */
+export const telegram: Service<Settings> = {
+  name: "telegram",
+  apiUrl: "https://core.telegram.org/bots/api#sendmessage",
+  options,
+  secretOptions: ["token"],
+  example: `token = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"\nchat_id = -1001234567890`,
+
+  limits,
+
+  // The second part alone is the secret; the first is the id of the bot.
+  secrets: ({ token }) => [token, token.replace(/^\d+:/, "")],
+
+  endpoints: ({ server_url }) => [endpoint(server_url)],
+
+  warnings: ({ server_url }) =>
+    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.telegram\.org$/, of: "Telegram" }),
+
+  fitting(notifications) {
+    const [first] = notifications;
+    if (first === undefined) return 1;
+    return fitting(notifications, {
+      part: (notification) => fittedSentence(notification, { limits: SENTENCE }),
+      fits: (lines) =>
+        areWithin(
+          [titleOf({ id: "", notifications: [first, ...notifications.slice(1, lines.length)] }), ...lines],
+          limits,
+        ),
+    });
+  },
+
+  render(batch, { server_url, token, chat_id }, { form }) {
+    return jsonRequest(below(server_url, `bot${token}/sendMessage`), {
+      chat_id,
+      ...(form === "rich" ? markedText(batch) : {
+        text: fittedSentences(batch, { limits: SENTENCE, escape: inert }).join("\n"),
+      }),
+      link_preview_options: { is_disabled: true },
+      ...(form === "rich" && urgencyOf(batch) === "low" ? { disable_notification: true } : {}),
+    });
+  },
+
+  judge(response, nowMs): Outcome {
+    const fields = jsonFields(response.body);
+    const { retry_after: retryAfter, migrate_to_chat_id: newChat } = parametersOf(fields["parameters"]);
+    if (response.status === 400 && Number.isSafeInteger(newChat)) {
+      return { kind: "broken", reason: `HTTP 400: the group has another number now: set chat_id = ${newChat}` };
+    }
+    const detail = textOf(fields["description"]);
+    return judgeAnswer(response, nowMs, {
+      from: "Telegram",
+      isConfirmed: fields["ok"] === true,
+      detail,
+      retryAfterMs: secondsToMs(retryAfter),
+      blamesSettings: detail !== undefined && CHAT_FAULTS.test(detail),
+    });
+  },
+};
+
+function parametersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function titleOf(batch: Batch): string {
+  return cut(`${urgencyOf(batch) === "urgent" ? "🚨 " : ""}${headline(batch)}`, { limits: TITLE });
+}
+
+/** A part of a text that is shown in another way. https://core.telegram.org/bots/api#messageentity */
+interface Entity {
+  readonly type: "bold" | "code" | "pre";
+  /** In UTF-16 code units, as is the length. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Title and sentences, with every value of an event marked as code. */
+function markedText(batch: Batch): { text: string; entities: readonly Entity[] } {
+  const title = titleOf(batch);
+  const bold = { type: "bold", offset: 0, length: title.length } as const;
+  const offset = title.length + 1;
+  if (batch.notifications.length > 1) {
+    const text = fittedSentences(batch, { limits: SENTENCE }).join("\n");
+    // One mark for all: a message has 100 of them at most.
+    return { text: `${title}\n${text}`, entities: [bold, { type: "pre", offset, length: text.length }] };
+  }
+  const [marked = ""] = fittedSentences(batch, { limits: SENTENCE, escape: betweenMarks });
+  const entities: Entity[] = [bold];
+  let text = `${title}\n`;
+  for (const [index, part] of marked.split(MARK).entries()) {
+    // Every second part stood between two marks. What is empty, or nothing but spaces, can't be marked.
+    if (index % 2 === 1 && part.trim() !== "") {
+      entities.push({ type: "code", offset: text.length, length: part.length });
+    }
+    text += part;
+  }
+  return { text, entities };
+}
+
+/** A character that no value has; values are free of control characters. */
+const MARK = "\0";
+
+function betweenMarks(value: string): string {
+  return `${MARK}${value.replaceAll(MARK, "")}${MARK}`;
+}

@@ -1,0 +1,159 @@
+// A webhook of one's own: a CloudEvent as JSON (https://github.com/cloudevents/spec, structured mode), signed as
+// Standard Webhooks has it (https://github.com/standard-webhooks/standard-webhooks).
+
+import { createHmac } from "node:crypto";
+import * as v from "valibot";
+import {
+  areWithin,
+  cut,
+  endpoint,
+  fittedSentences,
+  fitting,
+  isSession,
+  jsonFields,
+  judgeStatus,
+  plainHttpWarnings,
+  safeId,
+  textOf,
+  urgencyOf,
+  urlSchema,
+  urlSecrets,
+} from "./http.ts";
+import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
+
+const options = v.strictObject({
+  url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("where to post to")),
+  secret: v.pipe(
+    v.optional(v.pipe(
+      v.string(),
+      v.check(
+        (text) => keyOf(text).length >= 24 && keyOf(text).length <= 64,
+        "must be whsec_ and then 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)",
+      ),
+    )),
+    v.description("the key that requests are signed with: `whsec_` and then 24 to 64 bytes in base64"),
+  ),
+});
+
+type Settings = v.InferOutput<typeof options>;
+
+/** What Standard Webhooks advises to stay below; here of the whole body. */
+const limits: Limits = { text: 20_000, unit: "bytes" };
+
+/** One sentence; the event stands beside it with each of its values. */
+const SENTENCE: Limits = { text: 4000, unit: "bytes" };
+
+/** The host in `source`, percent-encoded. */
+const HOST: Limits = { text: 250, unit: "bytes" };
+
+/** As long as the id of any batch. */
+const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * The `webhook` service. `data.text` has the plain sentences, `data.events` the events themselves. The id is that of
+ * the batch, so that the receiver can drop repeats.
+ */
+export const webhook: Service<Settings> = {
+  name: "webhook",
+  apiUrl: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+  options,
+  secretOptions: ["url", "secret"],
+  example: `url = "https://example.com/hooks/ssh"\nsecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"`,
+
+  limits,
+
+  secrets: ({ url, secret }) => [
+    ...urlSecrets(url),
+    ...(secret === undefined ? [] : [secret, secret.replace(/^whsec_/, "")]),
+  ],
+
+  endpoints: ({ url }) => [endpoint(url)],
+
+  warnings: ({ url, secret }) => [
+    ...plainHttpWarnings(url, "url"),
+    ...(secret === undefined ? ["there is no secret: the receiver can't tell who sent a notification"] : []),
+  ],
+
+  fitting: (notifications) =>
+    fitting(notifications, {
+      part: (notification) => notification,
+      fits: ([first, ...more]) =>
+        first === undefined || areWithin([bodyOf({ id: ID_LENGTH, notifications: [first, ...more] }, "rich")], limits),
+    }),
+
+  render(batch, { url, secret }, { form, nowMs }) {
+    const body = bodyOf(batch, form);
+    const id = safeId(batch);
+    const timestamp = String(Math.floor(nowMs / 1000));
+    return {
+      kind: "http",
+      method: "POST",
+      url: url.href,
+      body,
+      headers: {
+        "content-type": "application/cloudevents+json; charset=utf-8",
+        "webhook-id": id,
+        "webhook-timestamp": timestamp,
+        ...(secret === undefined ? {} : {
+          "webhook-signature": `v1,${
+            createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest("base64")
+          }`,
+        }),
+      },
+    };
+  },
+
+  judge: (response, nowMs) => judgeStatus(response, nowMs, { detail: textOf(jsonFields(response.body)["message"]) }),
+};
+
+/** The bytes of a key; none where it is not one. */
+function keyOf(secret: string): Uint8Array {
+  const [, base64 = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    return new Uint8Array();
+  }
+}
+
+/** The CloudEvent, as JSON. */
+function bodyOf(batch: Batch, form: Form): string {
+  const [first, ...more] = batch.notifications;
+  const text = fittedSentences(batch, { limits: SENTENCE }).join("\n");
+  const events = batch.notifications.filter(isSession).map(eventOf);
+  return JSON.stringify({
+    specversion: "1.0",
+    id: safeId(batch),
+    source: `/ssh-session-notifier/${cut(first.hostName.toWellFormed(), { limits: HOST, escape: encodeURIComponent })}`,
+    type: `ssh-session-notifier.${more.length > 0 ? "digest" : first.type}`,
+    ...(isSession(first) ? timeOf(first) : {}),
+    datacontenttype: "application/json",
+    data: form === "plain" ? { text } : { text, host: first.hostName, urgency: urgencyOf(batch), events },
+  });
+}
+
+/** RFC 3339 knows no years but those of four digits; a clock that is further out than that leaves the time out. */
+function timeOf({ occurredAtMs }: SessionNotification): { readonly time?: string } {
+  const time = new Date(occurredAtMs).toISOString();
+  return /^\d{4}-/.test(time) ? { time } : {};
+}
+
+function eventOf(notification: SessionNotification): Readonly<Record<string, unknown>> {
+  const { type, uuid, occurredAtMs, time, user, remoteHost, terminal, service } = notification;
+  const { urgency, authentication, duration, reasons, isRepeat } = notification;
+  return {
+    uuid,
+    type,
+    occurred_at_ms: occurredAtMs,
+    local_time: time,
+    user,
+    remote_host: remoteHost,
+    terminal,
+    service,
+    urgency,
+    authentication,
+    duration,
+    reasons,
+    is_repeat: isRepeat,
+  };
+}

@@ -1,0 +1,81 @@
+// The record of an event, as `queue` writes it: into its database, and into the spool. All of it is hostile: what can't
+// be read as an event becomes an event that says so, since a person must hear of it.
+
+import * as v from "valibot";
+import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+
+/** Stands for the user of an event whose record can't be read. */
+export const UNREADABLE = "(unreadable record)";
+
+/** The longest record that is read, in characters; several times what a hook can write. */
+export const MAX_RECORD_LENGTH = 128 * 1024;
+
+/** The furthest time from the epoch that JavaScript knows, in milliseconds (ECMA-262, "Time Values and Time Range"). */
+export const MAX_TIME_MS = 8.64e15;
+
+const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
+const name = text(MAX_NAME_LENGTH);
+
+const recordSchema = v.object({
+  type: v.picklist(["open", "close"]),
+  user: name,
+  remoteHost: name,
+  terminal: name,
+  service: name,
+  connection: name,
+  authInfo: text(MAX_AUTH_INFO_LENGTH),
+  parentPid: v.pipe(v.number(), v.safeInteger()),
+  tampered: v.array(
+    v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
+  ),
+});
+
+/** The event that a row holds; uuid and time are those of the row. */
+export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent {
+  const { uuid, occurredAtMs } = row;
+  const { success, output } = v.safeParse(recordSchema, parseJson(row.record));
+  if (success && isTime(occurredAtMs)) return { uuid, occurredAtMs, ...output };
+  return unreadableEvent(uuid, occurredAtMs);
+}
+
+const spooledSchema = v.object({ uuid: v.string(), occurredAtMs: v.custom<number>(isTime), ...recordSchema.entries });
+
+/**
+ * The event that a spool file holds.
+ *
+ * @param json what stands in the file
+ * @returns undefined where that is no event
+ */
+export function parseSpooled(json: string): SessionEvent | undefined {
+  const { success, output } = v.safeParse(spooledSchema, parseJson(json));
+  return success ? output : undefined;
+}
+
+/** An event that says that there is something which should be one; never allowlisted, and urgent. */
+export function unreadableEvent(uuid: string, occurredAtMs: unknown): SessionEvent {
+  return {
+    uuid,
+    occurredAtMs: isTime(occurredAtMs) ? occurredAtMs : 0,
+    type: "open",
+    user: UNREADABLE,
+    remoteHost: "",
+    terminal: "",
+    service: "",
+    connection: "",
+    authInfo: "",
+    parentPid: 0,
+    tampered: ["record"],
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(Number(value)) <= MAX_TIME_MS;
+}

@@ -1,0 +1,299 @@
+// Whatever has become of queue/: after `repair` the hook can write, nothing that was recorded is lost, and a repair that
+// was killed is completed by the next one.
+
+import assert from "node:assert/strict";
+import { mend } from "../../src/admin/repair.ts";
+import { insertEvent } from "../../src/hook/insert.ts";
+import { statePaths } from "../../src/paths.ts";
+import { Inbox, INBOX_START } from "../../src/store/inbox.ts";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import { salvageQueue } from "../../src/store/salvage.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+import { Installation } from "../helpers/program.ts";
+import { ntfyLike } from "../helpers/receivers.ts";
+
+class Queue implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "repair-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly said: string[] = [];
+
+  constructor() {
+    Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
+    Deno.mkdirSync(this.paths.sendDir);
+    for (const path of [this.paths.queueDir, this.paths.spoolDir]) Deno.chmodSync(path, 0o2750);
+  }
+
+  insert(...uuids: string[]): void {
+    for (const uuid of uuids) insertEvent(this.paths.queueDatabase, sessionEvent({ uuid }));
+  }
+
+  /** Folds the log up: all stands in the database. */
+  fold(): void {
+    const database = openDatabase(this.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+    pragma(database, "wal_checkpoint(TRUNCATE)");
+  }
+
+  /** Answers whether a hook could write. */
+  canInsert(uuid: string): boolean {
+    try {
+      this.insert(uuid);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async repair({ force = false, sleep = () => Promise.resolve() } = {}): Promise<void> {
+    this.said.length = 0;
+    await mend(this.paths, { force, sleep, say: (line) => void this.said.push(line) });
+  }
+
+  /** All events that `send` would find, in the database and in what was set aside. */
+  uuids(): string[] {
+    const inbox = new Inbox(this.paths);
+    const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
+    inbox.close();
+    const aside = this.folders().flatMap((folder) => [...salvageQueue(`${folder}/session_events.db`)]);
+    return [...new Set([...found, ...aside].map(({ uuid }) => uuid))].sort();
+  }
+
+  folders(): string[] {
+    return [...Deno.readDirSync(this.paths.queueDir)].map(({ name }) => name).filter((name) =>
+      name.startsWith("damaged")
+    )
+      .map((name) => `${this.paths.queueDir}/${name}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+function overwrite(path: string, position: number, length: number): void {
+  using file = Deno.openSync(path, { write: true });
+  file.seekSync(position, Deno.SeekMode.Start);
+  file.writeSync(crypto.getRandomValues(new Uint8Array(length)));
+}
+
+const replacedBy: Record<string, (path: string) => unknown> = {
+  "a folder": (path) => Deno.mkdirSync(path),
+  "a folder that is not empty": (path) => (Deno.mkdirSync(path), Deno.writeTextFileSync(`${path}/x`, "")),
+  "a FIFO": (path) => new Deno.Command("mkfifo", { args: [path] }).outputSync(),
+  "a link": (path) => Deno.symlinkSync("/etc/passwd", path),
+  "a link to nothing": (path) => Deno.symlinkSync("/nonexistent/x", path),
+  "a socket": (path) =>
+    new Deno.Command("python3", {
+      args: ["-c", "import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])", path],
+    })
+      .outputSync(),
+};
+
+Deno.test("repair leaves a queue alone that is not damaged, and says so", async () => {
+  using queue = new Queue();
+  queue.insert("a", "b");
+  const before = Deno.readFileSync(`${queue.paths.queueDatabase}-wal`);
+  await queue.repair();
+  assert.deepEqual(queue.said, ["the queue database is not damaged"]);
+  assert.deepEqual(Deno.readFileSync(`${queue.paths.queueDatabase}-wal`), before);
+  assert.deepEqual(queue.folders(), []);
+  queue.insert("c");
+  assert.deepEqual(queue.uuids(), ["a", "b", "c"]);
+});
+
+Deno.test("repair has nothing to do where no login was recorded yet", async () => {
+  using queue = new Queue();
+  await queue.repair();
+  assert.deepEqual(queue.said, ["the queue database is not damaged"]);
+  assert.ok(queue.canInsert("a"));
+});
+
+Deno.test("repair --force sets aside what is not damaged, and nothing of it is lost", async () => {
+  using queue = new Queue();
+  queue.insert("a", "b");
+  await queue.repair({ force: true });
+  assert.equal(queue.folders().length, 1);
+  queue.insert("c");
+  assert.deepEqual(queue.uuids(), ["a", "b", "c"]);
+});
+
+const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
+  "its header is garbage": (_, path) => overwrite(path, 0, 100),
+  "its first page is garbage": (_, path) => overwrite(path, 0, 4096),
+  "its table has another shape": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("ALTER TABLE event RENAME COLUMN record TO text");
+    database.close();
+  },
+  "a trigger refuses every event": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
+    database.close();
+  },
+  "it is cut": (_, path) => Deno.truncateSync(path, Deno.statSync(path).size - 100),
+};
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  Deno.test(`repair moves the database aside where ${what}, and send finds what can be read`, async () => {
+    using queue = new Queue();
+    queue.insert("a", "b", "c");
+    queue.fold();
+    damage(queue, queue.paths.queueDatabase);
+    await queue.repair();
+    assert.match(queue.said[0] ?? "", /^the queue database is damaged: /);
+    assert.ok(queue.canInsert("d"));
+    assert.deepEqual(queue.uuids(), ["a", "b", "c", "d"]);
+    await queue.repair();
+    assert.deepEqual(queue.said, ["the queue database is not damaged"]);
+  });
+}
+
+for (const suffix of ["", "-wal", "-shm", "-journal"]) {
+  Deno.test(`repair moves aside what stands in place of session_events.db${suffix}`, async () => {
+    for (const [what, replace] of Object.entries(replacedBy)) {
+      using queue = new Queue();
+      queue.insert("a", "b");
+      const path = `${queue.paths.queueDatabase}${suffix}`;
+      if (suffix !== "-journal") Deno.removeSync(path);
+      replace(path);
+      assert.ok(Deno.lstatSync(path), what);
+      await queue.repair();
+      assert.ok(queue.canInsert("c"), `${what}: ${queue.said.join("; ")}`);
+      const expected = { "": ["c"], "-wal": ["c"], "-shm": ["a", "b", "c"], "-journal": ["a", "b", "c"] }[suffix];
+      // What stood in the log only is in it no more, or it is still there.
+      const found = queue.uuids();
+      assert.ok(found.includes("c") && (expected?.every((uuid) => found.includes(uuid)) ?? false), `${what}: ${found}`);
+      assert.equal(Deno.readTextFileSync("/etc/passwd").includes("SQLite"), false);
+      await queue.repair();
+      assert.deepEqual(queue.said, ["the queue database is not damaged"], what);
+    }
+  });
+}
+
+Deno.test("repair moves aside what stands in place of the spool, and puts modes right", async () => {
+  for (const [what, replace] of Object.entries(replacedBy)) {
+    using queue = new Queue();
+    queue.insert("a");
+    Deno.removeSync(queue.paths.spoolDir);
+    replace(queue.paths.spoolDir);
+    Deno.chmodSync(queue.paths.queueDatabase, 0o600);
+    Deno.chmodSync(`${queue.paths.queueDatabase}-wal`, 0o666);
+    Deno.chmodSync(queue.paths.queueDir, 0o777);
+    await queue.repair();
+    assert.ok(Deno.lstatSync(queue.paths.spoolDir).isDirectory, what);
+    const modes = [
+      queue.paths.queueDir,
+      queue.paths.spoolDir,
+      queue.paths.queueDatabase,
+      `${queue.paths.queueDatabase}-wal`,
+    ]
+      .map((path) => ((Deno.lstatSync(path).mode ?? 0) & 0o7777).toString(8));
+    assert.deepEqual(modes, ["2750", "2750", "640", "640"], what);
+    assert.equal(queue.said.at(-1), "the queue database is not damaged");
+  }
+});
+
+Deno.test("repair that was killed is completed by the next one, after every step", async () => {
+  for (let step = 0; step < 9; step++) {
+    using queue = new Queue();
+    queue.insert("a", "b");
+    const { queueDir, queueDatabase: path } = queue.paths;
+    const moving = `${queueDir}/damaged-20261123T000000Z.moving`;
+    const move = (suffix: string) => Deno.renameSync(`${path}${suffix}`, `${moving}/session_events.db${suffix}`);
+    const steps = [
+      () => Deno.mkdirSync(moving),
+      () => Deno.mkdirSync(`${path}-journal`),
+      () => move("-wal"),
+      () => Deno.mkdirSync(`${path}-wal`),
+      () => move("-shm"),
+      () => move(""),
+      () => Deno.renameSync(moving, moving.replace(".moving", "")),
+      () => Deno.removeSync(`${path}-wal`),
+      () => Deno.removeSync(`${path}-journal`),
+    ];
+    steps.slice(0, step + 1).forEach((work, index) => {
+      work();
+      // As long as the journal's name is taken, none can write; some leave an empty database.
+      assert.equal(queue.canInsert(`at step ${index}`), [0, 8].includes(index), `${step}`);
+    });
+    await queue.repair();
+    assert.ok(queue.canInsert("c"), `step ${step}: ${queue.said.join("; ")}`);
+    const kept = ["a", "at step 0", ...step === 8 ? ["at step 8"] : [], "b", "c"];
+    assert.deepEqual(queue.uuids(), kept, `step ${step}`);
+    assert.deepEqual(queue.folders().filter((folder) => folder.endsWith(".moving")), []);
+    await queue.repair();
+    assert.deepEqual(queue.said, ["the queue database is not damaged"], `step ${step}`);
+  }
+});
+
+Deno.test("while repair works, no hook can write the database, and none waits", async () => {
+  using queue = new Queue();
+  queue.insert("a");
+  queue.fold();
+  overwrite(queue.paths.queueDatabase, 0, 100);
+  let tried = 0;
+  await queue.repair({
+    sleep: () => {
+      const startedAtMs = performance.now();
+      assert.equal(queue.canInsert("b"), false);
+      assert.ok(performance.now() - startedAtMs < 500);
+      tried++;
+      return Promise.resolve();
+    },
+  });
+  assert.equal(tried, 1);
+});
+
+const LOGIN = { PAM_TYPE: "open_session", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+
+Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send delivers each once", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
+  await Deno.mkdir(`${installation.stateDir}/queue/spool`);
+  for (const user of ["before-1", "before-2"]) await installation.queue({ ...LOGIN, PAM_USER: user });
+  const database = `${installation.stateDir}/queue/session_events.db`;
+  const users: string[] = [];
+  let isOver = false;
+  const login = async () => {
+    while (!isOver) {
+      const user = `user-${users.length}`;
+      users.push(user);
+      const startedAtMs = performance.now();
+      const { code, stderr } = await installation.queue({ ...LOGIN, PAM_USER: user });
+      assert.equal(code, 0, stderr);
+      assert.ok(performance.now() - startedAtMs < 10_000);
+    }
+  };
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const logins = Promise.all([login(), login()]);
+  await pause(500);
+  new Deno.Command("sqlite3", { args: [database, "PRAGMA wal_checkpoint(TRUNCATE)"] }).outputSync();
+  overwrite(database, 0, 100);
+  const repaired = await installation.repair("--force");
+  await pause(500);
+  isOver = true;
+  await logins;
+  assert.deepEqual([repaired.code, repaired.stderr], [0, ""]);
+  assert.match(repaired.stdout, /^moved the database to ".*\/queue\/damaged-\w+"$/m);
+  assert.ok(users.length >= 20, `${users.length} logins`);
+  // Until nobody can be writing to the old one any more.
+  await pause(11_000);
+  const sent = await installation.send("--verbose");
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.match(sent.stderr, /salvaged \d+ events that were not known/);
+  const delivered = ntfy.accepted.map(({ body }) => /'([^']+)'/.exec(String(body["message"]))?.[1] ?? "");
+  for (const user of ["before-1", "before-2", ...users]) {
+    assert.equal(delivered.filter((name) => name === user).length, 1, user);
+  }
+});
+
+Deno.test("a second repair at once says that there is one", async () => {
+  await using installation = await Installation.create();
+  await installation.queue({ ...LOGIN, PAM_USER: "alice" });
+  const [first, second] = await Promise.all([
+    installation.repair("--force"),
+    new Promise((resolve) => setTimeout(resolve, 2_500)).then(() => installation.repair()),
+  ]);
+  assert.equal(first.code, 0);
+  assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
+});

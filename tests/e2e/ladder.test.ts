@@ -1,0 +1,177 @@
+// Where an event goes when the queue database refuses it: the spool, else the journal; and the login goes on in time.
+
+import assert from "node:assert/strict";
+import { PAM_OPEN } from "../helpers/end_to_end.ts";
+import { type Systemd, underSystemd } from "../helpers/systemd.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const QUEUE = `${STATE}/queue`;
+const DATABASE = `${QUEUE}/session_events.db`;
+const SPOOL = `${QUEUE}/spool`;
+const PROGRAM = "/usr/sbin/ssh-session-notifier";
+const PID_FILE = "/run/inner-sshd.pid";
+
+/** Where an event ends up. */
+type Rung = "database" | "spool" | "log";
+
+interface Fault {
+  readonly rung: Rung;
+  /** Shell, as root. An honest queue with one event is there before. */
+  readonly arrange: string;
+  /** How long the hook may take longer than it does without the fault, in milliseconds. */
+  readonly longerMs?: number;
+}
+
+/** Another kind of file in place of one. */
+function instead(path: string, rung: Rung): Record<string, Fault> {
+  const name = path.replace(`${QUEUE}/`, "");
+  const remove = `rm -rf ${path}`;
+  return {
+    [`a directory in place of ${name}`]: { rung, arrange: `${remove}; mkdir ${path}` },
+    [`a link in place of ${name}`]: { rung, arrange: `${remove}; ln -s /etc ${path}` },
+    [`a link to a file in place of ${name}`]: { rung, arrange: `${remove}; ln -s /etc/passwd ${path}` },
+    [`a FIFO in place of ${name}`]: { rung, arrange: `${remove}; mkfifo -m 0644 ${path}` },
+    [`a socket in place of ${name}`]: {
+      rung,
+      arrange: `${remove}; perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un("${path}"))'`,
+    },
+  };
+}
+
+/** A small file system of its own for queue/, with a spool. */
+const mount = (options: string) =>
+  `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} &&
+   chown -R ssh-session-queue:ssh-session-notifier ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  "nothing is wrong": { rung: "database", arrange: ":" },
+  "the spool is missing": { rung: "database", arrange: `rm -r ${SPOOL}` },
+  "no database yet": { rung: "database", arrange: `rm ${DATABASE}*` },
+  "the log and its index are missing": { rung: "database", arrange: `rm ${DATABASE}-*` },
+  "another process holds the write lock": {
+    rung: "spool",
+    arrange: `(sqlite3 ${DATABASE} 'BEGIN IMMEDIATE;' '.shell sleep 10' >/dev/null 2>&1 &) ; sleep 0.3`,
+    longerMs: 500,
+  },
+  "a corrupt header": {
+    rung: "spool",
+    arrange: `rm ${DATABASE}-*; printf 'no SQLite at all' | dd of=${DATABASE} conv=notrunc status=none`,
+  },
+  "a corrupt page": {
+    rung: "spool",
+    // The last one, the root of the table's index or of the table.
+    arrange: `sqlite3 ${DATABASE} 'PRAGMA wal_checkpoint(TRUNCATE)'; rm -f ${DATABASE}-*
+      for page in 1 2; do head -c 4096 /dev/zero | tr '\\0' x | dd of=${DATABASE} bs=4096 seek=$page conv=notrunc status=none; done`,
+  },
+  "zero bytes": {
+    rung: "spool",
+    arrange: `rm ${DATABASE}*; install -m 0640 -o ssh-session-queue /dev/null ${DATABASE}`,
+  },
+  "a table of another shape": {
+    rung: "spool",
+    arrange: `sqlite3 ${DATABASE} 'ALTER TABLE event RENAME record TO other'`,
+  },
+  "a database of root's": { rung: "spool", arrange: `chown root:root ${DATABASE}*; chmod 0600 ${DATABASE}*` },
+  "a database that can only be read": { rung: "spool", arrange: `chmod 0440 ${DATABASE}*; chown root ${DATABASE}*` },
+  ...instead(DATABASE, "spool"),
+  ...instead(`${DATABASE}-wal`, "spool"),
+  ...instead(`${DATABASE}-shm`, "spool"),
+  ...instead(`${DATABASE}-journal`, "spool"),
+  ...instead(SPOOL, "database"),
+  "no database and a link in place of the spool": {
+    rung: "log",
+    arrange: `rm -r ${DATABASE}* ${SPOOL}; mkdir ${DATABASE}; ln -s /run ${SPOOL}`,
+  },
+  "a full disk": {
+    rung: "log",
+    arrange: `${mount("size=64k")} && head -c 1M /dev/zero >${QUEUE}/filler 2>/dev/null || :`,
+  },
+  "no inodes left": { rung: "log", arrange: mount("nr_inodes=3") },
+  "a disk that can only be read": { rung: "log", arrange: `${mount("size=1m")} && mount -o remount,ro ${QUEUE}` },
+  "no state directory": { rung: "log", arrange: `rm -rf ${STATE}` },
+  "no queue directory": { rung: "log", arrange: `rm -rf ${QUEUE}` },
+  "a file in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; touch ${QUEUE}` },
+  "a link in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; ln -s /home/alice ${QUEUE}` },
+  "a FIFO in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; mkfifo ${QUEUE}` },
+  "queue/ belongs to root": { rung: "log", arrange: `chown root:root ${QUEUE}` },
+  "queue/ can't be written": { rung: "log", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${SPOOL}` },
+};
+
+/** As install.sh makes it. */
+const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; group=ssh-session-notifier
+  install -d -o root -g $group -m 0750 ${STATE} &&
+  install -d -o ssh-session-queue -g $group -m 2750 ${QUEUE} ${SPOOL} && install -d -o $group -g $group -m 0700 ${STATE}/send`;
+
+underSystemd(
+  "whatever is wrong with the queue, a login goes on in time, its user sees nothing of it, and the event is kept",
+  async (host, systemd) => {
+    // Nothing else may start anything meanwhile.
+    await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+    const port = await startSshd(systemd);
+    let usualMs = Infinity;
+    let logged = 0;
+    for (const [name, { rung, arrange, longerMs = 0 }] of Object.entries(FAULTS)) {
+      await systemd.shell(`${RESET} && ${HOOK}`);
+      await systemd.shell(arrange);
+      const hook = await systemd.run(HOOK);
+      assert.deepEqual([hook.code, hook.stdout], [0, ""], `${name}: ${hook.stderr}`);
+      assert.equal(hook.stderr.split("\n").length, rung === "database" ? 1 : 2, name);
+
+      const login = await host.ssh("alice", { auth: "key", command: "echo here", extraSshOptions: [`-oPort=${port}`] });
+      await systemd.shell(LOGGED_OUT);
+      assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
+      // The machine may be busy.
+      usualMs = Math.min(usualMs, login.elapsedMs);
+      assert.ok(login.elapsedMs < usualMs + longerMs + 1_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
+
+      const { database, spool, log } = await kept(systemd);
+      const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];
+      // Before the fault one event was recorded; it may be gone with its database.
+      const found = {
+        database: rung === "database" ? database.slice(-expected.length) : database.slice(1),
+        spool,
+        log: log.slice(logged),
+      };
+      logged = log.length;
+      assert.deepEqual(found, { database: [], spool: [], log: [], [rung]: expected }, name);
+    }
+    await systemd.shell(RESET);
+  },
+);
+
+/** The hook as pam_exec starts it at a login. */
+const HOOK = `env -i ${
+  Object.entries(PAM_OPEN).map(([name, value]) => `${name}='${value}'`).join(" ")
+} ${PROGRAM} queue`;
+
+/** The host's own sshd has no process that this systemd's journal can see; so this is one that it can. */
+async function startSshd(systemd: Systemd): Promise<number> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await systemd.shell(`mkdir -p /run/sshd; /usr/sbin/sshd -f /run/test-host/sshd_config -p ${port} -oPidFile=${PID_FILE}
+    for try in $(seq 500); do [ -s ${PID_FILE} ] && exit 0; sleep 0.01; done; exit 1`);
+  return port;
+}
+
+/** Waits for the hooks of all logouts. */
+const LOGGED_OUT = `pid=$(cat ${PID_FILE}); while [ -n "$(cat /proc/$pid/task/$pid/children)" ]; do sleep 0.01; done`;
+
+/** What each rung has, as `type address`, in the order in which it came. */
+async function kept(systemd: Systemd): Promise<Record<Rung, string[]>> {
+  const { stdout } = await systemd.run(`
+    # Another program would wait for a FIFO for ever.
+    [ -f ${DATABASE} ] && [ ! -p ${DATABASE}-journal ] &&
+      sqlite3 -readonly ${DATABASE} 'SELECT record FROM event ORDER BY id' 2>/dev/null
+    echo ----
+    [ -d ${QUEUE} ] && [ -d ${SPOOL} ] && cd ${SPOOL} && for file in $(ls -rt *.json); do cat $file; echo; done 2>/dev/null
+    echo ----
+    journalctl --sync; journalctl --quiet --output=cat --identifier=ssh-session-notifier PRIORITY=3`);
+  const [database = [], spool = [], log = []] = stdout.split("----\n").map((text) =>
+    text.split("\n").filter((line) => line.includes("{")).map((line) => {
+      const { type, remoteHost } = JSON.parse(line.slice(line.indexOf("{")));
+      return `${type} ${remoteHost}`;
+    })
+  );
+  return { database, spool, log };
+}

@@ -1,0 +1,158 @@
+// What the user of `send` can do to the hook, once it has fallen into the hands of somebody on the network: nothing but
+// cost it half a second.
+
+import assert from "node:assert/strict";
+import { endToEnd, queue } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const QUEUE = `${STATE}/queue`;
+const DATABASE = `${QUEUE}/session_events.db`;
+const SENDER = "ssh-session-notifier";
+
+/** What is refused outright, as shell; each must fail. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "a file in queue/": `touch ${QUEUE}/planted`,
+  "a file in the spool": `touch ${QUEUE}/spool/planted.json`,
+  "a link in place of the spool": `rmdir ${QUEUE}/spool && ln -s /etc ${QUEUE}/spool`,
+  "a FIFO in queue/": `mkfifo ${DATABASE}-journal`,
+  "a second name for the database": `ln ${DATABASE} ${QUEUE}/again`,
+  "writing the database": `: >>${DATABASE}`,
+  "writing the log": `: >>${DATABASE}-wal`,
+  "writing the index of the log": `: >>${DATABASE}-shm`,
+  "a trigger": `sqlite3 ${DATABASE} "CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END"`,
+  "a row": `sqlite3 ${DATABASE} "INSERT INTO event (uuid) VALUES ('forged')"`,
+  "taking the database away": `rm -f ${DATABASE}`,
+  "moving the database": `mv ${DATABASE} ${STATE}/send/`,
+  "another mode": `chmod 0600 ${DATABASE}`,
+  "another folder in place of queue/": `mv ${QUEUE} ${STATE}/send/`,
+  "another folder beside queue/": `mkdir ${STATE}/beside`,
+  "writing the program": ": >>/usr/sbin/ssh-session-notifier",
+  "writing the configuration": ": >>/etc/ssh-session-notifier/config.toml",
+  // fcntl(2): a lease is for the owner of a file, or for root.
+  "a lease on the database": lease(DATABASE),
+  "a lease on the program": lease("/usr/sbin/ssh-session-notifier"),
+};
+
+/** F_SETLEASE (1024) with F_WRLCK (1), or F_RDLCK (0). */
+function lease(path: string): string {
+  return `perl -e 'open F, "<", "${path}" or exit 1; exit(fcntl(F, 1024, 1) || fcntl(F, 1024, 0) ? 0 : 1)'`;
+}
+
+/** What it may do to a file that it can read, and hold on to: as Perl, with the file in F. */
+const HELD: Readonly<Record<string, string>> = {
+  "flock of the whole file": "flock(F, 2)",
+  // struct flock: F_RDLCK (0), SEEK_SET, from 0, to the end.
+  "a lock on every byte": 'fcntl(F, 6, $lock = pack("s s x4 q q i x4", 0, 0, 0, 0, 0))',
+};
+
+endToEnd("the user of send can write, replace, lock away or change nothing that the hook uses", async (host) => {
+  assert.equal((await queue(host)).code, 0);
+  await host.writeConfig("");
+  for (const [name, script] of Object.entries(REFUSED)) {
+    const before = await state(host);
+    const { code } = await asSender(host, script);
+    assert.notEqual(code, 0, name);
+    assert.deepEqual(await state(host), before, name);
+  }
+  assert.deepEqual(await queue(host, { env: { PAM_USER: "bob" } }).then(({ code, stderr }) => [code, stderr]), [0, ""]);
+  assert.deepEqual(await users(host), ["alice", "bob"]);
+});
+
+for (const [name, perl] of Object.entries(HELD)) {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    endToEnd(
+      `${name} of session_events.db${suffix} by send costs the hook half a second at most, and no event`,
+      async (host) => {
+        assert.equal((await queue(host)).code, 0);
+        const usual = await queue(host);
+        const holder = asSender(
+          host,
+          `perl -e '$| = 1; open F, "<", "${DATABASE}${suffix}" or die; ${perl} or die; open R, ">", "${STATE}/send/held"; close R; sleep 8'`,
+        );
+        await until(async () => (await host.run(["test", "-e", `${STATE}/send/held`])).code === 0);
+        const hook = await queue(host, { env: { PAM_USER: "bob" } });
+        assert.equal(hook.code, 0, hook.stderr);
+        assert.ok(hook.elapsedMs < usual.elapsedMs + 1_000, `${hook.elapsedMs} ms, usually ${usual.elapsedMs}`);
+        await host.run(["pkill", "-u", SENDER]);
+        await holder;
+        assert.equal((await queue(host, { env: { PAM_USER: "carol" } })).code, 0);
+        assert.deepEqual((await users(host)).slice(2).sort(), ["bob", "carol"]);
+      },
+    );
+  }
+}
+
+endToEnd("a reader of send's that never ends holds up no hook, and hides no event", async (host) => {
+  assert.equal((await queue(host)).code, 0);
+  const usual = await queue(host);
+  const reader = asSender(
+    host,
+    `(echo 'BEGIN; SELECT count(*) FROM event;'; sleep 20) | sqlite3 -readonly ${DATABASE}`,
+  );
+  let slowestMs = 0;
+  for (let index = 0; index < 60; index++) {
+    const hook = await queue(host, { env: { SSH_AUTH_INFO_0: "x".repeat(10_000) } });
+    assert.deepEqual([hook.code, hook.stderr], [0, ""]);
+    slowestMs = Math.max(slowestMs, hook.elapsedMs);
+  }
+  assert.ok(slowestMs < usual.elapsedMs + 1_000, `${slowestMs} ms, usually ${usual.elapsedMs}`);
+  await host.run(["pkill", "-u", SENDER]);
+  await reader;
+  assert.equal((await users(host)).length, 62);
+});
+
+endToEnd("the user of send can neither stop nor look into a running hook", async (host) => {
+  assert.equal((await queue(host)).code, 0);
+  // A hook that waits for the lock, so that there is time.
+  const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 3", "ROLLBACK;"]);
+  await until(async () => /kept in/.test((await queue(host)).stderr));
+  const hook = queue(host, { env: { PAM_USER: "bob" } });
+  const attacks = `
+    for try in $(seq 100); do pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1); [ -n "$pid" ] && break; done
+    [ -n "$pid" ] || exit 9
+    kill -STOP $pid 2>/dev/null && exit 1
+    kill -KILL $pid 2>/dev/null && exit 2
+    cat /proc/$pid/environ >/dev/null 2>&1 && exit 3
+    head -c 1 /proc/$pid/mem >/dev/null 2>&1 && exit 4
+    renice 19 $pid >/dev/null 2>&1 && exit 5
+    prlimit --pid $pid --cpu=1 2>/dev/null && exit 6
+    exit 0`;
+  assert.equal((await asSender(host, attacks)).code, 0);
+  assert.equal((await hook).code, 0);
+  await holder;
+});
+
+async function asSender(host: TestHost, script: string) {
+  return await host.run(["sh", "-c", script], { user: SENDER });
+}
+
+/** Everything in the state directory, with owner, mode and size, but for times; and what the database holds. */
+async function state(host: TestHost): Promise<string> {
+  const files = await host.run([
+    "sh",
+    "-c",
+    `find ${STATE} -printf '%p %u:%g %m %y\\n' | sort; sha256sum ${DATABASE} ${DATABASE}-wal`,
+  ]);
+  return `${files.stdout}${(await users(host)).join()}`;
+}
+
+/** The users of all events that are kept, in the order of the database, then of the spool. */
+async function users(host: TestHost): Promise<string[]> {
+  const rows = await host.run(["sqlite3", "-readonly", DATABASE, "SELECT record ->> 'user' FROM event ORDER BY id"]);
+  assert.equal(rows.code, 0, rows.stderr);
+  const files = await host.run([
+    "sh",
+    "-c",
+    `cat ${QUEUE}/spool/*.json 2>/dev/null | grep -o '"user":"[a-z]*"' | cut -d'"' -f4`,
+  ]);
+  return `${rows.stdout}${files.stdout}`.split("\n").filter((line) => line !== "");
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("it did not happen");
+}

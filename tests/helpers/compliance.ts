@@ -1,0 +1,472 @@
+// What every service is held to, whatever it is: by its file alone, and over real sockets. Each check is a function that
+// throws, so that a test can see that it fails where it should.
+
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { parse } from "smol-toml";
+import { redactor } from "../../src/send/redact.ts";
+import { notificationOf } from "../../src/send/render.ts";
+import { lengthOf } from "../../src/services/http.ts";
+import type { ConfiguredService, RegisteredService } from "../../src/services/registry.ts";
+import type {
+  Batch,
+  Form,
+  HttpRequest,
+  HttpResponse,
+  NoticeNotification,
+  Outcome,
+  ServiceRequest,
+  SessionNotification,
+  TestNotification,
+} from "../../src/services/service.ts";
+import { batchOf, certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, notification } from "./fixtures.ts";
+import { parseBody } from "./receiver.ts";
+import { SECRET } from "./receivers.ts";
+import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
+
+/** A service, and what the suite knows of it. */
+export interface Subject {
+  readonly registered: RegisteredService;
+  /** Missing where nobody has written one, which is a fault. */
+  readonly spec: ServiceSpec | undefined;
+}
+
+export const FORMS: readonly Form[] = ["rich", "plain"];
+
+/** Where the services of these tests lead to; nothing listens there. */
+const ORIGIN = "http://127.0.0.1:9";
+
+/** A service with these options; fails if it does not take them. */
+export function configured(registered: RegisteredService, options: unknown): ConfiguredService {
+  const result = registered.configure(options);
+  assert.ok("service" in result, JSON.stringify("issues" in result && result.issues.map(({ message }) => message)));
+  return result.service;
+}
+
+/** The service as it leads to a receiver. */
+export function serviceFor({ registered, spec }: Subject, origin = ORIGIN): ConfiguredService {
+  return configured(registered, spec?.kind === "http" ? spec.options(origin) : {});
+}
+
+/** What the receiver of a service answers to a request, and whether it took it. Without a socket. */
+export async function answerTo(request: ServiceRequest, spec: ServiceSpec): Promise<HttpResponse> {
+  assert.equal(request.kind, spec.kind);
+  if (request.kind === "print" || spec.kind === "print") {
+    assert.ok(request.kind === "print");
+    assert.doesNotMatch(request.text, /[\r\u2028\u2029]/);
+    return { status: 200, headers: {}, body: "" };
+  }
+  const { url, method, headers, body } = request;
+  const arrived = new Request(url, { method, headers, body });
+  const response = spec.receive(arrived, body, parseBody(arrived, body));
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
+}
+
+async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<void> {
+  const { status, body } = await answerTo(request, spec);
+  assert.ok(status < 300, `${status} ${body} to ${JSON.stringify(request)}`);
+}
+
+/** Holds that a batch is beyond the limits: those of the receiver, or else our own. */
+async function assertTooLong(batch: Batch, subject: Subject): Promise<void> {
+  const { spec, registered: { limits } } = subject;
+  const service = serviceFor(subject);
+  assert.ok(spec?.kind === "http");
+  if (spec.isLimited) {
+    const { status } = await answerTo(service.render(batch, rendering("rich")), spec);
+    assert.ok(status >= 400, `${status} to ${batch.notifications.length} events`);
+  } else {
+    const lengths = textsOf(bodyOf(service.render(batch, rendering("plain")))).map((text) =>
+      lengthOf(text, limits.unit)
+    );
+    assert.ok(Math.max(...lengths) > limits.text, `${lengths} for ${batch.notifications.length} events`);
+  }
+}
+
+/** The time of an attempt at which the library of Standard Webhooks believes a signature. */
+const rendering = (form: Form) => ({ form, nowMs: Date.now() });
+
+const TIME = "2026-11-23 11:13:32+13:00";
+const TEST: TestNotification = { type: "test", hostName: "h".repeat(253), time: TIME };
+const NOTICE: NoticeNotification = { type: "notice", hostName: "h1", time: TIME, text: "a route is down ".repeat(500) };
+
+/** Fields of a notification that an event decides. */
+const FIELDS = ["user", "remoteHost", "terminal", "service", "authentication", "duration"] as const;
+
+function withAll(value: string): SessionNotification {
+  const values = Object.fromEntries(FIELDS.map((field) => [field, value]));
+  return notification({ ...values, reasons: [value, value], urgency: "urgent" });
+}
+
+/** Whatever the configuration takes for the name of a host. */
+const hostName = fc.oneof(
+  fc.constantFrom(...HOSTILE_TEXTS),
+  fc.string({ unit: "binary", minLength: 1, maxLength: 253 }),
+)
+  .map((text) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "").slice(0, 253).trim())
+  .filter((text) => text !== "" && text.isWellFormed());
+
+const value = fc.oneof(
+  fc.constantFrom(...HOSTILE_TEXTS, ...Object.values(MARKUP)),
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.string({ unit: fc.constantFrom(..."*_~`|<>@#:/[]()\\'\"&漢😀\n"), maxLength: 300 }),
+);
+
+const hostileNotification = fc.record({
+  type: fc.constantFrom<"open" | "close">("open", "close"),
+  occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
+  user: value,
+  remoteHost: value,
+  terminal: value,
+  service: value,
+  tampered: fc.constantFrom([], ["PAM_USER"]),
+  urgent: fc.boolean(),
+  reasons: fc.array(value, { maxLength: 4 }),
+  authInfo: fc.oneof(
+    value,
+    value.map((id) => `publickey ${certificate({ id, serial: 5n }).line}`),
+    value.map((more) => `gssapi-with-mic ${more}`),
+  ),
+  openedBy: fc.constant(1),
+  durationMs: fc.nat(),
+  isRepeat: fc.boolean(),
+}).chain((event) => hostName.map((name) => notificationOf(judgedEvent(event), { name, timezone: "America/St_Johns" })));
+
+/** The longest that there can be, of characters that grow when they are escaped or encoded. */
+const LONGEST: readonly SessionNotification[] = [..."*'\"\\&漢😀\u202e\ud800"].map((character) => {
+  const long = character.repeat(256);
+  const event = { user: long, remoteHost: long, terminal: long, service: long, reasons: Array(6).fill(long) };
+  const shown = notificationOf(
+    judgedEvent({ ...event, occurredAtMs: 8.64e15, tampered: ["PAM_USER"], urgent: true }),
+    { name: character.toWellFormed().repeat(253).slice(0, 252), timezone: "America/St_Johns" },
+  );
+  return { ...shown, authentication: shown.user.repeat(4), duration: shown.user };
+});
+
+/** Events of a burst, each with a name of its own. */
+function burst(length: number, overrides: (index: number) => Partial<SessionNotification>): SessionNotification[] {
+  return Array.from({ length }, (_, index) =>
+    notification({
+      uuid: `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`,
+      user: `u${index}-`,
+      ...overrides(index),
+    }));
+}
+
+function digestOf([first, ...more]: readonly SessionNotification[]): Batch {
+  assert.ok(first !== undefined);
+  return batchOf(first, ...more);
+}
+
+function text(request: ServiceRequest): string {
+  return textsOf(bodyOf(request)).join("\n").replaceAll("\\", "");
+}
+
+/** The checks that need no socket, by what they promise. */
+export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promise<void>>> = {
+  "says its name, the page of its API, its limits and its options": ({ registered }) => {
+    const { name, apiUrl, limits, optionDocs, optionNames, secretOptions } = registered;
+    assert.match(name, /^[a-z][a-z_]*$/);
+    assert.ok(URL.canParse(apiUrl) && new URL(apiUrl).protocol === "https:", `no page of an API: ${apiUrl}`);
+    assert.ok(typeof limits?.text === "number" && limits.text >= 500, "no limit");
+    assert.ok(["bytes", "characters", "code units"].includes(limits.unit), "no unit");
+    assert.deepEqual(optionDocs.map(({ name }) => name), optionNames);
+    for (const { name, description } of optionDocs) assert.ok(description !== "", `${name} is not described`);
+    for (const secret of secretOptions) assert.ok(optionNames.includes(secret), `${secret} is no option`);
+  },
+
+  "has an example that works, with every option that is required": ({ registered }) => {
+    assert.ok(registered.example !== "" || registered.optionNames.length === 0, "no example");
+    const options = parse(registered.example);
+    const { warnings } = configured(registered, options);
+    assert.deepEqual(warnings, []);
+    for (const option of Object.keys(options)) assert.ok(registered.optionNames.includes(option), option);
+    for (const { name, isRequired } of registered.optionDocs) assert.ok(!isRequired || name in options, name);
+  },
+
+  "has a receiver in the tests, which takes what it sends": async (subject) => {
+    const { registered, spec } = subject;
+    assert.ok(spec !== undefined, `no receiver for ${registered.name} in tests/helpers/service_specs.ts`);
+    const service = serviceFor(subject);
+    assert.equal(service.name, registered.name);
+    for (const form of FORMS) {
+      for (const urgency of ["urgent", "normal", "low"] as const) {
+        for (const type of ["open", "close"] as const) {
+          await assertTaken(service.render(batchOf(notification({ type, urgency })), rendering(form)), spec);
+        }
+      }
+    }
+  },
+
+  "refuses an option that it does not know, and what is no table": ({ registered, spec }) => {
+    const options = spec?.kind === "http" ? spec.options(ORIGIN) : {};
+    for (const wrong of [{ ...options, colour: "red" }, "text", 1, null, true]) {
+      assert.ok("issues" in registered.configure(wrong), JSON.stringify(wrong));
+    }
+  },
+
+  "names its secrets, and the hosts that it talks to": (subject) => {
+    const { registered, spec } = subject;
+    const service = serviceFor(subject);
+    const options = spec?.kind === "http" ? spec.options("https://198.51.100.1:8443") : {};
+    const { secrets } = configured(registered, options);
+    const redact = redactor(secrets);
+    for (const [name, value] of Object.entries(options)) {
+      if (!String(value).includes(SECRET)) continue;
+      assert.ok(registered.secretOptions.includes(name), `${name} is a secret`);
+      assert.ok(!redact(`x ${value} y`).includes(SECRET), `${name} is shown`);
+    }
+    for (const secret of secrets) assert.ok(secret.length > 3, `${secret} is in every text`);
+    const request = service.render(batchOf(notification()), rendering("rich"));
+    assert.deepEqual(service.endpoints, request.kind === "http" ? [new URL(request.url).host] : []);
+    if (request.kind === "http") {
+      // What an error quotes of a request shows no secret either.
+      assert.ok(!redact(request.url).includes(SECRET), redact(request.url));
+      assert.ok(!redact(JSON.stringify(request.headers)).includes(SECRET), redact(JSON.stringify(request.headers)));
+    }
+  },
+
+  "says who did what, where from and when": (subject) => {
+    for (const form of FORMS) {
+      const request = serviceFor(subject).render(batchOf(notification({ hostName: "h1" })), rendering(form));
+      for (const word of ["alice", "203.0.113.7", "11:13:32+13:00"]) assert.ok(text(request).includes(word), word);
+      assert.match(text(request).replaceAll(/<[^>]*>/g, ""), /logged in to h1/);
+    }
+  },
+
+  "says that a test is one, and a notice whole, within its limits": async (subject) => {
+    for (const form of FORMS) {
+      const service = serviceFor(subject);
+      const test = service.render(batchOf(TEST), rendering(form));
+      await assertTaken(test, subject.spec ?? assert.fail());
+      assert.match(text(test), /This is a test/);
+      const notice = service.render(batchOf(NOTICE), rendering(form));
+      await assertTaken(notice, subject.spec ?? assert.fail());
+      assert.match(text(notice), /a route is down/);
+      assert.ok(text(notice).includes(TIME));
+    }
+  },
+
+  "keeps any notification within its limits": async (subject) => {
+    const { spec = assert.fail() } = subject;
+    const service = serviceFor(subject);
+    for (const form of FORMS) {
+      for (const longest of LONGEST) {
+        const request = service.render(batchOf(longest), rendering(form));
+        await assertTaken(request, spec);
+        // Values are cut so far that the sentence is whole: its end is there.
+        assert.ok(text(request).includes(longest.time), text(request));
+      }
+      await fc.assert(fc.asyncProperty(hostileNotification, async (hostile) => {
+        await assertTaken(service.render(batchOf(hostile), rendering(form)), spec);
+      }));
+    }
+  },
+
+  "makes a digest of as many events as its limits take, and not of one more": async (subject) => {
+    const { spec = assert.fail(), registered: { limits } } = subject;
+    const service = serviceFor(subject);
+    for (const userLength of [0, 13, 90]) {
+      const events = burst(600, (index) => ({ user: `u${index}-${"x".repeat(userLength)}` }));
+      const count = service.fitting(events);
+      assert.ok(count >= 5 && count <= events.length, `${count}`);
+      for (const form of FORMS) {
+        const request = service.render(digestOf(events.slice(0, count)), rendering(form));
+        await assertTaken(request, spec);
+        for (const { user } of events.slice(0, count)) assert.ok(text(request).includes(`${user}`), user);
+      }
+      if (count === events.length) {
+        assert.equal(limits.text, Infinity);
+        continue;
+      }
+      await assertTooLong(digestOf(events.slice(0, count + 1)), subject);
+    }
+  },
+
+  "fills a digest to the last character of its limits": async (subject) => {
+    const { spec = assert.fail() } = subject;
+    if (spec.kind === "print") return;
+    const service = serviceFor(subject);
+    const count = service.fitting(burst(600, () => ({})));
+    for (let length = 0; length < 300; length++) {
+      const events = burst(count, (index) => index === count - 1 ? { remoteHost: "7".repeat(length) } : {});
+      if (service.fitting(events) < count) return await assertTooLong(digestOf(events), subject);
+      await assertTaken(service.render(digestOf(events), rendering("rich")), spec);
+    }
+    assert.fail("it would take any length");
+  },
+
+  "keeps a digest of whatever events within its limits": async (subject) => {
+    const { spec = assert.fail() } = subject;
+    const service = serviceFor(subject);
+    for (const character of "*\"'\\<&漢😀") {
+      const long = character.repeat(128);
+      const values = { user: long, remoteHost: long, terminal: long, service: long, hostName: character.repeat(253) };
+      const events = burst(300, () => values);
+      for (const form of FORMS) {
+        await assertTaken(service.render(digestOf(events.slice(0, service.fitting(events))), rendering(form)), spec);
+      }
+    }
+    const batches = fc.array(hostileNotification, { minLength: 1, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(batches, fc.constantFrom(...FORMS), async (events, form) => {
+        const count = service.fitting(events);
+        assert.ok(Number.isInteger(count) && count >= 1 && count <= events.length);
+        await assertTaken(service.render(digestOf(events.slice(0, count)), rendering(form)), spec);
+      }),
+      { numRuns: 50 },
+    );
+  },
+
+  "lets no event bring in a mention, a link, an image, markup or a command": (subject) => {
+    const { spec } = subject;
+    if (spec?.kind !== "http") return;
+    const service = serviceFor(subject);
+    for (const form of FORMS) {
+      for (const isDigest of [false, true]) {
+        const activeIn = (value: string): string => {
+          const more = isDigest ? [withAll(value)] : [];
+          return spec.active(service.render(batchOf(withAll(value), ...more), rendering(form)));
+        };
+        for (const [what, markup] of Object.entries(MARKUP)) {
+          for (const value of [markup, `x${markup}`, `x ${markup}`, `${markup}\n${markup}`]) {
+            assert.equal(activeIn(value), activeIn("x"), `${what}, ${form}: ${value}`);
+          }
+        }
+      }
+    }
+  },
+
+  "puts nothing of an event into URL or headers, nor a token into the body": (subject) => {
+    const service = serviceFor(subject);
+    for (const form of FORMS) {
+      const render = (batch: Batch) => service.render(batch, { form, nowMs: NOW_MS });
+      const request = render(batchOf(notification()));
+      if (request.kind !== "http") return;
+      fc.assert(fc.property(hostileNotification, (hostile) => {
+        const other = http(render(batchOf(hostile)));
+        assert.deepEqual([other.url, unsigned(other), other.method], [request.url, unsigned(request), request.method]);
+      }));
+      const elsewhere = `${request.url} ${Object.values(request.headers)}`;
+      if (elsewhere.includes(SECRET)) {
+        // ntfy has its topic in the body; what is shown of a request that was refused is redacted all the same.
+        const rest = { ...bodyOf(request), topic: "" };
+        assert.ok(!JSON.stringify(rest).includes(SECRET), JSON.stringify(rest));
+      }
+    }
+  },
+
+  "keeps an id that is no id from leaving its place": (subject) => {
+    const service = serviceFor(subject);
+    const render = (id: string) => service.render({ ...batchOf(notification()), id }, rendering("rich"));
+    const honest = render("x");
+    if (honest.kind !== "http") return;
+    for (const id of HOSTILE_TEXTS.filter((text) => text.length < 1000)) {
+      const { url, headers } = http(render(`x${id}`));
+      assert.equal(new URL(url).pathname.split("/").length, new URL(honest.url).pathname.split("/").length);
+      for (const header of Object.values(headers)) assert.match(header, /^[ -~]*$/);
+    }
+  },
+
+  "makes of each status what the table of outcomes says, whatever the body": (subject) => {
+    const { spec } = subject;
+    if (spec?.kind !== "http") return;
+    const service = serviceFor(subject);
+    for (const body of ["", "null", "[]", "{}", "<html>It works!</html>", "\u0000\ufffd", "[".repeat(50_000)]) {
+      for (let status = 200; status <= 599; status++) {
+        const outcome = service.judge({ status, headers: {}, body }, NOW_MS);
+        // Without `wait`, a relay that does as Discord answers 204 and nothing.
+        if (status === 204 && outcome.kind === "delivered") continue;
+        const expected: Outcome["kind"] = status < 300 && !spec.believesStatus ? "broken" : kindOf(status);
+        assert.equal(outcome.kind, expected, `${status} ${body.slice(0, 40)}`);
+      }
+    }
+  },
+
+  "comes back when it is told to, in each way of saying so": (subject) => {
+    const { spec } = subject;
+    if (spec?.kind !== "http") return;
+    const service = serviceFor(subject);
+    const ways: HttpSpec["waits"] = [
+      { answer: { headers: { "retry-after": "120" } }, waitMs: 120_000 },
+      { answer: { headers: { "retry-after": new Date(NOW_MS + 90_000).toUTCString() } }, waitMs: 90_000 },
+      ...spec.waits,
+    ];
+    for (const { answer, waitMs } of ways) {
+      const outcome = service.judge({ status: 429, headers: {}, body: "", ...answer }, NOW_MS);
+      assert.ok(outcome.kind === "retry");
+      assert.equal(outcome.retryAfterMs, waitMs, JSON.stringify(answer));
+    }
+    for (const nonsense of ["-1", "soon", "1e9999", ""]) {
+      const outcome = service.judge({ status: 503, headers: { "retry-after": nonsense }, body: "" }, NOW_MS);
+      assert.ok(outcome.kind === "retry" && (outcome.retryAfterMs ?? 0) <= 60_000);
+    }
+  },
+
+  "makes a sane outcome of any answer": (subject) => {
+    const service = serviceFor(subject);
+    fc.assert(fc.property(anyResponse, fc.integer({ min: 0, max: 8.64e15 }), (response, nowMs) => {
+      const outcome = service.judge(response, nowMs);
+      if (outcome.kind === "delivered") {
+        assert.ok(response.status < 300 || subject.spec?.kind === "print");
+        assert.ok((outcome.restMs ?? 0) >= 0);
+        return;
+      }
+      assert.ok(["retry", "broken", "rejected"].includes(outcome.kind), JSON.stringify(outcome));
+      assert.ok(typeof outcome.reason === "string" && outcome.reason !== "");
+      assert.ok(outcome.kind !== "retry" || (outcome.retryAfterMs ?? 0) >= 0);
+    }));
+  },
+};
+
+/** The outcome table of the README. */
+export function kindOf(status: number): Outcome["kind"] {
+  if (status < 300) return "delivered";
+  if ([408, 425, 429].includes(status) || status >= 500) return "retry";
+  return [401, 403, 404, 407, 410].includes(status) || status < 400 ? "broken" : "rejected";
+}
+
+function http(request: ServiceRequest): HttpRequest {
+  assert.ok(request.kind === "http");
+  return request;
+}
+
+/** A signature is another one for each body. */
+function unsigned({ headers }: HttpRequest): Readonly<Record<string, string>> {
+  return { ...headers, "webhook-signature": "" };
+}
+
+const anyResponse: fc.Arbitrary<HttpResponse> = fc.record({
+  status: fc.oneof(fc.integer({ min: 200, max: 599 }), fc.constantFrom(200, 204, 400, 429, 503)),
+  headers: fc.dictionary(
+    fc.oneof(
+      fc.constantFrom("retry-after", "x-ratelimit-remaining", "x-ratelimit-reset-after", "x-limit-app-reset"),
+      fc.string(),
+    ),
+    fc.oneof(
+      fc.string(),
+      fc.double().map(String),
+      fc.constantFrom("0", "-1", "1e999", "Sun, 22 Nov 2026 22:14:32 GMT"),
+    ),
+  ),
+  body: fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.json(),
+    fc.constantFrom("ok", "no_service", "invalid_token"),
+    fc.record({
+      id: fc.jsonValue(),
+      ok: fc.jsonValue(),
+      status: fc.oneof(fc.jsonValue(), fc.constant(1)),
+      event_id: fc.jsonValue(),
+      message: fc.jsonValue(),
+      error: fc.jsonValue(),
+      errors: fc.jsonValue(),
+      errcode: fc.jsonValue(),
+      description: fc.jsonValue(),
+      parameters: fc.oneof(fc.jsonValue(), fc.record({ migrate_to_chat_id: fc.jsonValue(), retry_after: fc.double() })),
+      code: fc.oneof(fc.jsonValue(), fc.constantFrom(42901, 42908)),
+      retry_after: fc.oneof(fc.jsonValue(), fc.double()),
+      retry_after_ms: fc.oneof(fc.jsonValue(), fc.double()),
+    }, { requiredKeys: [] }).map((fields) => JSON.stringify(fields)),
+  ),
+});

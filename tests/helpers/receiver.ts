@@ -1,0 +1,94 @@
+// A server on loopback that keeps what it is sent, and answers as a service would (see receivers.ts).
+
+/** A request as it arrived. */
+export interface Received {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON, or as a form; empty where it was neither. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** What was answered. */
+  readonly status: number;
+}
+
+/** Answers in place of the service, or leaves the answer to it. */
+export type Interceptor = (request: Request, text: string) => Response | Promise<Response | undefined> | undefined;
+
+/** What a service answers. `body`: the text as JSON, or as a form; empty where it was neither. */
+export type Judge = (request: Request, text: string, body: Readonly<Record<string, unknown>>) => Response;
+
+/** A service on a loopback port of its own. */
+export class Receiver implements AsyncDisposable {
+  readonly received: Received[] = [];
+  /** Answers first, if it wants to. */
+  intercept: Interceptor = () => undefined;
+  readonly port: number;
+  readonly #judge: Judge;
+  #server: Deno.HttpServer | undefined;
+  #stop = new AbortController();
+
+  constructor(judge: Judge) {
+    this.#judge = judge;
+    this.port = this.#listen(0);
+  }
+
+  /** What was accepted, in order. */
+  get accepted(): readonly Received[] {
+    return this.received.filter(({ status }) => status >= 200 && status < 300);
+  }
+
+  /** `http://127.0.0.1:PORT`. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Takes the service down: connections are refused. */
+  async down(): Promise<void> {
+    // Ends the requests under way too, which may hang on purpose.
+    this.#stop.abort();
+    await this.#server?.finished;
+    this.#server = undefined;
+  }
+
+  /** Brings it up again, on the same port. */
+  up(): void {
+    this.#listen(this.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  #listen(port: number): number {
+    this.#stop = new AbortController();
+    const options = { hostname: "127.0.0.1", port, signal: this.#stop.signal, onListen: () => {} };
+    this.#server = Deno.serve(options, async (request) => {
+      const text = await request.text();
+      const body = parseBody(request, text);
+      const response = await this.intercept(request, text) ?? this.#judge(request, text, body);
+      const { pathname, search } = new URL(request.url);
+      const { headers } = request;
+      this.received.push({ path: `${pathname}${search}`, headers, text, body, status: response.status });
+      return response;
+    });
+    return (this.#server.addr as Deno.NetAddr).port;
+  }
+}
+
+/** A JSON answer. */
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
+}
+
+/** What a service makes of a body. */
+export function parseBody(request: Request, text: string): Record<string, unknown> {
+  if (request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded")) {
+    return Object.fromEntries(new URLSearchParams(text));
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,101 @@
+// The README's part on services, made of what the services say of themselves, so that it can't say anything else.
+// `deno run -A tests/helpers/service_docs.ts` prints it; `deno fmt` then lines up the tables.
+
+import { services } from "../../src/services/registry.ts";
+import type { Batch } from "../../src/services/service.ts";
+import { ROOT } from "./compile.ts";
+import { configured } from "./compliance.ts";
+import { batchOf, notification } from "./fixtures.ts";
+import { NOW_MS } from "./service_specs.ts";
+
+/** A row for each service: what it is called, its limit, the page of its API. */
+export function serviceTable(): string {
+  const rows = [...services.values()].map(({ name, limits, apiUrl }) => {
+    const limit = limits.text === Infinity ? "none" : `${limits.text.toLocaleString("en")} ${limits.unit}`;
+    return `| \`${name}\` | ${limit} | [API](${apiUrl}) |`;
+  });
+  return ["| `service` | longest message | page |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
+/** A row for each option of each service. */
+export function optionTable(): string {
+  const rows = [...services.values()].flatMap(({ name, optionDocs }) =>
+    optionDocs.map((option) => {
+      const fallback = option.fallback === undefined ? "none" : `\`"${option.fallback}"\``;
+      const secret = option.isSecret ? ` (secret; or \`${option.name}_file\`)` : "";
+      return `| \`${name}\` | \`${option.name}\` | ${
+        option.isRequired ? "required" : fallback
+      } | ${option.description}${secret} |`;
+    })
+  );
+  return ["| service | option | default | what |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** An example of each service's options, as it stands in the configuration. */
+export function exampleConfigs(): string {
+  const sections = [...services.values()].filter(({ example }) => example !== "")
+    .map(({ name, example }) => `[notification.${name}]\n${example}`);
+  return `\`\`\`toml\n${sections.join("\n\n")}\n\`\`\``;
+}
+
+const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
+const LOGIN = notification({ authentication: KEY });
+
+/** What there is to show of the messages. */
+export const MESSAGES: Readonly<Record<string, Batch>> = {
+  "A login": batchOf(LOGIN),
+  "A logout": batchOf({
+    ...LOGIN,
+    type: "close",
+    urgency: "low",
+    duration: "2 h 5 min",
+    time: "2026-11-23 13:18:32+13:00",
+  }),
+  "An unexpected login": batchOf({
+    ...LOGIN,
+    remoteHost: "198.51.100.23",
+    authentication: "password",
+    urgency: "urgent",
+    reasons: ["first login of alice from 198.51.100.23"],
+  }),
+  "A digest": batchOf(
+    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.10" },
+    {
+      ...LOGIN,
+      user: "deploy",
+      remoteHost: "192.0.2.10",
+      type: "close",
+      duration: "4 s",
+      time: "2026-11-23 11:13:36+13:00",
+    },
+    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.11", time: "2026-11-23 11:13:37+13:00" },
+  ),
+};
+
+/** The bodies of those messages, as they are sent to a service. */
+export function messageExamples(name: "discord" | "ntfy"): string {
+  const registered = services.get(name);
+  if (registered === undefined) throw new Error(`there is no service ${name}`);
+  const options = {
+    discord: { webhook_url: "https://discord.com/api/webhooks/xyz" },
+    ntfy: { topic_url: "https://ntfy.sh/my-secret-topic" },
+  };
+  const service = configured(registered, options[name]);
+  return Object.entries(MESSAGES).map(([what, batch]) => {
+    const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
+    const body = request.kind === "http" ? JSON.stringify(JSON.parse(request.body), null, 2) : request.text;
+    return `${what}:\n\n\`\`\`json\n${body}\n\`\`\``;
+  }).join("\n\n");
+}
+
+/** The example of a service, as it would stand in src/services; and what the tests have to know of it. */
+export function exampleService(): string {
+  const source = Deno.readTextFileSync(`${ROOT}/tests/testdata/pager.ts`).replaceAll("../../src/services/", "./");
+  return `\`\`\`ts\n${source.trimEnd()}\n\`\`\``;
+}
+
+if (import.meta.main) {
+  const parts = [serviceTable(), optionTable(), exampleConfigs()];
+  const text = [...parts, messageExamples("discord"), messageExamples("ntfy"), exampleService()].join("\n\n");
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}

@@ -1,0 +1,182 @@
+// What the compliance suite has to know of each service: a receiver that behaves as the real one, and options for it.
+
+import type { HttpResponse, ServiceRequest } from "../../src/services/service.ts";
+import type { Judge } from "./receiver.ts";
+import {
+  discord,
+  gotify,
+  matrix,
+  ntfy,
+  pushover,
+  SECRET,
+  slack,
+  telegram,
+  webhook,
+  WEBHOOK_SECRET,
+} from "./receivers.ts";
+
+/** The time in the tests that wait for nothing. */
+export const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
+
+type Options = Readonly<Record<string, string | number>>;
+
+/** What the suite knows of a service over HTTP. */
+export interface HttpSpec {
+  readonly kind: "http";
+  /** Demands what the service demands, and refuses what it refuses. */
+  readonly receive: Judge;
+  /** Options that lead to a receiver. Every secret in them holds {@link SECRET}. */
+  readonly options: (origin: string) => Options;
+  /** The same, with something that the receiver does not accept. */
+  readonly refused: (origin: string) => Options;
+  /** How else than by `Retry-After` an answer of 429 says when to come back, as milliseconds after {@link NOW_MS}. */
+  readonly waits: readonly { readonly answer: Partial<HttpResponse>; readonly waitMs: number }[];
+  /** Whether any 2xx will do; else the body has to say that the service has the message. */
+  readonly believesStatus: boolean;
+  /** Whether the receiver refuses what is beyond the service's limits; else the limit is our own. */
+  readonly isLimited: boolean;
+  /** What of a request would be more than text to its readers. */
+  readonly active: (request: ServiceRequest) => string;
+}
+
+/** What the suite knows of a service: also that it talks to nobody. */
+export type ServiceSpec = HttpSpec | { readonly kind: "print" };
+
+/** Every service of the registry. */
+export const SPECS: Readonly<Record<string, ServiceSpec>> = {
+  discord: {
+    kind: "http",
+    receive: discord,
+    options: (origin) => ({ webhook_url: `${origin}/api/webhooks/123456789/${SECRET}` }),
+    refused: (origin) => ({ webhook_url: `${origin}/api/webhooks/123456789/wrong` }),
+    waits: [{ answer: { body: `{"retry_after":64.57}`, headers: { "retry-after": "65" } }, waitMs: 64_570 }],
+    believesStatus: false,
+    isLimited: true,
+    active: (request) =>
+      textsOf(bodyOf(request)).map((text) =>
+        text.replaceAll(/\\[^0-9A-Za-z\s]/g, "").replaceAll(/[^\\*_~`|<>@#:/[\]()]/g, "")
+      ).join(""),
+  },
+  slack: {
+    kind: "http",
+    receive: slack,
+    options: (origin) => ({ webhook_url: `${origin}/services/T1/B1/${SECRET}` }),
+    refused: (origin) => ({ webhook_url: `${origin}/services/T1/B1/wrong` }),
+    waits: [],
+    believesStatus: false,
+    isLimited: true,
+    active: (request) => {
+      const { text, blocks = [] } = bodyOf(request);
+      // How many blocks there are depends on how long the values are.
+      const marks = textsOf([text, blocks]).map((text) => matches(text, /[<>]|:\/\//g)).join("");
+      return `${emojis(String(text))} ${marks}`;
+    },
+  },
+  telegram: {
+    kind: "http",
+    receive: telegram,
+    options: (origin) => ({ server_url: origin, chat_id: -1001234567890, token: `123456:${SECRET}` }),
+    refused: (origin) => ({ server_url: origin, chat_id: -1001234567890, token: `123456:wrong` }),
+    waits: [{ answer: { body: `{"ok":false,"parameters":{"retry_after":35}}` }, waitMs: 35_000 }],
+    believesStatus: false,
+    isLimited: true,
+    active: (request) => matches(withoutCode(bodyOf(request)), SIGNS),
+  },
+  ntfy: {
+    kind: "http",
+    receive: ntfy(`Bearer tk_${SECRET}`),
+    options: (origin) => ({ topic_url: `${origin}/topic-${SECRET}`, token: `tk_${SECRET}` }),
+    refused: (origin) => ({ topic_url: `${origin}/topic-${SECRET}`, token: "tk_wrong" }),
+    waits: [
+      { answer: { body: `{"code":42908}` }, waitMs: 60 * 60 * 1000 },
+      { answer: { body: `{"code":42901}` }, waitMs: 5_000 },
+    ],
+    believesStatus: false,
+    isLimited: true,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
+  },
+  gotify: {
+    kind: "http",
+    receive: gotify,
+    options: (origin) => ({ server_url: `${origin}/gotify`, token: `A${SECRET}` }),
+    refused: (origin) => ({ server_url: `${origin}/gotify/`, token: "Awrong" }),
+    waits: [],
+    believesStatus: false,
+    isLimited: false,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
+  },
+  pushover: {
+    kind: "http",
+    receive: pushover,
+    options: (origin) => ({ server_url: origin, token: `a${SECRET}`, user: `u${SECRET}` }),
+    refused: (origin) => ({ server_url: origin, token: `a${SECRET}`, user: "uwrong" }),
+    waits: [
+      { answer: { headers: { "x-limit-app-reset": String(NOW_MS / 1000 + 3600) } }, waitMs: 3_600_000 },
+      { answer: {}, waitMs: 24 * 60 * 60 * 1000 },
+    ],
+    believesStatus: false,
+    isLimited: true,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
+  },
+  matrix: {
+    kind: "http",
+    receive: matrix,
+    options: (origin) => ({ server_url: origin, room_id: "!room:example.org", token: `syt_${SECRET}` }),
+    refused: (origin) => ({ server_url: origin, room_id: "!other:example.org", token: `syt_${SECRET}` }),
+    waits: [{ answer: { body: `{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":2000}` }, waitMs: 2_000 }],
+    believesStatus: false,
+    isLimited: false,
+    active: (request) => {
+      const { body, formatted_body: html = "" } = bodyOf(request);
+      return `${matches(String(body), SIGNS)} ${String(html).replaceAll(/<code>[^<>]*<\/code>/g, "")}`;
+    },
+  },
+  webhook: {
+    kind: "http",
+    receive: webhook,
+    options: (origin) => ({ url: `${origin}/hooks/${SECRET}`, secret: WEBHOOK_SECRET }),
+    refused: (origin) => ({ url: `${origin}/hooks/${SECRET}`, secret: `whsec_${"A".repeat(32)}` }),
+    waits: [],
+    believesStatus: true,
+    isLimited: true,
+    // Data for a program; nobody reads it as it is.
+    active: () => "",
+  },
+  stdout: { kind: "print" },
+};
+
+/** What makes a link in an app that looks for them: a scheme, or a name that ends in a top level domain. */
+export const LINKS = /:\/\/|\.\p{L}/gu;
+
+/** Links, and what begins a mention, a hashtag, a room, a command, a number. */
+const SIGNS = /:\/\/|\.\p{L}|(?<![\p{L}\p{N}])[@#/!+$](?=[\p{L}\p{N}])/gu;
+
+/** Every match, one after the other. */
+export function matches(text: string, pattern: RegExp): string {
+  return (text.match(pattern) ?? []).join(" ");
+}
+
+function emojis(text: string): string {
+  return matches(text, /:[\w+'-]+(?=:)/g);
+}
+
+/** The fields of a body: of JSON, or of a form. */
+export function bodyOf(request: ServiceRequest): Readonly<Record<string, unknown>> {
+  if (request.kind === "print") return { text: request.text };
+  if (!request.headers["content-type"]?.includes("json")) return Object.fromEntries(new URLSearchParams(request.body));
+  return JSON.parse(request.body);
+}
+
+/** Every text in a JSON value, keys aside. */
+export function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}
+
+/** A text of Telegram without the parts in which nothing has a meaning. */
+function withoutCode({ text, entities = [] }: Readonly<Record<string, unknown>>): string {
+  const code = (entities as { type: string; offset: number; length: number }[]).filter(({ type }) => type !== "bold");
+  return [...String(text).split("").entries()].filter(([index]) =>
+    !code.some(({ offset, length }) => index >= offset && index < offset + length)
+  ).map(([, unit]) => unit).join("");
+}

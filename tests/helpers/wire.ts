@@ -1,0 +1,184 @@
+// The part of the compliance suite that goes over real sockets: a service, the transport that `send` uses, and a server
+// on loopback that behaves as the service does, or as badly as a server can.
+
+import assert from "node:assert/strict";
+import { attempt } from "../../src/send/attempt.ts";
+import { systemClock } from "../../src/send/clock.ts";
+import { redactor } from "../../src/send/redact.ts";
+import { startTransport, type Transport } from "../../src/send/transport.ts";
+import type { ConfiguredService } from "../../src/services/registry.ts";
+import type { Batch, Outcome } from "../../src/services/service.ts";
+import { configured, kindOf, serviceFor, type Subject } from "./compliance.ts";
+import { batchOf, HOSTILE_TEXTS, MARKUP, notification } from "./fixtures.ts";
+import { type Interceptor, json, Receiver } from "./receiver.ts";
+import { SECRET } from "./receivers.ts";
+import type { HttpSpec } from "./service_specs.ts";
+
+/** How long a request may take, in milliseconds: long for what answers at once, short for who has to wait for it. */
+const TIMEOUT_MS = 2_000;
+
+/** A service that leads to a receiver of its own. */
+export interface Wire {
+  readonly spec: HttpSpec;
+  readonly receiver: Receiver;
+  readonly service: ConfiguredService;
+  /** Attempts to deliver a batch, by default of one honest event, as `send` does. */
+  readonly attempt: (batch?: Batch, service?: ConfiguredService) => Promise<Outcome>;
+}
+
+/** Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does. */
+export async function wireFor(subject: Subject, spec: HttpSpec): Promise<Wire & AsyncDisposable> {
+  const receiver = new Receiver(spec.receive);
+  const service = serviceFor(subject, receiver.origin);
+  const transport = await startTransport({ hosts: service.endpoints, caCerts: [], timeoutMs: TIMEOUT_MS });
+  return {
+    spec,
+    receiver,
+    service,
+    attempt: (batch = batchOf(notification()), other = service) => attemptWith(transport, batch, other),
+    [Symbol.asyncDispose]: () => receiver.down(),
+  };
+}
+
+function attemptWith(transport: Transport, batch: Batch, service: ConfiguredService): Promise<Outcome> {
+  const redact = redactor(service.secrets);
+  return attempt(batch, {
+    service,
+    transport,
+    redact,
+    clock: systemClock,
+    print: () => assert.fail("nothing to print"),
+  });
+}
+
+/** The outcome where the server answers like that. */
+async function outcomeOf(wire: Wire, intercept: Interceptor): Promise<Outcome> {
+  wire.receiver.intercept = intercept;
+  const outcome = await wire.attempt();
+  wire.receiver.intercept = () => undefined;
+  assert.ok(!JSON.stringify(outcome).includes(SECRET), `a secret: ${JSON.stringify(outcome)}`);
+  return outcome;
+}
+
+/** What an answer of 2xx is worth that does not say that the service has the message. */
+function unconfirmed({ spec }: Wire): Outcome["kind"] {
+  return spec.believesStatus ? "delivered" : "broken";
+}
+
+/** The checks over sockets, by what they promise. */
+export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject) => Promise<void>>> = {
+  "delivers what a receiver of its kind takes, in one request": async (wire) => {
+    const unexpected = notification({ urgency: "urgent", reasons: ["first login of alice from 203.0.113.7"] });
+    const honest = [notification(), notification({ type: "close", urgency: "low" }), unexpected];
+    for (const one of honest) assert.equal((await wire.attempt(batchOf(one))).kind, "delivered");
+    assert.equal((await wire.attempt(batchOf(notification(), ...honest))).kind, "delivered");
+    assert.equal(wire.receiver.received.length, 4);
+  },
+
+  "delivers events with hostile text in every field, in its rich form": async (wire) => {
+    const texts = [...HOSTILE_TEXTS.map((text) => text.slice(0, 128).toWellFormed()), ...Object.values(MARKUP)];
+    for (const text of texts.filter((text) => text.trim() !== "")) {
+      const before = wire.receiver.received.length;
+      const values = { user: text, remoteHost: text, terminal: text, service: text, authentication: text };
+      const outcome = await wire.attempt(batchOf(notification({ ...values, reasons: [text], urgency: "urgent" })));
+      assert.deepEqual([outcome.kind, wire.receiver.received.length - before], ["delivered", 1], text);
+    }
+  },
+
+  "is broken, and not the event's fault, with settings that the service refuses": async (wire, { registered }) => {
+    const service = configured(registered, wire.spec.refused(wire.receiver.origin));
+    const outcome = await wire.attempt(undefined, service);
+    assert.equal(outcome.kind, "broken", JSON.stringify(outcome));
+  },
+
+  "keeps its secrets where the service says them back": async (wire) => {
+    const said = (request: Request, text: string) => `${request.url} ${JSON.stringify([...request.headers])} ${text}`;
+    for (const status of [400, 403, 404, 429, 500]) {
+      const outcome = await outcomeOf(wire, (request, text) => {
+        const words = said(request, text);
+        const fields = ["message", "error", "errorDescription", "description", "errcode"].map((name) => [name, words]);
+        return json(status, { ...Object.fromEntries(fields), errors: [words] });
+      });
+      assert.notEqual(outcome.kind, "delivered");
+    }
+  },
+
+  "makes of each status what the table of outcomes says": async (wire) => {
+    for (
+      const status of [201, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 422, 425, 429, 500, 502, 503, 504, 599]
+    ) {
+      const outcome = await outcomeOf(wire, () => new Response(status === 204 ? null : "<html>", { status }));
+      if (status === 204 && outcome.kind === "delivered") continue;
+      assert.equal(outcome.kind, status < 300 ? unconfirmed(wire) : kindOf(status), `${status}`);
+    }
+  },
+
+  "comes back when it is told to": async (wire) => {
+    const inAMinute = () => new Date(Date.now() + 60_000).toUTCString();
+    for (const value of [() => "60", inAMinute]) {
+      const outcome = await outcomeOf(
+        wire,
+        () => new Response("", { status: 429, headers: { "retry-after": value() } }),
+      );
+      assert.ok(outcome.kind === "retry");
+      const waitMs = outcome.retryAfterMs ?? 0;
+      assert.ok(waitMs > 50_000 && waitMs <= 61_000, `${waitMs}`);
+    }
+  },
+
+  "follows no redirect": async (wire) => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const before = wire.receiver.received.length;
+      const headers = { location: `${wire.receiver.origin}/elsewhere` };
+      const outcome = await outcomeOf(wire, () => new Response(null, { status, headers }));
+      assert.deepEqual([outcome.kind, wire.receiver.received.length - before], ["broken", 1], `${status}`);
+    }
+  },
+
+  "believes no empty answer and no garbage": async (wire) => {
+    const garbage = crypto.getRandomValues(new Uint8Array(10_000));
+    const bodies = ["", "ok?", "null", "[]", "<html>Log in to the Wi-Fi</html>", "[".repeat(60_000), garbage];
+    for (const body of bodies) {
+      assert.equal((await outcomeOf(wire, () => new Response(body))).kind, unconfirmed(wire));
+    }
+  },
+
+  "reads no more than the start of a huge body": async (wire) => {
+    let sent = 0;
+    const chunk = new TextEncoder().encode("x".repeat(64 * 1024));
+    const body = () =>
+      new ReadableStream({
+        pull(controller) {
+          sent += chunk.length;
+          // Without an end.
+          controller.enqueue(chunk);
+        },
+      });
+    assert.equal((await outcomeOf(wire, () => new Response(body()))).kind, unconfirmed(wire));
+    assert.equal((await outcomeOf(wire, () => new Response(body(), { status: 503 }))).kind, "retry");
+    // What the sockets hold in between counts, too.
+    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes`);
+  },
+
+  "tries again later where no answer comes, or only half of one": async (wire) => {
+    const half = () =>
+      new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(`{"id":`)) });
+    const never = Promise.withResolvers<Response>();
+    let count = 0;
+    wire.receiver.intercept = () => count++ === 0 ? never.promise : new Response(half());
+    const outcomes = await Promise.all([wire.attempt(), wire.attempt()]);
+    wire.receiver.intercept = () => undefined;
+    never.resolve(new Response());
+    for (const outcome of outcomes) {
+      assert.deepEqual(outcome, { kind: "retry", reason: `no answer in ${TIMEOUT_MS / 1000} s` });
+    }
+  },
+};
+
+/** The last check: nobody listens. Nothing can be checked after it. */
+export async function checkDown(wire: Wire): Promise<void> {
+  await wire.receiver.down();
+  const outcome = await wire.attempt();
+  assert.equal(outcome.kind, "retry", JSON.stringify(outcome));
+  assert.ok(!JSON.stringify(outcome).includes(SECRET), JSON.stringify(outcome));
+}

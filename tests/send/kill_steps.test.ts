@@ -1,0 +1,178 @@
+// `send` killed by SIGKILL at each system call that changes its files: while it takes in and delivers, while it makes a
+// damaged store anew, while it takes the Go program's database over. The next run completes it, without a hand.
+//
+// By default at each call that makes something durable or moves it, and at some of the writes between; at every write
+// with KILL_EVERY_STEP=true.
+
+import assert from "node:assert/strict";
+import { openDatabase } from "../../src/store/open.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+import { Installation } from "../helpers/program.ts";
+import { parseTrace, straceTo } from "../helpers/strace.ts";
+
+const MUST_RUN = Deno.env.get("CI") === "true";
+const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
+
+/** Of the writes, one in so many is tried. */
+const WRITES_APART = Deno.env.get("KILL_EVERY_STEP") === "true" ? 1 : 25;
+
+/** Calls that count only on the files of `send`: Deno keeps a cache of its own, which the compiled program does not. */
+const ON_ITS_FILES = ["fsync", "fdatasync", "ftruncate", "unlink", "pwrite64"];
+
+/** Calls that nothing else makes. */
+const ANYWHERE = ["rename", "mkdir"];
+
+const CONFIG = `[notification]\nservice = "stdout"`;
+
+/** A state, and who must be heard of in the end. */
+interface Scenario {
+  readonly prepare: (installation: Installation) => Promise<void>;
+  readonly heardOf: readonly string[];
+  /** Who was heard of before, and must not be again. */
+  readonly notAgain: readonly string[];
+}
+
+async function login(installation: Installation, ...users: string[]): Promise<void> {
+  for (const user of users) {
+    const names = { PAM_USER: user, PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+    assert.equal((await installation.queue({ PAM_TYPE: "open_session", ...names })).code, 0);
+  }
+}
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  "takes in and delivers": {
+    prepare: async (installation) => {
+      await login(installation, "alice", "bob");
+      const event = sessionEvent({ uuid: crypto.randomUUID(), user: "carol" });
+      await Deno.mkdir(`${installation.stateDir}/queue/spool`, { recursive: true });
+      await Deno.writeTextFile(`${installation.stateDir}/queue/spool/${event.uuid}.json`, JSON.stringify(event));
+    },
+    heardOf: ["alice", "bob", "carol"],
+    notAgain: [],
+  },
+  "makes a damaged store anew": {
+    prepare: async (installation) => {
+      await login(installation, "alice", "bob");
+      assert.equal((await installation.send()).code, 0);
+      await login(installation, "carol", "dave");
+      const file = await Deno.open(`${installation.stateDir}/send/deliveries.db`, { write: true });
+      await file.write(new Uint8Array(100));
+      file.close();
+    },
+    heardOf: ["carol", "dave"],
+    notAgain: ["alice", "bob"],
+  },
+  "takes the Go program's database over": {
+    prepare: (installation) => {
+      const database = openDatabase(`${installation.stateDir}/send/legacy.db`, { busyTimeoutMs: 0 });
+      database.exec(`
+        PRAGMA journal_mode = WAL;
+        CREATE TABLE session_events (id INTEGER PRIMARY KEY, event_type TEXT, user TEXT, remote_host TEXT, terminal TEXT,
+          service TEXT, session_datetime TEXT, locked_at TEXT);
+        INSERT INTO session_events VALUES
+          (1, 'open_session', 'alice', '203.0.113.7', 'ssh', 'sshd', '2026-11-22 22:13:32', NULL),
+          (2, 'close_session', 'bob', '203.0.113.7', 'ssh', 'sshd', '2026-11-22 22:13:32', '2026-11-22 22:13:33')`);
+      database.close();
+      return Promise.resolve();
+    },
+    heardOf: ["alice", "bob"],
+    notAgain: [],
+  },
+};
+
+for (const [what, scenario] of Object.entries(SCENARIOS)) {
+  Deno.test({
+    name: `send killed at each step while it ${what} is completed by the next run`,
+    ignore: !hasStrace && !MUST_RUN,
+    fn: () => killAtEachStep(scenario),
+  });
+}
+
+async function killAtEachStep(scenario: Scenario): Promise<void> {
+  await using template = await Installation.create();
+  await template.writeConfig(CONFIG);
+  await scenario.prepare(template);
+  const counts = await countCalls(template);
+  assert.ok((counts.get("fsync") ?? 0) + (counts.get("fdatasync") ?? 0) > 3, JSON.stringify([...counts]));
+  const steps = [...counts].flatMap(([call, count]) =>
+    Array.from({ length: count }, (_, index) => ({ call, number: index + 1 }))
+      .filter(({ number }) => call !== "pwrite64" || number % WRITES_APART === 0)
+  );
+  let killed = 0;
+  const work = async () => {
+    for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+      if (await killAt(template, { ...step, scenario })) killed++;
+    }
+  };
+  const total = steps.length;
+  await Promise.all([work(), work()]);
+  // Runs are not all alike: the last steps of one may not be there in another.
+  assert.ok(killed > total * 0.9, `${killed} of ${total} were killed`);
+}
+
+async function copyOf(template: Installation): Promise<Installation> {
+  const copy = await Installation.create();
+  await copy.writeConfig(CONFIG);
+  const { success } = await new Deno.Command("cp", { args: ["-a", `${template.stateDir}/.`, copy.stateDir] }).output();
+  assert.ok(success);
+  return copy;
+}
+
+/** Answers whether the run was killed, or had ended before. */
+async function killAt(
+  template: Installation,
+  { call, number, scenario }: { call: string; number: number; scenario: Scenario },
+): Promise<boolean> {
+  await using installation = await copyOf(template);
+  const at = `${call} ${number}`;
+  const calls = ANYWHERE.includes(call) ? ANYWHERE : ON_ITS_FILES;
+  const options = ["-e", `inject=${call}:signal=SIGKILL:when=${number}`];
+  const first = await underStrace(installation, { calls, options });
+  const next = await installation.send();
+  assert.deepEqual(
+    [next.code, /^error/m.test(first.code === 0 ? next.stderr : "")],
+    [0, false],
+    `${at}: ${next.stderr}`,
+  );
+  const heard = `${first.stdout}${next.stdout}`;
+  for (const user of scenario.heardOf) {
+    const times = heard.split(`'${user}'`).length - 1;
+    assert.ok(times === 1 || (times === 2 && first.code !== 0), `${at}: ${user} was heard of ${times} times: ${heard}`);
+  }
+  for (const user of scenario.notAgain) assert.ok(!heard.includes(`'${user}'`), `${at}: ${user} was heard of again`);
+  const left = [...Deno.readDirSync(`${installation.stateDir}/send`)].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => /\.(moving|reading)$|^legacy\.db$/.test(name)), [], at);
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" }, at);
+  return first.code !== 0;
+}
+
+async function countCalls(template: Installation): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const calls of [ON_ITS_FILES, ANYWHERE]) {
+    await using installation = await copyOf(template);
+    assert.equal((await underStrace(installation, { calls, options: [] })).code, 0);
+    const made = parseTrace(await Deno.readTextFile(`${installation.directory}/trace`));
+    // strace counts for each thread by itself.
+    for (const { name, pid } of made) if (pid === made[0]?.pid) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+async function underStrace(
+  installation: Installation,
+  { calls, options }: { calls: readonly string[]; options: readonly string[] },
+) {
+  const send = `${installation.stateDir}/send`;
+  const names = [
+    "deliveries.db",
+    "deliveries.db-wal",
+    "deliveries.db-shm",
+    "legacy.db",
+    "legacy.db-wal",
+    "legacy.db-shm",
+  ];
+  const paths = [send, ...names.map((name) => `${send}/${name}`)].flatMap((path) => ["-P", path]);
+  const filter = calls === ANYWHERE ? [] : paths;
+  const strace = [...straceTo(`${installation.directory}/trace`), ...filter, "-e", `trace=${calls}`, ...options];
+  return await installation.sendUnder(strace);
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { services } from "../../src/services/registry.ts";
+import type { Batch, Form, Outcome } from "../../src/services/service.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
+const BOT = { token: "123456:secret-part", chat_id: -1001234567890 };
+
+function telegram(options: Record<string, unknown> = BOT) {
+  const result = services.get("telegram")?.configure(options);
+  assert.ok(result !== undefined && "service" in result, JSON.stringify(options));
+  return result.service;
+}
+
+function rendered(batch: Batch, form: Form = "rich") {
+  const request = telegram().render(batch, { form, nowMs: NOW_MS });
+  assert.ok(request.kind === "http");
+  const body = JSON.parse(request.body);
+  const marked = (body.entities ?? []).map((
+    { type, offset, length }: { type: string; offset: number; length: number },
+  ) => `${type}: ${body.text.slice(offset, offset + length)}`);
+  return { url: request.url, body, marked };
+}
+
+Deno.test("telegram: every value of an event is code, so that it can be no mention, link or command", () => {
+  const { body, marked } = rendered(
+    batchOf(notification({ user: "@bob 😀", remoteHost: "evil.example", reasons: ["/start"] })),
+  );
+  assert.equal(
+    body.text,
+    "SSH login to example.com\n" +
+      "'@bob 😀' (evil.example) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00 [/start]",
+  );
+  assert.deepEqual(marked, [
+    "bold: SSH login to example.com",
+    "code: @bob 😀",
+    "code: evil.example",
+    "code: example.com",
+    "code: ssh",
+    "code: sshd",
+    "code: /start",
+  ]);
+  assert.deepEqual(body.link_preview_options, { is_disabled: true });
+  assert.equal(body.parse_mode, undefined);
+});
+
+Deno.test("telegram: a digest is one block, since a message has a hundred marks at most", () => {
+  const { body, marked } = rendered(batchOf(notification(), ...Array.from({ length: 30 }, () => notification())));
+  assert.equal(marked.length, 2);
+  assert.equal(marked[0], "bold: 31 SSH logins and logouts on example.com");
+  assert.equal(marked[1].split("\n").length, 31);
+  assert.ok(body.text.endsWith(marked[1].replace("pre: ", "")));
+});
+
+Deno.test("telegram: an unexpected login is marked, a logout makes no sound, the plain form has no marks", () => {
+  const unexpected = notification({ urgency: "urgent", reasons: ["first use of this key"] });
+  assert.match(rendered(batchOf(unexpected)).body.text, /^🚨 Unexpected SSH login to example\.com\n/);
+  const logout = batchOf(notification({ type: "close", urgency: "low" }));
+  assert.equal(rendered(logout).body.disable_notification, true);
+  assert.deepEqual(Object.keys(rendered(logout, "plain").body), ["chat_id", "text", "link_preview_options"]);
+  const { text } = rendered(batchOf(notification({ user: "@bob", remoteHost: "evil.example" })), "plain").body;
+  assert.match(text, /^'＠bob' \(evil．example\) logged in to example\.com /);
+});
+
+Deno.test("telegram: the token is in the URL, and secret", () => {
+  assert.equal(rendered(batchOf(notification())).url, "https://api.telegram.org/bot123456:secret-part/sendMessage");
+  assert.deepEqual(telegram().secrets, ["123456:secret-part", "secret-part"]);
+  const own = telegram({ ...BOT, server_url: "http://127.0.0.1:8081/api/" });
+  assert.deepEqual(own.endpoints, ["127.0.0.1:8081"]);
+  assert.equal(own.warnings.length, 1);
+});
+
+Deno.test("telegram: a chat is a number, as a number or in quotes, or the @name of a channel", () => {
+  for (const chat_id of [1, -100, "-100", "@channel"]) telegram({ ...BOT, chat_id });
+  for (const chat_id of [1.5, 2 ** 60, "channel", "", true, null]) {
+    assert.ok("issues" in (services.get("telegram")?.configure({ ...BOT, chat_id }) ?? {}), String(chat_id));
+  }
+  for (const token of ["", "secret", "1:a/../x", "1:a b"]) {
+    assert.ok("issues" in (services.get("telegram")?.configure({ ...BOT, token }) ?? {}), token);
+  }
+});
+
+Deno.test("telegram: what Telegram says of the chat is about the settings, and a group that moved says where to", () => {
+  const judged = (status: number, body: unknown): Outcome =>
+    telegram().judge({ status, headers: {}, body: JSON.stringify(body) }, NOW_MS);
+  assert.deepEqual(judged(200, { ok: true, result: {} }), { kind: "delivered" });
+  assert.equal(judged(200, { ok: "true" }).kind, "broken");
+  const moved = { ok: false, description: "group chat was upgraded", parameters: { migrate_to_chat_id: -100987 } };
+  assert.deepEqual(judged(400, moved), {
+    kind: "broken",
+    reason: "HTTP 400: the group has another number now: set chat_id = -100987",
+  });
+  for (const description of ["Bad Request: chat not found", "Bad Request: not enough rights to send text messages"]) {
+    assert.deepEqual(judged(400, { ok: false, description }), { kind: "broken", reason: `HTTP 400: ${description}` });
+  }
+  const tooLong = "Bad Request: message is too long";
+  assert.deepEqual(judged(400, { ok: false, description: tooLong }), {
+    kind: "rejected",
+    reason: `HTTP 400: ${tooLong}`,
+  });
+  assert.equal(judged(400, { parameters: { migrate_to_chat_id: "<script>" } }).kind, "rejected");
+});

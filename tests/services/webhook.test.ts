@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { Webhook } from "npm:standardwebhooks@1.1.1";
+import { services } from "../../src/services/registry.ts";
+import type { Batch, Form } from "../../src/services/service.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
+
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const HOOK = { url: "https://example.com/hooks/ssh?key=1", secret: SECRET };
+
+function webhook(options: Record<string, string> = HOOK) {
+  const result = services.get("webhook")?.configure(options);
+  assert.ok(result !== undefined && "service" in result, JSON.stringify(options));
+  return result.service;
+}
+
+function rendered(batch: Batch, { form = "rich", nowMs = Date.now() }: { form?: Form; nowMs?: number } = {}) {
+  const request = webhook().render(batch, { form, nowMs });
+  assert.ok(request.kind === "http");
+  return request;
+}
+
+Deno.test("webhook: the library of Standard Webhooks verifies a request, and none that was changed on its way", () => {
+  const { body, headers } = rendered(batchOf(notification({ user: 'zoë 😀 \\ "' })));
+  const receiver = new Webhook(SECRET);
+  assert.deepEqual(receiver.verify(body, { ...headers }), JSON.parse(body));
+  assert.throws(() => receiver.verify(body.replace("open", "close"), { ...headers }));
+  assert.throws(() => receiver.verify(body, { ...headers, "webhook-id": "other" }));
+  assert.throws(() => new Webhook(`whsec_${btoa("x".repeat(24))}`).verify(body, { ...headers }));
+});
+
+Deno.test("webhook: a retry has the id of the batch still, and the time of its own attempt", () => {
+  const batch = batchOf(notification());
+  const [first, second] = [1_795_385_612_999, 1_795_385_900_000].map((nowMs) => rendered(batch, { nowMs }));
+  assert.deepEqual([first?.headers["webhook-id"], second?.headers["webhook-id"]], [batch.id, batch.id]);
+  assert.deepEqual(
+    [first?.headers["webhook-timestamp"], second?.headers["webhook-timestamp"]],
+    ["1795385612", "1795385900"],
+  );
+  assert.equal(first?.body, second?.body);
+  assert.notEqual(first?.headers["webhook-signature"], second?.headers["webhook-signature"]);
+});
+
+Deno.test("webhook: the body is a CloudEvent, with the sentence and every value as it is", () => {
+  const { body, headers, url } = rendered(
+    batchOf(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
+  );
+  assert.equal(url, HOOK.url);
+  assert.equal(headers["content-type"], "application/cloudevents+json; charset=utf-8");
+  const { data, ...attributes } = JSON.parse(body);
+  assert.deepEqual(attributes, {
+    specversion: "1.0",
+    id: batchOf(notification()).id,
+    source: "/ssh-session-notifier/example.com",
+    type: "ssh-session-notifier.open",
+    time: "2026-11-22T22:13:32.000Z",
+    datacontenttype: "application/json",
+  });
+  assert.match(data.text, /^'alice' \(203\.0\.113\.7\) logged in to example\.com /);
+  assert.deepEqual([data.host, data.urgency], ["example.com", "urgent"]);
+  assert.deepEqual(data.events, [{
+    uuid: notification().uuid,
+    type: "open",
+    occurred_at_ms: Date.UTC(2026, 10, 22, 22, 13, 32),
+    local_time: "2026-11-23 11:13:32+13:00",
+    user: "alice",
+    remote_host: "203.0.113.7",
+    terminal: "ssh",
+    service: "sshd",
+    urgency: "urgent",
+    authentication: "",
+    duration: "",
+    reasons: ["first use of this key"],
+    is_repeat: false,
+  }]);
+});
+
+Deno.test("webhook: a digest has all its events, the plain form the sentences alone", () => {
+  const batch = batchOf(notification(), notification({ user: "bob", type: "close" }));
+  const { type, data } = JSON.parse(rendered(batch).body);
+  assert.equal(type, "ssh-session-notifier.digest");
+  assert.deepEqual(data.events.map(({ user }: { user: string }) => user), ["alice", "bob"]);
+  const plain = JSON.parse(rendered(batch, { form: "plain" }).body);
+  assert.deepEqual(plain.data, { text: data.text });
+});
+
+Deno.test("webhook: a time that RFC 3339 can't write is left out, and the host is escaped in the source", () => {
+  const far = notification({ occurredAtMs: 8.64e15, hostName: "büro 漢\ud800" });
+  const { time, source } = JSON.parse(rendered(batchOf(far)).body);
+  assert.equal(time, undefined);
+  assert.equal(source, `/ssh-session-notifier/${encodeURIComponent("büro 漢\ufffd")}`);
+});
+
+Deno.test("webhook: a secret is whsec_ and 24 to 64 bytes; without one nothing is signed, and a warning says so", () => {
+  const refused = ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_****", `whsec_${btoa("x".repeat(23))}`];
+  for (const secret of [...refused, `whsec_${btoa("x".repeat(65))}`, "whsec_A"]) {
+    assert.ok("issues" in (services.get("webhook")?.configure({ ...HOOK, secret }) ?? {}), secret);
+  }
+  webhook({ ...HOOK, secret: `whsec_${btoa("x".repeat(64))}` });
+  const unsigned = webhook({ url: HOOK.url });
+  assert.deepEqual(unsigned.warnings, ["there is no secret: the receiver can't tell who sent a notification"]);
+  const request = unsigned.render(batchOf(notification()), { form: "rich", nowMs: 0 });
+  assert.ok(request.kind === "http");
+  assert.deepEqual(Object.keys(request.headers), ["content-type", "webhook-id", "webhook-timestamp"]);
+});

@@ -1,0 +1,226 @@
+// What the Go program had left to send is taken over once, whole, whatever its rows hold.
+
+import assert from "node:assert/strict";
+import type { Severity } from "../../src/log.ts";
+import { statePaths } from "../../src/paths.ts";
+import { loginOf } from "../../src/send/login.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { legacyEvent, type LegacyRow, parseDateTime, takeOver } from "../../src/store/legacy.ts";
+import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
+import { HOSTILE_TEXTS } from "../helpers/fixtures.ts";
+
+class Legacy implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "legacy-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly logged: [Severity, string][] = [];
+
+  constructor() {
+    Deno.mkdirSync(this.paths.sendDir);
+  }
+
+  /** The database as the Go program made it. */
+  create(rows: readonly Partial<Record<keyof LegacyRow | "locked_at", string | null>>[], journalMode = "DELETE"): void {
+    const database = this.open();
+    pragma(database, `journal_mode = ${journalMode}`);
+    database.exec(`
+      CREATE TABLE schema_version (version INTEGER);
+      INSERT INTO schema_version VALUES (1);
+      CREATE TABLE session_events (
+        id INTEGER PRIMARY KEY, event_type TEXT, user TEXT, remote_host TEXT, terminal TEXT, service TEXT,
+        session_datetime TEXT, locked_at TEXT)`);
+    const insert = database.prepare(
+      `INSERT INTO session_events (event_type, user, remote_host, terminal, service, session_datetime, locked_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    for (const row of rows) {
+      const whole = { ...ROW, ...row };
+      insert.run(
+        ...([whole.event_type, whole.user, whole.remote_host, whole.terminal, whole.service] as string[]),
+        whole.session_datetime,
+        whole.locked_at,
+      );
+    }
+    database.close();
+  }
+
+  open(): Database {
+    return openDatabase(this.paths.legacyDatabase, { busyTimeoutMs: 0 });
+  }
+
+  takeOver(deliveries: Deliveries, keep = false): void {
+    takeOver({ paths: this.paths, deliveries, keep, log: (...entry) => void this.logged.push(entry) });
+  }
+
+  names(): string[] {
+    return [...Deno.readDirSync(this.paths.sendDir)].map(({ name }) => name).sort();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+const ROW = {
+  event_type: "open_session",
+  user: "alice",
+  remote_host: "203.0.113.7",
+  terminal: "ssh",
+  service: "sshd",
+  session_datetime: "2026-11-23T11:13:32.123456789+13:00",
+  locked_at: null,
+};
+const AT = Date.UTC(2026, 10, 22, 22, 13, 32);
+
+Deno.test("takeOver() makes an event of every row, also of those that a crash had left locked", () => {
+  using legacy = new Legacy();
+  legacy.create([
+    {},
+    { event_type: "close_session", session_datetime: "2026-11-22 22:13:32" },
+    { user: "bob", locked_at: "2026-11-22 22:13:33" },
+  ]);
+  const deliveries = new Deliveries(":memory:");
+  legacy.takeOver(deliveries);
+  assert.deepEqual(
+    deliveries.unjudged(10).map((
+      { type, user, remoteHost, occurredAtMs, tampered },
+    ) => [type, user, remoteHost, occurredAtMs, tampered]),
+    [
+      ["open", "alice", "203.0.113.7", AT + 123, []],
+      ["close", "alice", "203.0.113.7", AT, []],
+      ["open", "bob", "203.0.113.7", AT + 123, []],
+    ],
+  );
+  assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
+  assert.match(legacy.logged.join(), /took over 3 events/);
+  legacy.takeOver(deliveries);
+  assert.equal(deliveries.unjudged(10).length, 3);
+});
+
+Deno.test("takeOver() reads a log that was not folded up", () => {
+  using legacy = new Legacy();
+  legacy.create([{}], "WAL");
+  const database = legacy.open();
+  database.exec("INSERT INTO session_events (event_type, user) VALUES ('open_session', 'in the log')");
+  const { legacyDatabase } = legacy.paths;
+  for (const suffix of ["", "-wal"]) Deno.copyFileSync(`${legacyDatabase}${suffix}`, `${legacy.directory}/x${suffix}`);
+  database.close();
+  for (const suffix of ["", "-wal"]) Deno.renameSync(`${legacy.directory}/x${suffix}`, `${legacyDatabase}${suffix}`);
+  const deliveries = new Deliveries(":memory:");
+  legacy.takeOver(deliveries);
+  assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["alice", "in the log"]);
+});
+
+Deno.test("takeOver() that was interrupted goes on from there, and changes nothing the second time", () => {
+  using legacy = new Legacy();
+  legacy.create([{}, {}]);
+  const bytes = Deno.readFileSync(legacy.paths.legacyDatabase);
+  const deliveries = new Deliveries(":memory:");
+  // Killed before the transaction ended.
+  assert.throws(() =>
+    deliveries.together(() => {
+      legacy.takeOver(deliveries);
+      throw new Error("killed");
+    })
+  );
+  Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
+  assert.equal(deliveries.unjudged(10).length, 0);
+  legacy.takeOver(deliveries);
+  // Killed after it, before the file had its new name.
+  Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
+  deliveries.database.exec("DELETE FROM event");
+  legacy.takeOver(deliveries);
+  assert.equal(deliveries.unjudged(10).length, 0, "it was taken over twice");
+  // A new one is another one.
+  legacy.takeOver(deliveries);
+  legacy.create([{ user: "carol" }]);
+  legacy.takeOver(deliveries);
+  assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["carol"]);
+});
+
+Deno.test("takeOver() makes events that say so of odd rows, and is not stopped by any", () => {
+  using legacy = new Legacy();
+  const odd = [
+    { session_datetime: "yesterday" },
+    { session_datetime: null },
+    { event_type: "auth" },
+    { event_type: null, user: null },
+    ...HOSTILE_TEXTS.map((text) => ({ user: text, remote_host: text })),
+  ];
+  legacy.create(odd);
+  const database = legacy.open();
+  database.exec("INSERT INTO session_events VALUES (-5, x'00ff', 12, 1.5, x'ff', 'sshd', 20261122, NULL)");
+  database.close();
+  const deliveries = new Deliveries(":memory:");
+  legacy.takeOver(deliveries);
+  const events = deliveries.unjudged(100);
+  assert.equal(events.length, odd.length + 1);
+  assert.deepEqual(events.slice(0, 5).map(({ tampered }) => tampered.join()), Array(5).fill("record"));
+  for (const { uuid } of events) assert.match(uuid, /^go-\d+-[0-9a-f]{16}$|^go--5-[0-9a-f]{16}$/);
+  for (const { user } of events) assert.ok(user.length <= 256);
+});
+
+Deno.test("takeOver() takes what can be read of a damaged database", () => {
+  using legacy = new Legacy();
+  legacy.create(Array.from({ length: 500 }, (_, index) => ({ user: `user ${index}` })));
+  const file = Deno.openSync(legacy.paths.legacyDatabase, { write: true });
+  file.writeSync(crypto.getRandomValues(new Uint8Array(4096)));
+  file.close();
+  const deliveries = new Deliveries(":memory:");
+  legacy.takeOver(deliveries);
+  assert.equal(deliveries.unjudged(1_000).length, 500);
+  assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
+});
+
+Deno.test("takeOver() is not stopped by a database that is none", () => {
+  for (
+    const make of [
+      Deno.mkdirSync,
+      (path: string) => Deno.symlinkSync("/nonexistent", path),
+      (path: string) => Deno.writeTextFileSync(path, "x"),
+    ]
+  ) {
+    using legacy = new Legacy();
+    make(legacy.paths.legacyDatabase);
+    legacy.takeOver(new Deliveries(":memory:"));
+    assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
+    assert.equal(legacy.logged[0]?.[0], "error");
+  }
+});
+
+Deno.test("takeOver() for a preview leaves the file as it is", () => {
+  using legacy = new Legacy();
+  legacy.create([{}]);
+  const deliveries = new Deliveries(":memory:");
+  legacy.takeOver(deliveries, true);
+  assert.equal(deliveries.unjudged(10).length, 1);
+  assert.deepEqual(legacy.names(), ["legacy.db"]);
+});
+
+Deno.test("legacyEvent() is judged like any other event, and no close is told to belong to another session's open", () => {
+  const row = { ...ROW, id: 7 };
+  const event = legacyEvent(row);
+  assert.deepEqual([event.connection, event.authInfo, event.parentPid], ["", "", -7]);
+  assert.deepEqual(loginOf(event).address?.toString(), "203.0.113.7");
+  assert.deepEqual(loginOf(event).tampered, []);
+  assert.equal(legacyEvent(row).uuid, event.uuid);
+  assert.notEqual(legacyEvent({ ...row, user: "bob" }).uuid, event.uuid);
+});
+
+Deno.test("parseDateTime() reads both forms, and nothing else", () => {
+  const table: [unknown, number | undefined][] = [
+    ["2026-11-23T11:13:32.5+13:00", AT + 500],
+    ["2026-11-22T22:13:32Z", AT],
+    ["2026-11-22T22:13:32.000000001Z", AT],
+    ["2026-11-22T17:13:32-05:00", AT],
+    ["2026-11-22 22:13:32", AT],
+    ["2026-11-22 22:13:32.250", AT + 250],
+    ["2026-11-23 11:13:32+13:00", AT],
+    ["2026-02-30 00:00:00", undefined],
+    ["2026-11-22", undefined],
+    ["22.11.2026 22:13:32", undefined],
+    ["", undefined],
+    [null, undefined],
+    [1_764_000_000, undefined],
+  ];
+  for (const [text, expected] of table) assert.equal(parseDateTime(text), expected, String(text));
+});

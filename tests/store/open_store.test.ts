@@ -1,0 +1,344 @@
+// Whatever becomes of deliveries.db: the next run works, what was pending goes out, what was delivered does not, and no
+// old event comes back.
+
+import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/config.ts";
+import type { Severity } from "../../src/log.ts";
+import { statePaths } from "../../src/paths.ts";
+import { systemClock } from "../../src/send/clock.ts";
+import { judgeNew } from "../../src/send/judge_new.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openStore, previewStore } from "../../src/store/open_store.ts";
+import { NewerSchemaError } from "../../src/store/schema.ts";
+import { setAside } from "../../src/store/set_aside.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+
+const NOW = Date.UTC(2026, 10, 23);
+const HOUR = 60 * 60 * 1000;
+const ALL = ["-wal", "-shm", ""];
+
+class Store implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "store-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly logged: [Severity, string][] = [];
+
+  constructor() {
+    Deno.mkdirSync(this.paths.sendDir, { recursive: true });
+  }
+
+  get #options() {
+    return {
+      paths: this.paths,
+      log: (...entry: [Severity, string]) => void this.logged.push(entry),
+      nowMs: NOW,
+      hadStore: true,
+      newestAtMs: () => NOW,
+    };
+  }
+
+  open(overrides: { hadStore?: boolean; newestAtMs?: () => number | undefined } = {}): Deliveries {
+    return openStore({ ...this.#options, ...overrides });
+  }
+
+  preview(): Deliveries {
+    return previewStore(this.#options);
+  }
+
+  /** 300 events of the last 300 hours; of each three one is delivered, one pending, one dead. */
+  fill(): void {
+    const deliveries = this.open({ hadStore: false });
+    take(deliveries, 300, { again: false });
+    deliveries.together(() => {
+      for (const { id, uuid } of deliveries.unjudged(1_000)) {
+        deliveries.judge({
+          eventId: id,
+          address: "203.0.113.7",
+          tampered: [],
+          verdict: "notify",
+          openedBy: undefined,
+          routes: ["r"],
+          urgent: false,
+        }, NOW);
+        const state = ["delivered", "pending", "dead"][Number(uuid) % 3] ?? "";
+        deliveries.database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
+      }
+    });
+    // As a crash leaves it: all stands in the log.
+    const path = this.paths.deliveriesDatabase;
+    for (const suffix of ALL) Deno.copyFileSync(`${path}${suffix}`, `${this.directory}/copy${suffix}`);
+    deliveries.close();
+    for (const suffix of ALL) Deno.renameSync(`${this.directory}/copy${suffix}`, `${path}${suffix}`);
+  }
+
+  /** As the end of a run leaves it: all stands in the database. */
+  fold(): void {
+    new Deliveries(this.paths.deliveriesDatabase).close();
+  }
+
+  folders(): string[] {
+    return [...Deno.readDirSync(this.paths.sendDir)].map(({ name }) => name).filter((name) =>
+      name.startsWith("damaged")
+    );
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+/** Takes in the first `count` events of the queue, as it would be read from its start: the newest is the last one. */
+function take(deliveries: Deliveries, count: number, { again = true } = {}): void {
+  const events = Array.from(
+    { length: count },
+    (_, index) => sessionEvent({ uuid: `${index}`, occurredAtMs: NOW - (count - index) * HOUR, parentPid: index }),
+  );
+  const last = { lastId: count, lastUuid: `${count - 1}`, againToId: count };
+  deliveries.takeIn({ events, position: last, again: again ? count : 0 });
+}
+
+/** How many events there are of each kind. */
+function census(deliveries: Deliveries): Record<string, number> {
+  const rows = deliveries.database.prepare(
+    `SELECT CASE WHEN is_history = 1 THEN 'history' ELSE coalesce(state, 'unjudged') END
+       || CASE is_repeat WHEN 1 THEN ' repeat' ELSE '' END AS kind, count(*) AS n
+     FROM event LEFT JOIN delivery ON event_id = id GROUP BY kind ORDER BY kind`,
+  ).all();
+  return Object.fromEntries(rows.map(({ kind, n }) => [String(kind), Number(n)]));
+}
+
+function overwrite(path: string, position: number, length = 4096): void {
+  using file = Deno.openSync(path, { write: true });
+  file.seekSync(position, Deno.SeekMode.Start);
+  for (let done = 0; done < length; done += 4096) {
+    file.writeSync(crypto.getRandomValues(new Uint8Array(Math.min(4096, length - done))));
+  }
+}
+
+const WHOLE = { delivered: 100, "pending repeat": 100, dead: 100 };
+
+const DAMAGES: Record<string, { damage: (store: Store, path: string) => unknown; whole: boolean }> = {
+  "its header is garbage": { damage: (_, path) => overwrite(path, 0), whole: true },
+  "the first bytes are zero": { damage: (_, path) => zero(path, 4096), whole: true },
+  "it has other tables": {
+    damage: (_, path) => {
+      const database = openDatabase(path, { busyTimeoutMs: 0 });
+      database.exec("DROP TABLE inbox");
+      database.close();
+    },
+    whole: true,
+  },
+  "a folder is in its place": {
+    damage: (_, path) => (Deno.removeSync(path), Deno.mkdirSync(path)),
+    whole: false,
+  },
+  "a FIFO is in its place": {
+    damage: (_, path) => (Deno.removeSync(path), new Deno.Command("mkfifo", { args: [path] }).outputSync()),
+    whole: false,
+  },
+  "a link is in its place": {
+    damage: (store, path) => (Deno.renameSync(path, `${store.directory}/x`), Deno.symlinkSync("../x", path)),
+    whole: false,
+  },
+  "its log is a folder": {
+    damage: (_, path) => Deno.mkdirSync(`${path}-wal`),
+    whole: true,
+  },
+  "it is garbage": { damage: (_, path) => overwrite(path, 0, Deno.statSync(path).size), whole: false },
+};
+
+function zero(path: string, length: number): void {
+  using file = Deno.openSync(path, { write: true });
+  file.writeSync(new Uint8Array(length));
+}
+
+for (const [what, { damage, whole }] of Object.entries(DAMAGES)) {
+  Deno.test(`openStore() makes a new store where ${what}, and takes over what can be read`, () => {
+    using store = new Store();
+    store.fill();
+    store.fold();
+    damage(store, store.paths.deliveriesDatabase);
+    const deliveries = store.open();
+    if (whole) assert.deepEqual(census(deliveries), WHOLE);
+    // The queue is read again from its start.
+    assert.equal(deliveries.inboxPosition().againToId, undefined);
+    take(deliveries, 300);
+    if (whole) assert.deepEqual(census(deliveries), WHOLE);
+    else assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
+    assert.equal(store.logged[0]?.[0], "error");
+    assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
+    deliveries.close();
+    // It is done once.
+    store.logged.length = 0;
+    store.open().close();
+    assert.deepEqual([store.logged, store.folders().length], [[], 1]);
+  });
+}
+
+Deno.test("openStore() takes over what stands in the log only, where the database itself is empty", () => {
+  using store = new Store();
+  store.fill();
+  Deno.truncateSync(store.paths.deliveriesDatabase);
+  const deliveries = store.open();
+  assert.deepEqual(census(deliveries), WHOLE);
+  deliveries.close();
+});
+
+Deno.test("openStore() takes over all but what stands on a damaged page, and sends that again where it is fresh", () => {
+  using store = new Store();
+  store.fill();
+  store.fold();
+  const path = store.paths.deliveriesDatabase;
+  const pages = Deno.statSync(path).size / 4096;
+  assert.ok(pages > 20);
+  let damaged = 0;
+  for (let page = 1; page < pages; page++) {
+    const bytes = Deno.readFileSync(path);
+    overwrite(path, page * 4096);
+    using copy = new Store();
+    Deno.copyFileSync(path, copy.paths.deliveriesDatabase);
+    // As a statement of the run would find it.
+    setAside(copy.paths, NOW);
+    const deliveries = copy.open();
+    take(deliveries, 300);
+    const { delivered = 0, dead = 0, history = 0, ...rest } = census(deliveries);
+    assert.deepEqual(
+      Object.keys(rest).filter((kind) => !/^(pending|unjudged)( repeat)?$/.test(kind)),
+      [],
+      `page ${page}`,
+    );
+    assert.ok(delivered <= 100 && dead <= 100, `page ${page}: ${JSON.stringify(census(deliveries))}`);
+    const fresh = deliveries.database.prepare(
+      `SELECT count(*) AS n FROM event LEFT JOIN delivery ON event_id = id
+       WHERE occurred_at_ms >= ? AND (verdict IS NULL OR state IS NOT NULL)`,
+    ).get(NOW - 24 * HOUR)?.["n"];
+    assert.equal(fresh, 24, `page ${page}: every fresh event is known as delivered, dead or to be sent`);
+    if (delivered + dead < 200 || history > 0) damaged++;
+    deliveries.close();
+    Deno.writeFileSync(path, bytes);
+  }
+  assert.ok(damaged > 10, `only ${damaged} pages mattered`);
+});
+
+Deno.test("openStore() lets a close that is judged once more find its open, and does not begin to learn anew", () => {
+  using store = new Store();
+  const first = store.open({ hadStore: false });
+  const events = [
+    sessionEvent({ uuid: "old", occurredAtMs: NOW - 100 * 24 * HOUR, user: "bob" }),
+    sessionEvent({ uuid: "open", occurredAtMs: NOW - 2 * HOUR }),
+    sessionEvent({ uuid: "close", occurredAtMs: NOW - HOUR, type: "close" }),
+  ];
+  first.takeIn({ events, position: { lastId: 3, lastUuid: "close", againToId: 0 }, again: 0 });
+  const context = { deliveries: first, clock: { ...systemClock, nowMs: () => NOW }, log: () => {} };
+  const config = parseConfig('[notification]\nservice = "stdout"', { hostName: () => "h" });
+  judgeNew(config, context);
+  // Its delivery stood on a page that can't be read.
+  first.database.prepare("DELETE FROM delivery WHERE event_id = (SELECT id FROM event WHERE uuid = 'close')").run();
+  first.close();
+  overwrite(store.paths.deliveriesDatabase, 0);
+
+  const second = store.open();
+  assert.deepEqual(second.unjudged(10).map(({ uuid }) => uuid), ["close"]);
+  judgeNew(config, { ...context, deliveries: second });
+  const close = second.pendingEvents("default").find(({ uuid }) => uuid === "close");
+  assert.equal(close?.durationMs, HOUR);
+  const login = { user: "carol", address: "", remoteHost: "", keyFingerprint: "" };
+  assert.equal(second.seen.known(login).firstEventAtMs, NOW - 100 * 24 * HOUR);
+  second.close();
+});
+
+Deno.test("openStore() sends all that is pending where there never was a store, but not what is older than a week", () => {
+  using store = new Store();
+  const deliveries = store.open({ hadStore: false });
+  take(deliveries, 300);
+  assert.deepEqual(census(deliveries), { history: 300 - 7 * 24, unjudged: 7 * 24 });
+  assert.deepEqual(store.logged, []);
+  deliveries.close();
+});
+
+for (const isEmpty of [false, true]) {
+  Deno.test(`openStore() sends what is from the last day as a possible repeat where the store ${isEmpty ? "is empty" : "was lost"}`, () => {
+    using store = new Store();
+    store.fill();
+    store.fold();
+    Deno.removeSync(store.paths.deliveriesDatabase);
+    if (isEmpty) Deno.createSync(store.paths.deliveriesDatabase).close();
+    const deliveries = store.open();
+    take(deliveries, 300);
+    assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
+    // What happens from now on is new.
+    deliveries.takeIn({
+      events: [sessionEvent({ uuid: "new", occurredAtMs: 0 })],
+      position: { lastId: 301, lastUuid: "new", againToId: 300 },
+    });
+    assert.deepEqual(census(deliveries), { history: 276, unjudged: 1, "unjudged repeat": 24 });
+    assert.match(store.logged.join(), /the store that knew what was delivered is gone/);
+    deliveries.close();
+  });
+}
+
+Deno.test("openStore() makes no history of everything where the clock has jumped forward", () => {
+  using store = new Store();
+  const deliveries = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
+  const yearAgo = NOW - 365 * 24 * HOUR;
+  deliveries.takeIn({
+    events: [
+      sessionEvent({ uuid: "old", occurredAtMs: yearAgo - 25 * HOUR }),
+      sessionEvent({ uuid: "fresh", occurredAtMs: yearAgo }),
+    ],
+    position: { lastId: 2, lastUuid: "fresh", againToId: 2 },
+    again: 2,
+  });
+  assert.deepEqual(census(deliveries), { history: 1, "unjudged repeat": 1 });
+  deliveries.close();
+});
+
+Deno.test("openStore() leaves the store of a later release where it is", () => {
+  using store = new Store();
+  const database = openDatabase(store.paths.deliveriesDatabase, { busyTimeoutMs: 0 });
+  pragma(database, "user_version = 99");
+  database.close();
+  assert.throws(() => store.open(), NewerSchemaError);
+  assert.deepEqual(store.folders(), []);
+});
+
+Deno.test("openStore() completes what a run has begun that was killed, after every step of it", () => {
+  const done = (store: Store) => {
+    const deliveries = store.open();
+    take(deliveries, 300);
+    const found = census(deliveries);
+    deliveries.close();
+    store.open().close();
+    assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
+    return found;
+  };
+  const name = "damaged-20261123T000000Z";
+  for (let step = 0; step <= ALL.length + 2; step++) {
+    using store = new Store();
+    store.fill();
+    const { sendDir, deliveriesDatabase } = store.paths;
+    overwrite(deliveriesDatabase, 0, 100);
+    // 0: the folder is made, then a file each is moved, then the folder renamed, then the new store begun.
+    Deno.mkdirSync(`${sendDir}/${name}.moving`);
+    for (const suffix of ALL.slice(0, step)) {
+      Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${sendDir}/${name}.moving/deliveries.db${suffix}`);
+    }
+    if (step > ALL.length) Deno.renameSync(`${sendDir}/${name}.moving`, `${sendDir}/${name}.reading`);
+    if (step > ALL.length + 1) new Deliveries(deliveriesDatabase).close();
+    assert.deepEqual(done(store), WHOLE, `step ${step}`);
+  }
+});
+
+Deno.test("previewStore() shows what a new store would know, and changes nothing", () => {
+  using store = new Store();
+  store.fill();
+  store.fold();
+  overwrite(store.paths.deliveriesDatabase, 0);
+  const before = [...Deno.readDirSync(store.paths.sendDir)].map(({ name }) => name).sort();
+  const bytes = Deno.readFileSync(store.paths.deliveriesDatabase);
+  const deliveries = store.preview();
+  assert.deepEqual(census(deliveries), WHOLE);
+  deliveries.close();
+  assert.deepEqual([...Deno.readDirSync(store.paths.sendDir)].map(({ name }) => name).sort(), before);
+  assert.deepEqual(Deno.readFileSync(store.paths.deliveriesDatabase), bytes);
+});

@@ -1,0 +1,138 @@
+// Only what was delivered long ago is dropped, whatever the clock says.
+
+import assert from "node:assert/strict";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { prune } from "../../src/store/prune.ts";
+import { beginStore, countElapsed } from "../../src/store/read_again.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+
+const NOW = Date.UTC(2026, 10, 23);
+const DAY = 24 * 60 * 60 * 1000;
+const RETENTION_DAYS = 30;
+
+/** A store with one event of each kind, from its first day. */
+function storeWith(kinds: Readonly<Record<string, { state?: string; opens?: string }>>): Deliveries {
+  const deliveries = new Deliveries(":memory:");
+  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
+  add(deliveries, kinds);
+  return deliveries;
+}
+
+function add(deliveries: Deliveries, kinds: Readonly<Record<string, { state?: string; opens?: string }>>): void {
+  const { database } = deliveries;
+  const events = Object.keys(kinds).map((uuid) => sessionEvent({ uuid, occurredAtMs: NOW }));
+  deliveries.takeInFromElsewhere(events, { horizon: undefined });
+  const idOf = (uuid: string) => Number(database.prepare("SELECT id FROM event WHERE uuid = ?").get(uuid)?.["id"]);
+  for (const { id, uuid } of deliveries.unjudged(10_000)) {
+    const { state, opens } = kinds[uuid] ?? {};
+    const routes = state === undefined ? [] : ["r"];
+    const openedBy = opens === undefined ? undefined : idOf(opens);
+    deliveries.judge(
+      { eventId: id, address: "", tampered: [], verdict: "notify", openedBy, routes, urgent: false },
+      NOW,
+    );
+    if (state !== undefined) database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
+  }
+}
+
+function left(deliveries: Deliveries): string[] {
+  return deliveries.database.prepare("SELECT uuid FROM event ORDER BY id").all().map(({ uuid }) => String(uuid));
+}
+
+/** The store is in use for some days, with a run each day. */
+function passDays(deliveries: Deliveries, days: number, fromMs = NOW): number {
+  for (let day = 1; day <= days; day++) countElapsed(deliveries.database, fromMs + day * DAY);
+  return fromMs + days * DAY;
+}
+
+Deno.test("prune() drops what was delivered, or not to be, and is older than the history; nothing else", () => {
+  const deliveries = storeWith({
+    delivered: { state: "delivered" },
+    "to nobody": {},
+    pending: { state: "pending" },
+    dead: { state: "dead" },
+    "open of a pending close": { state: "delivered" },
+    "pending close": { state: "pending", opens: "open of a pending close" },
+  });
+  deliveries.takeInFromElsewhere([sessionEvent({ uuid: "unjudged" })], { horizon: undefined });
+  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
+  add(deliveries, {});
+  deliveries.takeInFromElsewhere([sessionEvent({ uuid: "young", occurredAtMs: 0 })], { horizon: undefined });
+  deliveries.database.exec("UPDATE event SET verdict = NULL WHERE uuid = 'unjudged'");
+  assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs }), 2);
+  assert.deepEqual(left(deliveries), [
+    "pending",
+    "dead",
+    "open of a pending close",
+    "pending close",
+    "unjudged",
+    "young",
+  ]);
+  assert.equal(
+    deliveries.database.prepare("SELECT count(*) AS n FROM delivery WHERE state = 'delivered'").get()?.["n"],
+    1,
+  );
+});
+
+Deno.test("prune() drops a close before its open", () => {
+  const deliveries = storeWith({ open: { state: "delivered" }, close: { state: "delivered", opens: "open" } });
+  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
+  const run = () => prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
+  assert.deepEqual([run(), left(deliveries)], [1, ["open"]]);
+  assert.deepEqual([run(), left(deliveries)], [1, []]);
+});
+
+Deno.test("prune() is not misled by a clock that jumps, either way, again and again", () => {
+  const deliveries = storeWith({ delivered: { state: "delivered" } });
+  let runs = 0;
+  for (const jump of [1_000 * DAY, -2_000 * DAY, 5_000 * DAY, 0, 400 * DAY]) {
+    assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW + jump }), 0, `${++runs}`);
+  }
+  // A day at most for each.
+  assert.ok(countElapsed(deliveries.database, NOW + 400 * DAY) <= runs * DAY);
+});
+
+Deno.test("prune() drops a bounded number at a time, and all of them in the end", () => {
+  const kinds = Object.fromEntries(Array.from({ length: 12_000 }, (_, index) => [`${index}`, { state: "delivered" }]));
+  const deliveries = new Deliveries(":memory:");
+  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
+  deliveries.together(() => add(deliveries, kinds));
+  while (deliveries.unjudged(1).length > 0) deliveries.together(() => add(deliveries, kinds));
+  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
+  const run = () => prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
+  assert.deepEqual([run(), run(), run(), run()], [5_000, 5_000, 2_000, 0]);
+});
+
+Deno.test("an event that was pruned does not come back when the queue is read again, and a new one does", () => {
+  const deliveries = storeWith({ delivered: { state: "delivered" } });
+  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
+  prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
+  const events = [
+    sessionEvent({ uuid: "delivered", occurredAtMs: NOW }),
+    sessionEvent({ uuid: "never read", occurredAtMs: NOW + DAY }),
+  ];
+  const taken = deliveries.takeIn({ events, position: { lastId: 2, lastUuid: "never read", againToId: 2 }, again: 2 });
+  assert.deepEqual(taken, { taken: 2, history: 1 });
+  assert.deepEqual(deliveries.unjudged(10).map(({ uuid }) => uuid), ["delivered", "never read"]);
+  for (const { id } of deliveries.unjudged(10)) {
+    const judgement = { eventId: id, address: "", tampered: [], verdict: "notify", openedBy: undefined } as const;
+    deliveries.judge({ ...judgement, routes: ["r"], urgent: false }, nowMs);
+  }
+  assert.deepEqual(deliveries.pendingEvents("r").map(({ uuid, isRepeat }) => [uuid, isRepeat]), [[
+    "never read",
+    false,
+  ]]);
+});
+
+Deno.test("prune() of nothing is cheap in a large store", () => {
+  const deliveries = new Deliveries(":memory:");
+  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
+  deliveries.database.exec(`
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+    INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
+                       tampered, verdict)
+    SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '', 0, '', 'notify' FROM n`);
+  const startedAtMs = performance.now();
+  assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0);
+  assert.ok(performance.now() - startedAtMs < 100, `${performance.now() - startedAtMs} ms`);
+});

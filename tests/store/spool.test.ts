@@ -1,0 +1,168 @@
+// What lies in the spool is read once, and nothing that somebody puts there stops it or is lost.
+
+import assert from "node:assert/strict";
+import { statePaths } from "../../src/paths.ts";
+import { UNREADABLE } from "../../src/store/record.ts";
+import { Spool, SpoolError } from "../../src/store/spool.ts";
+import type { SessionEvent } from "../../src/event.ts";
+import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
+
+class Folder implements Disposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "spool-test-" });
+  readonly paths = statePaths(this.directory);
+  readonly known = new Set<string>();
+
+  constructor() {
+    Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
+  }
+
+  path(name: string): string {
+    return `${this.paths.spoolDir}/${name}`;
+  }
+
+  put(overrides: Partial<SessionEvent> = {}): SessionEvent {
+    const event = sessionEvent({ uuid: crypto.randomUUID(), ...overrides });
+    Deno.writeTextFileSync(this.path(`${event.uuid}.json`), JSON.stringify(event));
+    return event;
+  }
+
+  read(spool = new Spool(this.paths), limit = 1_000): SessionEvent[] {
+    return spool.read({ limit, knows: (uuid) => this.known.has(uuid) });
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+Deno.test("Spool.read() gives back events as they were written, whatever their text", () => {
+  using folder = new Folder();
+  const events = HOSTILE_TEXTS.map((text) => folder.put({ user: text.slice(0, 100), tampered: ["PAM_USER"] }));
+  const byUuid = (a: SessionEvent, b: SessionEvent) => a.uuid < b.uuid ? -1 : 1;
+  assert.deepEqual(folder.read().sort(byUuid), events.sort(byUuid));
+});
+
+Deno.test("Spool.read() gives each event once in a run, and none that the store knows", () => {
+  using folder = new Folder();
+  const [first, second] = [folder.put(), folder.put()];
+  folder.known.add(first.uuid);
+  const spool = new Spool(folder.paths);
+  assert.deepEqual(folder.read(spool), [second]);
+  const third = folder.put();
+  assert.deepEqual(folder.read(spool), [third]);
+  assert.deepEqual(folder.read(spool), []);
+});
+
+Deno.test("Spool.read() gives what it finds in parts", () => {
+  using folder = new Folder();
+  const uuids = Array.from({ length: 7 }, () => folder.put().uuid).sort();
+  const spool = new Spool(folder.paths);
+  const parts = [3, 3, 3, 3].map((limit) => folder.read(spool, limit).map(({ uuid }) => uuid));
+  assert.deepEqual(parts.map(({ length }) => length), [3, 3, 1, 0]);
+  assert.deepEqual(parts.flat(), uuids);
+});
+
+Deno.test("Spool.read() leaves out what is not finished, and what is not there", () => {
+  using folder = new Folder();
+  Deno.writeTextFileSync(folder.path(`${crypto.randomUUID()}.unfinished`), "{");
+  assert.deepEqual(folder.read(), []);
+  Deno.removeSync(folder.paths.spoolDir, { recursive: true });
+  assert.deepEqual(folder.read(), []);
+});
+
+Deno.test("Spool.read() makes one event that says so of whatever else lies there, without waiting or following", () => {
+  using folder = new Folder();
+  const uuid = crypto.randomUUID();
+  Deno.writeTextFileSync(`${folder.directory}/secret`, JSON.stringify(sessionEvent({ uuid, user: "secret" })));
+  const odd: Record<string, (path: string) => unknown> = {
+    "empty": (path) => Deno.writeTextFileSync(path, ""),
+    "no JSON": (path) => Deno.writeTextFileSync(path, "{".repeat(100_000)),
+    "deep": (path) => Deno.writeTextFileSync(path, "[".repeat(100_000)),
+    "no event": (path) => Deno.writeTextFileSync(path, `{"uuid": 1}`),
+    "another event": (path) =>
+      Deno.writeTextFileSync(path, JSON.stringify(sessionEvent({ uuid: crypto.randomUUID() }))),
+    "100 MB": (path) => Deno.truncateSync((Deno.writeTextFileSync(path, "x"), path), 100_000_000),
+    "a folder": (path) => Deno.mkdirSync(path),
+    "a FIFO": (path) => new Deno.Command("mkfifo", { args: [path] }).outputSync(),
+    "a link": (path) => Deno.symlinkSync(`${folder.directory}/secret`, path),
+    "a link to nothing": (path) => Deno.symlinkSync("/nonexistent", path),
+    "a link to a device": (path) => Deno.symlinkSync("/dev/zero", path),
+    "a socket": (path) => Deno.listen({ transport: "unix", path }).close(),
+  };
+  const names: string[] = [];
+  for (const [what, make] of Object.entries(odd)) {
+    const name = what === "a link" ? `${uuid}.json` : `${crypto.randomUUID()}.json`;
+    make(folder.path(name));
+    names.push(name);
+  }
+  for (const name of ["x.json", ".json", `${"n".repeat(250)}.json`, "\x1b[2J\n.json"]) {
+    Deno.writeTextFileSync(folder.path(name), "{}");
+    names.push(name);
+  }
+  const startedAtMs = performance.now();
+  const spool = new Spool(folder.paths);
+  const events = folder.read(spool);
+  assert.ok(performance.now() - startedAtMs < 5_000);
+  // A socket's name goes when it closes.
+  const expected = names.filter((name) => [...Deno.readDirSync(folder.paths.spoolDir)].some((e) => e.name === name));
+  assert.equal(events.length, expected.length);
+  for (const event of events) {
+    assert.deepEqual([event.user, event.tampered], [UNREADABLE, ["record"]]);
+    assert.match(event.uuid, /^spool-[0-9a-f]{32}$/);
+  }
+  assert.deepEqual([...spool.unreadable].sort(), expected.sort());
+  // The next run derives the same names.
+  const again = folder.read();
+  assert.deepEqual(again.map(({ uuid }) => uuid).sort(), events.map(({ uuid }) => uuid).sort());
+});
+
+Deno.test("Spool.read() says what is wrong with the folder itself", () => {
+  using folder = new Folder();
+  Deno.removeSync(folder.paths.spoolDir);
+  Deno.writeTextFileSync(folder.paths.spoolDir, "");
+  assert.throws(() => folder.read(), SpoolError);
+  Deno.removeSync(folder.paths.spoolDir);
+  Deno.symlinkSync("/etc", folder.paths.spoolDir);
+  assert.throws(() => folder.read(), SpoolError);
+});
+
+Deno.test("Spool.read() reads on while files vanish under it", () => {
+  using folder = new Folder();
+  const events = Array.from({ length: 20 }, () => folder.put());
+  const spool = new Spool(folder.paths);
+  const read = spool.read({
+    limit: 100,
+    knows: (uuid) => {
+      // A hook that can write the database again takes this one away now.
+      const index = events.findIndex((event) => event.uuid === uuid);
+      if (index % 2 === 0) Deno.removeSync(folder.path(`${uuid}.json`));
+      return false;
+    },
+  });
+  assert.equal(read.length, 10);
+  assert.deepEqual(spool.unreadable, []);
+});
+
+Deno.test("Spool.read() of 5,000 files that the run knows opens none of them", () => {
+  using folder = new Folder();
+  for (let file = 0; file < 5_000; file++) folder.put();
+  const spool = new Spool(folder.paths);
+  const measure = (work: () => number) => {
+    const startedAtMs = performance.now();
+    const count = work();
+    return { count, ms: performance.now() - startedAtMs };
+  };
+  const first = measure(() => folder.read(spool, 10_000).length);
+  const second = measure(() => folder.read(spool, 10_000).length);
+  assert.deepEqual([first.count, second.count], [5_000, 0]);
+  assert.ok(second.ms < first.ms / 3, `${first.ms} ms, then ${second.ms} ms`);
+});
+
+Deno.test("Spool.inspect() counts what lies there, and says since when", () => {
+  using folder = new Folder();
+  assert.deepEqual(new Spool(folder.paths).inspect(), { count: 0 });
+  const { uuid } = folder.put();
+  folder.put();
+  Deno.utimeSync(folder.path(`${uuid}.json`), 1_000, 1_000);
+  assert.deepEqual(new Spool(folder.paths).inspect(), { count: 2, oldestAtMs: 1_000_000 });
+});

@@ -1,0 +1,53 @@
+// Pager, a service that there is not: an example of how to add one.
+
+import * as v from "valibot";
+import {
+  bearer,
+  below,
+  endpoint,
+  fittedSentences,
+  fittingLines,
+  jsonFields,
+  jsonRequest,
+  judgeAnswer,
+  plainHttpWarnings,
+  serverUrlSchema,
+  textOf,
+  tokenSchema,
+  undomained,
+  urgencyOf,
+} from "../../src/services/http.ts";
+import type { Limits, Service } from "../../src/services/service.ts";
+
+const options = v.strictObject({
+  server_url: v.pipe(serverUrlSchema(), v.description("the server, `https://pager.example`")),
+  token: v.pipe(tokenSchema("an access token"), v.description("an access token")),
+});
+
+/** The longest message, from the API's page. */
+const limits: Limits = { text: 1000, unit: "characters" };
+
+const WORDING = { limits, escape: undomained };
+
+/** The `pager` service: the sentence, and whether it is urgent. */
+export const pager: Service<v.InferOutput<typeof options>> = {
+  name: "pager",
+  apiUrl: "https://pager.example/docs/api",
+  options,
+  secretOptions: ["token"],
+  example: `server_url = "https://pager.example"\ntoken = "example"`,
+  limits,
+  secrets: ({ token }) => [token],
+  endpoints: ({ server_url }) => [endpoint(server_url)],
+  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+  fitting: (notifications) => fittingLines(notifications, WORDING),
+  render(batch, { server_url, token }, { form }) {
+    const text = fittedSentences(batch, WORDING).join("\n");
+    const body = form === "plain" ? { text } : { text, urgent: urgencyOf(batch) === "urgent" };
+    return jsonRequest(below(server_url, "api/pages"), body, { headers: bearer(token) });
+  },
+  judge(response, nowMs) {
+    const { id, error } = jsonFields(response.body);
+    return judgeAnswer(response, nowMs, { from: "Pager", isConfirmed: typeof id === "number", detail: textOf(error) });
+  },
+};
