@@ -55,6 +55,30 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
       exitCode = check({ json });
     });
 
+  program.command("status")
+    .description("Show what is pending and why, what was given up, and when the last delivery was.")
+    .option("--json", "print JSON")
+    .option(...STATE_DIR_FLAG)
+    .option(...CONFIG_FLAG)
+    .addHelpText("after", STATUS_HELP)
+    .action(async ({ json = false, stateDir, config }: StatusFlags) => {
+      const { status } = await import("./admin/status.ts");
+      exitCode = status({ json, stateDir, configFile: config });
+    });
+
+  program.command("retry")
+    .description("Bring back what was given up, and try now what waits.")
+    .option("--route <name>", "of this route alone")
+    .option("--to <name>", "move it to that route; for a route that has gone from the configuration")
+    .option(...STATE_DIR_FLAG)
+    .option(...CONFIG_FLAG)
+    .addHelpText("after", RETRY_HELP)
+    .action(async ({ route, to, stateDir, config }: RetryFlags, command: Command) => {
+      if (to !== undefined && route === undefined) command.error("error: --to needs --route: what is to be moved");
+      const { retry } = await import("./admin/retry.ts");
+      exitCode = retry({ route, to, stateDir, configFile: config });
+    });
+
   program.command("test")
     .description("Send a test notification on every route, and show what the services answer.")
     .option(...CONFIG_FLAG)
@@ -115,6 +139,21 @@ interface ExplainFlags {
   readonly config?: string;
 }
 
+/** What commander makes of the flags of `status`. */
+interface StatusFlags {
+  readonly json?: boolean;
+  readonly stateDir?: string;
+  readonly config?: string;
+}
+
+/** What commander makes of the flags of `retry`. */
+interface RetryFlags {
+  readonly route?: string;
+  readonly to?: string;
+  readonly stateDir?: string;
+  readonly config?: string;
+}
+
 const QUEUE_HELP = `
 Reads the environment that pam_exec passes (PAM_TYPE, PAM_USER and so on), and prints nothing.
 Exits with 0 if the event is recorded or there is none, with 1 if it is lost.
@@ -137,6 +176,21 @@ Exits with 0 if nothing is at fault, else with 78.
 Examples:
   sudo ssh-session-notifier check
   sudo ssh-session-notifier check --json | jq '.findings[] | select(.level == "fault")'`;
+
+const STATUS_HELP = `
+Exits with 0 whatever there is to say; \`check\` is the one that judges.
+
+Examples:
+  sudo ssh-session-notifier status
+  sudo ssh-session-notifier status --json | jq '.routes[] | select(.pending > 0)'`;
+
+const RETRY_HELP = `
+Sends nothing by itself: the next run of send does, within a minute.
+
+Examples:
+  sudo ssh-session-notifier retry
+  sudo ssh-session-notifier retry --route oncall
+  sudo ssh-session-notifier retry --route old --to oncall`;
 
 const TEST_HELP = `
 Exits with 0 if all were delivered, with 75 if a service can't be reached now, with 78 if a route needs a mend.

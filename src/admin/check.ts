@@ -8,8 +8,8 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
 import { statIfThere } from "../store/files.ts";
-import { Inbox, INBOX_START, InboxError } from "../store/inbox.ts";
-import { type Overview, readOverview } from "../store/overview.ts";
+import { InboxError } from "../store/inbox.ts";
+import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
@@ -20,6 +20,7 @@ import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectScheduler } from "./scheduler.ts";
 import { inspectSshd } from "./sshd.ts";
+import { readUnread } from "./unread.ts";
 
 /** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
@@ -80,6 +81,9 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
     );
+    for (const { place, message } of config.warnings) {
+      findings.warning("config", `${place}: ${message}`, "chown root:ssh-session-notifier and chmod 0640 it");
+    }
     inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -87,7 +91,7 @@ function inspectState(paths: StatePaths, findings: Findings): void {
   }
   attempt("delivery", findings, () => {
     const overview = readOverview(paths.deliveriesDatabase);
-    const unread = orWhyNot(() => readUnread(paths, overview));
+    const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
@@ -100,16 +104,6 @@ function orWhyNot<T>(read: () => T): T | string {
   } catch (error) {
     if (error instanceof InboxError || error instanceof SpoolError) return error.message;
     throw error;
-  }
-}
-
-function readUnread(paths: StatePaths, overview: Overview | undefined) {
-  // A copy of its own, since `send` may be reading its one.
-  const inbox = new Inbox({ ...paths, queueCopy: `${paths.sendDir}/check_copy.db` });
-  try {
-    return inbox.unread(overview?.position ?? INBOX_START);
-  } finally {
-    inbox.close();
   }
 }
 

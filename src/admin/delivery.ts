@@ -89,12 +89,16 @@ function inspectRoute(
     findings.fault(
       AREA,
       `${pending} deliveries wait for route "${name}", which is not in the configuration`,
-      "put the route back, under that name",
+      `ssh-session-notifier retry --route ${name} --to NAME moves them to another route`,
     );
     return;
   }
   if (dead > 0) {
-    findings.warning(AREA, `${dead} deliveries on route "${name}" were given up`, "send said why when it gave them up");
+    findings.warning(
+      AREA,
+      `${dead} deliveries on route "${name}" were given up`,
+      "status says why, retry brings them back",
+    );
   }
   if (pending === 0) return;
   const waited = `${pending} deliveries wait on route "${name}", the oldest from ${

@@ -10,10 +10,10 @@ import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { conditionsAgainst, judge } from "../send/judge.ts";
-import { wantedBy } from "../send/judge_new.ts";
 import type { Login } from "../send/login.ts";
 import { print } from "../send/print.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
+import { routesFor } from "../send/routes_for.ts";
 import { type Known, NOTHING_KNOWN, openSeen, type SeenLogin } from "../store/seen.ts";
 import { becomeSender } from "./become_sender.ts";
 
@@ -90,7 +90,10 @@ export function explanation(login: Login, { config, known, nowMs }: ExplanationO
   const { allowlist, host, routes } = config;
   const meaning = judge(login, { ...config, known, nowMs });
   const { rule, reasons, unexpected } = meaning;
-  const names = wantedBy(routes, meaning).map(({ name, service }) => `${name} (${service.name})`);
+  const names = routesFor(routes, { type: login.type, ...meaning });
+  const told = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
+    `${name} (${service.name})`
+  );
   const isAllowed = meaning.verdict === "allowlisted";
   return [
     `login: ${described(login, host.keyNames)}`,
@@ -100,7 +103,7 @@ export function explanation(login: Login, { config, known, nowMs }: ExplanationO
       : "decided by: no rule of the allowlist; it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
     `urgency: ${urgencyOf({ type: login.type, urgent: meaning.urgent })}`,
-    `routes: ${names.length === 0 ? "none" : names.join(", ")}`,
+    `routes: ${told.length === 0 ? "none" : told.join(", ")}`,
   ];
 }
 

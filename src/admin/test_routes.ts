@@ -32,7 +32,7 @@ export async function testRoutes({ configFile }: TestOptions): Promise<ExitCode>
   const context = { transport, print, clock: systemClock, redact: redactor(config.secrets) };
   const batch = { id: crypto.randomUUID(), notifications: [testNotification(Date.now(), config.host)] } as const;
   const outcomes = await Promise.all(config.routes.map(async (route) => {
-    const outcome = await attempt(batch, { service: route.service, ...context });
+    const outcome = await attempt(batch, { ...context, service: route.service, caCert: route.caCert });
     print(resultLine(route, outcome));
     return outcome;
   }));

@@ -2,19 +2,14 @@
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import { type ConfiguredService, services } from "../services/registry.ts";
 import type { AllowRule } from "./allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigFault, faultOf } from "./config_error.ts";
+import type { ReadBeside } from "./files_beside.ts";
+import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
-import { isTable } from "./schema_parts.ts";
 
-/** One way to a notification service. */
-export interface Route {
-  /** Its name in the store, which outlives a change of its service or settings. */
-  readonly name: string;
-  readonly service: ConfiguredService;
-}
+export type { Route } from "./routes.ts";
 
 /** The configuration, complete and valid. */
 export interface Config {
@@ -39,10 +34,17 @@ export interface Config {
   readonly retentionDays: number;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
+  /** What is unwise, though it works. */
+  readonly warnings: readonly ConfigFault[];
 }
 
-/** The route of `[notification]`. */
-const DEFAULT_ROUTE = "default";
+/** What reading a configuration needs to know of its surroundings. */
+export interface ParseOptions {
+  /** This machine's own name, for `name = "%H"`. */
+  readonly hostName: () => string;
+  /** Reads the files that it names. Default: it may name none. */
+  readonly readBeside?: ReadBeside;
+}
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -50,26 +52,28 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * Reads a configuration.
  *
  * @param text TOML 1.1
- * @param options.hostName this machine's own name, for `name = "%H"`
  * @throws {ConfigError} with everything that is wrong
  */
-export function parseConfig(text: string, options: { hostName: () => string }): Config {
+export function parseConfig(text: string, { hostName, readBeside = readNothing }: ParseOptions): Config {
   const toml = parseSyntax(text);
   const result = v.safeParse(schema, toml);
   const faults = (result.issues ?? []).map((issue) => faultOf(issue, { place: [], known: knownAt }));
-  // The options of a service are looked at even where something else is wrong, so that one look shows it all.
-  const route = parseRoute(toml, faults);
-  if (!result.success || route === undefined || faults.length > 0) throw new ConfigError(faults);
+  const warnings: ConfigFault[] = [];
+  const secrets: string[] = [];
+  // The options of the services are looked at even where something else is wrong, so that one look shows it all.
+  const routes = parseRoutes(toml, { readBeside, faults, warnings, secrets });
+  if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
   const { host, notification, unexpected, allowlist, key_names, history } = result.output;
   const { proxy } = notification;
+  secrets.push(...routes.flatMap(({ service }) => service.secrets), ...secretsOf(proxy));
   return {
     host: {
       timezone: host.timezone,
-      name: host.name.replaceAll("%H", () => options.hostName()),
+      name: host.name.replaceAll("%H", () => hostName()),
       keyNames: key_names,
     },
-    routes: [route],
+    routes,
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
@@ -77,8 +81,13 @@ export function parseConfig(text: string, options: { hostName: () => string }): 
     allowlist: allowRules(allowlist),
     learningMs: unexpected.learning_days * DAY_MS,
     retentionDays: history.retention_days,
-    secrets: [...route.service.secrets, ...secretsOf(proxy)].filter((secret) => secret !== ""),
+    secrets: secrets.filter((secret) => secret !== ""),
+    warnings,
   };
+}
+
+function readNothing(): never {
+  throw new Error("can't name a file here");
 }
 
 function parseSyntax(text: string): unknown {
@@ -95,21 +104,6 @@ function parseSyntax(text: string): unknown {
   }
 }
 
-/** The route that `[notification]` describes; adds what is wrong with its service's options to `faults`. */
-function parseRoute(toml: unknown, faults: ConfigFault[]): Route | undefined {
-  const notification = isTable(toml) ? toml["notification"] : undefined;
-  const name = isTable(notification) ? notification["service"] : undefined;
-  const service = typeof name === "string" ? services.get(name) : undefined;
-  const options = service === undefined || !isTable(notification) ? undefined : notification[service.name] ?? {};
-  // What is no table is a fault that the schema has named already.
-  if (service === undefined || !isTable(options)) return undefined;
-  const configured = service.configure(options);
-  if ("service" in configured) return { name: DEFAULT_ROUTE, service: configured.service };
-  const context = { place: ["notification", service.name], known: () => service.optionNames };
-  faults.push(...configured.issues.map((issue) => faultOf(issue, context)));
-  return undefined;
-}
-
 /** The keys that are known at a path, or the values where there are but a few. */
 function knownAt(path: readonly string[]): readonly string[] {
   if (path.join(".") === "notification.service") return SERVICE_NAMES;
@@ -117,7 +111,7 @@ function knownAt(path: readonly string[]): readonly string[] {
   if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);
   if (more.length > 0) return [];
   return section === ""
-    ? [...Object.keys(SECTIONS), "key_names"]
+    ? [...Object.keys(SECTIONS), "routes", "key_names"]
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
 }
 

@@ -54,7 +54,8 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
   return { place: at, message: expected === undefined ? issue.message : `must be ${expected}` };
 }
 
-function suggestion(word: string, known: readonly string[]): string {
+/** What could have been meant: the closest of what is known, else all of it; to be put behind a message. */
+export function suggestion(word: string, known: readonly string[]): string {
   const closest = closestMatch(word, known, { maxDistance: 3 });
   // As many changes as it has letters make any word of any other.
   if (closest !== undefined && leven(word, closest) < closest.length) return `; did you mean "${closest}"?`;

@@ -3,6 +3,7 @@
 import { ExitCode, Failure } from "../failure.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
+import { filesBeside } from "./files_beside.ts";
 
 /** Larger than any configuration; what is larger is something else. In bytes. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -16,7 +17,8 @@ const MAX_CONFIG_BYTES = 1024 * 1024;
 export function readConfig(path: string): Config {
   const text = readText(path);
   try {
-    return parseConfig(text, { hostName: Deno.hostname });
+    const readBeside = filesBeside(path.replace(/\/[^/]*$/, ""));
+    return parseConfig(text, { hostName: Deno.hostname, readBeside });
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     const lines = cause.faults.map(({ place, message }) => `${path}: ${place}: ${message}`);

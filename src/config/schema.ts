@@ -27,6 +27,20 @@ const proxy = v.pipe(
 const number = (least: number, most: number) =>
   v.pipe(v.number(), v.check((value) => value >= least && value <= most, `must be between ${least} and ${most}`));
 
+/** What every route may say, whatever its service. No option of a service has one of these names. */
+export const ROUTE_KEYS = {
+  service: v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`),
+  events: v.optional(
+    v.pipe(
+      v.array(v.picklist(["open", "close"], 'must be "open" or "close"')),
+      v.minLength(1, "must not be empty, as the route would be told of nothing"),
+    ),
+    ["open", "close"],
+  ),
+  notify: v.optional(v.picklist(["all", "unexpected"], 'must be "all" or "unexpected"'), "all"),
+  ca_file: v.optional(v.string()),
+};
+
 /** The keys of each section. */
 export const SECTIONS = {
   host: {
@@ -34,7 +48,9 @@ export const SECTIONS = {
     name: v.optional(line(253), "%H"),
   },
   notification: {
-    service: v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`),
+    ...ROUTE_KEYS,
+    // Where there are other routes, this one need not be.
+    service: v.optional(ROUTE_KEYS.service),
     give_up_after_days: v.optional(number(1, 365), 7),
     request_timeout_seconds: v.optional(number(1, 300), 10),
     run_deadline_seconds: v.optional(number(10, 86_400), 600),
@@ -54,7 +70,9 @@ export const SECTIONS = {
 /** The whole configuration. */
 export const schema = v.strictObject({
   host: v.optional(table(SECTIONS.host), {}),
-  notification: table(SECTIONS.notification),
+  notification: v.optional(table(SECTIONS.notification), {}),
+  // Looked into one by one, since each has the options of its service.
+  routes: v.optional(v.custom(isTable, "must be a table"), {}),
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
   key_names: v.optional(KEY_NAMES, {}),

@@ -13,6 +13,8 @@ const MAX_REASON_LENGTH = 300;
 /** What an attempt needs. */
 export interface AttemptContext {
   readonly service: ConfiguredService;
+  /** Certificates that the route trusts beside the usual ones, as PEM. */
+  readonly caCert?: string | undefined;
   readonly transport: Transport;
   /** Writes a line to standard output. */
   readonly print: (line: string) => void;
@@ -22,14 +24,16 @@ export interface AttemptContext {
 }
 
 /**
- * Hands a batch over; in its plain form too, where the service rejects the rich one, since what a service does
- * not like about a message is mostly its ornament.
+ * Hands a batch over. A single notification in its plain form too, where the service rejects the rich one, since what
+ * a service does not like about a message is mostly its ornament; of a digest, the caller has to find what is at fault.
  *
  * @returns what became of it, with a reason that is fit to be shown
  */
 export async function attempt(batch: Batch, context: AttemptContext): Promise<Outcome> {
   let outcome = await attemptForm(batch, "rich", context);
-  if (outcome.kind === "rejected") outcome = await attemptForm(batch, "plain", context);
+  if (outcome.kind === "rejected" && batch.notifications.length === 1) {
+    outcome = await attemptForm(batch, "plain", context);
+  }
   if (outcome.kind === "delivered") return outcome;
   return { ...outcome, reason: cap(oneLine(context.redact(outcome.reason)), MAX_REASON_LENGTH) };
 }
@@ -48,8 +52,11 @@ function print(text: string, { print }: AttemptContext): Outcome {
   }
 }
 
-async function exchange(request: HttpRequest, { service, transport, clock }: AttemptContext): Promise<Outcome> {
-  const result = await transport(request);
+async function exchange(
+  request: HttpRequest,
+  { service, caCert, transport, clock }: AttemptContext,
+): Promise<Outcome> {
+  const result = await transport(request, { caCert });
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
   // A host outside of the sandbox: nothing but another configuration will help.
   return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };

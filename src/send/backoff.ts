@@ -1,6 +1,6 @@
 // When to try again: what the service asked for, within reason, else exponential backoff with full jitter. Pure.
 
-import { MAX_WAIT_MS } from "../store/deliveries.ts";
+import { MAX_WAIT_MS } from "../store/routes.ts";
 
 /** The longest first wait, and the longest of all, in milliseconds. */
 const BASE_MS = 30_000;

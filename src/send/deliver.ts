@@ -1,100 +1,149 @@
-// Delivers what is due on one route, one event after the other, and writes down what became of each.
+// Delivers what is due on one route, one batch after the other, and writes down what became of each.
 
-import type { Log } from "../log.ts";
 import type { Route } from "../config/config.ts";
+import type { Log } from "../log.ts";
 import type { Outcome } from "../services/service.ts";
-import { type Deliveries, type DueDelivery, MAX_WAIT_MS } from "../store/deliveries.ts";
+import type { Outgoing } from "../store/batches.ts";
+import type { Deliveries } from "../store/deliveries.ts";
+import type { RouteIncident } from "../store/notices.ts";
+import { MAX_WAIT_MS } from "../store/routes.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
+import { compose, type Composed } from "./batch.ts";
 import type { Clock } from "./clock.ts";
-import { type HostOptions, notificationOf } from "./render.ts";
+import type { HostOptions } from "./render.ts";
+
+/**
+ * A digest that has failed so often before is halved when it fails once more: an event in it may be at fault, in a way
+ * that the service, or a firewall on the way, does not admit. Sooner where others get through.
+ */
+const HALVED_AFTER = { othersGetThrough: 3, nothingGetsThrough: 10 };
 
 /** What delivering needs. */
-export interface DeliveryContext extends Omit<AttemptContext, "service"> {
+export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCert"> {
   readonly deliveries: Deliveries;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
   readonly host: HostOptions;
   readonly giveUpAfterMs: number;
+  /** The names of all routes: what one of them gives up, the others tell. */
+  readonly routeNames: readonly string[];
   /** Whether the run has to end: no new request is made. */
   readonly stopping: () => boolean;
 }
 
 /** Delivers until nothing is due on the route, the route rests, or the run has to end. */
-export async function deliverDue(
-  route: Route,
-  context: DeliveryContext,
-): Promise<void> {
-  while (!context.stopping()) {
-    const delivery = context.deliveries.nextDue(
-      route.name,
-      context.clock.nowMs(),
-    );
-    if (delivery === undefined) return;
-    await deliver(delivery, route, context);
+export async function deliverDue(route: Route, context: DeliveryContext): Promise<void> {
+  const { deliveries } = context;
+  let next = deliveries.together(() => begin(route, context));
+  while (next !== undefined) {
+    const { outgoing, batch } = next;
+    const outcome = await attempt(batch, { ...context, service: route.service, caCert: route.caCert });
+    // One transaction for the end of this batch and the begin of the next: each costs a write to the disk.
+    next = deliveries.together(() => {
+      settle(outgoing, outcome, context);
+      return begin(route, context);
+    });
   }
 }
 
-/** One delivery: the attempt is counted, the request made, the end written down. */
-async function deliver(
-  delivery: DueDelivery,
-  route: Route,
-  context: DeliveryContext,
-): Promise<void> {
-  const { deliveries, clock } = context;
-  deliveries.beginAttempt(delivery, clock.nowMs());
-  const { event } = delivery;
-  const batch = { id: event.uuid, notifications: [notificationOf(event, context.host)] } as const;
-  const outcome = await attempt(batch, { service: route.service, ...context });
-  settle(delivery, outcome, context);
+/** The next batch, its attempt counted: one that a crash ends has been one. */
+function begin({ name, service }: Route, context: DeliveryContext): Composed | undefined {
+  if (context.stopping()) return undefined;
+  const { deliveries, host } = context;
+  const nowMs = context.clock.nowMs();
+  const composed = compose((limit) => deliveries.nextDue({ route: name, nowMs, limit }), { service, host });
+  if (composed !== undefined) deliveries.beginAttempt(composed.outgoing, nowMs);
+  return composed;
 }
 
-function settle(
-  delivery: DueDelivery,
-  outcome: Outcome,
+function settle(outgoing: Outgoing, outcome: Outcome, context: DeliveryContext): void {
+  const { deliveries, log } = context;
+  switch (outcome.kind) {
+    case "delivered": {
+      const atMs = context.clock.nowMs();
+      const restMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
+      deliveries.settle(outgoing, { state: "delivered", atMs, restsUntilMs: restMs === 0 ? 0 : atMs + restMs });
+      log("info", `delivered ${described(outgoing)}`);
+      return;
+    }
+    case "rejected":
+      return settleRejected(outgoing, outcome.reason, context);
+    case "retry":
+    case "broken":
+      return settleFailed(outgoing, outcome, context);
+  }
+}
+
+/** Of a digest, one event may be at fault: each half is tried by itself. */
+function settleRejected(outgoing: Outgoing, error: string, context: DeliveryContext): void {
+  const { deliveries, log } = context;
+  const { route } = outgoing;
+  if (outgoing.kind === "events" && outgoing.events.length > 1) {
+    deliveries.split(outgoing, error);
+    log("info", `looking for what the service rejects in ${described(outgoing)}: ${error}`);
+    return;
+  }
+  deliveries.settle(outgoing, { state: "dead", error });
+  log("error", `gave up ${described(outgoing)}: the service rejects it, in its plain form too: ${error}`);
+  if (outgoing.kind === "events") announce({ about: route, kind: "dead", count: 1, reason: error }, context);
+}
+
+function settleFailed(
+  outgoing: Outgoing,
+  outcome: Outcome & { readonly kind: "retry" | "broken" },
   context: DeliveryContext,
 ): void {
   const { deliveries, clock, random, log } = context;
-  const nowMs = clock.nowMs();
-  const what = `event ${delivery.event.uuid} on route "${delivery.route}"`;
-  if (outcome.kind === "delivered") {
-    const restMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
-    deliveries.settle(delivery, {
-      state: "delivered",
-      atMs: nowMs,
-      restsUntilMs: restMs === 0 ? 0 : nowMs + restMs,
-    });
-    log("info", `delivered ${what}`);
-    return;
-  }
-  const error = outcome.reason;
-  if (outcome.kind === "rejected") {
-    deliveries.settle(delivery, { state: "dead", error });
-    log(
-      "error",
-      `gave up ${what}: the service rejects it, in its plain form too: ${error}`,
-    );
-    return;
-  }
-  const failures = deliveries.failuresOf(delivery.route);
-  const askedMs = outcome.kind === "retry" ? outcome.retryAfterMs : undefined;
+  const { route } = outgoing;
+  const { kind, reason: error } = outcome;
+  const atMs = clock.nowMs();
+  const askedMs = kind === "retry" ? outcome.retryAfterMs : undefined;
+  const failures = deliveries.failuresOf(route);
   const waitMs = backoffMs({ failures, askedMs, random });
-  const restsUntilMs = nowMs + waitMs;
-  if (outcome.kind === "retry" && delivery.retriedMs >= context.giveUpAfterMs) {
-    deliveries.settle(delivery, { state: "dead", error, restsUntilMs });
-    log(
-      "error",
-      `gave up ${what}, which has been tried for too long: ${error}`,
-    );
-    return;
-  }
-  deliveries.settle(delivery, { state: "pending", error, restsUntilMs });
+  deliveries.settle(outgoing, { state: "pending", error, atMs, restsUntilMs: atMs + waitMs, counts: kind === "retry" });
   const next = `next attempt in ${Math.ceil(waitMs / 1000)} s`;
-  if (outcome.kind === "broken") {
-    log(
-      "error",
-      `route "${delivery.route}" is broken: ${error}; mend it in the config; ${next}`,
-    );
-  } else log("warning", `cannot deliver ${what} now: ${error}; ${next}`);
+  const attempts = outgoing.kind === "events" ? outgoing.attempts : outgoing.notice.attempts;
+  // Then something was delivered since it was first tried: the route is not at fault.
+  const othersGetThrough = attempts > failures;
+  if (othersGetThrough) {
+    log("warning", `cannot deliver ${described(outgoing)}, while others get through: ${error}; ${next}`);
+  } else if (kind === "broken") {
+    log("error", `route "${route}" is broken: ${error}; mend it in the config; ${next}`);
+    if (outgoing.kind === "events") announce({ about: route, kind, count: 0, reason: error }, context);
+  } else log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
+  if (outgoing.kind === "events" && outgoing.events.length > 1) {
+    const most = othersGetThrough ? HALVED_AFTER.othersGetThrough : HALVED_AFTER.nothingGetsThrough;
+    if (attempts >= most) deliveries.split(outgoing, error);
+  }
+  if (kind === "retry") giveUp(route, error, context);
+}
+
+/** Gives up what has been tried for too long, and what waited behind it for as long. */
+function giveUp(route: string, error: string, context: DeliveryContext): void {
+  const { deliveries, giveUpAfterMs, log } = context;
+  const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
+  if (count + notices === 0) return;
+  const what = [...count > 0 ? [plural(count, "event")] : [], ...notices > 0 ? [plural(notices, "notice")] : []];
+  log("error", `gave up ${what.join(" and ")} on route "${route}", tried for too long: ${error}`);
+  if (count > 0) announce({ about: route, kind: "dead", count, reason: error }, context);
+}
+
+/** Has the other routes tell it, if there are any. */
+function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: DeliveryContext): void {
+  const { deliveries, routeNames, clock } = context;
+  const others = routeNames.filter((name) => name !== incident.about);
+  deliveries.announce(others, { ...incident, occurredAtMs: clock.nowMs() });
+}
+
+function described(outgoing: Outgoing): string {
+  const on = `on route "${outgoing.route}"`;
+  if (outgoing.kind === "notice") return `a notice about route "${outgoing.notice.about}" ${on}`;
+  const [{ uuid }, ...more] = outgoing.events;
+  return more.length === 0 ? `event ${uuid} ${on}` : `a digest of ${more.length + 1} events ${on}`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

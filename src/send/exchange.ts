@@ -16,6 +16,8 @@ export type Exchange =
 export interface WorkerSettings {
   /** Certificates to trust beside Mozilla's, as PEM. */
   readonly caCerts: readonly string[];
+  /** Certificates that single routes trust beside those, as PEM. */
+  readonly routeCaCerts?: readonly string[];
   readonly proxyUrl?: string;
   readonly timeoutMs: number;
 }
@@ -24,6 +26,8 @@ export interface WorkerSettings {
 export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
+  /** Which of `routeCaCerts` is trusted for it, by its place there. */
+  readonly routeCaCert?: number;
 }
 
 /** The Worker's answer; the first one, with the id 0, says that it stands. */

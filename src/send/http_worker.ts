@@ -10,29 +10,37 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-let client: Deno.HttpClient | undefined;
 let timeoutMs = 0;
+/** The client of the routes that have no certificates of their own. */
+let client: Deno.HttpClient | undefined;
+let routeClients: readonly (Deno.HttpClient | undefined)[] = [];
 
 scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
-  const proxy = data.proxyUrl === undefined ? {} : { proxy: { url: data.proxyUrl } };
-  try {
-    client = Deno.createHttpClient({ caCerts: [...data.caCerts], ...proxy });
-  } catch {
-    // A CA store that can't be read must not silence everything: Mozilla's certificates are there still.
-    client = Deno.createHttpClient(proxy);
-  }
+  const { caCerts, routeCaCerts = [] } = data;
+  client = createClient(data);
+  routeClients = routeCaCerts.map((caCert) => createClient({ ...data, caCerts: [...caCerts, caCert] }));
   timeoutMs = data.timeoutMs;
-  scope.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
-    answer({ id: data.id, exchange: await exchange(data.request) });
+  scope.onmessage = async ({ data: { id, request, routeCaCert } }: MessageEvent<WorkerRequest>) => {
+    answer({ id, exchange: await exchange(request, routeCaCert === undefined ? client : routeClients[routeCaCert]) });
   };
   answer({ id: 0 });
 };
+
+function createClient({ caCerts, proxyUrl }: Pick<WorkerSettings, "caCerts" | "proxyUrl">): Deno.HttpClient {
+  const proxy = proxyUrl === undefined ? {} : { proxy: { url: proxyUrl } };
+  try {
+    return Deno.createHttpClient({ caCerts: [...caCerts], ...proxy });
+  } catch {
+    // A CA store that can't be read must not silence everything: Mozilla's certificates are there still.
+    return Deno.createHttpClient(proxy);
+  }
+}
 
 function answer(message: WorkerAnswer): void {
   scope.postMessage(message);
 }
 
-async function exchange(request: HttpRequest): Promise<Exchange> {
+async function exchange(request: HttpRequest, client: Deno.HttpClient | undefined): Promise<Exchange> {
   const { url, method, headers, body } = request;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
@@ -78,14 +86,14 @@ function rootMessage(error: unknown): string {
 
 /** The start of a body, however much the service sends. */
 async function readStart(response: Response): Promise<string> {
-  const bytes = new Uint8Array(MAX_RESPONSE_BYTES);
-  let length = 0;
+  const decoder = new TextDecoder();
+  let text = "";
+  let left = MAX_RESPONSE_BYTES;
   // Leaving the loop cancels the rest.
   for await (const chunk of response.body ?? []) {
-    const fitting = chunk.subarray(0, bytes.length - length);
-    bytes.set(fitting, length);
-    length += fitting.length;
-    if (length === bytes.length) break;
+    text += decoder.decode(chunk.subarray(0, left), { stream: true });
+    left -= chunk.length;
+    if (left <= 0) break;
   }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return text + decoder.decode();
 }

@@ -14,7 +14,7 @@ import { isSqliteError } from "../store/sqlite_error.ts";
 import type { Clock } from "./clock.ts";
 
 /** How many events are taken in at a time. */
-const PAGE = 500;
+const PAGE = 100;
 
 /** What taking in needs. */
 export interface IntakeOptions {

@@ -1,15 +1,16 @@
 // Judges what has been taken in, and makes the deliveries of it. What is judged, is judged once.
 
 import { ruleName } from "../config/allowlist.ts";
-import type { Config, Route } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import type { Deliveries, StoredEvent } from "../store/deliveries.ts";
 import type { Clock } from "./clock.ts";
-import { judge, type Meaning } from "./judge.ts";
+import { judge } from "./judge.ts";
 import { loginOf } from "./login.ts";
+import { routesFor } from "./routes_for.ts";
 
 /** How many events are judged at a time, in one transaction. */
-const PAGE = 500;
+const PAGE = 100;
 
 /** The part of the configuration that judging needs. */
 export type JudgeConfig = Pick<Config, "routes" | "allowlist" | "learningMs">;
@@ -59,14 +60,9 @@ function judgeOne(
     eventId: event.id,
     openedBy: opened?.id,
     durationMs: login.durationMs,
-    routes: wantedBy(config.routes, meaning).map(({ name }) => name),
+    routes: routesFor(config.routes, { type: event.type, ...meaning }),
   }, nowMs);
   if (rule !== undefined) {
     log("info", `event ${event.uuid} is allowlisted: ${meaning.address || event.user}, by ${ruleName(rule)}`);
   }
-}
-
-/** The routes that an event goes to. */
-export function wantedBy(routes: readonly Route[], { verdict }: Meaning): readonly Route[] {
-  return verdict === "notify" ? routes : [];
 }

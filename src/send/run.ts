@@ -12,7 +12,7 @@ const TICK_MS = 1_000;
 const MAX_WAIT_IN_RUN_MS = 60_000;
 
 /** What a run needs, beside what {@link deliverDue} does. */
-export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs"> {
+export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs" | "routeNames"> {
   readonly intake: Intake;
   /** Ends the run, after the requests in flight. */
   readonly signal: AbortSignal;
@@ -31,14 +31,16 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     ...context,
     host: config.host,
     giveUpAfterMs: config.giveUpAfterMs,
+    routeNames: config.routes.map(({ name }) => name),
     stopping,
   };
+  deliveries.keepNoticesOf(deliveryContext.routeNames);
   const underWay = new Map<string, Promise<void>>();
   for (;;) {
     context.intake.takeIn();
     judgeNew(config, context);
     for (const route of stopping() ? [] : config.routes) {
-      if (underWay.has(route.name) || deliveries.nextDue(route.name, clock.nowMs()) === undefined) continue;
+      if (underWay.has(route.name) || !isDue(route.name, context)) continue;
       underWay.set(
         route.name,
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
@@ -48,6 +50,11 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     await Promise.race([...underWay.values(), clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }
+}
+
+function isDue(route: string, { deliveries, clock }: RunContext): boolean {
+  const nowMs = clock.nowMs();
+  return deliveries.nextDueAtMs(route, nowMs) === nowMs;
 }
 
 function isDueSoon(

@@ -23,13 +23,21 @@ export function transportOptions({ routes, proxy, requestTimeoutMs }: Config): T
       ...(proxy === undefined ? [] : [endpoint(proxy)]),
     ],
     caCerts: systemCertificates(),
+    routeCaCerts: [...new Set(routes.flatMap(({ caCert }) => caCert ?? []))],
     timeoutMs: requestTimeoutMs,
     ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
   };
 }
 
-/** Makes one request. Never throws: what goes wrong is an {@link Exchange} too. */
-export type Transport = (request: HttpRequest) => Promise<Exchange>;
+/**
+ * Makes one request. Never throws: what goes wrong is an {@link Exchange} too.
+ *
+ * @param options.caCert certificates to trust for it beside the usual ones, as PEM
+ */
+export type Transport = (
+  request: HttpRequest,
+  options?: { readonly caCert?: string | undefined },
+) => Promise<Exchange>;
 
 /**
  * Starts the Worker, then gives up the network in this isolate, for good.
@@ -83,9 +91,10 @@ export async function startTransport({ hosts, ...settings }: TransportOptions): 
   Deno.permissions.revokeSync({ name: "net" });
 
   let lastId = 0;
-  return async (request) => {
+  return async (request, { caCert } = {}) => {
     const id = ++lastId;
-    worker.postMessage({ id, request } satisfies WorkerRequest);
+    const routeCaCert = caCert === undefined ? {} : { routeCaCert: settings.routeCaCerts?.indexOf(caCert) ?? -1 };
+    worker.postMessage({ id, request, ...routeCaCert } satisfies WorkerRequest);
     const answer = await answerTo(id, settings.timeoutMs + GRACE_MS);
     return answer?.exchange ?? {
       kind: "failed",

@@ -132,7 +132,10 @@ export interface Service<Settings> {
   readonly options: GenericSchema<unknown, Settings> & {
     readonly entries: ObjectEntries;
   };
-  /** The options that are secret: each may stand in a file of its own instead. */
+  /**
+   * The options that are secret, each a text. Each may stand in a file of its own instead: `token_file` in place of
+   * `token`. Whoever reads the configuration sees to that.
+   */
   readonly secretOptions: readonly string[];
   /** A working example of the options, as TOML. */
   readonly example: string;

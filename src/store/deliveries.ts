@@ -1,42 +1,37 @@
 // The store of `send`: events as they were taken in and judged, and what became of their deliveries.
-// Every method is one transaction, or one statement.
+// Every method is one transaction or one statement, or a part of the caller's (`together`).
 
+import {
+  beginAttempt,
+  type Due,
+  type DueOptions,
+  endBatch,
+  giveUp,
+  type GiveUpOptions,
+  nextDue,
+  nextDueAtMs,
+  type Outgoing,
+  type OutgoingEvents,
+  pendingCount,
+  splitBatch,
+} from "./batches.ts";
 import type { SessionEvent } from "../event.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
+import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
+import { prepared } from "./prepared.ts";
+import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
+import { endOnRoute, failuresOf, RETRIED_FROM_MS, tellBroken } from "./routes.ts";
 import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
 import { migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { eventOf, type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-/**
- * No due time is believed that is further ahead than this: no service makes us wait longer, so the clock was wrong
- * when it was written, or has been set back since. In milliseconds.
- */
-export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
-
-/** An event with its number in the store. */
-export interface StoredEvent extends SessionEvent {
-  readonly id: number;
-}
-
-/** An event with what was decided about it. */
-export interface JudgedEvent extends StoredEvent {
-  readonly urgent: boolean;
-  /** `SHA256:…` of the key that the user came with; empty where there was none. */
-  readonly keyFingerprint: string;
-  /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
-  readonly reasons: readonly string[];
-  /** Whether it may have been delivered before: the store that knew was lost. */
-  readonly isRepeat: boolean;
-  /** Of a close: the open event of its session, if that is known. */
-  readonly openedBy?: number;
-  /** Of a close: how long the session was, if that is known. */
-  readonly durationMs?: number;
-}
+export type { JudgedEvent, StoredEvent } from "./stored_event.ts";
 
 /** What was decided about an event. */
 export interface Judgement {
@@ -55,34 +50,19 @@ export interface Judgement {
   readonly durationMs?: number | undefined;
 }
 
-/** A delivery that is due, with its event. */
-export interface DueDelivery {
-  readonly event: JudgedEvent;
-  readonly route: string;
-  /** How long it has been retried, before the attempt that is about to be made, in milliseconds. */
-  readonly retriedMs: number;
-}
-
-/**
- * How an attempt ended. `restsUntilMs`: no request on the whole route before that, since the next event would fail too
- * (0: it may go on); absent where the end says nothing about the route.
- */
+/** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
 export type Settlement =
-  | {
-    readonly state: "delivered";
-    readonly atMs: number;
-    readonly restsUntilMs: number;
-  }
+  | { readonly state: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
+  /** `counts`: whether the wait counts for giving up. */
   | {
     readonly state: "pending";
     readonly error: string;
+    readonly atMs: number;
     readonly restsUntilMs: number;
+    readonly counts: boolean;
   }
-  | {
-    readonly state: "dead";
-    readonly error: string;
-    readonly restsUntilMs?: number;
-  };
+  /** The service refuses it; that says nothing of the route. */
+  | { readonly state: "dead"; readonly error: string };
 
 /** How many events were new, and how many of these are too old to tell anyone. */
 export interface TakenIn {
@@ -216,7 +196,8 @@ export class Deliveries {
    * belongs to. One that the clock puts after the close is taken only for want of another: the clock was set back.
    */
   openOf(close: StoredEvent): StoredEvent | undefined {
-    const row = this.#database.prepare(
+    const row = prepared(
+      this.#database,
       `${OPEN_OF} AND verdict IS NOT NULL
        ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
     ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
@@ -228,7 +209,8 @@ export class Deliveries {
    * came by another way.
    */
   unjudgedOpenOf(close: StoredEvent): StoredEvent | undefined {
-    const row = this.#database.prepare(
+    const row = prepared(
+      this.#database,
       `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
     ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
     return row === undefined ? undefined : eventOf(row);
@@ -239,16 +221,16 @@ export class Deliveries {
     const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
     const durationMs = judgement.durationMs ?? null;
     this.together(() => {
-      const row = this.#database.prepare("SELECT is_history FROM event WHERE id = ?").get(eventId);
+      const row = prepared(this.#database, "SELECT is_history FROM event WHERE id = ?").get(eventId);
       const isHistory = row?.["is_history"] === 1;
       const verdict = isHistory ? "history" : judgement.verdict;
       const routes = isHistory ? [] : judgement.routes;
-      this.#database
-        .prepare(
-          `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
-             duration_ms = ?
-           WHERE id = ?`,
-        )
+      prepared(
+        this.#database,
+        `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
+           duration_ms = ?
+         WHERE id = ?`,
+      )
         .run(
           address,
           tampered.join(" "),
@@ -260,105 +242,87 @@ export class Deliveries {
           eventId,
         );
       if (openedBy !== undefined) {
-        this.#database.prepare("UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+        prepared(this.#database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
       }
       for (const route of routes) {
-        this.#database
-          .prepare("INSERT INTO delivery (event_id, route, urgent, next_attempt_at_ms) VALUES (?, ?, ?, ?)")
-          .run(eventId, route, Number(urgent), nowMs);
+        prepared(
+          this.#database,
+          `INSERT INTO delivery (event_id, route, urgent, retried_from_ms)
+           VALUES (:event, :route, :urgent, ${RETRIED_FROM_MS})`,
+        ).run({ event: eventId, route, urgent: Number(urgent), now: nowMs });
       }
     });
   }
 
-  /** The delivery of a route to make next: urgent ones first, then the oldest. None while the route rests. */
-  nextDue(route: string, nowMs: number): DueDelivery | undefined {
-    const row = this.#database.prepare(
-      `SELECT event.*, delivery.urgent, delivery.retried_ms FROM delivery JOIN event ON event.id = delivery.event_id
-       WHERE delivery.route = :route AND delivery.state = 'pending'
-         AND NOT (delivery.next_attempt_at_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
-         AND NOT EXISTS (SELECT 1 FROM route WHERE name = :route
-                         AND rests_until_ms BETWEEN :now + 1 AND :now + ${MAX_WAIT_MS})
-       ORDER BY delivery.urgent DESC, delivery.event_id LIMIT 1`,
-    ).get({ route, now: nowMs });
-    return row === undefined ? undefined : { event: judgedEventOf(row), route, retriedMs: Number(row["retried_ms"]) };
-  }
-
-  /** When a delivery of a route is due next, now or later; undefined if none is pending. */
+  /** When something is due on a route next, now or later; undefined if nothing is pending. */
   nextDueAtMs(route: string, nowMs: number): number | undefined {
-    const row = this.#database.prepare(
-      `SELECT min(next_attempt_at_ms) AS at, (SELECT rests_until_ms FROM route WHERE name = :route) AS rests
-       FROM delivery WHERE route = :route AND state = 'pending'`,
-    ).get({ route });
-    if (row === undefined || row["at"] === null) return undefined;
-    const believed = (at: number) => at > nowMs + MAX_WAIT_MS ? nowMs : at;
-    return Math.max(
-      nowMs,
-      believed(Number(row["at"])),
-      believed(Number(row["rests"] ?? 0)),
-    );
+    return nextDueAtMs(this.#database, { route, nowMs });
   }
 
-  /**
-   * Counts an attempt, before it is made: an attempt that a crash ended has been one.
-   *
-   * A wait counts for giving up by what the clock says it was, but never more than a service may ask for, so that a
-   * clock that jumps can't end what has hardly been tried.
-   */
-  beginAttempt({ event, route }: DueDelivery, nowMs: number): void {
-    this.#database.prepare(
-      `UPDATE delivery SET attempts = attempts + 1,
-         retried_ms = retried_ms + min(max(:now - coalesce(last_attempt_at_ms, :now), 0), ${MAX_WAIT_MS}),
-         last_attempt_at_ms = :now
-       WHERE event_id = :event AND route = :route`,
-    ).run({ now: nowMs, event: event.id, route });
+  /** What is to go out next on a route: see {@link nextDue}. */
+  nextDue(options: DueOptions & { readonly limit: number }): Due | undefined {
+    return nextDue(this.#database, options);
   }
 
-  /** Writes down how an attempt ended, for the delivery and for its route, which rests as a whole. */
-  settle({ event, route }: DueDelivery, settlement: Settlement): void {
+  /** Counts an attempt, before it is made: see {@link beginAttempt}. */
+  beginAttempt(outgoing: Outgoing, nowMs: number): void {
+    this.together(() => beginAttempt(this.#database, outgoing, nowMs));
+  }
+
+  /** Writes down how an attempt ended, for all that went out and for its route. */
+  settle(outgoing: Outgoing, settlement: Settlement): void {
+    const { route } = outgoing;
     this.together(() => {
-      this.#settleDelivery(event.id, route, settlement);
-      this.#database.prepare("INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
+      endBatch(this.#database, outgoing, settlement);
       if (settlement.state === "delivered") {
-        this.#database.prepare(
-          "UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?, last_delivered_at_ms = ? WHERE name = ?",
-        ).run(settlement.restsUntilMs, settlement.atMs, route);
-      } else if (settlement.restsUntilMs !== undefined) {
-        this.#database.prepare(
-          "UPDATE route SET failures = failures + 1, last_error = ?, rests_until_ms = ? WHERE name = ?",
-        ).run(settlement.error, settlement.restsUntilMs, route);
-      }
+        endOnRoute(this.#database, route, { kind: "delivered", ...settlement });
+        // Only an event shows whether the route works: else two routes could tell of each other for ever.
+        if (outgoing.kind === "events") tellBroken(this.#database, route, false);
+      } else if (settlement.state === "pending") endOnRoute(this.#database, route, { kind: "failed", ...settlement });
     });
   }
 
-  #settleDelivery(
-    eventId: number,
-    route: string,
-    settlement: Settlement,
-  ): void {
-    const { state } = settlement;
-    this.#database.prepare(
-      `UPDATE delivery SET state = ?, last_error = ?, next_attempt_at_ms = coalesce(?, next_attempt_at_ms),
-         delivered_at_ms = ?
-       WHERE event_id = ? AND route = ?`,
-    ).run(
-      state,
-      "error" in settlement ? settlement.error : null,
-      state === "pending" ? settlement.restsUntilMs : null,
-      state === "delivered" ? settlement.atMs : null,
-      eventId,
-      route,
-    );
+  /** Makes two batches of one, to find the event at fault. */
+  split(outgoing: OutgoingEvents, error: string): void {
+    this.together(() => splitBatch(this.#database, outgoing, error));
+  }
+
+  /** Gives up what has been retried for too long on a route: see {@link giveUp}. */
+  giveUp(options: GiveUpOptions): { deliveries: number; notices: number } {
+    return this.together(() => giveUp(this.#database, options));
+  }
+
+  /** Has some routes tell what happened on another one; that it is broken only once, until an event gets through. */
+  announce(routes: readonly string[], incident: RouteIncident): void {
+    this.together(() => {
+      if (incident.kind === "broken" && !tellBroken(this.#database, incident.about, true)) return;
+      addNotices(this.#database, routes, incident);
+    });
+  }
+
+  /** Forgets what routes that are not among these had yet to tell. */
+  keepNoticesOf(routes: readonly string[]): void {
+    keepNoticesOf(this.#database, routes);
+  }
+
+  /** Brings back what was given up on a route: see {@link revive}. */
+  revive(options: { readonly route: string; readonly nowMs: number }): Revived {
+    return this.together(() => revive(this.#database, options));
+  }
+
+  /** Moves what a route has not delivered to another one: see {@link move}. */
+  move(options: MoveOptions): { moved: number; dropped: number } {
+    return this.together(() => move(this.#database, options));
   }
 
   /** How many attempts on a route have failed since its last delivery. */
   failuresOf(route: string): number {
-    const row = this.#database.prepare("SELECT failures FROM route WHERE name = ?").get(route);
-    return Number(row?.["failures"] ?? 0);
+    return failuresOf(this.#database, route);
   }
 
-  /** How many deliveries are pending, over all routes. */
+  /** How much is pending, over all routes. */
   pendingCount(): number {
-    return Number(this.#database.prepare("SELECT count(*) AS n FROM delivery WHERE state = 'pending'").get()?.["n"]);
+    return pendingCount(this.#database);
   }
 
   /** The events whose delivery on a route is pending, in the order in which they would go out. */
@@ -369,38 +333,12 @@ export class Deliveries {
     ).all(route).map(judgedEventOf);
   }
 
-  /** One transaction, or a part of the one that is under way. */
+  /**
+   * Does some work as one transaction, or as a part of the one that is under way.
+   *
+   * @returns what `work` returns
+   */
   together<T>(work: () => T): T {
     return this.#database.isTransaction ? work() : transaction(this.#database, work);
   }
-}
-
-function eventOf(row: Record<string, unknown>): StoredEvent {
-  const text = (column: string) => String(row[column]);
-  return {
-    id: Number(row["id"]),
-    uuid: text("uuid"),
-    occurredAtMs: Number(row["occurred_at_ms"]),
-    type: row["type"] === "open" ? "open" : "close",
-    user: text("user"),
-    remoteHost: text("remote_host"),
-    terminal: text("terminal"),
-    service: text("service"),
-    connection: text("connection"),
-    authInfo: text("auth_info"),
-    parentPid: Number(row["parent_pid"]),
-    tampered: text("tampered").split(" ").filter((name) => name !== ""),
-  };
-}
-
-function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
-  return {
-    ...eventOf(row),
-    urgent: row["urgent"] === 1,
-    keyFingerprint: String(row["key_fingerprint"]),
-    reasons: JSON.parse(String(row["reasons"])),
-    isRepeat: row["is_repeat"] === 1,
-    ...(row["opened_by"] === null ? {} : { openedBy: Number(row["opened_by"]) }),
-    ...(row["duration_ms"] === null ? {} : { durationMs: Number(row["duration_ms"]) }),
-  };
 }

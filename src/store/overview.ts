@@ -8,11 +8,26 @@ import { NewerSchemaError, SCHEMA_VERSION } from "./schema.ts";
 /** How long reading waits for a lock, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
+/** Why some deliveries were given up. */
+export interface DeadReason {
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** How many reasons are shown at most. */
+const MAX_REASONS = 5;
+
 /** How one route is doing. Instants are milliseconds since the epoch. */
 export interface RouteOverview {
   readonly name: string;
   readonly pending: number;
   readonly dead: number;
+  /** Why, the most frequent reasons first; not all of them. */
+  readonly deadReasons: readonly DeadReason[];
+  /** What it has yet to tell of other routes. */
+  readonly notices: number;
+  /** Whether a person has to mend something before anything gets through. */
+  readonly isBroken: boolean;
   /** When the oldest event happened that is pending. */
   readonly oldestPendingAtMs?: number;
   /** No request before that. */
@@ -65,18 +80,29 @@ export function positionOf(database: Database): InboxPosition {
 
 function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
-    `SELECT names.name, rests_until_ms, failures, route.last_error, last_delivered_at_ms,
+    `SELECT names.name, rests_until_ms, failures, told_broken, route.last_error, last_delivered_at_ms,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
+       (SELECT count(*) FROM notice WHERE route = names.name) AS notices,
        (SELECT min(occurred_at_ms) FROM delivery JOIN event ON event.id = event_id
         WHERE route = names.name AND state = 'pending') AS oldest
-     FROM (SELECT name FROM route UNION SELECT DISTINCT route FROM delivery WHERE state <> 'delivered') AS names
+     FROM (SELECT name FROM route UNION SELECT route FROM delivery WHERE state = 'pending'
+           UNION SELECT route FROM delivery WHERE state = 'dead' UNION SELECT route FROM notice) AS names
      LEFT JOIN route ON route.name = names.name ORDER BY names.name`,
   ).all();
+  const reasons = database.prepare(
+    `SELECT coalesce(last_error, '') AS reason, count(*) AS count FROM delivery WHERE route = ? AND state = 'dead'
+     GROUP BY last_error ORDER BY count DESC, max(event_id) DESC LIMIT ${MAX_REASONS}`,
+  );
   return rows.map((row) => ({
     name: String(row["name"]),
     pending: Number(row["pending"]),
     dead: Number(row["dead"]),
+    deadReasons: reasons.all(String(row["name"])).map(({ reason, count }) => (
+      { reason: String(reason), count: Number(count) }
+    )),
+    notices: Number(row["notices"]),
+    isBroken: row["told_broken"] === 1,
     restsUntilMs: Number(row["rests_until_ms"] ?? 0),
     failures: Number(row["failures"] ?? 0),
     ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),

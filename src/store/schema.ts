@@ -13,8 +13,13 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             duration_ms: of the session, at its close; null where that is not known.
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
- *             retried_ms: how long it has been tried by now, for giving up; no jump of the clock adds much to it.
- * `route`     how a route is doing. rests_until_ms: no request before that. failures: in a row, for the backoff.
+ *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
+ * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
+ *             due. failures: in a row, for the backoff. retried_ms: how long it has been waited for this route, in all
+ *             its life; no jump of the clock adds much to it. waits_since_ms: when its last attempt failed, if that was
+ *             no fault of the configuration. told_broken: the other routes were told that it is broken.
+ * `notice`    what a route has yet to tell of another one, a row until it has. kind: deliveries were given up there
+ *             (count of them), or it is broken.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
  *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
  * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
@@ -64,21 +69,36 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     urgent INTEGER NOT NULL CHECK (urgent IN (0, 1)),
     batch TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
-    last_attempt_at_ms INTEGER,
-    retried_ms INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at_ms INTEGER NOT NULL,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0,
     last_error TEXT,
     delivered_at_ms INTEGER,
     PRIMARY KEY (event_id, route)
   ) STRICT, WITHOUT ROWID`,
   "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, event_id) WHERE state = 'pending'",
+  "CREATE INDEX delivery_dead ON delivery (route) WHERE state = 'dead'",
   `CREATE TABLE route (
     name TEXT PRIMARY KEY,
     rests_until_ms INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
+    retried_ms INTEGER NOT NULL DEFAULT 0,
+    waits_since_ms INTEGER,
+    told_broken INTEGER NOT NULL DEFAULT 0 CHECK (told_broken IN (0, 1)),
     last_error TEXT,
     last_delivered_at_ms INTEGER
   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  "CREATE INDEX notice_route ON notice (route, id)",
   `CREATE TABLE inbox (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     last_id INTEGER NOT NULL,

@@ -3,6 +3,7 @@
 
 import { statIfThere } from "./files.ts";
 import { type Database, openDatabase, pragma } from "./open.ts";
+import { prepared } from "./prepared.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "./schema.ts";
 
 /** How long reading waits for a lock, in milliseconds. */
@@ -56,7 +57,7 @@ export class Seen implements Disposable {
 
   /** What the events that are judged by now say of a login. */
   known({ user, address, remoteHost, keyFingerprint }: SeenLogin): Known {
-    const row = this.#database.prepare(KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
+    const row = prepared(this.#database, KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
     return {
       user: row["user"] === 1,
       place: row["place"] === 1,
@@ -67,7 +68,8 @@ export class Seen implements Disposable {
 
   /** Writes down when the first event happened, if that is not known yet: it will not always be in the history. */
   rememberFirstEvent(): void {
-    this.#database.prepare(
+    prepared(
+      this.#database,
       "INSERT OR IGNORE INTO host (one, first_event_at_ms) SELECT 1, occurred_at_ms FROM event ORDER BY id LIMIT 1",
     ).run();
   }

@@ -9,6 +9,7 @@ import { Inbox, INBOX_START } from "../../src/store/inbox.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { salvageQueue } from "../../src/store/salvage.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 
@@ -281,7 +282,7 @@ Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send del
   const sent = await installation.send("--verbose");
   assert.equal(sent.code, 0, sent.stderr);
   assert.match(sent.stderr, /salvaged \d+ events that were not known/);
-  const delivered = ntfy.accepted.map(({ body }) => /'([^']+)'/.exec(String(body["message"]))?.[1] ?? "");
+  const delivered = ntfy.accepted.flatMap(({ body }) => usersOf(body["message"]));
   for (const user of ["before-1", "before-2", ...users]) {
     assert.equal(delivered.filter((name) => name === user).length, 1, user);
   }

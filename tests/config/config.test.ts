@@ -64,6 +64,7 @@ Deno.test("parseConfig() has a default for everything but the service", () => {
     learningMs: 7 * DAY_MS,
     retentionDays: 365,
     secrets: [],
+    warnings: [],
   });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "stdout"]]);
 });

@@ -13,6 +13,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** The commands that run here. */
+type Command = "queue" | "send" | "test" | "status" | "explain" | "retry" | "repair";
+
+interface RunOptions {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly wrapper?: readonly string[];
+  readonly killAfterMs?: number;
+}
+
 /** A state directory and a configuration, in a temporary folder. */
 export class Installation implements AsyncDisposable {
   readonly directory: string;
@@ -63,10 +73,20 @@ export class Installation implements AsyncDisposable {
   }
 
   async explain(...flags: string[]): Promise<Ended> {
-    return await this.#run("explain", {
-      flags: [...this.#stateFlags, "--config", this.configFile, ...flags],
-      environment: {},
-    });
+    return await this.#run("explain", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  async status(...flags: string[]): Promise<Ended> {
+    return await this.#run("status", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  async retry(...flags: string[]): Promise<Ended> {
+    return await this.#run("retry", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  /** Starts `send`, and lets it run: to be watched, or killed. */
+  startSend(...flags: string[]): Deno.ChildProcess {
+    return this.#start("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
   async repair(...flags: string[]): Promise<Ended> {
@@ -85,15 +105,23 @@ export class Installation implements AsyncDisposable {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  async #run(
-    command: "queue" | "send" | "test" | "repair" | "explain",
-    { flags, environment, wrapper = [], killAfterMs }: {
-      flags: readonly string[];
-      environment: Readonly<Record<string, string>>;
-      wrapper?: readonly string[];
-      killAfterMs?: number;
-    },
-  ): Promise<Ended> {
+  async #run(command: Command, { killAfterMs, ...options }: RunOptions): Promise<Ended> {
+    const child = this.#start(command, options);
+    const kill = () => {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has just ended by itself.
+      }
+    };
+    const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+    const { code, stdout, stderr } = await child.output();
+    clearTimeout(timer);
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  #start(command: Command, { flags, environment, wrapper = [] }: Omit<RunOptions, "killAfterMs">): Deno.ChildProcess {
     const home = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
       const value = Deno.env.get(name);
       return value === undefined ? [] : [[name, value]];
@@ -111,7 +139,7 @@ export class Installation implements AsyncDisposable {
       command,
       ...flags,
     ];
-    const child = new Deno.Command(program, {
+    return new Deno.Command(program, {
       args,
       clearEnv: true,
       env: { ...Object.fromEntries(home), ...environment },
@@ -119,18 +147,6 @@ export class Installation implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const kill = () => {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has just ended by itself.
-      }
-    };
-    const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
-    const { code, stdout, stderr } = await child.output();
-    clearTimeout(timer);
-    const decoder = new TextDecoder();
-    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
   /** The paths of a permission set, moved to this installation; the rest of the set stays as it is. */

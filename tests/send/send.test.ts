@@ -1,6 +1,7 @@
 // `send` as a process, from its sources, so that it is tried on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
+import { usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
@@ -55,7 +56,7 @@ Deno.test("send delivers what is pending whichever page of its store is damaged,
   ntfy.intercept = () => undefined;
   const path = `${installation.stateDir}/send/deliveries.db`;
   const whole = await Deno.readFile(path);
-  const heard = () => ntfy.accepted.map(({ body }) => /'(\w+)'/.exec(String(body["message"]))?.[1]);
+  const heard = () => ntfy.accepted.flatMap(({ body }) => usersOf(body["message"]));
   let noticed = 0;
   for (let page = 0; page < whole.length / 4096; page++) {
     const damaged = whole.slice();

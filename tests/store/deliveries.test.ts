@@ -1,7 +1,9 @@
 // The store of `send`: each event once, each route by itself, and no trust in what clocks say.
 
 import assert from "node:assert/strict";
-import { Deliveries, type Judgement, MAX_WAIT_MS } from "../../src/store/deliveries.ts";
+import type { Outgoing } from "../../src/store/batches.ts";
+import { Deliveries, type Judgement } from "../../src/store/deliveries.ts";
+import { MAX_WAIT_MS } from "../../src/store/routes.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import type { SessionEvent } from "../../src/event.ts";
@@ -68,12 +70,34 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
   assert.deepEqual([close("c1"), close("c2"), close("c3")], ["second", "first", undefined]);
 });
 
-Deno.test("nextDue() gives urgent events first, then the oldest, each until it is settled", () => {
-  const deliveries = storeWith(
-    sessionEvent({ uuid: "a" }),
-    sessionEvent({ uuid: "b" }),
-    sessionEvent({ uuid: "urgent" }),
-  );
+/** What is due on a route now, as it would go out: all that is looked at in one batch. */
+function due(deliveries: Deliveries, { route = "r", nowMs = NOW, limit = 10 } = {}): Outgoing | undefined {
+  const found = deliveries.nextDue({ route, nowMs, limit });
+  if (found === undefined) return undefined;
+  return found.kind === "notice"
+    ? { ...found, id: found.notice.uuid }
+    : { ...found, id: found.batch ?? crypto.randomUUID() };
+}
+
+/** Begins an attempt of what is due. */
+function begun(deliveries: Deliveries, options: { route?: string; nowMs?: number; limit?: number } = {}): Outgoing {
+  const outgoing = due(deliveries, options) ?? assert.fail("nothing is due");
+  deliveries.beginAttempt(outgoing, options.nowMs ?? NOW);
+  return outgoing;
+}
+
+function uuids(outgoing: Outgoing | undefined): string[] {
+  return outgoing?.kind === "events" ? outgoing.events.map(({ uuid }) => uuid) : [];
+}
+
+function waits(nowMs: number, waitMs: number, counts = true) {
+  return { state: "pending", error: "down", atMs: nowMs, restsUntilMs: waitMs && nowMs + waitMs, counts } as const;
+}
+
+const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
+
+Deno.test("nextDue() gives urgent events first, each alone, then the others, oldest first and as many as asked for", () => {
+  const deliveries = storeWith(...["a", "b", "u1", "c", "u2"].map((uuid) => sessionEvent({ uuid })));
   for (const { id, uuid } of deliveries.unjudged(10)) {
     deliveries.judge({
       eventId: id,
@@ -82,55 +106,164 @@ Deno.test("nextDue() gives urgent events first, then the oldest, each until it i
       verdict: "notify",
       openedBy: undefined,
       routes: ["r"],
-      urgent: uuid === "urgent",
+      urgent: uuid.startsWith("u"),
     }, NOW);
   }
-  const order: string[] = [];
-  for (let due = deliveries.nextDue("r", NOW); due !== undefined; due = deliveries.nextDue("r", NOW)) {
-    order.push(due.event.uuid);
-    deliveries.settle(due, { state: "delivered", atMs: NOW, restsUntilMs: 0 });
+  const order: string[][] = [];
+  while (due(deliveries) !== undefined) {
+    const outgoing = begun(deliveries, { limit: 2 });
+    order.push(uuids(outgoing));
+    deliveries.settle(outgoing, DELIVERED);
   }
-  assert.deepEqual(order, ["urgent", "a", "b"]);
+  assert.deepEqual(order, [["u1"], ["u2"], ["a", "b"], ["c"]]);
   assert.equal(deliveries.pendingCount(), 0);
+});
+
+Deno.test("beginAttempt() keeps a batch together, under its id, until it is settled", () => {
+  const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
+  judgeAll(deliveries);
+  const first = begun(deliveries, { limit: 2 });
+  deliveries.takeIn({ events: [sessionEvent({ uuid: "d" })], position: { lastId: 9, lastUuid: "d" } });
+  judgeAll(deliveries);
+  for (const limit of [1, 2, 10]) {
+    const again = due(deliveries, { limit });
+    assert.deepEqual([again?.id, uuids(again)], [first.id, ["a", "b"]]);
+  }
+  deliveries.settle(first, DELIVERED);
+  assert.deepEqual(uuids(due(deliveries)), ["c", "d"]);
+});
+
+Deno.test("split() makes two batches of one, both kept", () => {
+  const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
+  judgeAll(deliveries);
+  const whole = begun(deliveries);
+  assert.ok(whole.kind === "events");
+  deliveries.split(whole, "HTTP 400");
+  const half = begun(deliveries);
+  assert.deepEqual(uuids(half), ["a", "b"]);
+  assert.notEqual(half.id, whole.id);
+  assert.equal(begun(deliveries).id, half.id);
+  deliveries.settle(half, DELIVERED);
+  assert.deepEqual(uuids(due(deliveries)), ["c"]);
 });
 
 Deno.test("settle() lets a route rest as a whole, and no other one", () => {
   const deliveries = storeWith(sessionEvent({ uuid: "a" }), sessionEvent({ uuid: "b" }));
   judgeAll(deliveries, { routes: ["r", "s"] });
-  const due = deliveries.nextDue("r", NOW);
-  assert.ok(due);
-  deliveries.settle(due, { state: "pending", error: "down", restsUntilMs: NOW + 5_000 });
-  assert.equal(deliveries.nextDue("r", NOW + 4_999), undefined);
+  deliveries.settle(begun(deliveries, { limit: 1 }), waits(NOW, 5_000));
+  assert.equal(due(deliveries, { nowMs: NOW + 4_999 }), undefined);
   assert.equal(deliveries.nextDueAtMs("r", NOW), NOW + 5_000);
-  assert.equal(deliveries.nextDue("r", NOW + 5_000)?.event.uuid, "a");
-  assert.equal(deliveries.nextDue("s", NOW)?.event.uuid, "a");
+  assert.deepEqual(uuids(due(deliveries, { nowMs: NOW + 5_000 })), ["a"]);
+  assert.deepEqual(uuids(due(deliveries, { route: "s" })), ["a", "b"]);
   assert.deepEqual([deliveries.failuresOf("r"), deliveries.failuresOf("s")], [1, 0]);
 });
 
-Deno.test("nextDue() believes no due time that is more than a day ahead", () => {
+Deno.test("nextDue() believes no rest that ends more than a day ahead", () => {
   const deliveries = storeWith(sessionEvent());
   judgeAll(deliveries);
-  const due = deliveries.nextDue("r", NOW);
-  assert.ok(due);
-  deliveries.settle(due, { state: "pending", error: "down", restsUntilMs: NOW + MAX_WAIT_MS });
-  assert.equal(deliveries.nextDue("r", NOW), undefined);
-  assert.ok(deliveries.nextDue("r", NOW - 1), "the clock was set back");
+  deliveries.settle(begun(deliveries), waits(NOW, MAX_WAIT_MS));
+  assert.equal(due(deliveries), undefined);
+  assert.ok(due(deliveries, { nowMs: NOW - 1 }), "the clock was set back");
   assert.equal(deliveries.nextDueAtMs("r", NOW - 1), NOW - 1);
 });
 
-Deno.test("beginAttempt() counts for giving up what time has passed, a day at most for each wait", () => {
+Deno.test("nextDue() lets batches take turns while all attempts fail, whatever is urgent", () => {
+  const deliveries = storeWith(...["u", "a", "b"].map((uuid) => sessionEvent({ uuid })));
+  for (const { id, uuid } of deliveries.unjudged(10)) {
+    const urgent = uuid === "u";
+    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, routes: ["r"] } as const;
+    deliveries.judge({ ...known, eventId: id, urgent }, NOW);
+  }
+  deliveries.announce(["r"], { about: "s", kind: "dead", count: 1, reason: "no", occurredAtMs: NOW });
+  const tried: string[] = [];
+  for (let attempt = 0; attempt < 9; attempt++) {
+    const outgoing = begun(deliveries, { limit: 1 });
+    tried.push(outgoing.kind === "notice" ? "notice" : uuids(outgoing).join());
+    deliveries.settle(outgoing, waits(NOW, 0));
+  }
+  assert.deepEqual(tried, ["u", "u", "notice", "a", "b", "notice", "a", "b", "u"]);
+  deliveries.settle(begun(deliveries), DELIVERED);
+  assert.equal(deliveries.failuresOf("r"), 0);
+  assert.deepEqual(uuids(due(deliveries)), ["u"], "what works again begins with what is urgent");
+});
+
+Deno.test("giveUp() counts what time has passed, a day at most for each wait, and what came later later", () => {
+  const deliveries = storeWith(sessionEvent({ uuid: "a" }));
+  judgeAll(deliveries);
+  const failAt = (nowMs: number, counts = true) => {
+    const outgoing = due(deliveries, { nowMs });
+    assert.ok(outgoing);
+    deliveries.beginAttempt(outgoing, nowMs);
+    deliveries.settle(outgoing, waits(nowMs, 0, counts));
+  };
+  const givenUpAfter = (afterMs: number) =>
+    deliveries.discarding(() => deliveries.giveUp({ route: "r", afterMs, error: "down" }).deliveries);
+  failAt(NOW);
+  failAt(NOW + 60_000);
+  assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0]);
+  failAt(NOW);
+  assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0], "a clock that is set back counts nothing");
+  failAt(NOW + 1_000 * MAX_WAIT_MS);
+  assert.deepEqual([givenUpAfter(60_000 + MAX_WAIT_MS), givenUpAfter(60_001 + MAX_WAIT_MS)], [1, 0]);
+
+  const later = NOW + 1_000 * MAX_WAIT_MS + 500;
+  deliveries.takeIn({ events: [sessionEvent({ uuid: "b" })], position: { lastId: 2, lastUuid: "b" } });
+  for (const { id } of deliveries.unjudged(1)) {
+    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, urgent: false } as const;
+    deliveries.judge({ ...known, eventId: id, routes: ["r"] }, later);
+  }
+  failAt(later + 1_000, false);
+  failAt(later + MAX_WAIT_MS);
+  assert.deepEqual([givenUpAfter(1_000), givenUpAfter(1_001)], [2, 1], "while it was broken, nothing counted");
+});
+
+Deno.test("giveUp() leaves a batch whole: its youngest event decides", () => {
+  const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
+  judgeAll(deliveries);
+  deliveries.settle(begun(deliveries, { limit: 1 }), waits(NOW, 0));
+  deliveries.takeIn({ events: [sessionEvent({ uuid: "d" })], position: { lastId: 9, lastUuid: "d" } });
+  for (const { id } of deliveries.unjudged(1)) {
+    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, urgent: false } as const;
+    deliveries.judge({ ...known, eventId: id, routes: ["r"] }, NOW + 1_000);
+  }
+  deliveries.settle(begun(deliveries, { nowMs: NOW + 1_000 }), waits(NOW + 1_000, 0));
+  const batch = begun(deliveries, { nowMs: NOW + 1_500 });
+  assert.deepEqual(uuids(batch), ["b", "c", "d"]);
+  const giveUp = (afterMs: number) => deliveries.giveUp({ route: "r", afterMs, error: "down" }).deliveries;
+  assert.equal(giveUp(1_500), 1, "a alone");
+  assert.equal(giveUp(501), 0);
+  assert.equal(giveUp(500), 3);
+});
+
+Deno.test("announce() tells each other route once, together with what it has not begun to tell, and a broken one once", () => {
   const deliveries = storeWith(sessionEvent());
   judgeAll(deliveries);
-  const attemptAt = (nowMs: number) => {
-    const due = deliveries.nextDue("r", nowMs);
-    assert.ok(due);
-    deliveries.beginAttempt(due, nowMs);
-    return deliveries.nextDue("r", nowMs)?.retriedMs;
-  };
-  assert.equal(attemptAt(NOW), 0);
-  assert.equal(attemptAt(NOW + 60_000), 60_000);
-  assert.equal(attemptAt(NOW), 60_000, "a clock that is set back counts nothing");
-  assert.equal(attemptAt(NOW + 1_000 * MAX_WAIT_MS), 60_000 + MAX_WAIT_MS);
+  const incident = { about: "r", reason: "no", occurredAtMs: NOW };
+  deliveries.announce(["s", "t"], { ...incident, kind: "dead", count: 1 });
+  deliveries.announce(["s", "t"], { ...incident, kind: "dead", count: 2, reason: "never" });
+  const told = begun(deliveries, { route: "s" });
+  assert.ok(told.kind === "notice");
+  assert.deepEqual([told.notice.count, told.notice.reason, told.notice.kind], [3, "never", "dead"]);
+  deliveries.announce(["s"], { ...incident, kind: "dead", count: 1 });
+  assert.equal(due(deliveries, { route: "s" })?.id, told.id, "what has been tried stays as it is");
+  deliveries.settle(told, DELIVERED);
+  const next = due(deliveries, { route: "s" });
+  assert.ok(next?.kind === "notice" && next.notice.count === 1);
+
+  const event = begun(deliveries);
+  for (let times = 0; times < 2; times++) deliveries.announce(["t"], { ...incident, kind: "broken", count: 0 });
+  deliveries.settle(event, DELIVERED);
+  deliveries.announce(["t"], { ...incident, kind: "broken", count: 0 });
+  const kinds: string[] = [];
+  while (due(deliveries, { route: "t" }) !== undefined) {
+    const outgoing = begun(deliveries, { route: "t" });
+    if (outgoing.kind === "notice") kinds.push(outgoing.notice.kind);
+    deliveries.settle(outgoing, DELIVERED);
+  }
+  assert.deepEqual(kinds, ["dead", "broken"]);
+  assert.equal(deliveries.pendingCount(), 1, "the one for s is left");
+  deliveries.keepNoticesOf(["r", "t"]);
+  assert.equal(deliveries.pendingCount(), 0);
 });
 
 Deno.test("discarding() leaves nothing of what was done", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Deliveries, type DueDelivery } from "../../src/store/deliveries.ts";
+import type { Outgoing } from "../../src/store/batches.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
@@ -26,10 +27,17 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
         urgent: false,
       }, NOW_MS);
     }
-    const due = (): DueDelivery => deliveries.nextDue("a", NOW_MS) ?? assert.fail("nothing is due");
-    deliveries.settle(due(), { state: "delivered", atMs: NOW_MS + 10, restsUntilMs: 0 });
-    deliveries.settle(due(), { state: "dead", error: "HTTP 400" });
-    deliveries.settle(due(), { state: "pending", error: "HTTP 503", restsUntilMs: NOW_MS + 60_000 });
+    const begun = (): Outgoing => {
+      const due = deliveries.nextDue({ route: "a", nowMs: NOW_MS, limit: 1 });
+      assert.ok(due?.kind === "events");
+      const outgoing = { ...due, id: due.events[0].uuid };
+      deliveries.beginAttempt(outgoing, NOW_MS);
+      return outgoing;
+    };
+    deliveries.settle(begun(), { state: "delivered", atMs: NOW_MS + 10, restsUntilMs: 0 });
+    deliveries.settle(begun(), { state: "dead", error: "HTTP 400" });
+    const waiting = { state: "pending", error: "HTTP 503", atMs: NOW_MS, counts: true } as const;
+    deliveries.settle(begun(), { ...waiting, restsUntilMs: NOW_MS + 60_000 });
     deliveries.close();
     await test(path);
   } finally {
@@ -46,13 +54,26 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
           name: "a",
           pending: 1,
           dead: 1,
+          deadReasons: [{ reason: "HTTP 400", count: 1 }],
+          notices: 0,
+          isBroken: false,
           oldestPendingAtMs: NOW_MS + 2,
           restsUntilMs: NOW_MS + 60_000,
           failures: 1,
           lastError: "HTTP 503",
           lastDeliveredAtMs: NOW_MS + 10,
         },
-        { name: "b", pending: 3, dead: 0, oldestPendingAtMs: NOW_MS, restsUntilMs: 0, failures: 0 },
+        {
+          name: "b",
+          pending: 3,
+          dead: 0,
+          deadReasons: [],
+          notices: 0,
+          isBroken: false,
+          oldestPendingAtMs: NOW_MS,
+          restsUntilMs: 0,
+          failures: 0,
+        },
       ],
     });
   });

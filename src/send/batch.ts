@@ -1,0 +1,68 @@
+// What goes out together: an urgent event or a notice by itself, a few routine events one by one, many as a digest.
+
+import type { ConfiguredService } from "../services/registry.ts";
+import type { Batch, SessionNotification } from "../services/service.ts";
+import type { Due, Outgoing } from "../store/batches.ts";
+import type { JudgedEvent } from "../store/deliveries.ts";
+import { noticeNotification } from "./notice.ts";
+import { type HostOptions, notificationOf } from "./render.ts";
+
+/** So many routine events go one by one, since a message of its own is read best; more go as a digest. */
+export const HANDFUL = 3;
+
+/** The most events that one digest takes, whatever the service would. */
+export const MAX_DIGEST = 500;
+
+/** How many events are looked at first for a digest. */
+const FIRST_LOOK = 32;
+
+/** What a batch is made for. */
+export interface ComposeOptions {
+  readonly service: Pick<ConfiguredService, "fitting">;
+  readonly host: HostOptions;
+}
+
+/** A batch, and whose deliveries it is. */
+export interface Composed {
+  readonly outgoing: Outgoing;
+  readonly batch: Batch;
+}
+
+/**
+ * Makes a batch of what is due. What has been tried together goes together again, under the same id.
+ *
+ * @param look what is due, of at most so many events that are in no batch yet
+ * @returns undefined where nothing is due
+ */
+export function compose(look: (limit: number) => Due | undefined, options: ComposeOptions): Composed | undefined {
+  for (let limit = FIRST_LOOK;; limit = Math.min(2 * limit, MAX_DIGEST)) {
+    const due = look(limit);
+    if (due === undefined) return undefined;
+    if (due.kind === "notice") {
+      const { notice, route } = due;
+      const batch = { id: notice.uuid, notifications: [noticeNotification(notice, options.host)] } as const;
+      return { outgoing: { kind: "notice", route, id: batch.id, notice }, batch };
+    }
+    const composed = composeEvents(due, options);
+    // Where all that was looked at fits, there may be room for more.
+    const taken = composed.batch.notifications.length;
+    if (due.batch !== undefined || taken < limit || limit === MAX_DIGEST) return composed;
+  }
+}
+
+function composeEvents(due: Due & { readonly kind: "events" }, { service, host }: ComposeOptions): Composed {
+  const [firstEvent, ...moreEvents] = due.events;
+  const first = notificationOf(firstEvent, host);
+  const more: SessionNotification[] = [];
+  const isWhole = due.batch !== undefined;
+  if (isWhole || due.events.length > HANDFUL) {
+    more.push(...moreEvents.map((event) => notificationOf(event, host)));
+    if (!isWhole) more.length = Math.min(more.length, Math.max(1, service.fitting([first, ...more])) - 1);
+  }
+  const events: readonly [JudgedEvent, ...JudgedEvent[]] = [firstEvent, ...moreEvents.slice(0, more.length)];
+  const id = due.batch ?? crypto.randomUUID();
+  return {
+    outgoing: { kind: "events", route: due.route, id, events, attempts: due.attempts },
+    batch: { id, notifications: [first, ...more] },
+  };
+}

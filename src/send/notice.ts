@@ -1,0 +1,16 @@
+// What one route tells of another. Pure.
+
+import type { NoticeNotification } from "../services/service.ts";
+import type { Notice } from "../store/notices.ts";
+import { type HostOptions, localTime, shown } from "./render.ts";
+
+/** What a service shows of what happened on another route. The reason is a service's word, so hostile. */
+export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
+  return { type: "notice", hostName: name, time: localTime(notice.occurredAtMs, timezone), text: noticeText(notice) };
+}
+
+function noticeText({ about, kind, count, reason }: Notice): string {
+  const route = `route "${shown(about)}"`;
+  if (kind === "broken") return `${route} is broken, its notifications wait until it is mended: ${shown(reason)}`;
+  return `gave up ${count} notification${count === 1 ? "" : "s"} on ${route}: ${shown(reason)}`;
+}

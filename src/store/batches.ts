@@ -1,0 +1,202 @@
+// The queue of deliveries: what goes out next on a route, and what became of it. What goes out in one request is a
+// batch, which keeps its id and its events over retries and crashes. Every function is a part of the caller's transaction.
+
+import { beginNotice, endNotice, nextNotice, type Notice } from "./notices.ts";
+import type { Database } from "./open.ts";
+import { prepared } from "./prepared.ts";
+import { beginOnRoute, failuresOf, restsUntilMs } from "./routes.ts";
+import { type JudgedEvent, judgedEventOf } from "./stored_event.ts";
+
+/**
+ * From so many failed attempts in a row on, batches take turns: else one that a service answers with an error of its own,
+ * or that a firewall on the way swallows, would hold up all others for good.
+ */
+const TURNS_FROM = 2;
+
+/** At least one event. */
+export type Events = readonly [JudgedEvent, ...JudgedEvent[]];
+
+/** Events that are to go out on a route. */
+interface RouteEvents {
+  readonly kind: "events";
+  readonly route: string;
+  readonly events: Events;
+  /** How often they have been tried. */
+  readonly attempts: number;
+}
+
+/** What a route is to tell of another one. */
+interface RouteNotice {
+  readonly kind: "notice";
+  readonly route: string;
+  readonly notice: Notice;
+}
+
+/**
+ * What is to go out next on a route. `batch`: the id under which just these have been tried; undefined where the caller
+ * may take fewer of them.
+ */
+export type Due = (RouteEvents & { readonly batch: string | undefined }) | RouteNotice;
+
+/** What goes out on a route in one request. `id`: the same over all tries. */
+export type Outgoing = (RouteEvents | RouteNotice) & { readonly id: string };
+
+/** A batch of events that goes out. */
+export type OutgoingEvents = RouteEvents & { readonly id: string };
+
+/** Which route, and the time. */
+export interface DueOptions {
+  readonly route: string;
+  readonly nowMs: number;
+}
+
+const HAS_PENDING = `SELECT 1 FROM delivery WHERE route = :route AND state = 'pending'
+                     UNION ALL SELECT 1 FROM notice WHERE route = :route LIMIT 1`;
+
+/** When something is due on a route next, now or later; undefined if nothing is pending. */
+export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): number | undefined {
+  if (prepared(database, HAS_PENDING).get({ route }) === undefined) return undefined;
+  return Math.max(nowMs, restsUntilMs(database, { route, nowMs }));
+}
+
+/**
+ * What is to go out next on a route: urgent events, each by itself; then notices; then the other events, oldest first.
+ * Nothing while the route rests.
+ *
+ * @param options.limit how many events that are not in a batch yet are looked at, at most
+ */
+export function nextDue(database: Database, options: DueOptions & { readonly limit: number }): Due | undefined {
+  const { route, limit } = options;
+  if (restsUntilMs(database, options) > 0) return undefined;
+  const takeTurns = failuresOf(database, route) >= TURNS_FROM;
+  const head = headOf(database, { route, takeTurns });
+  const notice = nextNotice(database, { route, fewestAttempts: takeTurns });
+  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, { takeTurns }))) {
+    return { kind: "notice", route, notice };
+  }
+  if (head === undefined) return undefined;
+  const batch = head.batch ?? undefined;
+  const [first, ...more] = batch !== undefined
+    ? prepared(database, `${SELECT_PENDING} AND batch = ? ORDER BY event_id`).all(route, head.urgent, batch)
+    : prepared(database, `${SELECT_PENDING} AND event_id >= ? AND batch IS NULL ORDER BY event_id LIMIT ?`)
+      .all(route, head.urgent, head.eventId, head.urgent === 1 ? 1 : limit);
+  if (first === undefined) return undefined;
+  const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
+  return { kind: "events", route, batch, events, attempts: head.attempts };
+}
+
+// CROSS: in this order, so that SQLite reads no more of the index than the limit asks for.
+const SELECT_PENDING = `SELECT event.*, delivery.urgent FROM delivery CROSS JOIN event ON event.id = delivery.event_id
+                        WHERE route = ? AND state = 'pending' AND delivery.urgent = ?`;
+
+/** The delivery that decides what goes out. */
+interface Head {
+  readonly eventId: number;
+  readonly urgent: number;
+  readonly batch: string | null;
+  readonly attempts: number;
+}
+
+function headOf(
+  database: Database,
+  { route, takeTurns }: { route: string; takeTurns: boolean },
+): Head | undefined {
+  return prepared(
+    database,
+    `SELECT event_id AS eventId, urgent, batch, attempts FROM delivery WHERE route = ? AND state = 'pending'
+     ORDER BY ${takeTurns ? "attempts, " : ""}urgent DESC, event_id LIMIT 1`,
+  ).get(route) as Head | undefined;
+}
+
+function goesBefore(head: Head, notice: Notice, { takeTurns }: { takeTurns: boolean }): boolean {
+  if (takeTurns && head.attempts !== notice.attempts) return head.attempts < notice.attempts;
+  return head.urgent === 1;
+}
+
+/** Counts an attempt, before it is made: an attempt that a crash ended has been one. From now on these are the batch. */
+export function beginAttempt(database: Database, outgoing: Outgoing, nowMs: number): void {
+  const { route, id } = outgoing;
+  beginOnRoute(database, { route, nowMs });
+  if (outgoing.kind === "notice") return beginNotice(database, outgoing.notice);
+  const begin = prepared(
+    database,
+    "UPDATE delivery SET batch = ?, attempts = attempts + 1 WHERE event_id = ? AND route = ?",
+  );
+  for (const event of outgoing.events) begin.run(id, event.id, route);
+}
+
+/** What became of the deliveries of a batch. */
+export type BatchEnd =
+  | { readonly state: "delivered"; readonly atMs: number }
+  | { readonly state: "pending" | "dead"; readonly error: string };
+
+/** Writes down what became of a batch. A notice that is not pending any more is forgotten. */
+export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd): void {
+  if (outgoing.kind === "notice") {
+    if (end.state !== "pending") endNotice(database, outgoing.notice);
+    return;
+  }
+  const write = prepared(
+    database,
+    "UPDATE delivery SET state = ?, last_error = ?, delivered_at_ms = ? WHERE event_id = ? AND route = ?",
+  );
+  const error = end.state === "delivered" ? null : end.error;
+  const atMs = end.state === "delivered" ? end.atMs : null;
+  for (const event of outgoing.events) write.run(end.state, error, atMs, event.id, outgoing.route);
+}
+
+/** Makes two batches of one, each under a new id. */
+export function splitBatch(
+  database: Database,
+  { events, route }: OutgoingEvents,
+  error: string,
+): void {
+  const half = Math.ceil(events.length / 2);
+  const write = prepared(
+    database,
+    "UPDATE delivery SET batch = ?, last_error = ? WHERE event_id = ? AND route = ? AND state = 'pending'",
+  );
+  for (const part of [events.slice(0, half), events.slice(half)]) {
+    const id = crypto.randomUUID();
+    for (const event of part) write.run(id, error, event.id, route);
+  }
+}
+
+/** What is given up, and why. */
+export interface GiveUpOptions {
+  readonly route: string;
+  /** How long something has to have been retried, in milliseconds. */
+  readonly afterMs: number;
+  readonly error: string;
+}
+
+/**
+ * Gives up what a route has been retried for too long for. A batch stays whole: its youngest event decides.
+ *
+ * @returns how many deliveries and how many notices were given up
+ */
+export function giveUp(database: Database, options: GiveUpOptions): { deliveries: number; notices: number } {
+  const { route, afterMs, error } = options;
+  const row = prepared(database, "SELECT retried_ms - ? AS before FROM route WHERE name = ?").get(afterMs, route);
+  const before = Number(row?.["before"] ?? -1);
+  const { changes: deliveries } = prepared(
+    database,
+    `UPDATE delivery SET state = 'dead', last_error = :error
+     WHERE route = :route AND state = 'pending' AND retried_from_ms <= :before
+       AND (batch IS NULL OR batch NOT IN (
+         SELECT batch FROM delivery
+         WHERE route = :route AND state = 'pending' AND retried_from_ms > :before AND batch IS NOT NULL))`,
+  ).run({ route, before, error });
+  const { changes: notices } = prepared(database, "DELETE FROM notice WHERE route = ? AND retried_from_ms <= ?")
+    .run(route, before);
+  return { deliveries: Number(deliveries), notices: Number(notices) };
+}
+
+/** How much is pending over all routes, notices included. */
+export function pendingCount(database: Database): number {
+  const row = prepared(
+    database,
+    `SELECT (SELECT count(*) FROM delivery WHERE state = 'pending') + (SELECT count(*) FROM notice) AS n`,
+  ).get();
+  return Number(row?.["n"]);
+}

@@ -1,0 +1,85 @@
+// What a route has yet to tell of another one: that deliveries were given up there, or that it is broken.
+// A notice makes no notice: what becomes of it is written down nowhere but in the log.
+// Every function is a part of the caller's transaction.
+
+import type { Database } from "./open.ts";
+import { prepared } from "./prepared.ts";
+import { RETRIED_FROM_MS } from "./routes.ts";
+
+/** What happened on a route. */
+export interface RouteIncident {
+  /** The route that it happened on. */
+  readonly about: string;
+  /** `dead`: deliveries were given up. `broken`: nothing gets through until a person mends it. */
+  readonly kind: "dead" | "broken";
+  /** How many deliveries were given up; 0 for a broken route. */
+  readonly count: number;
+  /** What the service said, the last time. */
+  readonly reason: string;
+  readonly occurredAtMs: number;
+}
+
+/** An incident that a route has yet to tell. */
+export interface Notice extends RouteIncident {
+  readonly id: number;
+  /** The same over all tries, as the id of a batch. */
+  readonly uuid: string;
+  readonly attempts: number;
+}
+
+/** Has an incident told on some routes. What they have not begun to tell of the same kind is told with it. */
+export function addNotices(database: Database, routes: readonly string[], incident: RouteIncident): void {
+  const { about, kind, count, reason, occurredAtMs } = incident;
+  for (const route of routes) {
+    const { changes } = prepared(
+      database,
+      `UPDATE notice SET count = count + ?, reason = ?, occurred_at_ms = ?
+       WHERE route = ? AND about = ? AND kind = ? AND attempts = 0`,
+    ).run(count, reason, occurredAtMs, route, about, kind);
+    if (Number(changes) > 0) continue;
+    prepared(
+      database,
+      `INSERT INTO notice (uuid, route, about, kind, count, reason, occurred_at_ms, retried_from_ms)
+       VALUES (:uuid, :route, :about, :kind, :count, :reason, :now, ${RETRIED_FROM_MS})`,
+    ).run({ uuid: crypto.randomUUID(), route, about, kind, count, reason, now: occurredAtMs });
+  }
+}
+
+/**
+ * The notice of a route to tell next: the oldest.
+ *
+ * @param options.fewestAttempts whether the one with the fewest attempts goes before it
+ */
+export function nextNotice(
+  database: Database,
+  { route, fewestAttempts }: { route: string; fewestAttempts: boolean },
+): Notice | undefined {
+  const order = fewestAttempts ? "attempts, id" : "id";
+  const row = prepared(database, `SELECT * FROM notice WHERE route = ? ORDER BY ${order} LIMIT 1`).get(route);
+  return row === undefined ? undefined : {
+    id: Number(row["id"]),
+    uuid: String(row["uuid"]),
+    about: String(row["about"]),
+    kind: row["kind"] === "dead" ? "dead" : "broken",
+    count: Number(row["count"]),
+    reason: String(row["reason"]),
+    occurredAtMs: Number(row["occurred_at_ms"]),
+    attempts: Number(row["attempts"]),
+  };
+}
+
+/** Counts an attempt to tell a notice. */
+export function beginNotice(database: Database, { id }: Notice): void {
+  prepared(database, "UPDATE notice SET attempts = attempts + 1 WHERE id = ?").run(id);
+}
+
+/** Forgets a notice, which has been told, or never will be. */
+export function endNotice(database: Database, { id }: Notice): void {
+  prepared(database, "DELETE FROM notice WHERE id = ?").run(id);
+}
+
+/** Forgets the notices of routes that nothing is told on any more. */
+export function keepNoticesOf(database: Database, routes: readonly string[]): void {
+  prepared(database, "DELETE FROM notice WHERE route NOT IN (SELECT value FROM json_each(?))")
+    .run(JSON.stringify(routes));
+}

@@ -1,0 +1,174 @@
+// `retry` and `status` as processes, beside a `send` that has met services which refuse.
+
+import assert from "node:assert/strict";
+import { queueLogins, usersOf } from "../helpers/logins.ts";
+import { Installation } from "../helpers/program.ts";
+import { json, ntfyLike, type Receiver } from "../helpers/receivers.ts";
+
+const DEADLINE = "[notification]\nrun_deadline_seconds = 10\n";
+
+function route(name: string, { topicUrl }: { topicUrl: string }): string {
+  return `[routes.${name}]\nservice = "ntfy"\ntopic_url = "${topicUrl}"\n`;
+}
+
+function users({ accepted }: Receiver): string[] {
+  return accepted.flatMap(({ body }) => usersOf(body["message"]));
+}
+
+Deno.test("retry brings back what was given up, and status says before and after what there is", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
+  const neverRun = await installation.retry();
+  assert.deepEqual(neverRun, { code: 0, stdout: "nothing to retry: send has not run yet\n", stderr: "" });
+  assert.deepEqual(await installation.status(), {
+    code: 0,
+    stdout: 'queue: no event is there\nroute "oncall" (ntfy): nothing waits\n' +
+      'route "oncall" (ntfy): nothing was delivered yet\n',
+    stderr: "",
+  });
+
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 2);
+  assert.match((await installation.status()).stdout, /^queue: send has yet to read 2 events, the oldest from \d/);
+  ntfy.intercept = () => json(422, { error: "no" });
+  assert.equal((await installation.send()).code, 0);
+  const { stdout } = await installation.status();
+  assert.match(stdout, /^queue: send has read every event\n/);
+  assert.match(
+    stdout,
+    /^route "oncall" \(ntfy\): 2 given up \(2 for: HTTP 422: no\); ".* retry --route oncall" brings them back$/m,
+  );
+
+  ntfy.intercept = () => undefined;
+  assert.deepEqual(await installation.retry(), {
+    code: 0,
+    stdout: 'route "oncall": brought back 2 notifications that had been given up; send delivers at its next run\n',
+    stderr: "",
+  });
+  assert.equal((await installation.send()).code, 0);
+  assert.deepEqual(users(ntfy), ["user1", "user2"]);
+  assert.match((await installation.retry("--route", "oncall")).stdout, /nothing was given up, and nothing waits/);
+  const status = JSON.parse((await installation.status("--json")).stdout);
+  assert.deepEqual(status.queue, { unread: 0, oldest_unread_at: null });
+  const [{ last_delivered_at, ...rest }] = status.routes;
+  assert.match(last_delivered_at, /^\d{4}-\d\d-\d\dT.*Z$/);
+  assert.deepEqual(rest, {
+    name: "oncall",
+    service: "ntfy",
+    is_configured: true,
+    is_broken: false,
+    pending: 0,
+    oldest_pending_at: null,
+    next_attempt_at: null,
+    failures: 0,
+    last_error: null,
+    dead: 0,
+    dead_reasons: [],
+    notices: 0,
+  });
+});
+
+Deno.test("retry makes due now what waits, also for a send that is running", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`[notification]\nrun_deadline_seconds = 60\n${route("oncall", ntfy)}`);
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  ntfy.intercept = () => {
+    resolve();
+    return json(503, {}, { "retry-after": "50" });
+  };
+  const sending = installation.send();
+  await asked;
+  ntfy.intercept = () => undefined;
+  const isWritten = async () => /next attempt in/.test((await installation.status()).stdout);
+  while (!(await isWritten()));
+  const startedAtMs = performance.now();
+  const { stdout } = await installation.retry("--route", "oncall");
+  assert.match(stdout, /^route "oncall": made 1 notification due now that waited; /);
+  assert.equal((await sending).code, 0);
+  assert.ok(performance.now() - startedAtMs < 30_000);
+  assert.deepEqual(users(ntfy), ["user1"]);
+});
+
+Deno.test("retry moves what a route has left that has gone from the configuration, without a second of its kind", async () => {
+  await using installation = await Installation.create();
+  await using kept = ntfyLike();
+  await using gone = ntfyLike();
+  gone.intercept = () => json(401, {});
+  await installation.writeConfig(`${DEADLINE}${route("old", gone)}`);
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 5);
+  assert.equal((await installation.send()).code, 75);
+  await installation.writeConfig(`${DEADLINE}${route("old", gone)}${route("new", kept)}`);
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1, { first: 6 });
+  assert.equal((await installation.send()).code, 75);
+  assert.deepEqual(users(kept).filter((user) => user.startsWith("user")), ["user6"]);
+
+  await installation.writeConfig(`${DEADLINE}${route("new", kept)}`);
+  const { stdout } = await installation.status();
+  assert.match(stdout, /^route "old": not in the configuration, so nothing is sent; ".* --to NAME" moves it/m);
+  assert.match(stdout, /^route "old": 6 pending, /m);
+  assert.match(
+    (await installation.retry("--route", "old")).stdout,
+    /nothing is sent: move it with --route old --to NAME/,
+  );
+  const moved = await installation.retry("--route", "old", "--to", "new");
+  assert.deepEqual(moved, {
+    code: 0,
+    stdout:
+      'moved 5 notifications from route "old" to route "new"; 1 notification needed no move, as route "new" has ' +
+      "the same; send delivers at its next run\n",
+    stderr: "",
+  });
+  assert.equal((await installation.send()).code, 0);
+  assert.deepEqual(users(kept).filter((user) => user.startsWith("user")).sort(), [
+    "user1",
+    "user2",
+    "user3",
+    "user4",
+    "user5",
+    "user6",
+  ]);
+  assert.doesNotMatch((await installation.status()).stdout, /"old"/);
+});
+
+Deno.test("retry refuses a route that there is not, with the one that was meant, and works without a configuration", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
+  assert.equal((await installation.send()).code, 0);
+  const table: [flags: string[], code: number, says: RegExp][] = [
+    [["--route", "onlcal"], 64, /There is no route "onlcal"; did you mean "oncall"\?/],
+    [["--route", "oncall", "--to", "other"], 64, /There is no route "other"/],
+    [["--route", "oncall", "--to", "oncall"], 64, /to itself/],
+    [["--to", "oncall"], 64, /--to needs --route/],
+  ];
+  for (const [flags, code, says] of table) {
+    const ended = await installation.retry(...flags);
+    assert.deepEqual([ended.code, ended.stdout], [code, ""], ended.stderr);
+    assert.match(ended.stderr, says);
+  }
+  await installation.writeConfig("broken");
+  assert.equal((await installation.retry()).code, 0);
+  const { code, stdout } = await installation.status();
+  assert.equal(code, 0);
+  assert.match(stdout, /config\.toml: line 1, column \d+: /);
+  assert.equal((await installation.retry("--route", "x", "--to", "oncall")).code, 78);
+});
+
+Deno.test("status and retry say that the store is damaged, and leave it to send", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
+  assert.equal((await installation.send()).code, 0);
+  const path = `${installation.stateDir}/send/deliveries.db`;
+  const garbage = crypto.getRandomValues(new Uint8Array(20_000));
+  await Deno.writeFile(path, garbage);
+  const status = await installation.status();
+  assert.deepEqual([status.code, status.stderr], [0, ""]);
+  assert.match(status.stdout, /deliveries\.db": it is damaged: /);
+  const retry = await installation.retry();
+  assert.deepEqual([retry.code, retry.stdout], [75, ""]);
+  assert.match(retry.stderr, /it is damaged: .*\n.*the next run makes a new one/);
+  assert.deepEqual(await Deno.readFile(path), garbage);
+});

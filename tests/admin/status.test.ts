@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { statusJson, statusLines, statusOf, type StatusSources } from "../../src/admin/status.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import type { RouteOverview } from "../../src/store/overview.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23);
+const MINUTE_MS = 60_000;
+const CONFIG = parseConfig(`[notification]\nservice = "stdout"`, { hostName: () => "h" });
+
+function lines({ routes = [], ...sources }: Partial<StatusSources> & { routes?: readonly Partial<RouteOverview>[] }) {
+  const overview = {
+    position: { lastId: 1, lastUuid: "x" },
+    routes: routes.map((route): RouteOverview => ({
+      name: "default",
+      pending: 0,
+      dead: 0,
+      deadReasons: [],
+      notices: 0,
+      isBroken: false,
+      restsUntilMs: 0,
+      failures: 0,
+      ...route,
+    })),
+  };
+  const status = statusOf({
+    config: CONFIG,
+    overview,
+    unread: { count: 0 },
+    spooled: { count: 0 },
+    faults: [],
+    nowMs: NOW_MS,
+    ...sources,
+  });
+  JSON.stringify(statusJson(status));
+  return statusLines(status);
+}
+
+Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
+  const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 185 * MINUTE_MS, lastDeliveredAtMs: NOW_MS - MINUTE_MS };
+  const failing = { ...waiting, failures: 4, lastError: "HTTP 503", restsUntilMs: NOW_MS + 12 * MINUTE_MS };
+  const table: [route: Partial<RouteOverview>, line: string][] = [
+    [{}, "nothing waits"],
+    [waiting, "2 pending, the oldest from 3 h 5 min ago, due now"],
+    [failing, "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, 4 failed in a row: HTTP 503"],
+    [
+      { ...failing, isBroken: true, lastError: "HTTP 404" },
+      "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, broken, mend it in the configuration: HTTP 404",
+    ],
+    // A clock that was set back has left it there; send does not believe it either.
+    [{ ...waiting, restsUntilMs: NOW_MS + 9e9 }, "2 pending, the oldest from 3 h 5 min ago, due now"],
+    [{ notices: 1 }, "0 pending, 1 notice about other routes, due now"],
+  ];
+  for (const [route, line] of table) {
+    assert.equal(lines({ routes: [route] })[1], `route "default" (stdout): ${line}`);
+  }
+});
+
+Deno.test("statusLines() says what was given up and why, and what has gone from the configuration", () => {
+  const deadReasons = [{ reason: "HTTP 400", count: 2 }, { reason: "too \n long", count: 1 }];
+  assert.ok(
+    lines({ routes: [{ dead: 3, deadReasons }] }).includes(
+      'route "default" (stdout): 3 given up (2 for: HTTP 400; 1 for: too \n long); ' +
+        '"ssh-session-notifier retry --route default" brings them back',
+    ),
+  );
+  const gone = lines({ routes: [{ name: "old", pending: 1 }, { name: "forgotten" }] });
+  assert.ok(gone.some((line) => /^route "old": not in the configuration, .*retry --route old --to NAME/.test(line)));
+  assert.ok(!gone.some((line) => line.includes("forgotten")));
+});
+
+Deno.test("statusLines() says what is unread, and goes on where something can't be read", () => {
+  assert.equal(lines({ unread: undefined })[0], "queue: no event is there");
+  assert.equal(
+    lines({ unread: { count: 3, oldestAtMs: NOW_MS - MINUTE_MS } })[0],
+    "queue: send has yet to read 3 events, the oldest from 1 min ago",
+  );
+  assert.equal(
+    lines({ spooled: { count: 2, oldestAtMs: NOW_MS - MINUTE_MS } })[1],
+    "spool: 2 events that the queue database refused, the oldest from 1 min ago; send delivers them too",
+  );
+  const broken = lines({ config: undefined, faults: ["config.toml: broken"], routes: [{ pending: 1 }] });
+  assert.equal(broken[0], "config.toml: broken");
+  assert.ok(broken.some((line) => line.startsWith('route "default" (unknown): 1 pending')));
+});

@@ -1,0 +1,106 @@
+// `send` as a process that is killed, at the worst moments, and one that is asked to end.
+
+import assert from "node:assert/strict";
+import { queueLogins, usersOf } from "../helpers/logins.ts";
+import { Installation } from "../helpers/program.ts";
+import { json, ntfyLike } from "../helpers/receivers.ts";
+
+const ANSWER = () => json(200, { id: "x" });
+
+/** Numbers that look random and are the same in every run of the test. */
+function* randomNumbers(seed: number): Generator<number> {
+  for (let state = seed;;) {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    yield state / 2 ** 31;
+  }
+}
+
+function killNow(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It was done already.
+  }
+}
+
+Deno.test("send killed before, during and after a request loses nothing, and repeats one batch at most each time", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
+  const queue = `${installation.stateDir}/queue/session_events.db`;
+  const random = randomNumbers(7);
+  const chance = () => random.next().value ?? 0;
+  const kills = 20;
+  let queued = 0;
+  for (let kill = 0; kill < kills; kill++) {
+    queueLogins(queue, 150, { first: queued + 1 });
+    queued += 150;
+    const child = installation.startSend();
+    // Before the answer to one of the first requests, or some moments after it was on its way; sometimes whenever.
+    let left = 1 + Math.floor(chance() * 4);
+    const afterMs = Math.floor(chance() * 6) - 1;
+    ntfy.intercept = () => {
+      if (--left > 0) return ANSWER();
+      if (afterMs < 0) killNow(child);
+      else setTimeout(() => killNow(child), afterMs);
+      return ANSWER();
+    };
+    const timer = setTimeout(() => killNow(child), kill % 3 === 0 ? chance() * 600 : 10_000);
+    await Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
+    clearTimeout(timer);
+  }
+  ntfy.intercept = () => undefined;
+  const { code, stderr } = await installation.send();
+  assert.deepEqual([code, stderr], [0, ""]);
+
+  const requests = ntfy.received.map(({ text }) => text);
+  const batches = [...new Set(requests)];
+  const repeats = requests.length - batches.length;
+  assert.ok(repeats > 0, "no kill came between an answer and its note");
+  assert.ok(repeats <= kills, `${repeats} repeats`);
+  const users = batches.flatMap((text) => usersOf(JSON.parse(text).message));
+  // What is repeated is the same batch again: so among the different ones, each event is there once.
+  assert.deepEqual(users, Array.from({ length: queued }, (_, index) => `user${index + 1}`));
+});
+
+Deno.test("send that is told to end settles the request in flight, makes no other, and exits 75", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 300);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    const before = ntfy.received.length;
+    const child = installation.startSend();
+    ntfy.intercept = async () => {
+      child.kill(signal);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return ANSWER();
+    };
+    const [{ code }] = await Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
+    assert.equal(code, 75);
+    assert.equal(ntfy.received.length, before + 1);
+  }
+  ntfy.intercept = () => undefined;
+  assert.equal((await installation.send()).code, 0);
+  const users = ntfy.received.flatMap(({ body }) => usersOf(body["message"]));
+  assert.deepEqual(users, Array.from({ length: 300 }, (_, index) => `user${index + 1}`));
+});
+
+Deno.test("send ends at its deadline, with the request in flight settled", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(
+    `[notification]\nservice = "ntfy"\nrun_deadline_seconds = 10\nntfy.topic_url = "${ntfy.topicUrl}"`,
+  );
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 300);
+  ntfy.intercept = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    return ANSWER();
+  };
+  const startedAtMs = performance.now();
+  const { code } = await installation.send();
+  const tookMs = performance.now() - startedAtMs;
+  assert.equal(code, 75);
+  assert.ok(tookMs >= 8_000 && tookMs < 40_000, `${tookMs} ms`);
+  assert.equal(ntfy.accepted.length, 3);
+});
