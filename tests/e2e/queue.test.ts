@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { configFor, endToEnd, PAM_OPEN, queue, send } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
+import { usersOf } from "../helpers/logins.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
 
@@ -109,7 +110,7 @@ endToEnd(
 
     const { code, stderr } = await send(host);
     assert.deepEqual([code, stderr], [0, ""]);
-    const users = ntfy.accepted.map(({ body }) => /^'(user\d+)'/.exec(String(body["message"]))?.[1]);
+    const users = ntfy.accepted.flatMap(({ body }) => usersOf(body["message"]));
     assert.deepEqual(users.sort(), Array.from({ length: 20 }, (_, index) => `user${index}`).sort());
   },
 );
