@@ -88,6 +88,20 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
       exitCode = await testRoutes({ configFile: config });
     });
 
+  program.command("explain")
+    .description("Say what would become of a login and why: which rule decides, whether it is unexpected, who is told.")
+    .requiredOption("--user <name>", "the account logged in to")
+    .option("--ip <address>", "where the login comes from; without it, a login on the machine itself")
+    .option("--key <fingerprint>", "the key that it comes with, as ssh-keygen -lf shows it")
+    .option("--service <name>", "the PAM service", "sshd")
+    .option(...STATE_DIR_FLAG)
+    .option(...CONFIG_FLAG)
+    .addHelpText("after", EXPLAIN_HELP)
+    .action(async ({ config, ...options }: ExplainFlags) => {
+      const { explain } = await import("./admin/explain.ts");
+      exitCode = explain({ ...options, configFile: config });
+    });
+
   program.command("repair")
     .description("Mend the queue database, while logins happen, where it is damaged.")
     .option("--force", "move it aside though it is not damaged")
@@ -111,6 +125,16 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
 interface SendFlags {
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
+  readonly stateDir?: string;
+  readonly config?: string;
+}
+
+/** What commander makes of the flags of `explain`. */
+interface ExplainFlags {
+  readonly user: string;
+  readonly ip?: string;
+  readonly key?: string;
+  readonly service: string;
   readonly stateDir?: string;
   readonly config?: string;
 }
@@ -173,6 +197,13 @@ Exits with 0 if all were delivered, with 75 if a service can't be reached now, w
 
 Example:
   sudo ssh-session-notifier test`;
+
+const EXPLAIN_HELP = `
+Looks at the configuration and at who has logged in before, and changes nothing.
+
+Examples:
+  sudo ssh-session-notifier explain --user alice --ip 203.0.113.7
+  sudo ssh-session-notifier explain --user backup --ip 198.51.100.4 --key "$(ssh-keygen -lf key.pub | cut -d' ' -f2)"`;
 
 const REPAIR_HELP = `
 Looks whether queue can use its database, and puts right what it can. A damaged database is moved into a folder beside

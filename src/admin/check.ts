@@ -11,6 +11,7 @@ import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
 import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
+import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
@@ -83,6 +84,7 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     for (const { place, message } of config.warnings) {
       findings.warning("config", `${place}: ${message}`, "chown root:ssh-session-notifier and chmod 0640 it");
     }
+    inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);

@@ -2,7 +2,8 @@
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
-import type { Network } from "./address.ts";
+import type { AllowRule } from "./allowlist.ts";
+import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigFault, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { parseRoutes, type Route } from "./routes.ts";
@@ -16,6 +17,8 @@ export interface Config {
     /** An IANA time zone. */
     readonly timezone: string;
     readonly name: string;
+    /** What people call keys, by their fingerprints. */
+    readonly keyNames: ReadonlyMap<string, string>;
   };
   readonly routes: readonly Route[];
   readonly giveUpAfterMs: number;
@@ -23,7 +26,10 @@ export interface Config {
   readonly runDeadlineMs: number;
   /** An HTTP proxy for all requests. */
   readonly proxy?: URL;
-  readonly allowlist: readonly Network[];
+  /** The rules of the allowlist, in the order in which they are tried. */
+  readonly allowlist: readonly AllowRule[];
+  /** How long after the first event of the host novelty alone does not make a login urgent. */
+  readonly learningMs: number;
   /** How long a delivered event is kept. */
   readonly retentionDays: number;
   /** Every value that must not be shown anywhere. */
@@ -58,17 +64,22 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
   const routes = parseRoutes(toml, { readBeside, faults, warnings, secrets });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, allowlist, history } = result.output;
+  const { host, notification, unexpected, allowlist, key_names, history } = result.output;
   const { proxy } = notification;
   secrets.push(...routes.flatMap(({ service }) => service.secrets), ...secretsOf(proxy));
   return {
-    host: { timezone: host.timezone, name: host.name.replaceAll("%H", () => hostName()) },
+    host: {
+      timezone: host.timezone,
+      name: host.name.replaceAll("%H", () => hostName()),
+      keyNames: key_names,
+    },
     routes,
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     ...(proxy === undefined ? {} : { proxy }),
-    allowlist: allowlist.ips,
+    allowlist: allowRules(allowlist),
+    learningMs: unexpected.learning_days * DAY_MS,
     retentionDays: history.retention_days,
     secrets: secrets.filter((secret) => secret !== ""),
     warnings,
@@ -97,9 +108,10 @@ function parseSyntax(text: string): unknown {
 function knownAt(path: readonly string[]): readonly string[] {
   if (path.join(".") === "notification.service") return SERVICE_NAMES;
   const [section = "", ...more] = path;
+  if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);
   if (more.length > 0) return [];
   return section === ""
-    ? [...Object.keys(SECTIONS), "routes"]
+    ? [...Object.keys(SECTIONS), "routes", "key_names"]
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
 }
 

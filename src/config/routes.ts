@@ -5,7 +5,8 @@ import type { SessionEventType } from "../event.ts";
 import { type ConfiguredService, services } from "../services/registry.ts";
 import { faultOf } from "./config_error.ts";
 import { certificatesIn } from "./files_beside.ts";
-import { isTable, ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
+import { ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
+import { isTable } from "./schema_parts.ts";
 import { configure, type FileContext, optionNames, readNamed, type RouteContext } from "./service_options.ts";
 
 /** One way to a notification service. */
@@ -15,7 +16,7 @@ export interface Route {
   readonly service: ConfiguredService;
   /** The events that it is told of. */
   readonly events: readonly SessionEventType[];
-  /** `unexpected`: only of what is urgent for being unexpected or tampered with. */
+  /** `unexpected`: only of what is unexpected or was tampered with. */
   readonly notify: "all" | "unexpected";
   /** Certificates that it trusts beside the host's, as PEM. */
   readonly caCert?: string;

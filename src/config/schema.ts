@@ -2,7 +2,9 @@
 
 import * as v from "valibot";
 import { services } from "../services/registry.ts";
-import { parseNetwork } from "./address.ts";
+import { ALLOWLIST } from "./allowlist_schema.ts";
+import { KEY_NAMES } from "./key_names.ts";
+import { isTable, line, table } from "./schema_parts.ts";
 
 /** The services there are, as the configuration names them. */
 export const SERVICE_NAMES: readonly string[] = [...services.keys()];
@@ -13,26 +15,6 @@ const timezone = v.pipe(
     isTimezone,
     ({ input }) => `${JSON.stringify(input)} is not a time zone; it must be a name such as "Pacific/Auckland"`,
   ),
-);
-
-const hostName = v.pipe(
-  v.string(),
-  v.trim(),
-  v.minLength(1, "must not be empty"),
-  v.maxLength(253, "must have at most 253 characters"),
-  v.check((text) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text), "must be one line, without control characters"),
-);
-
-const network = v.pipe(
-  v.string(),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    try {
-      return parseNetwork(dataset.value);
-    } catch (error) {
-      addIssue({ message: error instanceof SyntaxError ? error.message : "is no address" });
-      return NEVER;
-    }
-  }),
 );
 
 const proxy = v.pipe(
@@ -63,7 +45,7 @@ export const ROUTE_KEYS = {
 export const SECTIONS = {
   host: {
     timezone: v.optional(timezone, "Etc/UTC"),
-    name: v.optional(hostName, "%H"),
+    name: v.optional(line(253), "%H"),
   },
   notification: {
     ...ROUTE_KEYS,
@@ -76,9 +58,10 @@ export const SECTIONS = {
     // Looked into by the service itself, if it is the one that is used.
     ...Object.fromEntries(SERVICE_NAMES.map((name) => [name, v.optional(v.custom(isTable, "must be a table"))])),
   },
-  allowlist: {
-    ips: v.optional(v.array(network), []),
+  unexpected: {
+    learning_days: v.optional(number(0, 365), 7),
   },
+  allowlist: ALLOWLIST,
   history: {
     retention_days: v.optional(number(1, 36_500), 365),
   },
@@ -90,19 +73,11 @@ export const schema = v.strictObject({
   notification: v.optional(table(SECTIONS.notification), {}),
   // Looked into one by one, since each has the options of its service.
   routes: v.optional(v.custom(isTable, "must be a table"), {}),
+  unexpected: v.optional(table(SECTIONS.unexpected), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
+  key_names: v.optional(KEY_NAMES, {}),
   history: v.optional(table(SECTIONS.history), {}),
 });
-
-/** A table with these keys and no others. Without the first check an array, or a date, would pass for an empty table. */
-function table<Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.pipe(v.any(), v.check(isTable, "must be a table"), v.strictObject(entries));
-}
-
-/** Whether a value is a TOML table. */
-export function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
-}
 
 function isTimezone(name: string): boolean {
   try {

@@ -1,65 +1,106 @@
-// Decides what an event means: from which address it really came, whether it was tampered with,
-// and whether the allowlist covers it. Pure.
+// Decides what a login or logout means: whether the allowlist covers it, whether it is unexpected and why, and whether
+// it is urgent. Pure, but for asking who has logged in before.
 
-import { contains, type Network, parseAddress } from "../config/address.ts";
-import type { SessionEvent } from "../event.ts";
+import { type AllowRule, type Condition, failingConditions } from "../config/allowlist.ts";
+import { cap } from "../event.ts";
+import type { Known, SeenLogin } from "../store/seen.ts";
+import type { Login } from "./login.ts";
 
 /** What an event means. */
 export interface Meaning {
   /** The client's address in its usual form; empty where none is known for sure. */
   readonly address: string;
+  /** The fingerprints of the user's keys, with a space between; empty where there were none, or none is sure. */
+  readonly keyFingerprint: string;
   /** The names of what somebody had a hand in, those of the hook included. */
   readonly tampered: readonly string[];
   readonly verdict: "notify" | "allowlisted";
-  /** Whether it must not wait behind others. */
+  /** The rule that allows it. */
+  readonly rule: AllowRule | undefined;
+  /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
+  readonly reasons: readonly string[];
+  /** Whether it is a login unlike those before, or was tampered with; also while the host is still learning. */
+  readonly unexpected: boolean;
+  /** Whether it must not wait behind others, and is to be loud. */
   readonly urgent: boolean;
 }
 
-/** What an event is judged by. */
+/** What a login is judged by. */
 export interface JudgeOptions {
-  readonly allowlist: readonly Network[];
-  /** The open event of the same session, for a close. */
-  readonly opened?: SessionEvent | undefined;
+  readonly allowlist: readonly AllowRule[];
+  /** What the history says. */
+  readonly known: (login: SeenLogin) => Known;
+  /** How long after the first event of the host novelty alone does not make a login urgent. */
+  readonly learningMs: number;
+  readonly nowMs: number;
 }
 
-/**
- * Judges an event. One that was tampered with is never allowlisted, and always urgent.
- *
- * `PAM_RHOST` decides the address wherever it is one, since pam_exec sets it last. `SSH_CONNECTION` decides only where
- * `PAM_RHOST` is a name (`UseDNS yes`), and at close only if the open event says the same: by then, a user may have
- * replaced it.
- */
-export function judge(
-  event: SessionEvent,
-  { allowlist, opened }: JudgeOptions,
-): Meaning {
-  const fromHost = parseAddress(event.remoteHost);
-  const fromConnection = parseAddress(event.connection.split(" ", 1)[0] ?? "");
-  const tampered = new Set(event.tampered);
-  if (fromHost !== undefined && event.connection !== "" && fromHost.toString() !== fromConnection?.toString()) {
-    tampered.add("SSH_CONNECTION");
-  }
-  for (const name of opened === undefined ? [] : differing(event, opened)) {
-    tampered.add(name);
-  }
+/** Said beside what is new, while nearly everything is. */
+export const LEARNING = "this host is still learning what is usual";
 
-  const witnessed = event.type === "open" || opened?.connection === event.connection;
-  const address = fromHost ?? (witnessed && event.remoteHost !== "" ? fromConnection : undefined);
-  const allowlisted = tampered.size === 0 && address !== undefined &&
-    allowlist.some((network) => contains(network, address));
+/** The longest user and place in a reason, in UTF-16 code units: render.ts shows a reason whole that has both. */
+const MAX_USER_IN_REASON = 32;
+const MAX_PLACE_IN_REASON = 64;
+
+/** Judges a login or logout. One that was tampered with is never allowlisted, and always urgent. */
+export function judge(login: Login, { allowlist, known, learningMs, nowMs }: JudgeOptions): Meaning {
+  const { type, user, address, remoteHost, tampered } = login;
+  const rule = tampered.length > 0
+    ? undefined
+    : allowlist.find((rule) => conditionsAgainst(login, { rule, nowMs }).length === 0);
+  const seenLogin = { user, address: address?.toString() ?? "", remoteHost, keyFingerprint: keyOf(login) };
+  const history = type === "open" ? known(seenLogin) : undefined;
+  const news = history === undefined ? [] : newsOf(login, history);
+  const isLearning = history !== undefined && isWithin(learningMs, login.occurredAtMs, history.firstEventAtMs);
   return {
-    address: address?.toString() ?? "",
-    tampered: [...tampered],
-    verdict: allowlisted ? "allowlisted" : "notify",
-    urgent: tampered.size > 0,
+    address: seenLogin.address,
+    keyFingerprint: seenLogin.keyFingerprint,
+    tampered,
+    verdict: rule === undefined ? "notify" : "allowlisted",
+    rule,
+    // It says why what is new is not urgent, which it is where somebody had a hand in it.
+    reasons: news.length > 0 && isLearning && tampered.length === 0 ? [...news, LEARNING] : news,
+    unexpected: tampered.length > 0 || news.length > 0,
+    urgent: tampered.length > 0 || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
   };
 }
 
-/** The variables in which a close differs from the open event of its session, the better witness. */
-function differing(close: SessionEvent, open: SessionEvent): string[] {
-  const names: string[] = [];
-  if (close.remoteHost !== open.remoteHost) names.push("PAM_RHOST");
-  if (close.connection !== open.connection) names.push("SSH_CONNECTION");
-  if (close.authInfo !== open.authInfo) names.push("SSH_AUTH_INFO_0");
-  return names;
+/** The conditions of a rule that keep it from allowing a login that nobody has tampered with; none if it allows it. */
+export function conditionsAgainst(
+  { user, service, address, keys, occurredAtMs }: Login,
+  { rule, nowMs }: { rule: AllowRule; nowMs: number },
+): Condition[] {
+  return failingConditions(rule, {
+    candidate: { user, service, address, keyFingerprints: keys.fingerprints },
+    // The later of the two, so that no clock that was set back brings an expired rule to life again.
+    atMs: Math.max(occurredAtMs, nowMs),
+  });
+}
+
+/** What is new about a login, in words. */
+function newsOf({ user, address, remoteHost, keys }: Login, known: Known): string[] {
+  const who = cap(user, MAX_USER_IN_REASON);
+  // All else of that user is new then, too.
+  if (!known.user) return [`first login of ${who}`];
+  const news: string[] = [];
+  const place = cap(address?.toString() ?? remoteHost, MAX_PLACE_IN_REASON);
+  if (!known.place) {
+    news.push(place === "" ? `first login of ${who} without an address` : `first login of ${who} from ${place}`);
+  }
+  if (!known.key) news.push(`first use of this key by ${who}`);
+  if (keys.hasUnreadable) news.push("the key can't be read");
+  return news;
+}
+
+/** All keys as one: a login with a known key and a new one is new. */
+function keyOf({ keys: { fingerprints } }: Login): string {
+  return fingerprints.toSorted().join(" ");
+}
+
+/**
+ * Whether the host is still learning. Both ways: where the first event seems to lie in the future, the clock was wrong,
+ * and the host would go on learning until then.
+ */
+function isWithin(learningMs: number, atMs: number, firstEventAtMs: number = atMs): boolean {
+  return Math.abs(atMs - firstEventAtMs) < learningMs;
 }

@@ -2,22 +2,23 @@
 
 import type { Route } from "../config/config.ts";
 import type { SessionEventType } from "../event.ts";
+import type { Meaning } from "./judge.ts";
 
 /** What decides who is told of an event. */
-export interface Told {
+export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {
   readonly type: SessionEventType;
-  /** Whether it is urgent for being unexpected or tampered with; a login of root alone is not. */
-  readonly isUnexpected: boolean;
 }
 
 /**
- * The names of the routes that want an event. One with `notify = "unexpected"` is told of unexpected logins, and of
- * logouts only where one was tampered with: how an expected or an unexpected session ended is for the others.
+ * The names of the routes that want an event; none if it is allowlisted. One with `notify = "unexpected"` is told of
+ * unexpected logins, also while the host is still learning, and of logouts only where one was tampered with: how an
+ * expected or an unexpected session ended is for the others. A login of root is not unexpected for that alone.
  */
 export function routesFor(
   routes: readonly Pick<Route, "name" | "events" | "notify">[],
-  { type, isUnexpected }: Told,
+  { type, verdict, unexpected }: Told,
 ): string[] {
-  return routes.filter(({ events, notify }) => events.includes(type) && (notify === "all" || isUnexpected))
+  if (verdict === "allowlisted") return [];
+  return routes.filter(({ events, notify }) => events.includes(type) && (notify === "all" || unexpected))
     .map(({ name }) => name);
 }

@@ -3,17 +3,13 @@
 import type { Config, Route } from "../config/config.ts";
 import { deliverDue, type DeliveryContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
-import { judge } from "./judge.ts";
-import { routesFor } from "./routes_for.ts";
+import { judgeNew } from "./judge_new.ts";
 
 /** How often a run looks for what has newly come, in milliseconds. */
 const TICK_MS = 1_000;
 
 /** The longest that a run waits for something that is due later, in milliseconds. */
 const MAX_WAIT_IN_RUN_MS = 60_000;
-
-/** How many events are judged at a time. */
-const PAGE = 100;
 
 /** What a run needs, beside what {@link deliverDue} does. */
 export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs" | "routeNames"> {
@@ -70,31 +66,4 @@ function isDueSoon(
     const atMs = deliveries.nextDueAtMs(name, nowMs);
     return atMs !== undefined && atMs - nowMs <= MAX_WAIT_IN_RUN_MS;
   });
-}
-
-/** Judges what has been taken in, and makes the deliveries of it. */
-export function judgeNew(
-  { routes, allowlist }: Pick<Config, "routes" | "allowlist">,
-  { deliveries, clock, log }: Pick<RunContext, "deliveries" | "clock" | "log">,
-): void {
-  for (;;) {
-    const events = deliveries.unjudged(PAGE);
-    if (events.length === 0) return;
-    deliveries.together(() => {
-      for (const event of events) {
-        const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
-        const meaning = judge(event, { allowlist, opened });
-        const told = { type: event.type, isUnexpected: meaning.urgent };
-        deliveries.judge({
-          ...meaning,
-          eventId: event.id,
-          openedBy: opened?.id,
-          routes: meaning.verdict === "notify" ? routesFor(routes, told) : [],
-        }, clock.nowMs());
-        if (meaning.verdict === "allowlisted") {
-          log("info", `event ${event.uuid} is allowlisted: ${meaning.address}`);
-        }
-      }
-    });
-  }
 }

@@ -15,9 +15,10 @@ import { isDamage } from "../store/sqlite_error.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { Intake } from "./intake.ts";
+import { judgeNew } from "./judge_new.ts";
 import { print } from "./print.ts";
 import { redactor } from "./redact.ts";
-import { judgeNew, run } from "./run.ts";
+import { run } from "./run.ts";
 import { explainStoreError, isDiskFull } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 

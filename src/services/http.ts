@@ -116,7 +116,7 @@ export function endpoint(url: URL): string {
 }
 
 /**
- * The plain sentence, that of the Go program of the same name.
+ * The plain sentence, that of the Go program of the same name, and behind it in brackets what else is known.
  *
  * @param escape makes a value harmless in the markup of the service
  */
@@ -134,15 +134,31 @@ export function sentence(
   const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
-  const reasons = notification.reasons.length === 0 ? "" : ` [${notification.reasons.map(shown).join("; ")}]`;
+  const known = details(notification, escape);
   return `'${
     escape(unlinked(notification.user.replaceAll("'", "’")))
-  }'${from} ${happened} ${host} via ${via} at ${time}${reasons}`;
+  }'${from} ${happened} ${host} via ${via} at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
-/** Keeps whoever shows a text from making a link of it. */
+/** What is known around the sentence. */
+function details(
+  { isRepeat, duration, authentication, reasons }: SessionNotification,
+  escape: (value: string) => string,
+): string {
+  const known = [
+    isRepeat ? "possible repeat" : "",
+    duration === "" ? "" : `after ${duration}`,
+    authentication,
+    ...reasons,
+  ];
+  // A value that closes our brackets could go on as if it were another message.
+  return known.filter((value) => value !== "")
+    .map((value) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］")))).join("; ");
+}
+
+/** Keeps whoever shows a text from making a link of it. A fingerprint, which may begin with slashes, is none. */
 export function unlinked(value: string): string {
-  return value.replaceAll("://", "：//");
+  return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
 /** The plain sentences of a batch, a line each. */

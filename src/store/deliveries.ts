@@ -25,6 +25,7 @@ import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
 import { endOnRoute, failuresOf, RETRIED_FROM_MS, tellBroken } from "./routes.ts";
 import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
 import { migrate } from "./schema.ts";
+import { Seen } from "./seen.ts";
 import { eventOf, type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
@@ -45,6 +46,8 @@ export interface Judgement {
   readonly urgent: boolean;
   readonly keyFingerprint?: string;
   readonly reasons?: readonly string[];
+  /** Of a close: how long the session was, if that is known. */
+  readonly durationMs?: number | undefined;
 }
 
 /** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
@@ -66,10 +69,16 @@ export interface TakenIn {
   readonly taken: number;
   readonly history: number;
 }
+/** The open events that have had no close, of a process, user and service. */
+const OPEN_OF =
+  "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
 
 /** The open database. */
 export class Deliveries {
   readonly #database: Database;
+
+  /** Who has logged in before. */
+  readonly seen: Seen;
 
   /**
    * Opens the database, makes it where there is none, and migrates it.
@@ -89,6 +98,7 @@ export class Deliveries {
       this.#database.close();
       throw error;
     }
+    this.seen = new Seen(this.#database);
   }
 
   /** Folds the log into the database, so that one file is all there is between runs. */
@@ -183,22 +193,33 @@ export class Deliveries {
 
   /**
    * The open event that a close belongs to: the latest one of the same process, user and service that no other close
-   * belongs to.
+   * belongs to. One that the clock puts after the close is taken only for want of another: the clock was set back.
    */
   openOf(close: StoredEvent): StoredEvent | undefined {
     const row = prepared(
       this.#database,
-      `SELECT * FROM event
-       WHERE type = 'open' AND parent_pid = ? AND user = ? AND service = ? AND id <> ? AND verdict IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM event AS closing WHERE closing.opened_by = event.id)
-       ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
-    ).get(close.parentPid, close.user, close.service, close.id);
+      `${OPEN_OF} AND verdict IS NOT NULL
+       ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
+    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
+    return row === undefined ? undefined : eventOf(row);
+  }
+
+  /**
+   * Likewise, of the events that are not judged yet: an open that was taken in after its close, as may happen where it
+   * came by another way.
+   */
+  unjudgedOpenOf(close: StoredEvent): StoredEvent | undefined {
+    const row = prepared(
+      this.#database,
+      `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
+    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
     return row === undefined ? undefined : eventOf(row);
   }
 
   /** Writes a judgement down, and makes the deliveries that follow from it: none for what is too old to tell anyone. */
   judge(judgement: Judgement, nowMs: number): void {
     const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
+    const durationMs = judgement.durationMs ?? null;
     this.together(() => {
       const row = prepared(this.#database, "SELECT is_history FROM event WHERE id = ?").get(eventId);
       const isHistory = row?.["is_history"] === 1;
@@ -206,7 +227,8 @@ export class Deliveries {
       const routes = isHistory ? [] : judgement.routes;
       prepared(
         this.#database,
-        `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?
+        `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
+           duration_ms = ?
          WHERE id = ?`,
       )
         .run(
@@ -216,8 +238,12 @@ export class Deliveries {
           openedBy ?? null,
           keyFingerprint,
           JSON.stringify(reasons),
+          durationMs,
           eventId,
         );
+      if (openedBy !== undefined) {
+        prepared(this.#database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+      }
       for (const route of routes) {
         prepared(
           this.#database,

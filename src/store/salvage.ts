@@ -33,7 +33,7 @@ export interface SalvagedStore {
 }
 
 /** Tables that a new store begins by itself, and the one whose rows can't be told for sure from those of an index. */
-const NOT_SALVAGED = ["inbox", "store", "salvaged"];
+const NOT_SALVAGED = ["inbox", "store", "salvaged", "host"];
 
 /**
  * Fills a store that is new with what can be read of one that was set aside. What is pending comes as a possible repeat:
@@ -64,6 +64,8 @@ const MAKE_WHOLE = [
   `UPDATE event SET verdict = NULL, opened_by = NULL
    WHERE verdict = 'notify' AND id NOT IN (SELECT event_id FROM delivery)
      AND occurred_at_ms >= (SELECT history_before_ms FROM store)`,
+  // Or its close, judged again, would not find it.
+  "UPDATE event SET is_closed = id IN (SELECT opened_by FROM event WHERE opened_by IS NOT NULL)",
   `UPDATE event SET is_repeat = 1
    WHERE verdict IS NULL OR id IN (SELECT event_id FROM delivery WHERE state = 'pending')`,
   "UPDATE store SET elapsed_ms = max(elapsed_ms, coalesce((SELECT max(taken_in_ms) FROM event), 0))",

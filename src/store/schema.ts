@@ -9,7 +9,9 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             verdict: null until judged; history: found again after a loss, too old to tell anyone.
  *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
  *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
- *             be that, so that it only tells what was seen before.
+ *             be that, so that it only tells what was seen before. is_closed: an open whose close has come.
+ *             duration_ms: of the session, at its close; null where that is not known.
+ * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
@@ -45,11 +47,21 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     is_history INTEGER NOT NULL DEFAULT 0 CHECK (is_history IN (0, 1)),
     verdict TEXT CHECK (verdict IN ('notify', 'allowlisted', 'history')),
     opened_by INTEGER REFERENCES event (id),
+    is_closed INTEGER NOT NULL DEFAULT 0 CHECK (is_closed IN (0, 1)),
+    duration_ms INTEGER,
     taken_in_ms INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
-  "CREATE INDEX event_session ON event (parent_pid, user, service, occurred_at_ms) WHERE type = 'open'",
+  "CREATE INDEX event_session ON event (parent_pid, user, service) WHERE type = 'open' AND is_closed = 0",
   "CREATE UNIQUE INDEX event_closed ON event (opened_by) WHERE opened_by IS NOT NULL",
+  `CREATE INDEX event_seen_place ON event (user, address, remote_host)
+   WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL`,
+  `CREATE INDEX event_seen_key ON event (user, key_fingerprint)
+   WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND key_fingerprint <> ''`,
+  `CREATE TABLE host (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    first_event_at_ms INTEGER NOT NULL
+  ) STRICT`,
   `CREATE TABLE delivery (
     event_id INTEGER NOT NULL REFERENCES event (id),
     route TEXT NOT NULL,

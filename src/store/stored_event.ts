@@ -16,6 +16,10 @@ export interface JudgedEvent extends StoredEvent {
   readonly reasons: readonly string[];
   /** Whether it may have been delivered before: the store that knew was lost. */
   readonly isRepeat: boolean;
+  /** Of a close: the open event of its session, if that is known. */
+  readonly openedBy?: number;
+  /** Of a close: how long the session was, if that is known. */
+  readonly durationMs?: number;
 }
 
 /** The event that a row of `event` holds. */
@@ -45,5 +49,7 @@ export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
     keyFingerprint: String(row["key_fingerprint"]),
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,
+    ...(row["opened_by"] === null ? {} : { openedBy: Number(row["opened_by"]) }),
+    ...(row["duration_ms"] === null ? {} : { durationMs: Number(row["duration_ms"]) }),
   };
 }

@@ -39,13 +39,14 @@ function faultsOf(text: string): string[] {
 
 Deno.test("parseConfig() reads the example of the Go program unchanged", () => {
   const { host, routes, allowlist, ...rest } = parsed(GO_EXAMPLE);
-  assert.deepEqual(host, { timezone: "Pacific/Auckland", name: "example.com" });
+  assert.deepEqual(host, { timezone: "Pacific/Auckland", name: "example.com", keyNames: new Map() });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "discord"]]);
   assert.deepEqual(routes[0]?.service.endpoints, ["discord.com:443"]);
   assert.deepEqual(
     ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map((text) => {
       const address = parseAddress(text);
-      return address !== undefined && allowlist.some((network) => contains(network, address));
+      const networks = allowlist.flatMap(({ networks = [] }) => networks);
+      return address !== undefined && networks.some((network) => contains(network, address));
     }),
     [true, true, false],
   );
@@ -55,11 +56,12 @@ Deno.test("parseConfig() reads the example of the Go program unchanged", () => {
 Deno.test("parseConfig() has a default for everything but the service", () => {
   const { routes, ...rest } = parsed(SHORTEST);
   assert.deepEqual(rest, {
-    host: { timezone: "Etc/UTC", name: "this-machine" },
+    host: { timezone: "Etc/UTC", name: "this-machine", keyNames: new Map() },
     giveUpAfterMs: 7 * DAY_MS,
     requestTimeoutMs: 10_000,
     runDeadlineMs: 600_000,
     allowlist: [],
+    learningMs: 7 * DAY_MS,
     retentionDays: 365,
     secrets: [],
     warnings: [],

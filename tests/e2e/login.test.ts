@@ -4,10 +4,24 @@ import assert from "node:assert/strict";
 import { configFor, endToEnd, send } from "../helpers/end_to_end.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
-const OPENED =
-  /^'alice' \(127\.0\.0\.1\) logged in to example\.com via ssh \(sshd\) at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00$/;
-const CLOSED =
-  /^'alice' \(127\.0\.0\.1\) logged out from example\.com via ssh \(sshd\) at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00$/;
+const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00`;
+
+/** The sentence of an open, and what is known around it. */
+function opened(authentication: string): RegExp {
+  return new RegExp(
+    String.raw`^'alice' \(127\.0\.0\.1\) logged in to example\.com via ssh \(sshd\) at ${TIME} ` +
+      String.raw`\[${authentication}; first login of alice; this host is still learning what is usual\]$`,
+  );
+}
+
+function closed(authentication: string): RegExp {
+  return new RegExp(
+    String.raw`^'alice' \(127\.0\.0\.1\) logged out from example\.com via ssh \(sshd\) at ${TIME} ` +
+      String.raw`\[after \d+ s; ${authentication}\]$`,
+  );
+}
+
+const BY_KEY = String.raw`publickey ED25519 SHA256:[A-Za-z0-9+/]{43}`;
 
 endToEnd("a login with a key and its logout arrive at Discord by one send", async (host) => {
   await using discord = discordLike();
@@ -20,8 +34,8 @@ endToEnd("a login with a key and its logout arrive at Discord by one send", asyn
   assert.deepEqual([code, stdout, stderr], [0, "", ""]);
   const contents = discord.accepted.map(({ body }) => String(body["content"]).replaceAll("\\", ""));
   assert.equal(contents.length, 2);
-  assert.match(contents[0] ?? "", OPENED);
-  assert.match(contents[1] ?? "", CLOSED);
+  assert.match(contents[0] ?? "", opened(BY_KEY));
+  assert.match(contents[1] ?? "", closed(BY_KEY));
   assert.deepEqual(
     discord.accepted.map(({ path }) => path),
     Array(2).fill("/api/webhooks/123456789/webhook-secret-token?wait=true"),
@@ -42,8 +56,8 @@ endToEnd("a login with a password and its logout arrive at ntfy by one send", as
   assert.deepEqual([code, stdout, stderr], [0, "", ""]);
   const messages = ntfy.accepted.map(({ body }) => String(body["message"]));
   assert.equal(messages.length, 2);
-  assert.match(messages[0] ?? "", OPENED);
-  assert.match(messages[1] ?? "", CLOSED);
+  assert.match(messages[0] ?? "", opened("password"));
+  assert.match(messages[1] ?? "", closed("password"));
   assert.equal(ntfy.accepted[0]?.body["topic"], "topic-secret-name");
 });
 

@@ -19,7 +19,7 @@ import type {
   SessionNotification,
   TestNotification,
 } from "../../src/services/service.ts";
-import { batchOf, HOSTILE_TEXTS, judgedEvent, MARKUP, notification } from "./fixtures.ts";
+import { batchOf, certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, notification } from "./fixtures.ts";
 import { parseBody } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
@@ -122,6 +122,14 @@ const hostileNotification = fc.record({
   tampered: fc.constantFrom([], ["PAM_USER"]),
   urgent: fc.boolean(),
   reasons: fc.array(value, { maxLength: 4 }),
+  authInfo: fc.oneof(
+    value,
+    value.map((id) => `publickey ${certificate({ id, serial: 5n }).line}`),
+    value.map((more) => `gssapi-with-mic ${more}`),
+  ),
+  openedBy: fc.constant(1),
+  durationMs: fc.nat(),
+  isRepeat: fc.boolean(),
 }).chain((event) => hostName.map((name) => notificationOf(judgedEvent(event), { name, timezone: "America/St_Johns" })));
 
 /** The longest that there can be, of characters that grow when they are escaped or encoded. */

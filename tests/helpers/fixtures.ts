@@ -4,6 +4,40 @@ import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
 import type { JudgedEvent } from "../../src/store/deliveries.ts";
 
+/** The key that alice logs in with, and what ssh-keygen -lf says of it. */
+export const ALICE_KEY = {
+  public: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDY76wCDeVAvwIL6O4FIZmSL2P8YJGFNk3e1BerOXDKX",
+  fingerprint: "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE",
+} as const;
+
+/** The encoding of a text or of bytes in SSH (RFC 4251, section 5). */
+function sshString(value: string | Uint8Array): number[] {
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  const { length } = bytes;
+  return [length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff, ...bytes];
+}
+
+/**
+ * A certificate for alice's key, as sshd would write it into SSH_AUTH_INFO_0. Its signature is nonsense, which only sshd
+ * looks at.
+ */
+export function certificate({ id, serial }: { id: string; serial: bigint }) {
+  const key = Uint8Array.fromBase64(ALICE_KEY.public.split(" ")[1] ?? "").subarray(-32);
+  const type = "ssh-ed25519-cert-v01@openssh.com";
+  const blob = [
+    ...[sshString(type), sshString("nonce"), sshString(key)],
+    [...new Uint8Array(new BigUint64Array([serial]).buffer)].reverse(),
+    [0, 0, 0, 1],
+    ...[sshString(id), sshString("principals")],
+    [...new Uint8Array(8), ...new Uint8Array(8).fill(255)],
+    ...[sshString("options"), sshString("extensions"), sshString("")],
+    // Signed by that key itself.
+    ...[sshString(new Uint8Array([...sshString("ssh-ed25519"), ...sshString(key)])), sshString("signature")],
+  ].flat();
+  const { fingerprint } = ALICE_KEY;
+  return { line: `${type} ${new Uint8Array(blob).toBase64()}`, fingerprint, authority: fingerprint };
+}
+
 /** An honest event: alice logs in from 203.0.113.7. */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
   return {
@@ -15,7 +49,7 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
     terminal: "ssh",
     service: "sshd",
     connection: "203.0.113.7 50022 198.51.100.1 22",
-    authInfo: "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+    authInfo: `publickey ${ALICE_KEY.public}\n`,
     parentPid: 4711,
     tampered: [],
     ...overrides,

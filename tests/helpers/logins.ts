@@ -10,7 +10,7 @@ import { sessionEvent } from "./fixtures.ts";
  * @param options.first the number of the first
  */
 export function queueLogins(path: string, count: number, { first = 1 }: { first?: number } = {}): void {
-  const event = (number: number) => sessionEvent({ uuid: crypto.randomUUID(), user: `user${number}` });
+  const event = (number: number) => sessionEvent({ uuid: crypto.randomUUID(), user: `user${number}`, authInfo: "" });
   insertEvent(path, event(first));
   const database = openDatabase(path, { busyTimeoutMs: 1_000 });
   const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)");

@@ -14,7 +14,7 @@ export interface Ended {
 }
 
 /** The commands that run here. */
-type Command = "queue" | "send" | "test" | "status" | "retry" | "repair";
+type Command = "queue" | "send" | "test" | "status" | "explain" | "retry" | "repair";
 
 interface RunOptions {
   readonly flags: readonly string[];
@@ -70,6 +70,10 @@ export class Installation implements AsyncDisposable {
 
   async test(): Promise<Ended> {
     return await this.#run("test", { flags: ["--config", this.configFile], environment: {} });
+  }
+
+  async explain(...flags: string[]): Promise<Ended> {
+    return await this.#run("explain", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
   async status(...flags: string[]): Promise<Ended> {

@@ -1,11 +1,33 @@
 import assert from "node:assert/strict";
-import { parseNetwork } from "../../src/config/address.ts";
+import fc from "npm:fast-check@4.10.2";
+import { parseAddress, parseNetwork } from "../../src/config/address.ts";
+import type { AllowRule } from "../../src/config/allowlist.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { NOT_UTF8 } from "../../src/hook/environment.ts";
-import { judge, type Meaning } from "../../src/send/judge.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judge, type JudgeOptions, LEARNING, type Meaning } from "../../src/send/judge.ts";
+import { type Login, loginOf } from "../../src/send/login.ts";
+import { type Known, NOTHING_KNOWN } from "../../src/store/seen.ts";
+import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 
-const ALLOWLIST = ["203.0.113.0/24", "2001:db8::/32", "fe80::/10"].map(parseNetwork);
+const DAY = 24 * 60 * 60 * 1000;
+
+const ALLOWLIST: readonly AllowRule[] = [{
+  place: "allowlist.ips",
+  reason: "",
+  networks: ["203.0.113.0/24", "2001:db8::/32", "fe80::/10"].map(parseNetwork),
+}];
+
+/** A host that has learned, and to which nothing is new, unless the test says so. */
+function options(overrides: Partial<JudgeOptions> = {}, known: Partial<Known> = {}): JudgeOptions {
+  const { occurredAtMs } = sessionEvent();
+  return {
+    allowlist: [],
+    known: () => ({ user: true, place: true, key: true, firstEventAtMs: occurredAtMs - 100 * DAY, ...known }),
+    learningMs: 7 * DAY,
+    nowMs: occurredAtMs,
+    ...overrides,
+  };
+}
 
 interface Case {
   readonly title: string;
@@ -145,11 +167,189 @@ for (const { title, event: overrides, opened, expected } of CASES) {
   Deno.test(`judge() ${title}`, () => {
     const event = sessionEvent(overrides);
     const open = opened === "same" ? { ...event, type: "open" as const } : opened && sessionEvent(opened);
-    const meaning = judge(event, { allowlist: ALLOWLIST, opened: open });
+    const meaning = judge(loginOf(event, open), options({ allowlist: ALLOWLIST }));
     for (const [name, value] of Object.entries(expected)) assert.deepEqual({ ...meaning }[name], value, name);
   });
 }
 
 Deno.test("judge() allowlists nothing where the allowlist is empty", () => {
-  assert.equal(judge(sessionEvent(), { allowlist: [] }).verdict, "notify");
+  assert.equal(judge(loginOf(sessionEvent()), options()).verdict, "notify");
+});
+
+const OPEN = sessionEvent();
+const TAMPERED = sessionEvent({ tampered: ["PAM_USER"] });
+const CLOSE = sessionEvent({ type: "close" });
+
+Deno.test("judge() says why an open is unexpected: of a new user no more than that", () => {
+  const table: [known: Partial<Known>, reasons: string[]][] = [
+    [{}, []],
+    [{ user: false, place: false, key: false }, ["first login of alice"]],
+    [{ place: false }, ["first login of alice from 203.0.113.7"]],
+    [{ key: false }, ["first use of this key by alice"]],
+    [{ place: false, key: false }, ["first login of alice from 203.0.113.7", "first use of this key by alice"]],
+  ];
+  for (const [known, reasons] of table) {
+    const meaning = judge(loginOf(OPEN), options({}, known));
+    assert.deepEqual(meaning.reasons, reasons);
+    assert.deepEqual([meaning.unexpected, meaning.urgent], [reasons.length > 0, reasons.length > 0]);
+  }
+});
+
+Deno.test("judge() names the place by what is known of it", () => {
+  const reasonAt = (overrides: Partial<SessionEvent>) =>
+    judge(loginOf(sessionEvent(overrides)), options({}, { place: false })).reasons.join();
+  assert.equal(reasonAt({ remoteHost: "", connection: "" }), "first login of alice without an address");
+  assert.equal(reasonAt({ remoteHost: "client.example", connection: "" }), "first login of alice from client.example");
+  assert.equal(reasonAt({ remoteHost: "::ffff:203.0.113.7" }), "first login of alice from 203.0.113.7");
+  const long = reasonAt({ user: "u".repeat(256), remoteHost: "h".repeat(256), connection: "" });
+  assert.ok(long.length <= 128, "render.ts shows it whole");
+});
+
+Deno.test("judge() calls an open unexpected whose key can't be read, known place or not", () => {
+  for (const authInfo of ["publickey", "publickey ssh-ed25519 AAAA", `publickey ${ALICE_KEY.public.slice(0, -9)}…`]) {
+    const meaning = judge(loginOf(sessionEvent({ authInfo })), options());
+    assert.deepEqual([meaning.reasons, meaning.urgent, meaning.keyFingerprint], [["the key can't be read"], true, ""]);
+  }
+});
+
+Deno.test("judge() asks for what is sure: the usual address and the key, but no key of an event that was tampered with", () => {
+  const asked: unknown[] = [];
+  const known = (login: unknown) => {
+    asked.push(login);
+    return NOTHING_KNOWN;
+  };
+  const event = { remoteHost: "::ffff:203.0.113.7", connection: "" };
+  judge(loginOf(sessionEvent(event)), options({ known }));
+  judge(loginOf(sessionEvent({ ...event, tampered: ["SSH_AUTH_INFO_0"] })), options({ known }));
+  judge(loginOf(CLOSE), options({ known }));
+  const login = { user: "alice", address: "203.0.113.7", remoteHost: "::ffff:203.0.113.7" };
+  assert.deepEqual(asked, [
+    { ...login, keyFingerprint: ALICE_KEY.fingerprint },
+    { ...login, keyFingerprint: "" },
+  ]);
+});
+
+Deno.test("judge() makes urgent what is unexpected or of root, closes never but where tampered with", () => {
+  const table: [Login, Partial<Known>, unexpected: boolean, urgent: boolean][] = [
+    [loginOf(OPEN), {}, false, false],
+    [loginOf(OPEN), { place: false }, true, true],
+    [loginOf(sessionEvent({ user: "root" })), {}, false, true],
+    [loginOf(sessionEvent({ user: "root" })), { place: false }, true, true],
+    [loginOf(sessionEvent({ user: "toor" })), {}, false, false],
+    [loginOf(TAMPERED), {}, true, true],
+    [loginOf(CLOSE, OPEN), { user: false, place: false, key: false }, false, false],
+    [loginOf(CLOSE), { user: false, place: false, key: false }, false, false],
+    [loginOf(sessionEvent({ type: "close", user: "root" })), {}, false, false],
+    [loginOf({ ...CLOSE, authInfo: "password" }, OPEN), {}, true, true],
+  ];
+  for (const [login, known, unexpected, urgent] of table) {
+    const meaning = judge(login, options({}, known));
+    assert.deepEqual([meaning.unexpected, meaning.urgent], [unexpected, urgent], JSON.stringify(login));
+  }
+});
+
+Deno.test("judge() learns for so many days from the first event on: what is new is told, but not urgent", () => {
+  const at = (ageMs: number, learningMs = 7 * DAY) => {
+    const firstEventAtMs = OPEN.occurredAtMs - ageMs;
+    const { reasons, unexpected, urgent } = judge(
+      loginOf(OPEN),
+      options({ learningMs }, { place: false, firstEventAtMs }),
+    );
+    assert.ok(unexpected && reasons[0] === "first login of alice from 203.0.113.7");
+    assert.equal(reasons.includes(LEARNING), !urgent);
+    return urgent ? "urgent" : "learning";
+  };
+  assert.deepEqual([0, 1, 7 * DAY - 1].map((ageMs) => at(ageMs)), Array(3).fill("learning"));
+  assert.deepEqual([7 * DAY, 365 * DAY].map((ageMs) => at(ageMs)), Array(2).fill("urgent"));
+  assert.equal(at(0, 0), "urgent");
+  // Events that come in the wrong order; and a first event that a wrong clock has put far into the future.
+  assert.equal(at(-60_000), "learning");
+  assert.equal(at(-3650 * DAY), "urgent");
+});
+
+Deno.test("judge() is as loud as ever while it learns about root, and about what was tampered with", () => {
+  const known = { ...NOTHING_KNOWN, firstEventAtMs: OPEN.occurredAtMs };
+  const root = judge(loginOf(sessionEvent({ user: "root" })), options({}, known));
+  assert.deepEqual([root.urgent, root.reasons], [true, ["first login of root", LEARNING]]);
+  const tampered = judge(loginOf(TAMPERED), options({}, known));
+  assert.deepEqual([tampered.urgent, tampered.reasons], [true, ["first login of alice"]]);
+  assert.equal(judge(loginOf(OPEN), options({}, NOTHING_KNOWN)).urgent, false, "the very first event");
+});
+
+const BY_KEY: AllowRule = { place: "allowlist.rules.0", reason: "key", keyFingerprints: [ALICE_KEY.fingerprint] };
+
+Deno.test("judge() believes in a key only where the open event has it and nobody had a hand in it", () => {
+  const allowed = (login: Login) => judge(login, options({ allowlist: [BY_KEY] })).verdict === "allowlisted";
+  assert.ok(allowed(loginOf(OPEN)));
+  assert.ok(allowed(loginOf(CLOSE, OPEN)));
+  assert.ok(allowed(loginOf(sessionEvent({ authInfo: `publickey ${ALICE_KEY.public}\npassword\n` }))));
+  assert.ok(!allowed(loginOf(TAMPERED)));
+  assert.ok(!allowed(loginOf(CLOSE)), "a close without its open");
+  assert.ok(!allowed(loginOf(CLOSE, TAMPERED)), "a close whose open was tampered with");
+  assert.ok(!allowed(loginOf(CLOSE, sessionEvent({ authInfo: "password" }))), "the open had no key");
+  assert.ok(!allowed(loginOf({ ...CLOSE, authInfo: "password" }, OPEN)));
+  for (
+    const authInfo of [
+      "",
+      "password",
+      `hostbased ${ALICE_KEY.public}`,
+      `keyboard-interactive/pam ${ALICE_KEY.public}`,
+      `password\n ${ALICE_KEY.public}`,
+      `publickey ${ALICE_KEY.fingerprint}`,
+      `publickey ${ALICE_KEY.public}…`,
+      `publickey ${ALICE_KEY.public} …`,
+    ]
+  ) assert.ok(!allowed(loginOf(sessionEvent({ authInfo }))), authInfo);
+});
+
+Deno.test("judge() has the first rule decide that allows, and no rule that expired by the event's clock or its own", () => {
+  const rule = (place: string, expiresAtMs?: number): AllowRule => ({
+    place,
+    reason: "r",
+    users: ["alice"],
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+  });
+  const at = OPEN.occurredAtMs;
+  const decides = (expiresAtMs: number, nowMs: number) =>
+    judge(loginOf(OPEN), options({ allowlist: [rule("a", expiresAtMs)], nowMs })).rule?.place;
+  assert.equal(decides(at + 1, at), "a");
+  assert.equal(decides(at, at), undefined);
+  assert.equal(decides(at + 1, at + 1), undefined, "it is over by now");
+  assert.equal(decides(at - 1, at - 10), undefined, "the clock was set back");
+  const allowlist = [BY_KEY, rule("expired", at), rule("b"), rule("c")];
+  assert.equal(judge(loginOf(sessionEvent({ authInfo: "" })), options({ allowlist })).rule?.place, "b");
+  assert.equal(judge(loginOf(OPEN), options({ allowlist })).rule?.place, "allowlist.rules.0");
+});
+
+Deno.test("loginOf() measures a session by its open, and nothing absurd", () => {
+  const lasted = (ms: number) => loginOf({ ...CLOSE, occurredAtMs: OPEN.occurredAtMs + ms }, OPEN).durationMs;
+  assert.deepEqual([0, 1, 90_000, 300 * DAY].map(lasted), [0, 1, 90_000, 300 * DAY]);
+  assert.deepEqual([-1, -DAY, 400 * DAY, 20_000 * DAY].map(lasted), Array(4).fill(undefined));
+  assert.equal(loginOf(CLOSE).durationMs, undefined);
+});
+
+const hostile = fc.oneof(
+  fc.constantFrom(...HOSTILE_TEXTS, "203.0.113.7", "alice", "sshd", `publickey ${ALICE_KEY.public}`),
+  fc.string({ unit: "binary" }),
+);
+const anyEvent = fc.record({
+  type: fc.constantFrom("open", "close"),
+  occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
+  user: hostile,
+  remoteHost: hostile,
+  service: hostile,
+  connection: hostile,
+  authInfo: hostile,
+  tampered: fc.constantFrom([], [], ["PAM_RHOST"]),
+}).map((overrides) => sessionEvent(overrides));
+
+Deno.test("judge() has an answer to any event, and never allowlists or keeps quiet about one that was tampered with", () => {
+  const rules: AllowRule[] = [...ALLOWLIST, { place: "p", reason: "r", users: ["alice"] }, BY_KEY];
+  fc.assert(fc.property(anyEvent, fc.option(anyEvent, { nil: undefined }), (event, opened) => {
+    const login = loginOf(event, event.type === "close" ? opened : undefined);
+    const { verdict, tampered, urgent, unexpected, rule, address } = judge(login, options({ allowlist: rules }));
+    if (tampered.length > 0) assert.deepEqual([verdict, urgent, unexpected], ["notify", true, true]);
+    assert.equal(rule !== undefined, verdict === "allowlisted");
+    if (address !== "") assert.equal(parseAddress(address)?.toString(), address);
+  }));
 });

@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
+import { authenticationText, localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
 import { sentence } from "../../src/services/http.ts";
-import { HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
+import { ALICE_KEY, certificate, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
 
 const HOST = { name: "example.com", timezone: "Pacific/Auckland" };
 
 Deno.test("notificationOf() has all that is shown of an event", () => {
-  assert.deepEqual(notificationOf(judgedEvent(), HOST), notification());
+  const authentication = `publickey ED25519 ${ALICE_KEY.fingerprint}`;
+  assert.deepEqual(notificationOf(judgedEvent(), HOST), notification({ authentication }));
+  assert.deepEqual(
+    notificationOf(judgedEvent({ type: "close", openedBy: 1, durationMs: 7_500_000 }), HOST),
+    notification({ type: "close", urgency: "low", authentication, duration: "2 h 5 min" }),
+  );
+  assert.deepEqual(
+    notificationOf(judgedEvent({ urgent: true, reasons: ["first login of a\nb"], isRepeat: true }), HOST),
+    notification({ urgency: "urgent", authentication, reasons: ["first login of a\ufffdb"], isRepeat: true }),
+  );
   assert.deepEqual(
     notificationOf(judgedEvent({ type: "close", tampered: ["PAM_USER"], urgent: true }), HOST),
     notification({ type: "close", urgency: "urgent", reasons: ["environment tampered with"] }),
@@ -43,6 +52,72 @@ Deno.test("sentence() escapes every value that an event can choose, and nothing 
     "'<u>' (<r>) logged in to <h> via <t> (<s>) at 2026-11-23 11:13:32+13:00",
   );
   assert.match(sentence(notification({ ...values, terminal: "" }), (value) => `<${value}>`), / via <s> at /);
+});
+
+const NAMES = new Map([[ALICE_KEY.fingerprint, "work laptop"]]);
+
+Deno.test("authenticationText() says how the user got in: each method, the key as sshd prints it, and its name", () => {
+  const key = `ED25519 ${ALICE_KEY.fingerprint}`;
+  const table: [authInfo: string, expected: string][] = [
+    ["", ""],
+    ["password\n", "password"],
+    [`publickey ${ALICE_KEY.public}\n`, `publickey ${key} (work laptop)`],
+    [`publickey ${ALICE_KEY.public}\npassword\n`, `publickey ${key} (work laptop), password`],
+    [`publickey ${ALICE_KEY.public} signature count = 3`, `publickey ${key} (work laptop)`],
+    ["keyboard-interactive/pam", "keyboard-interactive/pam"],
+    ["gssapi-with-mic alice@EXAMPLE.COM", 'gssapi-with-mic "alice@EXAMPLE.COM"'],
+    [
+      `hostbased ${ALICE_KEY.public} client user "alice", client host "a.example"`,
+      `hostbased ${key} (work laptop) client user "alice", client host "a.example"`,
+    ],
+    [
+      'hostbased client user "a", "b"", client host "c"',
+      'hostbased client user "a”, ”b”", client host "c"',
+    ],
+    ["hostbased alice", 'hostbased "alice"'],
+    ["publickey ssh-ed25519 AAAA", "publickey with a key that can't be read"],
+    ["password\n".repeat(6), "password, password, password, password, and 2 more"],
+    ["\u202eevil [x](y), publickey", '"\ufffdevil" "[x](y), publickey"'],
+  ];
+  for (const [authInfo, expected] of table) assert.equal(authenticationText(authInfo, NAMES), expected, authInfo);
+});
+
+Deno.test("authenticationText() quotes what a certificate says of itself, so that it can't pass for the rest", () => {
+  const id = 'x" (serial 1) CA ED25519 SHA256:forged\n\u202e';
+  const { line, authority, fingerprint } = certificate({ id, serial: 5n });
+  assert.equal(
+    authenticationText(`publickey ${line}\n`, new Map([[authority, "our CA"]])),
+    `publickey ED25519-CERT ${fingerprint} (our CA) ID "x” (serial 1) CA ED25519 SHA256:forged\ufffd\ufffd" (serial 5) ` +
+      `CA ED25519 ${authority} (our CA)`,
+  );
+});
+
+Deno.test("notificationOf() tells nothing of the authentication that nobody vouches for", () => {
+  const told = (overrides: Parameters<typeof judgedEvent>[0]) =>
+    notificationOf(judgedEvent(overrides), { ...HOST, keyNames: NAMES }).authentication;
+  assert.match(told({}), /\(work laptop\)$/);
+  assert.match(told({ type: "close", openedBy: 1 }), /\(work laptop\)$/);
+  assert.equal(told({ type: "close" }), "");
+  assert.equal(told({ tampered: ["PAM_USER"] }), "");
+  assert.equal(told({ type: "close", openedBy: 1, tampered: ["SSH_AUTH_INFO_0"] }), "");
+});
+
+Deno.test("authenticationText() is short and one line, whatever was written", () => {
+  const part = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: "binary" }));
+  const line = fc.oneof(
+    part,
+    fc.tuple(fc.constantFrom("gssapi-with-mic", "hostbased", "publickey", "x"), part).map((parts) => parts.join(" ")),
+    fc.constant(`publickey ${ALICE_KEY.public}`),
+    part.map((id) => `publickey ${certificate({ id, serial: 2n ** 64n - 1n }).line}`),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 6 }), (lines) => {
+      const text = authenticationText(lines.join("\n"), NAMES);
+      assert.ok(text.length <= 400 && text.isWellFormed());
+      assert.match(text, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 Deno.test("localTime() follows daylight saving time, and shows whole seconds", () => {

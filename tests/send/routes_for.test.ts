@@ -15,7 +15,8 @@ Deno.test("routesFor() names the routes that want an event, and no other", () =>
     ["close", false, ["all", "closes"]],
     ["close", true, ["all", "closes", "oncall"]],
   ] as const;
-  for (const [type, isUnexpected, expected] of table) {
-    assert.deepEqual(routesFor(routes, { type, isUnexpected }), expected, `${type} ${isUnexpected}`);
+  for (const [type, unexpected, expected] of table) {
+    assert.deepEqual(routesFor(routes, { type, unexpected, verdict: "notify" }), expected, `${type} ${unexpected}`);
+    assert.deepEqual(routesFor(routes, { type, unexpected, verdict: "allowlisted" }), []);
   }
 });

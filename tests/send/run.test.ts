@@ -15,7 +15,7 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import { Inbox } from "../../src/store/inbox.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 
 const MINUTE = 60_000;
@@ -42,6 +42,19 @@ class World implements Disposable {
     Deno.mkdirSync(this.paths.queueDir);
     Deno.mkdirSync(this.paths.sendDir);
     this.deliveries = new Deliveries(this.paths.deliveriesDatabase);
+    this.#know(["alice", ...Array.from({ length: 1_000 }, (_, index) => `user${index + 1}`)]);
+  }
+
+  /** These have logged in before, so that it is routine when they do. */
+  #know(users: readonly string[]): void {
+    const insert = this.deliveries.database.prepare(
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection, auth_info,
+                          key_fingerprint, parent_pid, tampered, verdict)
+       VALUES (?, ?, 'open', ?, '', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
+    );
+    this.deliveries.together(() => {
+      for (const user of users) insert.run(`known ${user}`, this.clock.nowMs(), user, ALICE_KEY.fingerprint);
+    });
   }
 
   /** A login comes in. */

@@ -15,7 +15,7 @@ Deno.test("send prints to standard output, where the service is stdout", async (
   assert.deepEqual([code, stderr], [0, ""]);
   assert.match(
     stdout,
-    /^'alice' \(203\.0\.113\.7\) logged in to example\.com via sshd at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00\n$/,
+    /^'alice' \(203\.0\.113\.7\) logged in to example\.com via sshd at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 \[first login of alice; .*\]\n$/,
   );
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
 });

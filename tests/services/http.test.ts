@@ -179,6 +179,29 @@ Deno.test("sentence() lets no value go on as if it were the rest of it, or becom
   }
 });
 
+Deno.test("sentence() says in brackets behind it what else is known", () => {
+  const rest = "(203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  const authentication = "publickey ED25519 SHA256://abc/+ (work laptop)";
+  assert.equal(
+    sentence(notification({ authentication, reasons: ["first login of alice from 203.0.113.7"] })),
+    `'alice' ${rest} [${authentication}; first login of alice from 203.0.113.7]`,
+  );
+  assert.equal(sentence(notification({ authentication })), `'alice' ${rest} [${authentication}]`);
+  assert.equal(
+    sentence(notification({ type: "close", duration: "2 h 5 min", authentication: "password" })),
+    `'alice' ${rest.replace("in to", "out from")} [after 2 h 5 min; password]`,
+  );
+  assert.equal(sentence(notification({ isRepeat: true })), `'alice' ${rest} [possible repeat]`);
+});
+
+Deno.test("sentence() lets nothing in the brackets close them, become a link, or stay unescaped", () => {
+  const evil = 'gssapi-with-mic "x] https://evil.example ["';
+  for (const overrides of [{ authentication: evil }, { reasons: [evil] }]) {
+    const text = sentence(notification(overrides), (value) => value.replaceAll("@", "\\@").replaceAll("x", "\\x"));
+    assert.match(text, / \[gssapi-with-mic "\\x］ https：\/\/evil\.e\\xample ［"\]$/);
+  }
+});
+
 Deno.test("sentence() and headline() of a test say that it is one", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
-import { judge } from "../../src/send/judge.ts";
+import { loginOf } from "../../src/send/login.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { legacyEvent, type LegacyRow, parseDateTime, takeOver } from "../../src/store/legacy.ts";
 import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
@@ -200,8 +200,8 @@ Deno.test("legacyEvent() is judged like any other event, and no close is told to
   const row = { ...ROW, id: 7 };
   const event = legacyEvent(row);
   assert.deepEqual([event.connection, event.authInfo, event.parentPid], ["", "", -7]);
-  assert.deepEqual(judge(event, { allowlist: [], opened: undefined }).address, "203.0.113.7");
-  assert.deepEqual(judge(event, { allowlist: [], opened: undefined }).tampered, []);
+  assert.deepEqual(loginOf(event).address?.toString(), "203.0.113.7");
+  assert.deepEqual(loginOf(event).tampered, []);
   assert.equal(legacyEvent(row).uuid, event.uuid);
   assert.notEqual(legacyEvent({ ...row, user: "bob" }).uuid, event.uuid);
 });

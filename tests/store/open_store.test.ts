@@ -2,8 +2,11 @@
 // old event comes back.
 
 import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/config.ts";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
+import { systemClock } from "../../src/send/clock.ts";
+import { judgeNew } from "../../src/send/judge_new.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { openStore, previewStore } from "../../src/store/open_store.ts";
@@ -215,6 +218,33 @@ Deno.test("openStore() takes over all but what stands on a damaged page, and sen
     Deno.writeFileSync(path, bytes);
   }
   assert.ok(damaged > 10, `only ${damaged} pages mattered`);
+});
+
+Deno.test("openStore() lets a close that is judged once more find its open, and does not begin to learn anew", () => {
+  using store = new Store();
+  const first = store.open({ hadStore: false });
+  const events = [
+    sessionEvent({ uuid: "old", occurredAtMs: NOW - 100 * 24 * HOUR, user: "bob" }),
+    sessionEvent({ uuid: "open", occurredAtMs: NOW - 2 * HOUR }),
+    sessionEvent({ uuid: "close", occurredAtMs: NOW - HOUR, type: "close" }),
+  ];
+  first.takeIn({ events, position: { lastId: 3, lastUuid: "close", againToId: 0 }, again: 0 });
+  const context = { deliveries: first, clock: { ...systemClock, nowMs: () => NOW }, log: () => {} };
+  const config = parseConfig('[notification]\nservice = "stdout"', { hostName: () => "h" });
+  judgeNew(config, context);
+  // Its delivery stood on a page that can't be read.
+  first.database.prepare("DELETE FROM delivery WHERE event_id = (SELECT id FROM event WHERE uuid = 'close')").run();
+  first.close();
+  overwrite(store.paths.deliveriesDatabase, 0);
+
+  const second = store.open();
+  assert.deepEqual(second.unjudged(10).map(({ uuid }) => uuid), ["close"]);
+  judgeNew(config, { ...context, deliveries: second });
+  const close = second.pendingEvents("default").find(({ uuid }) => uuid === "close");
+  assert.equal(close?.durationMs, HOUR);
+  const login = { user: "carol", address: "", remoteHost: "", keyFingerprint: "" };
+  assert.equal(second.seen.known(login).firstEventAtMs, NOW - 100 * 24 * HOUR);
+  second.close();
 });
 
 Deno.test("openStore() sends all that is pending where there never was a store, but not what is older than a week", () => {

@@ -1,0 +1,32 @@
+// What `[key_names]` may say: names of keys by their fingerprints.
+
+import * as v from "valibot";
+import { FINGERPRINT_FORM, isFingerprint } from "./fingerprint.ts";
+import { isTable, line } from "./schema_parts.ts";
+
+/** Longer names would push the rest out of a message. In UTF-16 code units. */
+const MAX_KEY_NAME_LENGTH = 64;
+
+const name = line(MAX_KEY_NAME_LENGTH);
+
+/** The section as a map. Not a record of valibot, which passes over keys that JavaScript itself knows. */
+export const KEY_NAMES = v.pipe(
+  v.custom<Record<string, unknown>>(isTable, "must be a table"),
+  v.rawTransform(({ dataset: { value: input }, addIssue }) => {
+    const names = new Map<string, string>();
+    for (const [key, value] of Object.entries(input)) {
+      const parsed = v.safeParse(name, value);
+      if (isFingerprint(key) && parsed.success) names.set(key, parsed.output);
+      else {
+        const path: [v.IssuePathItem] = [{ type: "object", origin: "value", input, key, value }];
+        addIssue({ message: isFingerprint(key) ? faultOf(parsed) : `must be named by ${FINGERPRINT_FORM}`, path });
+      }
+    }
+    return names;
+  }),
+);
+
+function faultOf({ issues }: v.SafeParseResult<typeof name>): string {
+  const [issue] = issues ?? [];
+  return issue?.kind === "validation" ? issue.message : "must be a text, in quotes";
+}

@@ -1,0 +1,156 @@
+// A public key or certificate as SSH writes it -> what ssh-keygen and sshd's log call it. Pure.
+
+import { createHash } from "node:crypto";
+
+/** A key as `ssh-keygen -lf` and sshd's log print it. */
+export interface AuthKey {
+  /** `ED25519`, `RSA`, `ECDSA-SK`, … with `-CERT` for a certificate; the name on the wire of a type that is newer. */
+  readonly type: string;
+  /** `SHA256:…` of the plain key, also where it came in a certificate. */
+  readonly fingerprint: string;
+  readonly certificate?: Certificate;
+}
+
+/** What a certificate says; sshd has checked its signature. */
+export interface Certificate {
+  /** Whatever its authority wrote there: raw and hostile. */
+  readonly id: string;
+  readonly serial: bigint;
+  /** The key that signed it. */
+  readonly authority: { readonly type: string; readonly fingerprint: string };
+}
+
+/**
+ * The fields of a plain key, after its type (PROTOCOL of OpenSSH, RFC 4253 section 6.6, RFC 5656 section 3.1), and the
+ * name that sshd has for the type. An `mpint` is a number, which may be written in a certificate in more than one way.
+ */
+const KEY_TYPES: ReadonlyMap<string, { readonly name: string; readonly fields: readonly ("string" | "mpint")[] }> =
+  new Map([
+    ["ssh-ed25519", { name: "ED25519", fields: ["string"] }],
+    ["ssh-rsa", { name: "RSA", fields: ["mpint", "mpint"] }],
+    ["ssh-dss", { name: "DSA", fields: ["mpint", "mpint", "mpint", "mpint"] }],
+    ["ecdsa-sha2-nistp256", { name: "ECDSA", fields: ["string", "string"] }],
+    ["ecdsa-sha2-nistp384", { name: "ECDSA", fields: ["string", "string"] }],
+    ["ecdsa-sha2-nistp521", { name: "ECDSA", fields: ["string", "string"] }],
+    ["sk-ssh-ed25519@openssh.com", { name: "ED25519-SK", fields: ["string", "string"] }],
+    ["sk-ecdsa-sha2-nistp256@openssh.com", { name: "ECDSA-SK", fields: ["string", "string", "string"] }],
+  ]);
+
+const CERTIFICATE_SUFFIX = "-cert-v01@openssh.com";
+
+/**
+ * Reads a public key or a certificate.
+ *
+ * @param type the name of its type on the wire: `ssh-ed25519`, `ssh-rsa-cert-v01@openssh.com`
+ * @param base64 hostile, as sshd writes it: with padding, without spaces
+ * @returns undefined for what is not understood whole
+ */
+export function parseKey(type: string, base64: string): AuthKey | undefined {
+  try {
+    // Whitespace would be passed over.
+    if (!/^[A-Za-z0-9+/]+=*$/.test(base64)) return undefined;
+    const blob = Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
+    return type.endsWith(CERTIFICATE_SUFFIX) ? readCertificate(blob, type) : readPlainKey(blob, type);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Reads a key that is not in a certificate; of a type that is newer than this program, no more than that it is one. */
+function readPlainKey(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
+  const reader = new BlobReader(blob);
+  reader.expect(type);
+  const known = KEY_TYPES.get(type);
+  if (known !== undefined) {
+    known.fields.forEach(() => reader.string());
+    reader.end();
+  } else if (type.includes("-cert-") || !/^[-a-z0-9@.]{1,64}$/.test(type)) {
+    throw new RangeError("not a plain key");
+  }
+  return { type: known?.name ?? type, fingerprint: fingerprintOf(blob) };
+}
+
+/** Reads a certificate (PROTOCOL.certkeys of OpenSSH). Its fingerprint is that of the plain key in it. */
+function readCertificate(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
+  const base = type.slice(0, -CERTIFICATE_SUFFIX.length);
+  const plainType = KEY_TYPES.has(base) ? base : `${base}@openssh.com`;
+  const known = KEY_TYPES.get(plainType);
+  if (known === undefined) throw new RangeError("not a type that is known");
+  const reader = new BlobReader(blob);
+  reader.expect(type);
+  reader.string(); // the nonce
+  const fields = known.fields.map((kind) => kind === "mpint" ? canonical(reader.string()) : reader.string());
+  const serial = reader.number(8);
+  reader.number(4); // for users or for hosts
+  const id = new TextDecoder().decode(reader.string());
+  reader.string(); // principals
+  reader.number(8); // valid after
+  reader.number(8); // valid before
+  reader.string(); // critical options
+  reader.string(); // extensions
+  reader.string(); // reserved
+  const authority = reader.string();
+  reader.string(); // the signature
+  reader.end();
+  const plain = [new TextEncoder().encode(plainType), ...fields].flatMap((field) => [...lengthOf(field), ...field]);
+  return {
+    type: `${known.name}-CERT`,
+    fingerprint: fingerprintOf(new Uint8Array(plain)),
+    certificate: { id, serial, authority: readPlainKey(authority, new BlobReader(authority).text()) },
+  };
+}
+
+/**
+ * A number in the one form that sshd writes. It reads others too: an authority of the user's own could give a known key
+ * another fingerprint than sshd's log has, and a new one with each certificate.
+ */
+function canonical(mpint: Uint8Array): Uint8Array {
+  const start = mpint.findIndex((byte) => byte !== 0);
+  const digits = start === -1 ? new Uint8Array() : mpint.subarray(start);
+  return (digits[0] ?? 0) < 0x80 ? digits : new Uint8Array([0, ...digits]);
+}
+
+function fingerprintOf(blob: Uint8Array): string {
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+}
+
+function lengthOf({ length }: Uint8Array): number[] {
+  return [length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff];
+}
+
+/** Reads the encoding of SSH (RFC 4251, section 5). What is not there is a RangeError. */
+class BlobReader {
+  readonly #blob: Uint8Array<ArrayBuffer>;
+  #at = 0;
+
+  constructor(blob: Uint8Array<ArrayBuffer>) {
+    this.#blob = blob;
+  }
+
+  /** A big-endian number. */
+  number(bytes: 4 | 8): bigint {
+    return this.#take(bytes).reduce((value, byte) => value << 8n | BigInt(byte), 0n);
+  }
+
+  string(): Uint8Array<ArrayBuffer> {
+    return this.#take(Number(this.number(4)));
+  }
+
+  text(): string {
+    return new TextDecoder().decode(this.string());
+  }
+
+  expect(text: string): void {
+    if (this.text() !== text) throw new RangeError("another type than the line says");
+  }
+
+  end(): void {
+    if (this.#at !== this.#blob.length) throw new RangeError("more than a key");
+  }
+
+  #take(length: number): Uint8Array<ArrayBuffer> {
+    if (length > this.#blob.length - this.#at) throw new RangeError("cut short");
+    return this.#blob.subarray(this.#at, this.#at += length);
+  }
+}

@@ -1,0 +1,68 @@
+// Judges what has been taken in, and makes the deliveries of it. What is judged, is judged once.
+
+import { ruleName } from "../config/allowlist.ts";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../log.ts";
+import type { Deliveries, StoredEvent } from "../store/deliveries.ts";
+import type { Clock } from "./clock.ts";
+import { judge } from "./judge.ts";
+import { loginOf } from "./login.ts";
+import { routesFor } from "./routes_for.ts";
+
+/** How many events are judged at a time, in one transaction. */
+const PAGE = 100;
+
+/** The part of the configuration that judging needs. */
+export type JudgeConfig = Pick<Config, "routes" | "allowlist" | "learningMs">;
+
+/** What judging needs beside it. */
+export interface JudgeContext {
+  readonly deliveries: Deliveries;
+  readonly clock: Clock;
+  /** Told which rule decided, so that no event is allowed in silence. */
+  readonly log: Log;
+}
+
+/** Judges all that is not judged yet. */
+export function judgeNew(config: JudgeConfig, context: JudgeContext): void {
+  const { deliveries } = context;
+  for (;;) {
+    const events = deliveries.unjudged(PAGE);
+    if (events.length === 0) return;
+    deliveries.together(() => {
+      deliveries.seen.rememberFirstEvent();
+      for (const event of events) {
+        // An open that was taken in after its close is judged before it; then the page is read anew.
+        const late = lateOpenOf(event, deliveries);
+        judgeOne(late ?? event, { config, context });
+        if (late !== undefined) return;
+      }
+    });
+  }
+}
+
+function lateOpenOf(event: StoredEvent, deliveries: Deliveries): StoredEvent | undefined {
+  if (event.type === "open" || deliveries.openOf(event) !== undefined) return undefined;
+  return deliveries.unjudgedOpenOf(event);
+}
+
+function judgeOne(
+  event: StoredEvent,
+  { config, context: { deliveries, clock, log } }: { config: JudgeConfig; context: JudgeContext },
+): void {
+  const nowMs = clock.nowMs();
+  const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
+  const login = loginOf(event, opened);
+  const meaning = judge(login, { ...config, known: (login) => deliveries.seen.known(login), nowMs });
+  const { rule, unexpected: _, ...judgement } = meaning;
+  deliveries.judge({
+    ...judgement,
+    eventId: event.id,
+    openedBy: opened?.id,
+    durationMs: login.durationMs,
+    routes: routesFor(config.routes, { type: event.type, ...meaning }),
+  }, nowMs);
+  if (rule !== undefined) {
+    log("info", `event ${event.uuid} is allowlisted: ${meaning.address || event.user}, by ${ruleName(rule)}`);
+  }
+}

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { inspectAllowlist } from "../../src/admin/allowlist.ts";
+import { Findings } from "../../src/admin/finding.ts";
+import type { AllowRule } from "../../src/config/allowlist.ts";
+
+Deno.test("inspectAllowlist() warns of each rule that has expired, and of no other", () => {
+  const nowMs = Date.UTC(2027, 0, 3);
+  const rule = (index: number, expiresAtMs?: number): AllowRule => ({
+    place: `allowlist.rules.${index}`,
+    reason: `reason ${index}`,
+    users: ["alice"],
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+  });
+  const findings = new Findings();
+  inspectAllowlist([rule(0), rule(1, nowMs), rule(2, nowMs + 1), rule(3, Date.UTC(2027, 0))], { nowMs, findings });
+  assert.deepEqual(findings.all.map(({ level, message }) => `${level}: ${message}`), [
+    'warning: allowlist.rules.1 ("reason 1") expired 0 s ago, and allows nothing',
+    'warning: allowlist.rules.3 ("reason 3") expired 2 d ago, and allows nothing',
+  ]);
+});

@@ -1,0 +1,170 @@
+// `explain`: says of any login what `send` does with it, and why.
+
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { explanation, loginFor } from "../../src/admin/explain.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { ExitCode, Failure } from "../../src/failure.ts";
+import { judge } from "../../src/send/judge.ts";
+import { loginOf } from "../../src/send/login.ts";
+import { type Known, NOTHING_KNOWN } from "../../src/store/seen.ts";
+import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
+import { Installation } from "../helpers/program.ts";
+
+const KEY = ALICE_KEY.fingerprint;
+const NOW = Date.UTC(2026, 10, 23);
+
+const CONFIG = `[host]
+timezone = "Pacific/Auckland"
+[notification]
+service = "stdout"
+[allowlist]
+ips = ["10.0.0.2", "192.0.2.0/24"]
+[[allowlist.rules]]
+reason = "backup, OPS-12"
+users = ["backup"]
+ips = ["198.51.100.0/24"]
+key_fingerprints = ["${KEY}"]
+[[allowlist.rules]]
+reason = "audit"
+services = ["login"]
+expires_at = 2026-11-01T00:00:00Z
+[key_names]
+"${KEY}" = "work laptop"
+`;
+
+const config = parseConfig(CONFIG, { hostName: () => "h" });
+const ALL_KNOWN: Known = { user: true, place: true, key: true, firstEventAtMs: 0 };
+
+function explained(login: Parameters<typeof loginFor>[0], known: Partial<Known> = {}): string[] {
+  return explanation(loginFor(login, NOW), { config, known: () => ({ ...ALL_KNOWN, ...known }), nowMs: NOW });
+}
+
+Deno.test("explanation() says of each rule what keeps it from allowing the login", () => {
+  assert.deepEqual(explained({ user: "alice", ip: "203.0.113.7", service: "sshd" }), [
+    'login: "alice" from 203.0.113.7 by sshd, without a key',
+    "allowlist.ips: does not allow it: ips does not have 203.0.113.7",
+    'allowlist.rules.0 ("backup, OPS-12"): does not allow it: users does not have "alice"; ips does not have ' +
+    "203.0.113.7; key_fingerprints needs a key (--key)",
+    'allowlist.rules.1 ("audit"): does not allow it: it expired at 2026-11-01 13:00:00+13:00; services does not have ' +
+    '"sshd"',
+    "decided by: no rule of the allowlist; it is notified",
+    "unexpected: no",
+    "urgency: normal",
+    "routes: default (stdout)",
+  ]);
+});
+
+Deno.test("explanation() says which rule decides, though others allow it too", () => {
+  const backup = explained({ user: "backup", ip: "::ffff:198.51.100.4", key: KEY, service: "sshd" });
+  assert.equal(backup[0], `login: "backup" from 198.51.100.4 by sshd, with the key ${KEY} (work laptop)`);
+  assert.equal(backup[2], 'allowlist.rules.0 ("backup, OPS-12"): allows it');
+  assert.equal(backup[4], 'decided by: allowlist.rules.0 ("backup, OPS-12"); it is recorded, not notified');
+  assert.equal(backup.at(-1), "routes: none");
+});
+
+Deno.test("explanation() says whether the login is unexpected, and how urgent it would be", () => {
+  const ends = (login: Parameters<typeof loginFor>[0], known: Partial<Known>) => explained(login, known).slice(-3, -1);
+  const alice = { user: "alice", ip: "203.0.113.7", service: "sshd" };
+  assert.deepEqual(ends(alice, { place: false, key: false }), [
+    "unexpected: yes: first login of alice from 203.0.113.7; first use of this key by alice",
+    "urgency: urgent",
+  ]);
+  assert.deepEqual(ends({ user: "root", service: "login" }, {}), ["unexpected: no", "urgency: urgent"]);
+  assert.deepEqual(ends(alice, { ...NOTHING_KNOWN }), [
+    "unexpected: yes: first login of alice; this host is still learning what is usual",
+    "urgency: normal",
+  ]);
+});
+
+Deno.test("loginFor() makes of a login what send makes of the honest event of it", () => {
+  const event = sessionEvent({ occurredAtMs: NOW });
+  assert.deepEqual(
+    loginFor({ user: "alice", ip: "203.0.113.7", key: KEY, service: "sshd" }, NOW),
+    loginOf(event),
+  );
+  const atConsole = sessionEvent({ occurredAtMs: NOW, remoteHost: "", connection: "", authInfo: "", service: "login" });
+  assert.deepEqual(loginFor({ user: "alice", service: "login" }, NOW), loginOf(atConsole));
+});
+
+Deno.test("explanation() names the rule by which judge() decides, whatever the login", () => {
+  const login = fc.record({
+    user: fc.constantFrom("alice", "backup", "root"),
+    ip: fc.constantFrom(undefined, "10.0.0.2", "198.51.100.4", "2001:db8::1"),
+    key: fc.constantFrom(undefined, KEY),
+    service: fc.constantFrom("sshd", "login"),
+  });
+  fc.assert(fc.property(login, (login) => {
+    const { rule } = judge(loginFor(login, NOW), { ...config, known: () => ALL_KNOWN, nowMs: NOW });
+    const lines = explained(login);
+    const allowing = lines.filter((line) => line.endsWith(": allows it"));
+    assert.equal(allowing.length > 0, rule !== undefined);
+    if (rule !== undefined) assert.ok(lines.some((line) => line.startsWith(`decided by: ${rule.place}`)));
+  }));
+});
+
+Deno.test("loginFor() refuses what is no login", () => {
+  const refused: [Parameters<typeof loginFor>[0], RegExp][] = [
+    [{ user: "", service: "sshd" }, /--user must not be empty/],
+    [{ user: "a", ip: "example.com", service: "sshd" }, /--ip must be a numeric address/],
+    [{ user: "a", ip: "", service: "sshd" }, /--ip must be a numeric address/],
+    [{ user: "a", ip: "10.0.0.0/8", service: "sshd" }, /--ip must be a numeric address/],
+    [{ user: "a", key: ALICE_KEY.public, service: "sshd" }, /--key must be a fingerprint/],
+  ];
+  for (const [login, expected] of refused) {
+    assert.throws(
+      () => loginFor(login, NOW),
+      (error) => error instanceof Failure && error.exitCode === ExitCode.usage && expected.test(error.message),
+    );
+  }
+});
+
+Deno.test("explain says what send then does, and changes nothing", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(CONFIG);
+  const login = ["--user", "alice", "--ip", "203.0.113.7", "--key", KEY];
+  const before = await installation.explain(...login);
+  assert.deepEqual([before.code, before.stderr], [0, ""]);
+  assert.match(before.stdout, /^unexpected: yes: first login of alice; this host is still learning what is usual$/m);
+  assert.match(before.stdout, /^history: send has not run yet, so everybody is new$/m);
+  assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)], []);
+
+  const queued = await installation.queue({
+    PAM_TYPE: "open_session",
+    PAM_USER: "alice",
+    PAM_RHOST: "203.0.113.7",
+    PAM_TTY: "ssh",
+    PAM_SERVICE: "sshd",
+    SSH_CONNECTION: "203.0.113.7 50022 198.51.100.1 22",
+    SSH_AUTH_INFO_0: `publickey ${ALICE_KEY.public}\n`,
+  });
+  assert.equal(queued.code, 0, queued.stderr);
+  const sent = await installation.send();
+  assert.match(
+    sent.stdout,
+    new RegExp(
+      String.raw`^'alice' \(203\.0\.113\.7\) logged in to .* \[publickey ED25519 ${KEY.replace("+", "\\+")} ` +
+        String.raw`\(work laptop\); first login of alice; this host is still learning what is usual\]\n$`,
+    ),
+  );
+
+  const after = await installation.explain(...login);
+  assert.match(after.stdout, /^unexpected: no$/m);
+  assert.doesNotMatch(after.stdout, /^history/m);
+  const elsewhere = await installation.explain("--user", "alice", "--ip", "2001:DB8::1");
+  assert.match(elsewhere.stdout, /^unexpected: yes: first login of alice from 2001:db8::1; this host is still /m);
+  assert.deepEqual((await installation.send()).stdout, "");
+});
+
+Deno.test("explain says what is wrong with its command line, or with the configuration", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(`[notification]\nservice = "stdout"\n[[allowlist.rules]]\nreason = "all"`);
+  const noUser = await installation.explain("--ip", "203.0.113.7");
+  assert.deepEqual([noUser.code, noUser.stdout], [64, ""]);
+  const badIp = await installation.explain("--user", "a", "--ip", "x\x1b[2J");
+  assert.equal(badIp.code, 64);
+  assert.match(badIp.stderr, /--ip must be a numeric address.*"x\\u\{1b\}\[2J"/);
+  const badRule = await installation.explain("--user", "a", "--ip", "203.0.113.7");
+  assert.equal(badRule.code, 78);
+  assert.match(badRule.stderr, /allowlist\.rules\.0: has no condition/);
+});

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { parseAddress, parseNetwork } from "../../src/config/address.ts";
+import { type AllowRule, type Candidate, failingConditions, ruleName } from "../../src/config/allowlist.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { isFingerprint } from "../../src/config/fingerprint.ts";
+import { ALICE_KEY } from "../helpers/fixtures.ts";
+
+const KEY = ALICE_KEY.fingerprint;
+const SERVICE = `[notification]\nservice = "stdout"\n`;
+
+function rulesOf(toml: string): readonly AllowRule[] {
+  return parseConfig(`${toml}\n${SERVICE}`, { hostName: () => "h" }).allowlist;
+}
+
+/** What is wrong, a line each. */
+function faultsOf(toml: string): string[] {
+  try {
+    rulesOf(toml);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.faults.map(({ place, message }) => `${place}: ${message}`);
+  }
+  return assert.fail(`accepted: ${toml}`);
+}
+
+const rule = (lines: string) => `[[allowlist.rules]]\nreason = "r"\n${lines}`;
+
+Deno.test("parseConfig() reads rules with all their conditions, ips first", () => {
+  const rules = rulesOf(`
+[allowlist]
+ips = ["10.0.0.2"]
+[[allowlist.rules]]
+reason = " backup, OPS-12 "
+users = ["backup", "restore"]
+ips = ["198.51.100.0/24", "::ffff:192.0.2.1"]
+key_fingerprints = ["${KEY}"]
+services = ["sshd"]
+expires_at = 2027-01-01T13:00:00+13:00
+[[allowlist.rules]]
+reason = "cron"
+services = ["cron"]
+`);
+  assert.deepEqual(rules.map(ruleName), [
+    "allowlist.ips",
+    'allowlist.rules.0 ("backup, OPS-12")',
+    'allowlist.rules.1 ("cron")',
+  ]);
+  const [, backup] = rules;
+  assert.deepEqual({ ...backup, networks: backup?.networks?.length }, {
+    place: "allowlist.rules.0",
+    reason: "backup, OPS-12",
+    users: ["backup", "restore"],
+    networks: 2,
+    keyFingerprints: [KEY],
+    services: ["sshd"],
+    expiresAtMs: Date.UTC(2027, 0),
+  });
+});
+
+Deno.test("parseConfig() allows nothing by a rule that is not whole, and says what is wrong with it", () => {
+  const offset = /^allowlist\.rules\.0\.expires_at: must be a date and time with an offset, without quotes: 2027-/;
+  const form = /must be a fingerprint as ssh-keygen -lf shows it: SHA256: and 43 characters, without = behind$/;
+  const table: [toml: string, fault: string | RegExp][] = [
+    [
+      rule(""),
+      "allowlist.rules.0: has no condition, so it would allow every login: it needs users, ips, key_fingerprints or services",
+    ],
+    [rule("expires_at = 2027-01-01T00:00:00Z"), /^allowlist\.rules\.0: has no condition/],
+    [`[[allowlist.rules]]\nusers = ["a"]`, "allowlist.rules.0.reason: is missing"],
+    [`[[allowlist.rules]]\nreason = " "\nusers = ["a"]`, "allowlist.rules.0.reason: must not be empty"],
+    [`[[allowlist.rules]]\nreason = "a\\nb"\nusers = ["a"]`, /^allowlist\.rules\.0\.reason: must be one line/],
+    [rule("users = []"), "allowlist.rules.0.users: must not be empty; leave it out if any will do"],
+    [rule("ips = []"), /^allowlist\.rules\.0\.ips: must not be empty/],
+    [rule("key_fingerprints = []"), /^allowlist\.rules\.0\.key_fingerprints: must not be empty/],
+    [rule('users = [""]'), "allowlist.rules.0.users.0: must not be empty"],
+    [rule('users = "alice"'), "allowlist.rules.0.users: must be an array"],
+    [rule("users = [1]"), "allowlist.rules.0.users.0: must be a text, in quotes"],
+    [rule('ips = ["10.0.0.1/8"]'), /^allowlist\.rules\.0\.ips\.0: .*did you mean "10\.0\.0\.0\/8"/],
+    [rule('ips = ["10.0.0.1", "example.com"]'), /^allowlist\.rules\.0\.ips\.1: "example\.com" is neither/],
+    [rule('key_fingerprints = ["MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48"]'), form],
+    [rule(`key_fingerprints = ["${KEY}="]`), form],
+    [rule(`key_fingerprints = ["${KEY.slice(0, -1)}"]`), form],
+    [rule(`key_fingerprints = ["${KEY.slice(0, -1)}B"]`), form],
+    [rule(`key_fingerprints = ["${KEY.replace("SHA256", "sha256")}"]`), form],
+    [rule(`key_fingerprints = ["${ALICE_KEY.public}"]`), form],
+    [rule('users = ["a"]\nexpires_at = 2027-01-01T00:00:00'), offset],
+    [rule('users = ["a"]\nexpires_at = 2027-01-01'), offset],
+    [rule('users = ["a"]\nexpires_at = 12:00:00'), offset],
+    [rule('users = ["a"]\nexpires_at = "2027-01-01T00:00:00Z"'), offset],
+    [rule('users = ["a"]\nexpires_at = 1830297600'), offset],
+    [
+      rule('user = ["a"]\nips = ["10.0.0.1"]'),
+      'allowlist.rules.0.user: is not a key that is known here; did you mean "users"?',
+    ],
+    [
+      rule('key_fingerprint = ["a"]\nips = ["10.0.0.1"]'),
+      'allowlist.rules.0.key_fingerprint: is not a key that is known here; did you mean "key_fingerprints"?',
+    ],
+    [`[allowlist]\nrule = []`, 'allowlist.rule: is not a key that is known here; did you mean "rules"?'],
+    [`[allowlist.rules]\nreason = "r"\nusers = ["a"]`, "allowlist.rules: must be an array"],
+    [`[allowlist]\nrules = [1]`, "allowlist.rules.0: must be a table"],
+    [`[allowlist]\nrules = [[]]`, "allowlist.rules.0: must be a table"],
+    [`[allowlist]\nrules = [2026-01-01]`, "allowlist.rules.0: must be a table"],
+  ];
+  for (const [toml, expected] of table) {
+    const faults = faultsOf(toml);
+    assert.equal(faults.length, 1, `${toml}: ${faults.join("\n")}`);
+    if (typeof expected === "string") assert.equal(faults[0], expected);
+    else assert.match(faults[0] ?? "", expected, toml);
+  }
+});
+
+Deno.test("parseConfig() takes names of keys by their fingerprints, and no other form of one", () => {
+  const config = parseConfig(`${SERVICE}[key_names]\n"${KEY}" = " work laptop "`, { hostName: () => "h" });
+  assert.deepEqual([...config.host.keyNames], [[KEY, "work laptop"]]);
+  const table: [toml: string, fault: RegExp][] = [
+    [`"${KEY}" = ""`, /^key_names\.SHA256:\S+: must not be empty$/],
+    [`"${KEY}" = 1`, /^key_names\.SHA256:\S+: must be a text, in quotes$/],
+    [`"${KEY}" = "a\\nb"`, /must be one line, without control characters$/],
+    [`"${KEY}" = "${"x".repeat(65)}"`, /must have at most 64 characters$/],
+    [`"${KEY}=" = "x"`, /^key_names\.SHA256:\S+=: must be named by a fingerprint as ssh-keygen -lf shows it/],
+    [`laptop = "${KEY}"`, /^key_names\.laptop: must be named by a fingerprint/],
+    [`toString = "x"`, /^key_names\.toString: must be named by/],
+    [`__proto__ = "x"`, /^key_names\.__proto__: must be named by/],
+    [`constructor = "x"`, /^key_names\.constructor: must be named by/],
+  ];
+  for (const [line, expected] of table) {
+    const faults = faultsOf(`[key_names]\n${line}`);
+    assert.equal(faults.length, 1, line);
+    assert.match(faults[0] ?? "", expected, line);
+  }
+  assert.deepEqual(faultsOf("key_names = 1"), ["key_names: must be a table"]);
+  assert.deepEqual(faultsOf("key_names = []"), ["key_names: must be a table"]);
+  assert.deepEqual(faultsOf("key_name = {}"), ['key_name: is not a key that is known here; did you mean "key_names"?']);
+});
+
+Deno.test("parseConfig() takes any number of days to learn, and none", () => {
+  const days = (value: string) =>
+    parseConfig(`${SERVICE}[unexpected]\nlearning_days = ${value}`, { hostName: () => "h" }).learningMs / 86_400_000;
+  assert.deepEqual(["0", "0.5", "30"].map(days), [0, 0.5, 30]);
+  assert.deepEqual(faultsOf("[unexpected]\nlearning_days = -1"), [
+    "unexpected.learning_days: must be between 0 and 365",
+  ]);
+  assert.deepEqual(faultsOf("[unexpected]\nlearning_day = 1"), [
+    'unexpected.learning_day: is not a key that is known here; did you mean "learning_days"?',
+  ]);
+});
+
+const ADDRESSES = ["203.0.113.7", "203.0.113.8", "2001:db8::1", "::ffff:203.0.113.7", "fe80::1%eth0", "fe80::1%eth1"];
+const candidate = fc.record({
+  user: fc.constantFrom("alice", "Alice", "bob", ""),
+  service: fc.constantFrom("sshd", "login"),
+  address: fc.option(fc.constantFrom(...ADDRESSES).map((text) => parseAddress(text)), { nil: undefined }),
+  keyFingerprints: fc.subarray(["SHA256:a", "SHA256:b", "SHA256:c"]),
+});
+
+function holds(overrides: Partial<AllowRule>, candidate: Candidate, atMs = 0): boolean {
+  return failingConditions({ place: "p", reason: "r", ...overrides }, { candidate, atMs }).length === 0;
+}
+
+Deno.test("failingConditions(): all conditions must hold, and each holds by any one of its values", () => {
+  const conditions = fc.record({
+    users: fc.constantFrom(["alice"], ["bob", "alice"]),
+    networks: fc.constantFrom(["203.0.113.7"], ["2001:db8::/32", "fe80::%eth0/64"]).map((list) =>
+      list.map(parseNetwork)
+    ),
+    keyFingerprints: fc.constantFrom(["SHA256:a"], ["SHA256:b", "SHA256:c"]),
+    services: fc.constantFrom(["sshd"], ["login", "sshd"]),
+    expiresAtMs: fc.constantFrom(-1, 0, 1),
+  }, { requiredKeys: [] });
+  fc.assert(fc.property(conditions, candidate, (conditions, candidate) => {
+    const each = Object.entries(conditions).map(([key, value]) => holds({ [key]: value }, candidate));
+    assert.equal(holds(conditions, candidate), each.every((one) => one));
+  }));
+});
+
+Deno.test("failingConditions() names the conditions that fail, each by its key", () => {
+  const rule: AllowRule = {
+    place: "p",
+    reason: "r",
+    users: ["bob"],
+    networks: [parseNetwork("198.51.100.0/24")],
+    keyFingerprints: ["SHA256:b"],
+    services: ["login"],
+    expiresAtMs: 10,
+  };
+  const nobody: Candidate = { user: "alice", service: "sshd", address: undefined, keyFingerprints: ["SHA256:a"] };
+  assert.deepEqual(
+    failingConditions(rule, { candidate: nobody, atMs: 10 }),
+    ["expires_at", "users", "ips", "key_fingerprints", "services"],
+  );
+  const somebody = {
+    user: "bob",
+    service: "login",
+    address: parseAddress("::ffff:198.51.100.4"),
+    keyFingerprints: ["SHA256:a", "SHA256:b"],
+  };
+  assert.deepEqual(failingConditions(rule, { candidate: somebody, atMs: 9 }), []);
+});
+
+Deno.test("failingConditions() takes a mapped address for its IPv4 one, and holds a link-local one to the zone of the rule", () => {
+  const from = (address: string): Candidate => ({
+    user: "",
+    service: "",
+    address: parseAddress(address),
+    keyFingerprints: [],
+  });
+  const within = (network: string, address: string) => holds({ networks: [parseNetwork(network)] }, from(address));
+  assert.ok(within("203.0.113.0/24", "::ffff:203.0.113.7"));
+  assert.ok(within("::ffff:203.0.113.7", "203.0.113.7"));
+  assert.ok(within("fe80::/10", "fe80::1%eth0"));
+  assert.ok(within("fe80::1%eth0", "fe80::1%eth0"));
+  assert.ok(!within("fe80::1%eth0", "fe80::1%eth1"));
+  assert.ok(!within("0.0.0.0/0", "2001:db8::1"));
+  assert.ok(!holds({ networks: [parseNetwork("0.0.0.0/0"), parseNetwork("::/0")] }, from("client.example")));
+});
+
+Deno.test("isFingerprint() takes what 32 bytes make, and nothing else", () => {
+  fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+    const text = `SHA256:${new Uint8Array(bytes).toBase64({ omitPadding: true })}`;
+    assert.ok(isFingerprint(text));
+    assert.ok(!isFingerprint(`${text} `) && !isFingerprint(`${text}\n`) && !isFingerprint(text.slice(1)));
+  }));
+});

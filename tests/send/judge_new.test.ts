@@ -1,0 +1,323 @@
+// What comes of events as they are taken in: on a real store, in whatever order and by whatever clock they come.
+
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { parseConfig } from "../../src/config/config.ts";
+import type { SessionEvent } from "../../src/event.ts";
+import type { Severity } from "../../src/log.ts";
+import { judgeNew } from "../../src/send/judge_new.ts";
+import { LEARNING } from "../../src/send/judge.ts";
+import { notificationOf } from "../../src/send/render.ts";
+import type { SessionNotification } from "../../src/services/service.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** A host on which things happen, and what is told of them. */
+class World {
+  readonly clock = new FakeClock();
+  readonly deliveries = new Deliveries(":memory:");
+  readonly logged: [Severity, string][] = [];
+  readonly config;
+  #count = 0;
+
+  constructor(toml = "unexpected.learning_days = 0") {
+    this.config = parseConfig(`${toml}\n[notification]\nservice = "stdout"\n`, { hostName: () => "h" });
+  }
+
+  /** Something happens now. */
+  event(overrides: Partial<SessionEvent> = {}): SessionEvent {
+    return sessionEvent({ uuid: `${++this.#count}`, occurredAtMs: this.clock.nowMs(), ...overrides });
+  }
+
+  /** Takes events in, in this order, and judges them at once. */
+  take(...events: readonly SessionEvent[]): void {
+    this.deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "" } });
+    const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
+    judgeNew(this.config, { deliveries: this.deliveries, clock: this.clock, log });
+  }
+
+  /** What is told of an event; undefined if nothing is. */
+  told({ uuid }: SessionEvent): SessionNotification | undefined {
+    const event = this.deliveries.pendingEvents("default").find((event) => event.uuid === uuid);
+    return event === undefined ? undefined : notificationOf(event, this.config.host);
+  }
+
+  /** How long the session of a close was, as it is told. */
+  duration(close: SessionEvent): string | undefined {
+    return this.told(close)?.duration;
+  }
+}
+
+const CONSOLE = { remoteHost: "", connection: "", authInfo: "", terminal: "/dev/tty1", service: "login" } as const;
+
+Deno.test("judgeNew() tells at a close how long the session was, by ssh or at the console", () => {
+  for (const place of [{}, CONSOLE]) {
+    const world = new World();
+    const open = world.event(place);
+    world.take(open);
+    world.clock.pass(125 * MINUTE);
+    const close = world.event({ ...place, type: "close" });
+    world.take(close);
+    assert.equal(world.duration(open), "");
+    assert.equal(world.duration(close), "2 h 5 min");
+    assert.equal(world.told(close)?.urgency, "low");
+  }
+});
+
+Deno.test("judgeNew() tells no length where there was no open, or another one: process, user and service decide", () => {
+  for (const other of [{ parentPid: 1 }, { user: "bob" }, { service: "login" }]) {
+    const world = new World();
+    world.take(world.event());
+    world.clock.pass(MINUTE);
+    const close = world.event({ ...other, type: "close" });
+    world.take(close);
+    assert.equal(world.duration(close), "");
+    assert.deepEqual(world.told(close)?.reasons, []);
+    assert.equal(world.told(close)?.authentication, "", "nobody vouches for it");
+  }
+});
+
+Deno.test("judgeNew() gives an open to one close alone: a second close of the session has no length", () => {
+  const world = new World();
+  world.take(world.event());
+  world.clock.pass(MINUTE);
+  const [first, second] = [world.event({ type: "close" }), world.event({ type: "close" })];
+  world.take(first, second);
+  assert.deepEqual([world.duration(first), world.duration(second)], ["1 min", ""]);
+});
+
+Deno.test("judgeNew() tells sessions apart that run at the same time, and processes whose number is used again", () => {
+  const world = new World();
+  const [a, b] = [{ parentPid: 100 }, { parentPid: 200, connection: "203.0.113.7 9 198.51.100.1 22" }];
+  world.take(world.event(a));
+  world.clock.pass(MINUTE);
+  world.take(world.event(b));
+  world.clock.pass(MINUTE);
+  const closeA = world.event({ ...a, type: "close" });
+  world.take(closeA);
+  world.clock.pass(MINUTE);
+  const closeB = world.event({ ...b, type: "close" });
+  world.take(closeB);
+  assert.deepEqual([world.duration(closeA), world.duration(closeB)], ["2 min", "2 min"]);
+
+  // An sshd that was killed has sent no close. Later, its number is another session's.
+  world.take(world.event(a));
+  world.clock.pass(DAY);
+  const again = { parentPid: 100, connection: "203.0.113.7 11 198.51.100.1 22" };
+  world.take(world.event(again));
+  world.clock.pass(3 * MINUTE);
+  const closeAgain = world.event({ ...again, type: "close" });
+  world.take(closeAgain);
+  assert.equal(world.duration(closeAgain), "3 min");
+  assert.deepEqual(world.told(closeAgain)?.reasons, []);
+});
+
+Deno.test("judgeNew() tells no length when the clock went backwards, and calls nothing tampered with for it", () => {
+  const world = new World();
+  const open = world.event();
+  world.take(open);
+  world.clock.jump(-DAY);
+  const close = world.event({ type: "close" });
+  world.take(close);
+  assert.equal(world.duration(close), "");
+  assert.deepEqual(world.told(close)?.reasons, []);
+  assert.match(
+    world.told(close)?.authentication ?? "",
+    /^publickey ED25519 SHA256:/,
+    "it is that open's, all the same",
+  );
+
+  // Nor an absurd one when the clock was wrong at the start.
+  const early = world.event({ occurredAtMs: 0 });
+  const late = world.event({ type: "close" });
+  world.take(early);
+  world.take(late);
+  assert.equal(world.duration(late), "");
+});
+
+Deno.test("judgeNew() finds the open of a close that was taken in before it, as one from the spool may be", () => {
+  const world = new World();
+  const [open, other] = [world.event(), world.event({ user: "bob", parentPid: 5 })];
+  world.clock.pass(MINUTE);
+  const close = world.event({ type: "close" });
+  // A later session whose process has the same number is not the one.
+  world.clock.pass(MINUTE);
+  const next = world.event();
+  world.take(close, other, next, open);
+  assert.equal(world.duration(close), "1 min");
+  assert.deepEqual(
+    world.deliveries.pendingEvents("default").map(({ uuid }) => uuid).sort(),
+    [open, other, close, next].map(({ uuid }) => uuid).sort(),
+    "each is judged once",
+  );
+});
+
+Deno.test("judgeNew() pairs every session right, however they interleave", () => {
+  // Each step begins a session in one of a few processes, or ends the one that runs there.
+  const steps = fc.array(
+    fc.record({ pid: fc.nat(3), afterMs: fc.integer({ min: 1, max: DAY }), atOnce: fc.boolean() }),
+  );
+  fc.assert(
+    fc.property(steps, (steps) => {
+      const world = new World();
+      const running = new Map<number, number>();
+      const expected = new Map<SessionEvent, number>();
+      let waiting: SessionEvent[] = [];
+      for (const { pid, afterMs, atOnce } of steps) {
+        world.clock.pass(afterMs);
+        const startedAtMs = running.get(pid);
+        const event = world.event({ parentPid: pid, type: startedAtMs === undefined ? "open" : "close" });
+        if (startedAtMs === undefined) running.set(pid, event.occurredAtMs);
+        else {
+          running.delete(pid);
+          expected.set(event, event.occurredAtMs - startedAtMs);
+        }
+        waiting.push(event);
+        if (atOnce) continue;
+        world.take(...waiting);
+        waiting = [];
+      }
+      world.take(...waiting);
+      const found = new Map(
+        world.deliveries.pendingEvents("default").map(({ uuid, durationMs }) => [uuid, durationMs]),
+      );
+      for (const [{ uuid }, durationMs] of expected) assert.equal(found.get(uuid), durationMs);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("judgeNew() alarms once of what is new, and of nothing that came before", () => {
+  const world = new World();
+  const told = (overrides: Partial<SessionEvent> = {}) => {
+    const event = world.event(overrides);
+    world.take(event);
+    const { reasons, urgency } = world.told(event) ?? assert.fail();
+    return `${urgency} ${reasons.join("; ")}`;
+  };
+  const elsewhere = { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" };
+  assert.equal(told(), "urgent first login of alice");
+  assert.equal(told(), "normal ");
+  assert.equal(told(elsewhere), "urgent first login of alice from 198.51.100.9");
+  assert.equal(told(elsewhere), "normal ");
+  assert.equal(told({ ...elsewhere, user: "bob" }), "urgent first login of bob");
+  assert.equal(told(CONSOLE), "urgent first login of alice without an address");
+  assert.equal(told({ authInfo: "password" }), "normal ");
+  assert.equal(told({ user: "root" }), "urgent first login of root");
+  assert.equal(told({ user: "root" }), "urgent ");
+});
+
+Deno.test("judgeNew() learns nothing from a login that was tampered with: the next honest one is as new as it was", () => {
+  const world = new World();
+  world.take(world.event());
+  const elsewhere = { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" };
+  for (const tampered of [["PAM_RUSER"], []]) {
+    const event = world.event({ ...elsewhere, tampered });
+    world.take(event);
+    assert.ok(world.told(event)?.reasons.includes("first login of alice from 198.51.100.9"), `${tampered}`);
+    assert.equal(world.told(event)?.urgency, "urgent");
+  }
+  // What the judge itself finds does not count either.
+  const forged = world.event({ ...elsewhere, user: "bob", connection: "203.0.113.7 1 198.51.100.1 22" });
+  const honest = world.event({ ...elsewhere, user: "bob" });
+  world.take(forged, honest);
+  assert.deepEqual(world.told(honest)?.reasons, ["first login of bob"]);
+});
+
+Deno.test("judgeNew() alarms once where both came at once, whichever way round the clock has them", () => {
+  for (const jumpMs of [DAY, -DAY, -3650 * DAY, 3650 * DAY]) {
+    const world = new World();
+    const first = world.event();
+    world.clock.jump(jumpMs);
+    const second = world.event();
+    world.take(first, second);
+    assert.deepEqual([world.told(first)?.urgency, world.told(second)?.urgency], ["urgent", "normal"], `${jumpMs}`);
+    const other = world.event({ user: "bob" });
+    world.take(other);
+    assert.equal(world.told(other)?.urgency, "urgent", "and not everything is known since");
+  }
+});
+
+Deno.test("judgeNew() learns in the first days of the host: what is new is told, says so, and is not urgent", () => {
+  const world = new World("");
+  const told = (user: string) => {
+    const event = world.event({ user });
+    world.take(event);
+    const { reasons, urgency } = world.told(event) ?? assert.fail();
+    return `${urgency} ${reasons.join("; ")}`;
+  };
+  assert.equal(told("alice"), `normal first login of alice; ${LEARNING}`);
+  world.clock.pass(7 * DAY - 1);
+  assert.equal(told("bob"), `normal first login of bob; ${LEARNING}`);
+  assert.equal(told("root"), `urgent first login of root; ${LEARNING}`);
+  world.clock.pass(1);
+  assert.equal(told("carol"), "urgent first login of carol");
+  world.clock.jump(-3 * DAY);
+  assert.equal(told("dave"), `normal first login of dave; ${LEARNING}`);
+  world.clock.jump(-100 * DAY);
+  assert.equal(told("erin"), "urgent first login of erin", "a clock set back does not make it learn for long");
+});
+
+Deno.test("judgeNew() tells how the user got in, by the open's word", () => {
+  const world = new World(`unexpected.learning_days = 0\nkey_names = { "${ALICE_KEY.fingerprint}" = "work laptop" }`);
+  const byKey = `publickey ED25519 ${ALICE_KEY.fingerprint} (work laptop)`;
+  const open = world.event();
+  const close = world.event({ type: "close" });
+  const replaced = world.event({ type: "close", authInfo: "password" });
+  world.take(open, close, world.event(), replaced);
+  assert.equal(world.told(open)?.authentication, byKey);
+  assert.equal(world.told(close)?.authentication, byKey);
+  assert.equal(world.told(replaced)?.authentication, "");
+  assert.deepEqual(world.told(replaced)?.reasons, ["environment tampered with"]);
+  const [event] = world.deliveries.pendingEvents("default");
+  assert.equal(event?.keyFingerprint, ALICE_KEY.fingerprint);
+});
+
+Deno.test("judgeNew() says in the verbose log which rule allowed an event, which goes nowhere", () => {
+  const world = new World(`[allowlist]
+ips = ["198.51.100.0/24"]
+[[allowlist.rules]]
+reason = "backup, OPS-12"
+users = ["backup"]
+key_fingerprints = ["${ALICE_KEY.fingerprint}"]`);
+  const backup = world.event({ user: "backup" });
+  const office = world.event({ remoteHost: "198.51.100.4", connection: "" });
+  const console = world.event({ ...CONSOLE, user: "backup" });
+  const forged = world.event({ user: "backup", tampered: ["PAM_USER"] });
+  world.take(backup, office, console, forged, world.event({ user: "backup", type: "close" }));
+  assert.deepEqual(world.logged, [
+    ["info", `event ${backup.uuid} is allowlisted: 203.0.113.7, by allowlist.rules.0 ("backup, OPS-12")`],
+    ["info", `event ${office.uuid} is allowlisted: 198.51.100.4, by allowlist.ips`],
+  ]);
+  assert.deepEqual([backup, office].map((event) => world.told(event)), [undefined, undefined]);
+  assert.ok(world.told(console) && world.told(forged));
+});
+
+Deno.test("judgeNew() judges nothing twice, and all of a page or nothing of it", () => {
+  const world = new World();
+  const events = Array.from({ length: 1_200 }, () => world.event());
+  const log = () => {};
+  world.deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "" } });
+  let readings = 0;
+  const failing = {
+    ...world.clock,
+    nowMs: () => {
+      if (++readings > 750) throw new Error("killed");
+      return 0;
+    },
+    monotonicMs: () => 0,
+    sleep: () => Promise.resolve(),
+  };
+  const context = { deliveries: world.deliveries, log };
+  assert.throws(() => judgeNew(world.config, { ...context, clock: failing }), /killed/);
+  assert.equal(world.deliveries.pendingCount(), 700, "whole pages of 100");
+  judgeNew(world.config, { ...context, clock: world.clock });
+  judgeNew(world.config, { ...context, clock: world.clock });
+  assert.equal(world.deliveries.pendingCount(), 1_200);
+  const urgent = world.deliveries.pendingEvents("default").filter((event) => event.urgent);
+  assert.deepEqual(urgent.map(({ uuid }) => uuid), [events[0]?.uuid]);
+});

@@ -1,0 +1,217 @@
+// Who has logged in before: by the order of events, not by clocks, and in no time however long the history is.
+
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import type { SessionEvent } from "../../src/event.ts";
+import { Deliveries, type Judgement } from "../../src/store/deliveries.ts";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
+import { openSeen, type SeenLogin } from "../../src/store/seen.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+
+const LOGIN: SeenLogin = {
+  user: "alice",
+  address: "203.0.113.7",
+  remoteHost: "203.0.113.7",
+  keyFingerprint: "SHA256:a",
+};
+
+let nextId = 0;
+
+/** Takes an event in and judges it; by default as that of {@link LOGIN}. */
+function record(deliveries: Deliveries, event: Partial<SessionEvent>, judgement: Partial<Judgement> = {}): void {
+  const uuid = `${++nextId}`;
+  deliveries.takeIn({ events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
+  for (const { id, tampered } of deliveries.unjudged(10)) {
+    deliveries.judge({
+      eventId: id,
+      address: LOGIN.address,
+      keyFingerprint: LOGIN.keyFingerprint,
+      tampered,
+      verdict: "notify",
+      openedBy: undefined,
+      routes: [],
+      urgent: false,
+      ...judgement,
+    }, 0);
+  }
+}
+
+function knows(deliveries: Deliveries, overrides: Partial<SeenLogin> = {}): string {
+  const { user, place, key } = deliveries.seen.known({ ...LOGIN, ...overrides });
+  return Object.entries({ user, place, key }).filter(([, known]) => known).map(([name]) => name).join(" ");
+}
+
+Deno.test("known() knows user, place and key of the opens that were judged", () => {
+  const deliveries = new Deliveries(":memory:");
+  assert.equal(knows(deliveries), "");
+  record(deliveries, {});
+  assert.equal(knows(deliveries), "user place key");
+  assert.equal(knows(deliveries, { user: "bob" }), "", "what is known of one user says nothing of another");
+  assert.equal(knows(deliveries, { address: "203.0.113.8" }), "user key");
+  assert.equal(knows(deliveries, { keyFingerprint: "SHA256:b" }), "user place");
+  assert.equal(knows(deliveries, { keyFingerprint: "" }), "user place key", "no key is no new one");
+  assert.equal(knows(deliveries, { user: "bob", keyFingerprint: "" }), "key");
+});
+
+Deno.test("known() tells places without an address by the name of the host", () => {
+  const deliveries = new Deliveries(":memory:");
+  record(deliveries, { remoteHost: "client.example" }, { address: "" });
+  assert.equal(knows(deliveries, { address: "", remoteHost: "client.example" }), "user place key");
+  assert.equal(knows(deliveries, { address: "", remoteHost: "other.example" }), "user key");
+  assert.equal(knows(deliveries, { address: "", remoteHost: "" }), "user key");
+  assert.equal(knows(deliveries, { remoteHost: "client.example" }), "user key");
+  record(deliveries, { remoteHost: "", connection: "" }, { address: "" });
+  assert.equal(knows(deliveries, { address: "", remoteHost: "" }), "user place key");
+});
+
+Deno.test("known() counts allowlisted logins, but no close, nothing unjudged and nothing that was tampered with", () => {
+  const allowlisted = new Deliveries(":memory:");
+  record(allowlisted, {}, { verdict: "allowlisted" });
+  assert.equal(knows(allowlisted), "user place key");
+
+  const others = new Deliveries(":memory:");
+  record(others, { type: "close" });
+  record(others, { tampered: ["PAM_USER"] });
+  record(others, {}, { tampered: ["SSH_CONNECTION"] });
+  others.takeIn({ events: [sessionEvent({ uuid: "unjudged" })], position: { lastId: 99, lastUuid: "unjudged" } });
+  assert.equal(knows(others), "");
+});
+
+Deno.test("known() does not care what the clock said", () => {
+  const deliveries = new Deliveries(":memory:");
+  for (const occurredAtMs of [8.64e15, -8.64e15, 0]) {
+    record(deliveries, { occurredAtMs, user: `${occurredAtMs}` });
+    assert.equal(knows(deliveries, { user: `${occurredAtMs}` }), "user place key");
+  }
+});
+
+Deno.test("known() is what a plain search through all events says", () => {
+  const name = fc.constantFrom("a", "b", "");
+  const event = fc.record({
+    type: fc.constantFrom("open", "close"),
+    user: name,
+    remoteHost: name,
+    address: name,
+    keyFingerprint: name,
+    tampered: fc.constantFrom([], [], ["PAM_USER"]),
+  });
+  const login = fc.record({ user: name, remoteHost: name, address: name, keyFingerprint: name });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 8 }), login, (events, asked) => {
+      const deliveries = new Deliveries(":memory:");
+      for (const { address, keyFingerprint, ...event } of events) {
+        record(deliveries, event, { address, keyFingerprint });
+      }
+      const opens = events.filter(({ type, tampered, user }) =>
+        type === "open" && tampered.length === 0 && user === asked.user
+      );
+      const place = ({ address, remoteHost }: { address: string; remoteHost: string }) =>
+        address || `name ${remoteHost}`;
+      const { firstEventAtMs: _, ...known } = deliveries.seen.known(asked);
+      assert.deepEqual(known, {
+        user: opens.length > 0,
+        place: opens.some((open) => place(open) === place(asked)),
+        key: asked.keyFingerprint === "" || opens.some((open) => open.keyFingerprint === asked.keyFingerprint),
+      });
+      deliveries.close();
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("rememberFirstEvent() keeps when the first event happened, whatever goes from the history", () => {
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
+  try {
+    const deliveries = new Deliveries(path);
+    const first = () => deliveries.seen.known(LOGIN).firstEventAtMs;
+    deliveries.seen.rememberFirstEvent();
+    assert.equal(first(), undefined, "there is none");
+    record(deliveries, { occurredAtMs: 1_000 });
+    record(deliveries, { occurredAtMs: 500 });
+    assert.equal(first(), 1_000, "the first one that was taken in");
+    deliveries.seen.rememberFirstEvent();
+    const other = openDatabase(path, { busyTimeoutMs: 1_000 });
+    other.prepare("DELETE FROM event").run();
+    other.close();
+    record(deliveries, { occurredAtMs: 9_000 });
+    deliveries.seen.rememberFirstEvent();
+    assert.equal(first(), 1_000);
+    deliveries.close();
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("known() and openOf() find their way through 100,000 events by an index alone", () => {
+  const path = Deno.makeTempFileSync({ suffix: ".db" });
+  const deliveries = new Deliveries(path);
+  try {
+    const database = openDatabase(path, { busyTimeoutMs: 10_000 });
+    // One user, one process, one address: the worst there is for an index that ends too early.
+    database.prepare(
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection,
+                          auth_info, parent_pid, tampered, key_fingerprint, verdict, is_closed)
+       WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100000)
+       SELECT 'bulk ' || n, n, iif(n % 2, 'open', 'close'), 'alice', '', '203.0.113.7', 'ssh', 'sshd', '', '', 4711, '',
+              'SHA256:' || n, 'notify', n % 2 FROM number`,
+    ).run();
+    const plan = (sql: string) =>
+      database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail)).join("\n");
+    const counts = "type = 'open' AND tampered = '' AND verdict IS NOT NULL AND user = 'alice'";
+    assert.match(plan(`SELECT 1 FROM event WHERE ${counts} AND address = 'x'`), /SEARCH .*event_seen_place/);
+    assert.match(
+      plan(`SELECT 1 FROM event WHERE ${counts} AND key_fingerprint <> '' AND key_fingerprint = 'x'`),
+      /SEARCH .*event_seen_key/,
+    );
+    database.close();
+
+    record(deliveries, { type: "close" });
+    const before = performance.now();
+    for (let count = 0; count < 200; count++) {
+      assert.equal(knows(deliveries), "user place");
+      assert.equal(knows(deliveries, { address: "198.51.100.1", keyFingerprint: "SHA256:4711" }), "user key");
+      assert.equal(knows(deliveries, { address: "", remoteHost: "x" }), "user");
+      const close = { id: 1, ...sessionEvent({ type: "close", occurredAtMs: 1_000_000 }) };
+      assert.equal(deliveries.openOf(close), undefined);
+      assert.equal(deliveries.unjudgedOpenOf(close), undefined);
+    }
+    const eachMs = (performance.now() - before) / 1_000;
+    assert.ok(eachMs < 5, `${eachMs} ms for each question`);
+  } finally {
+    deliveries.close();
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("openSeen() reads beside a store that is open, changes nothing, and leaves alone what it does not know", () => {
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
+  try {
+    assert.equal(openSeen(path), undefined);
+    const deliveries = new Deliveries(path);
+    record(deliveries, {});
+    {
+      using seen = openSeen(path);
+      assert.equal(seen?.known(LOGIN).place, true);
+      assert.throws(() => seen?.rememberFirstEvent(), /readonly/);
+    }
+    deliveries.close();
+    {
+      using seen = openSeen(path);
+      assert.equal(seen?.known(LOGIN).place, true);
+    }
+    const setVersion = (version: number) => {
+      const database = openDatabase(path, { busyTimeoutMs: 0 });
+      pragma(database, `user_version = ${version}`);
+      database.close();
+    };
+    setVersion(SCHEMA_VERSION - 1);
+    assert.equal(openSeen(path), undefined);
+    setVersion(SCHEMA_VERSION + 1);
+    assert.throws(() => openSeen(path), NewerSchemaError);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
