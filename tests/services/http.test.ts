@@ -1,23 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import {
-  cut,
-  endpoint,
-  factsOf,
-  fittedSentence,
-  fitting,
-  headline,
-  inert,
-  jsonFields,
-  judgeStatus,
-  lengthOf,
-  parseRetryAfter,
-  safeId,
-  secondsToMs,
-  sentence,
-  undomained,
-  urgencyOf,
-} from "../../src/services/http.ts";
+import { cut, fittedSentence, fitting, lengthOf } from "../../src/services/fitting.ts";
+import { endpoint, jsonFields, judgeStatus, parseRetryAfter, safeId, secondsToMs } from "../../src/services/http.ts";
+import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
 import type { HttpResponse, Limits, Outcome } from "../../src/services/service.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
 
