@@ -13,8 +13,9 @@ const WAL_LIMIT = 256 * 1024;
 /** How long an event stays in the queue: `send` has long read it. In milliseconds. */
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 
-/** The most events that one hook drops, so that no login pays for many. */
-const DROP_AT_MOST = 500;
+/** A refusal that took longer is no common lock, in milliseconds; and how long hooks then leave the database alone. */
+const STUCK_MS = 2_000;
+const LEAVE_ALONE_MS = 60 * 60 * 1000;
 
 const CREATE_TABLE = `
   CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, occurred_at_ms INTEGER, record TEXT) STRICT`;
@@ -34,33 +35,44 @@ export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
-  if (!isThere(path)) createDatabase(path);
-  const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
-  database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
-  const waitedMs = Math.round(performance.now() - startedAtMs);
-  // What this has waited for locks until now is gone from the budget.
-  if (waitedMs > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs)}`);
-  // One statement is one transaction.
-  database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
-  keepSmall(database, { path, now: event.occurredAtMs });
-  return database;
+  const waitedMs = () => Math.round(performance.now() - startedAtMs);
+  try {
+    if (!isThere(path)) createDatabase(path);
+    const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
+    database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
+    // What this has waited for locks until now is gone from the budget.
+    if (waitedMs() > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs())}`);
+    // One statement is one transaction.
+    const { changes } = database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
+    if (changes !== 1) throw new Error("it drops what is put into it");
+    keepSmall(database, { path, now: event.occurredAtMs });
+    return database;
+  } catch (error) {
+    // SQLite itself waits for 10 s where a reader, such as a `send` that has fallen, locks one byte of the log's index
+    // that no honest one locks (walTryBeginRead in its wal.c). One login may pay for that, not every one.
+    if (waitedMs() > STUCK_MS) Deno.writeTextFileSync(`${path}.stuck`, "");
+    throw error;
+  }
 }
 
-/**
- * Whether there is a database.
- *
- * @throws where one of its names is another kind of file: opening a FIFO could hold the login up for ever
- */
+/** Whether there is a database. Fails where it must not be opened, or made. */
 function isThere(path: string): boolean {
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  let found = false;
-  for (const { name, isFile } of Deno.readDirSync(directory)) {
-    const file = `${directory}/${name}`;
-    if (!file.startsWith(path)) continue;
-    if (!isFile) throw new Error(`"${file}" is not a plain file`);
-    found ||= file === path;
-  }
-  return found;
+  const files = filesOf(path);
+  const stuckMs = files.includes(`${path}.stuck`) ? Date.now() - Number(Deno.statSync(`${path}.stuck`).mtime) : -1;
+  if (stuckMs >= 0 && stuckMs < LEAVE_ALONE_MS) throw new Error("a short while ago it kept a login waiting");
+  if (files.includes(path)) return true;
+  // A new one would take the log for its own.
+  if (files.includes(`${path}-wal`) && Deno.statSync(`${path}-wal`).size > 0) throw new Error("only its log is there");
+  return false;
+}
+
+/** What begins with a path. Opening anything but a plain file, such as a FIFO, could hold the login up for ever. */
+function filesOf(path: string): string[] {
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  const entries = [...Deno.readDirSync(directory)].filter(({ name }) => (directory + name).startsWith(path));
+  const other = entries.find(({ isFile }) => !isFile);
+  if (other !== undefined) throw new Error(`"${directory}${other.name}" is not a plain file`);
+  return entries.map(({ name }) => directory + name);
 }
 
 /**
@@ -73,20 +85,22 @@ function createDatabase(path: string): void {
   try {
     Deno.chmodSync(unfinished, 0o640);
     const database = openDatabase(unfinished, { busyTimeoutMs: BUSY_BUDGET_MS });
-    pragma(database, "journal_mode = WAL");
+    // In this order, since closing folds a log up, and does not say where a full disk has kept it from that.
     database.prepare(CREATE_TABLE).run();
+    pragma(database, "journal_mode = WAL");
     database.close();
     Deno.linkSync(unfinished, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
-    Deno.removeSync(unfinished);
+    // A failure leaves its log, too, which would fill a full disk up further at each login.
+    for (const file of filesOf(unfinished)) Deno.removeSync(file);
   }
 }
 
 /**
- * Drops old events and folds a long log into the database. The event is safe by then, so being refused (by a reader,
- * by a full disk) is no fault: the next hook tries again.
+ * Drops some of the old events and folds a long log into the database. The event is safe by then, so being refused (by
+ * a reader, by a full disk) is no fault: the next hook tries again.
  */
 function keepSmall(database: Database, { path, now }: { path: string; now: number }): void {
   try {
@@ -97,12 +111,12 @@ function keepSmall(database: Database, { path, now }: { path: string; now: numbe
     const keepFrom = Math.min(now, Number(before?.["at"] ?? 0)) - KEEP_MS;
     database.prepare(
       `DELETE FROM event WHERE id IN (
-         SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT ${DROP_AT_MOST})
+         SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT 500)
          WHERE occurred_at_ms < ?)`,
     ).run(keepFrom);
     pragma(database, "wal_checkpoint(TRUNCATE)");
   } catch (error) {
     // No log: somebody has switched it off with another tool.
-    if (error instanceof Deno.errors.NotFound) pragma(database, "journal_mode = WAL");
+    if (error instanceof Deno.errors.NotFound) database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL");
   }
 }

@@ -157,17 +157,48 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
   });
 });
 
-Deno.test("insertEvent() keeps the first of two events of the same uuid, and refuses a table of another shape", () => {
+Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    insertEvent(path, sessionEvent({ uuid: "one", user: "bob" }));
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is put into it/);
     const database = open();
-    assert.deepEqual(database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user), [
-      "alice",
-    ]);
-    database.prepare("ALTER TABLE event RENAME COLUMN record TO other").run();
+    const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
+    assert.deepEqual(users, ["alice"]);
+    database.exec("CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END");
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /drops what is put into it/);
+    database.exec("DROP TRIGGER t; ALTER TABLE event RENAME COLUMN record TO other");
     database.close();
     assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /no column named record/);
+  });
+});
+
+Deno.test("insertEvent() makes no new database beside the log of one that has gone: it would be damaged by it", () => {
+  withQueue((path) => {
+    insertEvent(path, sessionEvent({ uuid: "first" }));
+    Deno.removeSync(path);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /only its log is there/);
+    // Nothing is in it.
+    Deno.truncateSync(`${path}-wal`);
+    insertEvent(path, sessionEvent({ uuid: "third" }));
+  });
+});
+
+Deno.test("insertEvent() leaves a database alone that got stuck within the last hour, but not for longer", () => {
+  withQueue((path) => {
+    const stuckSince = (seconds: number) => {
+      Deno.writeTextFileSync(`${path}.stuck`, "");
+      Deno.utimeSync(`${path}.stuck`, Date.now() / 1000 + seconds, Date.now() / 1000 + seconds);
+    };
+    insertEvent(path, sessionEvent({ uuid: "first" }));
+    for (const seconds of [-1, -3_500]) {
+      stuckSince(seconds);
+      assert.throws(() => insertEvent(path, sessionEvent()), /kept a login waiting/);
+    }
+    // The clock was wrong then, or is so now.
+    for (const [index, seconds] of [-3_700, -1e9, 100, 1e9].entries()) {
+      stuckSince(seconds);
+      insertEvent(path, sessionEvent({ uuid: `${index}` }));
+    }
   });
 });
 
