@@ -13,9 +13,6 @@ const WAL_LIMIT = 256 * 1024;
 /** How long an event stays in the queue: `send` has long read it. In milliseconds. */
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 
-/** The most events that one hook drops, so that no login pays for many. */
-const DROP_AT_MOST = 500;
-
 const CREATE_TABLE = `
   CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, occurred_at_ms INTEGER, record TEXT) STRICT`;
 
@@ -34,39 +31,43 @@ export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
-  const names = namesOf(path);
-  if (!names.includes(path)) createDatabase(path);
-  if (!names.includes(`${path}-shm`)) createIndex(`${path}-shm`);
+  const files = filesOf(path);
+  if (!files.includes(path)) {
+    // A new database would take the log for its own.
+    if (files.includes(`${path}-wal`) && Deno.statSync(`${path}-wal`).size > 0) {
+      throw new Error("only its log is there");
+    }
+    createDatabase(path);
+  }
+  if (!files.includes(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
   // What this has waited for locks until now is gone from the budget.
   const waitedMs = Math.round(performance.now() - startedAtMs);
   if (waitedMs > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs)}`);
   // One statement is one transaction.
-  database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
+  const { changes } = database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
+  if (changes !== 1) throw new Error("it drops what is put into it");
   keepSmall(database, { path, now: event.occurredAtMs });
   return database;
 }
 
-/** The files of a database. Throws where one is of another kind: opening a FIFO could hold the login up for ever. */
-function namesOf(path: string): string[] {
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  const files: string[] = [];
-  for (const { name, isFile } of Deno.readDirSync(directory)) {
-    const file = `${directory}/${name}`;
-    if (!file.startsWith(path)) continue;
-    if (!isFile) throw new Error(`"${file}" is not a plain file`);
-    files.push(file);
-  }
-  return files;
+/** What begins with a path. Opening anything but a plain file, such as a FIFO, could hold the login up for ever. */
+function filesOf(path: string): string[] {
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  const entries = [...Deno.readDirSync(directory)].filter(({ name }) => (directory + name).startsWith(path));
+  const other = entries.find(({ isFile }) => !isFile);
+  if (other !== undefined) throw new Error(`"${directory}${other.name}" is not a plain file`);
+  return entries.map(({ name }) => directory + name);
 }
 
 /** Its group can read it, whatever umask sshd left us; SQLite gives `-wal` its mode. */
 function createDatabase(path: string): void {
   createWhole(path, 0o640, (unfinished) => {
     const database = openDatabase(unfinished, { busyTimeoutMs: BUSY_BUDGET_MS });
-    pragma(database, "journal_mode = WAL");
+    // In this order, since closing folds a log up, and does not say where a full disk has kept it from that.
     database.prepare(CREATE_TABLE).run();
+    pragma(database, "journal_mode = WAL");
     database.close();
   });
 }
@@ -91,7 +92,8 @@ function createWhole(path: string, mode: number, fill: (unfinished: string) => v
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
-    Deno.removeSync(unfinished);
+    // A failure leaves its log, too, which would fill a full disk up further at each login.
+    for (const file of filesOf(unfinished)) Deno.removeSync(file);
   }
 }
 
@@ -105,12 +107,12 @@ function keepSmall(database: Database, { path, now }: { path: string; now: numbe
     const keepFrom = Math.min(now, Number(before?.["at"] ?? 0)) - KEEP_MS;
     database.prepare(
       `DELETE FROM event WHERE id IN (
-         SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT ${DROP_AT_MOST})
+         SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT 500)
          WHERE occurred_at_ms < ?)`,
     ).run(keepFrom);
     pragma(database, "wal_checkpoint(TRUNCATE)");
   } catch (error) {
     // No log: somebody has switched it off with another tool.
-    if (error instanceof Deno.errors.NotFound) pragma(database, "journal_mode = WAL");
+    if (error instanceof Deno.errors.NotFound) database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL");
   }
 }

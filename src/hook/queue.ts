@@ -56,11 +56,9 @@ export async function queue(options: QueueOptions): Promise<0 | 1> {
 /** What an earlier hook had to leave in the spool goes into the database. Not being able to is no fault of this event. */
 async function moveSpool(directory: string, database: Database): Promise<void> {
   try {
-    for (const { name } of Deno.readDirSync(directory)) {
-      if (!name.endsWith(".json")) continue;
-      const { moveIntoDatabase } = await import("./spool.ts");
-      return moveIntoDatabase(directory, database);
-    }
+    if (![...Deno.readDirSync(directory)].some(({ name }) => name.endsWith(".json"))) return;
+    const { moveIntoDatabase } = await import("./spool.ts");
+    moveIntoDatabase(directory, database);
   } catch {
     // `send` reads the spool, too.
   }

@@ -4,8 +4,9 @@ import type { SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT } from "./insert.ts";
 
-/** How many files one hook looks at, at most, so that no login pays for many. `send` reads all. */
-const LOOK_AT_MOST = 50;
+/** How many files one hook moves, and how many it looks at for that, so that no login pays for many. */
+const MOVE_AT_MOST = 50;
+const LOOK_AT_MOST = 200;
 
 /** No file of ours is longer, in bytes: what is, is something else. */
 const MAX_BYTES = 256 * 1024;
@@ -19,35 +20,32 @@ const MAX_BYTES = 256 * 1024;
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   const unfinished = `${directory}/${event.uuid}.unfinished`;
-  const file = Deno.openSync(unfinished, { createNew: true, write: true });
+  using file = Deno.openSync(unfinished, { createNew: true, write: true });
   try {
-    try {
-      // Readable for the group, whatever umask sshd left us.
-      Deno.chmodSync(unfinished, 0o640);
-      let rest = new TextEncoder().encode(JSON.stringify(event));
-      while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
-      file.syncSync();
-    } finally {
-      file.close();
-    }
+    // Readable for the group, whatever umask sshd left us.
+    Deno.chmodSync(unfinished, 0o640);
+    let rest = new TextEncoder().encode(JSON.stringify(event));
+    while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+    file.syncSync();
     Deno.renameSync(unfinished, `${directory}/${event.uuid}.json`);
   } catch (error) {
     Deno.removeSync(unfinished);
     throw error;
   }
-  // The new name too must outlast a power loss.
-  using folder = Deno.openSync(directory);
-  folder.syncSync();
+  // The new name too must outlast a power loss, and that of a new folder.
+  for (const path of [directory, `${directory}/..`]) {
+    using folder = Deno.openSync(path);
+    folder.syncSync();
+  }
 }
 
 function makeDirectory(directory: string): void {
   try {
-    // Not followed: a link could lead anywhere.
-    if (!Deno.lstatSync(directory).isDirectory) throw new Error(`"${directory}" is not a directory`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
     Deno.mkdirSync(directory);
     Deno.chmodSync(directory, 0o2750);
+  } catch {
+    // Not followed: a link could lead anywhere.
+    if (!Deno.lstatSync(directory).isDirectory) throw new Error(`"${directory}" is not a directory`);
   }
 }
 
@@ -57,15 +55,14 @@ function makeDirectory(directory: string): void {
  */
 export function moveIntoDatabase(directory: string, database: Database): void {
   const moved: string[] = [];
-  let seen = 0;
-  // The insert may have waited for all that a login may wait.
+  let looked = 0;
+  // The login may have waited for this lock before.
   pragma(database, "busy_timeout = 0");
   transaction(database, () => {
     for (const { name, isFile } of Deno.readDirSync(directory)) {
       const path = `${directory}/${name}`;
-      if (!name.endsWith(".json")) continue;
-      if (seen++ === LOOK_AT_MOST) break;
-      if (!isFile || Deno.statSync(path).size > MAX_BYTES) continue;
+      if (moved.length === MOVE_AT_MOST || ++looked > LOOK_AT_MOST) break;
+      if (!isFile || !name.endsWith(".json") || Deno.statSync(path).size > MAX_BYTES) continue;
       if (insertRecord(database, Deno.readTextFileSync(path), name.replace(/\.json$/, ""))) moved.push(path);
     }
   });
@@ -75,10 +72,11 @@ export function moveIntoDatabase(directory: string, database: Database): void {
 function insertRecord(database: Database, record: string, uuid: string): boolean {
   try {
     const event: SessionEvent = JSON.parse(record);
-    if (event.uuid !== uuid) return false;
+    if (event.uuid !== uuid || !Number.isSafeInteger(event.occurredAtMs)) return false;
     database.prepare(INSERT).run(uuid, event.occurredAtMs, record);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return false;
+    throw error;
   }
 }

@@ -41,15 +41,8 @@ export async function writeToSystemLog(message: string): Promise<boolean> {
 }
 
 async function isWritten(path: string, text: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<false>();
-  const timer = setTimeout(() => resolve(false), DEADLINE_MS);
-  try {
-    return await Promise.race([write(path, text), promise]);
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = new Promise<false>((resolve) => setTimeout(resolve, DEADLINE_MS, false));
+  return await Promise.race([write(path, text).catch(() => false), late]);
 }
 
 async function write(path: string, text: string): Promise<true> {

@@ -24,6 +24,10 @@ const SITUATIONS: Readonly<Record<string, { readonly arrange: string; readonly e
     arrange: `${login("earlier")}; chmod 0440 ${DATABASE}*; chown root ${DATABASE}*`,
     earlier: ["earlier"],
   },
+  "an event that goes into a spool that is made for it": {
+    arrange: `rmdir ${QUEUE}/spool; mkdir ${DATABASE}`,
+    earlier: [],
+  },
   "an event that finds another one in the spool": {
     // An empty file is refused; without it, the next hook makes a database.
     arrange: `install -o ssh-session-queue /dev/null ${DATABASE}; ${login("earlier")}; rm ${DATABASE}`,
@@ -36,7 +40,7 @@ function login(user: string): string {
   return `PAM_TYPE=open_session PAM_USER=${user} PAM_SERVICE=sshd /usr/sbin/ssh-session-notifier queue 2>/dev/null`;
 }
 
-const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool/*`;
+const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool; install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool`;
 
 for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
   endToEnd(`a power loss after any write of the hook loses nothing that was safe: ${situation}`, async (host) => {

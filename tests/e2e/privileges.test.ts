@@ -1,5 +1,5 @@
 // What the user of `send` can do to the hook, once it has fallen into the hands of somebody on the network: nothing but
-// cost it half a second.
+// cost it half a second, and ten seconds once an hour.
 
 import assert from "node:assert/strict";
 import { endToEnd, queue } from "../helpers/end_to_end.ts";

@@ -5,7 +5,8 @@ import type { SystemCall } from "./strace.ts";
 
 /** The strace command line for a trace that {@link DiskModel} understands: whole buffers, and the paths of descriptors. */
 export function straceContentsTo(file: string): string[] {
-  const calls = "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat";
+  const calls =
+    "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
   return ["strace", "--follow-forks", "-xx", "-y", "--string-limit=1000000", `--trace=${calls}`, `--output=${file}`];
 }
 
@@ -34,6 +35,8 @@ export class DiskModel {
   #names: Map<string, Inode>;
   /** By folder (empty: the folder itself), the names that outlast a power loss. */
   #safeNames: Map<string, Inode>;
+  /** Folders whose own names don't outlast a power loss yet, and what is in them neither. */
+  #newFolders: string[] = [];
 
   constructor(folder: string, files: Files) {
     this.#folder = folder;
@@ -43,7 +46,8 @@ export class DiskModel {
 
   /** What the disk holds if the power is lost now. */
   held(variant: Variant): Files {
-    const names = variant === "only what is safe" ? this.#safeNames : this.#names;
+    const isSafe = ([name]: [string, Inode]) => !this.#newFolders.some((folder) => name.startsWith(`${folder}/`));
+    const names = variant === "only what is safe" ? [...this.#safeNames].filter(isSafe) : this.#names;
     const kind = variant === "all" ? "current" : variant === "all but half of the last write" ? "torn" : "safe";
     return new Map([...names].map(([name, inode]) => [name, inode[kind]]));
   }
@@ -80,6 +84,9 @@ export class DiskModel {
       case "unlink":
       case "unlinkat":
         return paths[0] !== undefined && this.#names.delete(paths[0]);
+      case "mkdir":
+      case "mkdirat":
+        return paths[0] !== undefined && this.#newFolders.push(paths[0]) > 0;
       default:
         return false;
     }
@@ -125,6 +132,7 @@ export class DiskModel {
 
   #syncFolder(folder: string): void {
     const isIn = (name: string) => name.slice(0, Math.max(0, name.lastIndexOf("/"))) === folder;
+    this.#newFolders = this.#newFolders.filter((name) => !isIn(name));
     const elsewhere = [...this.#safeNames].filter(([name]) => !isIn(name));
     this.#safeNames = new Map([...elsewhere, ...[...this.#names].filter(([name]) => isIn(name))]);
   }

@@ -157,17 +157,29 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
   });
 });
 
-Deno.test("insertEvent() keeps the first of two events of the same uuid, and refuses a table of another shape", () => {
+Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    insertEvent(path, sessionEvent({ uuid: "one", user: "bob" }));
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is put into it/);
     const database = open();
-    assert.deepEqual(database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user), [
-      "alice",
-    ]);
-    database.prepare("ALTER TABLE event RENAME COLUMN record TO other").run();
+    const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
+    assert.deepEqual(users, ["alice"]);
+    database.exec("CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END");
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /drops what is put into it/);
+    database.exec("DROP TRIGGER t; ALTER TABLE event RENAME COLUMN record TO other");
     database.close();
     assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /no column named record/);
+  });
+});
+
+Deno.test("insertEvent() makes no new database beside the log of one that has gone: it would be damaged by it", () => {
+  withQueue((path) => {
+    insertEvent(path, sessionEvent({ uuid: "first" }));
+    Deno.removeSync(path);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /only its log is there/);
+    // Nothing is in it.
+    Deno.truncateSync(`${path}-wal`);
+    insertEvent(path, sessionEvent({ uuid: "third" }));
   });
 });
 
