@@ -178,6 +178,7 @@ Deno.test("repair moves aside what stands in place of the spool, and puts modes 
     replace(queue.paths.spoolDir);
     Deno.chmodSync(queue.paths.queueDatabase, 0o600);
     Deno.chmodSync(`${queue.paths.queueDatabase}-wal`, 0o666);
+    Deno.chmodSync(`${queue.paths.queueDatabase}-shm`, 0o640);
     Deno.chmodSync(queue.paths.queueDir, 0o777);
     await queue.repair();
     assert.ok(Deno.lstatSync(queue.paths.spoolDir).isDirectory, what);
@@ -186,9 +187,10 @@ Deno.test("repair moves aside what stands in place of the spool, and puts modes 
       queue.paths.spoolDir,
       queue.paths.queueDatabase,
       `${queue.paths.queueDatabase}-wal`,
+      `${queue.paths.queueDatabase}-shm`,
     ]
       .map((path) => ((Deno.lstatSync(path).mode ?? 0) & 0o7777).toString(8));
-    assert.deepEqual(modes, ["2750", "2750", "640", "640"], what);
+    assert.deepEqual(modes, ["2750", "2750", "640", "640", "600"], what);
     assert.equal(queue.said.at(-1), "the queue database is not damaged");
   }
 });
