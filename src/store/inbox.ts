@@ -54,10 +54,8 @@ export class Inbox {
 
   /** Lets go of the database. It is opened again where something is read after that. */
   close(): void {
-    if (this.#database === undefined) return;
-    this.#database.close();
+    this.#database?.close();
     this.#database = undefined;
-    for (const suffix of SUFFIXES) removeIfThere(`${this.#paths.queueCopy}${suffix}`);
   }
 
   /**
@@ -149,10 +147,17 @@ export class Inbox {
     const looks = looksOf(queueDatabase);
     if (this.#database !== undefined && looks === this.#looks) return this.#database;
     this.close();
-    if (!copyWhole(queueDatabase, queueCopy)) return undefined;
-    this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-    // A copy need not outlast a power loss.
-    this.#database.exec("PRAGMA synchronous = OFF");
+    try {
+      if (!copyWhole(queueDatabase, queueCopy)) return undefined;
+      this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+      // A copy need not outlast a power loss.
+      this.#database.exec("PRAGMA synchronous = OFF");
+      // Has SQLite open the log, too.
+      this.#database.prepare("SELECT 1 FROM sqlite_schema").get();
+    } finally {
+      // Once they are open they need no names, and so nothing is left however the process ends.
+      removeCopy(queueCopy);
+    }
     this.#looks = looks;
     return this.#database;
   }
@@ -177,7 +182,7 @@ const LOG_HEADER = 32;
  */
 function copyWhole(from: string, to: string): boolean {
   for (let tries = 0; tries < MAX_COPIES; tries++) {
-    for (const suffix of SUFFIXES) removeIfThere(`${to}${suffix}`);
+    removeCopy(to);
     const before = stateOf(from);
     copy(from, to);
     copy(`${from}-wal`, `${to}-wal`);
@@ -186,7 +191,9 @@ function copyWhole(from: string, to: string): boolean {
   return false;
 }
 
-const SUFFIXES = ["", "-wal", "-shm", "-journal"];
+function removeCopy(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
+}
 
 /** Changes whenever the log is begun anew, and whenever it is folded into the database. */
 function stateOf(path: string): string {
