@@ -1,0 +1,89 @@
+// What a hook may find in queue/, and what is there when it has ended: for tests that end it or fail it anywhere.
+
+import assert from "node:assert/strict";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import type { Files } from "./disk_model.ts";
+
+/** The folder of a test host. */
+export const QUEUE = "/var/lib/ssh-session-notifier/queue";
+const DATABASE = `${QUEUE}/session_events.db`;
+
+/** What a hook finds. */
+export interface Situation {
+  /** Shell, as root, in an empty queue/ with an empty spool. */
+  readonly arrange: string;
+  /** The users whose events are there then. */
+  readonly earlier: readonly string[];
+}
+
+/** Situations in which one hook runs. */
+export const SITUATIONS: Readonly<Record<string, Situation>> = {
+  "the first event of all": { arrange: ":", earlier: [] },
+  "one event more": { arrange: login("earlier"), earlier: ["earlier"] },
+  "an event that folds the log": {
+    arrange: `${login("earlier")}; while [ $(stat -c %s ${DATABASE}-wal) -lt 262144 ]; do
+      sqlite3 ${DATABASE} '.filectrl persist_wal 1' 'PRAGMA wal_autocheckpoint=0' "INSERT INTO event (record) VALUES (hex(zeroblob(50000)))" >/dev/null
+      done; chown ssh-session-queue ${DATABASE}*`,
+    earlier: ["earlier"],
+  },
+  "an event that goes into the spool": {
+    arrange: `${login("earlier")}; chmod 0440 ${DATABASE}*; chown root ${DATABASE}*`,
+    earlier: ["earlier"],
+  },
+  "an event that goes into a spool that is made for it": {
+    arrange: `rmdir ${QUEUE}/spool; mkdir ${DATABASE}`,
+    earlier: [],
+  },
+  "an event that finds another one in the spool": {
+    // An empty file is refused; without it, the next hook makes a database.
+    arrange: `install -o ssh-session-queue /dev/null ${DATABASE}; ${login("earlier")}; rm ${DATABASE}`,
+    earlier: ["earlier"],
+  },
+};
+
+/** The hook, as shell. */
+function login(user: string): string {
+  return `PAM_TYPE=open_session PAM_USER=${user} PAM_SERVICE=sshd /usr/sbin/ssh-session-notifier queue 2>/dev/null`;
+}
+
+/** Shell that brings queue/ back to nothing. */
+export const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool; install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool`;
+
+/** The users of all events that `send` would find, each event once. Fails for a database that is damaged. */
+export function usersOf(files: Files): string[] {
+  const directory = Deno.makeTempDirSync({ prefix: "crash-test-" });
+  try {
+    const events = new Map<string, string>();
+    for (const [name, bytes] of files) {
+      if (name.endsWith("-shm")) continue; // Made anew from the log.
+      if (name.includes("/")) Deno.mkdirSync(`${directory}/${name.replace(/\/[^/]*$/, "")}`, { recursive: true });
+      Deno.writeFileSync(`${directory}/${name}`, bytes);
+      if (!name.endsWith(".json")) continue;
+      const { uuid, user } = JSON.parse(new TextDecoder().decode(bytes));
+      events.set(uuid, user);
+    }
+    if (!files.has("session_events.db")) return [...events.values()];
+    const database = openDatabase(`${directory}/session_events.db`, { busyTimeoutMs: 0 });
+    assert.equal(pragma(database, "integrity_check"), "ok");
+    for (
+      const { uuid, user } of database.prepare("SELECT uuid, record ->> 'user' AS user FROM event WHERE uuid > ''")
+        .all()
+    ) {
+      events.set(String(uuid), String(user));
+    }
+    database.close();
+    return [...events.values()];
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+/** The files of a folder and its folders, by their names below it. */
+export function readFiles(folder: string, below = ""): Files {
+  const files = new Map<string, Uint8Array>();
+  for (const { name, isFile, isDirectory } of Deno.readDirSync(`${folder}/${below}`)) {
+    if (isFile) files.set(`${below}${name}`, Deno.readFileSync(`${folder}/${below}${name}`));
+    else if (isDirectory) { for (const entry of readFiles(folder, `${below}${name}/`)) files.set(...entry); }
+  }
+  return files;
+}
