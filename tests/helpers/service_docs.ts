@@ -8,6 +8,11 @@ import { configured } from "./compliance.ts";
 import { batchOf, notification } from "./fixtures.ts";
 import { NOW_MS } from "./service_specs.ts";
 
+/** A text without what `deno fmt` changes of it: it lines up the columns of a table, and the braces of JSON. */
+export function squeezed(text: string): string {
+  return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
+}
+
 /** A row for each service: what it is called, its limit, the page of its API. */
 export function serviceTable(): string {
   const rows = [...services.values()].map(({ name, limits, apiUrl }) => {
@@ -83,9 +88,17 @@ export function messageExamples(name: "discord" | "ntfy"): string {
   const service = configured(registered, options[name]);
   return Object.entries(MESSAGES).map(([what, batch]) => {
     const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
-    const body = request.kind === "http" ? JSON.stringify(JSON.parse(request.body), null, 2) : request.text;
+    const body = request.kind === "http" ? compact(request.body) : request.text;
     return `${what}:\n\n\`\`\`json\n${body}\n\`\`\``;
   }).join("\n\n");
+}
+
+/** JSON with an object or array that holds no other on one line. */
+function compact(json: string): string {
+  return JSON.stringify(JSON.parse(json), null, 2).replaceAll(
+    /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
+    (whole) => whole.replaceAll(/\n\s*/g, " "),
+  );
 }
 
 /** The example of a service, as it would stand in src/services; and what the tests have to know of it. */

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
-import { exampleConfigs, exampleService, messageExamples, optionTable, serviceTable } from "../helpers/service_docs.ts";
-
-/** `deno fmt` lines up the columns of a table, and the braces of JSON. */
-function squeezed(text: string): string {
-  return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
-}
+import {
+  exampleConfigs,
+  exampleService,
+  messageExamples,
+  optionTable,
+  serviceTable,
+  squeezed,
+} from "../helpers/service_docs.ts";
 
 const readme = squeezed(await Deno.readTextFile(`${ROOT}/README.md`));
 
