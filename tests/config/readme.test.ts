@@ -12,9 +12,14 @@ const readme = await Deno.readTextFile(`${ROOT}/README.md`);
 const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
 
 /** The files that the examples name. */
-const readBeside: ReadBeside = (path) => ({
-  text: path.endsWith(".url") ? "https://discord.com/api/webhooks/1/token" : "tk_token",
-});
+const readBeside: ReadBeside = (path) => {
+  const texts: Readonly<Record<string, string>> = {
+    url: "https://discord.com/api/webhooks/1/token",
+    token: "tk_token",
+    secret: `whsec_${"A".repeat(32)}`,
+  };
+  return { text: texts[path.split(".").at(-1) ?? ""] ?? "" };
+};
 
 function parse(toml: string): void {
   parseConfig(toml, { hostName: () => "example.com", readBeside });

@@ -7,6 +7,7 @@ import {
   exampleService,
   messageExamples,
   optionTable,
+  sentenceExamples,
   serviceTable,
   squeezed,
 } from "../helpers/service_docs.ts";
@@ -19,6 +20,8 @@ const PARTS: Readonly<Record<string, string>> = {
   "an example of each service's options": exampleConfigs(),
   "the messages as Discord gets them": messageExamples("discord"),
   "the messages as ntfy gets them": messageExamples("ntfy"),
+  "the messages as plain sentences": sentenceExamples(),
+  "a message as a webhook gets it": messageExamples("webhook", "An unexpected login"),
   "the worked example of a service": exampleService(),
 };
 
