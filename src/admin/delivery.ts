@@ -104,12 +104,11 @@ function inspectRoute(
     );
   }
   if (pending === 0) return;
-  const waited = `${deliveries(pending, "wait")} on route "${name}", the oldest from ${
-    ago(oldestPendingAtMs ?? nowMs, nowMs)
-  }`;
+  const oldest = `the oldest from ${ago(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  const waited = `${deliveries(pending, "wait")} on route "${name}", ${oldest}`;
   if (isBroken) {
-    const message = `route "${name}" is broken: ${lastError ?? ""}; ${waited}`;
-    findings.fault(AREA, message, `mend its settings in ${CONFIG_FILE}, then ${TRY}`);
+    const message = `route "${name}" is broken: ${lastError ?? ""}; ${deliveries(pending, "wait")}, ${oldest}`;
+    findings.fault(AREA, message, `correct its settings in ${CONFIG_FILE}, then ${TRY}`);
   } else if (failures > 0) {
     const message = `${waited}; ${failures === 1 ? "the last attempt" : `the last ${failures} attempts`} failed: ${
       lastError ?? ""

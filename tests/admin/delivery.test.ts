@@ -87,7 +87,7 @@ Deno.test("inspectDelivery() faults a broken route at once, and says where to me
   const broken = { pending: 1, failures: 1, isBroken: true, lastError: "HTTP 404", oldestPendingAtMs: NOW_MS - 1_000 };
   assert.equal(
     found({ routes: [broken] }).at(-1),
-    'fault: route "default" is broken: HTTP 404; 1 delivery waits on route "default", the oldest from 1 s ago',
+    'fault: route "default" is broken: HTTP 404; 1 delivery waits, the oldest from 1 s ago',
   );
   assert.equal(found({ routes: [{ ...broken, pending: 0 }] }).some((line) => line.startsWith("fault")), false);
 });
