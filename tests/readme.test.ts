@@ -133,3 +133,19 @@ Deno.test("explain prints what the README shows, for the routes and the rule tha
     );
   }
 });
+
+Deno.test("the README's links within lead to a heading", () => {
+  const outsideCode = readme.replaceAll(/^```[^]*?^```/gm, "");
+  const anchors = [...outsideCode.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\- ]/gu, "").replaceAll(" ", "-")
+  );
+  const links = [...outsideCode.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor);
+  assert.ok(links.length > 10);
+  for (const link of links) assert.ok(anchors.includes(link), link);
+});
+
+Deno.test("the README names no file of the project that there is not", async () => {
+  for (const [, path = ""] of readme.matchAll(/`((?:src|tests)\/[\w./-]+|\.ci\/run|deno\.(?:json|lock))`/g)) {
+    assert.ok((await Deno.stat(`${ROOT}/${path}`).catch(() => undefined)) !== undefined, path);
+  }
+});
