@@ -20,7 +20,7 @@ export interface StatePaths {
   readonly sendDir: string;
   readonly deliveriesDatabase: string;
   readonly sendLock: string;
-  /** `send`'s copy of the queue database, for when SQLite can't read the database in place. */
+  /** `send`'s copy of the queue database, which it reads. */
   readonly queueCopy: string;
   /** The database of the Go program of the same name, where install.sh has found one. */
   readonly legacyDatabase: string;

@@ -57,9 +57,11 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     // Watched by the path unit, so that it is there from the beginning.
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: `${GROUP}:${GROUP}` },
-    ...["", "-wal", "-shm"].map((suffix): Expected => (
+    ...["", "-wal"].map((suffix): Expected => (
       { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, optional: true, ...queue }
     )),
+    // Who can open it can lock it, and so hold up every login.
+    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, optional: true, ...queue },
   ];
   const before = findings.hasFault(AREA);
   for (const file of expected) inspectFile(file, look(file.path), findings);

@@ -8,6 +8,8 @@ import { SUFFIXES } from "./queue_fault.ts";
 /** Owner and group may enter; what is made in there gets the group. */
 const FOLDER_MODE = 0o2750;
 const FILE_MODE = 0o640;
+/** Who can open the index of the log can lock it, and so hold up every login; see hook/insert.ts. */
+const INDEX_MODE = 0o600;
 
 /** Puts right what can be, and says so. */
 export function putRight(paths: StatePaths, say: (line: string) => void): void {
@@ -24,8 +26,11 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
     Deno.mkdirSync(spoolDir);
     say(`made "${spoolDir}"`);
   }
-  const files = SUFFIXES.map((suffix) => `${queueDatabase}${suffix}`);
-  for (const path of files) if (statIfThere(path)?.isFile) setMode(path, { mode: FILE_MODE, say });
+  for (const suffix of SUFFIXES) {
+    const path = `${queueDatabase}${suffix}`;
+    const mode = suffix === "-shm" ? INDEX_MODE : FILE_MODE;
+    if (statIfThere(path)?.isFile) setMode(path, { mode, say });
+  }
   for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
 }
 

@@ -34,11 +34,13 @@ export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
-  if (!isThere(path)) createDatabase(path);
+  const names = namesOf(path);
+  if (!names.includes(path)) createDatabase(path);
+  if (!names.includes(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
-  const waitedMs = Math.round(performance.now() - startedAtMs);
   // What this has waited for locks until now is gone from the budget.
+  const waitedMs = Math.round(performance.now() - startedAtMs);
   if (waitedMs > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs)}`);
   // One statement is one transaction.
   database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
@@ -46,36 +48,45 @@ export function insertEvent(path: string, event: SessionEvent): Database {
   return database;
 }
 
-/**
- * Whether there is a database.
- *
- * @throws where one of its names is another kind of file: opening a FIFO could hold the login up for ever
- */
-function isThere(path: string): boolean {
+/** The files of a database. Throws where one is of another kind: opening a FIFO could hold the login up for ever. */
+function namesOf(path: string): string[] {
   const directory = path.slice(0, path.lastIndexOf("/"));
-  let found = false;
+  const files: string[] = [];
   for (const { name, isFile } of Deno.readDirSync(directory)) {
     const file = `${directory}/${name}`;
     if (!file.startsWith(path)) continue;
     if (!isFile) throw new Error(`"${file}" is not a plain file`);
-    found ||= file === path;
+    files.push(file);
   }
-  return found;
+  return files;
 }
 
-/**
- * Makes a whole database under another name, then gives it its own in one step: another hook finds all of it or none,
- * and none is overwritten. Its group can read it, whatever umask sshd left us; SQLite gives `-wal` and `-shm` its mode.
- */
+/** Its group can read it, whatever umask sshd left us; SQLite gives `-wal` its mode. */
 function createDatabase(path: string): void {
-  const unfinished = `${path}.${crypto.randomUUID()}`;
-  Deno.openSync(unfinished, { createNew: true, write: true }).close();
-  try {
-    Deno.chmodSync(unfinished, 0o640);
+  createWhole(path, 0o640, (unfinished) => {
     const database = openDatabase(unfinished, { busyTimeoutMs: BUSY_BUDGET_MS });
     pragma(database, "journal_mode = WAL");
     database.prepare(CREATE_TABLE).run();
     database.close();
+  });
+}
+
+/**
+ * The index of the log, where SQLite has its locks, is for nobody but us: whoever can open it can hold one byte of it,
+ * for which SQLite waits ten seconds, whatever the busy timeout (walTryBeginRead of wal.c). Not empty, or SQLite would
+ * give it the mode of the database (robust_open of os_unix.c).
+ */
+function createIndex(path: string): void {
+  createWhole(path, 0o600, (unfinished) => Deno.writeTextFileSync(unfinished, "new"));
+}
+
+/** Fills a file under another name, then gives it its own: another hook finds all or none, and none is overwritten. */
+function createWhole(path: string, mode: number, fill: (unfinished: string) => void): void {
+  const unfinished = `${path}.${crypto.randomUUID()}`;
+  Deno.openSync(unfinished, { createNew: true, write: true }).close();
+  try {
+    Deno.chmodSync(unfinished, mode);
+    fill(unfinished);
     Deno.linkSync(unfinished, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
@@ -84,10 +95,7 @@ function createDatabase(path: string): void {
   }
 }
 
-/**
- * Drops old events and folds a long log into the database. The event is safe by then, so being refused (by a reader,
- * by a full disk) is no fault: the next hook tries again.
- */
+/** Drops old events and folds a long log. The event is safe: being refused (a reader, a full disk) is no fault. */
 function keepSmall(database: Database, { path, now }: { path: string; now: number }): void {
   try {
     if (Deno.statSync(`${path}-wal`).size < WAL_LIMIT) return;

@@ -1,11 +1,11 @@
 // The spool: events that the queue database refused, one JSON file each. `send` reads it as it reads the database.
 
 import type { SessionEvent } from "../event.ts";
-import { type Database, transaction } from "../store/open.ts";
+import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT } from "./insert.ts";
 
-/** How many files one hook moves at most, so that no login pays for many. */
-const MOVE_AT_MOST = 50;
+/** How many files one hook looks at, at most, so that no login pays for many. `send` reads all. */
+const LOOK_AT_MOST = 50;
 
 /** No file of ours is longer, in bytes: what is, is something else. */
 const MAX_BYTES = 256 * 1024;
@@ -57,11 +57,15 @@ function makeDirectory(directory: string): void {
  */
 export function moveIntoDatabase(directory: string, database: Database): void {
   const moved: string[] = [];
+  let seen = 0;
+  // The insert may have waited for all that a login may wait.
+  pragma(database, "busy_timeout = 0");
   transaction(database, () => {
     for (const { name, isFile } of Deno.readDirSync(directory)) {
       const path = `${directory}/${name}`;
-      if (moved.length === MOVE_AT_MOST) break;
-      if (!isFile || !name.endsWith(".json") || Deno.statSync(path).size > MAX_BYTES) continue;
+      if (!name.endsWith(".json")) continue;
+      if (seen++ === LOOK_AT_MOST) break;
+      if (!isFile || Deno.statSync(path).size > MAX_BYTES) continue;
       if (insertRecord(database, Deno.readTextFileSync(path), name.replace(/\.json$/, ""))) moved.push(path);
     }
   });

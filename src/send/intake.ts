@@ -38,6 +38,8 @@ export class Intake {
   /** Databases that were set aside, and need no look any more in this run. */
   readonly #salvaged = new Set<string>();
 
+  #mayReadAnother = true;
+
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
@@ -114,14 +116,18 @@ export class Intake {
 
   #salvage(): number {
     const { deliveries, elsewhere } = this.#options;
-    if (elsewhere === undefined) return 0;
+    if (elsewhere === undefined || !this.#mayReadAnother) return 0;
     const { paths: { queueDir, queueDatabase }, clock } = elsewhere;
     const databaseName = queueDatabase.slice(queueDir.length + 1);
     for (const queue of findDamagedQueues(queueDir, { databaseName, nowMs: clock.nowMs() })) {
       const note = { name: queue.folder, looks: queue.looks };
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
-      if (!isSalvaged(deliveries.database, note)) this.#salvageOne(queue);
       this.#salvaged.add(queue.folder);
+      if (isSalvaged(deliveries.database, note)) continue;
+      this.#salvageOne(queue);
+      // The others in later runs: whoever can put many there must not hold up what is to be delivered.
+      this.#mayReadAnother = false;
+      break;
     }
     return 0;
   }

@@ -14,8 +14,11 @@ export interface CarvedRow {
   readonly values: readonly CarvedValue[];
 }
 
-/** The most that is read of one file, in bytes. More than any queue has; a hole of a terabyte must not hold up a run. */
+/** The most that is read of a database, in bytes. More than any has; a hole of a terabyte must not hold up a run. */
 const MAX_BYTES = 1024 ** 3;
+
+/** The most that is read of a log, in bytes: hundreds of times what one is allowed to grow to. */
+const MAX_LOG_BYTES = 64 * 1024 ** 2;
 
 /** The most that one row may hold, in bytes; more than any row of ours. */
 const MAX_PAYLOAD = 512 * 1024;
@@ -131,7 +134,7 @@ function isWalHeader(header: Uint8Array): boolean {
 function newestFrames(wal: PlainFile | undefined, pageSize: number): Map<number, number> {
   const newest = new Map<number, number>();
   let uncommitted: [number, number][] = [];
-  const size = Math.min(wal?.size ?? 0, MAX_BYTES);
+  const size = Math.min(wal?.size ?? 0, MAX_LOG_BYTES);
   const header = readAt(wal, 0, WAL_HEADER);
   // A header that is damaged says nothing; then the first frame does.
   let generation = isWalHeader(header) ? header.subarray(16, 24).join() : undefined;

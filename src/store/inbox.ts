@@ -3,11 +3,11 @@
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import type { StatePaths } from "../paths.ts";
-import { removeIfThere, statIfThere } from "./files.ts";
+import { openPlainFile, removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
 
-/** How long reading waits for a lock, in milliseconds. Readers of a write-ahead log hardly ever wait. */
+/** How long reading waits for a lock on the copy, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /** How far the queue database was read: the last id, and the event that had it. */
@@ -41,11 +41,12 @@ export class InboxError extends Error {
   override readonly name = "InboxError";
 }
 
-/** The queue database, open for reading. */
+/** The queue database, read in a copy. */
 export class Inbox {
   readonly #paths: StatePaths;
   #database: Database | undefined;
-  #identity = "";
+  /** What the database and its log looked like when they were copied. */
+  #looks = "";
 
   constructor(paths: StatePaths) {
     this.#paths = paths;
@@ -53,8 +54,10 @@ export class Inbox {
 
   /** Lets go of the database. It is opened again where something is read after that. */
   close(): void {
-    this.#database?.close();
+    if (this.#database === undefined) return;
+    this.#database.close();
     this.#database = undefined;
+    for (const suffix of SUFFIXES) removeIfThere(`${this.#paths.queueCopy}${suffix}`);
   }
 
   /**
@@ -136,43 +139,81 @@ export class Inbox {
     return { events, position: last, again };
   }
 
-  /** Opens the database, again where the file has become another one. */
+  /**
+   * Opens a copy of the database, made anew where that has changed. In place it can't be read: for that one must be able
+   * to lock the index of its log, and who can do that can hold every login up for ten seconds; see hook/insert.ts.
+   */
   #open(): Database | undefined {
     const { queueDatabase, queueCopy } = this.#paths;
-    const file = statIfThere(queueDatabase);
-    if (file === undefined) return undefined;
-    const inPlace = this.#hasLog();
-    const identity = `${file.dev}:${file.ino}:${inPlace ? "in place" : file.mtime?.getTime()}`;
-    if (this.#database !== undefined && identity === this.#identity) return this.#database;
+    if (statIfThere(queueDatabase) === undefined) return undefined;
+    const looks = looksOf(queueDatabase);
+    if (this.#database !== undefined && looks === this.#looks) return this.#database;
     this.close();
-    this.#database = inPlace
-      ? openDatabase(queueDatabase, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS })
-      : this.#openCopy(queueCopy);
-    this.#identity = identity;
+    if (!copyWhole(queueDatabase, queueCopy)) return undefined;
+    this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+    // A copy need not outlast a power loss.
+    this.#database.exec("PRAGMA synchronous = OFF");
+    this.#looks = looks;
     return this.#database;
   }
+}
 
-  /** Whether the files are there without which a reader who may not write can't read a write-ahead log. */
-  #hasLog(): boolean {
-    return ["-wal", "-shm"].every((suffix) => statIfThere(`${this.#paths.queueDatabase}${suffix}`) !== undefined);
+/** How often copying is tried while hooks write, before it waits for the next time. */
+const MAX_COPIES = 5;
+
+/** So much is copied at a time, in bytes. */
+const CHUNK = 1024 * 1024;
+
+/** How long the header of a log is, in bytes; it changes whenever the log is begun anew ("WAL File Format"). */
+const LOG_HEADER = 32;
+
+/**
+ * Copies a database and its log while others may write.
+ *
+ * What stands in the log may be copied at any time: a part of it that is not whole is left out by SQLite. And what is
+ * folded into the database meanwhile stands in the log still, unless that has been begun anew: then the copy is none.
+ *
+ * @returns whether that has succeeded
+ */
+function copyWhole(from: string, to: string): boolean {
+  for (let tries = 0; tries < MAX_COPIES; tries++) {
+    for (const suffix of SUFFIXES) removeIfThere(`${to}${suffix}`);
+    const before = stateOf(from);
+    copy(from, to);
+    copy(`${from}-wal`, `${to}-wal`);
+    if (stateOf(from) === before) return true;
   }
+  return false;
+}
 
-  /**
-   * Somebody opened the database with another tool, which folded the log into it and took `-wal` and `-shm` away.
-   * Until the next hook brings them back nobody writes, and a copy is whole.
-   */
-  #openCopy(copy: string): Database | undefined {
-    const { queueDatabase } = this.#paths;
-    for (const suffix of ["", "-wal", "-shm"]) {
-      removeIfThere(`${copy}${suffix}`);
-    }
-    Deno.copyFileSync(queueDatabase, copy);
-    if (statIfThere(`${queueDatabase}-wal`) !== undefined) {
-      Deno.copyFileSync(`${queueDatabase}-wal`, `${copy}-wal`);
-    }
-    // A hook that came meanwhile may have changed a file while it was copied: read in place next time.
-    if (this.#hasLog()) return undefined;
-    return openDatabase(copy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+const SUFFIXES = ["", "-wal", "-shm", "-journal"];
+
+/** Changes whenever the log is begun anew, and whenever it is folded into the database. */
+function stateOf(path: string): string {
+  using log = openPlainFile(`${path}-wal`);
+  const header = new Uint8Array(LOG_HEADER);
+  const length = log?.read(header, 0) ?? 0;
+  return `${looksOfFile(path)} ${header.subarray(0, length)}`;
+}
+
+/** Changes whenever somebody writes. */
+function looksOf(path: string): string {
+  return `${looksOfFile(path)} ${looksOfFile(`${path}-wal`)}`;
+}
+
+function looksOfFile(path: string): string {
+  const info = statIfThere(path);
+  return `${info?.dev}:${info?.ino}:${info?.size}:${info?.mtime?.getTime()}`;
+}
+
+function copy(from: string, to: string): void {
+  using source = openPlainFile(from);
+  if (source === undefined) return;
+  using target = Deno.openSync(to, { createNew: true, write: true, mode: 0o600 });
+  const chunk = new Uint8Array(CHUNK);
+  for (let position = 0, length = 1; length > 0; position += length) {
+    length = source.read(chunk, position);
+    for (let rest = chunk.subarray(0, length); rest.length > 0;) rest = rest.subarray(target.writeSync(rest));
   }
 }
 

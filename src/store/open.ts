@@ -13,11 +13,7 @@ export interface OpenOptions {
   readonly busyTimeoutMs: number;
 }
 
-/**
- * Opens a database, and makes it where there is none (unless `readOnly`).
- *
- * @throws what SQLite or Deno's sandbox says; from here it has no `errcode`
- */
+/** Opens a database, made where there is none (unless `readOnly`). What it throws has no `errcode`. */
 export function openDatabase(path: string, options: OpenOptions): Database {
   return new DatabaseSync(path, {
     readOnly: options.readOnly ?? false,
@@ -33,12 +29,7 @@ export function pragma(database: Database, assignment: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${assignment}`).get() ?? {})[0];
 }
 
-/**
- * Runs statements as one transaction that holds the write lock from its start: all of them count, or none.
- *
- * @returns what `work` returns
- * @throws what `work` or SQLite throws, after the transaction was rolled back
- */
+/** Runs statements as one transaction that holds the write lock from its start; rolled back where `work` throws. */
 export function transaction<T>(database: Database, work: () => T): T {
   database.prepare("BEGIN IMMEDIATE").run();
   try {

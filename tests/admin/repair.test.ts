@@ -12,6 +12,9 @@ import { sessionEvent } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
+import { straceTo } from "../helpers/strace.ts";
+
+const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
 
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "repair-test-" });
@@ -178,6 +181,7 @@ Deno.test("repair moves aside what stands in place of the spool, and puts modes 
     replace(queue.paths.spoolDir);
     Deno.chmodSync(queue.paths.queueDatabase, 0o600);
     Deno.chmodSync(`${queue.paths.queueDatabase}-wal`, 0o666);
+    Deno.chmodSync(`${queue.paths.queueDatabase}-shm`, 0o640);
     Deno.chmodSync(queue.paths.queueDir, 0o777);
     await queue.repair();
     assert.ok(Deno.lstatSync(queue.paths.spoolDir).isDirectory, what);
@@ -186,9 +190,10 @@ Deno.test("repair moves aside what stands in place of the spool, and puts modes 
       queue.paths.spoolDir,
       queue.paths.queueDatabase,
       `${queue.paths.queueDatabase}-wal`,
+      `${queue.paths.queueDatabase}-shm`,
     ]
       .map((path) => ((Deno.lstatSync(path).mode ?? 0) & 0o7777).toString(8));
-    assert.deepEqual(modes, ["2750", "2750", "640", "640"], what);
+    assert.deepEqual(modes, ["2750", "2750", "640", "640", "600"], what);
     assert.equal(queue.said.at(-1), "the queue database is not damaged");
   }
 });
@@ -286,6 +291,44 @@ Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send del
   for (const user of ["before-1", "before-2", ...users]) {
     assert.equal(delivered.filter((name) => name === user).length, 1, user);
   }
+});
+
+Deno.test({
+  name: "repair killed at each system call that changes names is completed by the next one, beside logins",
+  ignore: !hasStrace && Deno.env.get("CI") !== "true",
+  fn: async () => {
+    // Made: the folder, two obstacles. Moved: three files, the folder. Removed: two obstacles.
+    const calls = [["mkdir", 3], ["rename", 4], ["rmdir", 2]] as const;
+    const steps = calls.flatMap(([call, count]) =>
+      Array.from({ length: count }, (_, index) => [call, index + 1] as const)
+    );
+    await Promise.all(steps.map(async ([call, number]) => {
+      await using installation = await Installation.create();
+      await installation.writeConfig(`[notification]\nservice = "stdout"`);
+      await Deno.mkdir(`${installation.stateDir}/queue/spool`);
+      const login = async (user: string) => {
+        const { code, stderr } = await installation.queue({ ...LOGIN, PAM_USER: user });
+        assert.equal(code, 0, `${call} ${number}: ${stderr}`);
+      };
+      await login("before");
+      const inject = `inject=${call}:signal=SIGKILL:when=${number}`;
+      const strace = [...straceTo(`${installation.directory}/trace`), "-e", `trace=${call}`, "-e", inject];
+      const killed = await installation.repairUnder(strace, "--force");
+      assert.equal(killed.code, 137, `${call} ${number}: ${killed.stderr}`);
+      await login("between");
+      const { code, stderr } = await installation.repair();
+      assert.deepEqual([code, stderr], [0, ""], `${call} ${number}`);
+      await login("after");
+      const { queueDir } = statePaths(installation.stateDir);
+      const names = [...Deno.readDirSync(queueDir)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
+      assert.deepEqual(names.filter((name) => !/^spool$|^damaged-\w+$/.test(name)), [], `${call} ${number}`);
+      // Until nobody can be writing to the old one any more.
+      await new Promise((resolve) => setTimeout(resolve, 11_000));
+      const sent = await installation.send();
+      const heard = sent.stdout.match(/(?<=^')\w+(?=' \()/gm)?.sort();
+      assert.deepEqual([sent.code, heard], [0, ["after", "before", "between"]], `${call} ${number}: ${sent.stderr}`);
+    }));
+  },
 });
 
 Deno.test("a second repair at once says that there is one", async () => {

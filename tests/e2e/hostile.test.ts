@@ -96,6 +96,7 @@ function readQueue(host: TestHost): readonly SessionEvent[] {
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "hostile-test-" }));
   try {
     Deno.mkdirSync(paths.queueDir);
+    Deno.mkdirSync(paths.sendDir);
     for (const suffix of ["", "-wal", "-shm"]) {
       Deno.copyFileSync(host.path(`${statePaths().queueDatabase}${suffix}`), `${paths.queueDatabase}${suffix}`);
     }

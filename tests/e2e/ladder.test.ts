@@ -120,9 +120,9 @@ underSystemd(
       const login = await host.ssh("alice", { auth: "key", command: "echo here", extraSshOptions: [`-oPort=${port}`] });
       await systemd.shell(LOGGED_OUT);
       assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
-      // The machine may be busy.
+      // What hangs does so for good; the machine may be busy.
       usualMs = Math.min(usualMs, login.elapsedMs);
-      assert.ok(login.elapsedMs < usualMs + longerMs + 1_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
+      assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
 
       const { database, spool, log } = await kept(systemd);
       const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];

@@ -326,7 +326,7 @@ async function makeUsers(host: TestHost, matrix: Matrix): Promise<void> {
   await shell(
     host,
     `install -d -m 0755 ${MARKERS}
-     cp /lib/*-linux-gnu/libpcprofile.so ${LIBRARY}
+     cp /lib/${Deno.build.arch}-linux-gnu/libpcprofile.so ${LIBRARY}
      cp ${LIBRARY} /home/alice/libm.so.6
      chmod 0755 /home/alice
      for name in ${Object.keys(matrix).join(" ")}; do

@@ -68,7 +68,8 @@ endToEnd("queue gives root up before it opens anything in queue/", async (host) 
 
   for (const suffix of ["", "-wal", "-shm"]) {
     const { uid, gid, mode } = await Deno.stat(host.path(`${DATABASE}${suffix}`));
-    assert.deepEqual([uid, gid, (mode ?? 0) & 0o7777], [61111, 61112, 0o640], `${DATABASE}${suffix}`);
+    const expected = suffix === "-shm" ? 0o600 : 0o640;
+    assert.deepEqual([uid, gid, (mode ?? 0) & 0o7777], [61111, 61112, expected], `${DATABASE}${suffix}`);
   }
 });
 
@@ -233,7 +234,7 @@ endToEnd("the queue database can be read by send, and by nobody else, whatever u
     const { code, stderr } = await queue(host, { wrapper: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] });
     assert.deepEqual([code, stderr], [0, ""], umask);
     const modes = ["", "-wal", "-shm"].map(async (suffix) => (await Deno.stat(host.path(`${DATABASE}${suffix}`))).mode);
-    assert.deepEqual((await Promise.all(modes)).map((mode) => (mode ?? 0) & 0o7777), [0o640, 0o640, 0o640], umask);
+    assert.deepEqual((await Promise.all(modes)).map((mode) => (mode ?? 0) & 0o7777), [0o640, 0o640, 0o600], umask);
     const files = [...Deno.readDirSync(host.path(QUEUE))].filter(({ isFile }) => isFile);
     assert.equal(files.length, 3, "nothing unfinished is left");
   }

@@ -89,6 +89,11 @@ export class Installation implements AsyncDisposable {
     return this.#start("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
+  /** Runs `repair` below another program, as {@link sendUnder} does `send`. */
+  async repairUnder(wrapper: readonly string[], ...flags: string[]): Promise<Ended> {
+    return await this.#run("repair", { flags: [...this.#stateFlags, ...flags], environment: {}, wrapper });
+  }
+
   async repair(...flags: string[]): Promise<Ended> {
     return await this.#run("repair", { flags: [...this.#stateFlags, ...flags], environment: {} });
   }

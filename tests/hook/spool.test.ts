@@ -127,3 +127,35 @@ Deno.test("one hook moves 50 files at most, and the next ones the rest", () => {
   }
   assert.equal(queue.uuids().length, 121);
 });
+
+Deno.test("one hook looks at 50 files at most, also where none of them holds an event", () => {
+  using queue = new Queue();
+  Deno.mkdirSync(queue.spool);
+  const opened = new Set<string>();
+  const { readTextFileSync } = Deno;
+  for (let index = 0; index < 200; index++) Deno.writeTextFileSync(`${queue.spool}/${index}.json`, "{}");
+  Deno.readTextFileSync = (path) => {
+    opened.add(String(path));
+    return readTextFileSync(path);
+  };
+  try {
+    queue.move();
+  } finally {
+    Deno.readTextFileSync = readTextFileSync;
+  }
+  assert.equal(opened.size, 50);
+});
+
+Deno.test("moving the spool waits for no lock: the hook's own event may have waited for all that there is", () => {
+  using queue = new Queue();
+  writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
+  const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
+  const other = openDatabase(queue.path, { busyTimeoutMs: 0 });
+  other.exec("BEGIN IMMEDIATE");
+  const startedAtMs = performance.now();
+  assert.throws(() => moveIntoDatabase(queue.spool, database), /locked/);
+  assert.ok(performance.now() - startedAtMs < 300);
+  other.close();
+  database.close();
+  assert.deepEqual(queue.files(), ["one.json"]);
+});

@@ -205,6 +205,17 @@ Deno.test("takeIn() salvages a database that was set aside, once, and what it kn
   assert.deepEqual(queue.uuids(), [A, B, C]);
 });
 
+Deno.test("takeIn() salvages one database in a run, and the others in the next ones", () => {
+  using queue = new Queue();
+  queue.setAside("damaged-20261123T000000Z", A);
+  queue.setAside("damaged-20261123T000001Z", B);
+  queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A]);
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+});
+
 Deno.test("takeIn() leaves alone what repair is still moving, and what only has the name", () => {
   using queue = new Queue();
   queue.setAside("damaged-20261123T000000Z.moving", A);

@@ -102,7 +102,7 @@ Deno.test("Inbox.read() reads the new database where another one was put in plac
   assert.deepEqual(queue.uuids(), ["b"]);
 });
 
-Deno.test("Inbox.read() reads a copy where the log has been taken away, then in place again", async () => {
+Deno.test("Inbox.read() brings no log back that was taken away, and reads on once a hook has", async () => {
   // In processes of their own: the last one to close a database folds its log into it.
   await using installation = await Installation.create();
   const paths = statePaths(installation.stateDir);
@@ -171,4 +171,47 @@ Deno.test("Inbox.read() says which database it can't read, and reads it once it 
   Deno.removeSync(queue.paths.queueDatabase);
   queue.insert("a");
   assert.deepEqual(queue.uuids(), ["a"]);
+});
+
+Deno.test("Inbox.read() has every event once, in order, while hooks write and fold the log", async () => {
+  await using installation = await Installation.create();
+  const inbox = new Inbox(statePaths(installation.stateDir));
+  let hooks = 60;
+  const hook = async () => {
+    while (hooks-- > 0) {
+      const env = { ...LOGIN, PAM_USER: `u${hooks}`, SSH_AUTH_INFO_0: "x".repeat(16_000) };
+      assert.equal((await installation.queue(env)).code, 0);
+    }
+  };
+  const writing = Promise.all([hook(), hook(), hook()]);
+  let isWriting = true;
+  writing.finally(() => isWriting = false);
+  const users: string[] = [];
+  let position = INBOX_START;
+  const read = () => {
+    const page = inbox.read(position, 1_000);
+    if (page === undefined) return;
+    users.push(...page.events.map(({ user }) => user));
+    position = page.position;
+  };
+  while (isWriting) {
+    read();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await writing;
+  read();
+  assert.equal(users.length, 60);
+  assert.equal(new Set(users).size, 60);
+  inbox.close();
+  assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)].filter(({ name }) => /copy/.test(name)), []);
+});
+
+Deno.test("Inbox.read() waits for nobody who has put another kind of file in place of the database or its log", () => {
+  for (const suffix of ["", "-wal"]) {
+    using queue = new Queue();
+    queue.insert("a");
+    Deno.removeSync(`${queue.paths.queueDatabase}${suffix}`);
+    assert.ok(new Deno.Command("mkfifo", { args: [`${queue.paths.queueDatabase}${suffix}`] }).outputSync().success);
+    assert.throws(() => queue.uuids(), InboxError);
+  }
 });
