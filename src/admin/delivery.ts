@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { formatDuration } from "../duration.ts";
+import { CONFIG_FILE } from "../paths.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
@@ -65,8 +66,8 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
   }
   const { count, oldestAtMs = nowMs } = unread;
   if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
-    findings.fault(AREA, `send has not read ${count} events, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
-  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${count} events`);
+    findings.fault(AREA, `send has not read ${events(count)}, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
+  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events(count)}`);
 }
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
@@ -78,17 +79,19 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
   const since = `the oldest from ${ago(oldestAtMs, nowMs)}`;
-  findings.warning(AREA, `${count} events lie in the spool, since the queue database refused them, ${since}`, REPAIR);
+  const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
+  const what = `${events(count)} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
+  findings.warning(AREA, what, REPAIR);
 }
 
 function inspectRoute(
-  { name, pending, dead, oldestPendingAtMs, failures, lastError }: RouteOverview,
+  { name, pending, dead, oldestPendingAtMs, failures, isBroken, lastError }: RouteOverview,
   { isConfigured, nowMs, findings }: { isConfigured: boolean; nowMs: number; findings: Findings },
 ): void {
   if (pending > 0 && !isConfigured) {
     findings.fault(
       AREA,
-      `${pending} deliveries wait for route "${name}", which is not in the configuration`,
+      `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
       `ssh-session-notifier retry --route ${name} --to NAME moves them to another route`,
     );
     return;
@@ -96,19 +99,32 @@ function inspectRoute(
   if (dead > 0) {
     findings.warning(
       AREA,
-      `${dead} deliveries on route "${name}" were given up`,
+      `${deliveries(dead, "were given up")} on route "${name}"`,
       "status says why, retry brings them back",
     );
   }
   if (pending === 0) return;
-  const waited = `${pending} deliveries wait on route "${name}", the oldest from ${
-    ago(oldestPendingAtMs ?? nowMs, nowMs)
-  }`;
-  if (failures > 0) {
-    const message = `${waited}; the last ${failures} attempts failed: ${lastError ?? ""}`;
+  const oldest = `the oldest from ${ago(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  const waited = `${deliveries(pending, "wait")} on route "${name}", ${oldest}`;
+  if (isBroken) {
+    const message = `route "${name}" is broken: ${lastError ?? ""}; ${deliveries(pending, "wait")}, ${oldest}`;
+    findings.fault(AREA, message, `correct its settings in ${CONFIG_FILE}, then ${TRY}`);
+  } else if (failures > 0) {
+    const message = `${waited}; ${failures === 1 ? "the last attempt" : `the last ${failures} attempts`} failed: ${
+      lastError ?? ""
+    }`;
     if (nowMs - (oldestPendingAtMs ?? nowMs) > PENDING_FAULT_MS) findings.fault(AREA, message, `${TRY} tries it now`);
     else findings.warning(AREA, message, `${TRY} tries it now`);
   } else findings.pass(AREA, waited);
+}
+
+function events(count: number): string {
+  return `${count} event${count === 1 ? "" : "s"}`;
+}
+
+function deliveries(count: number, what: "wait" | "were given up"): string {
+  if (count !== 1) return `${count} deliveries ${what}`;
+  return `1 delivery ${what === "wait" ? "waits" : "was given up"}`;
 }
 
 function ago(atMs: number, nowMs: number): string {

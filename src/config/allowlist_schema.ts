@@ -44,14 +44,22 @@ function list<Item extends v.GenericSchema>(item: Item) {
   return v.optional(v.pipe(v.array(item), v.minLength(1, "must not be empty; leave it out if any will do")));
 }
 
-/** The keys of a rule. */
+/** The keys of a rule, each described for the README's table. */
 export const RULE = {
-  reason: line(200),
-  users: list(name),
-  ips: list(network),
-  key_fingerprints: list(fingerprint),
-  services: list(name),
-  expires_at: v.optional(instant),
+  reason: v.pipe(line(200), v.description("why the rule is there; `explain` and the verbose log show it")),
+  users: v.pipe(list(name), v.description("accounts, by their exact names")),
+  ips: v.pipe(list(network), v.description("addresses and networks")),
+  key_fingerprints: v.pipe(
+    list(fingerprint),
+    v.description("keys, one of which was used to log in, as `ssh-keygen -lf` shows them"),
+  ),
+  services: v.pipe(list(name), v.description('PAM services, such as `"sshd"`')),
+  expires_at: v.pipe(
+    v.optional(instant),
+    v.description(
+      "from then on the rule allows nothing, and `check` warns; a date and time with an offset: `2027-01-01T00:00:00Z`",
+    ),
+  ),
 };
 
 const rule = v.pipe(
@@ -65,7 +73,10 @@ const rule = v.pipe(
 
 /** The keys of the section. */
 export const ALLOWLIST = {
-  ips: v.optional(v.array(network), []),
+  ips: v.pipe(
+    v.optional(v.array(network), []),
+    v.description("addresses and networks whose logins and logouts are recorded, not notified; IPv4 and IPv6"),
+  ),
   rules: v.optional(v.array(rule), []),
 };
 

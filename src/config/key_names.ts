@@ -24,6 +24,7 @@ export const KEY_NAMES = v.pipe(
     }
     return names;
   }),
+  v.description("what a key is called in notifications; the key of a certificate authority, too"),
 );
 
 function faultOf({ issues }: v.SafeParseResult<typeof name>): string {

@@ -24,46 +24,115 @@ const proxy = v.pipe(
   v.check(({ password }) => canDecode(password), "must have a password in which a percent sign is written as %25"),
 );
 
-const number = (least: number, most: number) =>
-  v.pipe(v.number(), v.check((value) => value >= least && value <= most, `must be between ${least} and ${most}`));
+/** What a number may be, what it is if it is left out, and what it is for. */
+interface NumberKey {
+  readonly least: number;
+  readonly most: number;
+  readonly otherwise: number;
+  readonly what: string;
+}
+
+function number({ least, most, otherwise, what }: NumberKey) {
+  const isBetween = (value: number) => value >= least && value <= most;
+  return v.pipe(
+    v.optional(v.pipe(v.number(), v.check(isBetween, `must be between ${least} and ${most}`)), otherwise),
+    v.description(`${what}; ${least} to ${most}`),
+  );
+}
+
+const serviceName = v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`);
+
+// Each key is described (`v.description`, in Markdown), for the README's table.
 
 /** What every route may say, whatever its service. No option of a service has one of these names. */
 export const ROUTE_KEYS = {
-  service: v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`),
-  events: v.optional(
-    v.pipe(
-      v.array(v.picklist(["open", "close"], 'must be "open" or "close"')),
-      v.minLength(1, "must not be empty, as the route would be told of nothing"),
-    ),
-    ["open", "close"],
+  service: v.pipe(
+    serviceName,
+    v.description("one of [Services](#services); its [options](#options) stand beside it"),
   ),
-  notify: v.optional(v.picklist(["all", "unexpected"], 'must be "all" or "unexpected"'), "all"),
-  ca_file: v.optional(v.string()),
+  events: v.pipe(
+    v.optional(
+      v.pipe(
+        v.array(v.picklist(["open", "close"], 'must be "open" or "close"')),
+        v.minLength(1, "must not be empty, as the route would be told of nothing"),
+      ),
+      ["open", "close"],
+    ),
+    v.description("which events the route is told of"),
+  ),
+  notify: v.pipe(
+    v.optional(v.picklist(["all", "unexpected"], 'must be "all" or "unexpected"'), "all"),
+    v.description(
+      '`"unexpected"`: only logins that are [unexpected](#what-a-notification-says) or tampered with, and logouts that ' +
+        "were tampered with",
+    ),
+  ),
+  ca_file: v.pipe(
+    v.optional(v.string()),
+    v.description("a PEM file of certificates that this route trusts beside the host's own"),
+  ),
 };
 
 /** The keys of each section. */
 export const SECTIONS = {
   host: {
-    timezone: v.optional(timezone, "Etc/UTC"),
-    name: v.optional(line(253), "%H"),
+    timezone: v.pipe(
+      v.optional(timezone, "Etc/UTC"),
+      v.description("the time zone that times are shown in, an IANA name"),
+    ),
+    name: v.pipe(
+      v.optional(line(253), "%H"),
+      v.description("what this machine is called; `%H` stands for its own name"),
+    ),
   },
   notification: {
     ...ROUTE_KEYS,
     // Where there are other routes, this one need not be.
-    service: v.optional(ROUTE_KEYS.service),
-    give_up_after_days: v.optional(number(1, 365), 7),
-    request_timeout_seconds: v.optional(number(1, 300), 10),
-    run_deadline_seconds: v.optional(number(10, 86_400), 600),
-    proxy: v.optional(proxy),
+    service: v.pipe(
+      v.optional(serviceName),
+      v.description(
+        "one of [Services](#services); its [options](#options) stand in `[notification.<service>]`. Required where " +
+          "there is no `[routes.NAME]`",
+      ),
+    ),
+    give_up_after_days: number({ least: 1, most: 365, otherwise: 7, what: "how long an event is retried" }),
+    request_timeout_seconds: number({
+      least: 1,
+      most: 300,
+      otherwise: 10,
+      what: "how long a service may take to answer",
+    }),
+    run_deadline_seconds: number({
+      least: 10,
+      most: 86_400,
+      otherwise: 600,
+      what: "how long one run of `send` may take",
+    }),
+    proxy: v.pipe(
+      v.optional(proxy),
+      v.description(
+        'an HTTP proxy for all requests: `"http://proxy.example:3128"`; those of the environment are ignored',
+      ),
+    ),
     // Looked into by the service itself, if it is the one that is used.
     ...Object.fromEntries(SERVICE_NAMES.map((name) => [name, v.optional(v.custom(isTable, "must be a table"))])),
   },
   unexpected: {
-    learning_days: v.optional(number(0, 365), 7),
+    learning_days: number({
+      least: 0,
+      most: 365,
+      otherwise: 7,
+      what: "for how long after this host's first event what is new is told without being urgent",
+    }),
   },
   allowlist: ALLOWLIST,
   history: {
-    retention_days: v.optional(number(1, 36_500), 365),
+    retention_days: number({
+      least: 1,
+      most: 36_500,
+      otherwise: 365,
+      what: "how long delivered events are kept; what is older is forgotten, so its users and addresses are new again",
+    }),
   },
 };
 

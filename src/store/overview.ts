@@ -26,7 +26,7 @@ export interface RouteOverview {
   readonly deadReasons: readonly DeadReason[];
   /** What it has yet to tell of other routes. */
   readonly notices: number;
-  /** Whether a person has to mend something before anything gets through. */
+  /** Whether a person has to mend something before anything gets through, by what the last attempt was told. */
   readonly isBroken: boolean;
   /** When the oldest event happened that is pending. */
   readonly oldestPendingAtMs?: number;
@@ -80,7 +80,7 @@ export function positionOf(database: Database): InboxPosition {
 
 function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
-    `SELECT names.name, rests_until_ms, failures, told_broken, route.last_error, last_delivered_at_ms,
+    `SELECT names.name, rests_until_ms, failures, waits_since_ms, route.last_error, last_delivered_at_ms,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
        (SELECT count(*) FROM notice WHERE route = names.name) AS notices,
@@ -102,7 +102,8 @@ function routesOf(database: Database): RouteOverview[] {
       { reason: String(reason), count: Number(count) }
     )),
     notices: Number(row["notices"]),
-    isBroken: row["told_broken"] === 1,
+    // A wait that a broken route makes counts for nothing: see routes.ts.
+    isBroken: Number(row["failures"]) > 0 && row["waits_since_ms"] === null,
     restsUntilMs: Number(row["rests_until_ms"] ?? 0),
     failures: Number(row["failures"] ?? 0),
     ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),

@@ -11,10 +11,13 @@ export interface Revived {
   readonly pending: number;
 }
 
-/** Makes the deliveries of a route pending that were given up, as if they were new, and all of them due now. */
+/** Makes the deliveries of a route pending that were given up, and all of them due now, as if none had been tried. */
 export function revive(database: Database, { route, nowMs }: { route: string; nowMs: number }): Revived {
-  const pending = prepared(database, "SELECT count(*) AS n FROM delivery WHERE route = ? AND state = 'pending'")
-    .get(route)?.["n"];
+  // Attempts are held against the failures of the route, which begin anew too.
+  const { changes: pending } = prepared(
+    database,
+    "UPDATE delivery SET attempts = 0 WHERE route = ? AND state = 'pending'",
+  ).run(route);
   const { changes: dead } = prepared(
     database,
     `UPDATE delivery SET state = 'pending', batch = NULL, attempts = 0, retried_from_ms = ${RETRIED_FROM_MS}

@@ -69,7 +69,10 @@ Deno.test("inspectDelivery() says what lies in the spool, and that repair mends 
     "fault: Cannot read the queue database",
     "fault: Cannot read the spool",
   ]);
-  assert.match(found({ unread: undefined, spooled: { count: 1 } })[0] ?? "", /^warning: 1 events lie in the spool/);
+  assert.match(
+    found({ unread: undefined, spooled: { count: 1 } })[0] ?? "",
+    /^warning: 1 event lies in the spool, since the queue database refused it/,
+  );
 });
 
 Deno.test("inspectDelivery() tells a route that fails for a while from one that fails for long", () => {
@@ -80,14 +83,23 @@ Deno.test("inspectDelivery() tells a route that fails for a while from one that 
   assert.match(lines(61).at(-1) ?? "", /^fault: 2 deliveries wait .* from 1 h 1 min ago; the last 4 attempts failed/);
 });
 
+Deno.test("inspectDelivery() faults a broken route at once, and says where to mend it", () => {
+  const broken = { pending: 1, failures: 1, isBroken: true, lastError: "HTTP 404", oldestPendingAtMs: NOW_MS - 1_000 };
+  assert.equal(
+    found({ routes: [broken] }).at(-1),
+    'fault: route "default" is broken: HTTP 404; 1 delivery waits, the oldest from 1 s ago',
+  );
+  assert.equal(found({ routes: [{ ...broken, pending: 0 }] }).some((line) => line.startsWith("fault")), false);
+});
+
 Deno.test("inspectDelivery() names deliveries that were given up, and those of a route that has gone", () => {
   assert.match(
     found({ routes: [{ dead: 3 }] }).at(-1) ?? "",
-    /^warning: 3 deliveries on route "default" were given up/,
+    /^warning: 3 deliveries were given up on route "default"/,
   );
   assert.match(
     found({ routes: [{}, { name: "old", pending: 1 }] }).at(-1) ?? "",
-    /^fault: 1 deliveries wait for route "old", which is not in the configuration/,
+    /^fault: 1 delivery waits for route "old", which is not in the configuration/,
   );
   assert.equal(found({ routes: [{}, { name: "old" }] }).length, 2);
 });

@@ -108,7 +108,7 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "send does not run",
     `sqlite3 ${STATE}/queue/session_events.db ` +
     `"INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('old', 1000, '{}')"`,
-    /^fault +delivery +send has not read 1 events, the oldest from \d+ d/m,
+    /^fault +delivery +send has not read 1 event, the oldest from \d+ d/m,
   ],
   [
     "the store is damaged",

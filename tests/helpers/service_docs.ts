@@ -8,6 +8,11 @@ import { configured } from "./compliance.ts";
 import { batchOf, notification } from "./fixtures.ts";
 import { NOW_MS } from "./service_specs.ts";
 
+/** A text without what `deno fmt` changes of it: it lines up the columns of a table, and the braces of JSON. */
+export function squeezed(text: string): string {
+  return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
+}
+
 /** A row for each service: what it is called, its limit, the page of its API. */
 export function serviceTable(): string {
   const rows = [...services.values()].map(({ name, limits, apiUrl }) => {
@@ -72,20 +77,42 @@ export const MESSAGES: Readonly<Record<string, Batch>> = {
   ),
 };
 
-/** The bodies of those messages, as they are sent to a service. */
-export function messageExamples(name: "discord" | "ntfy"): string {
+/** Those messages but the digest as plain sentences, as `stdout` prints them. */
+export function sentenceExamples(): string {
+  const registered = services.get("stdout");
+  if (registered === undefined) throw new Error("there is no service stdout");
+  const { "A digest": _, ...messages } = MESSAGES;
+  return Object.values(messages).map((batch) => {
+    const request = configured(registered, {}).render(batch, { form: "rich", nowMs: NOW_MS });
+    return request.kind === "print" ? `    ${request.text}` : "";
+  }).join("\n");
+}
+
+/** The bodies of those messages, or of one of them, as they are sent to a service. */
+export function messageExamples(name: "discord" | "ntfy" | "webhook", only?: string): string {
   const registered = services.get(name);
   if (registered === undefined) throw new Error(`there is no service ${name}`);
   const options = {
     discord: { webhook_url: "https://discord.com/api/webhooks/xyz" },
     ntfy: { topic_url: "https://ntfy.sh/my-secret-topic" },
+    webhook: { url: "https://example.com/hooks/ssh" },
   };
   const service = configured(registered, options[name]);
-  return Object.entries(MESSAGES).map(([what, batch]) => {
+  const examples = Object.entries(MESSAGES).filter(([what]) => what === (only ?? what));
+  return examples.map(([what, batch]) => {
     const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
-    const body = request.kind === "http" ? JSON.stringify(JSON.parse(request.body), null, 2) : request.text;
-    return `${what}:\n\n\`\`\`json\n${body}\n\`\`\``;
+    const body = request.kind === "http" ? compact(request.body) : request.text;
+    const title = only === undefined ? `${what}:\n\n` : "";
+    return `${title}\`\`\`json\n${body}\n\`\`\``;
   }).join("\n\n");
+}
+
+/** JSON with an object or array that holds no other on one line. */
+function compact(json: string): string {
+  return JSON.stringify(JSON.parse(json), null, 2).replaceAll(
+    /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
+    (whole) => whole.replaceAll(/\n\s*/g, " "),
+  );
 }
 
 /** The example of a service, as it would stand in src/services; and what the tests have to know of it. */
@@ -96,6 +123,12 @@ export function exampleService(): string {
 
 if (import.meta.main) {
   const parts = [serviceTable(), optionTable(), exampleConfigs()];
-  const text = [...parts, messageExamples("discord"), messageExamples("ntfy"), exampleService()].join("\n\n");
+  const messages = [
+    sentenceExamples(),
+    messageExamples("discord"),
+    messageExamples("ntfy"),
+    messageExamples("webhook", "An unexpected login"),
+  ];
+  const text = [...parts, ...messages, exampleService()].join("\n\n");
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }

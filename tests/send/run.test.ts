@@ -247,6 +247,17 @@ Deno.test("run() keeps the events of a broken route however long it takes", asyn
   }
 });
 
+Deno.test("run() calls a route broken again that was tried by hand, and not its events at fault", async () => {
+  using world = new World();
+  world.login();
+  world.answer = () => response(404);
+  await world.runRepeatedly(3 * HOUR);
+  world.deliveries.revive({ route: "default", nowMs: world.clock.nowMs() });
+  world.logged.length = 0;
+  await world.run();
+  assert.match(world.logged[0]?.[1] ?? "", /^route "default" is broken: HTTP 404/);
+});
+
 Deno.test("run() treats a host that the sandbox refuses as a broken route", async () => {
   using world = new World();
   world.login();

@@ -2,12 +2,15 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
-import { exampleConfigs, exampleService, messageExamples, optionTable, serviceTable } from "../helpers/service_docs.ts";
-
-/** `deno fmt` lines up the columns of a table, and the braces of JSON. */
-function squeezed(text: string): string {
-  return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
-}
+import {
+  exampleConfigs,
+  exampleService,
+  messageExamples,
+  optionTable,
+  sentenceExamples,
+  serviceTable,
+  squeezed,
+} from "../helpers/service_docs.ts";
 
 const readme = squeezed(await Deno.readTextFile(`${ROOT}/README.md`));
 
@@ -17,6 +20,8 @@ const PARTS: Readonly<Record<string, string>> = {
   "an example of each service's options": exampleConfigs(),
   "the messages as Discord gets them": messageExamples("discord"),
   "the messages as ntfy gets them": messageExamples("ntfy"),
+  "the messages as plain sentences": sentenceExamples(),
+  "a message as a webhook gets it": messageExamples("webhook", "An unexpected login"),
   "the worked example of a service": exampleService(),
 };
 

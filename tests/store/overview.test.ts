@@ -79,6 +79,25 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
   });
 });
 
+Deno.test("readOverview() calls a route broken by what the last attempt was told, until retry begins anew", async () => {
+  await withStore((path) => {
+    const deliveries = new Deliveries(path);
+    const fail = (counts: boolean) => {
+      const due = deliveries.nextDue({ route: "b", nowMs: NOW_MS, limit: 1 });
+      assert.ok(due?.kind === "events");
+      const outgoing = { ...due, id: "batch" };
+      deliveries.beginAttempt(outgoing, NOW_MS);
+      deliveries.settle(outgoing, { state: "pending", error: "x", atMs: NOW_MS, counts, restsUntilMs: 0 });
+      return readOverview(path)?.routes.find(({ name }) => name === "b")?.isBroken;
+    };
+    assert.deepEqual([false, true, false].map((isBroken) => fail(!isBroken)), [false, true, false]);
+    fail(false);
+    deliveries.revive({ route: "b", nowMs: NOW_MS });
+    assert.equal(readOverview(path)?.routes.find(({ name }) => name === "b")?.isBroken, false);
+    deliveries.close();
+  });
+});
+
 Deno.test("readOverview() reads beside a store that is open, and leaves it as it was", async () => {
   await withStore((path) => {
     const deliveries = new Deliveries(path);
