@@ -54,6 +54,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
   "CREATE INDEX event_session ON event (parent_pid, user, service) WHERE type = 'open' AND is_closed = 0",
   "CREATE UNIQUE INDEX event_closed ON event (opened_by) WHERE opened_by IS NOT NULL",
+  "CREATE INDEX event_occurred ON event (occurred_at_ms)",
   `CREATE INDEX event_seen_place ON event (user, address, remote_host)
    WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL`,
   `CREATE INDEX event_seen_key ON event (user, key_fingerprint)

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { statusJson, statusLines, statusOf, type StatusSources } from "../../src/admin/status.ts";
+import { statusJson } from "../../src/admin/status_json.ts";
+import { statusLines } from "../../src/admin/status_lines.ts";
+import { statusOf, type StatusSources } from "../../src/admin/status_of.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 
