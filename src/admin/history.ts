@@ -9,7 +9,7 @@ import { print } from "../send/print.ts";
 import { explainStoreError } from "../send/store_failure.ts";
 import { type History, type HistoryEntry, type HistoryFilter, openHistory } from "../store/history.ts";
 import { becomeSender } from "./become_sender.ts";
-import { heatmapLines } from "./heatmap.ts";
+import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
 import { Progress } from "./progress.ts";
@@ -128,13 +128,23 @@ function printRow(entry: HistoryEntry, { host, display, widths }: Table): void {
 }
 
 function printHeatmap(history: History, { filter, host: { timezone } }: Printed): void {
-  const span = history.span();
-  if (span === undefined) return;
+  const { hours, users } = countLogins(history, { filter, timezone });
+  if (users.length === 0) return;
+  for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
+}
+
+/** Counts month by month, so that there is progress to show. */
+function countLogins(
+  history: History,
+  { filter, timezone }: { filter: HistoryFilter; timezone: string },
+): Pick<Heatmap, "hours" | "users"> {
   using progress = new Progress();
-  // Years of a clock that was wrong are not counted hour by hour.
+  const hours: number[] = Array(168).fill(0);
+  const span = history.span();
+  if (span === undefined) return { hours, users: [] };
+  // Years of a clock that was wrong are not counted.
   const fromMs = Math.max(filter.sinceMs ?? 0, span.firstMs, DAY_MS);
   const toMs = Math.min(filter.untilMs ?? Infinity, span.lastMs + 1, Date.now() + DAY_MS);
-  const hours: number[] = Array(168).fill(0);
   for (
     const { fromMs: sinceMs, toMs: untilMs, offsetMs } of offsetSpans({ fromMs, toMs }, {
       timezone,
@@ -148,7 +158,5 @@ function printHeatmap(history: History, { filter, host: { timezone } }: Printed)
     }
     progress.report(() => `${Math.floor(100 * (untilMs - fromMs) / (toMs - fromMs))} %`);
   }
-  const users = history.loginsByUser({ ...filter, sinceMs: fromMs, untilMs: toMs });
-  if (users.length === 0) return;
-  for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
+  return { hours, users: history.loginsByUser({ ...filter, sinceMs: fromMs, untilMs: toMs }) };
 }
