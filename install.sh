@@ -239,19 +239,71 @@ timezone = "Etc/UTC"
 name = "%H"
 
 [notification]
-# Where notifications go: "discord", "ntfy", or "stdout", which under systemd is the journal.
+# Where notifications go: "discord", "slack", "telegram", "ntfy", "gotify", "pushover", "matrix", "webhook", or "stdout",
+# which under systemd is the journal.
 service = "stdout"
 
 # [notification.discord]
 # webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"
 
+# [notification.slack]
+# webhook_url = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
+
+# [notification.telegram]
+# token = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
+# chat_id = -1001234567890
+
 # [notification.ntfy]
 # topic_url = "https://ntfy.example/my-topic"
-# token = "tk_..."
+# token = "tk_example"
+
+# [notification.gotify]
+# server_url = "https://gotify.example"
+# token = "AbCdEfGhIjKlMnO"
+
+# [notification.pushover]
+# token = "azGDORePK8gMaC0QOYAMyEEuzJnyUi"
+# user = "uQiRzpo4DXghDmr9QzzfQu27cmVRsG"
+
+# [notification.matrix]
+# server_url = "https://matrix.example.org"
+# room_id = "!abcdefg:example.org"
+# token = "syt_example"
+
+# [notification.webhook]
+# url = "https://example.com/hooks/ssh"
+# secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+# Another route, with a name of its own; as many as you like. Any secret may stand in a file beside this one.
+# [routes.oncall]
+# service = "ntfy"
+# topic_url = "https://ntfy.example/ssh"
+# token_file = "/etc/ssh-session-notifier/ntfy.token"
+# events = ["open"]
+# notify = "unexpected"
 
 [allowlist]
 # Addresses and networks whose logins are recorded, but not notified.
 ips = []
+
+# All conditions of a rule must hold. "ssh-session-notifier explain" says what a rule does.
+# [[allowlist.rules]]
+# reason = "backup, OPS-12"
+# users = ["backup"]
+# ips = ["198.51.100.0/24"]
+# expires_at = 2027-01-01T00:00:00Z
+
+# For so long after this host's first login, what is new is told without being urgent.
+# [unexpected]
+# learning_days = 7
+
+# What keys are called in notifications: fingerprints as ssh-keygen -lf shows them.
+# [key_names]
+# "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE" = "work laptop"
+
+# How long it is remembered who was here before.
+# [history]
+# retention_days = 365
 END
 }
 

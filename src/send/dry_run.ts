@@ -2,7 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { oneLine } from "../log.ts";
-import { sentence } from "../services/http.ts";
+import { sentence } from "../services/wording.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { notificationOf } from "./render.ts";
 

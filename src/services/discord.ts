@@ -1,24 +1,18 @@
 // Discord, by a webhook of a channel.
 
 import * as v from "valibot";
+import { cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
 import {
-  cut,
   endpoint,
-  factsOf,
-  fittedSentence,
-  fittedSentences,
-  fitting,
   foreignHostWarnings,
-  headline,
-  isSession,
   jsonFields,
   jsonRequest,
   judgeAnswer,
   secondsToMs,
   textOf,
-  urgencyOf,
   urlSchema,
 } from "./http.ts";
+import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 const options = v.strictObject({

@@ -1,13 +1,10 @@
 // Gotify, a server of one's own.
 
 import * as v from "valibot";
+import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import {
   below,
-  cut,
   endpoint,
-  fittedSentences,
-  fittingLines,
-  headline,
   jsonFields,
   jsonRequest,
   judgeAnswer,
@@ -15,9 +12,8 @@ import {
   serverUrlSchema,
   textOf,
   tokenSchema,
-  undomained,
-  urgencyOf,
 } from "./http.ts";
+import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({

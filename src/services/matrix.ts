@@ -1,14 +1,11 @@
 // Matrix: a room on any homeserver.
 
 import * as v from "valibot";
+import { fittedSentences, fittingLines } from "./fitting.ts";
 import {
   bearer,
   below,
   endpoint,
-  fittedSentences,
-  fittingLines,
-  headline,
-  inert,
   jsonFields,
   jsonRequest,
   judgeAnswer,
@@ -18,8 +15,8 @@ import {
   serverUrlSchema,
   textOf,
   tokenSchema,
-  urgencyOf,
 } from "./http.ts";
+import { headline, inert, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

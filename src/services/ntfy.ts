@@ -1,26 +1,20 @@
 // ntfy, on ntfy.sh or a server of one's own.
 
 import * as v from "valibot";
+import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
 import {
-  areWithin,
   basicCredentials,
   bearer,
-  cut,
   endpoint,
-  fittedSentence,
-  fittedSentences,
-  fitting,
-  headline,
   jsonFields,
   jsonRequest,
   judgeAnswer,
   plainHttpWarnings,
   textOf,
   tokenSchema,
-  undomained,
-  urgencyOf,
   urlSchema,
 } from "./http.ts";
+import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.pipe(

@@ -1,22 +1,9 @@
 // Pushover.
 
 import * as v from "valibot";
-import {
-  below,
-  cut,
-  endpoint,
-  fittedSentences,
-  fittingLines,
-  foreignHostWarnings,
-  headline,
-  isSession,
-  jsonFields,
-  judgeAnswer,
-  tokenSchema,
-  undomained,
-  urgencyOf,
-  urlSchema,
-} from "./http.ts";
+import { cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { below, endpoint, foreignHostWarnings, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
+import { headline, isSession, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({

@@ -1,23 +1,9 @@
 // Slack, by an incoming webhook; also what takes the same requests, as Mattermost does.
 
 import * as v from "valibot";
-import {
-  areWithin,
-  cut,
-  endpoint,
-  factsOf,
-  fittedSentences,
-  fittingLines,
-  foreignHostWarnings,
-  headline,
-  isSession,
-  jsonRequest,
-  judgeAnswer,
-  unlinked,
-  urgencyOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { endpoint, foreignHostWarnings, jsonRequest, judgeAnswer, urlSchema, urlSecrets } from "./http.ts";
+import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

@@ -1,7 +1,7 @@
 // Standard output: for trying things out, and for the systemd journal.
 
 import * as v from "valibot";
-import { sentences } from "./http.ts";
+import { sentences } from "./wording.ts";
 import type { Service } from "./service.ts";
 
 const options = v.strictObject({});

@@ -1,25 +1,19 @@
 // Telegram, by a bot of one's own.
 
 import * as v from "valibot";
+import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
 import {
-  areWithin,
   below,
-  cut,
   endpoint,
-  fittedSentence,
-  fittedSentences,
-  fitting,
   foreignHostWarnings,
-  headline,
-  inert,
   jsonFields,
   jsonRequest,
   judgeAnswer,
   secondsToMs,
   textOf,
-  urgencyOf,
   urlSchema,
 } from "./http.ts";
+import { headline, inert, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

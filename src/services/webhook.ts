@@ -3,22 +3,9 @@
 
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
-import {
-  areWithin,
-  cut,
-  endpoint,
-  fittedSentences,
-  fitting,
-  isSession,
-  jsonFields,
-  judgeStatus,
-  plainHttpWarnings,
-  safeId,
-  textOf,
-  urgencyOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
+import { endpoint, jsonFields, judgeStatus, plainHttpWarnings, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { isSession, urgencyOf } from "./wording.ts";
 import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
 
 const options = v.strictObject({

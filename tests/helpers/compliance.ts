@@ -6,7 +6,7 @@ import fc from "npm:fast-check@4.10.2";
 import { parse } from "smol-toml";
 import { redactor } from "../../src/send/redact.ts";
 import { notificationOf } from "../../src/send/render.ts";
-import { lengthOf } from "../../src/services/http.ts";
+import { lengthOf } from "../../src/services/fitting.ts";
 import type { ConfiguredService, RegisteredService } from "../../src/services/registry.ts";
 import type {
   Batch,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { authenticationText, localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
-import { sentence } from "../../src/services/http.ts";
+import { sentence } from "../../src/services/wording.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
 
 const HOST = { name: "example.com", timezone: "Pacific/Auckland" };

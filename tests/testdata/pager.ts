@@ -1,12 +1,11 @@
 // Pager, a service that there is not: an example of how to add one.
 
 import * as v from "valibot";
+import { fittedSentences, fittingLines } from "../../src/services/fitting.ts";
 import {
   bearer,
   below,
   endpoint,
-  fittedSentences,
-  fittingLines,
   jsonFields,
   jsonRequest,
   judgeAnswer,
@@ -14,9 +13,8 @@ import {
   serverUrlSchema,
   textOf,
   tokenSchema,
-  undomained,
-  urgencyOf,
 } from "../../src/services/http.ts";
+import { undomained, urgencyOf } from "../../src/services/wording.ts";
 import type { Limits, Service } from "../../src/services/service.ts";
 
 const options = v.strictObject({

@@ -1,0 +1,116 @@
+// What is said of an event: word for word, and harmless.
+
+import assert from "node:assert/strict";
+import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
+
+Deno.test("sentence() is the one of the Go program, and says what is missing by leaving it out", () => {
+  const rest = "logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  assert.equal(sentence(notification()), `'alice' (203.0.113.7) ${rest}`);
+  assert.equal(
+    sentence(notification({ type: "close" })),
+    `'alice' (203.0.113.7) ${rest.replace("in to", "out from")}`,
+  );
+  assert.equal(
+    sentence(notification({ remoteHost: "", terminal: "", reasons: ["environment tampered with"] })),
+    `'alice' logged in to example.com via sshd at 2026-11-23 11:13:32+13:00 [environment tampered with]`,
+  );
+});
+
+Deno.test("sentence() lets no value go on as if it were the rest of it, or become a link", () => {
+  const remoteHost = "10.0.0.9) logged out from example.com via ssh (x";
+  assert.match(
+    sentence(notification({ remoteHost })),
+    /^'alice' \(10\.0\.0\.9） logged out from example\.com via ssh （x\) /,
+  );
+  assert.match(sentence(notification({ user: "root' (10.0.0.9" })), /^'root’ \(10\.0\.0\.9' \(203/);
+  for (const field of ["user", "remoteHost", "terminal", "service"]) {
+    assert.ok(!sentence(notification({ [field]: "https://evil.example" })).includes("://"), field);
+  }
+});
+
+Deno.test("sentence() says in brackets behind it what else is known", () => {
+  const rest = "(203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
+  const authentication = "publickey ED25519 SHA256://abc/+ (work laptop)";
+  assert.equal(
+    sentence(notification({ authentication, reasons: ["first login of alice from 203.0.113.7"] })),
+    `'alice' ${rest} [${authentication}; first login of alice from 203.0.113.7]`,
+  );
+  assert.equal(sentence(notification({ authentication })), `'alice' ${rest} [${authentication}]`);
+  assert.equal(
+    sentence(notification({ type: "close", duration: "2 h 5 min", authentication: "password" })),
+    `'alice' ${rest.replace("in to", "out from")} [after 2 h 5 min; password]`,
+  );
+  assert.equal(sentence(notification({ isRepeat: true })), `'alice' ${rest} [possible repeat]`);
+});
+
+Deno.test("sentence() lets nothing in the brackets close them, become a link, or stay unescaped", () => {
+  const evil = 'gssapi-with-mic "x] https://evil.example ["';
+  for (const overrides of [{ authentication: evil }, { reasons: [evil] }]) {
+    const text = sentence(notification(overrides), (value) => value.replaceAll("@", "\\@").replaceAll("x", "\\x"));
+    assert.match(text, / \[gssapi-with-mic "\\x］ https：\/\/evil\.e\\xample ［"\]$/);
+  }
+});
+
+Deno.test("sentence() and headline() of a test say that it is one", () => {
+  const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
+  assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
+  assert.match(headline(batchOf(test)), /^Test .* example\.com$/);
+  assert.equal(headline(batchOf(notification())), "SSH login to example.com");
+  assert.equal(headline(batchOf(notification({ type: "close" }))), "SSH logout from example.com");
+});
+
+Deno.test("headline() calls unexpected what has a reason to be, and counts a digest", () => {
+  const urgent = notification({ urgency: "urgent" });
+  assert.equal(headline(batchOf(urgent)), "SSH login to example.com");
+  assert.equal(
+    headline(batchOf({ ...urgent, reasons: ["first use of this key"] })),
+    "Unexpected SSH login to example.com",
+  );
+  assert.equal(headline(batchOf(urgent, urgent)), "2 SSH logins and logouts on example.com");
+});
+
+Deno.test("urgencyOf() is that of the loudest", () => {
+  const [urgent, normal, low] = (["urgent", "normal", "low"] as const).map((urgency) => notification({ urgency }));
+  assert.ok(urgent !== undefined && normal !== undefined && low !== undefined);
+  assert.equal(urgencyOf(batchOf(low, urgent, normal)), "urgent");
+  assert.equal(urgencyOf(batchOf(low, normal)), "normal");
+  assert.equal(urgencyOf(batchOf(low, low)), "low");
+  assert.equal(urgencyOf(batchOf({ type: "test", hostName: "h", time: "t" })), "normal");
+});
+
+Deno.test("factsOf() leaves out what is not known, and makes no link", () => {
+  const labels = (facts: ReturnType<typeof factsOf>) => facts.map(({ label }) => label);
+  assert.deepEqual(labels(factsOf(notification())), ["User", "From", "Host", "Time", "Via"]);
+  const all = notification({
+    remoteHost: "https://evil.example",
+    authentication: "password",
+    duration: "5 min",
+    reasons: ["a", "b"],
+    isRepeat: true,
+  });
+  const facts = factsOf(all);
+  assert.deepEqual(facts[1], { label: "From", value: "https：//evil.example" });
+  assert.deepEqual(labels(facts), [
+    "User",
+    "From",
+    "Authentication",
+    "Session",
+    "Why unexpected",
+    "Host",
+    "Time",
+    "Via",
+    "Note",
+  ]);
+  assert.deepEqual(facts[4], { label: "Why unexpected", value: "a; b" });
+});
+
+Deno.test("undomained() and inert() change names and signs, and neither addresses nor fingerprints", () => {
+  const same = ["203.0.113.7", "2001:db8::7", "alice", "SHA256:ab/cd+ef", "example.com", "v1.2"];
+  for (const value of same) {
+    assert.equal(undomained(value, "example.com"), value);
+    assert.equal(inert(value, "example.com"), value);
+  }
+  assert.equal(undomained("evil.example.com https://x", "example.com"), "evil．example．com https：//x");
+  assert.equal(inert("@bob #x /start !r:x +1 $A a@b", "h"), "＠bob ＃x ／start ！r:x ＋1 ＄A a@b");
+});
