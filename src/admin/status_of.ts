@@ -77,7 +77,9 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
     ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)
       ? [`the last run of send ended ${formatDuration(silenceMs)} ago`]
       : [],
-    ...isOverdue(unread?.oldestAtMs, nowMs) || isOverdue(spooled?.oldestAtMs, nowMs) ? ["send does not read"] : [],
+    ...isOverdue(unread?.oldestAtMs, nowMs) || isOverdue(spooled?.oldestAtMs, nowMs)
+      ? ["send does not read what is queued"]
+      : [],
     ...failing.map((route) => `route "${route}" is failing`),
     ...overdue.map((route) => `an event on route "${route}" is overdue`),
   ];
