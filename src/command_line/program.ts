@@ -218,14 +218,16 @@ function addRepair(program: Command, done: Done): void {
     });
 }
 
-/** The shells that there are completions for. */
 const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** The shells that there are completions for. */
+export type Shell = typeof SHELLS[number];
 
 function addCompletions(program: Command, done: Done): void {
   program.command("completions")
     .description("Print the completions of this command line for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .action(async (shell: typeof SHELLS[number]) => {
+    .action(async (shell: Shell) => {
       const { printCompletions } = await import("./completions.ts");
       done(printCompletions(program, shell));
     });
