@@ -50,6 +50,8 @@ Deno.test("the README names every command and every flag, and no other", async (
   const commands = await readCommands();
   assert.ok(commands.size >= 8);
   const named = section("Commands");
+  // What `help` lists are the options of all.
+  commands.set("help", []);
   for (const [name, flags] of commands) {
     const lines = named.split("\n").filter((line) => line.includes(`ssh-session-notifier ${name}`)).join("\n");
     assert.notEqual(lines, "", name);

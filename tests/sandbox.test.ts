@@ -95,7 +95,7 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
   const { queueDir, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
-  const { queue, send, check, test, status, explain, retry, repair, help } = commands;
+  const { queue, send, check, test, status, history, explain, retry, repair, help } = commands;
   // Beside its own files, the system log alone.
   const written = [queueDir, "/run/systemd/journal/stdout", "/dev/log"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
@@ -104,6 +104,7 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
   assert.ok(check.read.includes(BINARY));
+  assert.deepEqual([history.read, history.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([explain.read, explain.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([status.read, status.write], [[configDir, queueDir, sendDir], [sendDir]]);
   assert.deepEqual([retry.read, retry.write], [[configDir, sendDir], [sendDir]]);
@@ -113,5 +114,14 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
 Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
   const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
-  assert.deepEqual(names.map(([name]) => name), ["queue", "check", "test", "status", "explain", "retry", "repair"]);
+  assert.deepEqual(names.map(([name]) => name), [
+    "queue",
+    "check",
+    "test",
+    "status",
+    "history",
+    "explain",
+    "retry",
+    "repair",
+  ]);
 });

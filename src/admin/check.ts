@@ -4,6 +4,7 @@
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
+import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../send/print.ts";
@@ -49,7 +50,7 @@ export function check({ json }: CheckOptions): ExitCode {
     findings.fault("files", error.message, error.mend);
   }
   const isRight = !findings.hasFault();
-  if (json) print(JSON.stringify({ ok: isRight, findings: findings.all }, null, 2));
+  if (json) print(jsonText({ ok: isRight, findings: findings.all }, { indent: 2 }));
   else for (const finding of findings.all) print(oneLine(findingLine(finding)));
   return isRight ? ExitCode.ok : ExitCode.config;
 }

@@ -6,6 +6,7 @@ import type { AllowRule } from "./allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigFault, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";
+import { parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 
@@ -32,6 +33,8 @@ export interface Config {
   readonly learningMs: number;
   /** How long a delivered event is kept. */
   readonly retentionDays: number;
+  /** Pinged after each run. */
+  readonly heartbeat?: URL;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */
@@ -61,7 +64,9 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
   const warnings: ConfigFault[] = [];
   const secrets: string[] = [];
   // The options of the services are looked at even where something else is wrong, so that one look shows it all.
-  const routes = parseRoutes(toml, { readBeside, faults, warnings, secrets });
+  const context = { readBeside, faults, warnings, secrets };
+  const routes = parseRoutes(toml, context);
+  const heartbeat = parseHeartbeat(toml, context);
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
   const { host, notification, unexpected, allowlist, key_names, history } = result.output;
@@ -81,6 +86,7 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
     allowlist: allowRules(allowlist),
     learningMs: unexpected.learning_days * DAY_MS,
     retentionDays: history.retention_days,
+    ...(heartbeat === undefined ? {} : { heartbeat }),
     secrets: secrets.filter((secret) => secret !== ""),
     warnings,
   };

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { services } from "../services/registry.ts";
 import { ALLOWLIST } from "./allowlist_schema.ts";
+import { HEARTBEAT } from "./heartbeat.ts";
 import { KEY_NAMES } from "./key_names.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
@@ -134,6 +135,7 @@ export const SECTIONS = {
       what: "how long delivered events are kept; what is older is forgotten, so its users and addresses are new again",
     }),
   },
+  heartbeat: HEARTBEAT,
 };
 
 /** The whole configuration. */
@@ -146,6 +148,7 @@ export const schema = v.strictObject({
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
   key_names: v.optional(KEY_NAMES, {}),
   history: v.optional(table(SECTIONS.history), {}),
+  heartbeat: v.optional(table(SECTIONS.heartbeat), {}),
 });
 
 function isTimezone(name: string): boolean {

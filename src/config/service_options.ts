@@ -68,7 +68,8 @@ export interface FileContext {
   readonly context: RouteContext;
 }
 
-function readSecretFile(
+/** The secret that stands in the file which `OPTION_file` names; undefined, and adds to the faults, where that is wrong. */
+export function readSecretFile(
   option: string,
   options: Record<string, unknown>,
   { place, context }: FileContext,

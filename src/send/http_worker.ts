@@ -47,7 +47,8 @@ async function exchange(request: HttpRequest, client: Deno.HttpClient | undefine
     const response = await fetch(url, {
       method,
       headers,
-      body,
+      // fetch() refuses a GET with a body, also with an empty one.
+      ...(method === "GET" ? {} : { body }),
       signal,
       // What a service sends us to is not what the administrator configured.
       redirect: "manual",

@@ -16,6 +16,8 @@ export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | 
   readonly intake: Intake;
   /** Ends the run, after the requests in flight. */
   readonly signal: AbortSignal;
+  /** Begun when nothing is left to do. Until it is done, the run goes on with what newly comes. Must not throw. */
+  readonly atEnd?: () => Promise<void>;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   };
   deliveries.keepNoticesOf(deliveryContext.routeNames);
   const underWay = new Map<string, Promise<void>>();
+  let ending: Ending | undefined;
   for (;;) {
     context.intake.takeIn();
     judgeNew(config, context);
@@ -46,10 +49,29 @@ export async function run(config: Config, context: RunContext): Promise<void> {
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
       );
     }
-    if (underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))) return;
-    await Promise.race([...underWay.values(), clock.sleep(TICK_MS, signal)]);
+    if (underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))) {
+      ending ??= begin(context.atEnd);
+      if (ending.isDone || signal.aborted) return;
+    }
+    const ends = ending === undefined || ending.isDone ? [] : [ending.done];
+    await Promise.race([...underWay.values(), ...ends, clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }
+}
+
+/** What is done at the end. */
+interface Ending {
+  isDone: boolean;
+  readonly done: Promise<void>;
+}
+
+function begin(atEnd: (() => Promise<void>) | undefined): Ending {
+  if (atEnd === undefined) return { isDone: true, done: Promise.resolve() };
+  const done = atEnd().finally(() => {
+    ending.isDone = true;
+  });
+  const ending: Ending = { isDone: false, done };
+  return ending;
 }
 
 function isDue(route: string, { deliveries, clock }: RunContext): boolean {

@@ -14,6 +14,7 @@ import { Spool } from "../store/spool.ts";
 import { isDamage } from "../store/sqlite_error.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
+import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
 import { print } from "./print.ts";
@@ -120,7 +121,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  await run(config, {
+  const context = {
     deliveries,
     intake,
     transport: await startTransport(transportOptions(config)),
@@ -130,7 +131,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     log,
     redact: redactor(config.secrets),
     signal: stop.signal,
-  });
+  };
+  await run(config, { ...context, atEnd: () => pingHeartbeat(config, context) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();

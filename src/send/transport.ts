@@ -16,11 +16,11 @@ export interface TransportOptions extends WorkerSettings {
 }
 
 /** What a configuration says of the requests. */
-export function transportOptions({ routes, proxy, requestTimeoutMs }: Config): TransportOptions {
+export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }: Config): TransportOptions {
   return {
     hosts: [
       ...routes.flatMap(({ service }) => service.endpoints),
-      ...(proxy === undefined ? [] : [endpoint(proxy)]),
+      ...[heartbeat, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
     ],
     caCerts: systemCertificates(),
     routeCaCerts: [...new Set(routes.flatMap(({ caCert }) => caCert ?? []))],

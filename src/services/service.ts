@@ -71,6 +71,7 @@ export interface HttpRequest {
   readonly method: "POST" | "PUT" | "GET";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Empty for a GET. */
   readonly body: string;
 }
 

@@ -1,12 +1,8 @@
 // How `send` is doing, read from its store without changing it: for people who look while it may be running.
 
-import { statIfThere } from "./files.ts";
 import { INBOX_START, type InboxPosition } from "./inbox.ts";
-import { type Database, openDatabase, pragma } from "./open.ts";
-import { NewerSchemaError, SCHEMA_VERSION } from "./schema.ts";
-
-/** How long reading waits for a lock, in milliseconds. */
-const BUSY_TIMEOUT_MS = 5_000;
+import type { Database } from "./open.ts";
+import { openToRead } from "./open_to_read.ts";
 
 /** Why some deliveries were given up. */
 export interface DeadReason {
@@ -44,24 +40,21 @@ export interface Overview {
   readonly position: InboxPosition;
   /** Every route that ever had a delivery, also those that have gone from the configuration. */
   readonly routes: readonly RouteOverview[];
+  /** When the last run of `send` came to its end; undefined where none has yet. */
+  readonly lastRunAtMs?: number;
 }
 
 /**
  * Reads the store.
  *
- * @param path `deliveries.db`
- * @returns undefined where `send` has not made it yet, or has not brought it up to this release
- * @throws {NewerSchemaError} where it is newer than this program, and what SQLite says
+ * @returns undefined where {@link openToRead} has none
+ * @throws what that throws
  */
 export function readOverview(path: string): Overview | undefined {
-  if (statIfThere(path) === undefined) return undefined;
-  const database = openDatabase(path, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  const database = openToRead(path);
+  if (database === undefined) return undefined;
   try {
-    const version = Number(pragma(database, "user_version"));
-    if (version > SCHEMA_VERSION) {
-      throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
-    }
-    return version < SCHEMA_VERSION ? undefined : { position: positionOf(database), routes: routesOf(database) };
+    return { position: positionOf(database), routes: routesOf(database), ...lastRunOf(database) };
   } finally {
     database.close();
   }
@@ -78,7 +71,14 @@ export function positionOf(database: Database): InboxPosition {
   };
 }
 
-function routesOf(database: Database): RouteOverview[] {
+/** A store that has just been begun has counted nothing yet: see read_again.ts. */
+function lastRunOf(database: Database): { lastRunAtMs?: number } {
+  const row = database.prepare("SELECT last_run_at_ms FROM store WHERE elapsed_ms > 0").get();
+  return row === undefined ? {} : { lastRunAtMs: Number(row["last_run_at_ms"]) };
+}
+
+/** How each route is doing that the store knows. */
+export function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
     `SELECT names.name, rests_until_ms, failures, waits_since_ms, route.last_error, last_delivered_at_ms,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,

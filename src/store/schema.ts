@@ -24,6 +24,7 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
  * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
  *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
+ * `heartbeat` the one row that says when the heartbeat was pinged last.
  * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
  */
 const MIGRATIONS: readonly (readonly string[])[] = [[
@@ -54,6 +55,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   "CREATE INDEX event_unjudged ON event (id) WHERE verdict IS NULL",
   "CREATE INDEX event_session ON event (parent_pid, user, service) WHERE type = 'open' AND is_closed = 0",
   "CREATE UNIQUE INDEX event_closed ON event (opened_by) WHERE opened_by IS NOT NULL",
+  "CREATE INDEX event_occurred ON event (occurred_at_ms)",
   `CREATE INDEX event_seen_place ON event (user, address, remote_host)
    WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL`,
   `CREATE INDEX event_seen_key ON event (user, key_fingerprint)
@@ -113,6 +115,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     pruned_before_ms INTEGER NOT NULL DEFAULT 0,
     last_run_at_ms INTEGER NOT NULL,
     elapsed_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  `CREATE TABLE heartbeat (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    pinged_at_ms INTEGER NOT NULL
   ) STRICT`,
   `CREATE TABLE salvaged (
     name TEXT PRIMARY KEY,

@@ -1,13 +1,9 @@
 // Who has logged in before, from where and with which key. What counts is the order in which events were taken in and
 // judged, never what a clock said; and no event that somebody had a hand in makes anything known.
 
-import { statIfThere } from "./files.ts";
-import { type Database, openDatabase, pragma } from "./open.ts";
+import type { Database } from "./open.ts";
+import { openToRead } from "./open_to_read.ts";
 import { prepared } from "./prepared.ts";
-import { NewerSchemaError, SCHEMA_VERSION } from "./schema.ts";
-
-/** How long reading waits for a lock, in milliseconds. */
-const BUSY_TIMEOUT_MS = 5_000;
 
 /** A login, as far as it can have been seen before. */
 export interface SeenLogin {
@@ -82,16 +78,10 @@ export class Seen implements Disposable {
 /**
  * Opens a store to read in it.
  *
- * @param path `deliveries.db`
- * @returns undefined where `send` has not made it yet, or has not brought it up to this release
- * @throws {NewerSchemaError} where it is newer than this program, and what SQLite says
+ * @returns undefined where {@link openToRead} has none
+ * @throws what that throws
  */
 export function openSeen(path: string): Seen | undefined {
-  if (statIfThere(path) === undefined) return undefined;
-  const database = openDatabase(path, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
-  const version = Number(pragma(database, "user_version"));
-  if (version === SCHEMA_VERSION) return new Seen(database);
-  database.close();
-  if (version < SCHEMA_VERSION) return undefined;
-  throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
+  const database = openToRead(path);
+  return database === undefined ? undefined : new Seen(database);
 }

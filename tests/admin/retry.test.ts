@@ -24,7 +24,8 @@ Deno.test("retry brings back what was given up, and status says before and after
   assert.deepEqual(await installation.status(), {
     code: 0,
     stdout: 'queue: no event is there\nroute "oncall" (ntfy): nothing waits\n' +
-      'route "oncall" (ntfy): nothing was delivered yet\n',
+      'route "oncall" (ntfy): nothing was delivered yet\n' +
+      "alarm: does not work: no run of send has come to its end yet\n",
     stderr: "",
   });
 
@@ -50,6 +51,8 @@ Deno.test("retry brings back what was given up, and status says before and after
   assert.match((await installation.retry("--route", "oncall")).stdout, /nothing was given up, and nothing waits/);
   const status = JSON.parse((await installation.status("--json")).stdout);
   assert.deepEqual(status.queue, { unread: 0, oldest_unread_at: null });
+  assert.deepEqual([status.is_alive, status.problems], [true, []]);
+  assert.match(status.last_run_at, /^\d{4}-\d\d-\d\dT.*Z$/);
   const [{ last_delivered_at, ...rest }] = status.routes;
   assert.match(last_delivered_at, /^\d{4}-\d\d-\d\dT.*Z$/);
   assert.deepEqual(rest, {

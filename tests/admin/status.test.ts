@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { statusJson, statusLines, statusOf, type StatusSources } from "../../src/admin/status.ts";
+import { statusJson } from "../../src/admin/status_json.ts";
+import { statusLines } from "../../src/admin/status_lines.ts";
+import { type Status, statusOf, type StatusSources } from "../../src/admin/status_of.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 
@@ -7,9 +9,15 @@ const NOW_MS = Date.UTC(2026, 10, 23);
 const MINUTE_MS = 60_000;
 const CONFIG = parseConfig(`[notification]\nservice = "stdout"`, { hostName: () => "h" });
 
-function lines({ routes = [], ...sources }: Partial<StatusSources> & { routes?: readonly Partial<RouteOverview>[] }) {
+interface Sources extends Partial<StatusSources> {
+  readonly routes?: readonly Partial<RouteOverview>[];
+  readonly lastRunAtMs?: number;
+}
+
+function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: Sources): Status {
   const overview = {
     position: { lastId: 1, lastUuid: "x" },
+    lastRunAtMs,
     routes: routes.map((route): RouteOverview => ({
       name: "default",
       pending: 0,
@@ -22,7 +30,7 @@ function lines({ routes = [], ...sources }: Partial<StatusSources> & { routes?: 
       ...route,
     })),
   };
-  const status = statusOf({
+  return statusOf({
     config: CONFIG,
     overview,
     unread: { count: 0 },
@@ -31,8 +39,10 @@ function lines({ routes = [], ...sources }: Partial<StatusSources> & { routes?: 
     nowMs: NOW_MS,
     ...sources,
   });
-  JSON.stringify(statusJson(status));
-  return statusLines(status);
+}
+
+function lines(sources: Sources): string[] {
+  return statusLines(statusFrom(sources));
 }
 
 Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
@@ -81,4 +91,34 @@ Deno.test("statusLines() says what is unread, and goes on where something can't 
   const broken = lines({ config: undefined, faults: ["config.toml: broken"], routes: [{ pending: 1 }] });
   assert.equal(broken[0], "config.toml: broken");
   assert.ok(broken.some((line) => line.startsWith('route "default" (unknown): 1 pending')));
+});
+
+Deno.test("status says whether the alarm works, and what of it does not", () => {
+  const old = NOW_MS - 16 * MINUTE_MS;
+  const table: [sources: Sources, problems: string[]][] = [
+    [{}, []],
+    [{ routes: [{ pending: 1, oldestPendingAtMs: NOW_MS - MINUTE_MS, dead: 1 }] }, []],
+    // As long as a run may take, and an event may wait behind it.
+    [{ lastRunAtMs: NOW_MS - 25 * MINUTE_MS }, []],
+    [{ lastRunAtMs: NOW_MS - 26 * MINUTE_MS }, ["the last run of send ended 26 min ago"]],
+    // The clock was set back since.
+    [{ lastRunAtMs: NOW_MS + 9e9 }, []],
+    [{ overview: undefined }, ["no run of send has come to its end yet"]],
+    [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
+    [{ spooled: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
+    [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
+    [{ routes: [{ failures: 1 }] }, ['route "default" is failing']],
+    [{ routes: [{ pending: 1, oldestPendingAtMs: old }] }, ['an event on route "default" is overdue']],
+    [{ routes: [{ name: "gone", failures: 1 }] }, []],
+  ];
+  for (const [sources, problems] of table) {
+    const status = statusFrom(sources);
+    assert.deepEqual(status.problems, problems);
+    assert.equal(
+      statusLines(status).at(-1),
+      problems.length === 0 ? "alarm: works" : `alarm: does not work: ${problems.join("; ")}`,
+    );
+    const json = JSON.parse(JSON.stringify(statusJson(status)));
+    assert.deepEqual([json.is_alive, json.problems], [problems.length === 0, problems]);
+  }
 });

@@ -14,7 +14,7 @@ export interface Ended {
 }
 
 /** The commands that run here. */
-type Command = "queue" | "send" | "test" | "status" | "explain" | "retry" | "repair";
+type Command = "queue" | "send" | "test" | "status" | "history" | "explain" | "retry" | "repair";
 
 interface RunOptions {
   readonly flags: readonly string[];
@@ -78,6 +78,10 @@ export class Installation implements AsyncDisposable {
 
   async status(...flags: string[]): Promise<Ended> {
     return await this.#run("status", { flags: [...this.#sendFlags, ...flags], environment: {} });
+  }
+
+  async history(...flags: string[]): Promise<Ended> {
+    return await this.#run("history", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
   async retry(...flags: string[]): Promise<Ended> {

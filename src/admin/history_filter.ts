@@ -1,0 +1,80 @@
+// What people say of the entries that they want -> HistoryFilter. Pure.
+
+import { contains, type Network, parseAddress, parseNetwork } from "../config/address.ts";
+import { suggestion } from "../config/config_error.ts";
+import { FINGERPRINT_FORM, isFingerprint } from "../config/fingerprint.ts";
+import { ExitCode, Failure } from "../failure.ts";
+import type { HistoryFilter } from "../store/history.ts";
+import type { RowOptions } from "./history_rows.ts";
+import { parseWhen, WHEN_FORM } from "./when.ts";
+
+/** What people say of the entries that they want; see the help. */
+export interface HistoryWishes {
+  readonly user?: string | undefined;
+  readonly from?: string | undefined;
+  readonly key?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly unexpected: boolean;
+}
+
+/**
+ * The filter that the wishes are.
+ *
+ * @throws {Failure} with 64 where they make no sense
+ */
+export function filterOf(
+  { user, from, key, since, until, unexpected }: HistoryWishes,
+  { nowMs, timezone, keyNames }: RowOptions & { readonly nowMs: number },
+): HistoryFilter {
+  const instantOf = (flag: string, text: string | undefined, atEnd: boolean) => {
+    if (text === undefined) return undefined;
+    const atMs = parseWhen(text, { nowMs, timezone, atEnd });
+    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}, and not "${text}"`);
+    return atMs;
+  };
+  return {
+    user,
+    isFrom: from === undefined ? undefined : within(from),
+    keyFingerprint: key === undefined ? undefined : fingerprintOf(key, keyNames),
+    sinceMs: instantOf("--since", since, false),
+    untilMs: instantOf("--until", until, true),
+    unexpectedOnly: unexpected,
+  };
+}
+
+/** Whether an address lies in a network; remembered, since the same few come again and again. */
+function within(text: string): (address: string) => boolean {
+  const network = networkIn(text);
+  const known = new Map<string, boolean>();
+  return (addressText) => {
+    const found = known.get(addressText);
+    if (found !== undefined) return found;
+    const address = parseAddress(addressText);
+    const isWithin = address !== undefined && contains(network, address);
+    if (known.size < 10_000) known.set(addressText, isWithin);
+    return isWithin;
+  };
+}
+
+function networkIn(text: string): Network {
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw usage(`--from ${error.message}`);
+  }
+}
+
+function fingerprintOf(key: string, keyNames: RowOptions["keyNames"]): string {
+  const [found] = [...keyNames].find(([, name]) => name === key) ?? [];
+  if (found !== undefined) return found;
+  if (isFingerprint(key)) return key;
+  throw usage(
+    `--key must be ${FINGERPRINT_FORM}, or a name of [key_names]${suggestion(key, [...keyNames.values()])}`,
+  );
+}
+
+function usage(message: string): Failure {
+  return new Failure(message, { exitCode: ExitCode.usage, mend: "ssh-session-notifier history --help" });
+}

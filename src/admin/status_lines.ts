@@ -1,0 +1,71 @@
+// A status for people, a line for each thing. Pure.
+
+import { formatDuration } from "../duration.ts";
+import type { Unread } from "../store/inbox.ts";
+import type { Spooled } from "../store/spool.ts";
+import type { RouteStatus, Status } from "./status_of.ts";
+
+/** A status for people. */
+export function statusLines({ nowMs, routes, unread, spooled, faults, lastRunAtMs, problems }: Status): string[] {
+  return [
+    ...faults,
+    `queue: ${queueText(unread, nowMs)}`,
+    ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
+    ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
+    ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${ago(lastRunAtMs, nowMs)}`],
+    `alarm: ${problems.length === 0 ? "works" : `does not work: ${problems.join("; ")}`}`,
+  ];
+}
+
+function queueText(unread: Unread | undefined, nowMs: number): string {
+  if (unread === undefined) return "no event is there";
+  const { count, oldestAtMs } = unread;
+  if (count === 0) return "send has read every event";
+  const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
+  return `send has yet to read ${count} event${count === 1 ? "" : "s"}${since}`;
+}
+
+function spoolText({ count, oldestAtMs }: Spooled, nowMs: number): string {
+  const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
+  return `${count} event${count === 1 ? "" : "s"} that the queue database refused${since}; send delivers them too`;
+}
+
+function routeTitle({ name, service }: RouteStatus): string {
+  return `route "${name}"${service === undefined ? "" : ` (${service})`}`;
+}
+
+function routeTexts(route: RouteStatus, nowMs: number): string[] {
+  const { name, service, dead, deadReasons, lastDeliveredAtMs } = route;
+  const brings = `ssh-session-notifier retry --route ${name}`;
+  const reasons = deadReasons.map(({ reason, count }) => `${count} for: ${reason}`).join("; ");
+  return [
+    ...service === undefined
+      ? [`not in the configuration, so nothing is sent; "${brings} --to NAME" moves it to another route`]
+      : [],
+    pendingText(route, nowMs),
+    ...dead > 0 ? [`${dead} given up (${reasons}); "${brings}" brings them back`] : [],
+    lastDeliveredAtMs === undefined
+      ? "nothing was delivered yet"
+      : `the last delivery was ${ago(lastDeliveredAtMs, nowMs)}`,
+  ];
+}
+
+function pendingText(route: RouteStatus, nowMs: number): string {
+  const { service, pending, notices, oldestPendingAtMs, nextAttemptAtMs, failures, lastError, isBroken } = route;
+  if (nextAttemptAtMs === undefined) return "nothing waits";
+  const parts = [`${pending} pending`];
+  if (oldestPendingAtMs !== undefined) parts.push(`the oldest from ${ago(oldestPendingAtMs, nowMs)}`);
+  if (notices > 0) parts.push(`${notices} notice${notices === 1 ? "" : "s"} about other routes`);
+  if (service !== undefined) {
+    parts.push(nextAttemptAtMs > nowMs ? `next attempt in ${formatDuration(nextAttemptAtMs - nowMs)}` : "due now");
+  }
+  if (failures > 0) {
+    const fault = isBroken ? "broken, mend it in the configuration" : `${failures} failed in a row`;
+    parts.push(`${fault}: ${lastError ?? ""}`);
+  }
+  return parts.join(", ");
+}
+
+function ago(atMs: number, nowMs: number): string {
+  return `${formatDuration(nowMs - atMs)} ago`;
+}

@@ -1,0 +1,93 @@
+// How everything is doing, as data: what `status` shows in one form or another. Pure.
+
+import type { Config } from "../config/config.ts";
+import { formatDuration } from "../duration.ts";
+import { healthOf, isOverdue, OVERDUE_AFTER_MS } from "../send/health.ts";
+import type { Unread } from "../store/inbox.ts";
+import type { Overview, RouteOverview } from "../store/overview.ts";
+import { MAX_WAIT_MS } from "../store/routes.ts";
+import type { Spooled } from "../store/spool.ts";
+
+/** How a route is doing, and whether the configuration has it. */
+export interface RouteStatus extends RouteOverview {
+  /** The name of its service; undefined where the route has gone from the configuration. */
+  readonly service: string | undefined;
+  /** Undefined where the configuration can't be read. */
+  readonly isConfigured: boolean | undefined;
+  /** When something is sent next, in milliseconds since the epoch; undefined where nothing is pending. */
+  readonly nextAttemptAtMs: number | undefined;
+}
+
+/** How everything is doing. */
+export interface Status {
+  readonly nowMs: number;
+  readonly routes: readonly RouteStatus[];
+  /** Undefined where no event was ever recorded, or the queue can't be read. */
+  readonly unread: Unread | undefined;
+  /** What the queue database refused; undefined where the spool can't be read. */
+  readonly spooled: Spooled | undefined;
+  /** What keeps this from being complete, a line each. */
+  readonly faults: readonly string[];
+  /** When the last run of `send` came to its end; undefined where none has yet. */
+  readonly lastRunAtMs: number | undefined;
+  /** What of the alarm does not work, a few words each; none if a login now would be told. */
+  readonly problems: readonly string[];
+}
+
+/** What a status is made of. */
+export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "spooled" | "faults"> {
+  /** Undefined where the configuration can't be read. */
+  readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
+  /** Undefined where `send` has never run. */
+  readonly overview: Overview | undefined;
+}
+
+/** Puts together what is known. Without a configuration, no route is said to have gone from it. */
+export function statusOf({ config, overview, ...rest }: StatusSources): Status {
+  const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
+  const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
+  const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
+  const routes = names.map((name): RouteStatus => {
+    const route = known.get(name) ?? { ...UNKNOWN, name };
+    return {
+      ...route,
+      service: config === undefined ? "unknown" : services.get(name),
+      isConfigured: config === undefined ? undefined : services.has(name),
+      nextAttemptAtMs: route.pending + route.notices === 0 ? undefined : nextAttemptAtMs(route, rest.nowMs),
+    };
+  });
+  // A route that has gone, and has left nothing behind, is no news.
+  const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
+  const lastRunAtMs = overview?.lastRunAtMs;
+  return { ...rest, routes: shown, lastRunAtMs, problems: problemsOf({ config, overview, ...rest }) };
+}
+
+/**
+ * What of the alarm does not work. `send` runs every minute, so where it has not ended for as long as an event may wait,
+ * or as a run may take, it does not run any more.
+ */
+function problemsOf({ config, overview, unread, spooled, faults, nowMs }: StatusSources): string[] {
+  const lastRunAtMs = overview?.lastRunAtMs;
+  const silenceMs = nowMs - (lastRunAtMs ?? nowMs);
+  const configured = config?.routes.map(({ name }) => name) ?? [];
+  const { failing, overdue } = healthOf(overview?.routes ?? [], { configured, nowMs });
+  return [
+    ...faults.length > 0 ? ["not all of it can be read"] : [],
+    ...lastRunAtMs === undefined ? ["no run of send has come to its end yet"] : [],
+    ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)
+      ? [`the last run of send ended ${formatDuration(silenceMs)} ago`]
+      : [],
+    ...isOverdue(unread?.oldestAtMs, nowMs) || isOverdue(spooled?.oldestAtMs, nowMs)
+      ? ["send does not read what is queued"]
+      : [],
+    ...failing.map((route) => `route "${route}" is failing`),
+    ...overdue.map((route) => `an event on route "${route}" is overdue`),
+  ];
+}
+
+/** A route that never had anything to do. */
+const UNKNOWN = { pending: 0, dead: 0, deadReasons: [], notices: 0, isBroken: false, restsUntilMs: 0, failures: 0 };
+
+function nextAttemptAtMs({ restsUntilMs }: RouteOverview, nowMs: number): number {
+  return restsUntilMs > nowMs && restsUntilMs <= nowMs + MAX_WAIT_MS ? restsUntilMs : nowMs;
+}

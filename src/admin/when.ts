@@ -1,0 +1,47 @@
+// What people write for an instant: a date, a date and time, or a span before now. Pure.
+
+const SPAN_UNITS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** What {@link parseWhen} takes, in words. */
+export const WHEN_FORM =
+  "a date (2026-11-23), a date and time (2026-11-23 11:13), or a span before now (90min, 12h, 7d)";
+
+/** What an instant is read by. */
+export interface WhenOptions {
+  readonly nowMs: number;
+  /** An IANA time zone, for what names none. */
+  readonly timezone: string;
+  /** Whether a date alone, or a time without seconds, means its end and not its start. */
+  readonly atEnd: boolean;
+}
+
+/**
+ * Reads an instant.
+ *
+ * @returns milliseconds since the epoch; undefined where it makes no sense
+ */
+export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,9})\s?(s|min|h|d|w)$/.exec(text.trim()) ?? [];
+  if (count !== undefined) return nowMs - Number(count) * (SPAN_UNITS[unit] ?? NaN);
+  const [, date, minute, second, fraction, zone] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(\.\d{1,9})?)?)?\s?(Z|[+-]\d\d:\d\d)?$/.exec(text.trim()) ?? [];
+  if (date === undefined || (minute === undefined && zone !== undefined)) return undefined;
+  try {
+    const local = Temporal.PlainDateTime.from(`${date}T${minute ?? "00:00"}${second ?? ""}`, { overflow: "reject" });
+    const span = minute === undefined ? { days: 1 } : second === undefined ? { minutes: 1 } : { seconds: 1 };
+    const end = atEnd && fraction === undefined ? local.add(span) : local;
+    const zoned = zone === undefined
+      ? end.toZonedDateTime(timezone)
+      : Temporal.Instant.from(`${end}${zone}`).toZonedDateTimeISO("UTC");
+    return zoned.epochMilliseconds;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}

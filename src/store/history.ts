@@ -1,0 +1,236 @@
+// Who has logged in, read from the store of `send` while it may be running. In pages, so that neither the memory nor
+// a lock is held for long, however much there is and however slowly it is read.
+
+import type { Database } from "./open.ts";
+import { openToRead } from "./open_to_read.ts";
+import { prepared } from "./prepared.ts";
+import { eventOf, type StoredEvent } from "./stored_event.ts";
+
+/** How many entries are read at a time. */
+const PAGE = 200;
+
+/** Which entries to read; all that is given must hold. */
+export interface HistoryFilter {
+  readonly user?: string | undefined;
+  /** Whether an address, or the name that stands for it, is wanted. */
+  readonly isFrom?: ((address: string) => boolean) | undefined;
+  /** `SHA256:…`. */
+  readonly keyFingerprint?: string | undefined;
+  /** Of the login, in milliseconds since the epoch. */
+  readonly sinceMs?: number | undefined;
+  /** The first instant that is not wanted any more. */
+  readonly untilMs?: number | undefined;
+  readonly unexpectedOnly?: boolean | undefined;
+}
+
+/** What became of a notification. */
+export interface EntryDelivery {
+  /** Of the login, or of the logout. */
+  readonly type: "open" | "close";
+  readonly route: string;
+  readonly state: "pending" | "delivered" | "dead";
+  readonly attempts: number;
+  readonly lastError?: string;
+  readonly deliveredAtMs?: number;
+}
+
+/** A session: a login with its logout, if that has come; or a logout whose login is not known. */
+export interface HistoryEntry {
+  /** The login, or the lone logout. */
+  readonly event: StoredEvent;
+  /** The client's address where it is known; else empty. */
+  readonly address: string;
+  readonly keyFingerprints: readonly string[];
+  /** Undefined where `send` has not judged it yet. `history`: it was too old to tell anyone. */
+  readonly verdict: "notify" | "allowlisted" | "history" | undefined;
+  readonly reasons: readonly string[];
+  /** The names of what somebody had a hand in, at the login or the logout. */
+  readonly tampered: readonly string[];
+  readonly closedAtMs?: number;
+  readonly durationMs?: number;
+  readonly deliveries: readonly EntryDelivery[];
+}
+
+/** Logins of one user. */
+export interface UserLogins {
+  readonly user: string;
+  readonly logins: number;
+  readonly unexpected: number;
+}
+
+/** An instant, and which of the events that happened then. */
+interface Place {
+  readonly atMs: number;
+  readonly id: number;
+}
+
+const SESSION = `event AS e LEFT JOIN event AS c ON c.opened_by = e.id`;
+const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
+
+const WANTED = `(:user IS NULL OR e.user = :user)
+  AND (:key IS NULL OR instr(' ' || e.key_fingerprint || ' ', ' ' || :key || ' ') > 0)
+  AND (:unexpected = 0 OR ${IS_UNEXPECTED})
+  AND is_from(CASE e.address WHEN '' THEN e.remote_host ELSE e.address END)`;
+
+const ENTRIES = `FROM ${SESSION}
+  WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until AND (e.type = 'open' OR e.opened_by IS NULL)
+    AND ${WANTED}`;
+
+const LOGINS = `FROM ${SESSION}
+  WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until AND e.type = 'open' AND ${WANTED}`;
+
+/** The open store. */
+export class History implements Disposable {
+  readonly #database: Database;
+  #isFrom: (address: string) => boolean = () => true;
+
+  /** @param database of the schema in schema.ts */
+  constructor(database: Database) {
+    this.#database = database;
+    database.function("is_from", { deterministic: false }, (address) => Number(this.#isFrom(String(address))));
+  }
+
+  /**
+   * The newest entries, oldest first.
+   *
+   * @param options.limit how many at most
+   */
+  *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number } = {}): Generator<HistoryEntry> {
+    let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
+    for (;;) {
+      const rows = this.#prepare(
+        // The index leads there at once, which the condition on both does not make it do.
+        {
+          ...filter,
+          sinceMs: Math.max(filter.sinceMs ?? -Infinity, after?.atMs ?? -Infinity, Number.MIN_SAFE_INTEGER),
+        },
+        `SELECT e.*, c.id AS close_id, c.occurred_at_ms AS closed_at_ms, c.duration_ms AS session_ms,
+           c.tampered AS close_tampered ${ENTRIES}
+         AND (e.occurred_at_ms, e.id) > (:afterMs, :afterId) ORDER BY e.occurred_at_ms, e.id LIMIT ${PAGE}`,
+        { afterMs: after?.atMs ?? Number.MIN_SAFE_INTEGER, afterId: after?.id ?? 0 },
+      );
+      for (const row of rows) yield this.#entryOf(row);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) return;
+      after = { atMs: Number(last["occurred_at_ms"]), id: Number(last["id"]) };
+    }
+  }
+
+  /** Whether there are more entries than so many. */
+  hasMore(filter: HistoryFilter, limit: number): boolean {
+    return this.#before(filter, limit) !== undefined;
+  }
+
+  /** The newest entry that stands before so many; undefined where there are not so many. */
+  #before(filter: HistoryFilter, limit: number): Place | undefined {
+    const [row] = this.#prepare(
+      filter,
+      `SELECT e.occurred_at_ms, e.id ${ENTRIES} ORDER BY e.occurred_at_ms DESC, e.id DESC LIMIT 1 OFFSET :limit`,
+      { limit },
+    );
+    return row === undefined ? undefined : { atMs: Number(row["occurred_at_ms"]), id: Number(row["id"]) };
+  }
+
+  /** When the first and the last event happened; undefined where there is none. */
+  span(): { readonly firstMs: number; readonly lastMs: number } | undefined {
+    const row = prepared(
+      this.#database,
+      `SELECT (SELECT min(occurred_at_ms) FROM event) AS first, (SELECT max(occurred_at_ms) FROM event) AS last`,
+    ).get();
+    if (row === undefined || row["first"] === null) return undefined;
+    return { firstMs: Number(row["first"]), lastMs: Number(row["last"]) };
+  }
+
+  /**
+   * Counts logins by the hour of the week, of which 0 begins on Thursday at midnight, as the epoch does.
+   *
+   * @param offsetMs how far the local time is ahead of UTC in the whole of the time that the filter has
+   */
+  loginsByHour(filter: HistoryFilter, offsetMs: number): { readonly hour: number; readonly logins: number }[] {
+    return this.#prepare(
+      filter,
+      `SELECT (e.occurred_at_ms + :offset) / 3600000 % 168 AS hour, count(*) AS logins ${LOGINS} GROUP BY hour`,
+      { offset: offsetMs },
+    ).map(({ hour, logins }) => ({ hour: Number(hour), logins: Number(logins) }));
+  }
+
+  /** Counts logins by user, those with the most logins first. */
+  loginsByUser(filter: HistoryFilter): UserLogins[] {
+    return this.#prepare(
+      filter,
+      `SELECT e.user, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected ${LOGINS}
+       GROUP BY e.user ORDER BY logins DESC, e.user`,
+    ).map(({ user, logins, unexpected }) => (
+      { user: String(user), logins: Number(logins), unexpected: Number(unexpected) }
+    ));
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #prepare(
+    { user, isFrom, keyFingerprint, sinceMs, untilMs, unexpectedOnly = false }: HistoryFilter,
+    sql: string,
+    more: Readonly<Record<string, number>> = {},
+  ): Record<string, unknown>[] {
+    this.#isFrom = isFrom ?? (() => true);
+    return prepared(this.#database, sql).all({
+      user: user ?? null,
+      key: keyFingerprint ?? null,
+      unexpected: Number(unexpectedOnly),
+      since: sinceMs ?? Number.MIN_SAFE_INTEGER,
+      until: untilMs ?? Number.MAX_SAFE_INTEGER,
+      ...more,
+    });
+  }
+
+  #entryOf(row: Record<string, unknown>): HistoryEntry {
+    const event = eventOf(row);
+    const verdict = row["verdict"];
+    return {
+      event,
+      address: String(row["address"]),
+      keyFingerprints: words(row["key_fingerprint"]),
+      verdict: verdict === "notify" || verdict === "allowlisted" || verdict === "history" ? verdict : undefined,
+      reasons: reasonsIn(row["reasons"]),
+      tampered: [...new Set([...event.tampered, ...words(row["close_tampered"] ?? "")])],
+      ...(row["closed_at_ms"] === null ? {} : { closedAtMs: Number(row["closed_at_ms"]) }),
+      ...(row["session_ms"] === null ? {} : { durationMs: Number(row["session_ms"]) }),
+      deliveries: this.#deliveriesOf(event, row["close_id"]),
+    };
+  }
+
+  #deliveriesOf({ id, type }: StoredEvent, closeId: unknown): EntryDelivery[] {
+    const rows = prepared(this.#database, "SELECT * FROM delivery WHERE event_id IN (?, ?) ORDER BY event_id, route")
+      .all(id, closeId === null ? id : Number(closeId));
+    return rows.map((row) => ({
+      type: row["event_id"] === id ? type : "close",
+      route: String(row["route"]),
+      state: row["state"] === "delivered" || row["state"] === "dead" ? row["state"] : "pending",
+      attempts: Number(row["attempts"]),
+      ...(row["last_error"] === null ? {} : { lastError: String(row["last_error"]) }),
+      ...(row["delivered_at_ms"] === null ? {} : { deliveredAtMs: Number(row["delivered_at_ms"]) }),
+    }));
+  }
+}
+
+/**
+ * Opens the history.
+ *
+ * @returns undefined where {@link openToRead} has none
+ * @throws what that throws
+ */
+export function openHistory(path: string): History | undefined {
+  const database = openToRead(path);
+  return database === undefined ? undefined : new History(database);
+}
+
+function words(text: unknown): string[] {
+  return String(text).split(" ").filter((word) => word !== "");
+}
+
+function reasonsIn(json: unknown): string[] {
+  const value: unknown = JSON.parse(String(json));
+  return Array.isArray(value) ? value.map((reason) => String(reason)) : [];
+}

@@ -1,0 +1,156 @@
+// The completions, asked for by the shells themselves.
+
+import assert from "node:assert/strict";
+import { createProgram } from "../../src/command_line/program.ts";
+import { isInstalled, runProgram } from "../helpers/command_line.ts";
+
+const program = createProgram({ version: "1", done: () => {} });
+const commands = [...program.commands.map((command) => command.name()), "help"];
+
+const flagsOf = (name: string) => {
+  const command = program.commands.find((command) => command.name() === name);
+  return [...command?.options.flatMap(({ long }) => long ?? []) ?? [], "--help"];
+};
+
+/** What is typed up to the cursor, and what must be offered; in a folder with `file.toml` and `folder`. */
+const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] = [
+  ["", commands],
+  ["hist", ["history"]],
+  ...commands.filter((name) => name !== "help").map((name) => [`${name} --`, flagsOf(name)] as const),
+  ["completions ", ["bash", "zsh", "fish"]],
+  ["help s", ["send", "status"]],
+  ["history --user roo", ["root"]],
+  ["explain --user roo", ["root"]],
+  ["send --config fi", ["file.toml"]],
+  ["send --config=fi", ["file.toml"]],
+  ["status --json --config fi", ["file.toml"]],
+  ["repair --state-dir fo", ["folder"]],
+  // Nothing is known of it: no file must be offered.
+  ["retry --route f", []],
+];
+
+/** What a shell offers for each line of {@link TABLE}. */
+type Ask = (directory: string) => Promise<string[][]>;
+
+async function run(directory: string, command: string, args: readonly string[], input = ""): Promise<string> {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    cwd: directory,
+    env: { HOME: directory, TERM: "xterm", LC_ALL: "C.UTF-8" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { stdout } = await child.output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** Calls the function as bash would, with the words that bash would make of the line. */
+const askBash: Ask = async (directory) => {
+  const calls = TABLE.map(([typed]) => {
+    const words = `ssh-session-notifier ${typed}`.split(/ |(=)/).filter((word) => word !== undefined);
+    return `ask ${words.map((word) => `'${word}'`).join(" ")}`;
+  });
+  const script = `source ./script
+    ask() {
+      COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+      _ssh_session_notifier
+      printf '%s ' "\${COMPREPLY[@]}"
+      echo
+    }
+    compopt() { :; }
+    ${calls.join("\n")}`;
+  const stdout = await run(directory, "bash", ["--norc", "-c", script]);
+  return stdout.split("\n").slice(0, -1).map((line) => line.split(" ").filter((word) => word !== ""));
+};
+
+/** fish says itself what it would offer. */
+const askFish: Ask = async (directory) => {
+  const calls = TABLE.map(([typed]) => `complete -C 'ssh-session-notifier ${typed}'; echo =`);
+  const stdout = await run(directory, "fish", ["--no-config", "-c", `source ./script\n${calls.join("\n")}`]);
+  return stdout.split("=\n").slice(0, -1).map((part) =>
+    part.split("\n").filter((line) => line !== "").map((line) =>
+      line.replace(/\t.*/, "").replace(/\/$/, "").replace(/^--config=(?=.)/, "")
+    )
+  );
+};
+
+/** Types into a zsh on a terminal, and has what it would show written down. */
+const askZsh: Ask = async (directory) => {
+  await Deno.mkdir(`${directory}/functions`);
+  await Deno.copyFile(`${directory}/script`, `${directory}/functions/_ssh-session-notifier`);
+  await Deno.writeTextFile(
+    `${directory}/rc`,
+    `fpath=($PWD/functions $fpath)
+    autoload -Uz compinit
+    compinit -u -D
+    LISTMAX=1000
+    compadd() {
+      if [[ \${@[1,(i)(-|--)]} != *-[OAD]\\ * ]]; then
+        local -a hits
+        builtin compadd -A hits "$@"
+        (( $#hits )) && print -rl -- $hits >>./hits
+      fi
+      builtin compadd "$@"
+    }
+    finish() { BUFFER=""; print = >>./hits }
+    zle -N finish
+    bindkey '^G' finish\n`,
+  );
+  // ^G takes the line away that was completed. It means nothing to the terminal itself, which may read it before zsh does.
+  const typing = TABLE.map(([typed]) => `ssh-session-notifier ${typed}\t\x07`);
+  const input = `source ./rc\n${typing.join("")}exit\n`;
+  await run(directory, "script", ["--quiet", "--return", "--command", "zsh -f -i", "/dev/null"], input);
+  const hits = await Deno.readTextFile(`${directory}/hits`);
+  return hits.split("=\n").slice(0, -1).map((part) => [...new Set(part.split("\n").filter((line) => line !== ""))]);
+};
+
+for (const [shell, ask] of Object.entries({ bash: askBash, zsh: askZsh, fish: askFish })) {
+  const installed = await isInstalled(shell);
+  Deno.test({
+    name: `${shell} completes every command, flag and value that is known${installed ? "" : ` (${shell} is missing)`}`,
+    ignore: !installed,
+    fn: async () => {
+      const directory = await Deno.makeTempDir();
+      try {
+        const { code, stdout, stderr } = await runProgram(["completions", shell]);
+        assert.deepEqual([code, stderr], [0, ""]);
+        await Deno.writeTextFile(`${directory}/script`, stdout);
+        await Deno.writeTextFile(`${directory}/file.toml`, "");
+        await Deno.mkdir(`${directory}/folder`);
+        const offered = await ask(directory);
+        assert.equal(offered.length, TABLE.length);
+        for (const [index, [typed, expected]] of TABLE.entries()) {
+          // What begins otherwise, a shell leaves out by itself; -h and its like may come besides.
+          const found = (offered[index] ?? []).filter((word) => !/^-[a-z]$/.test(word));
+          const wanted = typed === "" ? found.filter((word) => !word.startsWith("-")) : found;
+          const own = typed === "completions " ? wanted.filter((word) => !word.startsWith("-")) : wanted;
+          assert.deepEqual([...own].sort(), [...expected].sort(), `${shell}: "${typed}"`);
+        }
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+Deno.test("completions quote whatever a description holds", async () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    if (!await isInstalled(shell)) continue;
+    const { stdout } = await runProgram(["completions", shell]);
+    const checked = await new Deno.Command(shell, {
+      args: ["-n", "/dev/stdin"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = checked.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(stdout));
+    await writer.close();
+    const { code, stderr } = await checked.output();
+    assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], shell);
+  }
+});

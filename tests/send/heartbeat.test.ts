@@ -1,0 +1,214 @@
+// The heartbeat, pinged by the real program over real sockets.
+
+import assert from "node:assert/strict";
+import { failUrl } from "../../src/send/heartbeat.ts";
+import { healthOf, OVERDUE_AFTER_MS } from "../../src/send/health.ts";
+import type { RouteOverview } from "../../src/store/overview.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { openDatabase } from "../../src/store/open.ts";
+import { countPing } from "../../src/store/pings.ts";
+import { usersOf } from "../helpers/logins.ts";
+import { Installation } from "../helpers/program.ts";
+import { ntfyLike, Receiver } from "../helpers/receivers.ts";
+
+const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+const SECRET_PATH = "/ping/0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
+const NOW_MS = Date.UTC(2026, 10, 23);
+
+/** A service of heartbeats, which takes a GET at one path, and at that path with `/fail` behind it. */
+function heartbeats(): Receiver & { readonly url: string; readonly pings: readonly string[] } {
+  const receiver = new Receiver((request, text) => {
+    const { pathname } = new URL(request.url);
+    const isPing = request.method === "GET" && text === "" && [SECRET_PATH, `${SECRET_PATH}/fail`].includes(pathname);
+    return new Response(isPing ? "OK" : "not found", { status: isPing ? 200 : 404 });
+  });
+  return Object.defineProperties(Object.assign(receiver, { url: `${receiver.origin}${SECRET_PATH}`, pings: [] }), {
+    pings: { get: () => receiver.received.map(({ path, status }) => `${status} ${path.replace(SECRET_PATH, "")}`) },
+  });
+}
+
+/** An installation that notifies an ntfy server and pings a heartbeat. */
+async function installed(topicUrl: string, heartbeat: string): Promise<Installation> {
+  const installation = await Installation.create();
+  await installation.writeConfig(
+    `[notification]\nservice = "ntfy"\nntfy.topic_url = "${topicUrl}"\nrequest_timeout_seconds = 4\n` +
+      `[heartbeat]\n${heartbeat}\n`,
+  );
+  return installation;
+}
+
+/** Lets the next run ping again. */
+function forgetPing({ stateDir }: Installation): void {
+  const database = openDatabase(`${stateDir}/send/deliveries.db`, { busyTimeoutMs: 1_000 });
+  database.prepare("DELETE FROM heartbeat").run();
+  database.close();
+}
+
+Deno.test("send pings the heartbeat after a run, by GET, and again only after a while", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  assert.deepEqual(await installation.send("--dry-run"), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(heart.pings, []);
+  await installation.queue(LOGIN);
+  for (let run = 0; run < 3; run++) {
+    assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  }
+  assert.deepEqual(heart.pings, ["200 "]);
+  assert.equal(ntfy.accepted.length, 1);
+  forgetPing(installation);
+  const { stderr } = await installation.send("--verbose");
+  assert.match(stderr, /^pinged the heartbeat$/m);
+  assert.deepEqual(heart.pings, ["200 ", "200 "]);
+});
+
+Deno.test("send pings /fail where a route is failing, and no more once it works", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  ntfy.intercept = () => new Response(null, { status: 503, headers: { "retry-after": "3600" } });
+  await installation.queue(LOGIN);
+  assert.equal((await installation.send()).code, 75);
+  // It waits, and is not tried: the route is failing still.
+  forgetPing(installation);
+  assert.equal((await installation.send()).code, 75);
+  ntfy.intercept = () => undefined;
+  forgetPing(installation);
+  await installation.retry();
+  assert.equal((await installation.send()).code, 0);
+  assert.deepEqual(heart.pings, ["200 /fail", "200 /fail", "200 "]);
+});
+
+Deno.test("send pings /fail where it can't read the queue", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  await installation.queue(LOGIN);
+  await Deno.writeTextFile(`${installation.stateDir}/queue/session_events.db`, "no database".repeat(1_000));
+  assert.equal((await installation.send()).code, 78);
+  assert.deepEqual(heart.pings, ["200 /fail"]);
+});
+
+Deno.test("send pings a heartbeat whose URL stands in a file", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await Installation.create();
+  const file = `${installation.directory}/etc/heartbeat.url`;
+  await Deno.writeTextFile(file, `${heart.url}\n`, { mode: 0o640 });
+  await installation.writeConfig(
+    `[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"\n[heartbeat]\nurl_file = "${file}"`,
+  );
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(heart.pings, ["200 "]);
+});
+
+Deno.test("a heartbeat that fails is one warning without its URL, and changes nothing else", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  const answers: [name: string, intercept: typeof heart.intercept][] = [
+    ["HTTP 500", () => new Response(`no ${SECRET_PATH}`, { status: 500 })],
+    ["HTTP 302", () => new Response(null, { status: 302, headers: { location: `${heart.origin}/elsewhere` } })],
+    ["HTTP 404", () => new Response(null, { status: 404 })],
+    ["no answer in 4 s", () => new Promise(() => {})],
+  ];
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  for (const [reason, intercept] of answers) {
+    heart.intercept = intercept;
+    await installation.queue(LOGIN);
+    const ended = await installation.send();
+    assert.deepEqual(ended, { code: 0, stdout: "", stderr: `warning: cannot ping the heartbeat: ${reason}\n` });
+    forgetPing(installation);
+  }
+  await heart.down();
+  await installation.queue(LOGIN);
+  const { code, stderr } = await installation.send();
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: cannot ping the heartbeat: .*\n$/);
+  assert.doesNotMatch(stderr, /0b5b6e9c/);
+  assert.equal(ntfy.accepted.length, answers.length + 1);
+  assert.ok(!heart.received.some(({ path }) => path === "/elsewhere"));
+});
+
+Deno.test("a heartbeat that hangs holds no login up", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  const hangs = Promise.withResolvers<void>();
+  heart.intercept = () => {
+    hangs.resolve();
+    return new Promise(() => {});
+  };
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  await installation.writeConfig(
+    (await Deno.readTextFile(installation.configFile)).replace("timeout_seconds = 4", "timeout_seconds = 30"),
+  );
+  const send = installation.startSend();
+  await hangs.promise;
+  await installation.queue(LOGIN);
+  const sinceMs = performance.now();
+  while (ntfy.accepted.length === 0 && performance.now() - sinceMs < 20_000) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.deepEqual(ntfy.accepted.flatMap(({ body }) => usersOf(body["message"])), ["alice"]);
+  // It is under way still, and a signal does not wait for it.
+  send.kill("SIGTERM");
+  const { code } = await send.output();
+  assert.equal(code, 0);
+  assert.ok(performance.now() - sinceMs < 25_000);
+});
+
+Deno.test("countPing() lets no more than 5 through in any minute, whatever the clock does", () => {
+  const deliveries = new Deliveries(":memory:");
+  const pings: number[] = [];
+  for (let ms = 0; ms < 600_000; ms += 700) if (countPing(deliveries.database, NOW_MS + ms)) pings.push(ms);
+  assert.ok(pings.length >= 20);
+  for (const from of pings) assert.ok(pings.filter((ms) => ms >= from && ms < from + 60_000).length <= 5);
+  // A clock that was a year ahead.
+  assert.ok(countPing(deliveries.database, NOW_MS + 3e10));
+  assert.ok(countPing(deliveries.database, NOW_MS));
+  assert.ok(!countPing(deliveries.database, NOW_MS + 1));
+  deliveries.close();
+});
+
+Deno.test("failUrl() puts /fail behind the path", () => {
+  const table = [
+    ["https://hc-ping.com/uuid", "https://hc-ping.com/uuid/fail"],
+    ["https://hc-ping.com/uuid/", "https://hc-ping.com/uuid/fail"],
+    ["https://hc-ping.com/uuid?rid=1", "https://hc-ping.com/uuid/fail?rid=1"],
+    ["https://hc.example", "https://hc.example/fail"],
+  ] as const;
+  for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
+});
+
+Deno.test("healthOf() tells a route that fails from one that is only behind, and both from one that works", () => {
+  const route = (overrides: Partial<RouteOverview>): RouteOverview => ({
+    name: "a",
+    pending: 0,
+    dead: 0,
+    deadReasons: [],
+    notices: 0,
+    isBroken: false,
+    restsUntilMs: 0,
+    failures: 0,
+    ...overrides,
+  });
+  const table: [route: Partial<RouteOverview>, failing: boolean, overdue: boolean][] = [
+    [{}, false, false],
+    [{ dead: 3 }, false, false],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS }, false, false],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS - 1 }, false, true],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS + 9e9 }, false, false],
+    [{ failures: 1 }, true, false],
+    [{ failures: 1, pending: 1, oldestPendingAtMs: 0 }, true, true],
+    // Nothing is tried there any more, but what it has left behind waits.
+    [{ name: "gone", failures: 1, pending: 1, oldestPendingAtMs: 0 }, false, true],
+    [{ name: "gone", failures: 1 }, false, false],
+  ];
+  for (const [overrides, failing, overdue] of table) {
+    const { name } = route(overrides);
+    assert.deepEqual(
+      healthOf([route(overrides)], { configured: ["a"], nowMs: NOW_MS }),
+      { failing: failing ? [name] : [], overdue: overdue ? [name] : [] },
+      JSON.stringify(overrides),
+    );
+  }
+});
