@@ -22,8 +22,7 @@ export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (
 /**
  * Inserts an event, waiting for other writers up to half a second in all.
  *
- * The database stays open: closing the last connection would fold the log into the database (5 fsyncs instead of 2)
- * and delete the `-wal` and `-shm` files, without which `send`, which may only read, can't read.
+ * The database stays open: closing the last connection would fold the log into the database, 5 fsyncs instead of 2.
  *
  * @param path the queue database; made where there is none
  * @returns the open database
