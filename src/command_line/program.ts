@@ -24,7 +24,7 @@ export function createProgram({ version, done }: ProgramOptions): Command {
     .version(version, "--version", "show the version, the runtime, and where the runtime is from")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
-    .showHelpAfterError("(--help shows what can be said)")
+    .showHelpAfterError()
     // Throws instead of ending the process. Holds for the commands below, which inherit it.
     .exitOverride();
   addQueue(program);
