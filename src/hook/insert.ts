@@ -31,13 +31,13 @@ export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
   const files = filesOf(path);
-  if (!files.includes(path)) {
-    // A new database would take the log for its own.
-    if (files.includes(`${path}-wal`) && Deno.statSync(`${path}-wal`).size > 0) {
-      throw new Error("only its log is there");
-    }
-    createDatabase(path);
+  const isThere = files.includes(path);
+  // A new database would take the log for its own, and SQLite takes it away beside one that was cut to nothing.
+  const isEmpty = !isThere || Deno.statSync(path).size === 0;
+  if (isEmpty && files.includes(`${path}-wal`) && Deno.statSync(`${path}-wal`).size > 0) {
+    throw new Error("only its log is there");
   }
+  if (!isThere) createDatabase(path);
   if (!files.includes(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");

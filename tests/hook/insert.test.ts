@@ -183,6 +183,17 @@ Deno.test("insertEvent() makes no new database beside the log of one that has go
   });
 });
 
+Deno.test("insertEvent() opens no database that was cut to nothing beside its log: SQLite would take the log away", () => {
+  withQueue((path) => {
+    insertEvent(path, sessionEvent({ uuid: "first" }));
+    const logBytes = Deno.statSync(`${path}-wal`).size;
+    assert.ok(logBytes > 0);
+    Deno.truncateSync(path);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /only its log is there/);
+    assert.equal(Deno.statSync(`${path}-wal`).size, logBytes);
+  });
+});
+
 function insertUntilFoldedAt(): number {
   let count = 0;
   withQueue((path) => {
