@@ -58,6 +58,18 @@ endToEnd(
   },
 );
 
+endToEnd("of a spool with 2,000 files that hold no event, a hook looks at 200 at most", async (host) => {
+  assert.equal((await queue(host)).code, 0);
+  const spool = DATABASE.replace(/[^/]*$/, "spool");
+  const made = await host.run(["sh", "-c", `for file in $(seq 2000); do echo garbage >${spool}/$file.json; done`]);
+  assert.equal(made.code, 0, made.stderr);
+  const { code, stderr } = await queue(host, { wrapper: straceTo(TRACE) });
+  assert.deepEqual([code, stderr], [0, ""]);
+  const calls = parseTrace(await Deno.readTextFile(host.path(TRACE)));
+  const opened = calls.filter(({ name, args }) => name === "openat" && args.includes(`"${spool}/`)).length;
+  assert.ok(opened > 0 && opened <= 200, `${opened} files`);
+});
+
 endToEnd(
   "fifty hooks at once, two sends and a reader: every event is delivered once, and no lock is in the way",
   async (host) => {

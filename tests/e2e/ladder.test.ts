@@ -67,6 +67,11 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     rung: "spool",
     arrange: `rm ${DATABASE}*; install -m 0640 -o ssh-session-queue /dev/null ${DATABASE}`,
   },
+  "only the log and its index are left": { rung: "spool", arrange: `rm ${DATABASE}` },
+  "a trigger that drops each row": {
+    rung: "spool",
+    arrange: `sqlite3 ${DATABASE} 'CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END'`,
+  },
   "a table of another shape": {
     rung: "spool",
     arrange: `sqlite3 ${DATABASE} 'ALTER TABLE event RENAME record TO other'`,

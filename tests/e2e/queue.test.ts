@@ -62,6 +62,10 @@ endToEnd("queue gives root up before it opens anything in queue/", async (host) 
   assert.equal((await queue(host)).code, 0);
   const calls = await traced(host);
   const dropped = calls.findIndex(({ name, args }) => name === "setuid" && args === "61111");
+  const changes = /^(mkdir|mknod|creat|link|symlink|rename|unlink|rmdir|truncate|chmod|chown|lchown|utime|setxattr)/;
+  const asRoot = calls.slice(0, dropped);
+  assert.deepEqual(asRoot.filter(({ name }) => changes.test(name.replace(/^f(ch)/, "$1"))), []);
+  assert.deepEqual(openedForWriting(asRoot).filter((path) => path !== "/dev/null"), []);
   const opened = calls.findIndex(({ name, args }) => name === "openat" && args.includes(`"${QUEUE}/`));
   assert.ok(calls.findIndex(({ name, args }) => name === "setgid" && args === "61112") < dropped);
   assert.ok(dropped >= 0 && opened > dropped, `dropped at ${dropped}, opened at ${opened}`);
@@ -205,15 +209,15 @@ endToEnd(
 
 endToEnd("queue can't have root back: no id and no capability of it is left while it works", async (host) => {
   assert.equal((await queue(host)).code, 0);
-  const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 3", "ROLLBACK;"]);
-  // One that waits for the lock, so that there is time to look at it.
-  const status = `
-    for try in 1 2 3 4 5 6; do
-      /usr/sbin/ssh-session-notifier queue 2>/dev/null & pid=$!
-      sleep 0.4; grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapAmb):' /proc/$pid/status && exit 0
-      wait $pid
+  const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 4", "ROLLBACK;"]);
+  // Those of real logins, since groups come from sshd. They wait for the lock, so that there is time to look at them.
+  const status = `for try in $(seq 2000); do
+      pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1)
+      [ -n "$pid" ] && grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapAmb):' /proc/$pid/status && exit 0
     done`;
-  const { stdout } = await host.run(["setpriv", "--clear-groups", "sh", "-c", status], { env: PAM_OPEN });
+  const looking = host.run(["sh", "-c", status]);
+  await host.ssh("alice", { auth: "key" });
+  const { stdout } = await looking;
   await holder;
   const lines = Object.fromEntries(stdout.trim().split("\n").map((line) => line.split(":").map((part) => part.trim())));
   const none = "0000000000000000";
