@@ -49,7 +49,7 @@ export function heatmapLines({ hours, users, timezone }: Heatmap, display: Displ
   });
   const total = users.reduce((sum, { logins }) => sum + logins, 0);
   return [
-    `${total} ${total === 1 ? "login" : "logins"}, by weekday and hour (${timezone})`,
+    ...titleLines(total, { timezone, columns }),
     "",
     hourLine(cell),
     ...rows,
@@ -58,6 +58,13 @@ export function heatmapLines({ hours, users, timezone }: Heatmap, display: Displ
     "",
     ...userLines(users, { columns, display }),
   ];
+}
+
+/** On two lines where one has no room for it. */
+function titleLines(total: number, { timezone, columns }: { timezone: string; columns: number }): string[] {
+  const title = `${total} ${total === 1 ? "login" : "logins"}, by weekday and hour`;
+  const line = `${title} (${timezone})`;
+  return line.length <= columns ? [line] : [title, `(${timezone})`];
 }
 
 /** The numbers of the hours; not of each, where the cells are narrow. */

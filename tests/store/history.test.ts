@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { History, type HistoryFilter } from "../../src/store/history.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23);
+const COUNT = 1_000;
+
+/** Logins, many of them in the same millisecond, taken in out of order. */
+function withHistory(test: (history: History) => void): void {
+  const deliveries = new Deliveries(":memory:");
+  const events = [...Array(COUNT).keys()].map((index) =>
+    sessionEvent({
+      uuid: `${index}`,
+      user: `user${index % 7}`,
+      occurredAtMs: NOW_MS + Math.floor(((index * 613) % COUNT) / 250) * 1_000,
+    })
+  );
+  deliveries.takeIn({ events, position: { lastId: COUNT, lastUuid: "x" } });
+  using history = new History(deliveries.database);
+  test(history);
+}
+
+function idsOf(history: History, filter: HistoryFilter, limit?: number): number[] {
+  return [...history.entries(filter, limit === undefined ? {} : { limit })].map(({ event }) => event.id);
+}
+
+Deno.test("entries() gives each entry once and in order, over all pages, also where many happened at once", () => {
+  withHistory((history) => {
+    const entries = [...history.entries({})];
+    assert.equal(new Set(entries.map(({ event }) => event.id)).size, COUNT);
+    const places = entries.map(({ event }) => event.occurredAtMs * 10_000 + event.id);
+    assert.deepEqual(places, places.toSorted((a, b) => a - b));
+  });
+});
+
+Deno.test("entries() with a limit gives the newest, whatever the limit and the filter", () => {
+  withHistory((history) => {
+    for (const filter of [{}, { user: "user3" }, { sinceMs: NOW_MS + 1_000, untilMs: NOW_MS + 3_000 }]) {
+      const all = idsOf(history, filter);
+      assert.ok(all.length > 100);
+      for (const limit of [1, 7, 199, 200, 201, all.length - 1, all.length, all.length + 1]) {
+        assert.deepEqual(idsOf(history, filter, limit), all.slice(-limit), `${limit}`);
+        assert.equal(history.hasMore(filter, limit), limit < all.length, `${limit}`);
+      }
+    }
+  });
+});
+
+Deno.test("loginsByHour() and loginsByUser() count what entries() gives", () => {
+  withHistory((history) => {
+    const sum = (counts: readonly { readonly logins: number }[]) => counts.reduce((sum, { logins }) => sum + logins, 0);
+    for (const filter of [{}, { user: "user3" }, { isFrom: () => false }]) {
+      const entries = idsOf(history, filter).length;
+      assert.equal(sum(history.loginsByHour(filter, 0)), entries);
+      assert.equal(sum(history.loginsByUser(filter)), entries);
+    }
+    // A Monday at midnight, which is a Sunday further west.
+    assert.deepEqual(history.loginsByHour({}, 0), [{ hour: 96, logins: COUNT }]);
+    assert.deepEqual(history.loginsByHour({}, -3_600_000), [{ hour: 95, logins: COUNT }]);
+  });
+});
