@@ -14,6 +14,12 @@ STATE_DIR=/var/lib/$NAME
 PAM_DIR=/etc/pam.d
 UNIT_DIR=/etc/systemd/system
 CRON_FILE=/etc/cron.d/$NAME
+BASH_COMPLETION=/usr/share/bash-completion/completions/$NAME
+FISH_COMPLETION=/usr/share/fish/vendor_completions.d/$NAME.fish
+# Where zsh looks: on Debian and its like in the first, elsewhere in the second.
+ZSH_COMPLETION_DEBIAN=/usr/share/zsh/vendor-completions/_$NAME
+ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
+MAN_PAGE=/usr/share/man/man8/$NAME.8
 DENO="npx -y deno@2.9.6"
 
 usage() {
@@ -171,6 +177,35 @@ install_binary() {
   mv -fT "$ROOT$BINARY.new" "$ROOT$BINARY"
   if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$BINARY"; fi
   say "installed: $BINARY"
+}
+
+# The completions and the man page, which the program itself has.
+install_documents() {
+  zsh_completion=$ZSH_COMPLETION
+  if [ -e "$ROOT/etc/debian_version" ]; then zsh_completion=$ZSH_COMPLETION_DEBIAN; fi
+  install_document "$BASH_COMPLETION" completions bash
+  install_document "$zsh_completion" completions zsh
+  install_document "$FISH_COMPLETION" completions fish
+  install_document "$MAN_PAGE" man
+}
+
+# Nothing else depends on it, so a program that is too old to have it is installed all the same.
+install_document() { # PATH COMMAND...
+  document=$1
+  shift
+  if [ -n "$dry_run" ] && [ ! -f "$binary" ]; then
+    say "would write: $document"
+  elif "$binary" "$@" >"$work/document" 2>/dev/null && [ -s "$work/document" ]; then
+    write_file "$document" root:root 0644 <"$work/document"
+  else
+    warn "$document is not written: the binary has none"
+  fi
+}
+
+remove_documents() {
+  for document in "$BASH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MAN_PAGE"; do
+    remove_file "$document"
+  done
 }
 
 make_users() {
@@ -725,6 +760,7 @@ install_all() {
   make_users
   make_dirs
   install_binary
+  install_documents
   write_config
   if [ -n "$pam" ]; then
     install_pam
@@ -750,6 +786,7 @@ uninstall_all() {
   remove_hook
   remove_scheduler
   remove_file "$BINARY"
+  remove_documents
   # Last: a login that has begun may still read the old lines.
   remove_pam_files
   if [ -z "$purge" ]; then

@@ -14,8 +14,33 @@ const BINARY = `/usr/sbin/${NAME}`;
 const CONFIG = `/etc/${NAME}`;
 const STATE = `/var/lib/${NAME}`;
 
-/** Stands where the compiled program would; all that install.sh asks of it without root is its version. */
-const PROGRAM = `#!/bin/sh\necho "${NAME} 0.1.0"\n`;
+/** Stands where the compiled program would; without root, install.sh asks for its version, completions and man page. */
+const PROGRAM = `#!/bin/sh
+case $1 in
+  --version) echo "${NAME} 0.1.0" ;;
+  completions) echo "completions for $2" ;;
+  man) echo "man page" ;;
+  *) exit 64 ;;
+esac\n`;
+
+/** What the program says of itself, and where that is read. */
+const DOCUMENTS = {
+  [`/usr/share/bash-completion/completions/${NAME}`]: "completions for bash",
+  [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions for fish",
+  [`/usr/share/man/man8/${NAME}.8`]: "man page",
+  [`/usr/share/zsh/site-functions/_${NAME}`]: "completions for zsh",
+};
+const DOCUMENT_DIRS = [
+  "/usr/share/",
+  "/usr/share/bash-completion/",
+  "/usr/share/bash-completion/completions/",
+  "/usr/share/fish/",
+  "/usr/share/fish/vendor_completions.d/",
+  "/usr/share/man/",
+  "/usr/share/man/man8/",
+  "/usr/share/zsh/",
+  "/usr/share/zsh/site-functions/",
+];
 
 interface Ran {
   readonly code: number;
@@ -194,6 +219,7 @@ const BASE = {
   [`${STATE}/queue/`]: "2750",
   [`${STATE}/queue/spool/`]: "2750",
   [`${STATE}/send/`]: "0700",
+  ...Object.fromEntries(Object.keys(DOCUMENTS).map((path) => [path, "0644"])),
 };
 const WITH_CRON = { ...BASE, [`/etc/cron.d/${NAME}`]: "0644" };
 const WITH_PAM = {
@@ -219,13 +245,37 @@ Deno.test("install.sh makes these files with these modes, and nothing else", asy
   assert.deepEqual(modes(tree), Object.fromEntries(Object.entries(WITH_CRON).sort()));
   assert.deepEqual(
     Object.keys(tree).filter((path) => !path.includes(NAME)).sort(),
-    ["/etc/", "/etc/cron.d/", "/usr/", "/usr/sbin/", "/var/", "/var/lib/"],
+    ["/etc/", "/etc/cron.d/", "/usr/", "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
   );
   assert.equal(await root.read(BINARY), PROGRAM);
+  for (const [path, text] of Object.entries(DOCUMENTS)) assert.equal(await root.read(path), `${text}\n`);
   assert.match(
     await root.read(`/etc/cron.d/${NAME}`),
     /^\* \* \* \* \* ssh-session-notifier \/usr\/sbin\/ssh-session-notifier send /m,
   );
+});
+
+Deno.test("install.sh puts the completions of zsh where Debian's looks, and takes them out again", async () => {
+  await using root = await FakeRoot.create({ "/etc/debian_version": "12.1\n" });
+  const path = `/usr/share/zsh/vendor-completions/_${NAME}`;
+  await ok(root.install());
+  assert.equal(await root.read(path), "completions for zsh\n");
+  assert.ok(!(`/usr/share/zsh/site-functions/_${NAME}` in await root.tree()));
+  await ok(root.install("--uninstall"));
+  assert.deepEqual(
+    Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/share/") && !path.endsWith("/")),
+    [],
+  );
+});
+
+Deno.test("install.sh installs a program that has no completions and no man page", async () => {
+  await using root = await FakeRoot.create();
+  await Deno.writeTextFile(root.beside("old"), `#!/bin/sh\n[ "$1" = --version ] && echo "${NAME} 0.0.1"\n`, {
+    mode: 0o755,
+  });
+  const { stderr } = await ok(root.install("--binary", root.beside("old")));
+  for (const path of Object.keys(DOCUMENTS)) assert.ok(stderr.includes(`warning: ${path} is not written`), path);
+  assert.ok(BINARY in await root.tree());
 });
 
 Deno.test("install.sh writes units in place of the cron file where there is systemd", async () => {
@@ -367,7 +417,7 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
   const left = text(await root.tree());
-  const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/"];
+  const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/", ...DOCUMENT_DIRS];
   for (const directory of made) delete left[directory];
   const expected = text(untouched);
   delete expected[`/etc/cron.d/${NAME}.new`];

@@ -18,7 +18,7 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd "$own"
 # In a container this file is a mount of its own, which the overlay over /etc hides.
 cat /etc/hosts >"$own/hosts"
-for dir in /etc /var /usr/sbin /home /root /tmp /dev; do
+for dir in /etc /var /usr/sbin /usr/share /home /root /tmp /dev; do
   layer=$own/layers$dir
   mkdir -p "$layer/upper" "$layer/work"
   chown --reference="$dir" "$layer/upper"
