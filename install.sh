@@ -16,7 +16,7 @@ UNIT_DIR=/etc/systemd/system
 CRON_FILE=/etc/cron.d/$NAME
 BASH_COMPLETION=/usr/share/bash-completion/completions/$NAME
 FISH_COMPLETION=/usr/share/fish/vendor_completions.d/$NAME.fish
-# Where zsh looks: on Debian and its like in the first, elsewhere in the second.
+# Zsh looks in the first on Debian and its like, elsewhere in the second. What a DESTDIR is for can't be told: so both.
 ZSH_COMPLETION_DEBIAN=/usr/share/zsh/vendor-completions/_$NAME
 ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
 MAN_PAGE=/usr/share/man/man8/$NAME.8
@@ -150,10 +150,27 @@ find_binary() {
   if [ -z "$binary" ]; then build_binary; fi
   if [ -n "$dry_run" ] && [ ! -f "$binary" ]; then return; fi
   [ -f "$binary" ] || die "there is no file $binary"
+  # Told before it is run: a shell takes a file that the kernel can't run for a script.
+  processor=$(processor_of "$binary")
+  if [ -n "$processor" ] && [ "$processor" != "$(uname -m)" ] && [ ! -e "/proc/sys/fs/binfmt_misc/qemu-$processor" ]; then
+    [ -n "$ROOT" ] || die "$binary is for $processor, and this is $(uname -m)" "bring the one for this processor"
+    warn "$binary is for $processor: it is not tried here, and its completions and man page are not written" \
+      "for these, run this where it runs, or install an emulator (Debian: qemu-user-binfmt)"
+    runs_here=''
+    return
+  fi
   version=$("$binary" --version 2>&1) ||
     die "$binary does not run here: $version" "it needs Linux with glibc, on the processor that it was built for"
   say "$version"
   case $version in *"for testing only"*) warn "this binary is for testing only, see above" ;; esac
+}
+
+# Which processor a binary is for, as uname -m has it; nothing where it is for another than there are releases for.
+processor_of() { # FILE
+  case $(od -An -tx1 -N20 "$1" | tr -d ' \n') in
+    7f454c46*3e00) say x86_64 ;;
+    7f454c46*b700) say aarch64 ;;
+  esac
 }
 
 build_binary() {
@@ -179,32 +196,50 @@ install_binary() {
   say "installed: $BINARY"
 }
 
-# The completions and the man page, which the program itself has.
+# The completions and the man page, which the program itself has. Nothing depends on them: what goes wrong with one is
+# said, and no more.
 install_documents() {
-  zsh_completion=$ZSH_COMPLETION
-  if [ -e "$ROOT/etc/debian_version" ]; then zsh_completion=$ZSH_COMPLETION_DEBIAN; fi
+  if [ -z "$runs_here" ]; then return; fi
   install_document "$BASH_COMPLETION" completions bash
-  install_document "$zsh_completion" completions zsh
+  install_document "$ZSH_COMPLETION_DEBIAN" completions zsh
+  install_document "$ZSH_COMPLETION" completions zsh
   install_document "$FISH_COMPLETION" completions fish
   install_document "$MAN_PAGE" man
 }
 
-# Nothing else depends on it, so a program that is too old to have it is installed all the same.
 install_document() { # PATH COMMAND...
   document=$1
   shift
   if [ -n "$dry_run" ] && [ ! -f "$binary" ]; then
     say "would write: $document"
-  elif "$binary" "$@" >"$work/document" 2>/dev/null && [ -s "$work/document" ]; then
-    write_file "$document" root:root 0644 <"$work/document"
-  else
+  elif is_foreign "$document"; then
+    warn "$document is not written: it is there, and not from here" "see from where it is; if you can, remove it"
+  elif ! "$binary" "$@" >"$work/document" 2>/dev/null || ! [ -s "$work/document" ]; then
     warn "$document is not written: the binary has none"
+  else
+    # Not in a condition, where the shell would go on behind what fails. /usr/share may be read-only.
+    set +e
+    (set -e && write_file "$document" root:root 0644 <"$work/document")
+    written=$?
+    set -e
+    [ "$written" -eq 0 ] || warn "$document is not written, see above"
   fi
+}
+
+# Whether something of that name is there that this script has not written. What it writes says so at its beginning.
+is_foreign() { # PATH
+  if [ ! -e "$ROOT$1" ] && [ ! -L "$ROOT$1" ]; then return 1; fi
+  if [ -L "$ROOT$1" ] || [ ! -f "$ROOT$1" ]; then return 0; fi
+  ! head -n 2 "$ROOT$1" | grep -q "ritten by \`$NAME "
 }
 
 remove_documents() {
   for document in "$BASH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MAN_PAGE"; do
-    remove_file "$document"
+    if is_foreign "$document"; then
+      say "kept: $document, which is not from here"
+    else
+      remove_file "$document"
+    fi
   done
 }
 
@@ -760,7 +795,6 @@ install_all() {
   make_users
   make_dirs
   install_binary
-  install_documents
   write_config
   if [ -n "$pam" ]; then
     install_pam
@@ -771,6 +805,7 @@ install_all() {
   # Behind the PAM edit, so that a hook of the Go program in it writes no more.
   move_legacy_database
   install_scheduler
+  install_documents
   if [ -z "$ROOT" ] && [ -z "$dry_run" ]; then
     say ""
     "$BINARY" check || warn "see the faults above"
@@ -786,9 +821,9 @@ uninstall_all() {
   remove_hook
   remove_scheduler
   remove_file "$BINARY"
-  remove_documents
   # Last: a login that has begun may still read the old lines.
   remove_pam_files
+  remove_documents
   if [ -z "$purge" ]; then
     say "kept: $CONFIG_DIR and $STATE_DIR (--purge takes them out)"
     return
@@ -811,6 +846,7 @@ fix_pam_env=''
 uninstall=''
 purge=''
 is_new=''
+runs_here=yes
 binary=''
 while [ $# -gt 0 ]; do
   case $1 in

@@ -18,17 +18,18 @@ const STATE = `/var/lib/${NAME}`;
 const PROGRAM = `#!/bin/sh
 case $1 in
   --version) echo "${NAME} 0.1.0" ;;
-  completions) echo "completions for $2" ;;
-  man) echo "man page" ;;
+  completions) printf '#compdef\\n# Written by \`${NAME} completions %s\`.\\n' "$2" ;;
+  man) echo '.\\" Written by \`${NAME} man\`.' ;;
   *) exit 64 ;;
 esac\n`;
 
 /** What the program says of itself, and where that is read. */
 const DOCUMENTS = {
-  [`/usr/share/bash-completion/completions/${NAME}`]: "completions for bash",
-  [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions for fish",
-  [`/usr/share/man/man8/${NAME}.8`]: "man page",
-  [`/usr/share/zsh/site-functions/_${NAME}`]: "completions for zsh",
+  [`/usr/share/bash-completion/completions/${NAME}`]: "completions bash",
+  [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions fish",
+  [`/usr/share/man/man8/${NAME}.8`]: "man",
+  [`/usr/share/zsh/site-functions/_${NAME}`]: "completions zsh",
+  [`/usr/share/zsh/vendor-completions/_${NAME}`]: "completions zsh",
 };
 const DOCUMENT_DIRS = [
   "/usr/share/",
@@ -40,6 +41,7 @@ const DOCUMENT_DIRS = [
   "/usr/share/man/man8/",
   "/usr/share/zsh/",
   "/usr/share/zsh/site-functions/",
+  "/usr/share/zsh/vendor-completions/",
 ];
 
 interface Ran {
@@ -248,24 +250,61 @@ Deno.test("install.sh makes these files with these modes, and nothing else", asy
     ["/etc/", "/etc/cron.d/", "/usr/", "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
   );
   assert.equal(await root.read(BINARY), PROGRAM);
-  for (const [path, text] of Object.entries(DOCUMENTS)) assert.equal(await root.read(path), `${text}\n`);
+  for (const [path, command] of Object.entries(DOCUMENTS)) {
+    assert.ok((await root.read(path)).includes(`ritten by \`${NAME} ${command}\`.`), path);
+  }
   assert.match(
     await root.read(`/etc/cron.d/${NAME}`),
     /^\* \* \* \* \* ssh-session-notifier \/usr\/sbin\/ssh-session-notifier send /m,
   );
 });
 
-Deno.test("install.sh puts the completions of zsh where Debian's looks, and takes them out again", async () => {
-  await using root = await FakeRoot.create({ "/etc/debian_version": "12.1\n" });
-  const path = `/usr/share/zsh/vendor-completions/_${NAME}`;
-  await ok(root.install());
-  assert.equal(await root.read(path), "completions for zsh\n");
-  assert.ok(!(`/usr/share/zsh/site-functions/_${NAME}` in await root.tree()));
-  await ok(root.install("--uninstall"));
-  assert.deepEqual(
-    Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/share/") && !path.endsWith("/")),
-    [],
-  );
+Deno.test("install.sh neither overwrites nor takes out a completion or man page that is not from here", async () => {
+  const [bash = "", fish = "", man = "", zsh = ""] = Object.keys(DOCUMENTS);
+  await using root = await FakeRoot.create({ [bash]: "# somebody else's\n", [fish]: "", "/elsewhere": "kept\n" });
+  await Deno.mkdir(root.path("/usr/share/man/man8"), { recursive: true });
+  await Deno.symlink("/dev/null", root.path(man));
+  await Deno.mkdir(root.path(zsh), { recursive: true });
+  const others = async () => Object.entries(await root.tree()).filter(([path]) => path.startsWith("/usr/share/"));
+  const before = await others();
+  const { stderr } = await ok(root.install());
+  for (const path of [bash, fish, man, zsh]) {
+    assert.ok(stderr.includes(`warning: ${path} is not written: it is there, and not from here`), path);
+  }
+  const { stdout } = await ok(root.install("--uninstall"));
+  for (const path of [bash, fish, man, zsh]) assert.ok(stdout.includes(`kept: ${path}, which is not from here`), path);
+  assert.deepEqual((await others()).filter(([path]) => !path.endsWith("/vendor-completions/")), before);
+});
+
+Deno.test("install.sh goes on to its end where nothing can be written below /usr/share, and says so", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK, "/usr/share": "in the way of a folder" });
+  const { stderr } = await ok(root.install("--pam"));
+  for (const path of Object.keys(DOCUMENTS)) {
+    assert.ok(stderr.includes(`warning: ${path} is not written, see above`), path);
+  }
+  assert.equal(await root.read(SSHD), HOOKED);
+  assert.ok(`/etc/cron.d/${NAME}` in await root.tree());
+});
+
+const FOREIGN = Deno.build.arch === "x86_64" ? "aarch64" : "x86_64";
+const isEmulated = await Deno.stat(`/proc/sys/fs/binfmt_misc/qemu-${FOREIGN}`).then(() => true, () => false);
+Deno.test({
+  name: `install.sh takes a binary for another processor for a package, and runs no part of it${
+    isEmulated ? " (such binaries run here)" : ""
+  }`,
+  ignore: isEmulated,
+  fn: async () => {
+    const machine = { x86_64: "\x3e", aarch64: "\xb7" }[FOREIGN];
+    // As a script, it would leave a trace.
+    const elf = `\x7fELF${"\0".repeat(14)}${machine}\0\ntouch ran\n`;
+    await using root = await FakeRoot.create();
+    await Deno.writeFile(root.beside("foreign"), Uint8Array.from(elf, (char) => char.charCodeAt(0)), { mode: 0o755 });
+    const { stderr } = await ok(root.install("--binary", root.beside("foreign")));
+    assert.match(stderr, new RegExp(`^warning: .*/foreign is for ${FOREIGN}: it is not tried here`));
+    assert.deepEqual(await Deno.readFile(root.path(BINARY)), await Deno.readFile(root.beside("foreign")));
+    assert.deepEqual(Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/share/")), []);
+    assert.equal(await Deno.stat(root.beside("ran")).catch(() => undefined), undefined);
+  },
 });
 
 Deno.test("install.sh installs a program that has no completions and no man page", async () => {

@@ -43,7 +43,7 @@ async function accounts(host: TestHost): Promise<string> {
 endToEnd("install.sh makes users, files and owners on a bare host, and --purge leaves it as it was", async (host) => {
   await makeBare(host);
   const before = await accounts(host);
-  const files = `find /etc /usr/sbin /var/lib -name '*${NAME}*' | sort`;
+  const files = `find /etc /usr/sbin /usr/share /var/lib -name '*${NAME}*' | sort`;
   const filesBefore = await shell(host, files);
   await install(host, "--pam");
 
@@ -54,7 +54,8 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   assert.equal(await shell(host, `id -Gn ssh-session-queue; id -Gn ${NAME}`), `ssh-session-queue\n${NAME}\n`);
   const found = await shell(
     host,
-    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/pam.d/${NAME}* -printf '%u:%g %m %p\n'`,
+    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/pam.d/${NAME}* -printf '%u:%g %m %p\n'
+     find /usr/share -name '*${NAME}*' -printf '%u:%g %m %p\n'`,
   );
   const listed = found.trim().split("\n").filter((line) => !line.includes("/backup/")).sort();
   assert.deepEqual(
@@ -73,6 +74,11 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
       `ssh-session-queue:${NAME} 2750 ${STATE}/queue`,
       `ssh-session-queue:${NAME} 2750 ${STATE}/queue/spool`,
       `${NAME}:${NAME} 700 ${STATE}/send`,
+      `root:root 644 /usr/share/bash-completion/completions/${NAME}`,
+      `root:root 644 /usr/share/fish/vendor_completions.d/${NAME}.fish`,
+      `root:root 644 /usr/share/man/man8/${NAME}.8`,
+      `root:root 644 /usr/share/zsh/site-functions/_${NAME}`,
+      `root:root 644 /usr/share/zsh/vendor-completions/_${NAME}`,
     ].sort(),
   );
 
