@@ -1,0 +1,123 @@
+// The rules that keep a release honest, held on the workflows as they are parsed.
+
+import assert from "node:assert/strict";
+import { parse } from "npm:yaml@2.9.1";
+import { ROOT } from "./helpers/checkout.ts";
+
+const WORKFLOWS = `${ROOT}/.github/workflows`;
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface Job {
+  readonly needs?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps?: readonly Step[];
+  readonly uses?: string;
+  readonly "timeout-minutes"?: number;
+}
+
+interface Workflow {
+  readonly on: Readonly<Record<string, { readonly tags?: readonly string[] } | null>>;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly env?: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const texts = new Map(
+  await Promise.all(
+    [...Deno.readDirSync(WORKFLOWS)].map(async ({ name }) =>
+      [name, await Deno.readTextFile(`${WORKFLOWS}/${name}`)] as const
+    ),
+  ),
+);
+const workflows = new Map([...texts].map(([name, text]) => [name, parse(text) as Workflow]));
+
+function releaseJob(name: string): Job {
+  const job = workflows.get("release.yml")?.jobs[name];
+  assert.ok(job !== undefined, name);
+  return job;
+}
+
+Deno.test("every action is named by the hash of a commit, with its version behind it", () => {
+  const uses = [...texts.values()].flatMap((text) =>
+    [...text.matchAll(/^\s*(?:- )?uses: (.*)$/gm)].map(([, use]) => use)
+  );
+  assert.ok(uses.length >= 6);
+  for (const use of uses) {
+    assert.match(use ?? "", /^(\.\/\.github\/workflows\/\w+\.yml|actions\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/);
+  }
+  // None is written in a way that the pattern above does not see.
+  const parsed = [...workflows.values()].flatMap(({ jobs }) => Object.values(jobs))
+    .flatMap(({ uses, steps = [] }) => [uses, ...steps.map((step) => step.uses)]).filter((use) => use !== undefined);
+  assert.equal(parsed.length, uses.length);
+});
+
+Deno.test("a workflow may do nothing, and a job only what its list says", () => {
+  for (const [name, { permissions, jobs }] of workflows) {
+    assert.deepEqual(permissions, {}, name);
+    for (const [job, { permissions, uses, "timeout-minutes": minutes }] of Object.entries(jobs)) {
+      const isPublish = name === "release.yml" && job === "publish";
+      const expected = isPublish
+        ? { contents: "write", "id-token": "write", attestations: "write" }
+        : { contents: "read" };
+      assert.deepEqual(permissions, expected, `${name}: ${job}`);
+      assert.ok(uses !== undefined || minutes !== undefined, `${name}: ${job} may run for six hours`);
+    }
+  }
+});
+
+Deno.test("no expression stands in a script, where its value would be run, and no checkout leaves a token behind", () => {
+  for (const [name, { jobs }] of workflows) {
+    for (const step of Object.values(jobs).flatMap(({ steps = [] }) => steps)) {
+      assert.doesNotMatch(step.run ?? "", /\$\{\{/, name);
+      if (step.uses?.startsWith("actions/checkout@")) assert.equal(step.with?.["persist-credentials"], false, name);
+    }
+  }
+});
+
+Deno.test("a release is tested, built, run and published, in this order, and only for a tag", () => {
+  const { on, jobs } = workflows.get("release.yml") ?? { on: {}, jobs: {} };
+  assert.deepEqual(on, { push: { tags: ["v*"] } });
+  assert.deepEqual(Object.entries(jobs).map(([name, { needs }]) => [name, needs]), [
+    ["test", undefined],
+    ["build", "test"],
+    ["try", "build"],
+    ["publish", "try"],
+  ]);
+  assert.equal(releaseJob("test").uses, "./.github/workflows/test.yml");
+});
+
+Deno.test("the job that can publish and sign runs no code of this repository or of a package", () => {
+  const { steps = [] } = releaseJob("publish");
+  for (const { uses = "", run = "" } of steps) {
+    assert.doesNotMatch(uses, /checkout|setup-/);
+    assert.doesNotMatch(run, /npx|npm|deno|bash|\.\//);
+  }
+  assert.ok(steps.some(({ uses }) => uses?.startsWith("actions/attest-build-provenance@")));
+  assert.ok(steps.some(({ run }) => run?.includes("gh release create")));
+});
+
+Deno.test("nothing in a workflow names another runtime stub, and what is built is what is checked", () => {
+  for (const text of texts.values()) assert.doesNotMatch(text.replaceAll(/#.*/g, ""), /DENORT_BIN|for-testing/);
+  const steps = (releaseJob("build").steps ?? []).flatMap(({ run }) => run ?? []);
+  assert.deepEqual(steps, [
+    '.github/release.sh verify "$GITHUB_REF_NAME"',
+    ".github/release.sh compile release",
+    '.github/release.sh pack "$GITHUB_REF_NAME" release',
+  ]);
+});
+
+Deno.test("one version of Deno is named wherever one is", async () => {
+  const versions = await Promise.all(
+    [".github/release.sh", ".ci/run", "install.sh"].map(async (name) =>
+      /^DENO=(?:"npx -y deno@)?([\d.]+)"?$/m.exec(await Deno.readTextFile(`${ROOT}/${name}`))?.[1]
+    ),
+  );
+  assert.match(versions[0] ?? "", /^\d+\.\d+\.\d+$/);
+  assert.equal(new Set(versions).size, 1, versions.join(", "));
+});
