@@ -38,7 +38,7 @@ async function versionText(): Promise<string> {
 /** What tests/helpers/compile.ts put into the binary, where Deno's download site could not be reached. */
 async function stubOrigin(): Promise<string | undefined> {
   try {
-    const stub = await import(new URL("../dist/stub.json", import.meta.url).href, { with: { type: "json" } });
+    const stub = await import(new URL("./stub.json", import.meta.url).href, { with: { type: "json" } });
     return String(stub.default.origin);
   } catch {
     return undefined;

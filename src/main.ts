@@ -19,21 +19,15 @@ export const NOT_FOR_QUEUE = {
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args;
-  const queueOptions = command === "queue" ? parseQueueArguments(rest) : undefined;
+  const [name, ...rest] = args;
+  const queueOptions = name === "queue" ? parseQueueArguments(rest) : undefined;
   if (queueOptions !== undefined) {
     giveUp(NOT_FOR_QUEUE);
     const { queue } = await import("./hook/queue.ts");
     return queue(queueOptions);
   }
-  try {
-    const { enterSandbox, hasSandbox } = await import("./sandbox.ts");
-    enterSandbox(hasSandbox(command) ? command : "help");
-    const { runCommand } = await import("./command_line.ts");
-    return await runCommand(args);
-  } catch (error) {
-    return await explain(error);
-  }
+  const { command } = await import("./command.ts");
+  return command(args);
 }
 
 /** Leaves this process with what the set `queue` of deno.json has, for good. */
@@ -50,25 +44,4 @@ function parseQueueArguments(args: readonly string[]): { stateDir?: string } | u
   const [flag, stateDir] = args;
   if (args.length === 0) return {};
   return flag === "--state-dir" && stateDir !== undefined && args.length === 2 ? { stateDir } : undefined;
-}
-
-/** Says what went wrong, without a stack trace, and answers the exit code. */
-async function explain(error: unknown): Promise<number> {
-  const { ExitCode, Failure } = await import("./failure.ts");
-  const { createLog } = await import("./log.ts");
-  const log = createLog();
-  if (error instanceof Failure) {
-    for (const line of error.message.split("\n")) log("error", line);
-    log("error", `to mend it: ${error.mend}`);
-    return error.exitCode;
-  }
-  log(
-    "error",
-    `internal error: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
-  );
-  log(
-    "error",
-    "to mend it: this is a defect of ssh-session-notifier, please report it with the line above",
-  );
-  return ExitCode.software;
 }

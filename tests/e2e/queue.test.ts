@@ -49,11 +49,14 @@ endToEnd(
   },
 );
 
-endToEnd("the binary holds the packages that it uses, and none of the tests", async (host) => {
+endToEnd("the binary holds the packages that it uses with their licences, and none of the tests", async (host) => {
   const held = async (text: string) =>
     (await host.run(["grep", "-qaF", text, "/usr/sbin/ssh-session-notifier"])).code === 0;
   for (const name of ["commander", "ipaddr.js", "leven", "smol-toml", "valibot"]) {
-    assert.ok(await held(`"name": "${name}"`), name);
+    assert.ok(await held(`// npm/${name}@`), name);
+  }
+  for (const author of ["TJ Holowaychuk", "whitequark", "Sindre Sorhus", "Squirrel Chat et al.", "Fabian Hiller"]) {
+    assert.ok(await held(author), author);
   }
   for (const name of ["fast-check", "pure-rand"]) assert.ok(!await held(`"name": "${name}"`), name);
 });

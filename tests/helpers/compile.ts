@@ -4,7 +4,8 @@
 
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { CACHE, execute, executeOrThrow, filesBelow, isFile, ROOT, sha256 } from "./checkout.ts";
+import { CACHE, execute, filesBelow, isFile, ROOT, sha256 } from "./checkout.ts";
+import { embed } from "./embed.ts";
 import { type Arch, ARCHES, runtimeStub, STUB_SOURCES } from "./runtime_stub.ts";
 
 export { ROOT } from "./checkout.ts";
@@ -50,6 +51,7 @@ export async function compiled(
 
 async function compile({ entry, output, forTesting, arch }: CompileOptions): Promise<void> {
   const partial = `${output}.partial`;
+  const { main, include } = await embed(entry, { key: `${await sourceDigest()}-${arch}` });
   const flags = [
     // The union of what the commands may do; each command gives up what it does not need.
     "--permission-set=binary",
@@ -57,76 +59,41 @@ async function compile({ entry, output, forTesting, arch }: CompileOptions): Pro
     // Would be a file with a predictable name in /tmp, read and written as root.
     "--no-code-cache",
     `--target=${arch}-unknown-linux-gnu`,
-    // The Worker is started by its URL, so no import leads to it.
-    "--include=src/send/http_worker.ts",
-    ...(await unneededFiles(entry)).map((path) => `--exclude=${path}`),
+    // The bundles were checked as they were made.
+    "--no-check",
+    ...include.map((path) => `--include=${path}`),
     `--output=${partial}`,
-    entry,
+    main,
   ];
   const isForeign = Deno.env.has("DENORT_BIN");
   // Wherever Deno's download site answers, this is all.
-  const noted = isForeign ? [await noteStub("DENORT_BIN")] : [];
+  const noted = isForeign ? [await noteStub("DENORT_BIN", main)] : [];
   const direct = await execute([Deno.execPath(), "compile", ...noted, ...flags]);
   if (!direct.success && isForeign) throw new Error(`Cannot compile with DENORT_BIN: ${direct.stderr}`);
   if (!direct.success && !forTesting) {
     throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
   }
-  if (!direct.success) await compileWithStub(flags, { arch, firstError: direct.stderr });
+  if (!direct.success) await compileWithStub(flags, { arch, main, firstError: direct.stderr });
   await Deno.rename(partial, output);
 }
 
 async function compileWithStub(
   flags: readonly string[],
-  { arch, firstError }: { readonly arch: Arch; readonly firstError: string },
+  { arch, main, firstError }: { readonly arch: Arch; readonly main: string; readonly firstError: string },
 ): Promise<void> {
   const source = STUB_SOURCES[arch];
   const env = { DENORT_BIN: await runtimeStub(source), DENO_TLS_CA_STORE: "system,mozilla" };
-  const noted = await noteStub(`npm:${source.package}`);
+  const noted = await noteStub(`npm:${source.package}`, main);
   const result = await execute(["npx", "-y", `deno@${source.denoVersion}`, "compile", noted, ...flags], env);
   if (!result.success) throw new Error(`Cannot compile: ${firstError}\nnor with a stub from npm: ${result.stderr}`);
 }
 
 /** Tells the binary where its stub is from; see command_line.ts. Gives the flag that embeds it. */
-async function noteStub(origin: string): Promise<string> {
-  await Deno.mkdir(`${ROOT}/dist`, { recursive: true });
-  await Deno.writeTextFile(`${ROOT}/dist/stub.json`, JSON.stringify({ origin }));
-  return "--include=dist/stub.json";
+async function noteStub(origin: string, main: string): Promise<string> {
+  const path = `${dirname(main)}/stub.json`;
+  await Deno.writeTextFile(path, JSON.stringify({ origin }));
+  return `--include=${path}`;
 }
-
-/**
- * What a program does not load of the npm packages: those of the tests, and of the others types, CommonJS twins and
- * texts. At each start the runtime reads all that is embedded, which the hook would pay for at each login. Licences stay.
- *
- * @returns paths in Deno's cache
- */
-async function unneededFiles(entry: string): Promise<string[]> {
-  const { modules, npmPackages } = await packagesOf(entry);
-  const needed = new Set<string>();
-  const add = (id: string) => {
-    if (needed.has(id)) return;
-    needed.add(id);
-    npmPackages[id]?.dependencies.forEach(add);
-  };
-  for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage);
-  const paths = Object.entries(npmPackages).map(async ([id, { localPath }]) =>
-    (await filesBelow(localPath)).filter((path) => !needed.has(id) || UNNEEDED.test(path))
-  );
-  return (await Promise.all(paths)).flat();
-}
-
-/** What `deno info` says of the packages: which the modules import, and what is in the lock file, as `name@version`. */
-interface Packages {
-  readonly modules: readonly { readonly npmPackage?: string }[];
-  readonly npmPackages: Readonly<
-    Record<string, { readonly localPath: string; readonly dependencies: readonly string[] }>
-  >;
-}
-
-async function packagesOf(entry: string): Promise<Packages> {
-  return JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--json", entry])) as Packages;
-}
-
-const UNNEEDED = /\.(d\.[cm]?ts|cjs|min\.[cm]?js|map|md)$/;
 
 /** A digest of everything that goes into a binary. */
 async function sourceDigest(): Promise<string> {

@@ -1,0 +1,35 @@
+// Every command but the bare `queue`: gives up the permissions that the command does not need, runs it, and says what
+// went wrong without a stack trace.
+
+import { ExitCode, Failure } from "./failure.ts";
+import { createLog } from "./log.ts";
+import { enterSandbox, hasSandbox } from "./sandbox.ts";
+
+/**
+ * Runs what the arguments say.
+ *
+ * @returns the exit code
+ */
+export async function command(args: readonly string[]): Promise<ExitCode> {
+  try {
+    const [name] = args;
+    enterSandbox(hasSandbox(name) ? name : "help");
+    const { runCommand } = await import("./command_line.ts");
+    return await runCommand(args);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function explain(error: unknown): ExitCode {
+  const log = createLog();
+  if (error instanceof Failure) {
+    for (const line of error.message.split("\n")) log("error", line);
+    log("error", `to mend it: ${error.mend}`);
+    return error.exitCode;
+  }
+  const fault = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  log("error", `internal error: ${fault}`);
+  log("error", "to mend it: this is a defect of ssh-session-notifier, please report it with the line above");
+  return ExitCode.software;
+}
