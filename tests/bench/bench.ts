@@ -3,11 +3,12 @@
 
 import { Progress } from "../../src/admin/progress.ts";
 import { displayOf } from "../../src/admin/terminal.ts";
+import { Failure } from "../../src/failure.ts";
 import { isInstalled } from "../helpers/command_line.ts";
 import { missingForTestHost } from "../helpers/host.ts";
-import { type Arguments, parseArguments, UsageError } from "./arguments.ts";
+import { type Arguments, parseArguments, usage } from "./arguments.ts";
 import { describeMachine } from "./machine.ts";
-import { type MeasuredComparison, type MeasuredRow, reportLines } from "./report.ts";
+import { type MeasuredComparison, type MeasuredRow, type Report, reportLines } from "./report.ts";
 import { type Context, isRowKept, type Measured, type Need } from "./row.ts";
 import { COMPARISONS, ROWS } from "./rows.ts";
 import { Scratch } from "./scratch.ts";
@@ -19,86 +20,66 @@ interface Subject<Result> {
   readonly measure: (context: Context) => Promise<Result>;
 }
 
-/** Measures one thing after the other. */
-class Bench {
-  readonly #progress: Progress;
-  readonly #seed: number;
-  readonly #directory: string;
-  readonly #missing: ReadonlyMap<Need, string>;
-  readonly #total: number;
-  #begun = 0;
+/** What measuring needs. */
+interface Surroundings {
+  readonly seed: number;
+  /** Where each measurement gets a folder of its own. */
+  readonly directory: string;
+  readonly missing: ReadonlyMap<Need, string>;
+  readonly report: (text: string) => void;
+}
 
-  constructor({ progress, seed, directory, missing, total }: {
-    progress: Progress;
-    seed: number;
-    directory: string;
-    missing: ReadonlyMap<Need, string>;
-    total: number;
-  }) {
-    this.#progress = progress;
-    this.#seed = seed;
-    this.#directory = directory;
-    this.#missing = missing;
-    this.#total = total;
+async function measured<Result>(
+  { name, needs, measure }: Subject<Result>,
+  { seed, directory, missing, report }: Surroundings,
+): Promise<Measured<Result>> {
+  const lacks = needs.flatMap((need) => missing.get(need) ?? []);
+  if (lacks.length > 0) return { failure: `this machine ${lacks.join(", and ")}` };
+  if (!Deno.stderr.isTerminal()) write(Deno.stderr, `measuring ${name}\n`);
+  const scratch = await Deno.makeTempDir({ dir: directory });
+  try {
+    return { result: await measure({ scratch, seed, report }) };
+  } catch (error) {
+    return { failure: error instanceof Error ? error.message.trim() : String(error) };
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
   }
+}
 
-  async measure<Result>({ name, needs, measure }: Subject<Result>): Promise<Measured<Result>> {
-    const title = `${++this.#begun} of ${this.#total}, ${name}`;
-    const lacks = needs.flatMap((need) => this.#missing.get(need) ?? []);
-    if (lacks.length > 0) return { failure: `this machine ${lacks.join(", and ")}` };
-    if (!Deno.stderr.isTerminal()) write(Deno.stderr, `${title}\n`);
-    const scratch = await Deno.makeTempDir({ dir: this.#directory });
-    const report = (text: string) => this.#progress.report(() => text === "" ? title : `${title}: ${text}`);
-    report("");
-    try {
-      return { result: await measure({ scratch, seed: this.#seed, report }) };
-    } catch (error) {
-      return { failure: error instanceof Error ? error.message.trim() : String(error) };
-    } finally {
-      await Deno.remove(scratch, { recursive: true });
-    }
+/** Measures one thing after the other, and says on a terminal how far it is. */
+async function measureAll({ names, seed }: Arguments, directory: string): Promise<Omit<Report, "machine">> {
+  const isWanted = ({ name }: { name: string }) => names.length === 0 || names.includes(name);
+  const [rows, comparisons] = [ROWS.filter(isWanted), COMPARISONS.filter(isWanted)];
+  const missing = await missingNeeds();
+  const results = { rows: [] as MeasuredRow[], comparisons: [] as MeasuredComparison[] };
+  using progress = new Progress();
+  const surroundings = ({ name }: { name: string }) => {
+    const number = results.rows.length + results.comparisons.length + 1;
+    const title = `${number} of ${rows.length + comparisons.length}, ${name}`;
+    return { seed, directory, missing, report: (text: string) => progress.report(() => `${title}: ${text}`) };
+  };
+  for (const row of rows) results.rows.push({ row, measured: await measured(row, surroundings(row)) });
+  for (const comparison of comparisons) {
+    results.comparisons.push({ comparison, measured: await measured(comparison, surroundings(comparison)) });
   }
+  return results;
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = argumentsOf(args);
-  if (typeof options === "number") return options;
-  using scratch = new Scratch();
-  const isWanted = ({ name }: { name: string }) => options.names.length === 0 || options.names.includes(name);
-  const [rows, comparisons] = [ROWS.filter(isWanted), COMPARISONS.filter(isWanted)];
-  const measuredRows: MeasuredRow[] = [];
-  const measuredComparisons: MeasuredComparison[] = [];
-  {
-    using progress = new Progress();
-    const bench = new Bench({
-      progress,
-      seed: options.seed,
-      directory: scratch.directory,
-      missing: await missingNeeds(),
-      total: rows.length + comparisons.length,
-    });
-    for (const row of rows) measuredRows.push({ row, measured: await bench.measure(row) });
-    for (const comparison of comparisons) {
-      measuredComparisons.push({ comparison, measured: await bench.measure(comparison) });
-    }
+  const known = [...ROWS, ...COMPARISONS].map(({ name }) => name);
+  const options = parseArguments(args, known);
+  if (options.isHelp) {
+    write(Deno.stdout, `${usage(known)}\n`);
+    return 0;
   }
-  const report = { machine: await describeMachine(), rows: measuredRows, comparisons: measuredComparisons };
+  using scratch = new Scratch();
+  const results = await measureAll(options, scratch.directory);
+  const report = { machine: await describeMachine(), ...results };
   const lines = reportLines(report, { columns: displayOf().columns, isMarkdown: options.isMarkdown });
   write(Deno.stdout, lines.map((line) => `${line}\n`).join(""));
-  const isKept = measuredRows.every(({ row, measured }) => isRowKept(row, measured)) &&
-    measuredComparisons.every(({ measured }) => "result" in measured);
+  const isKept = results.rows.every(({ row, measured }) => isRowKept(row, measured)) &&
+    results.comparisons.every(({ measured }) => "result" in measured);
   return isKept ? 0 : 1;
-}
-
-/** What to do, or the exit code where that is nothing. */
-function argumentsOf(args: readonly string[]): Arguments | number {
-  try {
-    return parseArguments(args, [...ROWS, ...COMPARISONS].map(({ name }) => name));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    write(error.exitCode === 0 ? Deno.stdout : Deno.stderr, `${error.message}\n`);
-    return error.exitCode;
-  }
 }
 
 /** What this machine lacks, in words that follow "this machine". */
@@ -115,4 +96,12 @@ function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void
   for (let sent = 0; sent < bytes.length;) sent += to.writeSync(bytes.subarray(sent));
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  try {
+    Deno.exitCode = await main(Deno.args);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    write(Deno.stderr, `error: ${error.message}\nto mend it: ${error.mend}\n`);
+    Deno.exitCode = error.exitCode;
+  }
+}

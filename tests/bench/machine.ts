@@ -4,10 +4,10 @@ import { compiledBinary } from "../helpers/compile.ts";
 
 /** The machine, the runtimes and the day, as one line. */
 export async function describeMachine(): Promise<string> {
-  const system = `${distributionIn(await textOf("/etc/os-release"))}, Linux ${Deno.osRelease()}`;
+  const system = `${distributionIn(await textOf("/etc/os-release"))}, Linux ${versionIn(Deno.osRelease())}`;
   const { cpu, cores } = processorIn(await textOf("/proc/cpuinfo"));
   const day = new Date().toISOString().slice(0, 10);
-  return `${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}; ${system}; ${await programVersion()}; ${day}`;
+  return `${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}; ${system}; ${await runtimeVersion()}; ${day}`;
 }
 
 /** The processor, as /proc/cpuinfo (proc(5)) has it; other architectures than x86 don't name it. */
@@ -22,10 +22,16 @@ export function distributionIn(osRelease: string): string {
   return /^PRETTY_NAME="?([^"\n]+)"?$/m.exec(osRelease)?.[1] ?? "Linux";
 }
 
-/** What the measured program says that it is made of. */
-async function programVersion(): Promise<string> {
+/** A version, without what a distribution or a builder has added to it. */
+export function versionIn(text: string): string {
+  return /\d+(\.\d+)+/.exec(text)?.[0] ?? text;
+}
+
+/** The runtime of the program that is measured, which need not be the one that measures. */
+async function runtimeVersion(): Promise<string> {
   const { stdout } = await new Deno.Command(await compiledBinary(), { args: ["--version"] }).output();
-  return new TextDecoder().decode(stdout).trim().replace(/\n+/g, ", ");
+  const [, version = "of unknown version"] = /\(Deno ([\d.]+)/.exec(new TextDecoder().decode(stdout)) ?? [];
+  return `compiled with Deno ${version}`;
 }
 
 async function textOf(path: string): Promise<string> {

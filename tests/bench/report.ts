@@ -40,13 +40,16 @@ export interface ReportOptions {
 }
 
 const BUDGET_COLUMNS: readonly Column[] = [
-  { title: "what", min: 24, rank: 1 },
-  { title: "budget", min: 14, rank: 3 },
-  // Without the brackets: what it was made of.
-  { title: "measured", min: 14, rank: 0, shorten: (text) => text.replace(/ \(.*/, "") },
+  { title: "what", min: 20, rank: 0 },
+  { title: "budget", min: 10, rank: 1, shorten: (text) => text.replace("at most", "≤").replace("at least", "≥") },
+  { title: "measured", min: 8, rank: 0 },
   { title: "kept", min: 4, rank: 0 },
-  { title: "command", min: 15, rank: 4, shorten: (text) => text.replace("deno task bench ", "") },
+  { title: "command", min: 11, rank: 2, shorten: (text) => text.replace("deno task bench ", "") },
+  { title: "how", min: 10, rank: 3 },
 ];
+
+/** Narrower than that, a table has no room for the last column, which says how it was measured. */
+const COLUMNS_FOR_ALL = 140;
 
 /** The command that measures one thing alone. */
 export function commandFor({ name }: { readonly name: string }): string {
@@ -56,7 +59,7 @@ export function commandFor({ name }: { readonly name: string }): string {
 /** The lines of a report, each without its newline. */
 export function reportLines({ machine, rows, comparisons }: Report, options: ReportOptions = {}): string[] {
   const parts = [prose(machine, options)];
-  if (rows.length > 0) parts.push(tableLines(BUDGET_COLUMNS, rows.flatMap(budgetLines), options));
+  if (rows.length > 0) parts.push(budgetTable(rows, options));
   for (const { row, measured } of rows) if ("failure" in measured) parts.push(failure(row, measured.failure));
   for (const { comparison, measured } of comparisons) {
     if ("failure" in measured) {
@@ -75,6 +78,13 @@ function failure(subject: { readonly name: string }, reason: string): string[] {
   return [`${subject.name} was not measured: ${reason}`];
 }
 
+function budgetTable(rows: readonly MeasuredRow[], options: ReportOptions): string[] {
+  const lines = rows.flatMap(budgetLines);
+  const hasRoom = options.isMarkdown || (options.columns ?? Infinity) >= COLUMNS_FOR_ALL;
+  if (hasRoom) return tableLines(BUDGET_COLUMNS, lines, options);
+  return tableLines(BUDGET_COLUMNS.slice(0, -1), lines.map((cells) => cells.slice(0, -1)), options);
+}
+
 /** A line for each figure. What belongs to all figures of a row stands in the first one. */
 function budgetLines({ row, measured }: MeasuredRow): string[][] {
   return Object.entries(row.budgets).map(([key, budget], index) => {
@@ -85,6 +95,7 @@ function budgetLines({ row, measured }: MeasuredRow): string[][] {
       figure === undefined ? "not measured" : figureText(budget, figure),
       figure !== undefined && isKept(budget, figure) ? "yes" : "no",
       index === 0 ? `\`${commandFor(row)}\`` : "",
+      figure?.detail ?? "",
     ];
   });
 }
@@ -96,9 +107,8 @@ export function limitText({ limit, unit = "", digits = 0 }: Budget): string {
 }
 
 /** One digit more than the budget has, so that it can be seen on which side of it a figure is. */
-function figureText({ unit = "", digits = 0 }: Budget, { value, detail }: Figure): string {
-  const text = numberText(value, { unit, digits: digits === 0 ? 0 : digits + 1 });
-  return detail === undefined ? text : `${text} (${detail})`;
+function figureText({ unit = "", digits = 0 }: Budget, { value }: Figure): string {
+  return numberText(value, { unit, digits: digits === 0 ? 0 : digits + 1 });
 }
 
 function tableLines(

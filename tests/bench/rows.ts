@@ -3,9 +3,9 @@
 import { drain } from "./drain.ts";
 import { hookCpu } from "./hook_cpu.ts";
 import { hookFsyncs } from "./hook_fsyncs.ts";
-import { hookFullQueue } from "./hook_full_queue.ts";
-import { hookPackages } from "./hook_packages.ts";
-import { hookParallel } from "./hook_parallel.ts";
+import { hookFull } from "./hook_full.ts";
+import { hookNpm } from "./hook_npm.ts";
+import { hookBurst } from "./hook_burst.ts";
 import { hookWait } from "./hook_wait.ts";
 import { loginDelay } from "./login_delay.ts";
 import type { Comparison, Row } from "./row.ts";
@@ -16,9 +16,9 @@ import { sendKills } from "./send_kills.ts";
 export const ROWS: readonly Row[] = [
   hookCpu,
   hookFsyncs,
-  hookFullQueue,
-  hookPackages,
-  hookParallel,
+  hookFull,
+  hookNpm,
+  hookBurst,
   sendBurst,
   sendKills,
 ];

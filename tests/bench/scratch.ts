@@ -1,5 +1,6 @@
 // The folder that one bench may fill, which is gone when it ends, also where it is interrupted.
 
+import { ExitCode, Failure } from "../../src/failure.ts";
 import { ROOT } from "../helpers/compile.ts";
 
 const DIRECTORY = `${ROOT}/.cache/bench`;
@@ -16,12 +17,15 @@ export class Scratch implements Disposable {
   readonly #lock: Deno.FsFile;
   readonly #listeners: readonly (readonly [Deno.Signal, () => void])[];
 
-  /** @throws Error while another bench runs, since each would spoil the other's figures */
+  /** @throws {Failure} while another bench runs */
   constructor() {
     Deno.mkdirSync(`${ROOT}/.cache`, { recursive: true });
     this.#lock = Deno.openSync(`${DIRECTORY}.lock`, { create: true, write: true });
     if (!this.#lock.tryLockSync(true)) {
-      throw new Error("another bench is running: each would spoil the other's figures");
+      throw new Failure("Another bench is running, and each would spoil the other's figures", {
+        exitCode: ExitCode.tempFail,
+        mend: "wait for its end",
+      });
     }
     // What a killed one has left.
     removeAll();

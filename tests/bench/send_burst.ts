@@ -12,7 +12,7 @@ export const sendBurst: Row<"requests" | "peak" | "rate"> = {
   name: "send-burst",
   needs: ["test host"],
   budgets: {
-    requests: { what: "`send` of 10,000 routine events: requests", limit: { atMost: 1_000 } },
+    requests: { what: "`send` of 10,000 events: requests", limit: { atMost: 1_000 } },
     peak: { what: "… peak memory", limit: { atMost: 150 }, unit: "MiB" },
     rate: { what: "… events a second", limit: { atLeast: 2_000 } },
   },

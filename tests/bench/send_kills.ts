@@ -10,8 +10,8 @@ export const sendKills: Row<"lost" | "repeated"> = {
   name: "send-kills",
   needs: [],
   budgets: {
-    lost: { what: `${KILLS} kills of \`send\` at random moments: events lost`, limit: { atMost: 0 } },
-    repeated: { what: "… batches repeated by a kill", limit: { atMost: 1 }, digits: 2 },
+    lost: { what: `${KILLS} kills of \`send\`: events lost`, limit: { atMost: 0 } },
+    repeated: { what: "… batches repeated by each", limit: { atMost: 1 }, digits: 2 },
   },
   async measure({ seed, report }) {
     const onKill = (killed: number) => report(`kill ${killed} of ${KILLS}`);

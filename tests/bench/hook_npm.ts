@@ -10,9 +10,9 @@ interface Module {
   readonly dependencies?: readonly { readonly isDynamic?: boolean; readonly code?: { readonly specifier?: string } }[];
 }
 
-/** The row `hook-packages`. */
-export const hookPackages: Row<"count"> = {
-  name: "hook-packages",
+/** The row `hook-npm`. */
+export const hookNpm: Row<"count"> = {
+  name: "hook-npm",
   needs: [],
   budgets: { count: { what: "npm modules loaded by `queue`", limit: { atMost: 0 } } },
   async measure() {

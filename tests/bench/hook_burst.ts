@@ -5,13 +5,13 @@ import { TestHost } from "../helpers/host.ts";
 import { runParallelHooks } from "../helpers/parallel_hooks.ts";
 import type { Row } from "./row.ts";
 
-/** The row `hook-parallel`. */
-export const hookParallel: Row<"lost" | "repeated"> = {
-  name: "hook-parallel",
+/** The row `hook-burst`. */
+export const hookBurst: Row<"lost" | "repeated"> = {
+  name: "hook-burst",
   needs: ["test host"],
   budgets: {
-    lost: { what: "50 parallel `queue` while `send` runs: events lost", limit: { atMost: 0 } },
-    repeated: { what: "… events delivered twice", limit: { atMost: 0 } },
+    lost: { what: "50 parallel `queue` and `send`: lost", limit: { atMost: 0 } },
+    repeated: { what: "… delivered twice", limit: { atMost: 0 } },
   },
   async measure() {
     await using host = await TestHost.create({ binary: await compiledBinary() });
