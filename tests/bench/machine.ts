@@ -29,9 +29,14 @@ export function versionIn(text: string): string {
 
 /** The runtime of the program that is measured, which need not be the one that measures. */
 async function runtimeVersion(): Promise<string> {
-  const { stdout } = await new Deno.Command(await compiledBinary(), { args: ["--version"] }).output();
-  const [, version = "of unknown version"] = /\(Deno ([\d.]+)/.exec(new TextDecoder().decode(stdout)) ?? [];
-  return `compiled with Deno ${version}`;
+  try {
+    const { stdout } = await new Deno.Command(await compiledBinary(), { args: ["--version"] }).output();
+    const [, version = "of unknown version"] = /\(Deno ([\d.]+)/.exec(new TextDecoder().decode(stdout)) ?? [];
+    return `compiled with Deno ${version}`;
+  } catch {
+    // What could be measured without it must not be lost.
+    return "not compiled";
+  }
 }
 
 async function textOf(path: string): Promise<string> {
