@@ -23,8 +23,14 @@ const LONGEST_RUN_MS = 500;
 /** How long the service takes to answer at most, in milliseconds. */
 const SLOWEST_ANSWER_MS = 60;
 
-/** Records logins all the while, kills `send` as often as asked, then lets it finish. */
-export async function killSend({ kills, seed }: { kills: number; seed: number }): Promise<KillReport> {
+/**
+ * Records logins all the while, kills `send` as often as asked, then lets it finish.
+ *
+ * @param options.onKill told how many kills there were so far
+ */
+export async function killSend(
+  { kills, seed, onKill = () => {} }: { kills: number; seed: number; onKill?: (killed: number) => void },
+): Promise<KillReport> {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   const random = randomFrom(seed);
@@ -45,7 +51,7 @@ export async function killSend({ kills, seed }: { kills: number; seed: number })
       await installation.queue({ PAM_TYPE: "open_session", ...names });
     }
     const run = await installation.sendKilledAfter(random() * LONGEST_RUN_MS);
-    if (run.killed) killed++;
+    if (run.killed) onKill(++killed);
     said.push(...linesOf(run.stderr));
   }
   const last = await installation.send();

@@ -8,9 +8,15 @@ import { sessionEvent } from "./fixtures.ts";
  * Puts logins of `user1`, `user2` and so on into a queue database.
  *
  * @param options.first the number of the first
+ * @param options.user whose logins they are, if all are one user's
  */
-export function queueLogins(path: string, count: number, { first = 1 }: { first?: number } = {}): void {
-  const event = (number: number) => sessionEvent({ uuid: crypto.randomUUID(), user: `user${number}`, authInfo: "" });
+export function queueLogins(
+  path: string,
+  count: number,
+  { first = 1, user }: { first?: number; user?: string } = {},
+): void {
+  const event = (number: number) =>
+    sessionEvent({ uuid: crypto.randomUUID(), user: user ?? `user${number}`, authInfo: "" });
   insertEvent(path, event(first));
   const database = openDatabase(path, { busyTimeoutMs: 1_000 });
   const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)");

@@ -1,0 +1,31 @@
+// What the hook costs: CPU time of `queue` over an empty program that was compiled in the same way.
+
+import { compiled, compiledBinary } from "../helpers/compile.ts";
+import { TestHost } from "../helpers/host.ts";
+import { cpuMs } from "./cpu_time.ts";
+import type { Row } from "./row.ts";
+import { alternating, median, ratios } from "./statistics.ts";
+
+const PAIRS = 40;
+
+/** The row `hook-cpu`. */
+export const hookCpu: Row<"ratio"> = {
+  name: "hook-cpu",
+  needs: ["test host"],
+  budgets: {
+    ratio: { what: "`queue`, CPU over an empty program", limit: { atMost: 1.1 }, digits: 2 },
+  },
+  async measure({ scratch, report }) {
+    await using host = await TestHost.create({ binary: await compiledBinary() });
+    // On the disk, as installed: the host's own files are on a tmpfs, where each page of a program costs more. Both
+    // copied now, since what the page cache has of a file decides too.
+    await Deno.copyFile(await compiled("tests/bench/empty.ts"), `${scratch}/empty`);
+    await Deno.copyFile(await compiledBinary(), `${scratch}/ssh-session-notifier`);
+    const { empty, hook } = await alternating({
+      empty: () => cpuMs(host, [`${scratch}/empty`]),
+      hook: () => cpuMs(host, [`${scratch}/ssh-session-notifier`, "queue"]),
+    }, { rounds: PAIRS, report });
+    const detail = `${median(hook).toFixed(1)} over ${median(empty).toFixed(1)} ms, ${PAIRS} pairs`;
+    return { ratio: { value: median(ratios(hook, empty)), detail } };
+  },
+};

@@ -1,0 +1,157 @@
+// How much longer a login takes with our hook, and with a script that calls `curl` in the PAM stack, as people write it:
+// real logins over a real sshd, in turn, with the service as it may be.
+
+import { compiledBinary } from "../helpers/compile.ts";
+import { TestHost, type TestHostOptions } from "../helpers/host.ts";
+import { discordLike } from "../helpers/receivers.ts";
+import { putStateOnDisk } from "./disk_state.ts";
+import { type Comparison, numberText } from "./row.ts";
+import { alternating, differences, median } from "./statistics.ts";
+
+/** What a login is cut off at: a hanging `curl` has no limit of its own, and `pam_exec` none either. */
+const CUT_OFF_MS = 20_000;
+
+const SCRIPT_FILE = "/etc/ssh/login-notify.sh";
+
+/** The lines with which people add such a script at the end of the stack. */
+const CURL_HOOK = { pamSessionFirst: [], pamSessionLast: [`session optional pam_exec.so seteuid ${SCRIPT_FILE}`] };
+
+const HOOKS = {
+  none: { pamSessionFirst: [] },
+  queue: {},
+  curl: CURL_HOOK,
+  limitedCurl: CURL_HOOK,
+} as const satisfies Readonly<Record<string, Omit<TestHostOptions, "binary">>>;
+
+type Hook = keyof typeof HOOKS;
+
+type Hosts = Readonly<Record<Hook, TestHost>>;
+
+/** A service in some state, and what ends that. */
+interface Service {
+  readonly url: string;
+  readonly hangs?: true;
+  /** Ends the requests that hang. */
+  readonly release: () => void;
+  readonly close: () => Promise<void>;
+}
+
+const SERVICES: Readonly<Record<string, () => Service>> = {
+  "fast": () => answering(0),
+  "answers after 200 ms": () => answering(200),
+  "down (refuses connections)": down,
+  "hangs (accepts, never answers)": hanging,
+};
+
+/** Logins with each hook; with `curl`, where it waits for a service that hangs, fewer. */
+const ROUNDS = 20;
+const HANGING_ROUNDS = 3;
+
+/** The comparison `login-delay`. */
+export const loginDelay: Comparison = {
+  name: "login-delay",
+  needs: ["test host", "curl"],
+  what: "How much longer a login over sshd takes than one without any hook: with `queue`, and with a script of two " +
+    "lines that posts to a Discord webhook with `curl`, as people put it into the PAM stack. The service is on " +
+    "loopback, by plain HTTP: no TLS and no distance, which a real one adds to `curl`. Medians over logins in turn, " +
+    `${ROUNDS} each, but ${HANGING_ROUNDS} with \`curl\` where the service hangs; what takes ${
+      CUT_OFF_MS / 1000
+    } s is cut off.`,
+  async measure({ scratch, report }) {
+    await using stack = new AsyncDisposableStack();
+    const binary = await compiledBinary();
+    const create = async (hook: Hook) => stack.use(await TestHost.create({ ...HOOKS[hook], binary }));
+    const hosts: Hosts = {
+      none: await create("none"),
+      queue: await create("queue"),
+      curl: await create("curl"),
+      limitedCurl: await create("limitedCurl"),
+    };
+    await putStateOnDisk(hosts.queue, scratch);
+    const lines: string[][] = [];
+    for (const [name, start] of Object.entries(SERVICES)) {
+      const service = start();
+      const logins = await loginsOf(hosts, { service, report: (text) => report(`${name}: ${text}`) })
+        .finally(() => service.close());
+      const { none, queue, curl, limitedCurl } = logins;
+      const without = numberText(median(none), { unit: "ms" });
+      lines.push([name, without, ...[queue, curl, limitedCurl].map((times) => delayText(times, none))]);
+    }
+    return {
+      titles: ["the service", "a login without a hook", "`queue`", "`curl`", "`curl --max-time 5`"],
+      lines,
+    };
+  },
+};
+
+async function loginsOf(
+  hosts: Hosts,
+  { service, report }: { service: Service; report: (text: string) => void },
+): Promise<Readonly<Record<Hook, readonly number[]>>> {
+  await writeScript(hosts.curl, `curl -s`, service.url);
+  await writeScript(hosts.limitedCurl, `curl -s --max-time 5`, service.url);
+  const login = (hook: Hook) => async () => {
+    const { code, stderr, elapsedMs } = await hosts[hook].ssh("alice", { auth: "key", timeoutMs: CUT_OFF_MS });
+    const isCutOff = elapsedMs >= CUT_OFF_MS;
+    if (code !== 0 && !isCutOff) throw new Error(stderr);
+    if (isCutOff) service.release();
+    await hosts[hook].loggedOut();
+    return isCutOff ? Infinity : elapsedMs;
+  };
+  const quick = { none: login("none"), queue: login("queue") };
+  const all = { ...quick, curl: login("curl"), limitedCurl: login("limitedCurl") };
+  if (!service.hangs) return await alternating(all, { rounds: ROUNDS, report });
+  const first = await alternating(quick, { rounds: ROUNDS - HANGING_ROUNDS, report });
+  const rest = await alternating(all, { rounds: HANGING_ROUNDS, report, warmUp: false });
+  return { ...rest, none: [...rest.none, ...first.none], queue: [...rest.queue, ...first.queue] };
+}
+
+/** The script: told of logins only, as most are. */
+async function writeScript(host: TestHost, curl: string, url: string): Promise<void> {
+  const script = `#!/bin/sh
+if [ "$PAM_TYPE" = open_session ]; then
+  ${curl} -H 'Content-Type: application/json' -d "{\\"content\\": \\"$PAM_USER logged in from $PAM_RHOST\\"}" '${url}'
+fi
+`;
+  await Deno.writeTextFile(host.path(SCRIPT_FILE), script);
+  await Deno.chmod(host.path(SCRIPT_FILE), 0o755);
+}
+
+/** How much longer a login took, of the median round. */
+export function delayText(times: readonly number[], base: readonly number[]): string {
+  const delayMs = median(differences(times, base));
+  if (delayMs === Infinity) return `more than ${CUT_OFF_MS / 1000} s, cut off`;
+  const isLong = Math.abs(delayMs) >= 1_000;
+  const text = isLong ? numberText(delayMs / 1000, { unit: "s", digits: 1 }) : numberText(delayMs, { unit: "ms" });
+  return delayMs > 0 ? `+${text}` : text;
+}
+
+function answering(afterMs: number): Service {
+  const discord = discordLike();
+  discord.intercept = async () => {
+    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
+    return undefined;
+  };
+  return { url: discord.webhookUrl, release: () => {}, close: () => discord.down() };
+}
+
+function hanging(): Service {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  const release = () => connections.splice(0).forEach((connection) => connection.close());
+  const close = async () => {
+    listener.close();
+    release();
+    await accepting;
+  };
+  return { url: `http://127.0.0.1:${listener.addr.port}/api/webhooks/1/token`, hangs: true, release, close };
+}
+
+function down(): Service {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  return { url: `http://127.0.0.1:${port}/api/webhooks/1/token`, release: () => {}, close: () => Promise.resolve() };
+}

@@ -1,0 +1,140 @@
+// Shows what was measured: as tables that fit a terminal, or as Markdown. Pure.
+
+import { type Column, layout, tableLine } from "../../src/admin/table.ts";
+import { textWidth } from "../../src/admin/text_width.ts";
+import {
+  type Budget,
+  type Comparison,
+  type Figure,
+  isKept,
+  type Measured,
+  numberText,
+  type Row,
+  type Table,
+} from "./row.ts";
+
+/** A row, and what was measured. */
+export interface MeasuredRow {
+  readonly row: Row;
+  readonly measured: Measured<Readonly<Record<string, Figure>>>;
+}
+
+/** A comparison, and what was measured. */
+export interface MeasuredComparison {
+  readonly comparison: Comparison;
+  readonly measured: Measured<Table>;
+}
+
+/** All that is shown. */
+export interface Report {
+  readonly machine: string;
+  readonly rows: readonly MeasuredRow[];
+  readonly comparisons: readonly MeasuredComparison[];
+}
+
+/** How it is shown. */
+export interface ReportOptions {
+  /** How wide the terminal is; undefined: without a limit. */
+  readonly columns?: number | undefined;
+  readonly isMarkdown?: boolean;
+}
+
+const BUDGET_COLUMNS: readonly Column[] = [
+  { title: "what", min: 20, rank: 0 },
+  { title: "budget", min: 10, rank: 1, shorten: (text) => text.replace("at most", "≤").replace("at least", "≥") },
+  { title: "measured", min: 8, rank: 0 },
+  { title: "kept", min: 4, rank: 0 },
+  { title: "command", min: 11, rank: 2, shorten: (text) => text.replace("deno task bench ", "") },
+  { title: "how", min: 10, rank: 3 },
+];
+
+/** Narrower than that, a table has no room for the last column, which says how it was measured. */
+const COLUMNS_FOR_ALL = 140;
+
+/** The command that measures one thing alone. */
+export function commandFor({ name }: { readonly name: string }): string {
+  return `deno task bench ${name}`;
+}
+
+/** The lines of a report, each without its newline. */
+export function reportLines({ machine, rows, comparisons }: Report, options: ReportOptions = {}): string[] {
+  const parts = [prose(machine, options)];
+  if (rows.length > 0) parts.push(budgetTable(rows, options));
+  for (const { row, measured } of rows) if ("failure" in measured) parts.push(failure(row, measured.failure));
+  for (const { comparison, measured } of comparisons) {
+    if ("failure" in measured) {
+      parts.push(failure(comparison, measured.failure));
+      continue;
+    }
+    const { titles, lines } = measured.result;
+    const columns = titles.map((title, index) => ({ title, min: 10, rank: index }));
+    const sentence = `${comparison.what} Alone: \`${commandFor(comparison)}\`.`;
+    parts.push(prose(sentence, options), tableLines(columns, lines, options));
+  }
+  return parts.flatMap((part, index) => index === 0 ? part : ["", ...part]);
+}
+
+function failure(subject: { readonly name: string }, reason: string): string[] {
+  return [`${subject.name} was not measured: ${reason}`];
+}
+
+function budgetTable(rows: readonly MeasuredRow[], options: ReportOptions): string[] {
+  const lines = rows.flatMap(budgetLines);
+  const hasRoom = options.isMarkdown || (options.columns ?? Infinity) >= COLUMNS_FOR_ALL;
+  if (hasRoom) return tableLines(BUDGET_COLUMNS, lines, options);
+  return tableLines(BUDGET_COLUMNS.slice(0, -1), lines.map((cells) => cells.slice(0, -1)), options);
+}
+
+/** A line for each figure. What belongs to all figures of a row stands in the first one. */
+function budgetLines({ row, measured }: MeasuredRow): string[][] {
+  return Object.entries(row.budgets).map(([key, budget], index) => {
+    const figure = "result" in measured ? measured.result[key] : undefined;
+    return [
+      budget.what,
+      limitText(budget),
+      figure === undefined ? "not measured" : figureText(budget, figure),
+      figure !== undefined && isKept(budget, figure) ? "yes" : "no",
+      index === 0 ? `\`${commandFor(row)}\`` : "",
+      figure?.detail ?? "",
+    ];
+  });
+}
+
+/** A budget as it is shown. */
+export function limitText({ limit, unit = "", digits = 0 }: Budget): string {
+  const [words, value] = "atMost" in limit ? ["at most", limit.atMost] : ["at least", limit.atLeast];
+  return `${words} ${numberText(value, { unit, digits })}`;
+}
+
+/** One digit more than the budget has, so that it can be seen on which side of it a figure is. */
+function figureText({ unit = "", digits = 0 }: Budget, { value }: Figure): string {
+  return numberText(value, { unit, digits: digits === 0 ? 0 : digits + 1 });
+}
+
+function tableLines(
+  columns: readonly Column[],
+  lines: readonly (readonly string[])[],
+  { columns: width, isMarkdown = false }: ReportOptions,
+): string[] {
+  const titles = columns.map(({ title }) => title);
+  if (isMarkdown) return [titles, titles.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`);
+  const plain = lines.map((cells) => cells.map(withoutMarkup));
+  const table = columns.map((column) => ({ ...column, title: withoutMarkup(column.title) }));
+  const widths = layout(table, plain, width);
+  return [table.map(({ title }) => title), ...plain].map((cells) => tableLine(cells, { table, widths, isCut: true }));
+}
+
+function prose(text: string, { columns, isMarkdown = false }: ReportOptions): string[] {
+  if (isMarkdown) return [text];
+  const lines: string[] = [];
+  for (const word of withoutMarkup(text).split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || textWidth(last) + 1 + textWidth(word) > (columns ?? Infinity)) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+function withoutMarkup(text: string): string {
+  return text.replaceAll("`", "");
+}

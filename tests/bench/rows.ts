@@ -1,0 +1,27 @@
+// All that the bench measures, in the order in which it is shown.
+
+import { drain } from "./drain.ts";
+import { hookCpu } from "./hook_cpu.ts";
+import { hookFsyncs } from "./hook_fsyncs.ts";
+import { hookFull } from "./hook_full.ts";
+import { hookNpm } from "./hook_npm.ts";
+import { hookBurst } from "./hook_burst.ts";
+import { hookWait } from "./hook_wait.ts";
+import { loginDelay } from "./login_delay.ts";
+import type { Comparison, Row } from "./row.ts";
+import { sendBurst } from "./send_burst.ts";
+import { sendKills } from "./send_kills.ts";
+
+/** What has a budget. */
+export const ROWS: readonly Row[] = [
+  hookCpu,
+  hookFsyncs,
+  hookFull,
+  hookNpm,
+  hookBurst,
+  sendBurst,
+  sendKills,
+];
+
+/** What is shown side by side. */
+export const COMPARISONS: readonly Comparison[] = [loginDelay, hookWait, drain];
