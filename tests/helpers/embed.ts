@@ -42,6 +42,8 @@ export async function embed(
   } else {
     await bundle(entry, { output: `${unfinished}/main.js`, packages });
   }
+  // The binary holds these times; with them fixed, the same sources give the same bytes.
+  for (const path of await filesBelow(unfinished)) await Deno.utime(path, 0, 0);
   try {
     await Deno.rename(unfinished, directory);
   } catch (error) {
