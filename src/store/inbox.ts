@@ -80,6 +80,7 @@ export class Inbox {
     return this.#explaining(() => {
       const database = this.#open();
       if (database === undefined) return undefined;
+      assertNumbers(database);
       const { lastId } = startOf(database, position);
       const row = database.prepare(COUNT_UNREAD).get(lastId);
       const oldest = row?.["oldest"];
@@ -125,6 +126,7 @@ export class Inbox {
     const from = startOf(database, position);
     const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
+    if (rows.length === 0) assertNumbers(database);
     const events: SessionEvent[] = [];
     let last = { ...from, againToId };
     let again = 0;
@@ -170,6 +172,15 @@ function assertPlainTable(database: Database): void {
   ).get();
   const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo('event') WHERE hidden <> 0").get();
   if (table === undefined || computed !== undefined) throw new Error("its events are in no table as queue makes it");
+}
+
+/**
+ * SQLite numbers a row after the last one, so one row with a number that can't be read would hide all logins after it, for
+ * ever, and in silence.
+ */
+function assertNumbers(database: Database): void {
+  const row = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
+  if (row !== undefined) throw new Error("events in it have numbers that are too large");
 }
 
 /**

@@ -244,3 +244,15 @@ Deno.test("Inbox.read() copies no file with a hole that no disk has room for", (
     assert.deepEqual([...Deno.readDirSync(queue.paths.sendDir)], []);
   }
 });
+
+Deno.test("Inbox.read() says that there are events with numbers that it can't read, behind all those that it can", () => {
+  using queue = new Queue();
+  queue.insert("a");
+  using database = queue.open();
+  database.exec(`INSERT INTO event (id, uuid) VALUES (${Number.MAX_SAFE_INTEGER}, 'b')`);
+  queue.insert("hidden");
+  const page = queue.inbox.read(INBOX_START, 10);
+  assert.deepEqual(page?.events.map(({ uuid }) => uuid), ["a", "b"]);
+  assert.throws(() => queue.inbox.read(page?.position ?? INBOX_START, 10), /numbers that are too large/);
+  assert.throws(() => queue.inbox.unread(page?.position ?? INBOX_START), /numbers that are too large/);
+});
