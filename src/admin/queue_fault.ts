@@ -66,6 +66,9 @@ function faultOf(database: Database): string | undefined {
   if (found !== "ok") return String(found);
   const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'event'").get();
   if (hasTable === undefined) return undefined;
+  // `send` can't read them, nor what the hook puts behind them.
+  const unread = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
+  if (unread !== undefined) return "events in it have numbers that are too large";
   // As the hook does, since a table of another shape, or a trigger, would refuse its event.
   database.prepare("BEGIN IMMEDIATE").run();
   try {

@@ -40,9 +40,11 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const faults: string[] = [];
   const config = attempt(() => readConfig(configFile), faults);
   const overview = attempt(() => storeOverview(paths), faults);
+  const faultsElsewhere = faults.length;
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
+  const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
-  const found = statusOf({ config, overview, unread, spooled, faults, nowMs: Date.now() });
+  const found = statusOf({ config, overview, unread, isQueueReadable, spooled, faults, nowMs: Date.now() });
   for (const line of shown(found, form)) print(line);
   return ExitCode.ok;
 }

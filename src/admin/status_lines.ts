@@ -6,10 +6,11 @@ import type { Spooled } from "../store/spool.ts";
 import type { RouteStatus, Status } from "./status_of.ts";
 
 /** A status for people. */
-export function statusLines({ nowMs, routes, unread, spooled, faults, lastRunAtMs, problems }: Status): string[] {
+export function statusLines(status: Status): string[] {
+  const { nowMs, routes, unread, isQueueReadable, spooled, faults, lastRunAtMs, problems } = status;
   return [
     ...faults,
-    `queue: ${queueText(unread, nowMs)}`,
+    `queue: ${isQueueReadable ? queueText(unread, nowMs) : "it can't be read"}`,
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
     ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${ago(lastRunAtMs, nowMs)}`],

@@ -24,6 +24,8 @@ export interface Status {
   readonly routes: readonly RouteStatus[];
   /** Undefined where no event was ever recorded, or the queue can't be read. */
   readonly unread: Unread | undefined;
+  /** Whether the queue can be read. */
+  readonly isQueueReadable: boolean;
   /** What the queue database refused; undefined where the spool can't be read. */
   readonly spooled: Spooled | undefined;
   /** What keeps this from being complete, a line each. */
@@ -35,7 +37,7 @@ export interface Status {
 }
 
 /** What a status is made of. */
-export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "spooled" | "faults"> {
+export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
   /** Undefined where `send` has never run. */

@@ -9,7 +9,7 @@ export type CarvedValue = null | number | string | undefined;
 
 /** A row as it stands on its page; of which table, only its shape can tell. */
 export interface CarvedRow {
-  /** Of a table that has rowids; the column that is an alias of it is null among the values. */
+  /** Of a table that has rowids; the column that is an alias of it is null among the values. May be rounded. */
   readonly rowid: number | undefined;
   readonly values: readonly CarvedValue[];
 }
@@ -230,14 +230,15 @@ function valueOf(type: number, bytes: Uint8Array): CarvedValue {
   return Number(value);
 }
 
-/** "Variable-length integers": big-endian, 7 bits a byte, 9 bytes at most; none that JavaScript can't hold. */
+/** "Variable-length integers": big-endian, 7 bits a byte, 9 bytes at most. What is too large for JavaScript is rounded. */
 function varint(bytes: Uint8Array, at: number): { value: number; next: number } | undefined {
   let value = 0;
-  for (let index = 0; index < 8; index++) {
+  for (let index = 0; index < 9; index++) {
     const byte = bytes[at + index];
     if (byte === undefined) return undefined;
+    if (index === 8) return { value: value * 256 + byte, next: at + 9 };
     value = value * 128 + (byte & 127);
-    if (byte < 128) return Number.isSafeInteger(value) ? { value, next: at + index + 1 } : undefined;
+    if (byte < 128) return { value, next: at + index + 1 };
   }
   return undefined;
 }

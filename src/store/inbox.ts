@@ -80,6 +80,7 @@ export class Inbox {
     return this.#explaining(() => {
       const database = this.#open();
       if (database === undefined) return undefined;
+      assertNumbers(database);
       const { lastId } = startOf(database, position);
       const row = database.prepare(COUNT_UNREAD).get(lastId);
       const oldest = row?.["oldest"];
@@ -125,6 +126,7 @@ export class Inbox {
     const from = startOf(database, position);
     const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
+    if (rows.length === 0) assertNumbers(database);
     const events: SessionEvent[] = [];
     let last = { ...from, againToId };
     let again = 0;
@@ -153,7 +155,7 @@ export class Inbox {
       // A copy need not outlast a power loss.
       this.#database.exec("PRAGMA synchronous = OFF");
       // Has SQLite open the log, too.
-      this.#database.prepare("SELECT 1 FROM sqlite_schema").get();
+      assertPlainTable(this.#database);
     } finally {
       // Once they are open they need no names, and so nothing is left however the process ends.
       removeCopy(queueCopy);
@@ -162,6 +164,30 @@ export class Inbox {
     return this.#database;
   }
 }
+
+/** A view, or a column that is computed, may take for ever to read, and with it all that waits to be delivered. */
+function assertPlainTable(database: Database): void {
+  const table = database.prepare(
+    "SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = 'event' AND type = 'table'",
+  ).get();
+  const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo('event') WHERE hidden <> 0").get();
+  if (table === undefined || computed !== undefined) throw new Error("its events are in no table as queue makes it");
+}
+
+/**
+ * SQLite numbers a row after the last one, so one row with a number that can't be read would hide all logins after it, for
+ * ever, and in silence.
+ */
+function assertNumbers(database: Database): void {
+  const row = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
+  if (row !== undefined) throw new Error("events in it have numbers that are too large");
+}
+
+/**
+ * The most that is copied of each file, in bytes: that of a million events. Whoever writes there may make a hole of any
+ * size, for which the disk, and a run, would be too small.
+ */
+const MAX_BYTES = 1024 ** 3;
 
 /** How often copying is tried while hooks write, before it waits for the next time. */
 const MAX_COPIES = 5;
@@ -216,16 +242,19 @@ function looksOfFile(path: string): string {
 function copy(from: string, to: string): void {
   using source = openPlainFile(from);
   if (source === undefined) return;
+  if (source.size > MAX_BYTES) throw new Error(`"${from}" is larger than ${MAX_BYTES} bytes`);
   using target = Deno.openSync(to, { createNew: true, write: true, mode: 0o600 });
   const chunk = new Uint8Array(CHUNK);
-  for (let position = 0, length = 1; length > 0; position += length) {
-    length = source.read(chunk, position);
+  // What is written meanwhile comes with the next copy.
+  for (let position = 0, length = 0; position < source.size; position += length) {
+    length = source.read(chunk.subarray(0, Math.min(CHUNK, source.size - position)), position);
+    if (length === 0) break;
     for (let rest = chunk.subarray(0, length); rest.length > 0;) rest = rest.subarray(target.writeSync(rest));
   }
 }
 
-// A row without a uuid is an event too, and must not pass for another one.
-const UUID = `coalesce(substr(uuid, 1, ${MAX_NAME_LENGTH}), 'row ' || id) AS uuid`;
+// A row without a uuid, or with one that is none, is an event too, and must not pass for another one.
+const UUID = `coalesce(CASE WHEN octet_length(uuid) <= ${MAX_NAME_LENGTH} THEN uuid END, 'row ' || id) AS uuid`;
 
 /** From where to read on: the position, or the start where it is from another database. */
 function startOf(database: Database, position: InboxPosition): InboxPosition {
@@ -245,8 +274,9 @@ const AT = `CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} 
 const COUNT_UNREAD = `
   SELECT count(*) AS count, min(${AT}) AS oldest FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER}`;
 
-// What does not fit into a JavaScript number would make the whole read fail, and hide what stands behind it.
+// What does not fit into a JavaScript number would make the whole read fail, and hide what stands behind it. A record
+// that is too long is no event, and is not even loaded: it may be as large as the database.
 const READ_PAGE = `
-  SELECT id, ${UUID}, substr(record, 1, ${MAX_RECORD_LENGTH}) AS record,
+  SELECT id, ${UUID}, CASE WHEN octet_length(record) <= ${MAX_RECORD_LENGTH} THEN record END AS record,
     ${AT} AS at
   FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;

@@ -7,7 +7,7 @@ import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from ".
 /** Stands for the user of an event whose record can't be read. */
 export const UNREADABLE = "(unreadable record)";
 
-/** The longest record that is read, in characters; several times what a hook can write. */
+/** The longest record that is read, in bytes (of a damaged database, in characters); more than a hook can write. */
 export const MAX_RECORD_LENGTH = 128 * 1024;
 
 /** The furthest time from the epoch that JavaScript knows, in milliseconds (ECMA-262, "Time Values and Time Range"). */

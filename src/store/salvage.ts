@@ -112,7 +112,7 @@ function tableOf(database: Database, { name, hasRowid }: { name: string; hasRowi
   );
   return {
     fits: ({ rowid, values }) =>
-      (rowid !== undefined) === hasRowid && values.length === stored.length &&
+      (hasRowid ? Number.isSafeInteger(rowid) : rowid === undefined) && values.length === stored.length &&
       stored.every((column, index) => isRowid(column) ? values[index] === null : isOf(column, values[index])),
     insert: ({ rowid, values }) => {
       const row = stored.map((column, index) => (isRowid(column) ? rowid : values[index]) ?? null);

@@ -34,6 +34,8 @@ interface SpooledEvent {
 /** The folder of spool files, for one run. */
 export class Spool {
   readonly #directory: string;
+  /** Names that are left of the last listing, the first one last; undefined: to be listed anew. */
+  #left: string[] | undefined;
   /** Names that need no look any more in this run. */
   readonly #done = new Set<string>();
   readonly #unreadable = new Set<string>();
@@ -48,7 +50,8 @@ export class Spool {
   }
 
   /**
-   * Events that were not read in this run and that the store does not know, oldest file name first.
+   * Events that were not read in this run and that the store does not know, oldest file name first. The folder is listed
+   * anew once the last listing has come to its end: whoever fills it must not make each page cost as much as all.
    *
    * @param options.limit how many at most
    * @param options.knows whether the store has an event
@@ -56,8 +59,13 @@ export class Spool {
    */
   read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SessionEvent[] {
     const events: SessionEvent[] = [];
-    for (const name of this.#names()) {
-      if (events.length >= limit) break;
+    this.#left ??= this.#names().reverse();
+    while (events.length < limit) {
+      const name = this.#left.pop();
+      if (name === undefined) {
+        this.#left = undefined;
+        break;
+      }
       if (this.#done.has(name)) continue;
       const uuid = uuidOf(name);
       if (uuid !== undefined && knows(uuid)) {

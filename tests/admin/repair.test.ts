@@ -133,6 +133,11 @@ const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
     database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
     database.close();
   },
+  "an event has a number that is too large": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("UPDATE event SET id = 9223372036854775800 WHERE uuid = 'c'");
+    database.close();
+  },
   "it is cut": (_, path) => Deno.truncateSync(path, Deno.statSync(path).size - 100),
 };
 

@@ -34,6 +34,7 @@ function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: 
     config: CONFIG,
     overview,
     unread: { count: 0 },
+    isQueueReadable: true,
     spooled: { count: 0 },
     faults: [],
     nowMs: NOW_MS,
@@ -44,6 +45,11 @@ function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: 
 function lines(sources: Sources): string[] {
   return statusLines(statusFrom(sources));
 }
+
+Deno.test("statusLines() does not say that the queue is empty where it can't be read", () => {
+  assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: it can't be read"));
+  assert.ok(lines({ unread: undefined }).includes("queue: no event is there"));
+});
 
 Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
   const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 185 * MINUTE_MS, lastDeliveredAtMs: NOW_MS - MINUTE_MS };

@@ -215,3 +215,44 @@ Deno.test("Inbox.read() waits for nobody who has put another kind of file in pla
     assert.throws(() => queue.uuids(), InboxError);
   }
 });
+
+Deno.test("Inbox.read() reads no view and no computed column, which may have no end", () => {
+  const endless = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+                   SELECT i AS id, 'u' || i AS uuid, 0 AS occurred_at_ms, '{}' AS record FROM n`;
+  const computed = "record TEXT GENERATED ALWAYS AS (hex(zeroblob(1000)))";
+  for (
+    const sql of [
+      `DROP TABLE event; CREATE VIEW event AS ${endless}`,
+      `DROP TABLE event; CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT, occurred_at_ms INTEGER, ${computed});
+       INSERT INTO event (uuid) VALUES ('a')`,
+    ]
+  ) {
+    using queue = new Queue();
+    queue.insert("a");
+    using database = queue.open();
+    database.exec(sql);
+    assert.throws(() => queue.uuids(), /in no table as queue makes it/);
+  }
+});
+
+Deno.test("Inbox.read() copies no file with a hole that no disk has room for", () => {
+  for (const suffix of ["", "-wal"]) {
+    using queue = new Queue();
+    queue.insert("a");
+    Deno.truncateSync(`${queue.paths.queueDatabase}${suffix}`, 1024 ** 4);
+    assert.throws(() => queue.uuids(), /is larger than/);
+    assert.deepEqual([...Deno.readDirSync(queue.paths.sendDir)], []);
+  }
+});
+
+Deno.test("Inbox.read() says that there are events with numbers that it can't read, behind all those that it can", () => {
+  using queue = new Queue();
+  queue.insert("a");
+  using database = queue.open();
+  database.exec(`INSERT INTO event (id, uuid) VALUES (${Number.MAX_SAFE_INTEGER}, 'b')`);
+  queue.insert("hidden");
+  const page = queue.inbox.read(INBOX_START, 10);
+  assert.deepEqual(page?.events.map(({ uuid }) => uuid), ["a", "b"]);
+  assert.throws(() => queue.inbox.read(page?.position ?? INBOX_START, 10), /numbers that are too large/);
+  assert.throws(() => queue.inbox.unread(page?.position ?? INBOX_START), /numbers that are too large/);
+});

@@ -166,3 +166,15 @@ Deno.test("Spool.inspect() counts what lies there, and says since when", () => {
   Deno.utimeSync(folder.path(`${uuid}.json`), 1_000, 1_000);
   assert.deepEqual(new Spool(folder.paths).inspect(), { count: 2, oldestAtMs: 1_000_000 });
 });
+
+Deno.test("Spool.read() lists a full folder once for all its pages, and then what came meanwhile", () => {
+  using folder = new Folder();
+  const spool = new Spool(folder.paths);
+  const put = (digit: string) => folder.put({ uuid: `${digit}0000000-0000-4000-8000-000000000000` }).uuid;
+  const [b, c] = ["b", "c"].map(put);
+  assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [b]);
+  const a = put("a");
+  assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [c]);
+  assert.deepEqual(folder.read(spool, 1), []);
+  assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [a]);
+});

@@ -1,0 +1,27 @@
+// Looking into the queue, while others look too.
+
+import assert from "node:assert/strict";
+import { Installation } from "../helpers/program.ts";
+
+Deno.test("status, run by several people at once, tells each of them the same of the queue", async () => {
+  await using installation = await Installation.create();
+  for (const user of ["alice", "bob"]) {
+    const env = { PAM_TYPE: "open_session", PAM_USER: user, PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+    assert.equal((await installation.queue(env)).code, 0);
+  }
+  const script = `import { readUnread } from ${JSON.stringify(import.meta.resolve("../../src/admin/unread.ts"))};
+    import { statePaths } from ${JSON.stringify(import.meta.resolve("../../src/paths.ts"))};
+    const paths = statePaths(${JSON.stringify(installation.stateDir)});
+    for (let i = 0; i < 100; i++) {
+      const unread = readUnread(paths, { overview: undefined, command: "status" });
+      if (unread?.count !== 2) throw new Error("no count");
+    }`;
+  const file = `${installation.stateDir}/look.ts`;
+  Deno.writeTextFileSync(file, script);
+  const looks = await Promise.all(
+    [1, 2, 3].map(() =>
+      new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", "--config", "deno.json", file] }).output()
+    ),
+  );
+  for (const { code, stderr } of looks) assert.equal(code, 0, new TextDecoder().decode(stderr));
+});
