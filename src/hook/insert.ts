@@ -13,6 +13,9 @@ const WAL_LIMIT = 256 * 1024;
 /** How long an event stays in the queue: `send` has long read it. In milliseconds. */
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 
+/** So many events stay however old they seem: what `send` has not read must not go where the clock runs ahead. */
+const KEEP_AT_LEAST = 10_000;
+
 const CREATE_TABLE = `
   CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, occurred_at_ms INTEGER, record TEXT) STRICT`;
 
@@ -107,7 +110,7 @@ function keepSmall(database: Database, { path, now }: { path: string; now: numbe
     database.prepare(
       `DELETE FROM event WHERE id IN (
          SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT 500)
-         WHERE occurred_at_ms < ?)`,
+         WHERE occurred_at_ms < ? AND id <= (SELECT max(id) FROM event) - ${KEEP_AT_LEAST})`,
     ).run(keepFrom);
     pragma(database, "wal_checkpoint(TRUNCATE)");
   } catch (error) {

@@ -31,6 +31,8 @@ export class NotPlainError extends Error {
 export interface PlainFile extends Disposable {
   /** In bytes, when it was opened. */
   readonly size: number;
+  /** What it takes of the disk, in bytes: less than its size where it has holes (stat(2), `st_blocks`). */
+  readonly allocated: number;
   readonly mtimeMs: number;
   /** Fills as much of `bytes` as the file has from `position` on, and answers how much that is. */
   read(bytes: Uint8Array, position: number): number;
@@ -61,6 +63,7 @@ export function openPlainFile(path: string): PlainFile | undefined {
   }
   return {
     size: info.size,
+    allocated: info.blocks * 512,
     mtimeMs: info.mtimeMs,
     read: (bytes, position) => {
       let length = 0;

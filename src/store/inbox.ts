@@ -184,10 +184,10 @@ function assertNumbers(database: Database): void {
 }
 
 /**
- * The most that is copied of each file, in bytes: that of a million events. Whoever writes there may make a hole of any
- * size, for which the disk, and a run, would be too small.
+ * From this size on a file that is mostly holes is not copied, in bytes: that of a million events. Whoever writes there may
+ * make a hole of any size, for which the disk, and a run, would be too small.
  */
-const MAX_BYTES = 1024 ** 3;
+const MAX_HOLE = 1024 ** 3;
 
 /** How often copying is tried while hooks write, before it waits for the next time. */
 const MAX_COPIES = 5;
@@ -242,7 +242,9 @@ function looksOfFile(path: string): string {
 function copy(from: string, to: string): void {
   using source = openPlainFile(from);
   if (source === undefined) return;
-  if (source.size > MAX_BYTES) throw new Error(`"${from}" is larger than ${MAX_BYTES} bytes`);
+  if (source.size > MAX_HOLE && source.allocated < source.size / 2) {
+    throw new Error(`"${from}" is mostly a hole, of ${source.size} bytes`);
+  }
   using target = Deno.openSync(to, { createNew: true, write: true, mode: 0o600 });
   const chunk = new Uint8Array(CHUNK);
   // What is written meanwhile comes with the next copy.

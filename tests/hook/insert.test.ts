@@ -22,7 +22,7 @@ function withQueue(test: (path: string, open: () => Database) => void): void {
 function insertUntilFolded(path: string, occurredAtMs: (index: number) => number): number {
   const long = "x".repeat(16_000);
   for (let index = 0; index < 500; index++) {
-    insertEvent(path, sessionEvent({ uuid: `${index}`, authInfo: long, occurredAtMs: occurredAtMs(index) }));
+    insertEvent(path, sessionEvent({ uuid: crypto.randomUUID(), authInfo: long, occurredAtMs: occurredAtMs(index) }));
     if (Deno.statSync(`${path}-wal`).size === 0) return index + 1;
   }
   throw new Error("the log was never folded");
@@ -41,9 +41,14 @@ Deno.test("insertEvent() keeps the log below a little more than 256 KiB, and los
 
 Deno.test("insertEvent() drops events of over 90 days, but not because the clock was wrong once", () => {
   withQueue((path, open) => {
-    const count = insertUntilFolded(path, (index) => index < 3 ? NOW - 100 * DAY : NOW);
+    // Three old ones, and 10,000 numbers later the others: so many stay in any case.
+    for (const uuid of ["old 1", "old 2", "old 3"]) {
+      insertEvent(path, sessionEvent({ uuid, occurredAtMs: NOW - 100 * DAY }));
+    }
     const database = open();
-    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count - 3);
+    database.exec("INSERT INTO event (id, uuid, occurred_at_ms) VALUES (10003, 'later', 1)");
+    const count = insertUntilFolded(path, () => NOW);
+    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count + 1);
     database.close();
   });
   withQueue((path, open) => {
@@ -53,6 +58,16 @@ Deno.test("insertEvent() drops events of over 90 days, but not because the clock
     assert.equal(count, folding);
     const database = open();
     assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count);
+    database.close();
+  });
+});
+
+Deno.test("insertEvent() drops nothing that send may not have read, where the clock runs ahead for many logins", () => {
+  withQueue((path, open) => {
+    const unread = insertUntilFolded(path, () => NOW);
+    const ahead = insertUntilFolded(path, (index) => NOW + 91 * DAY + index + 1_000);
+    const database = open();
+    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], unread + ahead);
     database.close();
   });
 });
