@@ -1,5 +1,5 @@
-// The command name decides the permissions, then the module. `queue` goes first and by a path of its own:
-// it starts as root, and loads nothing that it does not need.
+// `queue` goes first and by a path of its own: it starts as root, and loads nothing that it does not need. All else is
+// the work of command.ts.
 
 /**
  * What the binary may for other commands, and the hook gives up before its code is loaded. Spelled out, since reading
