@@ -3,6 +3,7 @@
 import { ExitCode, Failure } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { statIfThere } from "../store/files.ts";
+import { faultOfNumbers } from "../store/inbox.ts";
 import { type Database, openDatabase, pragma } from "../store/open.ts";
 import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_LOCKED, sqliteCode } from "../store/sqlite_error.ts";
 
@@ -66,9 +67,8 @@ function faultOf(database: Database): string | undefined {
   if (found !== "ok") return String(found);
   const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'event'").get();
   if (hasTable === undefined) return undefined;
-  // `send` can't read them, nor what the hook puts behind them.
-  const unread = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
-  if (unread !== undefined) return "events in it have numbers that are too large";
+  const numbers = faultOfNumbers(database);
+  if (numbers !== undefined) return numbers;
   // As the hook does, since a table of another shape, or a trigger, would refuse its event.
   database.prepare("BEGIN IMMEDIATE").run();
   try {

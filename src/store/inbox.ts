@@ -175,12 +175,17 @@ function assertPlainTable(database: Database): void {
 }
 
 /**
- * SQLite numbers a row after the last one, so one row with a number that can't be read would hide all logins after it, for
- * ever, and in silence.
+ * What is wrong with the numbers of events, if anything is. SQLite numbers a row after the last one, so one row with a
+ * number that can't be read would hide all logins after it, for ever, and in silence.
  */
-function assertNumbers(database: Database): void {
+export function faultOfNumbers(database: Database): string | undefined {
   const row = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
-  if (row !== undefined) throw new Error("events in it have numbers that are too large");
+  return row === undefined ? undefined : "events in it have numbers that are too large";
+}
+
+function assertNumbers(database: Database): void {
+  const fault = faultOfNumbers(database);
+  if (fault !== undefined) throw new Error(fault);
 }
 
 /**
