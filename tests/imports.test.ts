@@ -41,15 +41,24 @@ Deno.test("main.ts loads nothing before it knows the command", () => {
   assert.deepEqual([...graph.get("main.ts")?.static ?? []], []);
 });
 
-Deno.test("the command line loads no command before it is known which one", () => {
+/** What runs as soon as a module is loaded: itself, and all that is imported statically. */
+function loadedBy(entry: string): string[] {
   const loaded = new Set<string>();
   const load = (name: string) => {
     if (loaded.has(name)) return;
     loaded.add(name);
     for (const imported of graph.get(name)?.static ?? []) load(imported);
   };
-  load("command_line.ts");
-  assert.deepEqual([...loaded].map((name) => name.replace(/^(npm:[^@]+)@.*/, "$1")).sort(), [
+  load(entry);
+  return [...loaded].map((name) => name.replace(/^(npm:[^@]+)@.*/, "$1")).sort();
+}
+
+Deno.test("no package is loaded before the sandbox of a command stands", () => {
+  assert.deepEqual(loadedBy("command.ts"), ["command.ts", "deno.json", "failure.ts", "log.ts", "sandbox.ts"]);
+});
+
+Deno.test("the command line loads no command before it is known which one", () => {
+  assert.deepEqual(loadedBy("command_line.ts"), [
     "command_line.ts",
     "command_line/help.ts",
     "command_line/program.ts",

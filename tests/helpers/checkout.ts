@@ -63,3 +63,20 @@ export async function isFile(path: string): Promise<boolean> {
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
+
+/**
+ * Makes a file or a folder under another name, then gives it its own: nobody finds half of it, and of several processes
+ * that make it at once each does so by itself. A folder that is there already stays, and this throws.
+ *
+ * @param fill makes it at the path that it is given; what it leaves where it fails is taken away
+ */
+export async function makeWhole(path: string, fill: (unfinished: string) => Promise<unknown>): Promise<void> {
+  const unfinished = `${path}.${crypto.randomUUID()}`;
+  try {
+    await fill(unfinished);
+    await Deno.rename(unfinished, path);
+  } catch (error) {
+    await Deno.remove(unfinished, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}

@@ -4,7 +4,7 @@
 
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { CACHE, execute, filesBelow, isFile, ROOT, sha256 } from "./checkout.ts";
+import { CACHE, execute, filesBelow, isFile, makeWhole, ROOT, sha256 } from "./checkout.ts";
 import { embed } from "./embed.ts";
 import { type Arch, ARCHES, runtimeStub, STUB_SOURCES } from "./runtime_stub.ts";
 
@@ -18,6 +18,8 @@ interface CompileOptions {
   /** Whether a stub from the npm registry will do. */
   readonly forTesting: boolean;
   readonly arch: Arch;
+  /** Of the sources. */
+  readonly digest: string;
 }
 
 /**
@@ -40,18 +42,22 @@ export async function compiled(
   entry: string,
   { arch = Deno.build.arch }: { readonly arch?: Arch } = {},
 ): Promise<string> {
-  const directory = `${CACHE}/compiled/${await sourceDigest()}`;
+  const digest = await sourceDigest();
+  const directory = `${CACHE}/compiled/${digest}`;
   const suffix = arch === Deno.build.arch ? "" : `_${arch}`;
   const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}${suffix}`;
   if (await isFile(output)) return output;
   await Deno.mkdir(directory, { recursive: true });
-  await compile({ entry, output, forTesting: true, arch });
+  await compile({ entry, output, forTesting: true, arch, digest });
   return output;
 }
 
-async function compile({ entry, output, forTesting, arch }: CompileOptions): Promise<void> {
-  const partial = `${output}.partial`;
-  const { main, include } = await embed(entry, { key: `${await sourceDigest()}-${arch}` });
+async function compile(options: CompileOptions): Promise<void> {
+  await makeWhole(options.output, (output) => compileTo(output, options));
+}
+
+async function compileTo(output: string, { entry, forTesting, arch, digest }: CompileOptions): Promise<void> {
+  const { main, include } = await embed(entry, { key: `${digest}-${arch}` });
   const flags = [
     // The union of what the commands may do; each command gives up what it does not need.
     "--permission-set=binary",
@@ -62,7 +68,7 @@ async function compile({ entry, output, forTesting, arch }: CompileOptions): Pro
     // The bundles were checked as they were made.
     "--no-check",
     ...include.map((path) => `--include=${path}`),
-    `--output=${partial}`,
+    `--output=${output}`,
     main,
   ];
   const isForeign = Deno.env.has("DENORT_BIN");
@@ -74,7 +80,6 @@ async function compile({ entry, output, forTesting, arch }: CompileOptions): Pro
     throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
   }
   if (!direct.success) await compileWithStub(flags, { arch, main, firstError: direct.stderr });
-  await Deno.rename(partial, output);
 }
 
 async function compileWithStub(
@@ -91,8 +96,10 @@ async function compileWithStub(
 /** Tells the binary where its stub is from; see command_line.ts. Gives the flag that embeds it. */
 async function noteStub(origin: string, main: string): Promise<string> {
   const path = `${dirname(main)}/stub.json`;
-  await Deno.writeTextFile(path, JSON.stringify({ origin }));
-  await Deno.utime(path, 0, 0);
+  await makeWhole(path, async (unfinished) => {
+    await Deno.writeTextFile(unfinished, JSON.stringify({ origin }));
+    await Deno.utime(unfinished, 0, 0);
+  });
   return `--include=${path}`;
 }
 
@@ -117,7 +124,7 @@ async function main(args: readonly string[]): Promise<string> {
   const suffix = values.arch === undefined ? "" : `-${arch}`;
   const output = values.output ?? `${ROOT}/dist/ssh-session-notifier${suffix}`;
   await Deno.mkdir(dirname(output), { recursive: true });
-  await compile({ entry: "src/main.ts", output, forTesting, arch });
+  await compile({ entry: "src/main.ts", output, forTesting, arch, digest: await sourceDigest() });
   return output;
 }
 

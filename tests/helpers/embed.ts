@@ -2,13 +2,16 @@
 // each start the runtime looks at every embedded file, and at three of each TypeScript module (its source, its code, its
 // map), for which every login would pay.
 
-import { CACHE, execute, executeOrThrow, filesBelow, isFile, ROOT } from "./checkout.ts";
+import { dirname } from "node:path";
+import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole, ROOT } from "./checkout.ts";
 
-/** The modules that `src/main.ts` imports, and the name of each as a bundle beside it. */
-const PARTS: Readonly<Record<string, string>> = { "hook/queue.ts": "queue.js", "command.ts": "command.js" };
+const PROGRAM = "src/main.ts";
+
+/** The modules that the program's main one imports, and the name of each as a bundle beside it. */
+const PARTS: Readonly<Record<string, string>> = { "src/hook/queue.ts": "queue.js", "src/command.ts": "command.js" };
 
 /** Started by its URL, so no import leads to it; its bundle has the same name, beside that of who starts it. */
-const WORKER = "send/http_worker.ts";
+const WORKER = "src/send/http_worker.ts";
 
 /**
  * Makes the files to embed of a program: of `src/main.ts` as it stands and one bundle of each part that it imports, of
@@ -23,48 +26,48 @@ export async function embed(
   { key }: { readonly key: string },
 ): Promise<{ readonly main: string; readonly include: readonly string[] }> {
   const directory = `${CACHE}/embedded/${key}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
-  const isProgram = entry === "src/main.ts";
   const embedded = {
-    main: `${directory}/${isProgram ? "main.ts" : "main.js"}`,
+    main: `${directory}/${entry === PROGRAM ? "main.ts" : "main.js"}`,
     include: ["http_worker.ts", "licences.txt"].map((name) => `${directory}/${name}`),
   };
   if (await isFile(embedded.main)) return embedded;
-  const packages = await packagesOf(entry);
-  const unfinished = `${directory}.${crypto.randomUUID()}`;
-  await Deno.mkdir(unfinished, { recursive: true });
-  await bundle(`src/${WORKER}`, { output: `${unfinished}/http_worker.ts`, packages });
-  await Deno.writeTextFile(`${unfinished}/licences.txt`, await licences(packages));
-  if (isProgram) {
-    for (const [part, name] of Object.entries(PARTS)) {
-      await bundle(`src/${part}`, { output: `${unfinished}/${name}`, packages });
-    }
-    await Deno.writeTextFile(`${unfinished}/main.ts`, importBundles(await Deno.readTextFile(`${ROOT}/${entry}`)));
-  } else {
-    await bundle(entry, { output: `${unfinished}/main.js`, packages });
-  }
-  // The binary holds these times; with them fixed, the same sources give the same bytes.
-  for (const path of await filesBelow(unfinished)) await Deno.utime(path, 0, 0);
   try {
-    await Deno.rename(unfinished, directory);
+    await Deno.mkdir(dirname(directory), { recursive: true });
+    await makeWhole(directory, (unfinished) => writeParts(entry, { directory: unfinished }));
   } catch (error) {
-    // Another process was faster.
-    await Deno.remove(unfinished, { recursive: true });
+    // Another process may have been faster.
     if (!(await isFile(embedded.main))) throw error;
   }
   return embedded;
 }
 
+async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
+  await Deno.mkdir(directory);
+  const packages = await packagesOf(entry);
+  const parts: Record<string, string> = { [WORKER]: "http_worker.ts" };
+  if (entry === PROGRAM) {
+    Object.assign(parts, PARTS);
+    await Deno.writeTextFile(`${directory}/main.ts`, importBundles(await Deno.readTextFile(`${ROOT}/${entry}`)));
+  } else {
+    parts[entry] = "main.js";
+  }
+  for (const [part, name] of Object.entries(parts)) await bundle(part, { output: `${directory}/${name}`, packages });
+  await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
+  // The binary holds these times; with them fixed, the same sources give the same bytes.
+  for (const path of await filesBelow(directory)) await Deno.utime(path, 0, 0);
+}
+
 /** The text of main.ts with the bundles in place of the modules. */
 function importBundles(text: string): string {
   for (const [part, name] of Object.entries(PARTS)) {
-    const [before, after, ...more] = text.split(`import("./${part}")`);
+    const [before, after, ...more] = text.split(`import("./${part.replace("src/", "")}")`);
     if (before === undefined || after === undefined || more.length > 0) {
-      throw new Error(`Cannot embed src/main.ts as it must import "./${part}" once`);
+      throw new Error(`Cannot embed ${PROGRAM} as it must import ${part} once`);
     }
     text = `${before}import("./${name}")${after}`;
   }
   if (/import\("[^"]*\.ts"\)/.test(text)) {
-    throw new Error("Cannot embed src/main.ts as it imports more than is bundled");
+    throw new Error(`Cannot embed ${PROGRAM} as it imports more than is bundled`);
   }
   return text;
 }
@@ -72,7 +75,8 @@ function importBundles(text: string): string {
 interface Package {
   /** `name@version`. */
   readonly id: string;
-  /** Where Deno has it. */
+  /** Where Deno has it in its cache. */
+  readonly inCache: string;
   readonly directory: string;
 }
 
@@ -82,13 +86,16 @@ async function bundle(
   { output, packages }: { readonly output: string; readonly packages: readonly Package[] },
 ): Promise<void> {
   const command = [Deno.execPath(), "bundle", "--quiet", "--check", "--platform=deno", `--output=${output}`, entry];
-  // esbuild, which this runs, is from the npm registry.
   const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
-  if (!success) throw new Error(`Cannot bundle "${entry}": ${stderr}`);
+  if (!success) {
+    throw new Error(
+      `Cannot bundle "${entry}": ${stderr}\nWhere it says that esbuild is missing: Deno fetches it from npm`,
+    );
+  }
   let text = await Deno.readTextFile(output);
-  for (const { id, directory } of packages) {
-    const [, inCache = ""] = directory.split(/(?=\/npm\/)/);
-    text = text.replace(new RegExp(`[^ "]*${RegExp.escape(inCache)}/`, "g"), `npm/${id}/`);
+  for (const { id, inCache } of packages) {
+    // esbuild names a module in a comment, and in quotes.
+    text = text.replace(new RegExp(`(?<=^// |")[^"\n]*/${RegExp.escape(inCache)}/`, "gm"), `npm/${id}/`);
   }
   await Deno.writeTextFile(output, text);
 }
@@ -127,7 +134,8 @@ async function packagesOf(entry: string): Promise<Package[]> {
     const found = npmPackages[id];
     if (found === undefined || packages.has(id)) return;
     const { name, version, registryUrl, dependencies } = found;
-    packages.set(id, { id, directory: `${npmCache}/${new URL(registryUrl).host}/${name}/${version}` });
+    const inCache = `${new URL(registryUrl).host}/${name}/${version}`;
+    packages.set(id, { id, inCache, directory: `${npmCache}/${inCache}` });
     dependencies.forEach(add);
   };
   for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage);

@@ -1,7 +1,7 @@
 // The runtime stub that `deno compile` needs, for tests where Deno's download site can't be reached: taken from a program
 // on the npm registry that was compiled by the same Deno version. A stub serves only the Deno version it belongs to.
 
-import { CACHE, executeOrThrow, isFile, sha256 } from "./checkout.ts";
+import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "./checkout.ts";
 
 /** A compiled program on the npm registry whose start is the stub of one Deno version, unchanged. */
 export interface StubSource {
@@ -53,8 +53,7 @@ export async function runtimeStub(source: StubSource): Promise<string> {
     const sum = await sha256(stub);
     if (sum !== source.sha256) throw new Error(`Cannot use the stub of ${source.package}: its sha256 is ${sum}`);
     await Deno.mkdir(CACHE, { recursive: true });
-    await Deno.writeFile(`${path}.partial`, stub, { mode: 0o755 });
-    await Deno.rename(`${path}.partial`, path);
+    await makeWhole(path, (unfinished) => Deno.writeFile(unfinished, stub, { mode: 0o755 }));
     return path;
   } finally {
     await Deno.remove(directory, { recursive: true });
