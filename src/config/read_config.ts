@@ -1,6 +1,6 @@
 // Reads the configuration file, and says in one line each what keeps it from being used.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
@@ -88,7 +88,7 @@ function unreadable(path: string, cause: unknown): Failure {
     );
   }
   return new Failure(
-    `Cannot read the configuration "${path}": ${cause instanceof Error ? cause.message : cause}`,
+    `Cannot read the configuration "${path}": ${messageOf(cause)}`,
     {
       exitCode: ExitCode.config,
       mend: "see what the disk and its file system say",
