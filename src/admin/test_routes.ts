@@ -6,7 +6,7 @@ import { ExitCode } from "../failure.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { attempt } from "../send/attempt.ts";
 import { systemClock } from "../send/clock.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
 import { startTransport, transportOptions } from "../send/transport.ts";

@@ -69,6 +69,7 @@ export interface TakenIn {
   readonly taken: number;
   readonly history: number;
 }
+
 /** The open events that have had no close, of a process, user and service. */
 const OPEN_OF =
   "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
