@@ -11,8 +11,6 @@ import { parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 
-export type { Route } from "./routes.ts";
-
 /** The configuration, complete and valid. */
 export interface Config {
   readonly host: {

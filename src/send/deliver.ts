@@ -1,6 +1,6 @@
 // Delivers what is due on one route, one batch after the other, and writes down what became of each.
 
-import type { Route } from "../config/config.ts";
+import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
 import { plural } from "../plural.ts";
 import type { Outcome } from "../services/service.ts";

@@ -4,7 +4,7 @@
 import { formatDuration } from "../duration.ts";
 import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification, Urgency } from "../services/service.ts";
-import type { JudgedEvent } from "../store/deliveries.ts";
+import type { JudgedEvent } from "../store/stored_event.ts";
 import { type AuthMethod, parseAuthInfo } from "./auth_info.ts";
 
 /**

@@ -31,8 +31,6 @@ import { eventOf, type JudgedEvent, judgedEventOf, type StoredEvent } from "./st
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-export type { JudgedEvent, StoredEvent } from "./stored_event.ts";
-
 /** What was decided about an event. */
 export interface Judgement {
   readonly eventId: number;
