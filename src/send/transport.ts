@@ -46,46 +46,8 @@ export type Transport = (
  */
 export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
-  const worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
-    type: "module",
-    name: "http",
-    deno: {
-      permissions: {
-        net: [...hosts],
-        env: false,
-        ffi: false,
-        import: false,
-        read: false,
-        run: false,
-        sys: false,
-        write: false,
-      },
-    },
-  });
-  const waiting = new Map<number, (answer: WorkerAnswer | undefined) => void>();
-  worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => waiting.get(data.id)?.(data);
-  worker.onerror = (event) => {
-    // Otherwise it would end the whole process. Whoever waits is told that there is no answer.
-    event.preventDefault();
-    for (const resolve of waiting.values()) resolve(undefined);
-  };
-  const answerTo = (
-    id: number,
-    timeoutMs: number,
-  ): Promise<WorkerAnswer | undefined> => {
-    const { promise, resolve } = Promise.withResolvers<
-      WorkerAnswer | undefined
-    >();
-    const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    waiting.set(id, resolve);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      waiting.delete(id);
-    });
-  };
-
-  worker.postMessage(settings);
-  if (await answerTo(0, GRACE_MS) === undefined) {
+  const worker = new HttpWorker(hosts);
+  if (await worker.ask(settings, { id: 0, timeoutMs: GRACE_MS }) === undefined) {
     throw new Error("the Worker for HTTP requests did not start");
   }
   Deno.permissions.revokeSync({ name: "net" });
@@ -94,14 +56,50 @@ export async function startTransport({ hosts, ...settings }: TransportOptions): 
   return async (request, { caCert } = {}) => {
     const id = ++lastId;
     const routeCaCert = caCert === undefined ? {} : { routeCaCert: settings.routeCaCerts?.indexOf(caCert) ?? -1 };
-    worker.postMessage({ id, request, ...routeCaCert } satisfies WorkerRequest);
-    const answer = await answerTo(id, settings.timeoutMs + GRACE_MS);
+    const timeoutMs = settings.timeoutMs + GRACE_MS;
+    const answer = await worker.ask({ id, request, ...routeCaCert }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
       detail: "the Worker for HTTP requests gave no answer",
     };
   };
+}
+
+/** The Worker, which may reach some hosts and nothing else. */
+class HttpWorker {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, (answer: WorkerAnswer | undefined) => void>();
+
+  constructor(hosts: readonly string[]) {
+    const nothing = { env: false, ffi: false, import: false, read: false, run: false, sys: false, write: false };
+    this.#worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
+      type: "module",
+      name: "http",
+      deno: { permissions: { net: [...hosts], ...nothing } },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#waiting.get(data.id)?.(data);
+    this.#worker.onerror = (event) => {
+      // Otherwise it would end the whole process. Whoever waits is told that there is no answer.
+      event.preventDefault();
+      for (const resolve of this.#waiting.values()) resolve(undefined);
+    };
+  }
+
+  /** What the Worker answers to a message with that id; undefined if there is no answer in time. */
+  ask(
+    message: WorkerSettings | WorkerRequest,
+    { id, timeoutMs }: { id: number; timeoutMs: number },
+  ): Promise<WorkerAnswer | undefined> {
+    const { promise, resolve } = Promise.withResolvers<WorkerAnswer | undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    this.#waiting.set(id, resolve);
+    this.#worker.postMessage(message);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    });
+  }
 }
 
 /**
