@@ -1,6 +1,7 @@
 // Makes HTTP requests through the Worker, and takes the network from everything else in this process.
 
 import type { Config } from "../config/config.ts";
+import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
 import { systemCertificates } from "./certificates.ts";
@@ -42,13 +43,17 @@ export type Transport = (
 /**
  * Starts the Worker, then gives up the network in this isolate, for good.
  *
- * @throws if the Worker does not stand
+ * @throws {Failure} if the Worker does not stand
  */
 export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
   const worker = new HttpWorker(hosts);
   if (await worker.ask(settings, { id: 0, timeoutMs: GRACE_MS }) === undefined) {
-    throw new Error("the Worker for HTTP requests did not start");
+    worker.terminate();
+    throw new Failure("The part of this process that makes HTTP requests did not start", {
+      exitCode: ExitCode.tempFail,
+      mend: "see whether this host has too much to do, or too little memory; the next run tries again",
+    });
   }
   Deno.permissions.revokeSync({ name: "net" });
 
@@ -84,6 +89,10 @@ class HttpWorker {
       event.preventDefault();
       for (const resolve of this.#waiting.values()) resolve(undefined);
     };
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
   }
 
   /** What the Worker answers to a message with that id; undefined if there is no answer in time. */
