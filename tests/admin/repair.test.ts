@@ -104,6 +104,20 @@ Deno.test("repair leaves a queue alone that is not damaged, and says so", async 
   assert.deepEqual(queue.uuids(), ["a", "b", "c"]);
 });
 
+Deno.test("repair leaves no index of the log that others can open, where another tool took the index away", async () => {
+  using queue = new Queue();
+  const index = `${queue.paths.queueDatabase}-shm`;
+  // As sqlite3 does: the last one that closes the database takes log and index away.
+  insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: "a" })).close();
+  assert.throws(() => Deno.statSync(index), Deno.errors.NotFound);
+  await queue.repair();
+  assert.equal((Deno.statSync(index).mode ?? 0) & 0o777, 0o600);
+  assert.deepEqual([...Deno.readDirSync(queue.paths.queueDir)].filter(({ name }) => name.includes("-shm.")), []);
+  queue.insert("b");
+  assert.equal((Deno.statSync(index).mode ?? 0) & 0o777, 0o600);
+  assert.deepEqual(queue.uuids(), ["a", "b"]);
+});
+
 Deno.test("repair has nothing to do where no login was recorded yet", async () => {
   using queue = new Queue();
   await queue.repair();
