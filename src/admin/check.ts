@@ -8,9 +8,10 @@ import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
+import { explainStoreError } from "../send/store_failure.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
-import { readOverview } from "../store/overview.ts";
+import { type Overview, readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
@@ -91,11 +92,20 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
   }
   attempt("delivery", findings, () => {
-    const overview = readOverview(paths.deliveriesDatabase);
+    const overview = overviewOf(paths);
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
+}
+
+/** What `send` knows, where its store can be used. */
+function overviewOf(paths: StatePaths): Overview | undefined {
+  try {
+    return readOverview(paths.deliveriesDatabase);
+  } catch (error) {
+    throw explainStoreError(error, paths);
+  }
 }
 
 /** What some reading answers, or what it says is wrong. */
@@ -113,6 +123,7 @@ function attempt(area: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
   } catch (error) {
+    if (error instanceof Failure) return findings.fault(area, error.message, error.mend);
     findings.fault(
       area,
       `can't be looked at: ${messageOf(error)}`,

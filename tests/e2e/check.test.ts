@@ -113,7 +113,7 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   [
     "the store is damaged",
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
-    /^fault +delivery +can't be looked at: file is not a database/m,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
   ],
 ];
 

@@ -6,10 +6,10 @@ import fc from "npm:fast-check@4.10.2";
 import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
 import { parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
 import type { AuthKey } from "../../src/send/auth_key.ts";
+import { isInstalled } from "../helpers/command_line.ts";
 import { ALICE_KEY, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
-const hasKeygen = await new Deno.Command("ssh-keygen", { args: ["-?"], stderr: "null" }).output()
-  .then(() => true, () => false);
+const hasKeygen = await isInstalled("ssh-keygen");
 const MUST_RUN = Deno.env.get("CI") === "true";
 // deno-lint-ignore no-console -- a test that can't run says why
 if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped on this machine: there is none");
