@@ -56,6 +56,8 @@ export function check({ json }: CheckOptions): ExitCode {
   return isRight ? ExitCode.ok : ExitCode.config;
 }
 
+const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
+
 /** What belongs to root. */
 function inspectHost(paths: StatePaths, findings: Findings): void {
   const { process } = globalThis;
@@ -71,7 +73,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
     inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
   });
-  attempt("scheduler", findings, () => inspectScheduler((path) => statIfThere(path) !== undefined, findings));
+  attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
 /** What others may have written. */

@@ -4,15 +4,13 @@ import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
 import { CONFIG_FILE } from "../paths.ts";
 import { plural } from "../plural.ts";
+import { UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "delivery";
-
-/** `send` starts at least each minute; an event that it has not read for longer than this shows that it does not. */
-const UNREAD_FAULT_MS = 5 * 60_000;
 
 /** A service may be down for a while; an event that waits longer than this, someone should know of. */
 const PENDING_FAULT_MS = 60 * 60_000;
@@ -66,7 +64,7 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
-  if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
+  if (count > 0 && nowMs - oldestAtMs > UNREAD_AFTER_MS) {
     findings.fault(
       AREA,
       `send has not read ${plural(count, "event")}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,

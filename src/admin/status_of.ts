@@ -2,7 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { formatDuration } from "../duration.ts";
-import { healthOf, isOverdue, OVERDUE_AFTER_MS } from "../send/health.ts";
+import { healthOf, OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import { believedRest } from "../store/routes.ts";
@@ -72,6 +72,9 @@ export function statusOf({ config, overview, ...rest }: StatusSources): Status {
  */
 function problemsOf({ config, overview, unread, spooled, faults, nowMs }: StatusSources): string[] {
   const lastRunAtMs = overview?.lastRunAtMs;
+  const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
+  // What lies in the spool stays there until a hook moves it; a run that has ended since has read it.
+  const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
   const silenceMs = nowMs - (lastRunAtMs ?? nowMs);
   const configured = config?.routes.map(({ name }) => name) ?? [];
   const { failing, overdue } = healthOf(overview?.routes ?? [], { configured, nowMs });
@@ -81,7 +84,7 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
     ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)
       ? [`the last run of send ended ${formatDuration(silenceMs)} ago`]
       : [],
-    ...isOverdue(unread?.oldestAtMs, nowMs) || isOverdue(spooled?.oldestAtMs, nowMs)
+    ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
       ? ["send does not read what is queued"]
       : [],
     ...failing.map((route) => `route "${route}" is failing`),

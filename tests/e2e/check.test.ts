@@ -97,6 +97,11 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
   [
+    "cron's line is a comment",
+    "sed -i 's/^/#/' /etc/cron.d/ssh-session-notifier",
+    /^fault +scheduler +nothing runs send: no line of .* does; to mend it: take the # before its line away/m,
+  ],
+  [
     "there is no cron",
     "rm -f /usr/sbin/cron /usr/sbin/crond",
     /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
