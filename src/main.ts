@@ -13,7 +13,7 @@ export const NOT_FOR_QUEUE = {
     /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/systemd/system /run/systemd/system /etc/cron.d
     /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
-  sys: ["hostname", "getegid"],
+  sys: ["hostname", "getegid", "statfs"],
 };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

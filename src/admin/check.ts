@@ -20,6 +20,7 @@ import { inspectFiles, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
+import { inspectRoom, roomsOf } from "./room.ts";
 import { inspectScheduler } from "./scheduler.ts";
 import { inspectSshd } from "./sshd.ts";
 import { readUnread } from "./unread.ts";
@@ -93,6 +94,7 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     if (!(error instanceof Failure)) throw error;
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
   }
+  attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
   attempt("delivery", findings, () => {
     const overview = overviewOf(paths);
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));

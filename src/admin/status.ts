@@ -11,6 +11,7 @@ import { InboxError } from "../store/inbox.ts";
 import { type Overview, readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { becomeSender } from "./become_sender.ts";
+import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
@@ -44,7 +45,9 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
-  const found = statusOf({ config, overview, unread, isQueueReadable, spooled, faults, nowMs: Date.now() });
+  const withoutRoom = [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
+  const nowMs = Date.now();
+  const found = statusOf({ config, overview, unread, isQueueReadable, spooled, withoutRoom, faults, nowMs });
   for (const line of shown(found, form)) print(line);
   return ExitCode.ok;
 }

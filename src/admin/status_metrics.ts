@@ -43,7 +43,8 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
     },
     {
       name: "alive",
-      help: "Whether a login now would be told: send runs and reads, no route is failing, no event is overdue.",
+      help:
+        "Whether a login now would be told: there is room, send runs and reads, no route is failing, no event is overdue.",
       samples: one(problems.length === 0 ? 1 : 0),
     },
     { name: "faults", help: "How many parts of the status can't be read.", samples: one(faults.length) },

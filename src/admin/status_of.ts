@@ -38,6 +38,8 @@ export interface Status {
 
 /** What a status is made of. */
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
+  /** The directories on whose disk there is no room. */
+  readonly withoutRoom: readonly string[];
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
   /** Undefined where `send` has never run. */
@@ -45,7 +47,7 @@ export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueu
 }
 
 /** Puts together what is known. Without a configuration, no route is said to have gone from it. */
-export function statusOf({ config, overview, ...rest }: StatusSources): Status {
+export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSources): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
@@ -63,14 +65,14 @@ export function statusOf({ config, overview, ...rest }: StatusSources): Status {
   // A route that has gone, and has left nothing behind, is no news.
   const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
   const lastRunAtMs = overview?.lastRunAtMs;
-  return { ...rest, routes: shown, lastRunAtMs, problems: problemsOf({ config, overview, ...rest }) };
+  return { ...rest, routes: shown, lastRunAtMs, problems: problemsOf({ config, overview, withoutRoom, ...rest }) };
 }
 
 /**
  * What of the alarm does not work. `send` runs every minute, so where it has not ended for as long as an event may wait,
  * or as a run may take, it does not run any more.
  */
-function problemsOf({ config, overview, unread, spooled, faults, nowMs }: StatusSources): string[] {
+function problemsOf({ config, overview, unread, spooled, withoutRoom, faults, nowMs }: StatusSources): string[] {
   const lastRunAtMs = overview?.lastRunAtMs;
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
   // What lies in the spool stays there until a hook moves it; a run that has ended since has read it.
@@ -79,6 +81,7 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
   const configured = config?.routes.map(({ name }) => name) ?? [];
   const { failing, overdue } = healthOf(overview?.routes ?? [], { configured, nowMs });
   return [
+    ...withoutRoom.map((directory) => `there is no room in "${directory}"`),
     ...faults.length > 0 ? ["not all of it can be read"] : [],
     ...lastRunAtMs === undefined ? ["no run of send has come to its end yet"] : [],
     ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)

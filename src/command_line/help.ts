@@ -63,8 +63,8 @@ const CHECK: CommandHelp = {
 
 const STATUS: CommandHelp = {
   text: [
-    "Its last line says whether the alarm works: send runs and reads, no route is failing (its last attempt failed), " +
-    "and no event is overdue (it has waited for more than 15 minutes).",
+    "Its last line says whether the alarm works: there is room on the disk, send runs, and reads within 5 minutes, no " +
+    "route is failing (its last attempt failed), and no event is overdue (it has waited for more than 15 minutes).",
     "With --prometheus it prints metrics for the textfile collector of node_exporter. Write them beside the file and " +
     "rename them, so that the collector never reads half of it.",
     "Exits with 0 whatever there is to say; check is the one that judges.",

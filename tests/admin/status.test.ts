@@ -36,6 +36,7 @@ function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: 
     unread: { count: 0 },
     isQueueReadable: true,
     spooled: { count: 0 },
+    withoutRoom: [],
     faults: [],
     nowMs: NOW_MS,
     ...sources,
@@ -120,6 +121,7 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
     // Read, and still there, as no hook has run since.
     [{ spooled: { count: 1, oldestAtMs: old }, lastRunAtMs: NOW_MS - MINUTE_MS }, []],
     [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
+    [{ withoutRoom: ["/a/queue"] }, ['there is no room in "/a/queue"']],
     [{ routes: [{ failures: 1 }] }, ['route "default" is failing']],
     [{ routes: [{ pending: 1, oldestPendingAtMs: old }] }, ['an event on route "default" is overdue']],
     [{ routes: [{ name: "gone", failures: 1 }] }, []],

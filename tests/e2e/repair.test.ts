@@ -14,6 +14,14 @@ endToEnd("repair says with 75 that the disk takes no event, and with 0 that it d
   assert.equal((await queue(host)).code, 0);
   assert.equal((await repair()).code, 0);
   await shell(`cat /dev/zero >${QUEUE}/filler`);
+  // Whoever looks is told so before the next login.
+  const check = await host.run(["/usr/sbin/ssh-session-notifier", "check"]);
+  assert.match(
+    check.stdout,
+    /^fault +disk +there is no room in ".*\/queue": 0 MiB and \d+ files are left; to mend it/m,
+  );
+  const status = await host.run(["/usr/sbin/ssh-session-notifier", "status"]);
+  assert.match(status.stdout, /^alarm: does not work: there is no room in ".*\/queue"/m);
   const full = await repair();
   assert.equal(full.code, 75, full.stdout);
   assert.match(full.stderr, /the disk is full\n.*make room/);

@@ -1,0 +1,58 @@
+// How much room the disks of the state directory have: where the queue's has none, a login is recorded nowhere but in the
+// journal, and where the store's has none, nothing is delivered.
+
+import { statfsSync } from "node:fs";
+import type { StatePaths } from "../paths.ts";
+import type { Findings } from "./finding.ts";
+
+const AREA = "disk";
+const MEND = "make room";
+
+/** With less than this, a row and its log may find no room: a fold of the log takes 256 KiB. In bytes. */
+const FULL_BYTES = 1024 * 1024;
+
+/** With less than this, a person should make room while there is some. In bytes. */
+const LOW_BYTES = 64 * 1024 * 1024;
+
+/** Likewise in files, of which a run of `send` makes a few. */
+const FULL_FILES = 10;
+
+/** What is left of a file system. */
+export interface Room {
+  readonly bytes: number;
+  /** How many files can still be made; undefined where the file system sets no limit. */
+  readonly files: number | undefined;
+}
+
+/** Undefined where there is no such directory. What root alone may fill does not count. */
+function roomIn(directory: string): Room | undefined {
+  try {
+    const { bavail, bsize, files, ffree } = statfsSync(directory);
+    return { bytes: bavail * bsize, files: files === 0 ? undefined : ffree };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Whether nothing more may find room there. */
+export function isFull({ bytes, files = Infinity }: Room): boolean {
+  return bytes < FULL_BYTES || files < FULL_FILES;
+}
+
+/** The room of each directory that is there. */
+export function roomsOf({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, Room> {
+  const rooms = [queueDir, sendDir].map((directory) => [directory, roomIn(directory)] as const);
+  return new Map(rooms.flatMap(([directory, room]) => room === undefined ? [] : [[directory, room]]));
+}
+
+/** Looks at the room that there is, and says what is found. */
+export function inspectRoom(rooms: ReadonlyMap<string, Room>, findings: Findings): void {
+  for (const [directory, room] of rooms) {
+    const { bytes, files } = room;
+    const left = `${Math.floor(bytes / 1024 / 1024)} MiB${files === undefined ? "" : ` and ${files} files`} are left`;
+    if (isFull(room)) findings.fault(AREA, `there is no room in "${directory}": ${left}`, MEND);
+    else if (bytes < LOW_BYTES) findings.warning(AREA, `there is little room in "${directory}": ${left}`, MEND);
+    else findings.pass(AREA, `there is room in "${directory}"`);
+  }
+}
