@@ -12,6 +12,7 @@ import { salvageQueue } from "../store/salvage.ts";
 import { type Spool, SpoolError } from "../store/spool.ts";
 import { isSqliteError } from "../store/sqlite_error.ts";
 import type { Clock } from "./clock.ts";
+import { isPassing } from "./store_failure.ts";
 
 /** How many events are taken in at a time. */
 const PAGE = 100;
@@ -33,7 +34,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   /** What is wrong now, by where it is. */
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, Error>();
   #unreadableFiles = 0;
   /** Databases that were set aside, and need no look any more in this run. */
   readonly #salvaged = new Set<string>();
@@ -44,9 +45,10 @@ export class Intake {
     this.#options = options;
   }
 
-  /** Why something could not be read the last time; undefined if all could. */
-  get fault(): string | undefined {
-    return this.#faults.values().next().value;
+  /** Why something could not be read the last time, what a person has to mend first; undefined if all could. */
+  get fault(): Error | undefined {
+    const faults = [...this.#faults.values()];
+    return faults.find((fault) => !isPassing(fault)) ?? faults[0];
   }
 
   /** Takes in what has newly come. Says once what is wrong, however often it is called. */
@@ -67,8 +69,8 @@ export class Intake {
       return taken;
     } catch (error) {
       if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
-      if (error.message !== this.#faults.get(where)) this.#options.log("error", error.message);
-      this.#faults.set(where, error.message);
+      if (error.message !== this.#faults.get(where)?.message) this.#options.log("error", error.message);
+      this.#faults.set(where, error);
       return 0;
     }
   }
@@ -124,7 +126,8 @@ export class Intake {
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
       this.#salvaged.add(queue.folder);
       if (isSalvaged(deliveries.database, note)) continue;
-      this.#salvageOne(queue);
+      // One that nobody may look into costs nothing, and keeps no other from being read.
+      if (!this.#salvageOne(queue)) continue;
       // The others in later runs: whoever can put many there must not hold up what is to be delivered.
       this.#mayReadAnother = false;
       break;
@@ -132,7 +135,8 @@ export class Intake {
     return 0;
   }
 
-  #salvageOne({ folder, database, looks }: DamagedQueue): void {
+  /** Answers false where it may not be looked into. */
+  #salvageOne({ folder, database, looks }: DamagedQueue): boolean {
     const { deliveries, log } = this.#options;
     const total = { taken: 0, history: 0 };
     const horizon = horizonOf(deliveries.database, { pruned: true });
@@ -148,11 +152,12 @@ export class Intake {
         "error",
         `cannot read the damaged queue database in "${folder}": ${error}; it is tried again in the next run`,
       );
-      return;
+      return !isDenied(error);
     }
     rememberSalvaged(deliveries.database, { name: folder, looks });
     log("warning", `salvaged ${total.taken} events that were not known of the damaged queue database in "${folder}"`);
     this.#tellHistory(total.history);
+    return true;
   }
 
   #tellHistory(count: number): void {
@@ -162,6 +167,10 @@ export class Intake {
       `${count} events are not known, but so old that they may have been delivered before: kept as history, not sent`,
     );
   }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EACCES";
 }
 
 function* pages(events: Iterable<SessionEvent>): Generator<SessionEvent[]> {

@@ -20,7 +20,7 @@ import { judgeNew } from "./judge_new.ts";
 import { print } from "./print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
-import { explainStoreError, isDiskFull } from "./store_failure.ts";
+import { explainStoreError, isPassing } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -59,9 +59,22 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   try {
     return options.dryRun ? showPending(work) : await deliverPending(work);
   } catch (error) {
-    // Found in the middle of the run: whatever else is under way ends with this process.
-    if (isDamage(error) && !options.dryRun) setAside(paths, Date.now());
+    if (isDamage(error) && !options.dryRun) throw explainStoreError(setAsideFor(error, paths), paths);
     throw explainStoreError(error, paths);
+  }
+}
+
+/**
+ * Sets the store aside, found damaged in the middle of the run: whatever else is under way ends with this process.
+ *
+ * @returns what there is to tell: the damage, or what keeps the store from being set aside
+ */
+function setAsideFor(damage: unknown, paths: StatePaths): unknown {
+  try {
+    setAside(paths, Date.now());
+    return damage;
+  } catch (error) {
+    return error;
   }
 }
 
@@ -106,7 +119,7 @@ function showPending(work: Work): ExitCode {
   });
   deliveries.close();
   lines.forEach(print);
-  return intake.fault === undefined ? ExitCode.ok : ExitCode.config;
+  return exitCodeOf(intake, { pending: 0 });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
@@ -143,8 +156,13 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  if (intake.fault !== undefined) return ExitCode.config;
-  return pending > 0 ? ExitCode.tempFail : ExitCode.ok;
+  return exitCodeOf(intake, { pending });
+}
+
+/** What a person has to mend goes before what the next run may find better. */
+function exitCodeOf({ fault }: Intake, { pending }: { pending: number }): ExitCode {
+  if (fault !== undefined && !isPassing(fault)) return ExitCode.config;
+  return fault !== undefined || pending > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 
 /**
@@ -159,13 +177,14 @@ function markStore(lock: Deno.FsFile): void {
 
 /** Takes the lock that only one run can have, and that the kernel frees however the run ends. */
 function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
-  let file: Deno.FsFile;
+  let file: Deno.FsFile | undefined;
   try {
     file = Deno.openSync(sendLock, { create: true, write: true });
+    if (file.tryLockSync(true)) return file;
   } catch (cause) {
+    file?.close();
     throw unusable(sendDir, cause);
   }
-  if (file.tryLockSync(true)) return file;
   file.close();
   return undefined;
 }
@@ -178,7 +197,7 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     });
   }
-  if (isDiskFull(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
+  if (isPassing(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
   const denied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
   return new Failure(
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,

@@ -1,7 +1,9 @@
-// What a person can do about an error of the store: what passes by itself is tried again in the next run.
+// What a person can do about an error of the store, or of the disk below it: what passes by itself is tried again in the
+// next run.
 
 import { ExitCode, Failure } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
+import { statIfThere } from "../store/files.ts";
 import { NewerSchemaError } from "../store/schema.ts";
 import {
   isDamage,
@@ -13,11 +15,20 @@ import {
   sqliteCode,
 } from "../store/sqlite_error.ts";
 
-/** What passes by itself, or with room on the disk. */
-const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL];
+const SQLITE_CANTOPEN = 14;
 
-/** The failure that an error of the store is for the command; any other error as it is. */
+/** A lock that the system gives or takes in a way that SQLite can't make sense of. */
+const SQLITE_PROTOCOL = 15;
+
+/** What passes by itself, or with room on the disk. */
+const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];
+
+/** What the system refuses until a person has changed something: an owner, a mode, a mount, a name. */
+const REFUSED = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EEXIST", "ENOTEMPTY"];
+
+/** The failure that an error of the store, or of a file beside it, is for the command; any other error as it is. */
 export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<StatePaths, "deliveriesDatabase">) {
+  if (error instanceof Failure) return error;
   const fail = (reason: string, exitCode: ExitCode, mend: string) =>
     new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { exitCode, mend, cause: error });
   if (error instanceof NewerSchemaError) {
@@ -27,11 +38,12 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
       "install the newer ssh-session-notifier again that has written it",
     );
   }
-  if (isDiskFull(error) || PASSING.includes(sqliteCode(error))) {
+  const cause = isUnopened(error) ? refusalOf(deliveriesDatabase) : error;
+  if (cause === undefined || isPassing(cause)) {
     return fail(
       messageOf(error),
       ExitCode.tempFail,
-      "see that the disk has room and nothing else holds the file; nothing is lost, the next run tries again",
+      "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
     );
   }
   if (isDamage(error)) {
@@ -41,7 +53,7 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
       "nothing needs to be done: the next run makes a new one of what can be read, and goes on",
     );
   }
-  if (!isSqliteError(error) && codeOf(error) !== "EROFS") return error;
+  if (!isSqliteError(error) && !isSystemError(error)) return error;
   return fail(
     messageOf(error),
     ExitCode.config,
@@ -49,9 +61,33 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
   );
 }
 
-/** Whether a disk or a quota is full, as Deno says it. */
-export function isDiskFull(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT"].includes(codeOf(error));
+/** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof Error && error.cause !== undefined) return isPassing(error.cause);
+  return PASSING.includes(sqliteCode(error)) || (isSystemError(error) && !REFUSED.includes(codeOf(error)));
+}
+
+/** Whether SQLite could not open a file, of which it says no more. */
+function isUnopened(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode === undefined || sqliteCode(error) === SQLITE_CANTOPEN);
+}
+
+/** What the system says where the files of the store are opened as SQLite would; undefined where it says nothing. */
+function refusalOf(path: string): unknown {
+  try {
+    for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
+      if (statIfThere(file) !== undefined) Deno.openSync(file, { read: true, write: true }).close();
+    }
+    Deno.removeSync(Deno.makeTempFileSync({ dir: path.replace(/\/[^/]*$/, "") }));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Whether the system has refused something. Deno has no code for some of its errors, but the number of each. */
+function isSystemError(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(codeOf(error)) || / \(os error \d+\)/.test(messageOf(error));
 }
 
 function messageOf(error: unknown): string {

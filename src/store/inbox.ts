@@ -250,13 +250,24 @@ function copy(from: string, to: string): void {
   if (source.size > MAX_HOLE && source.allocated < source.size / 2) {
     throw new Error(`"${from}" is mostly a hole, of ${source.size} bytes`);
   }
-  using target = Deno.openSync(to, { createNew: true, write: true, mode: 0o600 });
+  using target = orSay(to, () => Deno.openSync(to, { createNew: true, write: true, mode: 0o600 }));
   const chunk = new Uint8Array(CHUNK);
   // What is written meanwhile comes with the next copy.
   for (let position = 0, length = 0; position < source.size; position += length) {
     length = source.read(chunk.subarray(0, Math.min(CHUNK, source.size - position)), position);
     if (length === 0) break;
-    for (let rest = chunk.subarray(0, length); rest.length > 0;) rest = rest.subarray(target.writeSync(rest));
+    let rest = chunk.subarray(0, length);
+    while (rest.length > 0) rest = rest.subarray(orSay(to, () => target.writeSync(rest)));
+  }
+}
+
+/** Says that it is the copy that can't be written: the queue may be on another disk. */
+function orSay<T>(to: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`cannot write its copy "${to}": ${reason}`, { cause });
   }
 }
 
