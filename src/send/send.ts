@@ -5,6 +5,7 @@ import { ExitCode, Failure } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
 import { takeOver } from "../store/legacy.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
@@ -179,6 +180,8 @@ function markStore(lock: Deno.FsFile): void {
 function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
   let file: Deno.FsFile | undefined;
   try {
+    // To open a FIFO would wait for ever for somebody who reads from it.
+    if (statIfThere(sendLock)?.isFile === false) throw new NotPlainError(`"${sendLock}" is not a plain file`);
     file = Deno.openSync(sendLock, { create: true, write: true });
     if (file.tryLockSync(true)) return file;
   } catch (cause) {

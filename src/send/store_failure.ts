@@ -38,6 +38,14 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
       "install the newer ssh-session-notifier again that has written it",
     );
   }
+  if (error instanceof Deno.errors.NotCapable) {
+    return fail(
+      messageOf(error).split(", ", 1)[0] ?? "",
+      ExitCode.config,
+      "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads out of the " +
+        "sandbox: mount --bind the other place there",
+    );
+  }
   const cause = isUnopened(error) ? refusalOf(deliveriesDatabase) : error;
   if (cause === undefined || isPassing(cause)) {
     return fail(

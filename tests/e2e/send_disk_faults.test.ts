@@ -65,6 +65,34 @@ endToEnd("send on a disk that takes no new file exits 75, as it does on a full o
   assert.deepEqual(heardOf(ntfy), ["alice"]);
 });
 
+endToEnd("send says what to do where something else lies in a place of its own", async (host) => {
+  await host.writeConfig(configFor("stdout"));
+  const cases: readonly { put: string; back: string; says: RegExp; mend: RegExp }[] = [
+    {
+      put: `mv ${STATE} /run/moved && ln -s /run/moved ${STATE}`,
+      back: `rm ${STATE} && mv /run/moved ${STATE}`,
+      says: /^error: Cannot use ".*": Requires \w+ access to "\/run\/moved\/.*"$/m,
+      mend: /is a symbolic link, .* mount --bind/,
+    },
+    {
+      put:
+        `rm -f ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock && chown ssh-session-notifier ${STATE}/send/send.lock`,
+      back: `rm ${STATE}/send/send.lock`,
+      says: /^error: Cannot use the state directory ".*": ".*send\.lock" is not a plain file$/m,
+      mend: /install\.sh/,
+    },
+  ];
+  for (const { put, back, says, mend } of cases) {
+    await shell(host, put);
+    const { code, stderr } = await send(host);
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, says);
+    assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", mend);
+    await shell(host, back);
+  }
+  assert.equal((await send(host)).code, 0);
+});
+
 endToEnd("what the user of queue shuts send out of holds up nothing else", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
