@@ -3,11 +3,11 @@
 
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
 import { readOverview } from "../store/overview.ts";
@@ -82,8 +82,8 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
     );
-    for (const { place, message } of config.warnings) {
-      findings.warning("config", `${place}: ${message}`, "chown root:ssh-session-notifier and chmod 0640 it");
+    for (const { place, message, mend } of config.warnings) {
+      findings.warning("config", `${place}: ${message}`, mend);
     }
     inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   } catch (error) {
@@ -113,8 +113,11 @@ function attempt(area: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    findings.fault(area, `can't be looked at: ${reason}`, "run check as root; if it is root, see what the disk says");
+    findings.fault(
+      area,
+      `can't be looked at: ${messageOf(error)}`,
+      "run check as root; if it is root, see what the disk says",
+    );
   }
 }
 

@@ -1,8 +1,9 @@
 // Looks at what waits: in the queue, and on each route.
 
 import type { Config } from "../config/config.ts";
-import { formatDuration } from "../duration.ts";
+import { formatAgo } from "../duration.ts";
 import { CONFIG_FILE } from "../paths.ts";
+import { plural } from "../plural.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
@@ -45,7 +46,7 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
     if (route?.lastDeliveredAtMs === undefined) {
       findings.warning(AREA, `nothing has been delivered on route "${name}" (${service.name}) yet`, `${TRY} shows why`);
     } else {
-      findings.pass(AREA, `the last delivery on route "${name}" was ${ago(route.lastDeliveredAtMs, nowMs)}`);
+      findings.pass(AREA, `the last delivery on route "${name}" was ${formatAgo(route.lastDeliveredAtMs, nowMs)}`);
     }
   }
   for (const route of overview?.routes ?? []) {
@@ -66,8 +67,15 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
   }
   const { count, oldestAtMs = nowMs } = unread;
   if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
-    findings.fault(AREA, `send has not read ${events(count)}, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
-  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events(count)}`);
+    findings.fault(
+      AREA,
+      `send has not read ${plural(count, "event")}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
+      SEE,
+    );
+  } else {findings.pass(
+      AREA,
+      count === 0 ? "send has read every event" : `send has yet to read ${plural(count, "event")}`,
+    );}
 }
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
@@ -78,9 +86,9 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   }
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
-  const since = `the oldest from ${ago(oldestAtMs, nowMs)}`;
+  const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
   const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
-  const what = `${events(count)} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
+  const what = `${plural(count, "event")} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
   findings.warning(AREA, what, REPAIR);
 }
 
@@ -104,7 +112,7 @@ function inspectRoute(
     );
   }
   if (pending === 0) return;
-  const oldest = `the oldest from ${ago(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  const oldest = `the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
   const waited = `${deliveries(pending, "wait")} on route "${name}", ${oldest}`;
   if (isBroken) {
     const message = `route "${name}" is broken: ${lastError ?? ""}; ${deliveries(pending, "wait")}, ${oldest}`;
@@ -118,15 +126,7 @@ function inspectRoute(
   } else findings.pass(AREA, waited);
 }
 
-function events(count: number): string {
-  return `${count} event${count === 1 ? "" : "s"}`;
-}
-
 function deliveries(count: number, what: "wait" | "were given up"): string {
   if (count !== 1) return `${count} deliveries ${what}`;
   return `1 delivery ${what === "wait" ? "waits" : "was given up"}`;
-}
-
-function ago(atMs: number, nowMs: number): string {
-  return `${formatDuration(nowMs - atMs)} ago`;
 }

@@ -1,11 +1,11 @@
 // `repair`: mends the queue database while logins happen. Becomes the user of `queue` before it touches anything there:
 // as root, it would follow a link that is planted. What is damaged is moved aside; `send` takes over what can be read.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner } from "../hook/privileges.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { faultOfDatabase } from "./queue_fault.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
@@ -98,8 +98,4 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
     mend: "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
     cause: error,
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,7 +5,7 @@ import { formatDuration } from "../duration.ts";
 import { healthOf, isOverdue, OVERDUE_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
-import { MAX_WAIT_MS } from "../store/routes.ts";
+import { believedRest } from "../store/routes.ts";
 import type { Spooled } from "../store/spool.ts";
 
 /** How a route is doing, and whether the configuration has it. */
@@ -55,7 +55,9 @@ export function statusOf({ config, overview, ...rest }: StatusSources): Status {
       ...route,
       service: config === undefined ? "unknown" : services.get(name),
       isConfigured: config === undefined ? undefined : services.has(name),
-      nextAttemptAtMs: route.pending + route.notices === 0 ? undefined : nextAttemptAtMs(route, rest.nowMs),
+      nextAttemptAtMs: route.pending + route.notices === 0
+        ? undefined
+        : Math.max(believedRest(route.restsUntilMs, rest.nowMs), rest.nowMs),
     };
   });
   // A route that has gone, and has left nothing behind, is no news.
@@ -89,7 +91,3 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
 
 /** A route that never had anything to do. */
 const UNKNOWN = { pending: 0, dead: 0, deadReasons: [], notices: 0, isBroken: false, restsUntilMs: 0, failures: 0 };
-
-function nextAttemptAtMs({ restsUntilMs }: RouteOverview, nowMs: number): number {
-  return restsUntilMs > nowMs && restsUntilMs <= nowMs + MAX_WAIT_MS ? restsUntilMs : nowMs;
-}

@@ -1,7 +1,7 @@
 // `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
 
 import { readConfig } from "../config/read_config.ts";
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import type { Deliveries } from "../store/deliveries.ts";
@@ -18,7 +18,7 @@ import { dryRun } from "./dry_run.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
-import { print } from "./print.ts";
+import { print } from "../print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
 import { explainStoreError, isPassing } from "./store_failure.ts";
@@ -210,8 +210,4 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     },
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

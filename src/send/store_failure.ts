@@ -1,7 +1,7 @@
 // What a person can do about an error of the store, or of the disk below it: what passes by itself is tried again in the
 // next run.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { statIfThere } from "../store/files.ts";
 import { NewerSchemaError } from "../store/schema.ts";
@@ -26,47 +26,54 @@ const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_P
 /** What the system refuses until a person has changed something: an owner, a mode, a mount, a name. */
 const REFUSED = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EEXIST", "ENOTEMPTY"];
 
+/** What an error means. `reason`: where its own message is not what to say. */
+interface Meaning {
+  readonly reason?: string;
+  readonly exitCode: ExitCode;
+  readonly mend: string;
+}
+
+const PASSES: Meaning = {
+  exitCode: ExitCode.tempFail,
+  mend:
+    "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
+};
+
+const IS_REFUSED: Meaning = {
+  exitCode: ExitCode.config,
+  mend:
+    "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
+};
+
 /** The failure that an error of the store, or of a file beside it, is for the command; any other error as it is. */
 export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<StatePaths, "deliveriesDatabase">) {
   if (error instanceof Failure) return error;
-  const fail = (reason: string, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { exitCode, mend, cause: error });
+  const meaning = meaningOf(error, deliveriesDatabase);
+  if (meaning === undefined) return error;
+  const { reason = messageOf(error), ...rest } = meaning;
+  return new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { ...rest, cause: error });
+}
+
+function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (error instanceof NewerSchemaError) {
-    return fail(
-      `its ${error.message}`,
-      ExitCode.config,
-      "install the newer ssh-session-notifier again that has written it",
-    );
+    const mend = "install the newer ssh-session-notifier again that has written it";
+    return { reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
   }
   if (error instanceof Deno.errors.NotCapable) {
-    return fail(
-      messageOf(error).split(", ", 1)[0] ?? "",
-      ExitCode.config,
-      "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads out of the " +
-        "sandbox: mount --bind the other place there",
-    );
+    const mend = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
+      "out of the sandbox: mount --bind the other place there";
+    return { reason: error.message.split(", ", 1)[0] ?? "", exitCode: ExitCode.config, mend };
   }
-  const cause = isUnopened(error) ? refusalOf(deliveriesDatabase) : error;
-  if (cause === undefined || isPassing(cause)) {
-    return fail(
-      messageOf(error),
-      ExitCode.tempFail,
-      "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
-    );
+  if (isUnopened(error)) {
+    const refusal = refusalOf(path);
+    return refusal === undefined || isPassing(refusal) ? PASSES : IS_REFUSED;
   }
+  if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
-    return fail(
-      `it is damaged: ${messageOf(error)}`,
-      ExitCode.tempFail,
-      "nothing needs to be done: the next run makes a new one of what can be read, and goes on",
-    );
+    const mend = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
+    return { reason: `it is damaged: ${messageOf(error)}`, exitCode: ExitCode.tempFail, mend };
   }
-  if (!isSqliteError(error) && !isSystemError(error)) return error;
-  return fail(
-    messageOf(error),
-    ExitCode.config,
-    "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
-  );
+  return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }
 
 /** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
@@ -96,10 +103,6 @@ function refusalOf(path: string): unknown {
 /** Whether the system has refused something. Deno has no code for some of its errors, but the number of each. */
 function isSystemError(error: unknown): boolean {
   return /^E[A-Z0-9]+$/.test(codeOf(error)) || / \(os error \d+\)/.test(messageOf(error));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function codeOf(error: unknown): string {

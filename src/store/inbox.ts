@@ -2,6 +2,7 @@
 // becomes an event that says so, since a person must hear of it.
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { openPlainFile, removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
@@ -106,11 +107,12 @@ export class Inbox {
       return work();
     } catch (cause) {
       const { queueDatabase } = this.#paths;
-      const reason = cause instanceof Error ? cause.message : String(cause);
       // Open it anew next time: it may have been mended by then.
       this.close();
       throw new InboxError(
-        `Cannot read the queue database "${queueDatabase}": ${reason}; its events are kept, and go out once ` +
+        `Cannot read the queue database "${queueDatabase}": ${
+          messageOf(cause)
+        }; its events are kept, and go out once ` +
           `ssh-session-notifier can read it`,
         { cause },
       );
@@ -266,8 +268,7 @@ function orSay<T>(to: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`cannot write its copy "${to}": ${reason}`, { cause });
+    throw new Error(`cannot write its copy "${to}": ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { NotPlainError, openPlainFile, statIfThere } from "./files.ts";
 import { parseSpooled, unreadableEvent } from "./record.ts";
@@ -130,8 +131,9 @@ export class Spool {
   }
 
   #error(cause: unknown): SpoolError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new SpoolError(`Cannot read the spool "${this.#directory}": ${reason}; its events are kept`, { cause });
+    return new SpoolError(`Cannot read the spool "${this.#directory}": ${messageOf(cause)}; its events are kept`, {
+      cause,
+    });
   }
 
   /** Undefined where the file has gone, as it does once a hook has put it into the database. */

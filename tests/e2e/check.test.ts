@@ -132,6 +132,20 @@ for (const [name, command, expected] of PLANTED) {
   }, BARE);
 }
 
+endToEnd("check warns of what is open to others in the configuration, with a mend for each", async (host) => {
+  await installed(host);
+  const folder = "/etc/ssh-session-notifier";
+  await host.writeConfig(
+    configFor("ntfy", `topic_url = "https://ntfy.example/t"\ntoken_file = "${folder}/token"`) +
+      `\n[heartbeat]\nurl = "http://hc.example/ping"\n`,
+  );
+  await shell(host, `printf tk_secret >${folder}/token; chmod 0644 ${folder}/token`);
+  const { code, stdout } = await check(host);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:.* and chmod 0640 it$/m);
+  assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
+}, BARE);
+
 endToEnd("check shows five faults at once, each on its line", async (host) => {
   await installed(host);
   await shell(

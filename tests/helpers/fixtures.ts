@@ -2,7 +2,7 @@
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
-import type { JudgedEvent } from "../../src/store/deliveries.ts";
+import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
 export const ALICE_KEY = {
