@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
+import { parseTrace } from "../helpers/strace.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const SPOOLED = "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
@@ -170,6 +171,39 @@ endToEnd("a disk that fails at some call of send is told as that, and costs no e
     }
   }
   assert.ok(faults >= 15, `${faults} faults`);
+});
+
+endToEnd("a part of a damaged store that the disk can't read hides nothing of the rest", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  await login(host, "alice");
+  assert.equal((await send(host)).code, 0);
+  await login(host, "bob");
+  await shell(host, `dd if=/dev/zero of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1`);
+  await shell(host, `cp -a ${STATE} /run/before; mkdir -m 1777 /run/traces`);
+  const strace = ["strace", "-qq", "-f", "-y", "-e", "trace=read", "-o", "/run/traces/trace"];
+  const before = () => shell(host, `rm -rf ${STATE}/queue ${STATE}/send; cp -a /run/before/. ${STATE}/`);
+  assert.equal((await sendUnder(host, strace)).code, 0);
+  const calls = parseTrace(await Deno.readTextFile(host.path("/run/traces/trace")));
+  const thread = calls.find(({ args }) => args.includes("/damaged-"))?.pid;
+  const places = calls.filter(({ pid }) => pid === thread)
+    .flatMap(({ args }, index) => /\/damaged-.*, 4096/.test(args) ? [index + 1] : []);
+  assert.ok(places.length >= 10, `${places.length} places`);
+  let repeats = 0;
+  const tried = places.filter((_, index) => index % 4 === 0);
+  for (const number of tried) {
+    await before();
+    heardOf(ntfy);
+    const { code, stderr } = await sendUnder(host, [...strace, `--inject=read:error=EIO:when=${number}`]);
+    assert.equal(code, 0, stderr);
+    assert.match(await Deno.readTextFile(host.path("/run/traces/trace")), /damaged-.*\(INJECTED\)/);
+    assert.match(stderr, /^warning: salvaged \d events and \d deliveries of the damaged store$/m);
+    const heard = heardOf(ntfy);
+    assert.ok(heard.includes("bob"), `${number}: ${heard}`);
+    // Unless it was that part that knew of her.
+    if (heard.includes("alice")) repeats++;
+  }
+  assert.ok(repeats <= tried.length / 3, `${repeats} of ${tried.length}`);
 });
 
 async function sendUnder(host: TestHost, wrapper: readonly string[]): Promise<Finished> {
