@@ -13,7 +13,7 @@ import { salvageQueue } from "../store/salvage.ts";
 import { type Spool, SpoolError } from "../store/spool.ts";
 import { isSqliteError } from "../store/sqlite_error.ts";
 import type { Clock } from "./clock.ts";
-import { isPassing } from "./store_failure.ts";
+import { isPassingInQueue } from "./store_failure.ts";
 
 /** How many events are taken in at a time. */
 const PAGE = 100;
@@ -49,7 +49,7 @@ export class Intake {
   /** Why something could not be read the last time, what a person has to mend first; undefined if all could. */
   get fault(): Error | undefined {
     const faults = [...this.#faults.values()];
-    return faults.find((fault) => !isPassing(fault)) ?? faults[0];
+    return faults.find((fault) => !isPassingInQueue(fault)) ?? faults[0];
   }
 
   /** Takes in what has newly come. Says once what is wrong, however often it is called. */

@@ -21,7 +21,7 @@ import { judgeNew } from "./judge_new.ts";
 import { print } from "../print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
-import { explainStoreError, isPassing } from "./store_failure.ts";
+import { explainStoreError, isPassing, isPassingInQueue } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -162,7 +162,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
 
 /** What a person has to mend goes before what the next run may find better. */
 function exitCodeOf({ fault }: Intake, { pending }: { pending: number }): ExitCode {
-  if (fault !== undefined && !isPassing(fault)) return ExitCode.config;
+  if (fault !== undefined && !isPassingInQueue(fault)) return ExitCode.config;
   return fault !== undefined || pending > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 

@@ -78,8 +78,20 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
 
 /** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof Error && error.cause !== undefined) return isPassing(error.cause);
-  return PASSING.includes(sqliteCode(error)) || (isSystemError(error) && !REFUSED.includes(codeOf(error)));
+  const root = rootOf(error);
+  return PASSING.includes(sqliteCode(root)) || (isSystemError(root) && !REFUSED.includes(codeOf(root)));
+}
+
+/**
+ * Likewise, where something of the queue could not be read. A disk that can't read it is for a person, since `repair` moves
+ * it out of the way.
+ */
+export function isPassingInQueue(error: unknown): boolean {
+  return isPassing(error) && codeOf(rootOf(error)) !== "EIO";
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
 /** Whether SQLite could not open a file, of which it says no more. */
