@@ -127,7 +127,7 @@ export class Intake {
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
       this.#salvaged.add(queue.folder);
       if (isSalvaged(deliveries.database, note)) continue;
-      // One that nobody may look into costs nothing, and keeps no other from being read.
+      // One that can't be read, this time or ever, keeps no other from that.
       if (!this.#salvageOne(queue)) continue;
       // The others in later runs: whoever can put many there must not hold up what is to be delivered.
       this.#mayReadAnother = false;
@@ -135,7 +135,7 @@ export class Intake {
     }
   }
 
-  /** Answers false where it may not be looked into. */
+  /** Answers whether all of it could be read. What could be is taken in anyway. */
   #salvageOne({ folder, database, looks }: DamagedQueue): boolean {
     const { deliveries, log } = this.#options;
     const total = { taken: 0, history: 0 };
@@ -148,11 +148,10 @@ export class Intake {
       }
     } catch (error) {
       if (isSqliteError(error)) throw error;
-      log(
-        "error",
-        `cannot read the damaged queue database in "${folder}": ${error}; it is tried again in the next run`,
-      );
-      return !isDenied(error);
+      const what = total.taken > 0 ? `all of the damaged queue database in` : `the damaged queue database in`;
+      log("error", `cannot read ${what} "${folder}": ${error}; it is tried again in the next run`);
+      this.#tellHistory(total.history);
+      return false;
     }
     rememberSalvaged(deliveries.database, { name: folder, looks });
     log("warning", `salvaged ${plural(total.taken, "new event")} from the damaged queue database in "${folder}"`);
@@ -169,16 +168,19 @@ export class Intake {
   }
 }
 
-function isDenied(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EACCES";
-}
-
+/** The last page comes also where reading ends in an error, which is thrown behind it. */
 function* pages(events: Iterable<SessionEvent>): Generator<SessionEvent[]> {
   let page: SessionEvent[] = [];
-  for (const event of events) {
-    if (page.push(event) < PAGE) continue;
-    yield page;
-    page = [];
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for (const event of events) {
+      if (page.push(event) < PAGE) continue;
+      yield page;
+      page = [];
+    }
+  } catch (error) {
+    failure = { error };
   }
   yield page;
+  if (failure !== undefined) throw failure.error;
 }

@@ -35,9 +35,10 @@ const PAGE_TYPES = { indexInterior: 0x02, indexLeaf: 0x0a, tableLeaf: 0x0d } as 
  * was and as it became, where the damage has hit what would tell.
  *
  * @param path the database; it, or its `-wal`, may be missing, or be something else than a file
- * @throws what the disk says, where it lets nothing be read
+ * @param options.leaveOut whether it is silent of what the disk can't read. Default: false
+ * @throws what the disk says: where it can't read a part, once all the others have come
  */
-export function* carveRows(path: string): Generator<CarvedRow> {
+export function* carveRows(path: string, { leaveOut = false } = {}): Generator<CarvedRow> {
   using databaseFile = openIfPlain(path);
   using walFile = openIfPlain(`${path}-wal`);
   const reads: Reads = { done: 0, failure: undefined };
@@ -48,8 +49,11 @@ export function* carveRows(path: string): Generator<CarvedRow> {
     const page = pages.read(number);
     if (page !== undefined) yield* rowsOf(page, { start: number === 1 ? 100 : 0, pages });
   }
-  if (reads.done === 0 && reads.failure !== undefined) throw reads.failure;
+  if (reads.failure !== undefined && (!leaveOut || reads.done === 0)) throw reads.failure;
 }
+
+/** How often a part is read, before it is taken for one that can't be. */
+const MAX_READS = 2;
 
 /** What has come of all reading. */
 interface Reads {
@@ -63,16 +67,18 @@ interface Reads {
  */
 function withHoles(file: PlainFile, reads: Reads): PlainFile {
   const read = (bytes: Uint8Array, position: number) => {
-    try {
-      const length = file.read(bytes, position);
-      reads.done++;
-      return length;
-    } catch (error) {
-      reads.failure = error;
-      // Of a read that fails in the middle, nothing is believed.
-      bytes.fill(0);
-      return 0;
+    for (let tries = 0; tries < MAX_READS; tries++) {
+      try {
+        const length = file.read(bytes, position);
+        reads.done++;
+        return length;
+      } catch (error) {
+        // Of a read that fails in the middle, nothing is believed.
+        bytes.fill(0);
+        if (tries === MAX_READS - 1) reads.failure ??= error;
+      }
     }
+    return 0;
   };
   return { ...file, read };
 }
