@@ -1,6 +1,7 @@
 // The Worker that makes the HTTP requests. Its only permission is `net`, to the hosts of the configured routes.
 
 import { type HttpRequest, MAX_RESPONSE_BYTES } from "../services/service.ts";
+import { explainTls } from "./tls_refusal.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
 /** What the global scope of a Worker has. Its library of types can't stand beside that of the rest of the program. */
@@ -63,7 +64,7 @@ async function exchange(request: HttpRequest, client: Deno.HttpClient | undefine
       },
     };
   } catch (error) {
-    const detail = rootMessage(error).replaceAll(url, "…");
+    const detail = explainTls(rootMessage(error).replaceAll(url, "…"));
     if (signal.aborted) {
       return {
         kind: "failed",

@@ -13,6 +13,7 @@ import { salvageQueue } from "../store/salvage.ts";
 import { type Spool, SpoolError } from "../store/spool.ts";
 import { isSqliteError } from "../store/sqlite_error.ts";
 import type { Clock } from "./clock.ts";
+import { isPassingInQueue } from "./store_failure.ts";
 
 /** How many events are taken in at a time. */
 const PAGE = 100;
@@ -34,7 +35,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   /** What is wrong now, by where it is. */
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, Error>();
   #unreadableFiles = 0;
   /** Databases that were set aside, and need no look any more in this run. */
   readonly #salvaged = new Set<string>();
@@ -45,9 +46,10 @@ export class Intake {
     this.#options = options;
   }
 
-  /** Why something could not be read the last time; undefined if all could. */
-  get fault(): string | undefined {
-    return this.#faults.values().next().value;
+  /** Why something could not be read the last time, what a person has to mend first; undefined if all could. */
+  get fault(): Error | undefined {
+    const faults = [...this.#faults.values()];
+    return faults.find((fault) => !isPassingInQueue(fault)) ?? faults[0];
   }
 
   /** Takes in what has newly come. Says once what is wrong, however often it is called. */
@@ -68,8 +70,8 @@ export class Intake {
       return result;
     } catch (error) {
       if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
-      if (error.message !== this.#faults.get(where)) this.#options.log("error", error.message);
-      this.#faults.set(where, error.message);
+      if (error.message !== this.#faults.get(where)?.message) this.#options.log("error", error.message);
+      this.#faults.set(where, error);
       return undefined;
     }
   }
@@ -125,14 +127,16 @@ export class Intake {
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
       this.#salvaged.add(queue.folder);
       if (isSalvaged(deliveries.database, note)) continue;
-      this.#salvageOne(queue);
+      // One that can't be read, this time or ever, keeps no other from that.
+      if (!this.#salvageOne(queue)) continue;
       // The others in later runs: whoever can put many there must not hold up what is to be delivered.
       this.#mayReadAnother = false;
       return;
     }
   }
 
-  #salvageOne({ folder, database, looks }: DamagedQueue): void {
+  /** Answers whether all of it could be read. What could be is taken in anyway. */
+  #salvageOne({ folder, database, looks }: DamagedQueue): boolean {
     const { deliveries, log } = this.#options;
     const total = { taken: 0, history: 0 };
     const horizon = horizonOf(deliveries.database, { pruned: true });
@@ -144,15 +148,15 @@ export class Intake {
       }
     } catch (error) {
       if (isSqliteError(error)) throw error;
-      log(
-        "error",
-        `cannot read the damaged queue database in "${folder}": ${error}; it is tried again in the next run`,
-      );
-      return;
+      const what = total.taken > 0 ? `all of the damaged queue database in` : `the damaged queue database in`;
+      log("error", `cannot read ${what} "${folder}": ${error}; it is tried again in the next run`);
+      this.#tellHistory(total.history);
+      return false;
     }
     rememberSalvaged(deliveries.database, { name: folder, looks });
     log("warning", `salvaged ${plural(total.taken, "new event")} from the damaged queue database in "${folder}"`);
     this.#tellHistory(total.history);
+    return true;
   }
 
   #tellHistory(count: number): void {
@@ -164,12 +168,19 @@ export class Intake {
   }
 }
 
+/** The last page comes also where reading ends in an error, which is thrown behind it. */
 function* pages(events: Iterable<SessionEvent>): Generator<SessionEvent[]> {
   let page: SessionEvent[] = [];
-  for (const event of events) {
-    if (page.push(event) < PAGE) continue;
-    yield page;
-    page = [];
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for (const event of events) {
+      if (page.push(event) < PAGE) continue;
+      yield page;
+      page = [];
+    }
+  } catch (error) {
+    failure = { error };
   }
   yield page;
+  if (failure !== undefined) throw failure.error;
 }

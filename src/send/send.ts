@@ -1,10 +1,11 @@
 // `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
 
 import { readConfig } from "../config/read_config.ts";
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
 import { takeOver } from "../store/legacy.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
@@ -20,7 +21,7 @@ import { judgeNew } from "./judge_new.ts";
 import { print } from "../print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
-import { explainStoreError, isDiskFull } from "./store_failure.ts";
+import { explainStoreError, isPassing, isPassingInQueue } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -59,9 +60,22 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   try {
     return options.dryRun ? showPending(work) : await deliverPending(work);
   } catch (error) {
-    // Found in the middle of the run: whatever else is under way ends with this process.
-    if (isDamage(error) && !options.dryRun) setAside(paths, Date.now());
+    if (isDamage(error) && !options.dryRun) throw explainStoreError(setAsideFor(error, paths), paths);
     throw explainStoreError(error, paths);
+  }
+}
+
+/**
+ * Sets the store aside, found damaged in the middle of the run: whatever else is under way ends with this process.
+ *
+ * @returns what there is to tell: the damage, or what keeps the store from being set aside
+ */
+function setAsideFor(damage: unknown, paths: StatePaths): unknown {
+  try {
+    setAside(paths, Date.now());
+    return damage;
+  } catch (error) {
+    return error;
   }
 }
 
@@ -106,7 +120,7 @@ function showPending(work: Work): ExitCode {
   });
   deliveries.close();
   lines.forEach(print);
-  return intake.fault === undefined ? ExitCode.ok : ExitCode.config;
+  return exitCodeOf(intake, { pending: 0 });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
@@ -143,8 +157,13 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  if (intake.fault !== undefined) return ExitCode.config;
-  return pending > 0 ? ExitCode.tempFail : ExitCode.ok;
+  return exitCodeOf(intake, { pending });
+}
+
+/** What a person has to mend goes before what the next run may find better. */
+function exitCodeOf({ fault }: Intake, { pending }: { pending: number }): ExitCode {
+  if (fault !== undefined && !isPassingInQueue(fault)) return ExitCode.config;
+  return fault !== undefined || pending > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 
 /**
@@ -159,13 +178,16 @@ function markStore(lock: Deno.FsFile): void {
 
 /** Takes the lock that only one run can have, and that the kernel frees however the run ends. */
 function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
-  let file: Deno.FsFile;
+  let file: Deno.FsFile | undefined;
   try {
+    // To open a FIFO would wait for ever for somebody who reads from it.
+    if (statIfThere(sendLock)?.isFile === false) throw new NotPlainError(`"${sendLock}" is not a plain file`);
     file = Deno.openSync(sendLock, { create: true, write: true });
+    if (file.tryLockSync(true)) return file;
   } catch (cause) {
+    file?.close();
     throw unusable(sendDir, cause);
   }
-  if (file.tryLockSync(true)) return file;
   file.close();
   return undefined;
 }
@@ -178,7 +200,7 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     });
   }
-  if (isDiskFull(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
+  if (isPassing(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
   const denied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
   return new Failure(
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
@@ -188,8 +210,4 @@ function unusable(directory: string, cause: unknown): Failure {
       cause,
     },
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,9 @@
-// What a person can do about an error of the store: what passes by itself is tried again in the next run.
+// What a person can do about an error of the store, or of the disk below it: what passes by itself is tried again in the
+// next run.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
+import { statIfThere } from "../store/files.ts";
 import { NewerSchemaError } from "../store/schema.ts";
 import {
   isDamage,
@@ -13,49 +15,106 @@ import {
   sqliteCode,
 } from "../store/sqlite_error.ts";
 
+const SQLITE_CANTOPEN = 14;
+
+/** A lock that the system gives or takes in a way that SQLite can't make sense of. */
+const SQLITE_PROTOCOL = 15;
+
 /** What passes by itself, or with room on the disk. */
-const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL];
+const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];
 
-/** The failure that an error of the store is for the command; any other error as it is. */
-export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<StatePaths, "deliveriesDatabase">) {
-  const fail = (reason: string, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { exitCode, mend, cause: error });
-  if (error instanceof NewerSchemaError) {
-    return fail(
-      `its ${error.message}`,
-      ExitCode.config,
-      "install the newer ssh-session-notifier again that has written it",
-    );
-  }
-  if (isDiskFull(error) || PASSING.includes(sqliteCode(error))) {
-    return fail(
-      messageOf(error),
-      ExitCode.tempFail,
-      "see that the disk has room and nothing else holds the file; nothing is lost, the next run tries again",
-    );
-  }
-  if (isDamage(error)) {
-    return fail(
-      `it is damaged: ${messageOf(error)}`,
-      ExitCode.tempFail,
-      "nothing needs to be done: the next run makes a new one of what can be read, and goes on",
-    );
-  }
-  if (!isSqliteError(error) && codeOf(error) !== "EROFS") return error;
-  return fail(
-    messageOf(error),
-    ExitCode.config,
+/** What the system refuses until a person has changed something: an owner, a mode, a mount, a name. */
+const REFUSED = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EEXIST", "ENOTEMPTY"];
+
+/** What an error means. `reason`: where its own message is not what to say. */
+interface Meaning {
+  readonly reason?: string;
+  readonly exitCode: ExitCode;
+  readonly mend: string;
+}
+
+const PASSES: Meaning = {
+  exitCode: ExitCode.tempFail,
+  mend:
+    "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
+};
+
+const IS_REFUSED: Meaning = {
+  exitCode: ExitCode.config,
+  mend:
     "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
-  );
+};
+
+/** The failure that an error of the store, or of a file beside it, is for the command; any other error as it is. */
+export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<StatePaths, "deliveriesDatabase">) {
+  if (error instanceof Failure) return error;
+  const meaning = meaningOf(error, deliveriesDatabase);
+  if (meaning === undefined) return error;
+  const { reason = messageOf(error), ...rest } = meaning;
+  return new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { ...rest, cause: error });
 }
 
-/** Whether a disk or a quota is full, as Deno says it. */
-export function isDiskFull(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT"].includes(codeOf(error));
+function meaningOf(error: unknown, path: string): Meaning | undefined {
+  if (error instanceof NewerSchemaError) {
+    const mend = "install the newer ssh-session-notifier again that has written it";
+    return { reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    const mend = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
+      "out of the sandbox: mount --bind the other place there";
+    return { reason: error.message.split(", ", 1)[0] ?? "", exitCode: ExitCode.config, mend };
+  }
+  if (isUnopened(error)) {
+    const refusal = refusalOf(path);
+    return refusal === undefined || isPassing(refusal) ? PASSES : IS_REFUSED;
+  }
+  if (isPassing(error)) return PASSES;
+  if (isDamage(error)) {
+    const mend = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
+    return { reason: `it is damaged: ${messageOf(error)}`, exitCode: ExitCode.tempFail, mend };
+  }
+  return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
+export function isPassing(error: unknown): boolean {
+  const root = rootOf(error);
+  return PASSING.includes(sqliteCode(root)) || (isSystemError(root) && !REFUSED.includes(codeOf(root)));
+}
+
+/**
+ * Likewise, where something of the queue could not be read. A disk that can't read it is for a person, since `repair` moves
+ * it out of the way.
+ */
+export function isPassingInQueue(error: unknown): boolean {
+  return isPassing(error) && codeOf(rootOf(error)) !== "EIO";
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
+
+/** Whether SQLite could not open a file, of which it says no more. */
+function isUnopened(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode === undefined || sqliteCode(error) === SQLITE_CANTOPEN);
+}
+
+/** What the system says where the files of the store are opened as SQLite would; undefined where it says nothing. */
+function refusalOf(path: string): unknown {
+  try {
+    for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
+      if (statIfThere(file) !== undefined) Deno.openSync(file, { read: true, write: true }).close();
+    }
+    Deno.removeSync(Deno.makeTempFileSync({ dir: path.replace(/\/[^/]*$/, "") }));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Whether the system has refused something. Deno has no code for some of its errors, but the number of each. */
+function isSystemError(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(codeOf(error)) || / \(os error \d+\)/.test(messageOf(error));
 }
 
 function codeOf(error: unknown): string {

@@ -35,17 +35,52 @@ const PAGE_TYPES = { indexInterior: 0x02, indexLeaf: 0x0a, tableLeaf: 0x0d } as 
  * was and as it became, where the damage has hit what would tell.
  *
  * @param path the database; it, or its `-wal`, may be missing, or be something else than a file
- * @throws what the disk says
+ * @param options.leaveOut whether it is silent of what the disk can't read. Default: false
+ * @throws what the disk says: where it can't read a part, once all the others have come
  */
-export function* carveRows(path: string): Generator<CarvedRow> {
-  using database = openIfPlain(path);
-  using wal = openIfPlain(`${path}-wal`);
+export function* carveRows(path: string, { leaveOut = false } = {}): Generator<CarvedRow> {
+  using databaseFile = openIfPlain(path);
+  using walFile = openIfPlain(`${path}-wal`);
+  const reads: Reads = { done: 0, failure: undefined };
+  const [database, wal] = [databaseFile, walFile].map((file) => file && withHoles(file, reads));
   const pages = new Pages(database, wal);
   for (let number = 1; number <= pages.count; number++) {
     if (pages.isFree(number)) continue;
     const page = pages.read(number);
     if (page !== undefined) yield* rowsOf(page, { start: number === 1 ? 100 : 0, pages });
   }
+  if (reads.failure !== undefined && (!leaveOut || reads.done === 0)) throw reads.failure;
+}
+
+/** How often a part is read, before it is taken for one that can't be. */
+const MAX_READS = 2;
+
+/** What has come of all reading. */
+interface Reads {
+  done: number;
+  failure: unknown;
+}
+
+/**
+ * A file of which what the disk can't read is empty. That is often why a database is damaged: SQLite says of one that
+ * can't be read that it is malformed. It must hide nothing of the rest.
+ */
+function withHoles(file: PlainFile, reads: Reads): PlainFile {
+  const read = (bytes: Uint8Array, position: number) => {
+    for (let tries = 0; tries < MAX_READS; tries++) {
+      try {
+        const length = file.read(bytes, position);
+        reads.done++;
+        return length;
+      } catch (error) {
+        // Of a read that fails in the middle, nothing is believed.
+        bytes.fill(0);
+        if (tries === MAX_READS - 1) reads.failure ??= error;
+      }
+    }
+    return 0;
+  };
+  return { ...file, read };
 }
 
 function openIfPlain(path: string): PlainFile | undefined {
@@ -140,11 +175,11 @@ function newestFrames(wal: PlainFile | undefined, pageSize: number): Map<number,
   let generation = isWalHeader(header) ? header.subarray(16, 24).join() : undefined;
   for (let at = WAL_HEADER; at + FRAME_HEADER + pageSize <= size; at += FRAME_HEADER + pageSize) {
     const frame = readAt(wal, at, FRAME_HEADER);
+    const number = uint32(frame, 0);
+    if (number === 0 || number > MAX_BYTES / pageSize) continue;
     const salts = frame.subarray(8, 16).join();
     generation ??= salts;
     if (salts !== generation) continue;
-    const number = uint32(frame, 0);
-    if (number === 0 || number > MAX_BYTES / pageSize) continue;
     uncommitted.push([number, at + FRAME_HEADER]);
     if (uint32(frame, 4) === 0) continue;
     for (const [page, offset] of uncommitted) newest.set(page, offset);

@@ -35,13 +35,24 @@ export function findDamagedQueues(
   return foldersIn(queueDir).flatMap((name) => {
     const folder = `${queueDir}/${name}`;
     const database = `${folder}/${databaseName}`;
-    const files = [database, `${database}-wal`].map(statIfThere);
+    const files = filesOf(database);
+    // Whoever reads it says why not.
+    if (files === undefined) return [{ folder, database, looks: "", isSettled: true }];
     if (files.every((info) => info === undefined)) return [];
     // A time in the future is one of a clock that was set back since.
     const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
     const looks = files.map((info) => `${info?.ino} ${info?.size} ${info?.mtime?.getTime()}`).join(", ");
     return [{ folder, database, looks, isSettled }];
   });
+}
+
+/** The database and its log; undefined where its owner lets nobody look into the folder. */
+function filesOf(database: string): (Deno.FileInfo | undefined)[] | undefined {
+  try {
+    return [database, `${database}-wal`].map(statIfThere);
+  } catch {
+    return undefined;
+  }
 }
 
 function foldersIn(queueDir: string): string[] {

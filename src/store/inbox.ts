@@ -2,6 +2,7 @@
 // becomes an event that says so, since a person must hear of it.
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { openPlainFile, removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
@@ -106,11 +107,12 @@ export class Inbox {
       return work();
     } catch (cause) {
       const { queueDatabase } = this.#paths;
-      const reason = cause instanceof Error ? cause.message : String(cause);
       // Open it anew next time: it may have been mended by then.
       this.close();
       throw new InboxError(
-        `Cannot read the queue database "${queueDatabase}": ${reason}; its events are kept, and go out once ` +
+        `Cannot read the queue database "${queueDatabase}": ${
+          messageOf(cause)
+        }; its events are kept, and go out once ` +
           `ssh-session-notifier can read it`,
         { cause },
       );
@@ -250,13 +252,23 @@ function copy(from: string, to: string): void {
   if (source.size > MAX_HOLE && source.allocated < source.size / 2) {
     throw new Error(`"${from}" is mostly a hole, of ${source.size} bytes`);
   }
-  using target = Deno.openSync(to, { createNew: true, write: true, mode: 0o600 });
+  using target = orSay(to, () => Deno.openSync(to, { createNew: true, write: true, mode: 0o600 }));
   const chunk = new Uint8Array(CHUNK);
   // What is written meanwhile comes with the next copy.
   for (let position = 0, length = 0; position < source.size; position += length) {
     length = source.read(chunk.subarray(0, Math.min(CHUNK, source.size - position)), position);
     if (length === 0) break;
-    for (let rest = chunk.subarray(0, length); rest.length > 0;) rest = rest.subarray(target.writeSync(rest));
+    let rest = chunk.subarray(0, length);
+    while (rest.length > 0) rest = rest.subarray(orSay(to, () => target.writeSync(rest)));
+  }
+}
+
+/** Says that it is the copy that can't be written: the queue may be on another disk. */
+function orSay<T>(to: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw new Error(`cannot write its copy "${to}": ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -97,7 +97,7 @@ function mayPass(error: unknown): boolean {
 /** What can be read of a database that is damaged. */
 function carvedRows(path: string, log: Log): LegacyRow[] | undefined {
   try {
-    return [...carveRows(path)]
+    return [...carveRows(path, { leaveOut: true })]
       // With `locked_at`.
       .filter(({ rowid, values }) => rowid !== undefined && values.length === COLUMNS.length + 1)
       .map(({ rowid, values: [id, event_type, user, remote_host, terminal, service, session_datetime] }) => (

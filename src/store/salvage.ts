@@ -46,7 +46,7 @@ export function salvageStore(database: Database, path: string): SalvagedStore {
   return transaction(database, () => {
     // A row may come before the one that it refers to.
     database.prepare("PRAGMA defer_foreign_keys = ON").run();
-    for (const row of carveRows(path)) {
+    for (const row of carveRows(path, { leaveOut: true })) {
       for (const table of tables) {
         if (table.fits(row)) table.insert(row);
       }

@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { NotPlainError, openPlainFile, statIfThere } from "./files.ts";
 import { parseSpooled, unreadableEvent } from "./record.ts";
@@ -39,6 +40,8 @@ export class Spool {
   /** Names that need no look any more in this run. */
   readonly #done = new Set<string>();
   readonly #unreadable = new Set<string>();
+  /** What has gone wrong with a file of this listing, as no file may be looked at. */
+  #failure: unknown;
 
   constructor({ spoolDir }: Pick<StatePaths, "spoolDir">) {
     this.#directory = spoolDir;
@@ -55,7 +58,7 @@ export class Spool {
    *
    * @param options.limit how many at most
    * @param options.knows whether the store has an event
-   * @throws {SpoolError} where the folder can't be listed
+   * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
    */
   read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SessionEvent[] {
     const events: SessionEvent[] = [];
@@ -72,25 +75,35 @@ export class Spool {
         this.#done.add(name);
         continue;
       }
-      const spooled = this.#readFile(name, uuid);
+      let spooled: SpooledEvent | undefined;
+      try {
+        spooled = this.#readFile(name, uuid);
+      } catch (error) {
+        // Told once all else was read: it keeps no other from that.
+        this.#failure ??= error;
+        continue;
+      }
       if (spooled === undefined) continue;
       this.#done.add(name);
       if (spooled.isUnreadable) this.#unreadable.add(name);
       events.push(spooled.event);
     }
-    return events;
+    const failure = this.#failure;
+    if (events.length > 0 || failure === undefined) return events;
+    this.#failure = undefined;
+    throw failure;
   }
 
   /**
    * What lies there, without reading it.
    *
-   * @throws {SpoolError} where the folder can't be listed
+   * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
    */
   inspect(): Spooled {
     let oldestAtMs = Infinity;
     const names = this.#names();
     for (const name of names) {
-      const atMs = statIfThere(`${this.#directory}/${name}`)?.mtime?.getTime();
+      const atMs = this.#writtenAtMs(name);
       if (atMs !== undefined) oldestAtMs = Math.min(oldestAtMs, atMs);
     }
     return { count: names.length, ...(oldestAtMs === Infinity ? {} : { oldestAtMs }) };
@@ -103,9 +116,24 @@ export class Spool {
       if (!info.isDirectory) throw new NotPlainError("it is not a folder");
       return [...Deno.readDirSync(this.#directory)].map(({ name }) => name).filter((name) => NAME.test(name)).sort();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SpoolError(`Cannot read the spool "${this.#directory}": ${reason}; its events are kept`, { cause });
+      throw this.#error(cause);
     }
+  }
+
+  /** Undefined where the file has gone. */
+  #writtenAtMs(name: string): number | undefined {
+    try {
+      return statIfThere(`${this.#directory}/${name}`)?.mtime?.getTime();
+    } catch (cause) {
+      // Its owner may have made the folder one that can be listed, but not entered.
+      throw this.#error(cause);
+    }
+  }
+
+  #error(cause: unknown): SpoolError {
+    return new SpoolError(`Cannot read the spool "${this.#directory}": ${messageOf(cause)}; its events are kept`, {
+      cause,
+    });
   }
 
   /** Undefined where the file has gone, as it does once a hook has put it into the database. */
@@ -124,7 +152,7 @@ export class Spool {
     } catch {
       // A link, a FIFO, a file that may not be read: whatever it is, a person has to look at it.
     }
-    const writtenAtMs = statIfThere(path)?.mtime?.getTime();
+    const writtenAtMs = this.#writtenAtMs(name);
     return writtenAtMs === undefined
       ? undefined
       : { event: unreadableEvent(unreadableUuidOf(name), writtenAtMs), isUnreadable: true };

@@ -1,6 +1,9 @@
 // Looking into the queue, while others look too.
 
 import assert from "node:assert/strict";
+import { readUnread } from "../../src/admin/unread.ts";
+import { statePaths } from "../../src/paths.ts";
+import { InboxError } from "../../src/store/inbox.ts";
 import { Installation } from "../helpers/program.ts";
 
 Deno.test("status, run by several people at once, tells each of them the same of the queue", async () => {
@@ -24,4 +27,18 @@ Deno.test("status, run by several people at once, tells each of them the same of
     ),
   );
   for (const { code, stderr } of looks) assert.equal(code, 0, new TextDecoder().decode(stderr));
+});
+
+Deno.test("readUnread() does not wait for ever for another look, which may have been stopped, and says so", async () => {
+  await using installation = await Installation.create();
+  const paths = statePaths(installation.stateDir);
+  const other = Deno.openSync(paths.sendDir);
+  other.lockSync(true);
+  const look = () => readUnread(paths, { overview: undefined, command: "status", maxWaitMs: 100 });
+  assert.throws(
+    look,
+    (error) => error instanceof InboxError && /another check or status .* 0\.1 s; end/.test(error.message),
+  );
+  other.close();
+  assert.equal(look(), undefined);
 });

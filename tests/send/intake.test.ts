@@ -60,7 +60,7 @@ Deno.test("takeIn() says once what keeps it from reading, and notices when it is
   intake.takeIn();
   intake.takeIn();
   assert.deepEqual(logged, [["error", "Cannot read the queue database"]]);
-  assert.equal(intake.fault, "Cannot read the queue database");
+  assert.equal(intake.fault?.message, "Cannot read the queue database");
   broken = false;
   intake.takeIn();
   assert.equal(intake.fault, undefined);
@@ -180,7 +180,7 @@ Deno.test("takeIn() reads the database beside a spool that can't be read", () =>
   Deno.symlinkSync("/etc", queue.paths.spoolDir);
   const intake = queue.takeIn();
   assert.deepEqual(queue.uuids(), [A]);
-  assert.match(intake.fault ?? "", /Cannot read the spool/);
+  assert.match(intake.fault?.message ?? "", /Cannot read the spool/);
 });
 
 Deno.test("takeIn() salvages a database that was set aside, once, and what it knows already does not come again", () => {

@@ -1,0 +1,261 @@
+// `send` on a disk that fails or is full, and beside a queue whose owner shuts it out: nothing is lost, nothing that is
+// known already is held up, and what is said is right.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import type { Finished, TestHost } from "../helpers/host.ts";
+import { ntfyLike } from "../helpers/receivers.ts";
+import { parseTrace } from "../helpers/strace.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const SPOOLED = "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
+
+async function shell(host: TestHost, script: string): Promise<void> {
+  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
+  assert.equal(code, 0, `${script}: ${stdout}${stderr}`);
+}
+
+async function login(host: TestHost, user: string): Promise<void> {
+  const { code, stderr } = await queue(host, { env: { PAM_USER: user } });
+  assert.equal(code, 0, stderr);
+}
+
+/** The users that were heard of since it was asked last, in order. */
+function heardOf({ received }: ReturnType<typeof ntfyLike>): string[] {
+  const accepted = received.splice(0).filter(({ status }) => status === 200);
+  return accepted.flatMap(({ body }) => /'([^']+)'/.exec(String(body["message"]))?.[1] ?? []);
+}
+
+endToEnd("send without room for its copy of the queue delivers what it knows, exits 75, and says so", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  await login(host, "alice");
+  const [uid, gid] = ["u", "g"].map((kind) => `${kind}id=$(id -${kind} ssh-session-notifier)`);
+  await shell(host, `mount -t tmpfs -o size=2m,mode=0700,${uid},${gid} tmpfs ${STATE}/send`);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual(heardOf(ntfy), ["alice"]);
+
+  // More than fits in there.
+  await shell(host, `sqlite3 ${STATE}/queue/session_events.db 'CREATE TABLE more AS SELECT randomblob(4194304)'`);
+  await login(host, "bob");
+  await shell(host, `echo '{}' >${STATE}/queue/spool/${SPOOLED}.json`);
+  const { code, stdout, stderr } = await send(host);
+  assert.deepEqual([code, stdout], [75, ""], stderr);
+  assert.match(stderr, /^error: Cannot read the queue database ".*": cannot write its copy ".*": No space left /m);
+  assert.deepEqual(heardOf(ntfy).length, 1);
+  await shell(host, `test ! -e ${STATE}/send/queue_copy.db`);
+
+  await shell(host, `mount -o remount,size=20m ${STATE}/send`);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual(heardOf(ntfy), ["bob"]);
+});
+
+endToEnd("send on a disk that takes no new file exits 75, as it does on a full one", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  const [uid, gid] = ["u", "g"].map((kind) => `${kind}id=$(id -${kind} ssh-session-notifier)`);
+  await shell(host, `mount -t tmpfs -o nr_inodes=20,mode=0700,${uid},${gid} tmpfs ${STATE}/send`);
+  assert.equal((await send(host)).code, 0);
+  await login(host, "alice");
+  await shell(host, `! touch $(seq -f ${STATE}/send/%g 20) 2>/dev/null`);
+  const { code, stderr } = await send(host);
+  assert.equal(code, 75, stderr);
+  assert.match(stderr, /^error: to mend it: see that the disk works and has room/m);
+  await shell(host, `rm ${STATE}/send/[0-9]*`);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual(heardOf(ntfy), ["alice"]);
+});
+
+endToEnd("send says what to do where something else lies in a place of its own", async (host) => {
+  await host.writeConfig(configFor("stdout"));
+  const cases: readonly { put: string; back: string; says: RegExp; mend: RegExp }[] = [
+    {
+      put: `mv ${STATE} /run/moved && ln -s /run/moved ${STATE}`,
+      back: `rm ${STATE} && mv /run/moved ${STATE}`,
+      says: /^error: Cannot use ".*": Requires \w+ access to "\/run\/moved\/.*"$/m,
+      mend: /is a symbolic link, .* mount --bind/,
+    },
+    {
+      put:
+        `rm -f ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock && chown ssh-session-notifier ${STATE}/send/send.lock`,
+      back: `rm ${STATE}/send/send.lock`,
+      says: /^error: Cannot use the state directory ".*": ".*send\.lock" is not a plain file$/m,
+      mend: /install\.sh/,
+    },
+  ];
+  for (const { put, back, says, mend } of cases) {
+    await shell(host, put);
+    const { code, stderr } = await send(host);
+    assert.equal(code, 78, stderr);
+    assert.match(stderr, says);
+    assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", mend);
+    await shell(host, back);
+  }
+  assert.equal((await send(host)).code, 0);
+});
+
+endToEnd("what the user of queue shuts send out of holds up nothing else", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  const asQueue = (script: string) =>
+    host.run([
+      "setpriv",
+      "--reuid=ssh-session-queue",
+      "--regid=ssh-session-notifier",
+      "--clear-groups",
+      "sh",
+      "-c",
+      script,
+    ]);
+  const folder = `${STATE}/queue/damaged-20260101T000000Z`;
+  const spool = `${STATE}/queue/spool`;
+  const cases: readonly { shut: string; code: number; says: RegExp }[] = [
+    { shut: `mkdir -m 0 ${folder}`, code: 0, says: /^error: cannot read the damaged queue database in .*denied/ },
+    { shut: `mkdir -m 0740 ${folder}-2`, code: 0, says: /^error: cannot read the damaged queue database in .*denied/ },
+    {
+      shut: `touch ${spool}/a.json ${spool}/b.json; chmod 0740 ${spool}`,
+      code: 78,
+      says: /^error: Cannot read the spool/m,
+    },
+  ];
+  for (const { shut, code, says } of cases) {
+    await login(host, "alice");
+    assert.equal((await asQueue(shut)).code, 0);
+    const sent = await send(host);
+    assert.equal(sent.code, code, `${shut}: ${sent.stderr}`);
+    assert.match(sent.stderr, says, shut);
+    assert.equal(sent.stderr.match(says)?.length, 1);
+    assert.deepEqual(heardOf(ntfy), ["alice"], shut);
+    const status = await host.run(["/usr/sbin/ssh-session-notifier", "status"]);
+    assert.equal(status.code, 0, `${shut}: ${status.stderr}`);
+  }
+});
+
+/** Calls of `send` that fail, and how; `-P` keeps to its own files. */
+const FAULTS: readonly (readonly [call: string, error: string, numbers: readonly number[]])[] = [
+  ["statx", "EIO", [1, 2, 4, 8, 12]],
+  ["openat", "EIO", [1, 2, 4, 6]],
+  ["flock", "ENOLCK", [1]],
+  ["write", "ENOSPC", [1, 2]],
+  ["pwrite64", "EDQUOT", [1, 40, 80, 120]],
+  ["fsync", "EIO", [1, 4, 8]],
+  ["ftruncate", "EIO", [1]],
+];
+
+endToEnd("a disk that fails at some call of send is told as that, and costs no event", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  await login(host, "alice");
+  await login(host, "bob");
+  await shell(host, `rm -rf /run/before; cp -a ${STATE} /run/before; mkdir -m 1777 /run/traces`);
+  const files = ["deliveries.db", "deliveries.db-wal", "deliveries.db-shm", "send.lock", "queue_copy.db", ""];
+  const paths = files.flatMap((name) => ["-P", `${STATE}/send${name === "" ? "" : `/${name}`}`]);
+  let faults = 0;
+  for (const [call, error, numbers] of FAULTS) {
+    for (const number of numbers) {
+      const place = `${error} at call ${number} of ${call}`;
+      await shell(host, `rm -rf ${STATE}/queue ${STATE}/send; cp -a /run/before/. ${STATE}/`);
+      const inject = `--inject=${call}:error=${error}:when=${number}`;
+      const first = await sendUnder(host, ["strace", "-qq", "-f", "-o", "/run/traces/trace", ...paths, inject]);
+      if (!(await Deno.readTextFile(host.path("/run/traces/trace"))).includes("(INJECTED)")) continue;
+      faults++;
+      assert.ok([0, 75].includes(first.code), `${place}: ${first.code}: ${first.stderr}`);
+      assert.doesNotMatch(first.stderr, /internal error|defect/, place);
+      const next = await send(host);
+      assert.equal(next.code, 0, `${place}: ${next.stderr}`);
+      const heard = heardOf(ntfy);
+      for (const user of ["alice", "bob"]) {
+        const times = heard.filter((name) => name === user).length;
+        assert.ok(times === 1 || (times === 2 && first.code !== 0), `${place}: ${user} was heard of ${times} times`);
+      }
+    }
+  }
+  assert.ok(faults >= 15, `${faults} faults`);
+});
+
+/** Runs `send` again and again, each time with another part of what was set aside that the disk can't read. */
+async function withBadParts(
+  host: TestHost,
+  { check }: { check: (sent: Finished & { part: string }) => Promise<void> },
+): Promise<void> {
+  await shell(host, `cp -a ${STATE} /run/before; mkdir -m 1777 /run/traces`);
+  const strace = ["strace", "-qq", "-f", "-y", "-e", "trace=read", "-o", "/run/traces/trace"];
+  assert.equal((await sendUnder(host, strace)).code, 0);
+  const calls = parseTrace(await Deno.readTextFile(host.path("/run/traces/trace")));
+  const thread = calls.find(({ args }) => args.includes("/damaged-"))?.pid;
+  const places = calls.filter(({ pid }) => pid === thread)
+    .flatMap(({ args }, index) => /\/damaged-.*, 4096/.test(args) ? [index + 1] : []);
+  assert.ok(places.length > 2, `${places.length} places`);
+  for (const number of places.filter((_, index) => index % Math.ceil(places.length / 8) === 0)) {
+    await shell(host, `rm -rf ${STATE}/queue ${STATE}/send; cp -a /run/before/. ${STATE}/`);
+    // Twice, as it is read twice.
+    const sent = await sendUnder(host, [...strace, `--inject=read:error=EIO:when=${number}..${number + 1}`]);
+    assert.match(await Deno.readTextFile(host.path("/run/traces/trace")), /damaged-.*\(INJECTED\)/);
+    assert.equal(sent.code, 0, sent.stderr);
+    await check({ ...sent, part: `read ${number}` });
+  }
+}
+
+endToEnd("a part of a damaged store that the disk can't read hides nothing of the rest", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  await login(host, "alice");
+  assert.equal((await send(host)).code, 0);
+  await login(host, "bob");
+  await shell(host, `dd if=/dev/zero of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1`);
+  assert.deepEqual(heardOf(ntfy), ["alice"]);
+  let [parts, repeats] = [0, 0];
+  await withBadParts(host, {
+    check: ({ stderr, part }) => {
+      const heard = heardOf(ntfy);
+      assert.match(stderr, /^warning: salvaged \d events and \d deliveries of the damaged store$/m);
+      assert.ok(heard.includes("bob"), `${part}: ${heard}`);
+      parts++;
+      // Unless it was that part that knew of her.
+      if (heard.includes("alice")) repeats++;
+      return Promise.resolve();
+    },
+  });
+  assert.ok(repeats <= parts / 2, `${repeats} of ${parts}`);
+});
+
+endToEnd(
+  "a part of a damaged queue that the disk can't read is tried again, and hides nothing of the rest",
+  async (host) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+    const folder = `${STATE}/queue/damaged-20260101T000000Z`;
+    for (const user of ["alice", "bob"]) await login(host, user);
+    // In the database and no log, each on pages of its own.
+    await shell(
+      host,
+      `cd ${STATE}/queue && sqlite3 session_events.db 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null &&
+     install -d -o ssh-session-queue -g ssh-session-notifier -m 2750 ${folder} && mv session_events.db ${folder} &&
+     rm -f session_events.db-* && touch -d '1 hour ago' ${folder}/session_events.db`,
+    );
+    await login(host, "carol");
+    await withBadParts(host, {
+      check: async ({ stderr, part }) => {
+        assert.match(
+          stderr,
+          /^error: cannot read (all of )?the damaged queue .*; it is tried again in the next run$/m,
+          part,
+        );
+        assert.ok(heardOf(ntfy).includes("carol"), part);
+        const next = await send(host);
+        assert.equal(next.code, 0, `${part}: ${next.stderr}`);
+        assert.match(next.stderr, /^warning: salvaged \d new events? from the damaged queue/m, part);
+        const known = await host.run(["sqlite3", `${STATE}/send/deliveries.db`, "SELECT count(*) FROM event"]);
+        assert.equal(known.stdout.trim(), "3", part);
+      },
+    });
+  },
+);
+
+async function sendUnder(host: TestHost, wrapper: readonly string[]): Promise<Finished> {
+  return await host.run([...wrapper, "/usr/sbin/ssh-session-notifier", "send"], {
+    user: "ssh-session-notifier",
+    env: { PATH: "/usr/bin:/bin" },
+    clearEnv: true,
+  });
+}

@@ -1,0 +1,63 @@
+// What an error of the disk means, told from what the system and SQLite really say. See e2e/send_disk_faults.test.ts.
+
+import assert from "node:assert/strict";
+import { ExitCode, Failure } from "../../src/failure.ts";
+import { explainStoreError, isPassing, isPassingInQueue } from "../../src/send/store_failure.ts";
+import { InboxError } from "../../src/store/inbox.ts";
+import { openDatabase } from "../../src/store/open.ts";
+
+/** As Deno and Node make them. */
+function systemError(code: string | undefined, message: string): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+const FULL = systemError("ENOSPC", "No space left on device (os error 28)");
+const BAD = systemError("EIO", "Input/output error (os error 5)");
+// Deno knows no name for it.
+const STALE = systemError(undefined, "Stale file handle (os error 116): lstat '/x'");
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  assert.fail("nothing was thrown");
+}
+
+Deno.test("isPassing() tells what the next run may find better from what a person has to change", () => {
+  const denied = thrownBy(() => Deno.readTextFileSync("/proc/self/root/etc/no-such-file"));
+  for (const error of [FULL, BAD, STALE]) assert.equal(isPassing(error), true, error.message);
+  for (const error of [denied, systemError("EROFS", "x"), new TypeError("x"), "x", undefined]) {
+    assert.equal(isPassing(error), false, String(error));
+  }
+  // What it came of decides, not the words around it.
+  const within = (cause: unknown) => new InboxError("Cannot read it (os error 13)", { cause });
+  assert.equal(isPassing(within(new Error("the copy", { cause: FULL }))), true);
+  assert.equal(isPassing(within(systemError("EACCES", "Permission denied (os error 13)"))), false);
+  assert.deepEqual([isPassingInQueue(within(FULL)), isPassingInQueue(within(BAD))], [true, false]);
+});
+
+Deno.test("explainStoreError() calls nothing of the disk a defect, and leaves alone what is one, or is explained", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "store-failure-test-" });
+  const path = `${directory}/deliveries.db`;
+  const explained = (error: unknown) => {
+    const failure = explainStoreError(error, { deliveriesDatabase: path });
+    assert.ok(failure instanceof Failure, String(error));
+    return failure.exitCode;
+  };
+  for (const error of [FULL, BAD, STALE]) assert.equal(explained(error), ExitCode.tempFail);
+  for (const code of ["EROFS", "EACCES", "ENOENT"]) assert.equal(explained(systemError(code, "x")), ExitCode.config);
+  // SQLite says of a file that it can't open nothing but that.
+  await Deno.mkdir(path);
+  const unopened = thrownBy(() => openDatabase(path, { busyTimeoutMs: 0 }));
+  assert.equal(explained(unopened), ExitCode.config);
+  await Deno.remove(path);
+  assert.equal(explained(unopened), ExitCode.tempFail);
+  await Deno.remove(directory, { recursive: true });
+  assert.equal(explained(unopened), ExitCode.config);
+  const failure = new Failure("x", { exitCode: ExitCode.config, mend: "y", cause: BAD });
+  for (const error of [new TypeError("x"), failure]) {
+    assert.equal(explainStoreError(error, { deliveriesDatabase: path }), error);
+  }
+});
