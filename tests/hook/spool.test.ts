@@ -5,6 +5,7 @@ import fc from "npm:fast-check@4.10.2";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { moveIntoDatabase, writeToSpool } from "../../src/hook/spool.ts";
 import { openDatabase } from "../../src/store/open.ts";
+import { evaluate } from "../helpers/checkout.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 
 class Queue implements Disposable {
@@ -36,21 +37,19 @@ class Queue implements Disposable {
   }
 }
 
-Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", () => {
+Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", async () => {
   using queue = new Queue();
-  const before = Deno.umask(0o777);
-  try {
-    // In the folder that it makes itself, and in one that is there.
-    writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
-    writeToSpool(queue.spool, sessionEvent({ uuid: "two", user: "bob" }));
-  } finally {
-    Deno.umask(before);
-  }
+  // In the folder that it makes itself, and in one that is there.
+  const events = [sessionEvent({ uuid: "one" }), sessionEvent({ uuid: "two", user: "bob" })];
+  const module = JSON.stringify(import.meta.resolve("../../src/hook/spool.ts"));
+  await evaluate(`import { writeToSpool } from ${module};
+    Deno.umask(0o777);
+    for (const event of ${JSON.stringify(events)}) writeToSpool(${JSON.stringify(queue.spool)}, event);`);
   assert.deepEqual(queue.files(), ["one.json", "two.json"]);
   assert.equal((Deno.statSync(queue.spool).mode ?? 0) & 0o7777, 0o2750);
-  for (const [uuid, user] of [["one", "alice"], ["two", "bob"]]) {
-    const path = `${queue.spool}/${uuid}.json`;
-    assert.deepEqual(JSON.parse(Deno.readTextFileSync(path)), sessionEvent({ uuid: uuid ?? "", user: user ?? "" }));
+  for (const event of events) {
+    const path = `${queue.spool}/${event.uuid}.json`;
+    assert.deepEqual(JSON.parse(Deno.readTextFileSync(path)), event);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o7777, 0o640);
   }
 });
