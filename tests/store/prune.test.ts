@@ -5,6 +5,7 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import { prune } from "../../src/store/prune.ts";
 import { beginStore, countElapsed } from "../../src/store/read_again.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { shortestMs } from "../helpers/shortest.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 const DAY = 24 * 60 * 60 * 1000;
@@ -132,7 +133,8 @@ Deno.test("prune() of nothing is cheap in a large store", () => {
     INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
                        tampered, verdict)
     SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '', 0, '', 'notify' FROM n`);
-  const startedAtMs = performance.now();
-  assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0);
-  assert.ok(performance.now() - startedAtMs < 100, `${performance.now() - startedAtMs} ms`);
+  const tookMs = shortestMs(() =>
+    assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0)
+  );
+  assert.ok(tookMs < 100, `${tookMs} ms`);
 });
