@@ -123,7 +123,8 @@ class FakeRoot implements AsyncDisposable {
       await Deno.writeTextFile(`${shims}/${tool}`, shim, { mode: 0o755 });
     }
     const { code } = await this.#run("setsid", ["sh", this.beside("install.sh"), ...flags], {
-      env: { PATH: `${shims}:${path}` },
+      // What is killed can't take its temporary files away.
+      env: { PATH: `${shims}:${path}`, TMPDIR: shims },
     });
     const counted = Number(await Deno.readTextFile(count));
     await Deno.remove(shims, { recursive: true });

@@ -285,7 +285,8 @@ Deno.test("discarding() leaves nothing of what was done", () => {
 });
 
 Deno.test("a store of a later release is left alone", () => {
-  const path = Deno.makeTempFileSync();
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
   try {
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     pragma(database, `user_version = ${SCHEMA_VERSION + 1}`);
@@ -296,6 +297,6 @@ Deno.test("a store of a later release is left alone", () => {
     assert.deepEqual(after.prepare("SELECT name FROM sqlite_schema").all(), []);
     after.close();
   } finally {
-    Deno.removeSync(path);
+    Deno.removeSync(directory, { recursive: true });
   }
 });

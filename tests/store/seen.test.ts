@@ -145,7 +145,8 @@ Deno.test("rememberFirstEvent() keeps when the first event happened, whatever go
 });
 
 Deno.test("known() and openOf() find their way through 100,000 events by an index alone", () => {
-  const path = Deno.makeTempFileSync({ suffix: ".db" });
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
   const deliveries = new Deliveries(path);
   try {
     const database = openDatabase(path, { busyTimeoutMs: 10_000 });
@@ -181,7 +182,7 @@ Deno.test("known() and openOf() find their way through 100,000 events by an inde
     assert.ok(eachMs < 5, `${eachMs} ms for each question`);
   } finally {
     deliveries.close();
-    Deno.removeSync(path);
+    Deno.removeSync(directory, { recursive: true });
   }
 });
 
