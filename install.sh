@@ -547,7 +547,7 @@ PAM_AWK='
   function is_include() { return is_session() && tolower(field[2]) ~ /^(include|substack)$/ }
   # One of the two includes, or a hook line written by hand.
   function is_ours(  i) {
-    if (is_include()) return field[3] == name || field[3] == name "-last"
+    if (is_include()) return field[3] ~ "^(/.*/)?" name "(-last)?$"
     if (!is_session() || text !~ /pam_exec\.so/) return 0
     for (i = 3; i <= fields; i++) if (field[i] ~ "^/(.*/)?" name "$") return 1
     return 0
@@ -774,11 +774,18 @@ remove_hook() {
   fi
   # PAM refuses a login where an included file is missing.
   for file in "$ROOT$PAM_DIR"/*; do
-    case $file in */sshd | *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
-    if [ -f "$file" ] && grep -Eq "^[^#]*(include|substack)[[:space:]]+$NAME(-last)?([[:space:]]|#|\$)" "$file"; then
+    case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
+    if [ -f "$file" ] && after_uninstall "$file" |
+      grep -Eq "^[^#]*(include|substack)[[:space:]]+(/[^#[:space:]]*/)?$NAME(-last)?([[:space:]]|#|\$)"
+    then
       die "${file#"$ROOT"} still includes the hook" "take the lines with $NAME out by hand, then run this again"
     fi
   done
+}
+
+# Prints a PAM file as it is once the hook is taken out, which in a dry run is not done.
+after_uninstall() { # FILE
+  if [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then without_hook "$1"; else cat "$1"; fi
 }
 
 remove_pam_files() {

@@ -867,6 +867,28 @@ Deno.test("install.sh --uninstall refuses while another service includes the hoo
   assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
 });
 
+Deno.test("install.sh --uninstall takes out an include by its path, and refuses while an @include of sshd's is there", async () => {
+  const byPath = `session include /etc/pam.d/${NAME}\n`;
+  await using root = await FakeRoot.create({ [SSHD]: `${byPath}${STACK}` });
+  await ok(root.install());
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(SSHD), STACK);
+
+  for (const include of [`@include ${NAME}\n`, `@include /etc/pam.d/${NAME}-last\n`]) {
+    await ok(root.install("--pam"));
+    await root.write(SSHD, `${STACK}${include}`);
+    for (const flags of [["--uninstall", "--dry-run"], ["--uninstall"]]) {
+      const { code, stderr } = await root.install(...flags);
+      assert.equal(code, 1, flags.join(" "));
+      assert.match(stderr, /^error: \/etc\/pam\.d\/sshd still includes the hook\nto mend it: /);
+    }
+    assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
+    await root.write(SSHD, STACK);
+  }
+  await root.write("/etc/pam.d/login", `auth required a.so\n${byPath}`);
+  assert.equal((await root.install("--uninstall")).code, 1);
+});
+
 Deno.test("install.sh --uninstall refuses where a jump counts the lines of the hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: STACK });
   await ok(root.install("--pam"));
