@@ -148,6 +148,8 @@ find_binary() {
     done
   fi
   if [ -z "$binary" ]; then build_binary; fi
+  # Without a slash, the shell would run the one in the PATH, which may be the one that is installed.
+  case $binary in */*) ;; *) binary=./$binary ;; esac
   if [ -n "$dry_run" ] && [ ! -f "$binary" ]; then return; fi
   [ -f "$binary" ] || die "there is no file $binary"
   # Told before it is run: a shell takes a file that the kernel can't run for a script.

@@ -318,6 +318,14 @@ Deno.test("install.sh installs a program that has no completions and no man page
   assert.ok(BINARY in await root.tree());
 });
 
+Deno.test("install.sh tries the binary that it is given, not one of the same name in the PATH", async () => {
+  await using root = await FakeRoot.create();
+  await Deno.writeTextFile(root.beside("true"), PROGRAM.replace("0.1.0", "0.2.0"), { mode: 0o755 });
+  const { stdout } = await ok(root.install("--binary", "true"));
+  assert.match(stdout, /^ssh-session-notifier 0\.2\.0$/m);
+  assert.equal(await root.read(BINARY), await Deno.readTextFile(root.beside("true")));
+});
+
 Deno.test("install.sh writes units in place of the cron file where there is systemd", async () => {
   await using root = await FakeRoot.create(SYSTEMD);
   await ok(root.install());
