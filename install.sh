@@ -882,6 +882,8 @@ while [ $# -gt 0 ]; do
 done
 
 umask 022
+# After a plain su, the PATH may lack where useradd and its like are.
+PATH=$PATH:/usr/sbin:/sbin
 # Any bytes may stand in a comment of a PAM file.
 export LC_ALL=C
 if [ -z "$ROOT" ] && [ "$(id -u)" -ne 0 ]; then die "this must run as root" "sudo ./install.sh" 77; fi

@@ -94,6 +94,19 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
 }, BARE);
 
+endToEnd(
+  "install.sh works with the PATH that a plain su leaves, without the folders of root's programs",
+  async (host) => {
+    await makeBare(host);
+    await install(host, "--dry-run");
+    const { code, stderr } = await host.run(["env", "PATH=/usr/bin:/bin", "sh", `/root/${NAME}/install.sh`, "--pam"]);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /not found|neither systemd nor cron/);
+    assert.match(await shell(host, `getent passwd ${NAME}`), /nologin/);
+  },
+  BARE,
+);
+
 endToEnd("install.sh changes nothing but the binary when it runs again, not even a time", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
   assert.equal((await queue(host)).code, 0);
