@@ -755,7 +755,7 @@ confirm() { # QUESTION
 
 # Takes the hook out of the stack; the files that the includes name stay until remove_pam_files.
 remove_hook() {
-  remove_file "$PAM_DIR/sshd.$NAME.new"
+  for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then
     without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
     if ! cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then

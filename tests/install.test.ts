@@ -437,7 +437,8 @@ Deno.test("install.sh --dry-run says what it would do to a root where it is inst
 });
 
 Deno.test("install.sh --uninstall leaves config, history and backups alone; --purge leaves nothing", async () => {
-  const files = { ...SYSTEMD, [SSHD]: stock("debian"), [`/etc/cron.d/${NAME}.new`]: "left by a run that was killed" };
+  const left = [`/etc/cron.d/${NAME}.new`, `/etc/pam.d/common-session.${NAME}.new`];
+  const files = { ...SYSTEMD, [SSHD]: stock("debian"), ...Object.fromEntries(left.map((path) => [path, "killed"])) };
   await using root = await FakeRoot.create(files);
   const untouched = await root.tree();
   await ok(root.install("--pam"));
@@ -464,13 +465,13 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   await ok(root.install("--purge"));
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
-  const left = text(await root.tree());
+  const found = text(await root.tree());
   const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/", ...DOCUMENT_DIRS];
-  for (const directory of made) delete left[directory];
+  for (const directory of made) delete found[directory];
   const expected = text(untouched);
-  delete expected[`/etc/cron.d/${NAME}.new`];
-  for (const directory of ["/var/", "/var/lib/"]) delete left[directory];
-  assert.deepEqual(left, expected);
+  for (const path of left) delete expected[path];
+  for (const directory of ["/var/", "/var/lib/"]) delete found[directory];
+  assert.deepEqual(found, expected);
 });
 
 Deno.test("install.sh moves the Go program's database aside, its log first, and never over another", async () => {
