@@ -8,6 +8,8 @@ QUEUE_USER=ssh-session-queue
 SEND_USER=ssh-session-notifier
 # Like make's: where set, the files go below that directory, and no user, unit or cache of this machine is touched.
 ROOT=${DESTDIR:-}
+# Below / is this machine.
+ROOT=${ROOT%/}
 BINARY=/usr/sbin/$NAME
 CONFIG_DIR=/etc/$NAME
 STATE_DIR=/var/lib/$NAME
@@ -30,8 +32,8 @@ Installs the binary that lies beside this script (./$NAME or ./dist/$NAME),
 or builds one where there is none. Run it as root. Repeat it to upgrade.
 
   --pam            put the hook into /etc/pam.d/sshd, with a backup
-  --fix-pam-env    switch user_readenv=1 off wherever sshd's PAM stack has it, with a backup
-                   (without it: asks, if there is a terminal)
+  --fix-pam-env    --pam, and switch user_readenv=1 off wherever sshd's PAM stack has it, with a
+                   backup (--pam alone asks, if there is a terminal)
   --binary FILE    install this binary
   --dry-run        only say what would be done
   --uninstall      take everything out but configuration and history

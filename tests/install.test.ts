@@ -95,6 +95,11 @@ class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { TMPDIR: temporary } });
   }
 
+  /** Installs with another DESTDIR. */
+  async installTo(destDir: string, ...flags: string[]): Promise<Ran> {
+    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { DESTDIR: destDir } });
+  }
+
   /** Installs, on a terminal at which somebody types. */
   async installOnTerminal(typed: string, ...flags: string[]): Promise<Ran> {
     const command = ["sh", this.beside("install.sh"), ...flags].join(" ");
@@ -1005,6 +1010,12 @@ Deno.test("install.sh refuses what it does not know, a binary that does not run,
   assert.match(stderr, /^error: there is no binary beside install\.sh\nto mend it: /);
   assert.deepEqual(await root.tree(), before);
   assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
+});
+
+Deno.test("install.sh takes a DESTDIR of / for this machine, which is root's", async () => {
+  await using root = await FakeRoot.create();
+  const { code, stderr } = await root.installTo("/", "--dry-run");
+  assert.deepEqual([code, stderr], [77, "error: this must run as root\nto mend it: sudo ./install.sh\n"]);
 });
 
 Deno.test("install.sh leaves nothing in the folder for temporary files, however it ends", async () => {
