@@ -1,7 +1,7 @@
 // `check` on a host that install.sh has made, and on one where something was broken since.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -19,11 +19,6 @@ async function check(host: TestHost, ...flags: string[]): Promise<Finished> {
 async function installed(host: TestHost): Promise<void> {
   const { code, stderr } = await runInstaller(host, "--pam", "--fix-pam-env");
   assert.equal(code, 0, stderr);
-}
-
-async function shell(host: TestHost, command: string): Promise<void> {
-  const { code, stderr } = await host.run(["sh", "-c", command]);
-  assert.equal(code, 0, `${command}: ${stderr}`);
 }
 
 endToEnd("check passes what install.sh has made, and changes nothing, at rest and while send runs", async (host) => {

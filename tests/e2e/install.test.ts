@@ -1,7 +1,7 @@
 // install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
 
 import assert from "node:assert/strict";
-import { endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -11,12 +11,6 @@ const DATABASE = `${STATE}/queue/session_events.db`;
 
 /** A host without a hook, for install.sh to put it in. */
 const BARE = { pamSessionFirst: [] };
-
-async function shell(host: TestHost, command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", command]);
-  assert.equal(code, 0, `${command}: ${stderr}`);
-  return stdout;
-}
 
 async function install(host: TestHost, ...flags: string[]): Promise<string> {
   const { code, stdout, stderr } = await runInstaller(host, ...flags);

@@ -38,6 +38,26 @@ export async function send(host: TestHost, ...flags: string[]): Promise<Finished
   });
 }
 
+/** Runs `send` until its first warning or error, then ends it as systemd does, so that it waits for no next attempt. */
+export async function sendUntilItSays(host: TestHost): Promise<Finished> {
+  const script = `
+    : >/tmp/stderr; /usr/sbin/ssh-session-notifier send 2>>/tmp/stderr & pid=$!
+    while [ ! -s /tmp/stderr ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    kill -TERM $pid; wait $pid; code=$?; cat /tmp/stderr >&2; exit $code`;
+  return await host.run(["sh", "-c", script], { user: "ssh-session-notifier" });
+}
+
+/**
+ * Runs a shell script as root, which must not fail.
+ *
+ * @returns what it printed
+ */
+export async function shell(host: TestHost, script: string): Promise<string> {
+  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
+  if (code !== 0) throw new Error(`Script "${script}" exited ${code}: ${stdout}${stderr}`);
+  return stdout;
+}
+
 /** The environment that pam_exec passes at a login of alice. */
 export const PAM_OPEN: Readonly<Record<string, string>> = {
   PAM_TYPE: "open_session",
