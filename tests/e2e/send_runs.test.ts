@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
-import { json, ntfyLike } from "../helpers/receivers.ts";
+import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
@@ -30,15 +30,21 @@ endToEnd("a dry run shows what would be sent, and changes nothing", async (host)
   assert.equal(ntfy.accepted.length, 2);
 });
 
-endToEnd("two sends at once deliver each event once; the second says so and exits 0", async (host) => {
-  await using ntfy = ntfyLike();
+/** Holds the answers of a service back, until they are released; `asked` ends once there is a request. */
+function heldBack(receiver: Receiver): { readonly asked: Promise<void>; readonly release: () => void } {
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  ntfy.intercept = async () => {
+  receiver.intercept = async () => {
     resolve();
     await released;
-    return json(200, { id: "late" });
+    return undefined;
   };
+  return { asked, release };
+}
+
+endToEnd("two sends at once deliver each event once; the second says so and exits 0", async (host) => {
+  await using ntfy = ntfyLike();
+  const { asked, release } = heldBack(ntfy);
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);
   const first = send(host);
@@ -52,13 +58,7 @@ endToEnd("two sends at once deliver each event once; the second says so and exit
 
 endToEnd("a send killed in the middle of a request leaves nothing behind, and the next one delivers", async (host) => {
   await using ntfy = ntfyLike();
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  ntfy.intercept = async () => {
-    resolve();
-    await released;
-    return json(200, { id: "too late" });
-  };
+  const { asked, release } = heldBack(ntfy);
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);
   const first = send(host);
@@ -66,9 +66,12 @@ endToEnd("a send killed in the middle of a request leaves nothing behind, and th
   await shell(host, "pkill -KILL -f '[s]sh-session-notifier send'");
   assert.notEqual((await first).code, 0);
   release();
-  ntfy.intercept = () => undefined;
-  assert.equal((await send(host)).code, 0);
-  assert.equal(ntfy.accepted.at(-1)?.body["topic"], "topic-secret-name");
+  const next = await send(host);
+  assert.deepEqual([next.code, next.stderr], [0, ""]);
+  // The service has what it was asked first too, since nobody could tell it not to: the same once more.
+  const [request, again, ...more] = ntfy.accepted.map(({ text }) => text);
+  assert.deepEqual([again, more], [request, []]);
+  assert.equal(await shell(host, `ls ${STATE}/send`), "deliveries.db\nsend.lock\n");
 });
 
 endToEnd(

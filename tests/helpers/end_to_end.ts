@@ -80,6 +80,24 @@ export async function queue(
   });
 }
 
+/**
+ * Holds the write lock of the queue database, as root, from when this returns.
+ *
+ * @returns what gives it back
+ */
+export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>> {
+  const database = "/var/lib/ssh-session-notifier/queue/session_events.db";
+  const wait = "touch /run/lock-is-held; until [ -e /run/lock-is-over ]; do sleep 0.02; done";
+  await shell(host, "rm -f /run/lock-is-held /run/lock-is-over");
+  const holder = host.run(["sqlite3", database, "BEGIN IMMEDIATE;", `.shell ${wait}`, "ROLLBACK;"]);
+  await shell(host, "for try in $(seq 1000); do [ -e /run/lock-is-held ] && exit 0; sleep 0.02; done; exit 1");
+  return async () => {
+    await shell(host, "touch /run/lock-is-over");
+    const { code, stderr } = await holder;
+    if (code !== 0) throw new Error(`sqlite3 exited ${code}: ${stderr}`);
+  };
+}
+
 /** A configuration with one service. */
 export function configFor(service: "discord" | "ntfy" | "stdout", options = "", rest = ""): string {
   return `[host]
