@@ -1,6 +1,7 @@
 // Looking into the queue, while others look too.
 
 import assert from "node:assert/strict";
+import { ROOT } from "../helpers/checkout.ts";
 import { Installation } from "../helpers/program.ts";
 
 Deno.test("status, run by several people at once, tells each of them the same of the queue", async () => {
@@ -20,7 +21,8 @@ Deno.test("status, run by several people at once, tells each of them the same of
   Deno.writeTextFileSync(file, script);
   const looks = await Promise.all(
     [1, 2, 3].map(() =>
-      new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", "--config", "deno.json", file] }).output()
+      new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", "--config", `${ROOT}/deno.json`, file] })
+        .output()
     ),
   );
   for (const { code, stderr } of looks) assert.equal(code, 0, new TextDecoder().decode(stderr));

@@ -27,8 +27,12 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   await host.loggedOut();
   assert.equal((await send(host)).code, 0);
 
+  // Their log and its index come and go with who reads.
+  const state = `find ${STATE} /etc -type f ! -name '*.db-*' -printf '%u:%g %m %T@ %s %p\\n' | sort -k 5`;
+  const before = await shell(host, state);
   const { code, stdout, stderr } = await check(host);
   assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(await shell(host, state), before);
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));

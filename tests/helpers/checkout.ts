@@ -6,6 +6,9 @@ export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathnam
 /** Where what is made once is kept: runtime stubs and binaries. */
 export const CACHE = `${ROOT}/.cache`;
 
+/** In CI nothing may be skipped. */
+export const MUST_RUN = Deno.env.get("CI") === "true";
+
 /** A program that has ended. */
 export interface Executed {
   readonly success: boolean;

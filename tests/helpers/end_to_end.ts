@@ -1,10 +1,8 @@
 // End-to-end tests: where they can run, on what, and what every one of them needs.
 
+import { MUST_RUN } from "./checkout.ts";
 import { compiledBinary } from "./compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
-
-/** In CI nothing may be skipped. */
-export const MUST_RUN = Deno.env.get("CI") === "true";
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {

@@ -6,11 +6,11 @@ import fc from "npm:fast-check@4.10.2";
 import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
 import { parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
 import type { AuthKey } from "../../src/send/auth_key.ts";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { ALICE_KEY, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
 const hasKeygen = await new Deno.Command("ssh-keygen", { args: ["-?"], stderr: "null" }).output()
   .then(() => true, () => false);
-const MUST_RUN = Deno.env.get("CI") === "true";
 // deno-lint-ignore no-console -- a test that can't run says why
 if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped on this machine: there is none");
 

@@ -6,11 +6,11 @@
 
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/store/open.ts";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation } from "../helpers/program.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
 
-const MUST_RUN = Deno.env.get("CI") === "true";
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
 
 /** Of the writes, one in so many is tried. */
