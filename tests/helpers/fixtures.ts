@@ -1,8 +1,9 @@
-// Examples that tests vary: an honest event, its notification, and texts such as an attacker would write.
+// Examples that tests vary: an honest event, its notification, a route, and texts such as an attacker would write.
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
 import type { JudgedEvent } from "../../src/store/deliveries.ts";
+import type { RouteOverview } from "../../src/store/overview.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
 export const ALICE_KEY = {
@@ -78,6 +79,21 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     duration: "",
     reasons: [],
     isRepeat: false,
+    ...overrides,
+  };
+}
+
+/** What the store knows of a route on which nothing waits. */
+export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOverview {
+  return {
+    name: "default",
+    pending: 0,
+    dead: 0,
+    deadReasons: [],
+    notices: 0,
+    isBroken: false,
+    restsUntilMs: 0,
+    failures: 0,
     ...overrides,
   };
 }

@@ -15,7 +15,7 @@ import { SECRET } from "./receivers.ts";
 import type { HttpSpec } from "./service_specs.ts";
 
 /** How long a request may take, in milliseconds: long for what answers at once, short for who has to wait for it. */
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 4_000;
 
 /** A service that leads to a receiver of its own. */
 export interface Wire {

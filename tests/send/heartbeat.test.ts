@@ -7,6 +7,7 @@ import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
+import { routeOverview } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
@@ -180,17 +181,7 @@ Deno.test("failUrl() puts /fail behind the path", () => {
 });
 
 Deno.test("healthOf() tells a route that fails from one that is only behind, and both from one that works", () => {
-  const route = (overrides: Partial<RouteOverview>): RouteOverview => ({
-    name: "a",
-    pending: 0,
-    dead: 0,
-    deadReasons: [],
-    notices: 0,
-    isBroken: false,
-    restsUntilMs: 0,
-    failures: 0,
-    ...overrides,
-  });
+  const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
   const table: [route: Partial<RouteOverview>, failing: boolean, overdue: boolean][] = [
     [{}, false, false],
     [{ dead: 3 }, false, false],
