@@ -54,7 +54,8 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
         if (!(await Deno.readTextFile(host.path("/run/trace"))).includes("(INJECTED)")) continue;
         faults++;
         assert.equal(stdout, "", place);
-        assert.ok(elapsedMs < 5_000, `${place}: ${elapsedMs} ms`);
+        // SQLite waits 10 s where it waits for itself; the machine may be busy.
+        assert.ok(elapsedMs < 8_000, `${place}: ${elapsedMs} ms`);
         // There is no system log here, and so an event that no disk takes is lost, and the hook says so.
         if (code !== 0) assert.match(stderr, /^error: Cannot record a session event: .*\n$/, place);
         assert.deepEqual(missing([...earlier, ...code === 0 ? ["late"] : []], host), [], `${place}: ${stderr}`);

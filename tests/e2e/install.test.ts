@@ -204,9 +204,10 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
     );
   assert.equal(await count("open"), logins + hooks);
   // At a logout, PAM takes the way through the stack that it took at the login, and tries nothing twice or both: so of a
-  // hook that starts while its file is exchanged, or did at the login, the logout may be missing, or told twice.
+  // hook that starts while its file is exchanged, or did at the login, the logout may be missing, or told twice. Of the
+  // two who log in all the while, each of the three exchanges can meet one hook each.
   const closes = await count("close");
-  assert.ok(Math.abs(closes - logins) <= 3, `${closes} logouts of ${logins} logins`);
+  assert.ok(Math.abs(closes - logins) <= 6, `${closes} logouts of ${logins} logins`);
 
   const remove = during(async () => {
     for (let times = 0; times < 3; times++) {
