@@ -2,7 +2,7 @@
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
-import type { JudgedEvent } from "../../src/store/deliveries.ts";
+import type { JudgedEvent, Judgement } from "../../src/store/deliveries.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
@@ -12,7 +12,7 @@ export const ALICE_KEY = {
 } as const;
 
 /** The encoding of a text or of bytes in SSH (RFC 4251, section 5). */
-function sshString(value: string | Uint8Array): number[] {
+export function sshString(value: string | Uint8Array): number[] {
   const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = bytes;
   return [length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff, ...bytes];
@@ -60,6 +60,20 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
 /** The same event, once it is judged: nothing is unexpected about it. */
 export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   return { id: 1, urgent: false, keyFingerprint: "", reasons: [], isRepeat: false, ...sessionEvent(), ...overrides };
+}
+
+/** What is decided about an event: that the route `r` wants it, and that nothing about it is urgent. */
+export function judgement(eventId: number, overrides: Partial<Judgement> = {}): Judgement {
+  return {
+    eventId,
+    address: "",
+    tampered: [],
+    verdict: "notify",
+    openedBy: undefined,
+    routes: ["r"],
+    urgent: false,
+    ...overrides,
+  };
 }
 
 /** What is shown of that event. */

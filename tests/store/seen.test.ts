@@ -7,7 +7,7 @@ import { Deliveries, type Judgement } from "../../src/store/deliveries.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openSeen, type SeenLogin } from "../../src/store/seen.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const LOGIN: SeenLogin = {
   user: "alice",
@@ -19,21 +19,12 @@ const LOGIN: SeenLogin = {
 let nextId = 0;
 
 /** Takes an event in and judges it; by default as that of {@link LOGIN}. */
-function record(deliveries: Deliveries, event: Partial<SessionEvent>, judgement: Partial<Judgement> = {}): void {
+function record(deliveries: Deliveries, event: Partial<SessionEvent>, overrides: Partial<Judgement> = {}): void {
   const uuid = `${++nextId}`;
   deliveries.takeIn({ events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
   for (const { id, tampered } of deliveries.unjudged(10)) {
-    deliveries.judge({
-      eventId: id,
-      address: LOGIN.address,
-      keyFingerprint: LOGIN.keyFingerprint,
-      tampered,
-      verdict: "notify",
-      openedBy: undefined,
-      routes: [],
-      urgent: false,
-      ...judgement,
-    }, 0);
+    const { address, keyFingerprint } = LOGIN;
+    deliveries.judge(judgement(id, { address, keyFingerprint, tampered, routes: [], ...overrides }), 0);
   }
 }
 
