@@ -11,7 +11,7 @@ import { salvageQueue } from "../../src/store/salvage.ts";
 import { MUST_RUN } from "../helpers/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 import { shortestMs } from "../helpers/shortest.ts";
 import { straceTo } from "../helpers/strace.ts";
@@ -254,8 +254,6 @@ Deno.test("while repair works, no hook can write the database, and none waits", 
   });
   assert.equal(tried, 1);
 });
-
-const LOGIN = { PAM_TYPE: "open_session", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
 
 Deno.test("repair loses nothing of the logins that happen meanwhile, and send delivers each once", async () => {
   await using installation = await Installation.create();

@@ -9,10 +9,9 @@ import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
 import { routeOverview } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
 
-const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
 const SECRET_PATH = "/ping/0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
 const NOW_MS = Date.UTC(2026, 10, 23);
 
