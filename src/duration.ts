@@ -1,6 +1,9 @@
 // Durations for people.
 
-const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const;
+/** Milliseconds in a day of 24 hours. */
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
+const UNITS = [["d", DAY_MS], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const;
 
 /**
  * A duration in its two largest units: `2 h 5 min`, `45 s`; `0 s` for less than a second, or for a negative one.
@@ -17,4 +20,9 @@ export function formatDuration(ms: number): string {
     return { name, count };
   });
   return parts.filter(({ count }) => count > 0).map(({ name, count }) => `${count} ${name}`).join(" ");
+}
+
+/** How long ago an instant was, as of another: `2 h 5 min ago`. */
+export function formatAgo(atMs: number, nowMs: number): string {
+  return `${formatDuration(nowMs - atMs)} ago`;
 }

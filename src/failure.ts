@@ -17,6 +17,11 @@ export const ExitCode = {
 /** One of {@link ExitCode}. */
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
+/** What an error says; anything can be thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An error that is explained to the user in one line each, without a stack trace. */
 export class Failure extends Error {
   override readonly name = "Failure";

@@ -1,7 +1,6 @@
 // JSON that is fit for a terminal: hostile text in it may hold what a terminal obeys, and JSON itself escapes little.
 
-/** Controls, what can't be seen, and what changes the direction of text; see log.ts. Line ends of the layout stay. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
+import { UNSEEN } from "./log.ts";
 
 /**
  * A value as JSON, in which all that would not be seen is written as `\u....`; a program reads the same value.
@@ -12,6 +11,7 @@ export function jsonText(value: unknown, { indent = 0 }: { indent?: number } = {
   const text = JSON.stringify(value, null, indent);
   // Nearly all text is ASCII, and there can be a lot of it.
   if (/^[\n -~]*$/.test(text)) return text;
+  // Line ends are the layout's.
   return text.replace(UNSEEN, (found) => found === "\n" ? found : escaped(found));
 }
 

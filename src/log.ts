@@ -19,10 +19,11 @@ const COLOURS: Record<Severity, string> = {
   info: "",
 };
 
-// Controls, line and paragraph separators, and what changes the direction of text or can't be seen:
-// none may break a line of the log, or let one pass for another.
-// A text until it is needed, since V8 takes longer to parse it than to insert an event.
-const UNSEEN = "[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Default_Ignorable_Code_Point}]";
+/**
+ * Controls, line and paragraph separators, and what changes the direction of text or can't be seen: none may break a line
+ * of the log, or let one pass for another.
+ */
+export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
  * Makes any text fit for one line of a log or a terminal: what would not be seen is written as `\u{…}`.
@@ -30,8 +31,7 @@ const UNSEEN = "[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Default_Ignorable_Code_P
  * @param text hostile text
  */
 export function oneLine(text: string): string {
-  const unseen = new RegExp(UNSEEN, "gu");
-  return text.replace(unseen, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(UNSEEN, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 /** One entry as the bytes that go out, without the newline. */

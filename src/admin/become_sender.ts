@@ -1,7 +1,7 @@
 // Commands for people are mostly started as root. What they read was written by others, so they become the user of
 // `send` before they look at it.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner } from "../hook/privileges.ts";
 import type { StatePaths } from "../paths.ts";
 
@@ -18,7 +18,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     becomeOwner(sendDir, { anyOwner: false });
   } catch (cause) {
     if (cause instanceof Deno.errors.PermissionDenied) throw notAllowed(command, cause);
-    throw new Failure(`Cannot become the user of send: ${cause instanceof Error ? cause.message : cause}`, {
+    throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
       exitCode: ExitCode.config,
       mend: "run install.sh, which makes the user and the directory",
       cause,

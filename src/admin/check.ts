@@ -3,14 +3,15 @@
 
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
+import { explainStoreError } from "../send/store_failure.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
-import { readOverview } from "../store/overview.ts";
+import { type Overview, readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
@@ -55,6 +56,8 @@ export function check({ json }: CheckOptions): ExitCode {
   return isRight ? ExitCode.ok : ExitCode.config;
 }
 
+const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
+
 /** What belongs to root. */
 function inspectHost(paths: StatePaths, findings: Findings): void {
   const { process } = globalThis;
@@ -70,7 +73,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
     inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
   });
-  attempt("scheduler", findings, () => inspectScheduler((path) => statIfThere(path) !== undefined, findings));
+  attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
 /** What others may have written. */
@@ -82,8 +85,8 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
     );
-    for (const { place, message } of config.warnings) {
-      findings.warning("config", `${place}: ${message}`, "chown root:ssh-session-notifier and chmod 0640 it");
+    for (const { place, message, mend } of config.warnings) {
+      findings.warning("config", `${place}: ${message}`, mend);
     }
     inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   } catch (error) {
@@ -91,11 +94,20 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
   }
   attempt("delivery", findings, () => {
-    const overview = readOverview(paths.deliveriesDatabase);
+    const overview = overviewOf(paths);
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
+}
+
+/** What `send` knows, where its store can be used. */
+function overviewOf(paths: StatePaths): Overview | undefined {
+  try {
+    return readOverview(paths.deliveriesDatabase);
+  } catch (error) {
+    throw explainStoreError(error, paths);
+  }
 }
 
 /** What some reading answers, or what it says is wrong. */
@@ -113,8 +125,12 @@ function attempt(area: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    findings.fault(area, `can't be looked at: ${reason}`, "run check as root; if it is root, see what the disk says");
+    if (error instanceof Failure) return findings.fault(area, error.message, error.mend);
+    findings.fault(
+      area,
+      `can't be looked at: ${messageOf(error)}`,
+      "run check as root; if it is root, see what the disk says",
+    );
   }
 }
 

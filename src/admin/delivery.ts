@@ -1,17 +1,16 @@
 // Looks at what waits: in the queue, and on each route.
 
 import type { Config } from "../config/config.ts";
-import { formatDuration } from "../duration.ts";
+import { formatAgo } from "../duration.ts";
 import { CONFIG_FILE } from "../paths.ts";
+import { plural } from "../plural.ts";
+import { UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "delivery";
-
-/** `send` starts at least each minute; an event that it has not read for longer than this shows that it does not. */
-const UNREAD_FAULT_MS = 5 * 60_000;
 
 /** A service may be down for a while; an event that waits longer than this, someone should know of. */
 const PENDING_FAULT_MS = 60 * 60_000;
@@ -45,7 +44,7 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
     if (route?.lastDeliveredAtMs === undefined) {
       findings.warning(AREA, `nothing has been delivered on route "${name}" (${service.name}) yet`, `${TRY} shows why`);
     } else {
-      findings.pass(AREA, `the last delivery on route "${name}" was ${ago(route.lastDeliveredAtMs, nowMs)}`);
+      findings.pass(AREA, `the last delivery on route "${name}" was ${formatAgo(route.lastDeliveredAtMs, nowMs)}`);
     }
   }
   for (const route of overview?.routes ?? []) {
@@ -65,9 +64,16 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
-  if (count > 0 && nowMs - oldestAtMs > UNREAD_FAULT_MS) {
-    findings.fault(AREA, `send has not read ${events(count)}, the oldest from ${ago(oldestAtMs, nowMs)}`, SEE);
-  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events(count)}`);
+  if (count > 0 && nowMs - oldestAtMs > UNREAD_AFTER_MS) {
+    findings.fault(
+      AREA,
+      `send has not read ${plural(count, "event")}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
+      SEE,
+    );
+  } else {findings.pass(
+      AREA,
+      count === 0 ? "send has read every event" : `send has yet to read ${plural(count, "event")}`,
+    );}
 }
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
@@ -78,9 +84,9 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   }
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
-  const since = `the oldest from ${ago(oldestAtMs, nowMs)}`;
+  const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
   const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
-  const what = `${events(count)} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
+  const what = `${plural(count, "event")} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
   findings.warning(AREA, what, REPAIR);
 }
 
@@ -104,7 +110,7 @@ function inspectRoute(
     );
   }
   if (pending === 0) return;
-  const oldest = `the oldest from ${ago(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  const oldest = `the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
   const waited = `${deliveries(pending, "wait")} on route "${name}", ${oldest}`;
   if (isBroken) {
     const message = `route "${name}" is broken: ${lastError ?? ""}; ${deliveries(pending, "wait")}, ${oldest}`;
@@ -118,15 +124,7 @@ function inspectRoute(
   } else findings.pass(AREA, waited);
 }
 
-function events(count: number): string {
-  return `${count} event${count === 1 ? "" : "s"}`;
-}
-
 function deliveries(count: number, what: "wait" | "were given up"): string {
   if (count !== 1) return `${count} deliveries ${what}`;
   return `1 delivery ${what === "wait" ? "waits" : "was given up"}`;
-}
-
-function ago(atMs: number, nowMs: number): string {
-  return `${formatDuration(nowMs - atMs)} ago`;
 }

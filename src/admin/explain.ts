@@ -11,7 +11,7 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { conditionsAgainst, judge } from "../send/judge.ts";
 import type { Login } from "../send/login.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { routesFor } from "../send/routes_for.ts";
 import { type Known, NOTHING_KNOWN, openSeen, type SeenLogin } from "../store/seen.ts";
@@ -49,7 +49,7 @@ export function explain({ stateDir, configFile, ...explained }: ExplainOptions):
   using seen = openSeen(paths.deliveriesDatabase);
   const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
   for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
-  if (seen === undefined) print("history: send has not run yet, so everybody is new");
+  if (seen === undefined) print("history: send has not run yet, or not since an upgrade, so everybody is new");
   return ExitCode.ok;
 }
 

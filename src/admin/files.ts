@@ -12,8 +12,7 @@ export type Look = (path: string) => Deno.FileInfo | undefined;
 interface Expected {
   readonly path: string;
   readonly kind: "file" | "directory";
-  /** Undefined: whoever. */
-  readonly uid: number | undefined;
+  readonly uid: number;
   readonly gid: number;
   readonly mode: number;
   /** `user:group` for people. */
@@ -80,7 +79,7 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
     findings.fault(AREA, `"${path}" is not a ${kind}`, "see who put it there, remove it, and run install.sh");
     return;
   }
-  if ((uid !== undefined && info.uid !== uid) || info.gid !== gid) {
+  if (info.uid !== uid || info.gid !== gid) {
     findings.fault(
       AREA,
       `"${path}" belongs to ${info.uid}:${info.gid} in place of ${owner}`,

@@ -1,11 +1,12 @@
 // `history`: who has logged in, as a table, as JSON lines, or as a picture. Changes nothing.
 
 import { readConfig } from "../config/read_config.ts";
+import { DAY_MS } from "../duration.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { explainStoreError } from "../send/store_failure.ts";
 import { type History, type HistoryEntry, type HistoryFilter, openHistory } from "../store/history.ts";
 import { becomeSender } from "./become_sender.ts";
@@ -32,8 +33,6 @@ const TABLE_LIMIT = 100;
 /** How many rows decide how wide the columns are. */
 const MEASURED_ROWS = 1_000;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /**
  * Prints the history.
  *
@@ -47,7 +46,7 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   const filter = filterOf(wishes, { ...host, nowMs: Date.now() });
   try {
     using history = openHistory(paths.deliveriesDatabase);
-    if (history === undefined) log("warning", "there is no history yet: send has not run");
+    if (history === undefined) log("warning", "there is no history yet: send has not run, or not since an upgrade");
     else if (form === "heatmap") printHeatmap(history, { filter, host });
     else if (form === "json") printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });

@@ -26,12 +26,29 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
     Deno.mkdirSync(spoolDir);
     say(`made "${spoolDir}"`);
   }
+  // Before the database is opened: SQLite would make one that the group can open.
+  if (statIfThere(queueDatabase)?.isFile && statIfThere(`${queueDatabase}-shm`) === undefined) {
+    createIndex(`${queueDatabase}-shm`);
+  }
   for (const suffix of SUFFIXES) {
     const path = `${queueDatabase}${suffix}`;
     const mode = suffix === "-shm" ? INDEX_MODE : FILE_MODE;
     if (statIfThere(path)?.isFile) setMode(path, { mode, say });
   }
   for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
+}
+
+/** As the hook does, which shares no code with the rest: whole under its name, since SQLite takes an empty one for new. */
+function createIndex(path: string): void {
+  const unfinished = `${path}.${crypto.randomUUID()}`;
+  try {
+    Deno.writeTextFileSync(unfinished, "new", { createNew: true, mode: INDEX_MODE });
+    Deno.linkSync(unfinished, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    if (statIfThere(unfinished) !== undefined) Deno.removeSync(unfinished);
+  }
 }
 
 function moveAside(path: string, { paths, say }: { paths: StatePaths; say: (line: string) => void }): void {

@@ -1,14 +1,18 @@
 // `repair`: mends the queue database while logins happen. Becomes the user of `queue` before it touches anything there:
 // as root, it would follow a link that is planted. What is damaged is moved aside; `send` takes over what can be read.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner } from "../hook/privileges.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
+import { statIfThere } from "../store/files.ts";
 import { faultOfDatabase } from "./queue_fault.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
+
+/** What an event takes in the log, or as a file of the spool, and more; in bytes. */
+const ROOM_BYTES = 64 * 1024;
 
 /** What `repair` may be told. */
 export interface RepairOptions {
@@ -53,9 +57,22 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
   const fault = faultOfDatabase(paths);
   if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
   else say("the queue database is not damaged");
-  if (fault === undefined && !force) return;
+  if (fault === undefined && !force) return tryRoom(paths);
   await moveQueueAside(paths, options);
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
+}
+
+/** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */
+function tryRoom({ queueDir }: StatePaths): void {
+  const path = `${queueDir}/room.${crypto.randomUUID()}`;
+  try {
+    using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
+    const bytes = new Uint8Array(ROOM_BYTES);
+    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+    file.syncSync();
+  } finally {
+    if (statIfThere(path) !== undefined) Deno.removeSync(path);
+  }
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
@@ -98,8 +115,4 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
     mend: "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
     cause: error,
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,10 +6,11 @@ import { suggestion } from "../config/config_error.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { plural } from "../plural.ts";
+import { print } from "../print.ts";
 import { explainStoreError } from "../send/store_failure.ts";
 import { Deliveries } from "../store/deliveries.ts";
-import { readOverview } from "../store/overview.ts";
+import { type Overview, readOverview } from "../store/overview.ts";
 import { becomeSender } from "./become_sender.ts";
 
 /** What `retry` may be told. */
@@ -39,7 +40,6 @@ export function retry(options: RetryOptions): ExitCode {
   }
 }
 
-/** Does it, and says what was done. */
 function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: RetryOptions): string[] {
   const configured = configuredRoutes(configFile, { isNeeded: to !== undefined });
   // First read only: `send` alone makes the store, or migrates it.
@@ -47,12 +47,14 @@ function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: Ret
   const names = (overview?.routes ?? []).map(({ name }) => name);
   if (route !== undefined) requireRoute(route, [...new Set([...names, ...configured ?? []])], "--route");
   if (to !== undefined) requireRoute(to, configured ?? [], "--to");
-  if (overview === undefined) return ["nothing to retry: send has not run yet"];
+  if (overview === undefined) return ["nothing to retry: send has not run yet, or not since an upgrade"];
   const deliveries = new Deliveries(paths.deliveriesDatabase);
   try {
     const lines = route !== undefined && to !== undefined
       ? [moved(deliveries, { from: route, to })]
-      : (route === undefined ? names : [route]).flatMap((name) => revived(deliveries, name, configured));
+      : (route === undefined ? names : [route]).map((name) =>
+        revived(deliveries, { route: name, notices: noticesOf(overview, name), configured })
+      );
     return lines.length > 0 ? lines : ["nothing to retry"];
   } finally {
     deliveries.close();
@@ -77,18 +79,27 @@ function requireRoute(name: string, known: readonly string[], flag: string): voi
   });
 }
 
-function revived(deliveries: Deliveries, route: string, configured: readonly string[] | undefined): string[] {
+/** How much a route has yet to tell of other routes. */
+function noticesOf({ routes }: Overview, route: string): number {
+  return routes.find(({ name }) => name === route)?.notices ?? 0;
+}
+
+function revived(
+  deliveries: Deliveries,
+  { route, notices, configured }: { route: string; notices: number; configured: readonly string[] | undefined },
+): string {
   const { dead, pending } = deliveries.revive({ route, nowMs: Date.now() });
   const what = [
-    ...dead > 0 ? [`brought back ${count(dead)} that had been given up`] : [],
-    ...pending > 0 ? [`made ${count(pending)} due now that waited`] : [],
+    ...dead > 0 ? [`brought back ${plural(dead, "notification")} that had been given up`] : [],
+    ...pending > 0 ? [`made ${plural(pending, "notification")} due now that waited`] : [],
+    ...notices > 0 ? [`made ${plural(notices, "notice")} about other routes due now`] : [],
   ];
   const name = `route "${route}"`;
-  if (what.length === 0) return [`${name}: nothing was given up, and nothing waits`];
+  if (what.length === 0) return `${name}: nothing was given up, and nothing waits`;
   const then = configured?.includes(route) === false
     ? `it is not in the configuration, so nothing is sent: move it with --route ${route} --to NAME`
     : "send delivers at its next run";
-  return [`${name}: ${what.join(", ")}; ${then}`];
+  return `${name}: ${what.join(", ")}; ${then}`;
 }
 
 function moved(deliveries: Deliveries, { from, to }: { from: string; to: string }): string {
@@ -99,10 +110,8 @@ function moved(deliveries: Deliveries, { from, to }: { from: string; to: string 
     });
   }
   const { moved, dropped } = deliveries.move({ from, to, nowMs: Date.now() });
-  const rest = dropped > 0 ? `; ${count(dropped)} needed no move, as route "${to}" has the same` : "";
-  return `moved ${count(moved)} from route "${from}" to route "${to}"${rest}; send delivers at its next run`;
-}
-
-function count(deliveries: number): string {
-  return `${deliveries} notification${deliveries === 1 ? "" : "s"}`;
+  const rest = dropped > 0 ? `; ${plural(dropped, "notification")} needed no move, as route "${to}" has the same` : "";
+  return `moved ${
+    plural(moved, "notification")
+  } from route "${from}" to route "${to}"${rest}; send delivers at its next run`;
 }

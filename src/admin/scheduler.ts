@@ -9,19 +9,30 @@ const UNITS = "/etc/systemd/system";
 /** What runs the files of /etc/cron.d, as distributions name it. */
 const CRON_PROGRAMS = ["/usr/sbin/cron", "/usr/sbin/crond"];
 
-/** Whether there is a file or a link of that name. */
-export type IsThere = (path: string) => boolean;
+/** What is looked at. */
+export interface SchedulerFiles {
+  /** Whether there is a file or a link of that name. */
+  readonly isThere: (path: string) => boolean;
+  /** The text of a file; undefined where there is none. */
+  readonly read: (path: string) => string | undefined;
+}
+
+/** A line of a crontab that starts `send`, and is no comment. */
+const CRON_LINE = /^\s*[^#\s].*\bssh-session-notifier\s+send\b/m;
 
 /** Looks at the scheduler, and says what is found. What runs, shows in the backlog. */
-export function inspectScheduler(isThere: IsThere, findings: Findings): void {
-  const isForCron = isThere(`/etc/cron.d/${NAME}`);
+export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Findings): void {
+  const cronFile = `/etc/cron.d/${NAME}`;
+  const isForCron = CRON_LINE.test(read(cronFile) ?? "");
   if (isForCron && CRON_PROGRAMS.some(isThere)) {
-    findings.pass(AREA, `cron runs send (/etc/cron.d/${NAME})`);
+    findings.pass(AREA, `cron runs send (${cronFile})`);
     return;
   }
   if (!isThere("/run/systemd/system")) {
     if (isForCron) findings.fault(AREA, "nothing runs send: there is no cron", "install cron, and see that it runs");
-    else findings.fault(AREA, "nothing runs send: neither systemd nor a file in /etc/cron.d", "run install.sh");
+    else if (isThere(cronFile)) {
+      findings.fault(AREA, `nothing runs send: no line of ${cronFile} does`, "take the # before its line away");
+    } else findings.fault(AREA, "nothing runs send: neither systemd nor a file in /etc/cron.d", "run install.sh");
     return;
   }
   const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));

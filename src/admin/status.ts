@@ -5,7 +5,7 @@ import { ExitCode, Failure } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { explainStoreError } from "../send/store_failure.ts";
 import { InboxError } from "../store/inbox.ts";
 import { type Overview, readOverview } from "../store/overview.ts";

@@ -1,6 +1,7 @@
 // A status for people, a line for each thing. Pure.
 
-import { formatDuration } from "../duration.ts";
+import { formatAgo, formatDuration } from "../duration.ts";
+import { plural } from "../plural.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { RouteStatus, Status } from "./status_of.ts";
@@ -13,7 +14,7 @@ export function statusLines(status: Status): string[] {
     `queue: ${isQueueReadable ? queueText(unread, nowMs) : "it can't be read"}`,
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
-    ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${ago(lastRunAtMs, nowMs)}`],
+    ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${formatAgo(lastRunAtMs, nowMs)}`],
     `alarm: ${problems.length === 0 ? "works" : `does not work: ${problems.join("; ")}`}`,
   ];
 }
@@ -22,13 +23,13 @@ function queueText(unread: Unread | undefined, nowMs: number): string {
   if (unread === undefined) return "no event is there";
   const { count, oldestAtMs } = unread;
   if (count === 0) return "send has read every event";
-  const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
-  return `send has yet to read ${count} event${count === 1 ? "" : "s"}${since}`;
+  const since = oldestAtMs === undefined ? "" : `, the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
+  return `send has yet to read ${plural(count, "event")}${since}`;
 }
 
 function spoolText({ count, oldestAtMs }: Spooled, nowMs: number): string {
-  const since = oldestAtMs === undefined ? "" : `, the oldest from ${ago(oldestAtMs, nowMs)}`;
-  return `${count} event${count === 1 ? "" : "s"} that the queue database refused${since}; send delivers them too`;
+  const since = oldestAtMs === undefined ? "" : `, the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
+  return `${plural(count, "event")} that the queue database refused${since}; send delivers them too`;
 }
 
 function routeTitle({ name, service }: RouteStatus): string {
@@ -47,7 +48,7 @@ function routeTexts(route: RouteStatus, nowMs: number): string[] {
     ...dead > 0 ? [`${dead} given up (${reasons}); "${brings}" brings them back`] : [],
     lastDeliveredAtMs === undefined
       ? "nothing was delivered yet"
-      : `the last delivery was ${ago(lastDeliveredAtMs, nowMs)}`,
+      : `the last delivery was ${formatAgo(lastDeliveredAtMs, nowMs)}`,
   ];
 }
 
@@ -55,8 +56,8 @@ function pendingText(route: RouteStatus, nowMs: number): string {
   const { service, pending, notices, oldestPendingAtMs, nextAttemptAtMs, failures, lastError, isBroken } = route;
   if (nextAttemptAtMs === undefined) return "nothing waits";
   const parts = [`${pending} pending`];
-  if (oldestPendingAtMs !== undefined) parts.push(`the oldest from ${ago(oldestPendingAtMs, nowMs)}`);
-  if (notices > 0) parts.push(`${notices} notice${notices === 1 ? "" : "s"} about other routes`);
+  if (oldestPendingAtMs !== undefined) parts.push(`the oldest from ${formatAgo(oldestPendingAtMs, nowMs)}`);
+  if (notices > 0) parts.push(`${plural(notices, "notice")} about other routes`);
   if (service !== undefined) {
     parts.push(nextAttemptAtMs > nowMs ? `next attempt in ${formatDuration(nextAttemptAtMs - nowMs)}` : "due now");
   }
@@ -65,8 +66,4 @@ function pendingText(route: RouteStatus, nowMs: number): string {
     parts.push(`${fault}: ${lastError ?? ""}`);
   }
   return parts.join(", ");
-}
-
-function ago(atMs: number, nowMs: number): string {
-  return `${formatDuration(nowMs - atMs)} ago`;
 }

@@ -2,10 +2,10 @@
 
 import type { Config } from "../config/config.ts";
 import { formatDuration } from "../duration.ts";
-import { healthOf, isOverdue, OVERDUE_AFTER_MS } from "../send/health.ts";
+import { healthOf, OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
-import { MAX_WAIT_MS } from "../store/routes.ts";
+import { believedRest } from "../store/routes.ts";
 import type { Spooled } from "../store/spool.ts";
 
 /** How a route is doing, and whether the configuration has it. */
@@ -55,7 +55,9 @@ export function statusOf({ config, overview, ...rest }: StatusSources): Status {
       ...route,
       service: config === undefined ? "unknown" : services.get(name),
       isConfigured: config === undefined ? undefined : services.has(name),
-      nextAttemptAtMs: route.pending + route.notices === 0 ? undefined : nextAttemptAtMs(route, rest.nowMs),
+      nextAttemptAtMs: route.pending + route.notices === 0
+        ? undefined
+        : Math.max(believedRest(route.restsUntilMs, rest.nowMs), rest.nowMs),
     };
   });
   // A route that has gone, and has left nothing behind, is no news.
@@ -70,6 +72,9 @@ export function statusOf({ config, overview, ...rest }: StatusSources): Status {
  */
 function problemsOf({ config, overview, unread, spooled, faults, nowMs }: StatusSources): string[] {
   const lastRunAtMs = overview?.lastRunAtMs;
+  const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
+  // What lies in the spool stays there until a hook moves it; a run that has ended since has read it.
+  const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
   const silenceMs = nowMs - (lastRunAtMs ?? nowMs);
   const configured = config?.routes.map(({ name }) => name) ?? [];
   const { failing, overdue } = healthOf(overview?.routes ?? [], { configured, nowMs });
@@ -79,7 +84,7 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
     ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)
       ? [`the last run of send ended ${formatDuration(silenceMs)} ago`]
       : [],
-    ...isOverdue(unread?.oldestAtMs, nowMs) || isOverdue(spooled?.oldestAtMs, nowMs)
+    ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
       ? ["send does not read what is queued"]
       : [],
     ...failing.map((route) => `route "${route}" is failing`),
@@ -89,7 +94,3 @@ function problemsOf({ config, overview, unread, spooled, faults, nowMs }: Status
 
 /** A route that never had anything to do. */
 const UNKNOWN = { pending: 0, dead: 0, deadReasons: [], notices: 0, isBroken: false, restsUntilMs: 0, failures: 0 };
-
-function nextAttemptAtMs({ restsUntilMs }: RouteOverview, nowMs: number): number {
-  return restsUntilMs > nowMs && restsUntilMs <= nowMs + MAX_WAIT_MS ? restsUntilMs : nowMs;
-}

@@ -22,28 +22,29 @@ export type Layout = readonly number[];
  * How wide the columns are.
  *
  * @param rows those that decide it; later ones are cut to it
- * @param columns of the terminal; undefined: without a limit
+ * @param maxWidth in columns of the terminal; undefined: without a limit
+ * @returns the width of each column, 0 for one that is left out
  */
 export function layout(
   table: readonly Column[],
   rows: readonly (readonly string[])[],
-  columns: number | undefined,
+  maxWidth: number | undefined,
 ): Layout {
   const wanted = table.map(({ title }, index) =>
     rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? "")), textWidth(title))
   );
-  if (columns === undefined) return wanted;
+  if (maxWidth === undefined) return wanted;
   const widths = [...wanted];
   const byRank = table.map((column, index) => ({ ...column, index })).sort((a, b) => b.rank - a.rank);
   // First all that is kept is made as narrow as it may be; then what is left over goes to the most important ones.
   for (const { index, min } of byRank) widths[index] = Math.min(wanted[index] ?? 0, min);
   for (const { index, rank } of byRank) {
-    if (totalWidth(widths) <= columns) break;
+    if (totalWidth(widths) <= maxWidth) break;
     if (rank > 0) widths[index] = 0;
   }
   for (const { index } of byRank.toReversed()) {
     const width = widths[index] ?? 0;
-    const room = columns - totalWidth(widths);
+    const room = maxWidth - totalWidth(widths);
     if (width > 0) widths[index] = Math.min(wanted[index] ?? 0, width + Math.max(0, room));
   }
   return widths;

@@ -1,12 +1,12 @@
 // `test`: a test notification on every route at once, with what became of each.
 
-import type { Route } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
+import type { Route } from "../config/routes.ts";
 import { ExitCode } from "../failure.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
+import { print } from "../print.ts";
 import { attempt } from "../send/attempt.ts";
 import { systemClock } from "../send/clock.ts";
-import { print } from "../send/print.ts";
 import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
 import { startTransport, transportOptions } from "../send/transport.ts";

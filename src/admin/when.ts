@@ -1,11 +1,13 @@
 // What people write for an instant: a date, a date and time, or a span before now. Pure.
 
+import { DAY_MS } from "../duration.ts";
+
 const SPAN_UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
   min: 60_000,
   h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
 };
 
 /** What {@link parseWhen} takes, in words. */

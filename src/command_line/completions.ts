@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { ExitCode } from "../failure.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { bashCompletion } from "./bash_completion.ts";
 import { describe, type ProgramDescription } from "./describe.ts";
 import { fishCompletion } from "./fish_completion.ts";

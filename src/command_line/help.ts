@@ -169,7 +169,7 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries({
 }));
 
 /** An example as it is shown. */
-export function exampleText({ line, where }: Example): string {
+function exampleText({ line, where }: Example): string {
   return where === undefined ? line : `${line}    (${where})`;
 }
 

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import denoConfig from "../../deno.json" with { type: "json" };
 import { ExitCode } from "../failure.ts";
 import { BINARY, CONFIG_FILE, STATE_DIR } from "../paths.ts";
-import { print } from "../send/print.ts";
+import { print } from "../print.ts";
 import { type CommandDescription, describe, type FlagDescription, type ProgramDescription } from "./describe.ts";
 import { EXIT_CODES, HELP } from "./help.ts";
 

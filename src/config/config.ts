@@ -2,15 +2,14 @@
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
+import { DAY_MS } from "../duration.ts";
 import type { AllowRule } from "./allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
-import { ConfigError, type ConfigFault, faultOf } from "./config_error.ts";
+import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
-
-export type { Route } from "./routes.ts";
 
 /** The configuration, complete and valid. */
 export interface Config {
@@ -38,7 +37,7 @@ export interface Config {
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */
-  readonly warnings: readonly ConfigFault[];
+  readonly warnings: readonly ConfigWarning[];
 }
 
 /** What reading a configuration needs to know of its surroundings. */
@@ -48,8 +47,6 @@ export interface ParseOptions {
   /** Reads the files that it names. Default: it may name none. */
   readonly readBeside?: ReadBeside;
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Reads a configuration.
@@ -61,7 +58,7 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
   const toml = parseSyntax(text);
   const result = v.safeParse(schema, toml);
   const faults = (result.issues ?? []).map((issue) => faultOf(issue, { place: [], known: knownAt }));
-  const warnings: ConfigFault[] = [];
+  const warnings: ConfigWarning[] = [];
   const secrets: string[] = [];
   // The options of the services are looked at even where something else is wrong, so that one look shows it all.
   const context = { readBeside, faults, warnings, secrets };

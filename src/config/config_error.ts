@@ -10,6 +10,12 @@ export interface ConfigFault {
   readonly message: string;
 }
 
+/** One thing that works, but is less safe than it could be. */
+export interface ConfigWarning extends ConfigFault {
+  /** What to do about it; a sentence without a period. */
+  readonly mend: string;
+}
+
 /** A configuration that can't be used, with all that is wrong. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

@@ -41,6 +41,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): URL | unde
     context.warnings.push({
       place,
       message: "is plain http: whoever can read it can keep up the look of a live alarm",
+      mend: "use a URL that begins with https://",
     });
   }
   return parsed.output;

@@ -1,6 +1,6 @@
 // Reads the configuration file, and says in one line each what keeps it from being used.
 
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
@@ -50,49 +50,21 @@ function readText(path: string): string {
 }
 
 function unreadable(path: string, cause: unknown): Failure {
-  if (cause instanceof Deno.errors.NotFound) {
-    return new Failure(`There is no configuration "${path}"`, {
-      exitCode: ExitCode.config,
-      mend: "run install.sh, which writes a commented example, or write one by the README's table",
-      cause,
-    });
+  const { NotFound, PermissionDenied, NotCapable } = Deno.errors;
+  const { config, noPermission } = ExitCode;
+  const fail = (why: string, exitCode: ExitCode, mend: string) =>
+    new Failure(`Cannot read the configuration "${path}"${why}`, { exitCode, mend, cause });
+  if (cause instanceof NotFound) {
+    const mend = "run install.sh, which writes a commented example, or write one by the README's table";
+    return new Failure(`There is no configuration "${path}"`, { exitCode: config, mend, cause });
   }
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return new Failure(
-      `Cannot read the configuration "${path}": permission denied`,
-      {
-        exitCode: ExitCode.noPermission,
-        mend: `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`,
-        cause,
-      },
-    );
+  if (cause instanceof PermissionDenied) {
+    const mend = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`;
+    return fail(": permission denied", noPermission, mend);
   }
-  if (cause instanceof Deno.errors.NotCapable) {
-    return new Failure(
-      `Cannot read the configuration "${path}" as the sandbox allows only /etc/ssh-session-notifier`,
-      {
-        exitCode: ExitCode.noPermission,
-        mend: "put the configuration there",
-        cause,
-      },
-    );
+  if (cause instanceof NotCapable) {
+    return fail(" as the sandbox allows only /etc/ssh-session-notifier", noPermission, "put the configuration there");
   }
-  if (cause instanceof TypeError) {
-    return new Failure(
-      `Cannot read the configuration "${path}" as it is not valid UTF-8`,
-      {
-        exitCode: ExitCode.config,
-        mend: "save it as UTF-8",
-        cause,
-      },
-    );
-  }
-  return new Failure(
-    `Cannot read the configuration "${path}": ${cause instanceof Error ? cause.message : cause}`,
-    {
-      exitCode: ExitCode.config,
-      mend: "see what the disk and its file system say",
-      cause,
-    },
-  );
+  if (cause instanceof TypeError) return fail(" as it is not valid UTF-8", config, "save it as UTF-8");
+  return fail(`: ${messageOf(cause)}`, config, "see what the disk and its file system say");
 }

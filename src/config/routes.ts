@@ -50,7 +50,7 @@ function parseDefault(
   const { service: name } = notification;
   if (name === undefined && !hasOthers) faults.push({ place: "notification.service", message: "is missing" });
   if (name === undefined && hasOthers) {
-    for (const key of ["events", "notify", "ca_file", ...SERVICE_NAMES]) {
+    for (const key of [...Object.keys(ROUTE_KEYS), ...SERVICE_NAMES]) {
       if (!Object.hasOwn(notification, key)) continue;
       faults.push({ place: `notification.${key}`, message: "has no effect, as [notification] has no service" });
     }

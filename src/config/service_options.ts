@@ -1,14 +1,14 @@
 // The options of a service, some of which may stand in files: `token_file` in place of the secret option `token`.
 
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
-import { type ConfigFault, faultOf } from "./config_error.ts";
+import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
 import { type ReadBeside, secretIn } from "./files_beside.ts";
 
 /** What reading routes needs, and adds to. */
 export interface RouteContext {
   readonly readBeside: ReadBeside;
   readonly faults: ConfigFault[];
-  readonly warnings: ConfigFault[];
+  readonly warnings: ConfigWarning[];
   /** The secrets that were read from files. */
   readonly secrets: string[];
 }
@@ -86,6 +86,7 @@ export function readSecretFile(
       context.warnings.push({
         place,
         message: `names a file that anyone on this host can read (mode ${file.openMode})`,
+        mend: "chown root:ssh-session-notifier and chmod 0640 it",
       });
     }
     return secret;

@@ -8,6 +8,8 @@ import { readSessionEvent } from "./environment.ts";
 import { insertEvent } from "./insert.ts";
 import { becomeOwner } from "./privileges.ts";
 
+const MEND = "to mend it: run ssh-session-notifier check";
+
 /** What `queue` may be told. */
 export interface QueueOptions {
   /** A state directory in place of the fixed one; any owner will do for it. For tests and the demo. */
@@ -49,7 +51,7 @@ export async function queue(options: QueueOptions): Promise<0 | 1> {
     return await keepInLog(event, `${fault}; ${reason(error)}`);
   }
   const { say } = await import("./system_log.ts");
-  say(`the queue database refuses a session event, kept in ${paths.spoolDir}: ${fault}; to mend it: run check`);
+  say(`the queue database refuses a session event, kept in ${paths.spoolDir}: ${fault}; ${MEND}`);
   return 0;
 }
 
@@ -66,7 +68,7 @@ async function moveSpool(directory: string, database: Database): Promise<void> {
 
 async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {
   const { say, writeToSystemLog } = await import("./system_log.ts");
-  const message = `Cannot record a session event: ${fault}; to mend it: run ssh-session-notifier check`;
+  const message = `Cannot record a session event: ${fault}; ${MEND}`;
   say(message);
   // Last what is long, since a system log may cut the line.
   const { authInfo, ...rest } = event;

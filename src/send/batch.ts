@@ -3,7 +3,7 @@
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, SessionNotification } from "../services/service.ts";
 import type { Due, Outgoing } from "../store/batches.ts";
-import type { JudgedEvent } from "../store/deliveries.ts";
+import type { JudgedEvent } from "../store/stored_event.ts";
 import { noticeNotification } from "./notice.ts";
 import { type HostOptions, notificationOf } from "./render.ts";
 

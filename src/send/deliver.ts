@@ -1,7 +1,8 @@
 // Delivers what is due on one route, one batch after the other, and writes down what became of each.
 
-import type { Route } from "../config/config.ts";
+import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
+import { plural } from "../plural.ts";
 import type { Outcome } from "../services/service.ts";
 import type { Outgoing } from "../store/batches.ts";
 import type { Deliveries } from "../store/deliveries.ts";
@@ -142,8 +143,4 @@ function described(outgoing: Outgoing): string {
   if (outgoing.kind === "notice") return `a notice about route "${outgoing.notice.about}" ${on}`;
   const [{ uuid }, ...more] = outgoing.events;
   return more.length === 0 ? `event ${uuid} ${on}` : `a digest of ${more.length + 1} events ${on}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

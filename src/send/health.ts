@@ -8,6 +8,9 @@ import type { RouteOverview } from "../store/overview.ts";
  */
 export const OVERDUE_AFTER_MS = 15 * 60 * 1000;
 
+/** `send` starts at least each minute; an event that it has not read for longer than this shows that it does not. */
+export const UNREAD_AFTER_MS = 5 * 60 * 1000;
+
 /** What keeps events from getting through; both empty where they do. */
 export interface Health {
   /** The routes of the configuration whose last attempt failed: nothing has got through since. */
@@ -35,6 +38,6 @@ export function healthOf(routes: readonly RouteOverview[], { configured, nowMs }
 }
 
 /** Whether what waits since an instant is overdue; undefined: nothing waits. */
-export function isOverdue(sinceMs: number | undefined, nowMs: number): boolean {
+function isOverdue(sinceMs: number | undefined, nowMs: number): boolean {
   return sinceMs !== undefined && nowMs - sinceMs > OVERDUE_AFTER_MS;
 }

@@ -2,6 +2,7 @@
 // happens here, the run stays as it was.
 
 import type { Config } from "../config/config.ts";
+import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { routesOf } from "../store/overview.ts";
@@ -42,7 +43,7 @@ export async function pingHeartbeat(
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
     else log("warning", redact(`cannot ping the heartbeat: ${detail}`));
   } catch (error) {
-    log("warning", redact(`cannot ping the heartbeat: ${error instanceof Error ? error.message : error}`));
+    log("warning", redact(`cannot ping the heartbeat: ${messageOf(error)}`));
   }
 }
 

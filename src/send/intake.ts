@@ -4,6 +4,7 @@
 import type { SessionEvent } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
+import { plural } from "../plural.ts";
 import { type DamagedQueue, findDamagedQueues, isSalvaged, rememberSalvaged } from "../store/damaged_queues.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { type Inbox, InboxError } from "../store/inbox.ts";
@@ -55,21 +56,21 @@ export class Intake {
     const database = this.#attempt("database", () => this.#takeInDatabase());
     const spool = this.#attempt("spool", () => this.#takeInSpool());
     this.#attempt("set aside", () => this.#salvage());
-    const taken = database + spool;
-    if (taken > 0) log("info", `took in ${taken} new event${taken === 1 ? "" : "s"}`);
+    const taken = (database ?? 0) + (spool ?? 0);
+    if (taken > 0) log("info", `took in ${plural(taken, "new event")}`);
   }
 
   /** One that fails keeps no other from being read. What the store itself says is no matter of what is read. */
-  #attempt(where: string, work: () => number): number {
+  #attempt<T>(where: string, work: () => T): T | undefined {
     try {
-      const taken = work();
+      const result = work();
       this.#faults.delete(where);
-      return taken;
+      return result;
     } catch (error) {
       if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
       if (error.message !== this.#faults.get(where)) this.#options.log("error", error.message);
       this.#faults.set(where, error.message);
-      return 0;
+      return undefined;
     }
   }
 
@@ -114,9 +115,9 @@ export class Intake {
     return taken;
   }
 
-  #salvage(): number {
+  #salvage(): void {
     const { deliveries, elsewhere } = this.#options;
-    if (elsewhere === undefined || !this.#mayReadAnother) return 0;
+    if (elsewhere === undefined || !this.#mayReadAnother) return;
     const { paths: { queueDir, queueDatabase }, clock } = elsewhere;
     const databaseName = queueDatabase.slice(queueDir.length + 1);
     for (const queue of findDamagedQueues(queueDir, { databaseName, nowMs: clock.nowMs() })) {
@@ -127,9 +128,8 @@ export class Intake {
       this.#salvageOne(queue);
       // The others in later runs: whoever can put many there must not hold up what is to be delivered.
       this.#mayReadAnother = false;
-      break;
+      return;
     }
-    return 0;
   }
 
   #salvageOne({ folder, database, looks }: DamagedQueue): void {
@@ -151,7 +151,7 @@ export class Intake {
       return;
     }
     rememberSalvaged(deliveries.database, { name: folder, looks });
-    log("warning", `salvaged ${total.taken} events that were not known of the damaged queue database in "${folder}"`);
+    log("warning", `salvaged ${plural(total.taken, "new event")} from the damaged queue database in "${folder}"`);
     this.#tellHistory(total.history);
   }
 

@@ -3,7 +3,8 @@
 import { ruleName } from "../config/allowlist.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
-import type { Deliveries, StoredEvent } from "../store/deliveries.ts";
+import type { Deliveries } from "../store/deliveries.ts";
+import type { StoredEvent } from "../store/stored_event.ts";
 import type { Clock } from "./clock.ts";
 import { judge } from "./judge.ts";
 import { loginOf } from "./login.ts";

@@ -1,5 +1,6 @@
 // What one route tells of another. Pure.
 
+import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
 import type { Notice } from "../store/notices.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
@@ -12,5 +13,5 @@ export function noticeNotification(notice: Notice, { name, timezone }: HostOptio
 function noticeText({ about, kind, count, reason }: Notice): string {
   const route = `route "${shown(about)}"`;
   if (kind === "broken") return `${route} is broken, its notifications wait until it is mended: ${shown(reason)}`;
-  return `gave up ${count} notification${count === 1 ? "" : "s"} on ${route}: ${shown(reason)}`;
+  return `gave up ${plural(count, "notification")} on ${route}: ${shown(reason)}`;
 }

@@ -4,7 +4,7 @@
 import { formatDuration } from "../duration.ts";
 import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification, Urgency } from "../services/service.ts";
-import type { JudgedEvent } from "../store/deliveries.ts";
+import type { JudgedEvent } from "../store/stored_event.ts";
 import { type AuthMethod, parseAuthInfo } from "./auth_info.ts";
 
 /**
@@ -20,6 +20,7 @@ const MAX_METHODS = 4;
 /** The longest text in it that somebody else than sshd has written, such as the id of a certificate. */
 const MAX_QUOTED_LENGTH = 64;
 
+/** What log.ts has, and what a font need not know: who reads it can't tell one such character from another. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** How this machine is shown. */

@@ -1,6 +1,6 @@
 // Which routes want an event. Pure.
 
-import type { Route } from "../config/config.ts";
+import type { Route } from "../config/routes.ts";
 import type { SessionEventType } from "../event.ts";
 import type { Meaning } from "./judge.ts";
 

@@ -1,6 +1,7 @@
 // One run of `send`: takes in, judges, delivers what is due, waits a little for what is due soon, and ends.
 
-import type { Config, Route } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import type { Route } from "../config/routes.ts";
 import { deliverDue, type DeliveryContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";

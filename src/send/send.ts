@@ -17,7 +17,7 @@ import { dryRun } from "./dry_run.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
-import { print } from "./print.ts";
+import { print } from "../print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
 import { explainStoreError, isDiskFull } from "./store_failure.ts";

@@ -1,6 +1,7 @@
 // Makes HTTP requests through the Worker, and takes the network from everything else in this process.
 
 import type { Config } from "../config/config.ts";
+import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
 import { systemCertificates } from "./certificates.ts";
@@ -42,51 +43,17 @@ export type Transport = (
 /**
  * Starts the Worker, then gives up the network in this isolate, for good.
  *
- * @throws if the Worker does not stand
+ * @throws {Failure} if the Worker does not stand
  */
 export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
-  const worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
-    type: "module",
-    name: "http",
-    deno: {
-      permissions: {
-        net: [...hosts],
-        env: false,
-        ffi: false,
-        import: false,
-        read: false,
-        run: false,
-        sys: false,
-        write: false,
-      },
-    },
-  });
-  const waiting = new Map<number, (answer: WorkerAnswer | undefined) => void>();
-  worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => waiting.get(data.id)?.(data);
-  worker.onerror = (event) => {
-    // Otherwise it would end the whole process. Whoever waits is told that there is no answer.
-    event.preventDefault();
-    for (const resolve of waiting.values()) resolve(undefined);
-  };
-  const answerTo = (
-    id: number,
-    timeoutMs: number,
-  ): Promise<WorkerAnswer | undefined> => {
-    const { promise, resolve } = Promise.withResolvers<
-      WorkerAnswer | undefined
-    >();
-    const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    waiting.set(id, resolve);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      waiting.delete(id);
+  const worker = new HttpWorker(hosts);
+  if (await worker.ask(settings, { id: 0, timeoutMs: GRACE_MS }) === undefined) {
+    worker.terminate();
+    throw new Failure("The part of this process that makes HTTP requests did not start", {
+      exitCode: ExitCode.tempFail,
+      mend: "see whether this host has too much to do, or too little memory; the next run tries again",
     });
-  };
-
-  worker.postMessage(settings);
-  if (await answerTo(0, GRACE_MS) === undefined) {
-    throw new Error("the Worker for HTTP requests did not start");
   }
   Deno.permissions.revokeSync({ name: "net" });
 
@@ -94,14 +61,54 @@ export async function startTransport({ hosts, ...settings }: TransportOptions): 
   return async (request, { caCert } = {}) => {
     const id = ++lastId;
     const routeCaCert = caCert === undefined ? {} : { routeCaCert: settings.routeCaCerts?.indexOf(caCert) ?? -1 };
-    worker.postMessage({ id, request, ...routeCaCert } satisfies WorkerRequest);
-    const answer = await answerTo(id, settings.timeoutMs + GRACE_MS);
+    const timeoutMs = settings.timeoutMs + GRACE_MS;
+    const answer = await worker.ask({ id, request, ...routeCaCert }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
       detail: "the Worker for HTTP requests gave no answer",
     };
   };
+}
+
+/** The Worker, which may reach some hosts and nothing else. */
+class HttpWorker {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, (answer: WorkerAnswer | undefined) => void>();
+
+  constructor(hosts: readonly string[]) {
+    const nothing = { env: false, ffi: false, import: false, read: false, run: false, sys: false, write: false };
+    this.#worker = new Worker(new URL("./http_worker.ts", import.meta.url), {
+      type: "module",
+      name: "http",
+      deno: { permissions: { net: [...hosts], ...nothing } },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#waiting.get(data.id)?.(data);
+    this.#worker.onerror = (event) => {
+      // Otherwise it would end the whole process. Whoever waits is told that there is no answer.
+      event.preventDefault();
+      for (const resolve of this.#waiting.values()) resolve(undefined);
+    };
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  /** What the Worker answers to a message with that id; undefined if there is no answer in time. */
+  ask(
+    message: WorkerSettings | WorkerRequest,
+    { id, timeoutMs }: { id: number; timeoutMs: number },
+  ): Promise<WorkerAnswer | undefined> {
+    const { promise, resolve } = Promise.withResolvers<WorkerAnswer | undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    this.#waiting.set(id, resolve);
+    this.#worker.postMessage(message);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    });
+  }
 }
 
 /**

@@ -115,7 +115,7 @@ export interface StatusHints {
 }
 
 /**
- * What a status means, for a service that has nothing to add: the outcome table of the README.
+ * What a status means, for a service that has nothing to add; the README has it as a table, under "What becomes of an event".
  *
  * @param nowMs the time of the answer, since the epoch
  */

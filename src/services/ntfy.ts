@@ -46,11 +46,12 @@ const options = v.pipe(
 
 type Settings = v.InferOutput<typeof options>;
 
-/** ntfy's own error codes for too many requests, https://docs.ntfy.sh/publish/#limitations. */
+/** ntfy's error code for a daily quota that is used up, https://docs.ntfy.sh/publish/#limitations. */
 const DAILY_QUOTA = 42908;
 
 /** The bucket of ntfy.sh gains one request in five seconds; it says no `Retry-After`. */
 const REFILL_MS = 5_000;
+/** How long to rest then: the answer does not say until when. */
 const QUOTA_RETRY_MS = 60 * 60 * 1000;
 
 const limits: Limits = { text: 4096, unit: "bytes" };

@@ -127,6 +127,9 @@ interface Entity {
   readonly length: number;
 }
 
+/** A character that no value has; values are free of control characters. */
+const MARK = "\0";
+
 /** Title and sentences, with every value of an event marked as code. */
 function markedText(batch: Batch): { text: string; entities: readonly Entity[] } {
   const title = titleOf(batch);
@@ -149,9 +152,6 @@ function markedText(batch: Batch): { text: string; entities: readonly Entity[] }
   }
   return { text, entities };
 }
-
-/** A character that no value has; values are free of control characters. */
-const MARK = "\0";
 
 function betweenMarks(value: string): string {
   return `${MARK}${value.replaceAll(MARK, "")}${MARK}`;

@@ -20,11 +20,11 @@ export function sentence(
   const { terminal, service } = notification;
   const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
-  const via = terminal === "" ? shown(service) : `${shown(terminal)} (${shown(service)})`;
+  const via = terminal === "" || service === "" ? shown(terminal + service) : `${shown(terminal)} (${shown(service)})`;
   const known = details(notification, escape);
-  return `'${
-    escape(unlinked(notification.user.replaceAll("'", "’")))
-  }'${from} ${happened} ${host} via ${via} at ${time}${known === "" ? "" : ` [${known}]`}`;
+  return `'${escape(unlinked(notification.user.replaceAll("'", "’")))}'${from} ${happened} ${host}${
+    via === "" ? "" : ` via ${via}`
+  } at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
 /** What is known around the sentence. */

@@ -1,6 +1,7 @@
 // The store of `send`: events as they were taken in and judged, and what became of their deliveries.
 // Every method is one transaction or one statement, or a part of the caller's (`together`).
 
+import type { SessionEvent } from "../event.ts";
 import {
   beginAttempt,
   type Due,
@@ -15,40 +16,28 @@ import {
   pendingCount,
   splitBatch,
 } from "./batches.ts";
-import type { SessionEvent } from "../event.ts";
+import {
+  insertEvents,
+  type Judgement,
+  openOf,
+  type TakenIn,
+  unjudged,
+  unjudgedOpenOf,
+  writeJudgement,
+} from "./events.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
 import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
-import { prepared } from "./prepared.ts";
+import { type Horizon, horizonOf } from "./read_again.ts";
 import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
-import { endOnRoute, failuresOf, RETRIED_FROM_MS, tellBroken } from "./routes.ts";
-import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
+import { endOnRoute, failuresOf, tellBroken } from "./routes.ts";
 import { migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
-import { eventOf, type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
+import { type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
-
-export type { JudgedEvent, StoredEvent } from "./stored_event.ts";
-
-/** What was decided about an event. */
-export interface Judgement {
-  readonly eventId: number;
-  /** The client's address where it is known, in its usual form; else empty. */
-  readonly address: string;
-  readonly tampered: readonly string[];
-  readonly verdict: "notify" | "allowlisted";
-  readonly openedBy: number | undefined;
-  /** The routes that want the event; none if it is allowlisted. */
-  readonly routes: readonly string[];
-  readonly urgent: boolean;
-  readonly keyFingerprint?: string;
-  readonly reasons?: readonly string[];
-  /** Of a close: how long the session was, if that is known. */
-  readonly durationMs?: number | undefined;
-}
 
 /** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
 export type Settlement =
@@ -63,15 +52,6 @@ export type Settlement =
   }
   /** The service refuses it; that says nothing of the route. */
   | { readonly state: "dead"; readonly error: string };
-
-/** How many events were new, and how many of these are too old to tell anyone. */
-export interface TakenIn {
-  readonly taken: number;
-  readonly history: number;
-}
-/** The open events that have had no close, of a process, user and service. */
-const OPEN_OF =
-  "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
 
 /** The open database. */
 export class Deliveries {
@@ -139,8 +119,8 @@ export class Deliveries {
   /** Takes in what was read from the queue database, each event once, whatever is read twice. */
   takeIn({ events, position, again = 0 }: InboxPage): TakenIn {
     return this.together(() => {
-      const before = this.#insert(events.slice(0, again), horizonOf(this.#database, { pruned: true }));
-      const after = this.#insert(events.slice(again), undefined);
+      const before = insertEvents(this.#database, events.slice(0, again), horizonOf(this.#database, { pruned: true }));
+      const after = insertEvents(this.#database, events.slice(again), undefined);
       this.#database
         .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid, again_to_id) VALUES (1, ?, ?, ?)")
         .run(position.lastId, position.lastUuid, position.againToId ?? position.lastId);
@@ -154,104 +134,27 @@ export class Deliveries {
    * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
    */
   takeInFromElsewhere(events: readonly SessionEvent[], { horizon }: { horizon: Horizon | undefined }): TakenIn {
-    return this.together(() => this.#insert(events, horizon));
-  }
-
-  #insert(events: readonly SessionEvent[], horizon: Horizon | undefined): TakenIn {
-    const insert = this.#database.prepare(
-      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
-                          parent_pid, tampered, is_repeat, is_history, taken_in_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
-       ON CONFLICT (uuid) DO NOTHING`,
-    );
-    const result = { taken: 0, history: 0 };
-    for (const event of events) {
-      const { type, user, remoteHost, terminal, service, connection, authInfo } = event;
-      const names = [type, user, remoteHost, terminal, service, connection, authInfo];
-      const fate = horizon === undefined ? "new" : fateOf(event, horizon);
-      const { changes } = insert.run(
-        event.uuid,
-        event.occurredAtMs,
-        ...names,
-        event.parentPid,
-        event.tampered.join(" "),
-        Number(fate === "repeat"),
-        Number(fate === "history"),
-      );
-      if (changes === 0) continue;
-      result.taken++;
-      if (fate === "history") result.history++;
-    }
-    return result;
+    return this.together(() => insertEvents(this.#database, events, horizon));
   }
 
   /** Events that are not judged yet, oldest first. */
   unjudged(limit: number): StoredEvent[] {
-    return this.#database.prepare("SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit)
-      .map(eventOf);
+    return unjudged(this.#database, limit);
   }
 
-  /**
-   * The open event that a close belongs to: the latest one of the same process, user and service that no other close
-   * belongs to. One that the clock puts after the close is taken only for want of another: the clock was set back.
-   */
+  /** The open event that a close belongs to: see {@link openOf}. */
   openOf(close: StoredEvent): StoredEvent | undefined {
-    const row = prepared(
-      this.#database,
-      `${OPEN_OF} AND verdict IS NOT NULL
-       ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
-    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
-    return row === undefined ? undefined : eventOf(row);
+    return openOf(this.#database, close);
   }
 
-  /**
-   * Likewise, of the events that are not judged yet: an open that was taken in after its close, as may happen where it
-   * came by another way.
-   */
+  /** Likewise, of the events that are not judged yet: see {@link unjudgedOpenOf}. */
   unjudgedOpenOf(close: StoredEvent): StoredEvent | undefined {
-    const row = prepared(
-      this.#database,
-      `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
-    ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
-    return row === undefined ? undefined : eventOf(row);
+    return unjudgedOpenOf(this.#database, close);
   }
 
-  /** Writes a judgement down, and makes the deliveries that follow from it: none for what is too old to tell anyone. */
+  /** Writes down what was decided about an event, and makes its deliveries: see {@link writeJudgement}. */
   judge(judgement: Judgement, nowMs: number): void {
-    const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
-    const durationMs = judgement.durationMs ?? null;
-    this.together(() => {
-      const row = prepared(this.#database, "SELECT is_history FROM event WHERE id = ?").get(eventId);
-      const isHistory = row?.["is_history"] === 1;
-      const verdict = isHistory ? "history" : judgement.verdict;
-      const routes = isHistory ? [] : judgement.routes;
-      prepared(
-        this.#database,
-        `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
-           duration_ms = ?
-         WHERE id = ?`,
-      )
-        .run(
-          address,
-          tampered.join(" "),
-          verdict,
-          openedBy ?? null,
-          keyFingerprint,
-          JSON.stringify(reasons),
-          durationMs,
-          eventId,
-        );
-      if (openedBy !== undefined) {
-        prepared(this.#database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
-      }
-      for (const route of routes) {
-        prepared(
-          this.#database,
-          `INSERT INTO delivery (event_id, route, urgent, retried_from_ms)
-           VALUES (:event, :route, :urgent, ${RETRIED_FROM_MS})`,
-        ).run({ event: eventId, route, urgent: Number(urgent), now: nowMs });
-      }
-    });
+    this.together(() => writeJudgement(this.#database, judgement, nowMs));
   }
 
   /** When something is due on a route next, now or later; undefined if nothing is pending. */

@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { carveRows } from "./carve.ts";
@@ -106,10 +107,6 @@ function carvedRows(path: string, log: Log): LegacyRow[] | undefined {
     log("error", `nothing can be read of "${path}": ${messageOf(error)}; see that it belongs to ssh-session-notifier`);
     return undefined;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 const TYPES: Readonly<Record<string, "open" | "close">> = { open_session: "open", close_session: "close" };

@@ -1,6 +1,7 @@
 // Opens the store of `send` and keeps it whole: one that is damaged is set aside and made anew of what can be read, one
 // that was lost is begun again. A run that is killed meanwhile is completed by the next one.
 
+import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -137,8 +138,4 @@ function salvage({ database }: Deliveries, path: string, { log }: OpenStoreOptio
     }
     log("error", `nothing can be salvaged of the damaged store: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

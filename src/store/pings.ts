@@ -3,7 +3,7 @@
 import type { Database } from "./open.ts";
 
 /** No ping within this time after another one, in milliseconds: healthchecks.io takes 5 a minute. */
-export const PING_GAP_MS = 15_000;
+const PING_GAP_MS = 15_000;
 
 /**
  * Counts a ping, before it is made: one that a crash ends has been one. A clock that was set back holds none up.

@@ -2,13 +2,12 @@
 // number in each run. How old an event is, is counted in the time that this store has been in use, not by the clock, so
 // no jump of the clock drops anything.
 
+import { DAY_MS } from "../duration.ts";
 import { type Database, transaction } from "./open.ts";
 import { countElapsed } from "./read_again.ts";
 
 /** The most events that one run drops, so that none takes long. Far more than come in between two runs. */
 const PRUNE_AT_MOST = 5_000;
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Drops what is older than the history is to be.

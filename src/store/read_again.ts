@@ -1,21 +1,21 @@
 // What becomes of events that may have been delivered before, since the store that knew is gone or has pruned them:
 // the fresh ones are sent once more, and say so; the old ones become history. And what a store knows of its own life.
 
+import { DAY_MS } from "../duration.ts";
 import type { SessionEvent } from "../event.ts";
 import type { Database } from "./open.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-const DAY_MS = 24 * HOUR_MS;
 
 /** What happened longer than this before a store was lost is not sent once more. In milliseconds. */
-export const SEND_AGAIN_MS = 24 * HOUR_MS;
+const SEND_AGAIN_MS = 24 * HOUR_MS;
 
 /**
  * What happened longer than this before the first `send` of all is not sent: nothing says whether it is that, or the
  * whole of `send/` was lost, after which 90 days of events would come. As long as a retry lasts by default. In
  * milliseconds.
  */
-export const FIRST_RUN_MS = 7 * DAY_MS;
+const FIRST_RUN_MS = 7 * DAY_MS;
 
 /** Where nothing has happened for so long, the clock is not believed. In milliseconds. */
 const QUIET_MS = 7 * DAY_MS;

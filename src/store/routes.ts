@@ -34,7 +34,11 @@ export type RouteEnd =
 /** Until when a route rests, as far as that is believed; 0 if it does not. */
 export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
   const row = prepared(database, "SELECT rests_until_ms FROM route WHERE name = ?").get(route);
-  const untilMs = Number(row?.["rests_until_ms"] ?? 0);
+  return believedRest(Number(row?.["rests_until_ms"] ?? 0), nowMs);
+}
+
+/** Until when a rest that was written down lasts, as far as that is believed; 0 if it is over. */
+export function believedRest(untilMs: number, nowMs: number): number {
   return untilMs > nowMs && untilMs <= nowMs + MAX_WAIT_MS ? untilMs : 0;
 }
 

@@ -1,7 +1,7 @@
 // Takes over what can be read of databases that were set aside as damaged: the queue's, which `repair` has moved into
 // queue/damaged-…, and the store's own. Each as a whole, or not at all, so that a run which is killed starts again.
 
-import type { SessionEvent } from "../event.ts";
+import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { type CarvedRow, type CarvedValue, carveRows } from "./carve.ts";
 import { type Database, transaction } from "./open.ts";
 import { MAX_RECORD_LENGTH, parseRecord } from "./record.ts";
@@ -19,7 +19,7 @@ export function* salvageQueue(path: string): Generator<SessionEvent> {
       typeof uuid === "string" && uuid !== "" && typeof record === "string";
     if (!isEvent) continue;
     yield parseRecord({
-      uuid: uuid.slice(0, 256),
+      uuid: uuid.slice(0, MAX_NAME_LENGTH),
       occurredAtMs,
       record: record.slice(0, MAX_RECORD_LENGTH),
     });

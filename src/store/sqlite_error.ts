@@ -5,10 +5,10 @@ export const SQLITE_ERROR = 1;
 export const SQLITE_BUSY = 5;
 export const SQLITE_LOCKED = 6;
 export const SQLITE_IOERR = 10;
-export const SQLITE_CORRUPT = 11;
+const SQLITE_CORRUPT = 11;
 export const SQLITE_FULL = 13;
 export const SQLITE_CONSTRAINT = 19;
-export const SQLITE_NOTADB = 26;
+const SQLITE_NOTADB = 26;
 
 /** Whether an error comes from SQLite. `errcode` is its extended result code, where a prepared statement failed. */
 export function isSqliteError(error: unknown): error is Error & { readonly errcode?: number } {

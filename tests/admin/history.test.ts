@@ -158,7 +158,7 @@ Deno.test("history works without a configuration and before send has run, and sa
   assert.deepEqual(await fresh.history(), {
     code: 0,
     stdout: "",
-    stderr: "warning: there is no history yet: send has not run\n",
+    stderr: "warning: there is no history yet: send has not run, or not since an upgrade\n",
   });
 });
 

@@ -20,7 +20,11 @@ Deno.test("retry brings back what was given up, and status says before and after
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
   const neverRun = await installation.retry();
-  assert.deepEqual(neverRun, { code: 0, stdout: "nothing to retry: send has not run yet\n", stderr: "" });
+  assert.deepEqual(neverRun, {
+    code: 0,
+    stdout: "nothing to retry: send has not run yet, or not since an upgrade\n",
+    stderr: "",
+  });
   assert.deepEqual(await installation.status(), {
     code: 0,
     stdout: 'queue: no event is there\nroute "oncall" (ntfy): nothing waits\n' +
@@ -92,6 +96,30 @@ Deno.test("retry makes due now what waits, also for a send that is running", asy
   assert.equal((await sending).code, 0);
   assert.ok(performance.now() - startedAtMs < 30_000);
   assert.deepEqual(users(ntfy), ["user1"]);
+});
+
+Deno.test("retry makes due now what a route has to tell of others, and says so where nothing else waits", async () => {
+  await using installation = await Installation.create();
+  await using broken = ntfyLike();
+  await using down = ntfyLike();
+  broken.intercept = () => json(401, {});
+  down.intercept = () => json(503, {}, { "retry-after": "3600" });
+  const closes = `events = ["close"]\n`;
+  await installation.writeConfig(`${DEADLINE}${route("broken", broken)}${route("oncall", down)}${closes}`);
+  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  assert.equal((await installation.send()).code, 75);
+  assert.match(
+    (await installation.status()).stdout,
+    /^route "oncall" \(ntfy\): 0 pending, 1 notice about other routes/m,
+  );
+  assert.deepEqual(await installation.retry("--route", "oncall"), {
+    code: 0,
+    stdout: 'route "oncall": made 1 notice about other routes due now; send delivers at its next run\n',
+    stderr: "",
+  });
+  down.intercept = () => undefined;
+  await installation.send();
+  assert.match(String(down.accepted[0]?.body["message"]), /^route "broken" is broken/);
 });
 
 Deno.test("retry moves what a route has left that has gone from the configuration, without a second of its kind", async () => {

@@ -4,6 +4,8 @@ import { inspectScheduler } from "../../src/admin/scheduler.ts";
 import { inspectSshd } from "../../src/admin/sshd.ts";
 
 const UNITS = "/etc/systemd/system";
+const CRON_FILE = "/etc/cron.d/ssh-session-notifier";
+const CRON_LINE = "* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send\n";
 const SYSTEMD = [
   "/run/systemd/system",
   ...[".service", ".timer", ".path"].map((suffix) => `${UNITS}/ssh-session-notifier${suffix}`),
@@ -11,9 +13,9 @@ const SYSTEMD = [
   `${UNITS}/multi-user.target.wants/ssh-session-notifier.path`,
 ];
 
-function found(files: readonly string[]): string[] {
+function found(files: readonly string[], cronLine = files.includes(CRON_FILE) ? CRON_LINE : undefined): string[] {
   const findings = new Findings();
-  inspectScheduler((path) => files.includes(path), findings);
+  inspectScheduler({ isThere: (path) => files.includes(path), read: () => cronLine }, findings);
   return findings.all.map(({ level, message }) => `${level}: ${message}`);
 }
 
@@ -27,14 +29,23 @@ Deno.test("inspectScheduler() passes enabled units, or cron", () => {
     "pass: ssh-session-notifier.path is enabled",
   ]);
   for (const cron of ["/usr/sbin/cron", "/usr/sbin/crond"]) {
-    assert.match(found(["/etc/cron.d/ssh-session-notifier", cron]).join(), /^pass: cron runs send/);
+    assert.match(found([CRON_FILE, cron]).join(), /^pass: cron runs send/);
   }
 });
 
 Deno.test("inspectScheduler() faults what would leave events lying", () => {
   assert.match(found([]).join(), /^fault: nothing runs send: neither/);
   assert.match(found(["/usr/sbin/cron"]).join(), /^fault: nothing runs send: neither/);
-  assert.match(found(["/etc/cron.d/ssh-session-notifier"]).join(), /^fault: nothing runs send: there is no cron$/);
+  assert.match(found([CRON_FILE]).join(), /^fault: nothing runs send: there is no cron$/);
+  for (const line of [`#${CRON_LINE}`, ` # ${CRON_LINE}`, "", CRON_LINE.replace("send", "status")]) {
+    assert.match(
+      found([CRON_FILE, "/usr/sbin/cron"], line).join(),
+      /^fault: nothing runs send: no line of .* does$/,
+      line,
+    );
+  }
+  // Then systemd has it.
+  assert.match(found([...SYSTEMD, CRON_FILE, "/usr/sbin/cron"], `#${CRON_LINE}`).join(), /^pass: .*timer is enabled/);
   assert.match(found(["/run/systemd/system"]).join(), /^fault: there is no ssh-session-notifier\.service, /);
   assert.match(found(without("notifier.service")).join(), /^fault: there is no ssh-session-notifier\.service in/);
   assert.match(found(without("timers.target.wants")).join(), /^fault: ssh-session-notifier\.timer is not enabled/);

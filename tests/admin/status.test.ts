@@ -102,7 +102,14 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
     [{ lastRunAtMs: NOW_MS + 9e9 }, []],
     [{ overview: undefined }, ["no run of send has come to its end yet"]],
     [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
-    [{ spooled: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
+    [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read what is queued"]],
+    [{ unread: { count: 1, oldestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],
+    [
+      { spooled: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS }, lastRunAtMs: NOW_MS - 7 * MINUTE_MS },
+      ["send does not read what is queued"],
+    ],
+    // Read, and still there, as no hook has run since.
+    [{ spooled: { count: 1, oldestAtMs: old }, lastRunAtMs: NOW_MS - MINUTE_MS }, []],
     [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
     [{ routes: [{ failures: 1 }] }, ['route "default" is failing']],
     [{ routes: [{ pending: 1, oldestPendingAtMs: old }] }, ['an event on route "default" is overdue']],

@@ -20,7 +20,9 @@ Deno.test("parseConfig() reads a heartbeat, from a file too, and keeps it secret
     assert.deepEqual(warnings, []);
   }
   const { warnings } = parse('[heartbeat]\nurl = "http://hc.example/ping"');
-  assert.deepEqual(warnings.map(({ place }) => place), ["heartbeat.url"]);
+  assert.deepEqual(warnings.map(({ place, mend }) => [place, mend]), [
+    ["heartbeat.url", "use a URL that begins with https://"],
+  ]);
   assert.deepEqual(parse('[heartbeat]\nurl = "http://127.0.0.1:8000/ping"').warnings, []);
 });
 

@@ -96,6 +96,11 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
   [
+    "cron's line is a comment",
+    "sed -i 's/^/#/' /etc/cron.d/ssh-session-notifier",
+    /^fault +scheduler +nothing runs send: no line of .* does; to mend it: take the # before its line away/m,
+  ],
+  [
     "there is no cron",
     "rm -f /usr/sbin/cron /usr/sbin/crond",
     /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
@@ -112,7 +117,7 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   [
     "the store is damaged",
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
-    /^fault +delivery +can't be looked at: file is not a database/m,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
   ],
 ];
 
@@ -130,6 +135,20 @@ for (const [name, command, expected] of PLANTED) {
     assert.equal(JSON.parse((await check(host, "--json")).stdout).ok, false);
   }, BARE);
 }
+
+endToEnd("check warns of what is open to others in the configuration, with a mend for each", async (host) => {
+  await installed(host);
+  const folder = "/etc/ssh-session-notifier";
+  await host.writeConfig(
+    configFor("ntfy", `topic_url = "https://ntfy.example/t"\ntoken_file = "${folder}/token"`) +
+      `\n[heartbeat]\nurl = "http://hc.example/ping"\n`,
+  );
+  await shell(host, `printf tk_secret >${folder}/token; chmod 0644 ${folder}/token`);
+  const { code, stdout } = await check(host);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:.* and chmod 0640 it$/m);
+  assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
+}, BARE);
 
 endToEnd("check shows five faults at once, each on its line", async (host) => {
   await installed(host);

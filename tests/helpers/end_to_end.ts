@@ -6,8 +6,8 @@ import { type Finished, missingForTestHost, TestHost, type TestHostOptions } fro
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
-  // deno-lint-ignore no-console -- a test that can't run says why
-  console.log(`The end-to-end tests are skipped on this machine: ${missing}`);
+  // deno-lint-ignore no-console -- a test that can't run says why; on stderr, since the bench prints its tables
+  console.error(`The end-to-end tests are skipped on this machine: ${missing}`);
 }
 
 /** A test on a host of its own, with the compiled program behind its sshd. */

@@ -2,8 +2,9 @@
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
-import type { JudgedEvent, Judgement } from "../../src/store/deliveries.ts";
+import type { Judgement } from "../../src/store/events.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
+import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
 export const ALICE_KEY = {

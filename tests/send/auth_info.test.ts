@@ -7,10 +7,10 @@ import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
 import { parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
 import type { AuthKey } from "../../src/send/auth_key.ts";
 import { MUST_RUN } from "../helpers/checkout.ts";
+import { isInstalled } from "../helpers/command_line.ts";
 import { ALICE_KEY, HOSTILE_TEXTS, sshString as ssh } from "../helpers/fixtures.ts";
 
-const hasKeygen = await new Deno.Command("ssh-keygen", { args: ["-?"], stderr: "null" }).output()
-  .then(() => true, () => false);
+const hasKeygen = await isInstalled("ssh-keygen");
 // deno-lint-ignore no-console -- a test that can't run says why
 if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped on this machine: there is none");
 

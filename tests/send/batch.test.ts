@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { compose, HANDFUL, MAX_DIGEST } from "../../src/send/batch.ts";
 import type { Due } from "../../src/store/batches.ts";
-import type { JudgedEvent } from "../../src/store/deliveries.ts";
+import type { JudgedEvent } from "../../src/store/stored_event.ts";
 import { judgedEvent } from "../helpers/fixtures.ts";
 
 const HOST = { name: "example.com", timezone: "Etc/UTC" };

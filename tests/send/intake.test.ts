@@ -194,7 +194,7 @@ Deno.test("takeIn() salvages a database that was set aside, once, and what it kn
   queue.clock.pass(11_000);
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A, B]);
-  assert.match(queue.logged.join(), /salvaged 1 events that were not known/);
+  assert.match(queue.logged.join(), /salvaged 1 new event from the damaged/);
   queue.logged.length = 0;
   queue.takeIn();
   assert.deepEqual(queue.logged, []);

@@ -31,6 +31,8 @@ Deno.test("sentence() is word for word that of the Go program", () => {
       "'alice' (203.0.113.7) logged out from example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00",
     ],
     [{ remoteHost: "" }, "'alice' logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
+    [{ service: "" }, "'alice' (203.0.113.7) logged in to example.com via ssh at 2026-11-23 11:13:32+13:00"],
+    [{ terminal: "", service: "" }, "'alice' (203.0.113.7) logged in to example.com at 2026-11-23 11:13:32+13:00"],
     [{ terminal: "" }, "'alice' (203.0.113.7) logged in to example.com via sshd at 2026-11-23 11:13:32+13:00"],
     [
       { reasons: ["environment tampered with"] },

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/store/batches.ts";
-import { Deliveries, type Judgement } from "../../src/store/deliveries.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import type { Judgement } from "../../src/store/events.ts";
 import { MAX_WAIT_MS } from "../../src/store/routes.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import type { SessionEvent } from "../../src/event.ts";
-import { Deliveries, type Judgement } from "../../src/store/deliveries.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import type { Judgement } from "../../src/store/events.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openSeen, type SeenLogin } from "../../src/store/seen.ts";
