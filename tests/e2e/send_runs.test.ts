@@ -119,6 +119,6 @@ endToEnd("a record that nobody can read becomes a notification that says so", as
   assert.equal(code, 0);
   assert.match(
     stdout,
-    /^'\(unreadable record\)' logged in to example\.com via .*\[environment tampered with.*\]\n'alice' /,
+    /^'\(unreadable record\)' logged in to example\.com at .*\[environment tampered with.*\]\n'alice' /,
   );
 });
