@@ -8,6 +8,8 @@ QUEUE_USER=ssh-session-queue
 SEND_USER=ssh-session-notifier
 # Like make's: where set, the files go below that directory, and no user, unit or cache of this machine is touched.
 ROOT=${DESTDIR:-}
+# Below / is this machine.
+ROOT=${ROOT%/}
 BINARY=/usr/sbin/$NAME
 CONFIG_DIR=/etc/$NAME
 STATE_DIR=/var/lib/$NAME
@@ -30,8 +32,8 @@ Installs the binary that lies beside this script (./$NAME or ./dist/$NAME),
 or builds one where there is none. Run it as root. Repeat it to upgrade.
 
   --pam            put the hook into /etc/pam.d/sshd, with a backup
-  --fix-pam-env    switch user_readenv=1 off wherever sshd's PAM stack has it, with a backup
-                   (without it: asks, if there is a terminal)
+  --fix-pam-env    --pam, and switch user_readenv=1 off wherever sshd's PAM stack has it, with a
+                   backup (--pam alone asks, if there is a terminal)
   --binary FILE    install this binary
   --dry-run        only say what would be done
   --uninstall      take everything out but configuration and history
@@ -148,6 +150,8 @@ find_binary() {
     done
   fi
   if [ -z "$binary" ]; then build_binary; fi
+  # Without a slash, the shell would run the one in the PATH, which may be the one that is installed.
+  case $binary in */*) ;; *) binary=./$binary ;; esac
   if [ -n "$dry_run" ] && [ ! -f "$binary" ]; then return; fi
   [ -f "$binary" ] || die "there is no file $binary"
   # Told before it is run: a shell takes a file that the kernel can't run for a script.
@@ -547,7 +551,7 @@ PAM_AWK='
   function is_include() { return is_session() && tolower(field[2]) ~ /^(include|substack)$/ }
   # One of the two includes, or a hook line written by hand.
   function is_ours(  i) {
-    if (is_include()) return field[3] == name || field[3] == name "-last"
+    if (is_include()) return field[3] ~ "^(/.*/)?" name "(-last)?$"
     if (!is_session() || text !~ /pam_exec\.so/) return 0
     for (i = 3; i <= fields; i++) if (field[i] ~ "^/(.*/)?" name "$") return 1
     return 0
@@ -753,7 +757,7 @@ confirm() { # QUESTION
 
 # Takes the hook out of the stack; the files that the includes name stay until remove_pam_files.
 remove_hook() {
-  remove_file "$PAM_DIR/sshd.$NAME.new"
+  for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then
     without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
     if ! cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
@@ -774,11 +778,18 @@ remove_hook() {
   fi
   # PAM refuses a login where an included file is missing.
   for file in "$ROOT$PAM_DIR"/*; do
-    case $file in */sshd | *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
-    if [ -f "$file" ] && grep -Eq "^[^#]*(include|substack)[[:space:]]+$NAME(-last)?([[:space:]]|#|\$)" "$file"; then
+    case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
+    if [ -f "$file" ] && after_uninstall "$file" |
+      grep -Eq "^[^#]*(include|substack)[[:space:]]+(/[^#[:space:]]*/)?$NAME(-last)?([[:space:]]|#|\$)"
+    then
       die "${file#"$ROOT"} still includes the hook" "take the lines with $NAME out by hand, then run this again"
     fi
   done
+}
+
+# Prints a PAM file as it is once the hook is taken out, which in a dry run is not done.
+after_uninstall() { # FILE
+  if [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then without_hook "$1"; else cat "$1"; fi
 }
 
 remove_pam_files() {
@@ -873,6 +884,8 @@ while [ $# -gt 0 ]; do
 done
 
 umask 022
+# After a plain su, the PATH may lack where useradd and its like are.
+PATH=$PATH:/usr/sbin:/sbin
 # Any bytes may stand in a comment of a PAM file.
 export LC_ALL=C
 if [ -z "$ROOT" ] && [ "$(id -u)" -ne 0 ]; then die "this must run as root" "sudo ./install.sh" 77; fi

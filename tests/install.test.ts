@@ -95,6 +95,11 @@ class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { TMPDIR: temporary } });
   }
 
+  /** Installs with another DESTDIR. */
+  async installTo(destDir: string, ...flags: string[]): Promise<Ran> {
+    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { DESTDIR: destDir } });
+  }
+
   /** Installs, on a terminal at which somebody types. */
   async installOnTerminal(typed: string, ...flags: string[]): Promise<Ran> {
     const command = ["sh", this.beside("install.sh"), ...flags].join(" ");
@@ -123,7 +128,8 @@ class FakeRoot implements AsyncDisposable {
       await Deno.writeTextFile(`${shims}/${tool}`, shim, { mode: 0o755 });
     }
     const { code } = await this.#run("setsid", ["sh", this.beside("install.sh"), ...flags], {
-      env: { PATH: `${shims}:${path}` },
+      // What is killed can't take its temporary files away.
+      env: { PATH: `${shims}:${path}`, TMPDIR: shims },
     });
     const counted = Number(await Deno.readTextFile(count));
     await Deno.remove(shims, { recursive: true });
@@ -317,6 +323,14 @@ Deno.test("install.sh installs a program that has no completions and no man page
   assert.ok(BINARY in await root.tree());
 });
 
+Deno.test("install.sh tries the binary that it is given, not one of the same name in the PATH", async () => {
+  await using root = await FakeRoot.create();
+  await Deno.writeTextFile(root.beside("true"), PROGRAM.replace("0.1.0", "0.2.0"), { mode: 0o755 });
+  const { stdout } = await ok(root.install("--binary", "true"));
+  assert.match(stdout, /^ssh-session-notifier 0\.2\.0$/m);
+  assert.equal(await root.read(BINARY), await Deno.readTextFile(root.beside("true")));
+});
+
 Deno.test("install.sh writes units in place of the cron file where there is systemd", async () => {
   await using root = await FakeRoot.create(SYSTEMD);
   await ok(root.install());
@@ -428,7 +442,8 @@ Deno.test("install.sh --dry-run says what it would do to a root where it is inst
 });
 
 Deno.test("install.sh --uninstall leaves config, history and backups alone; --purge leaves nothing", async () => {
-  const files = { ...SYSTEMD, [SSHD]: stock("debian"), [`/etc/cron.d/${NAME}.new`]: "left by a run that was killed" };
+  const left = [`/etc/cron.d/${NAME}.new`, `/etc/pam.d/common-session.${NAME}.new`];
+  const files = { ...SYSTEMD, [SSHD]: stock("debian"), ...Object.fromEntries(left.map((path) => [path, "killed"])) };
   await using root = await FakeRoot.create(files);
   const untouched = await root.tree();
   await ok(root.install("--pam"));
@@ -455,13 +470,13 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   await ok(root.install("--purge"));
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
-  const left = text(await root.tree());
+  const found = text(await root.tree());
   const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/", ...DOCUMENT_DIRS];
-  for (const directory of made) delete left[directory];
+  for (const directory of made) delete found[directory];
   const expected = text(untouched);
-  delete expected[`/etc/cron.d/${NAME}.new`];
-  for (const directory of ["/var/", "/var/lib/"]) delete left[directory];
-  assert.deepEqual(left, expected);
+  for (const path of left) delete expected[path];
+  for (const directory of ["/var/", "/var/lib/"]) delete found[directory];
+  assert.deepEqual(found, expected);
 });
 
 Deno.test("install.sh moves the Go program's database aside, its log first, and never over another", async () => {
@@ -866,6 +881,28 @@ Deno.test("install.sh --uninstall refuses while another service includes the hoo
   assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
 });
 
+Deno.test("install.sh --uninstall takes out an include by its path, and refuses while an @include of sshd's is there", async () => {
+  const byPath = `session include /etc/pam.d/${NAME}\n`;
+  await using root = await FakeRoot.create({ [SSHD]: `${byPath}${STACK}` });
+  await ok(root.install());
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(SSHD), STACK);
+
+  for (const include of [`@include ${NAME}\n`, `@include /etc/pam.d/${NAME}-last\n`]) {
+    await ok(root.install("--pam"));
+    await root.write(SSHD, `${STACK}${include}`);
+    for (const flags of [["--uninstall", "--dry-run"], ["--uninstall"]]) {
+      const { code, stderr } = await root.install(...flags);
+      assert.equal(code, 1, flags.join(" "));
+      assert.match(stderr, /^error: \/etc\/pam\.d\/sshd still includes the hook\nto mend it: /);
+    }
+    assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
+    await root.write(SSHD, STACK);
+  }
+  await root.write("/etc/pam.d/login", `auth required a.so\n${byPath}`);
+  assert.equal((await root.install("--uninstall")).code, 1);
+});
+
 Deno.test("install.sh --uninstall refuses where a jump counts the lines of the hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: STACK });
   await ok(root.install("--pam"));
@@ -973,6 +1010,12 @@ Deno.test("install.sh refuses what it does not know, a binary that does not run,
   assert.match(stderr, /^error: there is no binary beside install\.sh\nto mend it: /);
   assert.deepEqual(await root.tree(), before);
   assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
+});
+
+Deno.test("install.sh takes a DESTDIR of / for this machine, which is root's", async () => {
+  await using root = await FakeRoot.create();
+  const { code, stderr } = await root.installTo("/", "--dry-run");
+  assert.deepEqual([code, stderr], [77, "error: this must run as root\nto mend it: sudo ./install.sh\n"]);
 });
 
 Deno.test("install.sh leaves nothing in the folder for temporary files, however it ends", async () => {

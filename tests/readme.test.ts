@@ -58,8 +58,9 @@ Deno.test("the README names every command and every flag, and no other", async (
     for (const flag of flags) assert.ok(new RegExp(`${flag}\\b`).test(lines), `${name} ${flag}`);
   }
   // Behind a name that is a path or a heading, something else follows.
-  for (const [line, name = "", rest = ""] of readme.matchAll(/\bssh-session-notifier (?!-)([a-z]+)\b([^`\n#|]*)/g)) {
-    if (!/^[ `#$]|sbin/.test(readme.at(readme.indexOf(line) - 1) ?? "")) continue;
+  for (const match of readme.matchAll(/\bssh-session-notifier (?!-)([a-z]+)\b([^`\n#|]*)/g)) {
+    const [line, name = "", rest = ""] = match;
+    if (!/[ `#$/]/.test(readme[match.index - 1] ?? "")) continue;
     const flags = [...rest.matchAll(/(--[a-z-]+)/g)].map(([, flag = ""]) => flag);
     if (flags.length === 0 && !commands.has(name)) continue;
     for (const flag of flags) assert.ok(commands.get(name)?.includes(flag), line);

@@ -3,22 +3,12 @@ import { inspectDelivery } from "../../src/admin/delivery.ts";
 import { Findings } from "../../src/admin/finding.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
+import { routeOverview } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 const MINUTE_MS = 60_000;
 const POSITION = { lastId: 7, lastUuid: "x" };
-
-const GOOD: RouteOverview = {
-  name: "default",
-  pending: 0,
-  dead: 0,
-  deadReasons: [],
-  notices: 0,
-  isBroken: false,
-  restsUntilMs: 0,
-  failures: 0,
-  lastDeliveredAtMs: NOW_MS - 125 * MINUTE_MS,
-};
+const LAST_DELIVERED_AT_MS = NOW_MS - 125 * MINUTE_MS;
 
 function found(
   sources: {
@@ -33,7 +23,10 @@ function found(
   const findings = new Findings();
   inspectDelivery({
     routes: parseConfig(config, { hostName: () => "x" }).routes,
-    overview: { position: POSITION, routes: routes.map((route) => ({ ...GOOD, ...route })) },
+    overview: {
+      position: POSITION,
+      routes: routes.map((route) => routeOverview({ lastDeliveredAtMs: LAST_DELIVERED_AT_MS, ...route })),
+    },
     unread,
     spooled,
     nowMs: NOW_MS,

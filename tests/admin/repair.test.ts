@@ -8,10 +8,12 @@ import { statePaths } from "../../src/paths.ts";
 import { Inbox, INBOX_START } from "../../src/store/inbox.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { salvageQueue } from "../../src/store/salvage.ts";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
+import { shortestMs } from "../helpers/shortest.ts";
 import { straceTo } from "../helpers/strace.ts";
 
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
@@ -258,9 +260,8 @@ Deno.test("while repair works, no hook can write the database, and none waits", 
   let tried = 0;
   await queue.repair({
     sleep: () => {
-      const startedAtMs = performance.now();
-      assert.equal(queue.canInsert("b"), false);
-      assert.ok(performance.now() - startedAtMs < 500);
+      const waitedMs = shortestMs(() => assert.equal(queue.canInsert("b"), false));
+      assert.ok(waitedMs < 400, `${waitedMs} ms`);
       tried++;
       return Promise.resolve();
     },
@@ -268,9 +269,7 @@ Deno.test("while repair works, no hook can write the database, and none waits", 
   assert.equal(tried, 1);
 });
 
-const LOGIN = { PAM_TYPE: "open_session", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
-
-Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send delivers each once", async () => {
+Deno.test("repair loses nothing of the logins that happen meanwhile, and send delivers each once", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -302,7 +301,7 @@ Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send del
   await logins;
   assert.deepEqual([repaired.code, repaired.stderr], [0, ""]);
   assert.match(repaired.stdout, /^moved the database to ".*\/queue\/damaged-\w+"$/m);
-  assert.ok(users.length >= 20, `${users.length} logins`);
+  assert.ok(users.length >= 6, `${users.length} logins`);
   // Until nobody can be writing to the old one any more.
   await pause(11_000);
   const sent = await installation.send("--verbose");
@@ -316,7 +315,7 @@ Deno.test("repair loses nothing of 40 logins that happen meanwhile, and send del
 
 Deno.test({
   name: "repair killed at each system call that changes names is completed by the next one, beside logins",
-  ignore: !hasStrace && Deno.env.get("CI") !== "true",
+  ignore: !hasStrace && !MUST_RUN,
   fn: async () => {
     // Made: the folder, two obstacles. Moved: three files, the folder. Removed: two obstacles.
     const calls = [["mkdir", 3], ["rename", 4], ["rmdir", 2]] as const;
@@ -355,10 +354,11 @@ Deno.test({
 Deno.test("a second repair at once says that there is one", async () => {
   await using installation = await Installation.create();
   await installation.queue({ ...LOGIN, PAM_USER: "alice" });
-  const [first, second] = await Promise.all([
-    installation.repair("--force"),
-    new Promise((resolve) => setTimeout(resolve, 2_500)).then(() => installation.repair()),
-  ]);
-  assert.equal(first.code, 0);
+  const first = installation.repair("--force");
+  const { queueDir } = statePaths(installation.stateDir);
+  const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
+  for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
+  assert.equal((await first).code, 0);
 });

@@ -4,6 +4,7 @@ import { statusLines } from "../../src/admin/status_lines.ts";
 import { type Status, statusOf, type StatusSources } from "../../src/admin/status_of.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
+import { routeOverview } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 const MINUTE_MS = 60_000;
@@ -18,17 +19,7 @@ function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: 
   const overview = {
     position: { lastId: 1, lastUuid: "x" },
     lastRunAtMs,
-    routes: routes.map((route): RouteOverview => ({
-      name: "default",
-      pending: 0,
-      dead: 0,
-      deadReasons: [],
-      notices: 0,
-      isBroken: false,
-      restsUntilMs: 0,
-      failures: 0,
-      ...route,
-    })),
+    routes: routes.map((route) => routeOverview(route)),
   };
   return statusOf({
     config: CONFIG,

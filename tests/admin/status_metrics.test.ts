@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { statusMetrics } from "../../src/admin/status_metrics.ts";
 import { type Status, statusOf } from "../../src/admin/status_of.ts";
 import { parseConfig } from "../../src/config/config.ts";
+import { isInstalled, runOther } from "../helpers/command_line.ts";
 import { HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 import { Installation } from "../helpers/program.ts";
 
@@ -63,24 +64,9 @@ function labelsIn(text: string): Record<string, string> {
 
 /** Asks promtool, if it is there: `apt-get install prometheus`. */
 async function askPromtool(text: string): Promise<void> {
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command("promtool", {
-      args: ["check", "metrics"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  assert.deepEqual([code, decoder.decode(stdout), decoder.decode(stderr)], [0, "", ""]);
+  if (!await isInstalled("promtool")) return;
+  const checked = await runOther(["promtool", "check", "metrics"], { input: text });
+  assert.deepEqual(checked, { code: 0, stdout: "", stderr: "" });
 }
 
 function textOf(status: Status): string {

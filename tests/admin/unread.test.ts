@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { readUnread } from "../../src/admin/unread.ts";
 import { statePaths } from "../../src/paths.ts";
 import { InboxError } from "../../src/store/inbox.ts";
-import { Installation } from "../helpers/program.ts";
+import { ROOT } from "../helpers/checkout.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 
 Deno.test("status, run by several people at once, tells each of them the same of the queue", async () => {
   await using installation = await Installation.create();
   for (const user of ["alice", "bob"]) {
-    const env = { PAM_TYPE: "open_session", PAM_USER: user, PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
-    assert.equal((await installation.queue(env)).code, 0);
+    assert.equal((await installation.queue({ ...LOGIN, PAM_USER: user })).code, 0);
   }
   const script = `import { readUnread } from ${JSON.stringify(import.meta.resolve("../../src/admin/unread.ts"))};
     import { statePaths } from ${JSON.stringify(import.meta.resolve("../../src/paths.ts"))};
@@ -23,7 +23,8 @@ Deno.test("status, run by several people at once, tells each of them the same of
   Deno.writeTextFileSync(file, script);
   const looks = await Promise.all(
     [1, 2, 3].map(() =>
-      new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", "--config", "deno.json", file] }).output()
+      new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", "--config", `${ROOT}/deno.json`, file] })
+        .output()
     ),
   );
   for (const { code, stderr } of looks) assert.equal(code, 0, new TextDecoder().decode(stderr));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createProgram } from "../../src/command_line/program.ts";
-import { isInstalled, runProgram } from "../helpers/command_line.ts";
+import { isInstalled, runOther, runProgram } from "../helpers/command_line.ts";
 
 const program = createProgram({ version: "1", done: () => {} });
 const commands = [...program.commands.map((command) => command.name()), "help"];
@@ -32,20 +32,9 @@ const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] =
 /** What a shell offers for each line of {@link TABLE}. */
 type Ask = (directory: string) => Promise<string[][]>;
 
-async function run(directory: string, command: string, args: readonly string[], input = ""): Promise<string> {
-  const child = new Deno.Command(command, {
-    args: [...args],
-    cwd: directory,
-    env: { HOME: directory, TERM: "xterm", LC_ALL: "C.UTF-8" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { stdout } = await child.output();
-  return new TextDecoder().decode(stdout);
+async function run(directory: string, command: readonly string[], input = ""): Promise<string> {
+  const env = { HOME: directory, TERM: "xterm", LC_ALL: "C.UTF-8" };
+  return (await runOther(command, { input, cwd: directory, env })).stdout;
 }
 
 /** Calls the function as bash would, with the words that bash would make of the line. */
@@ -63,14 +52,14 @@ const askBash: Ask = async (directory) => {
     }
     compopt() { :; }
     ${calls.join("\n")}`;
-  const stdout = await run(directory, "bash", ["--norc", "-c", script]);
+  const stdout = await run(directory, ["bash", "--norc", "-c", script]);
   return stdout.split("\n").slice(0, -1).map((line) => line.split(" ").filter((word) => word !== ""));
 };
 
 /** fish says itself what it would offer. */
 const askFish: Ask = async (directory) => {
   const calls = TABLE.map(([typed]) => `complete -C 'ssh-session-notifier ${typed}'; echo =`);
-  const stdout = await run(directory, "fish", ["--no-config", "-c", `source ./script\n${calls.join("\n")}`]);
+  const stdout = await run(directory, ["fish", "--no-config", "-c", `source ./script\n${calls.join("\n")}`]);
   return stdout.split("=\n").slice(0, -1).map((part) =>
     part.split("\n").filter((line) => line !== "").map((line) =>
       line.replace(/\t.*/, "").replace(/\/$/, "").replace(/^--config=(?=.)/, "")
@@ -103,7 +92,7 @@ const askZsh: Ask = async (directory) => {
   // ^G takes the line away that was completed. It means nothing to the terminal itself, which may read it before zsh does.
   const typing = TABLE.map(([typed]) => `ssh-session-notifier ${typed}\t\x07`);
   const input = `source ./rc\n${typing.join("")}exit\n`;
-  await run(directory, "script", ["--quiet", "--return", "--command", "zsh -f -i", "/dev/null"], input);
+  await run(directory, ["script", "--quiet", "--return", "--command", "zsh -f -i", "/dev/null"], input);
   const hits = await Deno.readTextFile(`${directory}/hits`);
   return hits.split("=\n").slice(0, -1).map((part) => [...new Set(part.split("\n").filter((line) => line !== ""))]);
 };
@@ -141,16 +130,7 @@ Deno.test("completions quote whatever a description holds", async () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     if (!await isInstalled(shell)) continue;
     const { stdout } = await runProgram(["completions", shell]);
-    const checked = await new Deno.Command(shell, {
-      args: ["-n", "/dev/stdin"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const writer = checked.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(stdout));
-    await writer.close();
-    const { code, stderr } = await checked.output();
-    assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], shell);
+    const { code, stderr } = await runOther([shell, "-n", "/dev/stdin"], { input: stdout });
+    assert.deepEqual([code, stderr], [0, ""], shell);
   }
 });

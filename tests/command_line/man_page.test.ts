@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createProgram } from "../../src/command_line/program.ts";
-import { isInstalled, runProgram } from "../helpers/command_line.ts";
+import { isInstalled, runOther, runProgram } from "../helpers/command_line.ts";
 
 const program = createProgram({ version: "1", done: () => {} });
 
@@ -12,27 +12,17 @@ async function page(): Promise<string> {
   return stdout;
 }
 
-async function read(command: string, args: readonly string[], roff: string): Promise<[string, string]> {
-  const child = new Deno.Command(command, {
-    args: [...args],
-    env: { LC_ALL: "C.UTF-8", MANWIDTH: "100", MANOPT: "", MAN_KEEP_FORMATTING: "" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(roff));
-  await writer.close();
-  const { stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return [decoder.decode(stdout), decoder.decode(stderr)];
+async function read(command: readonly string[], roff: string): Promise<[string, string]> {
+  const env = { LC_ALL: "C.UTF-8", MANWIDTH: "100", MANOPT: "", MAN_KEEP_FORMATTING: "" };
+  const { stdout, stderr } = await runOther(command, { input: roff, env });
+  return [stdout, stderr];
 }
 
 const hasGroff = await isInstalled("groff");
 Deno.test({
   name: `groff has nothing to say against the man page${hasGroff ? "" : " (groff is missing)"}`,
   ignore: !hasGroff,
-  fn: async () => assert.deepEqual(await read("groff", ["-man", "-ww", "-z"], await page()), ["", ""]),
+  fn: async () => assert.deepEqual(await read(["groff", "-man", "-ww", "-z"], await page()), ["", ""]),
 });
 
 const hasMan = hasGroff && await isInstalled("man");
@@ -40,7 +30,7 @@ Deno.test({
   name: `man shows every command, flag and exit code${hasMan ? "" : " (man is missing)"}`,
   ignore: !hasMan,
   fn: async () => {
-    const [shown, warnings] = await read("man", ["--warnings", "-l", "-"], await page());
+    const [shown, warnings] = await read(["man", "--warnings", "-l", "-"], await page());
     assert.equal(warnings, "");
     // Letters that are struck twice, for bold.
     const text = shown.replace(/.[\b]/g, "");

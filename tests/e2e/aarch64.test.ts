@@ -1,8 +1,9 @@
 // The binary for aarch64, on a processor that qemu plays: from the hook to the notification.
 
 import assert from "node:assert/strict";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { compiledBinary } from "../helpers/compile.ts";
-import { configFor, endToEnd, MUST_RUN, PAM_OPEN } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, PAM_OPEN } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 
 const QEMU = "/usr/bin/qemu-aarch64";

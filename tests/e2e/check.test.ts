@@ -1,7 +1,7 @@
 // `check` on a host that install.sh has made, and on one where something was broken since.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -21,19 +21,18 @@ async function installed(host: TestHost): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-async function shell(host: TestHost, command: string): Promise<void> {
-  const { code, stderr } = await host.run(["sh", "-c", command]);
-  assert.equal(code, 0, `${command}: ${stderr}`);
-}
-
 endToEnd("check passes what install.sh has made, and changes nothing, at rest and while send runs", async (host) => {
   await installed(host);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
   await host.loggedOut();
   assert.equal((await send(host)).code, 0);
 
+  // Their log and its index come and go with who reads.
+  const state = `find ${STATE} /etc -type f ! -name '*.db-*' -printf '%u:%g %m %T@ %s %p\\n' | sort -k 5`;
+  const before = await shell(host, state);
   const { code, stdout, stderr } = await check(host);
   assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(await shell(host, state), before);
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DiskModel, straceContentsTo, VARIANTS } from "../helpers/disk_model.ts";
-import { endToEnd, queue } from "../helpers/end_to_end.ts";
-import type { TestHost } from "../helpers/host.ts";
+import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
 import { QUEUE, readFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
 import { parseTrace } from "../helpers/strace.ts";
 
@@ -56,8 +55,3 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
 
 /** All calls by which the hook changes a file. strace counts each for itself. */
 const CALLS = ["write", "pwrite64", "ftruncate", "fsync", "fdatasync", "link", "rename", "unlink", "chmod", "mkdir"];
-
-async function shell(host: TestHost, script: string): Promise<void> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
-  assert.equal(code, 0, `${script}: ${stdout}${stderr}`);
-}

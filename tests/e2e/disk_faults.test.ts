@@ -2,7 +2,7 @@
 // attempt is left lying about, and once the disk is well again, so is the queue.
 
 import assert from "node:assert/strict";
-import { endToEnd, queue } from "../helpers/end_to_end.ts";
+import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { QUEUE, readFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
 import { parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
@@ -54,7 +54,8 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
         if (!(await Deno.readTextFile(host.path("/run/trace"))).includes("(INJECTED)")) continue;
         faults++;
         assert.equal(stdout, "", place);
-        assert.ok(elapsedMs < 5_000, `${place}: ${elapsedMs} ms`);
+        // SQLite waits 10 s where it waits for itself; the machine may be busy.
+        assert.ok(elapsedMs < 8_000, `${place}: ${elapsedMs} ms`);
         // There is no system log here, and so an event that no disk takes is lost, and the hook says so.
         if (code !== 0) assert.match(stderr, /^error: Cannot record a session event: .*\n$/, place);
         assert.deepEqual(missing([...earlier, ...code === 0 ? ["late"] : []], host), [], `${place}: ${stderr}`);
@@ -105,9 +106,4 @@ function missing(users: readonly string[], host: TestHost): string[] {
 /** What an attempt has left that failed. */
 function unfinished(host: TestHost): string[] {
   return [...readFiles(host.path(QUEUE)).keys()].filter((name) => /\.unfinished$|\.db\.[0-9a-f]/.test(name));
-}
-
-async function shell(host: TestHost, script: string): Promise<void> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
-  assert.equal(code, 0, `${script}: ${stdout}${stderr}`);
 }

@@ -27,7 +27,6 @@ const OTHER_NAMES = [
   "JOURNAL_STREAM",
   "DENO_DIR",
   "TZ",
-
   "HOME",
   "PATH",
   "",
@@ -60,9 +59,8 @@ endToEnd("one event of each hostile environment, readable, and harmless in every
   await Deno.copyFile(new URL("../helpers/exec_raw.pl", import.meta.url), host.path("/run/exec_raw.pl"));
   // Seeded, so that what fails here fails again.
   for (const [index, variables] of fc.sample(environment, { numRuns: RUNS, seed: 4711 }).entries()) {
-    const stdin = variables.map(([name, bytes]) => `${hex(new TextEncoder().encode(`${name}=`))}${hex(bytes)}\n`).join(
-      "",
-    );
+    const entries = variables.map(([name, bytes]) => [...new TextEncoder().encode(`${name}=`), ...bytes]);
+    const stdin = entries.map((entry) => `${Uint8Array.from(entry).toHex()}\n`).join("");
     const { code, stdout, stderr } = await host.run(
       ["perl", "/run/exec_raw.pl", "/usr/sbin/ssh-session-notifier", "queue"],
       { stdin },
@@ -107,8 +105,4 @@ function readQueue(host: TestHost): readonly SessionEvent[] {
   } finally {
     Deno.removeSync(paths.queueDir.replace(/\/queue$/, ""), { recursive: true });
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return bytes.toHex();
 }

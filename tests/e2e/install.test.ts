@@ -1,7 +1,7 @@
 // install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
 
 import assert from "node:assert/strict";
-import { endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -11,12 +11,6 @@ const DATABASE = `${STATE}/queue/session_events.db`;
 
 /** A host without a hook, for install.sh to put it in. */
 const BARE = { pamSessionFirst: [] };
-
-async function shell(host: TestHost, command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", command]);
-  assert.equal(code, 0, `${command}: ${stderr}`);
-  return stdout;
-}
 
 async function install(host: TestHost, ...flags: string[]): Promise<string> {
   const { code, stdout, stderr } = await runInstaller(host, ...flags);
@@ -93,6 +87,19 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   assert.equal(await shell(host, files), filesBefore);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
 }, BARE);
+
+endToEnd(
+  "install.sh works with the PATH that a plain su leaves, without the folders of root's programs",
+  async (host) => {
+    await makeBare(host);
+    await install(host, "--dry-run");
+    const { code, stderr } = await host.run(["env", "PATH=/usr/bin:/bin", "sh", `/root/${NAME}/install.sh`, "--pam"]);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /not found|neither systemd nor cron/);
+    assert.match(await shell(host, `getent passwd ${NAME}`), /nologin/);
+  },
+  BARE,
+);
 
 endToEnd("install.sh changes nothing but the binary when it runs again, not even a time", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
@@ -197,9 +204,10 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
     );
   assert.equal(await count("open"), logins + hooks);
   // At a logout, PAM takes the way through the stack that it took at the login, and tries nothing twice or both: so of a
-  // hook that starts while its file is exchanged, or did at the login, the logout may be missing, or told twice.
+  // hook that starts while its file is exchanged, or did at the login, the logout may be missing, or told twice. Of the
+  // two who log in all the while, each of the three exchanges can meet one hook each.
   const closes = await count("close");
-  assert.ok(Math.abs(closes - logins) <= 3, `${closes} logouts of ${logins} logins`);
+  assert.ok(Math.abs(closes - logins) <= 6, `${closes} logouts of ${logins} logins`);
 
   const remove = during(async () => {
     for (let times = 0; times < 3; times++) {

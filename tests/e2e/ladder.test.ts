@@ -50,7 +50,9 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "the log and its index are missing": { rung: "database", arrange: `rm ${DATABASE}-*` },
   "another process holds the write lock": {
     rung: "spool",
-    arrange: `(sqlite3 ${DATABASE} 'BEGIN IMMEDIATE;' '.shell sleep 10' >/dev/null 2>&1 &) ; sleep 0.3`,
+    // Until the host ends, in what is then a folder that was removed.
+    arrange: `(sqlite3 ${DATABASE} 'BEGIN IMMEDIATE;' '.shell touch /run/held; sleep 600' >/dev/null 2>&1 &)
+      until [ -e /run/held ]; do sleep 0.02; done`,
     longerMs: 500,
   },
   "a corrupt header": {

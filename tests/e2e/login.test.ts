@@ -1,7 +1,7 @@
 // A person logs in over SSH, and the notification arrives: the compiled program, behind a real sshd.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, send, sendUntilItSays } from "../helpers/end_to_end.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00`;
@@ -106,10 +106,7 @@ endToEnd("a login while the service is down arrives once it is up again", async 
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
   await host.loggedOut();
 
-  // It waits for what is due soon. A stop, as systemd does it, ends the wait.
-  const first = await host.run(["timeout", "--preserve-status", "1", "/usr/sbin/ssh-session-notifier", "send"], {
-    user: "ssh-session-notifier",
-  });
+  const first = await sendUntilItSays(host);
   assert.equal(first.code, 75, first.stderr);
   assert.match(
     first.stderr,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/checkout.ts";
-import { configFor, endToEnd, PAM_OPEN, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, holdWriteLock, PAM_OPEN, queue, send } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
@@ -130,14 +130,17 @@ endToEnd(
   async (host) => {
     assert.equal((await queue(host)).code, 0);
     const baseline = await queue(host);
-    // Somebody holds the write lock.
-    const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 4", "ROLLBACK;"]);
-    await until(async () => (await queue(host)).stderr !== "");
-    const { code, stdout, stderr, elapsedMs } = await queue(host, { env: { PAM_USER: "bob" } });
-    assert.deepEqual([code, stdout], [0, ""]);
-    assert.match(stderr, /^error: the queue database refuses a session event, kept in .*: database is locked; .*\n$/);
-    assert.ok(elapsedMs < baseline.elapsedMs + 1_000, `${elapsedMs} ms, ${baseline.elapsedMs} without the lock`);
-    assert.equal((await holder).code, 0);
+    const release = await holdWriteLock(host);
+    // The machine may be busy: the quickest tells how long it waits.
+    let quickestMs = Infinity;
+    for (let times = 0; times < 3; times++) {
+      const { code, stdout, stderr, elapsedMs } = await queue(host, { env: { PAM_USER: "bob" } });
+      assert.deepEqual([code, stdout], [0, ""]);
+      assert.match(stderr, /^error: the queue database refuses a session event, kept in .*: database is locked; .*\n$/);
+      quickestMs = Math.min(quickestMs, elapsedMs);
+    }
+    assert.ok(quickestMs < baseline.elapsedMs + 1_000, `${quickestMs} ms, ${baseline.elapsedMs} without the lock`);
+    await release();
     assert.equal((await queue(host)).code, 0);
     assert.ok((await records(host)).some(({ user }) => user === "bob"));
     assert.deepEqual([...Deno.readDirSync(host.path(`${QUEUE}/spool`))], []);
@@ -214,7 +217,7 @@ endToEnd(
 
 endToEnd("queue can't have root back: no id and no capability of it is left while it works", async (host) => {
   assert.equal((await queue(host)).code, 0);
-  const holder = host.run(["sqlite3", DATABASE, "BEGIN IMMEDIATE;", ".shell sleep 4", "ROLLBACK;"]);
+  const release = await holdWriteLock(host);
   // Those of real logins, since groups come from sshd. They wait for the lock, so that there is time to look at them.
   const status = `for try in $(seq 2000); do
       pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1)
@@ -223,7 +226,7 @@ endToEnd("queue can't have root back: no id and no capability of it is left whil
   const looking = host.run(["sh", "-c", status]);
   await host.ssh("alice", { auth: "key" });
   const { stdout } = await looking;
-  await holder;
+  await release();
   const lines = Object.fromEntries(stdout.trim().split("\n").map((line) => line.split(":").map((part) => part.trim())));
   const none = "0000000000000000";
   assert.deepEqual(lines, {
@@ -248,10 +251,3 @@ endToEnd("the queue database can be read by send, and by nobody else, whatever u
     assert.equal(files.length, 3, "nothing unfinished is left");
   }
 });
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 50; tries++) {
-    if (await condition()) return;
-  }
-  throw new Error("it did not happen");
-}

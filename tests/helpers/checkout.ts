@@ -6,6 +6,9 @@ export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathnam
 /** Where what is made once is kept: runtime stubs and binaries. */
 export const CACHE = `${ROOT}/.cache`;
 
+/** In CI nothing may be skipped. */
+export const MUST_RUN = Deno.env.get("CI") === "true";
+
 /** A program that has ended. */
 export interface Executed {
   readonly success: boolean;
@@ -28,10 +31,23 @@ export async function execute(
 }
 
 /** Likewise, where it must not fail. Gives its stdout; throws what it said on stderr. */
-export async function executeOrThrow(command: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await execute(command);
+export async function executeOrThrow(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { success, stdout, stderr } = await execute(command, env);
   if (!success) throw new Error(`Command "${command.join(" ")}" failed: ${stderr}`);
   return stdout;
+}
+
+/**
+ * Runs a module's text in a process of its own, for what a whole process has but once: its umask, its environment. The
+ * test files that run in parallel are threads of one process.
+ *
+ * @returns its stdout
+ */
+export async function evaluate(text: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
+  return await executeOrThrow([Deno.execPath(), "eval", "--quiet", text], env);
 }
 
 /** All files below a directory; none where there is no directory. */

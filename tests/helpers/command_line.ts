@@ -1,4 +1,5 @@
-// Runs the program from its sources with what a person types, where it needs no installation.
+// Runs the program from its sources with what a person types, where it needs no installation; and the programs that read
+// what it prints.
 
 import { ROOT } from "./compile.ts";
 import type { Ended } from "./program.ts";
@@ -14,6 +15,30 @@ export async function runProgram(
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
   }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** What another program is given. */
+interface Given {
+  readonly input: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs another program, which may read some input.
+ *
+ * @throws {Deno.errors.NotFound} where it is not installed
+ */
+export async function runOther(command: readonly string[], { input, ...options }: Given): Promise<Ended> {
+  const [program = "", ...args] = command;
+  const child = new Deno.Command(program, { args, ...options, stdin: "piped", stdout: "piped", stderr: "piped" })
+    .spawn();
+  // One that ends without reading its input breaks the pipe, which is no fault.
+  const written = new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  await written;
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -1,10 +1,8 @@
 // End-to-end tests: where they can run, on what, and what every one of them needs.
 
+import { MUST_RUN } from "./checkout.ts";
 import { compiledBinary } from "./compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
-
-/** In CI nothing may be skipped. */
-export const MUST_RUN = Deno.env.get("CI") === "true";
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
@@ -38,6 +36,26 @@ export async function send(host: TestHost, ...flags: string[]): Promise<Finished
   });
 }
 
+/** Runs `send` until its first warning or error, then ends it as systemd does, so that it waits for no next attempt. */
+export async function sendUntilItSays(host: TestHost): Promise<Finished> {
+  const script = `
+    : >/tmp/stderr; /usr/sbin/ssh-session-notifier send 2>>/tmp/stderr & pid=$!
+    while [ ! -s /tmp/stderr ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    kill -TERM $pid; wait $pid; code=$?; cat /tmp/stderr >&2; exit $code`;
+  return await host.run(["sh", "-c", script], { user: "ssh-session-notifier" });
+}
+
+/**
+ * Runs a shell script as root, which must not fail.
+ *
+ * @returns what it printed
+ */
+export async function shell(host: TestHost, script: string): Promise<string> {
+  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
+  if (code !== 0) throw new Error(`Script "${script}" exited ${code}: ${stdout}${stderr}`);
+  return stdout;
+}
+
 /** The environment that pam_exec passes at a login of alice. */
 export const PAM_OPEN: Readonly<Record<string, string>> = {
   PAM_TYPE: "open_session",
@@ -58,6 +76,24 @@ export async function queue(
     env: { ...PAM_OPEN, ...options.env },
     clearEnv: true,
   });
+}
+
+/**
+ * Holds the write lock of the queue database, as root, from when this returns.
+ *
+ * @returns what gives it back
+ */
+export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>> {
+  const database = "/var/lib/ssh-session-notifier/queue/session_events.db";
+  const wait = "touch /run/lock-is-held; until [ -e /run/lock-is-over ]; do sleep 0.02; done";
+  await shell(host, "rm -f /run/lock-is-held /run/lock-is-over");
+  const holder = host.run(["sqlite3", database, "BEGIN IMMEDIATE;", `.shell ${wait}`, "ROLLBACK;"]);
+  await shell(host, "for try in $(seq 1000); do [ -e /run/lock-is-held ] && exit 0; sleep 0.02; done; exit 1");
+  return async () => {
+    await shell(host, "touch /run/lock-is-over");
+    const { code, stderr } = await holder;
+    if (code !== 0) throw new Error(`sqlite3 exited ${code}: ${stderr}`);
+  };
 }
 
 /** A configuration with one service. */

@@ -1,7 +1,9 @@
-// Examples that tests vary: an honest event, its notification, and texts such as an attacker would write.
+// Examples that tests vary: an honest event, its notification, a route, and texts such as an attacker would write.
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
+import type { Judgement } from "../../src/store/events.ts";
+import type { RouteOverview } from "../../src/store/overview.ts";
 import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
@@ -11,7 +13,7 @@ export const ALICE_KEY = {
 } as const;
 
 /** The encoding of a text or of bytes in SSH (RFC 4251, section 5). */
-function sshString(value: string | Uint8Array): number[] {
+export function sshString(value: string | Uint8Array): number[] {
   const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = bytes;
   return [length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff, ...bytes];
@@ -61,6 +63,20 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   return { id: 1, urgent: false, keyFingerprint: "", reasons: [], isRepeat: false, ...sessionEvent(), ...overrides };
 }
 
+/** What is decided about an event: that the route `r` wants it, and that nothing about it is urgent. */
+export function judgement(eventId: number, overrides: Partial<Judgement> = {}): Judgement {
+  return {
+    eventId,
+    address: "",
+    tampered: [],
+    verdict: "notify",
+    openedBy: undefined,
+    routes: ["r"],
+    urgent: false,
+    ...overrides,
+  };
+}
+
 /** What is shown of that event. */
 export function notification(overrides: Partial<SessionNotification> = {}): SessionNotification {
   return {
@@ -78,6 +94,21 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     duration: "",
     reasons: [],
     isRepeat: false,
+    ...overrides,
+  };
+}
+
+/** What the store knows of a route on which nothing waits. */
+export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOverview {
+  return {
+    name: "default",
+    pending: 0,
+    dead: 0,
+    deadReasons: [],
+    notices: 0,
+    isBroken: false,
+    restsUntilMs: 0,
+    failures: 0,
     ...overrides,
   };
 }

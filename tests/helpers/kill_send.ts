@@ -1,7 +1,7 @@
 // Kills `send` by SIGKILL at random moments, again and again, against a service that takes its time, and counts what
 // arrived: for a test of a few kills, and for a bench of many.
 
-import { Installation } from "./program.ts";
+import { Installation, LOGIN } from "./program.ts";
 import { ntfyLike } from "./receivers.ts";
 
 /** What came of it. */
@@ -47,8 +47,7 @@ export async function killSend(
     for (let login = 0; login < 3; login++) {
       const user = `user-${users.length}`;
       users.push(user);
-      const names = { PAM_USER: user, PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
-      await installation.queue({ PAM_TYPE: "open_session", ...names });
+      await installation.queue({ ...LOGIN, PAM_USER: user });
     }
     const run = await installation.sendKilledAfter(random() * LONGEST_RUN_MS);
     if (run.killed) onKill(++killed);

@@ -6,6 +6,14 @@ import type { PermissionSet } from "../../src/sandbox.ts";
 import { CONFIG_FILE, STATE_DIR } from "../../src/paths.ts";
 import { ROOT } from "./compile.ts";
 
+/** The least that pam_exec passes at a login, of alice. */
+export const LOGIN = {
+  PAM_TYPE: "open_session",
+  PAM_USER: "alice",
+  PAM_RHOST: "203.0.113.7",
+  PAM_SERVICE: "sshd",
+} as const;
+
 /** What a process left. */
 export interface Ended {
   readonly code: number;

@@ -1,5 +1,6 @@
 // A real systemd in a test host, with the units that install.sh writes: nothing stands in for a path unit or a timer.
 
+import { MUST_RUN } from "./checkout.ts";
 import { compiledBinary, ROOT } from "./compile.ts";
 import { endToEnd } from "./end_to_end.ts";
 import type { Finished, TestHost } from "./host.ts";
@@ -10,13 +11,10 @@ const SERVICE = "ssh-session-notifier.service";
 /** The journal's mark of "Starting …" (systemd's sd-messages.h, SD_MESSAGE_UNIT_STARTING). */
 const STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5";
 
-/** In CI nothing may be skipped. */
-const MUST_RUN = Deno.env.get("CI") === "true";
-
 const missing = await missingForSystemd();
 if (missing !== undefined && !MUST_RUN) {
   // deno-lint-ignore no-console -- a test that can't run says why
-  console.log(`The tests of the units are skipped on this machine: ${missing}`);
+  console.log(`The tests under systemd are skipped on this machine: ${missing}`);
 }
 
 async function missingForSystemd(): Promise<string | undefined> {
@@ -35,7 +33,7 @@ export function underSystemd(name: string, test: (host: TestHost, systemd: Syste
     return;
   }
   endToEnd(name, async (host) => {
-    if (missing !== undefined) throw new Error(`The tests of the units cannot run: ${missing}`);
+    if (missing !== undefined) throw new Error(`The tests under systemd cannot run: ${missing}`);
     await using systemd = await Systemd.start(host);
     await systemd.install();
     await test(host, systemd);
@@ -52,7 +50,7 @@ export class Systemd implements AsyncDisposable {
   private constructor(host: TestHost) {
     this.#host = host;
     const command = ["sh", `${import.meta.dirname}/systemd_setup.sh`, OWN_DIR];
-    this.#ended = host.run(command, { timeoutMs: 180_000 });
+    this.#ended = host.run(command, { timeoutMs: 600_000 });
   }
 
   /** @throws Error where it does not come up, with what it said */

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { attempt } from "../../src/send/attempt.ts";
 import { systemClock } from "../../src/send/clock.ts";
+import type { WorkerSettings } from "../../src/send/exchange.ts";
 import { redactor } from "../../src/send/redact.ts";
 import { startTransport, type Transport } from "../../src/send/transport.ts";
 import type { ConfiguredService } from "../../src/services/registry.ts";
@@ -15,7 +16,7 @@ import { SECRET } from "./receivers.ts";
 import type { HttpSpec } from "./service_specs.ts";
 
 /** How long a request may take, in milliseconds: long for what answers at once, short for who has to wait for it. */
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 4_000;
 
 /** A service that leads to a receiver of its own. */
 export interface Wire {
@@ -26,10 +27,30 @@ export interface Wire {
   readonly attempt: (batch?: Batch, service?: ConfiguredService) => Promise<Outcome>;
 }
 
+/**
+ * Starts the Worker once, for as long as it takes. Under `deno test` its types are checked at its first start, for which
+ * a busy machine needs longer than `send` gives it; they are known from then on.
+ */
+function loadWorker(): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const url = new URL("../../src/send/http_worker.ts", import.meta.url);
+  const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });
+  worker.onmessage = () => resolve();
+  worker.onerror = (event) => {
+    event.preventDefault();
+    reject(new Error(event.message));
+  };
+  worker.postMessage({ caCerts: [], timeoutMs: TIMEOUT_MS } satisfies WorkerSettings);
+  return promise.finally(() => worker.terminate());
+}
+
+let workerIsLoaded: Promise<void> | undefined;
+
 /** Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does. */
 export async function wireFor(subject: Subject, spec: HttpSpec): Promise<Wire & AsyncDisposable> {
   const receiver = new Receiver(spec.receive);
   const service = serviceFor(subject, receiver.origin);
+  await (workerIsLoaded ??= loadWorker());
   const transport = await startTransport({ hosts: service.endpoints, caCerts: [], timeoutMs: TIMEOUT_MS });
   return {
     spec,

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { shortestMs } from "../helpers/shortest.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const NOW = Date.UTC(2026, 10, 23);
@@ -82,7 +83,8 @@ Deno.test("insertEvent() is not held up by a reader that keeps the log from bein
     for (let index = 0; index < 60; index++) {
       insertEvent(path, sessionEvent({ uuid: `${index}`, authInfo: "x".repeat(16_000) }));
     }
-    assert.ok(performance.now() - startedAtMs < 10_000);
+    // Each would wait for half a second.
+    assert.ok(performance.now() - startedAtMs < 25_000);
     assert.ok(Deno.statSync(`${path}-wal`).size > 1024 * 1024);
     reader.prepare("ROLLBACK").run();
     assert.equal(reader.prepare("SELECT count(*) AS n FROM event").get()?.["n"], 61);
@@ -95,9 +97,8 @@ Deno.test("insertEvent() waits half a second for a lock in all, then says that t
     insertEvent(path, sessionEvent({ uuid: "first" }));
     const writer = open();
     writer.prepare("BEGIN IMMEDIATE").run();
-    const startedAtMs = performance.now();
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /database is locked/);
-    const waitedMs = performance.now() - startedAtMs;
+    const second = () => insertEvent(path, sessionEvent({ uuid: "second" }));
+    const waitedMs = shortestMs(() => assert.throws(second, /database is locked/), 3);
     assert.ok(waitedMs >= 400 && waitedMs < 1_500, `${waitedMs} ms`);
     writer.prepare("ROLLBACK").run();
     writer.close();
@@ -108,9 +109,7 @@ Deno.test("insertEvent() waits half a second for a lock in all, then says that t
 Deno.test("insertEvent() keeps no login waiting for a database that is damaged", () => {
   withQueue((path) => {
     Deno.writeTextFileSync(path, "garbage".repeat(10_000));
-    const startedAtMs = performance.now();
-    assert.throws(() => insertEvent(path, sessionEvent()), /file is not a database/);
-    const waitedMs = performance.now() - startedAtMs;
+    const waitedMs = shortestMs(() => assert.throws(() => insertEvent(path, sessionEvent()), /file is not a database/));
     assert.ok(waitedMs < 300, `${waitedMs} ms`);
   });
 });
@@ -130,9 +129,9 @@ Deno.test("insertEvent() opens nothing but plain files: a FIFO would keep the lo
       withQueue((path, open) => {
         if (suffix !== "") insertEvent(path, sessionEvent({ uuid: "first" })).close();
         makeOne(`${path}${suffix}`);
-        const startedAtMs = performance.now();
-        assert.throws(() => insertEvent(path, sessionEvent()), /is not a plain file/, `${kind}, ${suffix}`);
-        assert.ok(performance.now() - startedAtMs < 300);
+        const insert = () => insertEvent(path, sessionEvent());
+        const waitedMs = shortestMs(() => assert.throws(insert, /is not a plain file/, `${kind}, ${suffix}`));
+        assert.ok(waitedMs < 300, `${kind}, ${suffix}: ${waitedMs} ms`);
         Deno.removeSync(`${path}${suffix}`, { recursive: true });
         insertEvent(path, sessionEvent({ uuid: "second" })).close();
         const database = open();

@@ -1,9 +1,7 @@
 // The hook as a process, from its sources, so that it is tried on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
-import { Installation } from "../helpers/program.ts";
-
-const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
+import { Installation, LOGIN } from "../helpers/program.ts";
 
 Deno.test("queue records an event under the permissions of its set, and prints nothing", async () => {
   await using installation = await Installation.create();

@@ -5,7 +5,9 @@ import fc from "npm:fast-check@4.10.2";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { moveIntoDatabase, writeToSpool } from "../../src/hook/spool.ts";
 import { openDatabase } from "../../src/store/open.ts";
+import { evaluate } from "../helpers/checkout.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
+import { shortestMs } from "../helpers/shortest.ts";
 
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "spool-test-" });
@@ -36,21 +38,19 @@ class Queue implements Disposable {
   }
 }
 
-Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", () => {
+Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", async () => {
   using queue = new Queue();
-  const before = Deno.umask(0o777);
-  try {
-    // In the folder that it makes itself, and in one that is there.
-    writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
-    writeToSpool(queue.spool, sessionEvent({ uuid: "two", user: "bob" }));
-  } finally {
-    Deno.umask(before);
-  }
+  // In the folder that it makes itself, and in one that is there.
+  const events = [sessionEvent({ uuid: "one" }), sessionEvent({ uuid: "two", user: "bob" })];
+  const module = JSON.stringify(import.meta.resolve("../../src/hook/spool.ts"));
+  await evaluate(`import { writeToSpool } from ${module};
+    Deno.umask(0o777);
+    for (const event of ${JSON.stringify(events)}) writeToSpool(${JSON.stringify(queue.spool)}, event);`);
   assert.deepEqual(queue.files(), ["one.json", "two.json"]);
   assert.equal((Deno.statSync(queue.spool).mode ?? 0) & 0o7777, 0o2750);
-  for (const [uuid, user] of [["one", "alice"], ["two", "bob"]]) {
-    const path = `${queue.spool}/${uuid}.json`;
-    assert.deepEqual(JSON.parse(Deno.readTextFileSync(path)), sessionEvent({ uuid: uuid ?? "", user: user ?? "" }));
+  for (const event of events) {
+    const path = `${queue.spool}/${event.uuid}.json`;
+    assert.deepEqual(JSON.parse(Deno.readTextFileSync(path)), event);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o7777, 0o640);
   }
 });
@@ -133,20 +133,29 @@ Deno.test("one hook moves 50 files at most, and the next ones the rest", () => {
   assert.equal(queue.uuids().length, 120);
 });
 
-Deno.test("one hook looks at 200 files at most, however many there are that it can't move", () => {
-  using queue = new Queue();
-  Deno.mkdirSync(queue.spool);
-  for (let index = 0; index < 4_000; index++) {
-    const path = `${queue.spool}/${index}.json`;
-    Deno.writeTextFileSync(path, "");
-    Deno.truncateSync(path, 250_000);
+Deno.test("one hook reads 200 files at most, however many there are that it can't move", () => {
+  for (const bytes of [0, 250_000]) {
+    using queue = new Queue();
+    Deno.mkdirSync(queue.spool);
+    for (let index = 0; index < 300; index++) {
+      const path = `${queue.spool}/${index}.json`;
+      Deno.writeTextFileSync(path, "{}");
+      if (bytes > 0) Deno.truncateSync(path, bytes);
+    }
+    const opened = new Set<string>();
+    const { readTextFileSync } = Deno;
+    Deno.readTextFileSync = (path) => {
+      opened.add(String(path));
+      return readTextFileSync(path);
+    };
+    try {
+      queue.move();
+    } finally {
+      Deno.readTextFileSync = readTextFileSync;
+    }
+    assert.equal(opened.size, 200);
+    assert.equal(queue.files().length, 300);
   }
-  const startedAtMs = performance.now();
-  queue.move();
-  // All of them are 1 GB.
-  const tookMs = performance.now() - startedAtMs;
-  assert.ok(tookMs < 3_000, `${tookMs} ms`);
-  assert.equal(queue.files().length, 4_000);
 });
 
 Deno.test("what the database refuses to take from the spool stays there, and is not tried file by file", () => {
@@ -169,42 +178,8 @@ Deno.test("moving the spool waits for no lock: the login may have waited for its
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
   const other = openDatabase(queue.path, { busyTimeoutMs: 0 });
   other.exec("BEGIN IMMEDIATE");
-  const startedAtMs = performance.now();
-  assert.throws(() => moveIntoDatabase(queue.spool, database), /locked/);
-  const waitedMs = performance.now() - startedAtMs;
+  const waitedMs = shortestMs(() => assert.throws(() => moveIntoDatabase(queue.spool, database), /locked/));
   assert.ok(waitedMs < 300, `${waitedMs} ms`);
-  other.close();
-  database.close();
-  assert.deepEqual(queue.files(), ["one.json"]);
-});
-
-Deno.test("one hook looks at 200 files at most, also where none of them holds an event", () => {
-  using queue = new Queue();
-  Deno.mkdirSync(queue.spool);
-  const opened = new Set<string>();
-  const { readTextFileSync } = Deno;
-  for (let index = 0; index < 200; index++) Deno.writeTextFileSync(`${queue.spool}/${index}.json`, "{}");
-  Deno.readTextFileSync = (path) => {
-    opened.add(String(path));
-    return readTextFileSync(path);
-  };
-  try {
-    queue.move();
-  } finally {
-    Deno.readTextFileSync = readTextFileSync;
-  }
-  assert.equal(opened.size, 200);
-});
-
-Deno.test("moving the spool waits for no lock: the hook's own event may have waited for all that there is", () => {
-  using queue = new Queue();
-  writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
-  const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
-  const other = openDatabase(queue.path, { busyTimeoutMs: 0 });
-  other.exec("BEGIN IMMEDIATE");
-  const startedAtMs = performance.now();
-  assert.throws(() => moveIntoDatabase(queue.spool, database), /locked/);
-  assert.ok(performance.now() - startedAtMs < 300);
   other.close();
   database.close();
   assert.deepEqual(queue.files(), ["one.json"]);

@@ -6,11 +6,11 @@ import fc from "npm:fast-check@4.10.2";
 import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
 import { parseAuthInfo, usedKeys } from "../../src/send/auth_info.ts";
 import type { AuthKey } from "../../src/send/auth_key.ts";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { isInstalled } from "../helpers/command_line.ts";
-import { ALICE_KEY, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
+import { ALICE_KEY, HOSTILE_TEXTS, sshString as ssh } from "../helpers/fixtures.ts";
 
 const hasKeygen = await isInstalled("ssh-keygen");
-const MUST_RUN = Deno.env.get("CI") === "true";
 // deno-lint-ignore no-console -- a test that can't run says why
 if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped on this machine: there is none");
 
@@ -72,14 +72,6 @@ function keyOf(authInfo: string): AuthKey {
   const [method, ...more] = parseAuthInfo(authInfo);
   assert.ok(method?.key !== undefined && more.length === 0, authInfo);
   return method.key;
-}
-
-const encoder = new TextEncoder();
-
-/** A string as SSH encodes it. */
-function ssh(value: string | Uint8Array): number[] {
-  const bytes = typeof value === "string" ? encoder.encode(value) : value;
-  return [...u32(bytes.length), ...bytes];
 }
 
 function u32(value: number): number[] {

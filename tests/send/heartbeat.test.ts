@@ -7,11 +7,11 @@ import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
+import { routeOverview } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
 
-const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
 const SECRET_PATH = "/ping/0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
 const NOW_MS = Date.UTC(2026, 10, 23);
 
@@ -180,17 +180,7 @@ Deno.test("failUrl() puts /fail behind the path", () => {
 });
 
 Deno.test("healthOf() tells a route that fails from one that is only behind, and both from one that works", () => {
-  const route = (overrides: Partial<RouteOverview>): RouteOverview => ({
-    name: "a",
-    pending: 0,
-    dead: 0,
-    deadReasons: [],
-    notices: 0,
-    isBroken: false,
-    restsUntilMs: 0,
-    failures: 0,
-    ...overrides,
-  });
+  const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
   const table: [route: Partial<RouteOverview>, failing: boolean, overdue: boolean][] = [
     [{}, false, false],
     [{ dead: 3 }, false, false],

@@ -6,11 +6,11 @@
 
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/store/open.ts";
+import { MUST_RUN } from "../helpers/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
 
-const MUST_RUN = Deno.env.get("CI") === "true";
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
 
 /** Of the writes, one in so many is tried. */
@@ -34,8 +34,7 @@ interface Scenario {
 
 async function login(installation: Installation, ...users: string[]): Promise<void> {
   for (const user of users) {
-    const names = { PAM_USER: user, PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
-    assert.equal((await installation.queue({ PAM_TYPE: "open_session", ...names })).code, 0);
+    assert.equal((await installation.queue({ ...LOGIN, PAM_USER: user })).code, 0);
   }
 }
 

@@ -2,10 +2,8 @@
 
 import assert from "node:assert/strict";
 import { usersOf } from "../helpers/logins.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
-
-const LOGIN = { PAM_TYPE: "open_session", PAM_USER: "alice", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
 
 Deno.test("send prints to standard output, where the service is stdout", async () => {
   await using installation = await Installation.create();

@@ -8,7 +8,7 @@ import { MAX_WAIT_MS } from "../../src/store/routes.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import type { SessionEvent } from "../../src/event.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 
@@ -21,18 +21,7 @@ function storeWith(...events: SessionEvent[]): Deliveries {
 
 /** Judges everything: to be notified on one route. */
 function judgeAll(deliveries: Deliveries, overrides: Partial<Judgement> = {}): void {
-  for (const { id } of deliveries.unjudged(100)) {
-    deliveries.judge({
-      eventId: id,
-      address: "",
-      tampered: [],
-      verdict: "notify",
-      openedBy: undefined,
-      routes: ["r"],
-      urgent: false,
-      ...overrides,
-    }, NOW);
-  }
+  for (const { id } of deliveries.unjudged(100)) deliveries.judge(judgement(id, overrides), NOW);
 }
 
 Deno.test("takeIn() takes each event once, and remembers how far it read", () => {
@@ -100,15 +89,7 @@ const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
 Deno.test("nextDue() gives urgent events first, each alone, then the others, oldest first and as many as asked for", () => {
   const deliveries = storeWith(...["a", "b", "u1", "c", "u2"].map((uuid) => sessionEvent({ uuid })));
   for (const { id, uuid } of deliveries.unjudged(10)) {
-    deliveries.judge({
-      eventId: id,
-      address: "",
-      tampered: [],
-      verdict: "notify",
-      openedBy: undefined,
-      routes: ["r"],
-      urgent: uuid.startsWith("u"),
-    }, NOW);
+    deliveries.judge(judgement(id, { urgent: uuid.startsWith("u") }), NOW);
   }
   const order: string[][] = [];
   while (due(deliveries) !== undefined) {
@@ -171,9 +152,7 @@ Deno.test("nextDue() believes no rest that ends more than a day ahead", () => {
 Deno.test("nextDue() lets batches take turns while all attempts fail, whatever is urgent", () => {
   const deliveries = storeWith(...["u", "a", "b"].map((uuid) => sessionEvent({ uuid })));
   for (const { id, uuid } of deliveries.unjudged(10)) {
-    const urgent = uuid === "u";
-    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, routes: ["r"] } as const;
-    deliveries.judge({ ...known, eventId: id, urgent }, NOW);
+    deliveries.judge(judgement(id, { urgent: uuid === "u" }), NOW);
   }
   deliveries.announce(["r"], { about: "s", kind: "dead", count: 1, reason: "no", occurredAtMs: NOW });
   const tried: string[] = [];
@@ -209,10 +188,7 @@ Deno.test("giveUp() counts what time has passed, a day at most for each wait, an
 
   const later = NOW + 1_000 * MAX_WAIT_MS + 500;
   deliveries.takeIn({ events: [sessionEvent({ uuid: "b" })], position: { lastId: 2, lastUuid: "b" } });
-  for (const { id } of deliveries.unjudged(1)) {
-    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, urgent: false } as const;
-    deliveries.judge({ ...known, eventId: id, routes: ["r"] }, later);
-  }
+  for (const { id } of deliveries.unjudged(1)) deliveries.judge(judgement(id), later);
   failAt(later + 1_000, false);
   failAt(later + MAX_WAIT_MS);
   assert.deepEqual([givenUpAfter(1_000), givenUpAfter(1_001)], [2, 1], "while it was broken, nothing counted");
@@ -223,10 +199,7 @@ Deno.test("giveUp() leaves a batch whole: its youngest event decides", () => {
   judgeAll(deliveries);
   deliveries.settle(begun(deliveries, { limit: 1 }), waits(NOW, 0));
   deliveries.takeIn({ events: [sessionEvent({ uuid: "d" })], position: { lastId: 9, lastUuid: "d" } });
-  for (const { id } of deliveries.unjudged(1)) {
-    const known = { address: "", tampered: [], verdict: "notify", openedBy: undefined, urgent: false } as const;
-    deliveries.judge({ ...known, eventId: id, routes: ["r"] }, NOW + 1_000);
-  }
+  for (const { id } of deliveries.unjudged(1)) deliveries.judge(judgement(id), NOW + 1_000);
   deliveries.settle(begun(deliveries, { nowMs: NOW + 1_000 }), waits(NOW + 1_000, 0));
   const batch = begun(deliveries, { nowMs: NOW + 1_500 });
   assert.deepEqual(uuids(batch), ["b", "c", "d"]);
@@ -286,7 +259,8 @@ Deno.test("discarding() leaves nothing of what was done", () => {
 });
 
 Deno.test("a store of a later release is left alone", () => {
-  const path = Deno.makeTempFileSync();
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
   try {
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     pragma(database, `user_version = ${SCHEMA_VERSION + 1}`);
@@ -297,6 +271,6 @@ Deno.test("a store of a later release is left alone", () => {
     assert.deepEqual(after.prepare("SELECT name FROM sqlite_schema").all(), []);
     after.close();
   } finally {
-    Deno.removeSync(path);
+    Deno.removeSync(directory, { recursive: true });
   }
 });

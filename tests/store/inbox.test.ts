@@ -6,10 +6,8 @@ import { statePaths } from "../../src/paths.ts";
 import { Inbox, INBOX_START, InboxError } from "../../src/store/inbox.ts";
 import { type Database, openDatabase } from "../../src/store/open.ts";
 import { UNREADABLE } from "../../src/store/record.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
-
-const LOGIN = { PAM_TYPE: "open_session", PAM_RHOST: "203.0.113.7", PAM_SERVICE: "sshd" };
 
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "inbox-test-" });

@@ -12,7 +12,7 @@ import { openDatabase, pragma } from "../../src/store/open.ts";
 import { openStore, previewStore } from "../../src/store/open_store.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
 import { setAside } from "../../src/store/set_aside.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 const HOUR = 60 * 60 * 1000;
@@ -51,15 +51,7 @@ class Store implements Disposable {
     take(deliveries, 300, { again: false });
     deliveries.together(() => {
       for (const { id, uuid } of deliveries.unjudged(1_000)) {
-        deliveries.judge({
-          eventId: id,
-          address: "203.0.113.7",
-          tampered: [],
-          verdict: "notify",
-          openedBy: undefined,
-          routes: ["r"],
-          urgent: false,
-        }, NOW);
+        deliveries.judge(judgement(id, { address: "203.0.113.7" }), NOW);
         const state = ["delivered", "pending", "dead"][Number(uuid) % 3] ?? "";
         deliveries.database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
       }

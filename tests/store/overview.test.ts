@@ -4,7 +4,7 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 
@@ -16,17 +16,7 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
     const deliveries = new Deliveries(path);
     const events = ["x", "y", "z"].map((uuid, index) => sessionEvent({ uuid, occurredAtMs: NOW_MS + index }));
     deliveries.takeIn({ events, position: { lastId: 3, lastUuid: "z" } });
-    for (const { id: eventId } of deliveries.unjudged(10)) {
-      deliveries.judge({
-        eventId,
-        address: "",
-        tampered: [],
-        verdict: "notify",
-        openedBy: undefined,
-        routes: ["a", "b"],
-        urgent: false,
-      }, NOW_MS);
-    }
+    for (const { id } of deliveries.unjudged(10)) deliveries.judge(judgement(id, { routes: ["a", "b"] }), NOW_MS);
     const begun = (): Outgoing => {
       const due = deliveries.nextDue({ route: "a", nowMs: NOW_MS, limit: 1 });
       assert.ok(due?.kind === "events");

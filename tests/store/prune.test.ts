@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { prune } from "../../src/store/prune.ts";
 import { beginStore, countElapsed } from "../../src/store/read_again.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { shortestMs } from "../helpers/shortest.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 const DAY = 24 * 60 * 60 * 1000;
@@ -27,10 +28,7 @@ function add(deliveries: Deliveries, kinds: Readonly<Record<string, { state?: st
     const { state, opens } = kinds[uuid] ?? {};
     const routes = state === undefined ? [] : ["r"];
     const openedBy = opens === undefined ? undefined : idOf(opens);
-    deliveries.judge(
-      { eventId: id, address: "", tampered: [], verdict: "notify", openedBy, routes, urgent: false },
-      NOW,
-    );
+    deliveries.judge(judgement(id, { openedBy, routes }), NOW);
     if (state !== undefined) database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
   }
 }
@@ -114,10 +112,7 @@ Deno.test("an event that was pruned does not come back when the queue is read ag
   const taken = deliveries.takeIn({ events, position: { lastId: 2, lastUuid: "never read", againToId: 2 }, again: 2 });
   assert.deepEqual(taken, { taken: 2, history: 1 });
   assert.deepEqual(deliveries.unjudged(10).map(({ uuid }) => uuid), ["delivered", "never read"]);
-  for (const { id } of deliveries.unjudged(10)) {
-    const judgement = { eventId: id, address: "", tampered: [], verdict: "notify", openedBy: undefined } as const;
-    deliveries.judge({ ...judgement, routes: ["r"], urgent: false }, nowMs);
-  }
+  for (const { id } of deliveries.unjudged(10)) deliveries.judge(judgement(id), nowMs);
   assert.deepEqual(deliveries.pendingEvents("r").map(({ uuid, isRepeat }) => [uuid, isRepeat]), [[
     "never read",
     false,
@@ -132,7 +127,8 @@ Deno.test("prune() of nothing is cheap in a large store", () => {
     INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
                        tampered, verdict)
     SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '', 0, '', 'notify' FROM n`);
-  const startedAtMs = performance.now();
-  assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0);
-  assert.ok(performance.now() - startedAtMs < 100, `${performance.now() - startedAtMs} ms`);
+  const tookMs = shortestMs(() =>
+    assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0)
+  );
+  assert.ok(tookMs < 100, `${tookMs} ms`);
 });

@@ -8,7 +8,7 @@ import type { Judgement } from "../../src/store/events.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { openSeen, type SeenLogin } from "../../src/store/seen.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const LOGIN: SeenLogin = {
   user: "alice",
@@ -20,21 +20,12 @@ const LOGIN: SeenLogin = {
 let nextId = 0;
 
 /** Takes an event in and judges it; by default as that of {@link LOGIN}. */
-function record(deliveries: Deliveries, event: Partial<SessionEvent>, judgement: Partial<Judgement> = {}): void {
+function record(deliveries: Deliveries, event: Partial<SessionEvent>, overrides: Partial<Judgement> = {}): void {
   const uuid = `${++nextId}`;
   deliveries.takeIn({ events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
   for (const { id, tampered } of deliveries.unjudged(10)) {
-    deliveries.judge({
-      eventId: id,
-      address: LOGIN.address,
-      keyFingerprint: LOGIN.keyFingerprint,
-      tampered,
-      verdict: "notify",
-      openedBy: undefined,
-      routes: [],
-      urgent: false,
-      ...judgement,
-    }, 0);
+    const { address, keyFingerprint } = LOGIN;
+    deliveries.judge(judgement(id, { address, keyFingerprint, tampered, routes: [], ...overrides }), 0);
   }
 }
 
@@ -146,7 +137,8 @@ Deno.test("rememberFirstEvent() keeps when the first event happened, whatever go
 });
 
 Deno.test("known() and openOf() find their way through 100,000 events by an index alone", () => {
-  const path = Deno.makeTempFileSync({ suffix: ".db" });
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/deliveries.db`;
   const deliveries = new Deliveries(path);
   try {
     const database = openDatabase(path, { busyTimeoutMs: 10_000 });
@@ -182,7 +174,7 @@ Deno.test("known() and openOf() find their way through 100,000 events by an inde
     assert.ok(eachMs < 5, `${eachMs} ms for each question`);
   } finally {
     deliveries.close();
-    Deno.removeSync(path);
+    Deno.removeSync(directory, { recursive: true });
   }
 });
 

@@ -1,0 +1,124 @@
+// What `send` does with the queue as it finds it: alone or not, killed, and whatever has become of the database.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
+import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
+
+endToEnd("a dry run shows what would be sent, and changes nothing", async (host) => {
+  await using ntfy = ntfyLike();
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  for (let times = 0; times < 2; times++) {
+    const { code, stdout, stderr } = await send(host, "--dry-run");
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(
+      stdout,
+      /^default \(ntfy\): 'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at .*\n$/,
+    );
+  }
+  assert.deepEqual((await shell(host, `ls ${STATE}/send`)).trim(), "send.lock");
+  assert.equal(ntfy.received.length, 0);
+
+  // With a store that knows another event already.
+  assert.equal((await send(host)).code, 0);
+  assert.equal((await queue(host, { env: { PAM_USER: "bob" } })).code, 0);
+  assert.match((await send(host, "--dry-run")).stdout, /^default \(ntfy\): 'bob' [^\n]*\n$/);
+  assert.equal((await send(host)).code, 0);
+  assert.equal(ntfy.accepted.length, 2);
+});
+
+/** Holds the answers of a service back, until they are released; `asked` ends once there is a request. */
+function heldBack(receiver: Receiver): { readonly asked: Promise<void>; readonly release: () => void } {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  receiver.intercept = async () => {
+    resolve();
+    await released;
+    return undefined;
+  };
+  return { asked, release };
+}
+
+endToEnd("two sends at once deliver each event once; the second says so and exits 0", async (host) => {
+  await using ntfy = ntfyLike();
+  const { asked, release } = heldBack(ntfy);
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  const first = send(host);
+  await asked;
+  const second = await send(host, "--verbose");
+  assert.deepEqual([second.code, second.stderr], [0, "another send is running, and delivers what is pending\n"]);
+  release();
+  assert.equal((await first).code, 0);
+  assert.equal(ntfy.received.length, 1);
+});
+
+endToEnd("a send killed in the middle of a request leaves nothing behind, and the next one delivers", async (host) => {
+  await using ntfy = ntfyLike();
+  const { asked, release } = heldBack(ntfy);
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  const first = send(host);
+  await asked;
+  await shell(host, "pkill -KILL -f '[s]sh-session-notifier send'");
+  assert.notEqual((await first).code, 0);
+  release();
+  const next = await send(host);
+  assert.deepEqual([next.code, next.stderr], [0, ""]);
+  // The service has what it was asked first too, since nobody could tell it not to: the same once more.
+  const [request, again, ...more] = ntfy.accepted.map(({ text }) => text);
+  assert.deepEqual([again, more], [request, []]);
+  assert.equal(await shell(host, `ls ${STATE}/send`), "deliveries.db\nsend.lock\n");
+});
+
+endToEnd(
+  "a queue database that another tool has folded up is read all the same, also when the hook comes back",
+  async (host) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+    assert.equal((await queue(host)).code, 0);
+    // As root, the last to close takes the log away.
+    await shell(host, `sqlite3 ${QUEUE_DATABASE} 'SELECT count(*) FROM event'`);
+    assert.equal((await shell(host, `ls ${STATE}/queue/*-wal ${STATE}/queue/*-shm 2>/dev/null | wc -l`)).trim(), "0");
+    assert.deepEqual(await send(host).then(({ code, stderr }) => [code, stderr]), [0, ""]);
+    assert.equal(ntfy.accepted.length, 1);
+    assert.equal((await queue(host, { env: { PAM_USER: "bob" } })).code, 0);
+    assert.deepEqual(await send(host).then(({ code, stderr }) => [code, stderr]), [0, ""]);
+    assert.equal(ntfy.accepted.length, 2);
+  },
+);
+
+endToEnd("a damaged queue database is reported, and does not hold up what was taken in before", async (host) => {
+  await using ntfy = ntfyLike();
+  const config = configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`);
+  await host.writeConfig("broken");
+  assert.equal((await queue(host)).code, 0);
+  assert.equal((await send(host)).code, 78); // taken in, not sent
+  await shell(host, `rm ${QUEUE_DATABASE}*; head -c 50000 /dev/urandom >${QUEUE_DATABASE}`);
+  await host.writeConfig(config);
+  const { code, stderr } = await send(host);
+  assert.equal(code, 78);
+  assert.match(
+    stderr,
+    /^error: Cannot read the queue database "\/var\/lib\/ssh-session-notifier\/queue\/session_events\.db": /,
+  );
+  assert.equal(ntfy.accepted.length, 1);
+});
+
+endToEnd("a record that nobody can read becomes a notification that says so", async (host) => {
+  await host.writeConfig(configFor("stdout"));
+  assert.equal((await queue(host)).code, 0);
+  await shell(
+    host,
+    `sqlite3 ${QUEUE_DATABASE} ".dbconfig no_ckpt_on_close on" "INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('forged', ${Date.now()}, '{\\"type\\": \\"open\\"}')"`,
+  );
+  const { code, stdout } = await send(host);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^'\(unreadable record\)' logged in to example\.com at .*\[environment tampered with.*\]\n'alice' /,
+  );
+});

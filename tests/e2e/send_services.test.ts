@@ -1,0 +1,135 @@
+// What `send` does with services and proxies on a hostile network, and what it shows of that.
+
+import assert from "node:assert/strict";
+import { configFor, endToEnd, queue, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
+import { discordLike, json, ntfyLike, Receiver } from "../helpers/receivers.ts";
+
+const STATE = "/var/lib/ssh-session-notifier";
+const BINARY = "/usr/sbin/ssh-session-notifier";
+
+endToEnd(
+  "a redirect is not followed, nothing is told to the host it names, and the route counts as broken",
+  async (host) => {
+    await using elsewhere = new Receiver(() => json(200, { id: "stolen" }));
+    await using discord = discordLike();
+    discord.intercept = () => Response.redirect(`${elsewhere.origin}/`, 307);
+    await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+    assert.equal((await queue(host)).code, 0);
+    const { code, stderr } = await sendUntilItSays(host);
+    assert.equal(code, 75);
+    assert.match(stderr, /^error: route "default" is broken: HTTP 307; mend it in the config; next attempt in \d+ s$/m);
+    assert.equal(elsewhere.received.length, 0);
+    assert.equal(discord.received.length, 1);
+  },
+);
+
+endToEnd("proxies of the environment are ignored, and the one of the config is used", async (host) => {
+  await using proxy = new Receiver(() => json(200, { id: "by proxy" }));
+  await using ntfy = ntfyLike();
+  const options = `topic_url = "${ntfy.topicUrl}"`;
+  await host.writeConfig(configFor("ntfy", options));
+  assert.equal((await queue(host)).code, 0);
+  const variables = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map((name) => [name, proxy.origin]);
+  const finished = await host.run([BINARY, "send"], {
+    user: "ssh-session-notifier",
+    env: Object.fromEntries(variables),
+    clearEnv: true,
+  });
+  assert.equal(finished.code, 0, finished.stderr);
+  assert.deepEqual([ntfy.accepted.length, proxy.received.length], [1, 0]);
+
+  await host.writeConfig(
+    configFor("ntfy", options).replace(`service = "ntfy"`, `service = "ntfy"\nproxy = "${proxy.origin}"`),
+  );
+  assert.equal((await queue(host)).code, 0);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual([ntfy.accepted.length, proxy.accepted.length], [1, 1]);
+});
+
+endToEnd("a service that hangs is left after the request timeout, also in the middle of its answer", async (host) => {
+  await using discord = discordLike();
+  const hanging: (() => Response | Promise<Response>)[] = [
+    () => new Promise(() => {}),
+    () => new Response(new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(`{"id": "`)) })),
+  ];
+  const config = configFor("discord", `webhook_url = "${discord.webhookUrl}"`);
+  await host.writeConfig(config.replace(`service = "discord"`, `service = "discord"\nrequest_timeout_seconds = 1`));
+  for (const hang of hanging) {
+    discord.intercept = hang;
+    assert.equal((await queue(host)).code, 0);
+    const { code, stderr } = await sendUntilItSays(host);
+    assert.equal(code, 75);
+    assert.match(stderr, /no answer in 1 s; next attempt/);
+    // As on a new host: the lock tells that there was a store.
+    await shell(host, `rm ${STATE}/send/deliveries.db* ${STATE}/send/send.lock`);
+  }
+});
+
+endToEnd("of an endless answer only the start is read", async (host) => {
+  await using discord = discordLike();
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  let sent = 0;
+  discord.intercept = () =>
+    new Response(
+      new ReadableStream({
+        pull: (stream) => {
+          sent += chunk.length;
+          stream.enqueue(chunk);
+        },
+      }),
+    );
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  const { code, stderr } = await sendUntilItSays(host);
+  assert.equal(code, 75);
+  assert.match(stderr, /not the answer of Discord/);
+  assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were asked for`);
+});
+
+endToEnd("no secret is shown, whatever the service answers", async (host) => {
+  await using discord = discordLike();
+  discord.intercept = (request) => json(400, { message: `bad \u001b[31m\n ${request.url} webhook-secret-token` });
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  const { code, stdout, stderr } = await send(host, "--verbose");
+  assert.equal(code, 0);
+  assert.match(stderr, /^error: gave up event .*: the service rejects it, in its plain form too: HTTP 400: bad /m);
+  assert.doesNotMatch(`${stdout}${stderr}`, /webhook-secret-token/);
+  assert.ok(!stderr.includes("\u001b"));
+  const stored = await shell(host, `sqlite3 ${STATE}/send/deliveries.db 'SELECT state, last_error FROM delivery'`);
+  assert.match(stored, /^dead\|/);
+  assert.doesNotMatch(stored, /webhook-secret-token/);
+});
+
+endToEnd("a sender name that Discord refuses costs no notification: the plain form goes without it", async (host) => {
+  await using discord = discordLike();
+  discord.intercept = (_request, text) =>
+    text.includes('"username"')
+      ? json(400, { message: "Invalid Form Body", code: 50035, errors: { username: {} } })
+      : undefined;
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  assert.equal((await queue(host)).code, 0);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual(discord.received.map(({ status, body }) => [status, body["username"]]), [[400, "example.com"], [
+    200,
+    undefined,
+  ]]);
+});
+
+endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen does", async (host) => {
+  await using discord = discordLike();
+  const config = configFor("discord", `webhook_url = "${discord.webhookUrl}"`).replace("example.com", "büro-東京 🗼");
+  await host.writeConfig(config);
+  const user = "zoë\u202Eevil\u001B[31m\n@everyone <@1> **b** https://evil.example";
+  assert.equal((await queue(host, { env: { PAM_USER: user } })).code, 0);
+  assert.equal((await send(host)).code, 0);
+  const content = String(discord.accepted[0]?.body["content"]);
+  assert.ok(
+    content.startsWith(
+      "'zoë\uFFFDevil\uFFFD\\[31m\uFFFD\\@everyone \\<\\@1\\> \\*\\*b\\*\\* https：\\/\\/evil.example' ",
+    ),
+    content,
+  );
+  assert.ok(content.includes("logged in to büro-東京 🗼 via ssh"), content);
+  assert.deepEqual(discord.accepted[0]?.body["allowed_mentions"], { parse: [] });
+});

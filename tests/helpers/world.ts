@@ -1,0 +1,156 @@
+// An installation for whole runs of `send` on a real store and a real queue database, with a clock and answers of the
+// test's own.
+
+import { type Config, parseConfig } from "../../src/config/config.ts";
+import type { SessionEvent } from "../../src/event.ts";
+import { insertEvent } from "../../src/hook/insert.ts";
+import type { Severity } from "../../src/log.ts";
+import { statePaths } from "../../src/paths.ts";
+import type { Exchange } from "../../src/send/exchange.ts";
+import { Intake } from "../../src/send/intake.ts";
+import { redactor } from "../../src/send/redact.ts";
+import { run } from "../../src/send/run.ts";
+import type { HttpRequest } from "../../src/services/service.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { Inbox } from "../../src/store/inbox.ts";
+import { openDatabase } from "../../src/store/open.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { ALICE_KEY, sessionEvent } from "./fixtures.ts";
+import { queueLogins, usersOf } from "./logins.ts";
+
+/** In milliseconds, as the two below. */
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+const NTFY = `[notification]\nservice = "ntfy"\nntfy.topic_url = "https://ntfy.example/topic-secret"\n`;
+
+/** An installation whose service answers what the test says; by default, that it has the message. */
+export class World implements Disposable {
+  readonly clock = new FakeClock();
+  readonly requests: { readonly atMs: number; readonly request: HttpRequest }[] = [];
+  readonly logged: [Severity, string][] = [];
+  readonly paths = statePaths(Deno.makeTempDirSync({ prefix: "run-test-" }));
+  /** Answers each request. */
+  answer: (request: HttpRequest) => Exchange | Promise<Exchange> = () => response(200, { id: "1" });
+  random = 0.5;
+  readonly stop = new AbortController();
+  readonly deliveries: Deliveries;
+  readonly inbox = new Inbox(this.paths);
+  config: Config = parseConfig(NTFY, { hostName: () => "example.com" });
+
+  constructor() {
+    Deno.mkdirSync(this.paths.queueDir);
+    Deno.mkdirSync(this.paths.sendDir);
+    this.deliveries = new Deliveries(this.paths.deliveriesDatabase);
+    this.#know(["alice", ...Array.from({ length: 1_000 }, (_, index) => `user${index + 1}`)]);
+  }
+
+  /** These have logged in before, so that it is routine when they do. */
+  #know(users: readonly string[]): void {
+    const insert = this.deliveries.database.prepare(
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection, auth_info,
+                          key_fingerprint, parent_pid, tampered, verdict)
+       VALUES (?, ?, 'open', ?, '', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
+    );
+    this.deliveries.together(() => {
+      for (const user of users) insert.run(`known ${user}`, this.clock.nowMs(), user, ALICE_KEY.fingerprint);
+    });
+  }
+
+  /** A login comes in. */
+  login(user = "alice", overrides: Partial<SessionEvent> = {}): void {
+    insertEvent(
+      this.paths.queueDatabase,
+      sessionEvent({ uuid: crypto.randomUUID(), user, occurredAtMs: this.clock.nowMs(), ...overrides }),
+    );
+  }
+
+  /** Many logins come in at once, of `user1` and so on. */
+  logins(count: number, { first = 1 } = {}): void {
+    queueLogins(this.paths.queueDatabase, count, { first });
+  }
+
+  async run(): Promise<void> {
+    const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
+    await run(this.config, {
+      deliveries: this.deliveries,
+      intake: new Intake({ deliveries: this.deliveries, inbox: this.inbox, log }),
+      transport: async (request) => {
+        this.requests.push({ atMs: this.clock.nowMs(), request });
+        return await this.answer(request);
+      },
+      print: () => {},
+      clock: this.clock,
+      random: () => this.random,
+      log,
+      redact: redactor(this.config.secrets),
+      signal: this.stop.signal,
+    });
+  }
+
+  /** Runs as often as a timer would, by default once in a minute of the clock. */
+  async runRepeatedly(forMs: number, everyMs = MINUTE): Promise<void> {
+    const endMs = this.clock.monotonicMs() + forMs;
+    while (this.clock.monotonicMs() < endMs) {
+      await this.run();
+      this.clock.pass(everyMs);
+    }
+  }
+
+  /** `state` of every delivery, in order. */
+  states(): string[] {
+    return this.query("SELECT state FROM delivery ORDER BY event_id, route").map((row) => String(row["state"]));
+  }
+
+  /** How many deliveries there are in each state, on one route or on all. */
+  counts(route = "%"): Record<string, unknown> {
+    const rows = this.query(
+      `SELECT state, count(*) AS n FROM delivery WHERE route LIKE '${route}' GROUP BY state ORDER BY state`,
+    );
+    return Object.fromEntries(rows.map((row) => [row["state"], row["n"]]));
+  }
+
+  query(sql: string): Record<string, unknown>[] {
+    const database = openDatabase(this.paths.deliveriesDatabase, { readOnly: true, busyTimeoutMs: 0 });
+    const rows = database.prepare(sql).all();
+    database.close();
+    return rows.map((row) => ({ ...row }));
+  }
+
+  /** What each request told, in order. */
+  messages(host = ""): string[] {
+    return this.requests.filter(({ request }) => request.url.includes(host))
+      .map(({ request }) => String(JSON.parse(request.body).message));
+  }
+
+  /** Whom each request was about, in order. */
+  users(host?: string): string[] {
+    return this.messages(host).map((message) => usersOf(message).join());
+  }
+
+  [Symbol.dispose](): void {
+    this.inbox.close();
+    this.deliveries.close();
+    Deno.removeSync(this.paths.sendDir.replace(/\/send$/, ""), { recursive: true });
+  }
+}
+
+/** The configuration of several routes of ntfy, each to the host of its name. */
+export function routes(names: readonly string[], more = ""): Config {
+  const tables = names.map((name) =>
+    `[routes.${name}]\nservice = "ntfy"\ntopic_url = "https://${name}.example/topic-secret"\n`
+  );
+  return parseConfig(`${tables.join("")}${more}`, { hostName: () => "example.com" });
+}
+
+/** An answer over HTTP, its body as JSON. */
+export function response(status: number, body: unknown = {}, headers: Record<string, string> = {}): Exchange {
+  return { kind: "response", response: { status, headers, body: JSON.stringify(body) } };
+}
+
+/** Nobody listens. */
+export const DOWN: Exchange = { kind: "failed", failure: "network", detail: "connection refused" };
+
+/** Of an event that is urgent, whoever it is about. */
+export const TAMPERED = { tampered: ["SSH_CONNECTION"] } as const;

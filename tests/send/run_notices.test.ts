@@ -1,0 +1,85 @@
+// What a run tells on the other routes when one gives up or breaks: until they have it, and never without an end.
+
+import assert from "node:assert/strict";
+import { DAY, DOWN, HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
+
+Deno.test("run() tells on the other routes what one gives up, again and again until they have it, and never on itself", async () => {
+  using world = new World();
+  world.config = routes(["a", "b", "c"]);
+  for (const user of ["alice", "poison", "poison2"]) world.login(user);
+  let isDown = true;
+  world.answer = ({ url, body }) => {
+    if (url.includes("//a.") && body.includes("'poison")) return response(400, { error: "topic-secret no" });
+    return url.includes("//c.") && isDown ? DOWN : response(200, { id: "1" });
+  };
+  await world.run();
+  const told = (host: string) => world.messages(host).filter((message) => message.startsWith("gave up"));
+  assert.deepEqual(told("//a."), []);
+  assert.match(told("//b.").join(), /^gave up [12] notifications? on route "a": HTTP 400: \[secret\] no \(/);
+  isDown = false;
+  await world.runRepeatedly(HOUR);
+  assert.equal(new Set(told("//c.")).size, 1);
+  assert.match(told("//c.").join(), /^gave up 2 notifications on route "a": HTTP 400/);
+  assert.equal(world.deliveries.pendingCount(), 0);
+});
+
+Deno.test("run() never makes a notice about a notice, though all routes reject or break", async () => {
+  for (const answer of [response(400), response(404)]) {
+    using world = new World();
+    world.config = routes(["a", "b", "c"]);
+    for (let count = 0; count < 3; count++) world.login();
+    world.answer = () => answer;
+    await world.runRepeatedly(2 * DAY, 10 * MINUTE);
+    const notices = world.query("SELECT count(*) AS n FROM notice")[0]?.["n"];
+    assert.ok(Number(notices) <= 6, `${notices} notices`);
+    const distinct = new Set(world.messages().filter((message) => !message.startsWith("'")));
+    assert.ok(distinct.size <= 18, `${distinct.size} notices were made`);
+    if (answer.kind === "response" && answer.response.status === 400) {
+      assert.equal(world.deliveries.pendingCount(), 0);
+      assert.ok(world.requests.length <= 9 * 2 + 18 * 2, `${world.requests.length} requests`);
+    }
+  }
+});
+
+Deno.test("run() does not let two routes tell of each other for ever, each working every other time", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  world.login();
+  const asked = new Map<string, number>();
+  world.answer = ({ url }) => {
+    const count = (asked.get(url) ?? 0) + 1;
+    asked.set(url, count);
+    return count % 2 === 1 ? response(404) : response(200, { id: "1" });
+  };
+  await world.runRepeatedly(DAY, 10 * MINUTE);
+  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.ok(world.requests.length <= 8, `${world.requests.length} requests`);
+});
+
+Deno.test("run() tells once that a route is broken, and once more when it breaks again", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  let isBroken = true;
+  world.answer = ({ url }) =>
+    url.includes("//a.") && isBroken ? response(403, { error: "no" }) : response(200, { id: "1" });
+  const told = () => world.messages("//b.").filter((message) => !message.startsWith("'"));
+  world.login();
+  await world.runRepeatedly(DAY, 10 * MINUTE);
+  assert.equal(told().length, 1);
+  assert.match(told()[0] ?? "", /^route "a" is broken, its notifications wait until it is mended: HTTP 403: no \(/);
+  isBroken = false;
+  await world.runRepeatedly(2 * HOUR, 10 * MINUTE);
+  isBroken = true;
+  world.login();
+  await world.runRepeatedly(DAY, 10 * MINUTE);
+  assert.equal(told().length, 2);
+});
+
+Deno.test("run() says what it gives up in the log alone, where there is one route", async () => {
+  using world = new World();
+  world.login();
+  world.answer = () => response(400);
+  await world.run();
+  assert.deepEqual(world.query("SELECT * FROM notice"), []);
+  assert.equal(world.logged.filter(([severity]) => severity === "error").length, 1);
+});
