@@ -36,12 +36,13 @@ export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions)
   if (date === undefined || (minute === undefined && zone !== undefined)) return undefined;
   try {
     const local = Temporal.PlainDateTime.from(`${date}T${minute ?? "00:00"}${second ?? ""}`, { overflow: "reject" });
-    const span = minute === undefined ? { days: 1 } : second === undefined ? { minutes: 1 } : { seconds: 1 };
-    const end = atEnd && fraction === undefined ? local.add(span) : local;
+    const isEnd = atEnd && fraction === undefined;
+    if (minute === undefined) return local.add({ days: isEnd ? 1 : 0 }).toZonedDateTime(timezone).epochMilliseconds;
+    // What the clock shows twice, as it goes back, is from the first time on, and to the end of the second.
     const zoned = zone === undefined
-      ? end.toZonedDateTime(timezone)
-      : Temporal.Instant.from(`${end}${zone}`).toZonedDateTimeISO("UTC");
-    return zoned.epochMilliseconds;
+      ? local.toZonedDateTime(timezone, { disambiguation: atEnd ? "later" : "earlier" })
+      : Temporal.Instant.from(`${local}${zone}`);
+    return zoned.epochMilliseconds + (isEnd ? second === undefined ? 60_000 : 1_000 : 0);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return undefined;

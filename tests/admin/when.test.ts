@@ -40,6 +40,17 @@ Deno.test("parseWhen() reads dates in the time zone of the host, to their end wh
   assert.equal(length, 23 * HOUR);
 });
 
+Deno.test("parseWhen() takes in all of a time that the clock shows twice, and of one that it leaves out", () => {
+  const span = (text: string) => {
+    const [from, to] = [false, true].map((atEnd) => when(text, { timezone: "Europe/Berlin", atEnd }) ?? NaN);
+    return [new Date(from ?? NaN).toISOString(), new Date(to ?? NaN).toISOString()];
+  };
+  assert.deepEqual(span("2026-10-25 02:30"), ["2026-10-25T00:30:00.000Z", "2026-10-25T01:31:00.000Z"]);
+  assert.deepEqual(span("2026-10-25 01:59"), ["2026-10-24T23:59:00.000Z", "2026-10-25T00:00:00.000Z"]);
+  assert.deepEqual(span("2026-10-25 02:30:59+01:00"), ["2026-10-25T01:30:59.000Z", "2026-10-25T01:31:00.000Z"]);
+  assert.deepEqual(span("2026-03-29 02:30"), ["2026-03-29T00:30:00.000Z", "2026-03-29T01:31:00.000Z"]);
+});
+
 Deno.test("parseWhen() takes nothing else", () => {
   const texts = [
     "",
