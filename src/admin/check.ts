@@ -8,11 +8,11 @@ import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { explainStoreError } from "../send/store_failure.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
 import { type Overview, readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
+import { explainStoreError } from "../store/store_failure.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
@@ -112,12 +112,12 @@ function overviewOf(paths: StatePaths): Overview | undefined {
   }
 }
 
-/** What some reading answers, or what it says is wrong. */
-function orWhyNot<T>(read: () => T): T | string {
+/** What some reading answers, or why it can't. */
+function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
   try {
     return read();
   } catch (error) {
-    if (error instanceof InboxError || error instanceof SpoolError) return error.message;
+    if (error instanceof InboxError || error instanceof SpoolError) return error;
     throw error;
   }
 }

@@ -8,7 +8,9 @@ import { UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
+import { isPassingInQueue } from "../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
+import { QueueBusyError } from "./unread.ts";
 
 const AREA = "delivery";
 
@@ -24,10 +26,10 @@ export interface DeliverySources {
   readonly routes: Config["routes"];
   /** Undefined where `send` has never run. */
   readonly overview: Overview | undefined;
-  /** Undefined where no event was ever recorded; a text where the queue database can't be read. */
-  readonly unread: Unread | string | undefined;
-  /** What the queue database refused; a text where the spool can't be read. */
-  readonly spooled: Spooled | string;
+  /** Undefined where no event was ever recorded; an error where the queue database can't be read. */
+  readonly unread: Unread | Error | undefined;
+  /** What the queue database refused; an error where the spool can't be read. */
+  readonly spooled: Spooled | Error;
   readonly nowMs: number;
 }
 
@@ -53,13 +55,13 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
 }
 
 function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Findings): void {
-  if (typeof unread === "string") {
+  if (unread instanceof Error) {
     // What it holds goes unseen until then.
-    findings.fault(AREA, unread, REPAIR);
+    findings.fault(AREA, unread.message, mendOf(unread));
     return;
   }
   if (unread === undefined) {
-    if (typeof spooled !== "string" && spooled.count > 0) return;
+    if (!(spooled instanceof Error) && spooled.count > 0) return;
     findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");
     return;
   }
@@ -78,8 +80,8 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
-  if (typeof spooled === "string") {
-    findings.fault(AREA, spooled, REPAIR);
+  if (spooled instanceof Error) {
+    findings.fault(AREA, spooled.message, mendOf(spooled));
     return;
   }
   const { count, oldestAtMs = nowMs } = spooled;
@@ -88,6 +90,12 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
   const what = `${plural(count, "event")} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
   findings.warning(AREA, what, REPAIR);
+}
+
+/** `repair` moves all of the queue aside, which is too much where nothing is wrong with it. */
+function mendOf(error: Error): string {
+  if (error instanceof QueueBusyError) return "end that one";
+  return isPassingInQueue(error) ? "see that the disk has room; nothing is lost" : REPAIR;
 }
 
 function inspectRoute(

@@ -7,9 +7,9 @@ import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
-import { faultOfDatabase } from "./queue_fault.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
+import { faultOfDatabase } from "./queue_fault.ts";
 
 /** What an event takes in the log, or as a file of the spool, and more; in bytes. */
 const ROOM_BYTES = 64 * 1024;

@@ -1,16 +1,16 @@
 // `retry`: brings back what was given up, makes what waits due now, or moves it to another route. A `send` that is
 // running sees it at once: each change is one transaction.
 
-import { readConfig } from "../config/read_config.ts";
 import { suggestion } from "../config/config_error.ts";
+import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { print } from "../print.ts";
-import { explainStoreError } from "../send/store_failure.ts";
 import { Deliveries } from "../store/deliveries.ts";
 import { type Overview, readOverview } from "../store/overview.ts";
+import { explainStoreError } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 
 /** What `retry` may be told. */

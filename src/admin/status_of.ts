@@ -59,7 +59,7 @@ export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSourc
       isConfigured: config === undefined ? undefined : services.has(name),
       nextAttemptAtMs: route.pending + route.notices === 0
         ? undefined
-        : Math.max(believedRest(route.restsUntilMs, rest.nowMs), rest.nowMs),
+        : Math.max(believedRest(route, rest.nowMs), rest.nowMs),
     };
   });
   // A route that has gone, and has left nothing behind, is no news.
@@ -96,4 +96,13 @@ function problemsOf({ config, overview, unread, spooled, withoutRoom, faults, no
 }
 
 /** A route that never had anything to do. */
-const UNKNOWN = { pending: 0, dead: 0, deadReasons: [], notices: 0, isBroken: false, restsUntilMs: 0, failures: 0 };
+const UNKNOWN = {
+  pending: 0,
+  dead: 0,
+  deadReasons: [],
+  notices: 0,
+  isBroken: false,
+  restsFromMs: 0,
+  restsUntilMs: 0,
+  failures: 0,
+};

@@ -11,6 +11,9 @@ const MAX_WAIT_MS = 15_000;
 /** How long between two tries, in milliseconds. */
 const TRY_EVERY_MS = 20;
 
+/** Somebody else has looked into the queue for too long. */
+export class QueueBusyError extends InboxError {}
+
 /** Who looks, and from where. */
 export interface ReadUnreadOptions {
   /** How far `send` has read; undefined where it never ran. */
@@ -48,9 +51,9 @@ function waitForLock(folder: Deno.FsFile, { paths, maxWaitMs }: { paths: StatePa
   const sleeping = new Int32Array(new SharedArrayBuffer(4));
   while (!folder.tryLockSync(true)) {
     if (performance.now() >= endsAtMs) {
-      throw new InboxError(
+      throw new QueueBusyError(
         `Cannot look into the queue "${paths.queueDatabase}": another check or status has been at it for ` +
-          `${maxWaitMs / 1000} s; end that one, it may have been stopped (lslocks names it, at "${paths.sendDir}")`,
+          `${maxWaitMs / 1000} s; it may have been stopped (lslocks names it, at "${paths.sendDir}")`,
       );
     }
     Atomics.wait(sleeping, 0, 0, TRY_EVERY_MS);

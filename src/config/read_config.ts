@@ -1,6 +1,7 @@
 // Reads the configuration file, and says in one line each what keeps it from being used.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
+import { isPassingSystemError } from "../system_error.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
@@ -51,7 +52,7 @@ function readText(path: string): string {
 
 function unreadable(path: string, cause: unknown): Failure {
   const { NotFound, PermissionDenied, NotCapable } = Deno.errors;
-  const { config, noPermission } = ExitCode;
+  const { config, noPermission, tempFail } = ExitCode;
   const fail = (why: string, exitCode: ExitCode, mend: string) =>
     new Failure(`Cannot read the configuration "${path}"${why}`, { exitCode, mend, cause });
   if (cause instanceof NotFound) {
@@ -66,5 +67,9 @@ function unreadable(path: string, cause: unknown): Failure {
     return fail(" as the sandbox allows only /etc/ssh-session-notifier", noPermission, "put the configuration there");
   }
   if (cause instanceof TypeError) return fail(" as it is not valid UTF-8", config, "save it as UTF-8");
-  return fail(`: ${messageOf(cause)}`, config, "see what the disk and its file system say");
+  return fail(
+    `: ${messageOf(cause)}`,
+    isPassingSystemError(cause) ? tempFail : config,
+    "see what the disk and its file system say",
+  );
 }

@@ -1,8 +1,8 @@
 // The Worker that makes the HTTP requests. Its only permission is `net`, to the hosts of the configured routes.
 
 import { type HttpRequest, MAX_RESPONSE_BYTES } from "../services/service.ts";
-import { explainTls } from "./tls_refusal.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
+import { explainTls } from "./tls_refusal.ts";
 
 /** What the global scope of a Worker has. Its library of types can't stand beside that of the rest of the program. */
 interface WorkerScope {

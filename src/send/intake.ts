@@ -12,8 +12,8 @@ import { horizonOf } from "../store/read_again.ts";
 import { salvageQueue } from "../store/salvage.ts";
 import { type Spool, SpoolError } from "../store/spool.ts";
 import { isSqliteError } from "../store/sqlite_error.ts";
+import { isPassingInQueue } from "../store/store_failure.ts";
 import type { Clock } from "./clock.ts";
-import { isPassingInQueue } from "./store_failure.ts";
 
 /** How many events are taken in at a time. */
 const PAGE = 100;

@@ -4,6 +4,7 @@ import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
+import { print } from "../print.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
@@ -13,15 +14,14 @@ import { prune } from "../store/prune.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../store/spool.ts";
 import { isDamage } from "../store/sqlite_error.ts";
+import { explainStoreError, isPassing, isPassingInQueue } from "../store/store_failure.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
-import { print } from "../print.ts";
 import { redactor } from "./redact.ts";
 import { run } from "./run.ts";
-import { explainStoreError, isPassing, isPassingInQueue } from "./store_failure.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */

@@ -110,10 +110,8 @@ export class Inbox {
       // Open it anew next time: it may have been mended by then.
       this.close();
       throw new InboxError(
-        `Cannot read the queue database "${queueDatabase}": ${
-          messageOf(cause)
-        }; its events are kept, and go out once ` +
-          `ssh-session-notifier can read it`,
+        `Cannot read the queue database "${queueDatabase}": ${messageOf(cause)}; ` +
+          "its events are kept, and go out once ssh-session-notifier can read it",
         { cause },
       );
     }

@@ -26,8 +26,10 @@ export interface RouteOverview {
   readonly isBroken: boolean;
   /** When the oldest event happened that is pending. */
   readonly oldestPendingAtMs?: number;
-  /** No request before that. */
+  /** No request before that, as far as it is believed: see routes.ts. */
   readonly restsUntilMs: number;
+  /** When that was written down. */
+  readonly restsFromMs: number;
   /** Attempts that failed since the last delivery, and what the last of them said. */
   readonly failures: number;
   readonly lastError?: string;
@@ -80,7 +82,7 @@ function lastRunOf(database: Database): { lastRunAtMs?: number } {
 /** How each route is doing that the store knows. */
 export function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
-    `SELECT names.name, rests_until_ms, failures, waits_since_ms, route.last_error, last_delivered_at_ms,
+    `SELECT names.name, rests_from_ms, rests_until_ms, failures, waits_since_ms, route.last_error, last_delivered_at_ms,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
        (SELECT count(*) FROM notice WHERE route = names.name) AS notices,
@@ -104,6 +106,7 @@ export function routesOf(database: Database): RouteOverview[] {
     notices: Number(row["notices"]),
     // A wait that a broken route makes counts for nothing: see routes.ts.
     isBroken: Number(row["failures"]) > 0 && row["waits_since_ms"] === null,
+    restsFromMs: Number(row["rests_from_ms"] ?? 0),
     restsUntilMs: Number(row["rests_until_ms"] ?? 0),
     failures: Number(row["failures"] ?? 0),
     ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),

@@ -10,6 +10,9 @@ import { prepared } from "./prepared.ts";
  */
 export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
+/** A clock that is set right by no more than that ends no rest, in milliseconds. */
+const CORRECTION_MS = 60_000;
+
 /**
  * How long the wait that is under way has been, as SQL: what the clock says it was, but never more than a service may ask
  * for, so that a clock that jumps can't end what has hardly been tried.
@@ -33,13 +36,24 @@ export type RouteEnd =
 
 /** Until when a route rests, as far as that is believed; 0 if it does not. */
 export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
-  const row = prepared(database, "SELECT rests_until_ms FROM route WHERE name = ?").get(route);
-  return believedRest(Number(row?.["rests_until_ms"] ?? 0), nowMs);
+  const row = prepared(database, "SELECT rests_from_ms, rests_until_ms FROM route WHERE name = ?").get(route);
+  const restsFromMs = Number(row?.["rests_from_ms"] ?? 0);
+  return believedRest({ restsFromMs, restsUntilMs: Number(row?.["rests_until_ms"] ?? 0) }, nowMs);
 }
 
-/** Until when a rest that was written down lasts, as far as that is believed; 0 if it is over. */
-export function believedRest(untilMs: number, nowMs: number): number {
-  return untilMs > nowMs && untilMs <= nowMs + MAX_WAIT_MS ? untilMs : 0;
+/** A rest, as it was written down. */
+export interface Rest {
+  readonly restsFromMs: number;
+  readonly restsUntilMs: number;
+}
+
+/**
+ * Until when a rest lasts, as far as that is believed; 0 if it is over. Not where it has not even begun: then the clock
+ * was set back since, as at a boot where it was ahead, and the route would rest for as long as that and longer.
+ */
+export function believedRest({ restsFromMs, restsUntilMs }: Rest, nowMs: number): number {
+  const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
+  return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
 }
 
 /** How many attempts on a route have failed since its last delivery. */
@@ -63,15 +77,15 @@ export function endOnRoute(database: Database, route: string, end: RouteEnd): vo
   if (end.kind === "delivered") {
     prepared(
       database,
-      `UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?, waits_since_ms = NULL,
-         last_delivered_at_ms = ? WHERE name = ?`,
+      `UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?1, waits_since_ms = NULL,
+         rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
     ).run(end.restsUntilMs, end.atMs, route);
   } else {
     prepared(
       database,
-      `UPDATE route SET failures = failures + 1, last_error = ?, rests_until_ms = ?, waits_since_ms = ?
+      `UPDATE route SET failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?, waits_since_ms = ?
        WHERE name = ?`,
-    ).run(end.error, end.restsUntilMs, end.counts ? end.atMs : null, route);
+    ).run(end.error, end.restsUntilMs, end.atMs, end.counts ? end.atMs : null, route);
   }
 }
 

@@ -15,9 +15,10 @@ import { type Database, pragma, transaction } from "./open.ts";
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
- *             due. failures: in a row, for the backoff. retried_ms: how long it has been waited for this route, in all
- *             its life; no jump of the clock adds much to it. waits_since_ms: when its last attempt failed, if that was
- *             no fault of the configuration. told_broken: the other routes were told that it is broken.
+ *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
+ *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
+ *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
+ *             told_broken: the other routes were told that it is broken.
  * `notice`    what a route has yet to tell of another one, a row until it has. kind: deliveries were given up there
  *             (count of them), or it is broken.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
@@ -80,6 +81,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   "CREATE INDEX delivery_dead ON delivery (route) WHERE state = 'dead'",
   `CREATE TABLE route (
     name TEXT PRIMARY KEY,
+    rests_from_ms INTEGER NOT NULL DEFAULT 0,
     rests_until_ms INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     retried_ms INTEGER NOT NULL DEFAULT 0,

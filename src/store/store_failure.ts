@@ -3,8 +3,9 @@
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { statIfThere } from "../store/files.ts";
-import { NewerSchemaError } from "../store/schema.ts";
+import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
+import { statIfThere } from "./files.ts";
+import { NewerSchemaError } from "./schema.ts";
 import {
   isDamage,
   isSqliteError,
@@ -13,7 +14,7 @@ import {
   SQLITE_IOERR,
   SQLITE_LOCKED,
   sqliteCode,
-} from "../store/sqlite_error.ts";
+} from "./sqlite_error.ts";
 
 const SQLITE_CANTOPEN = 14;
 
@@ -22,9 +23,6 @@ const SQLITE_PROTOCOL = 15;
 
 /** What passes by itself, or with room on the disk. */
 const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];
-
-/** What the system refuses until a person has changed something: an owner, a mode, a mount, a name. */
-const REFUSED = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EEXIST", "ENOTEMPTY"];
 
 /** What an error means. `reason`: where its own message is not what to say. */
 interface Meaning {
@@ -79,7 +77,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
 /** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
 export function isPassing(error: unknown): boolean {
   const root = rootOf(error);
-  return PASSING.includes(sqliteCode(root)) || (isSystemError(root) && !REFUSED.includes(codeOf(root)));
+  return PASSING.includes(sqliteCode(root)) || isPassingSystemError(root);
 }
 
 /**
@@ -87,7 +85,7 @@ export function isPassing(error: unknown): boolean {
  * it out of the way.
  */
 export function isPassingInQueue(error: unknown): boolean {
-  return isPassing(error) && codeOf(rootOf(error)) !== "EIO";
+  return isPassing(error) && systemCode(rootOf(error)) !== "EIO";
 }
 
 function rootOf(error: unknown): unknown {
@@ -110,13 +108,4 @@ function refusalOf(path: string): unknown {
   } catch (error) {
     return error;
   }
-}
-
-/** Whether the system has refused something. Deno has no code for some of its errors, but the number of each. */
-function isSystemError(error: unknown): boolean {
-  return /^E[A-Z0-9]+$/.test(codeOf(error)) || / \(os error \d+\)/.test(messageOf(error));
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -86,6 +86,7 @@ const FULL = statusOf({
       deadReasons: [],
       notices: 1,
       isBroken: true,
+      restsFromMs: 0,
       restsUntilMs: 0,
       failures: 4,
       lastDeliveredAtMs: NOW_MS - 100_000,

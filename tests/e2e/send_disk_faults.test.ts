@@ -173,6 +173,18 @@ endToEnd("a disk that fails at some call of send is told as that, and costs no e
   assert.ok(faults >= 15, `${faults} faults`);
 });
 
+endToEnd("send that the disk lets not read the configuration leaves that to the next run", async (host) => {
+  await host.writeConfig(configFor("stdout"));
+  await login(host, "alice");
+  await shell(host, "mkdir -m 1777 /run/traces");
+  const onConfig = ["-P", "/etc/ssh-session-notifier/config.toml", "--inject=openat:error=EIO"];
+  const failed = await sendUnder(host, ["strace", "-qq", "-f", "-o", "/run/traces/trace", ...onConfig]);
+  assert.equal(failed.code, 75, failed.stderr);
+  assert.match(failed.stderr, /^error: Cannot read the configuration ".*": Input\/output error/);
+  const next = await send(host);
+  assert.match(next.stdout, /'alice'/);
+});
+
 /** Runs `send` again and again, each time with another part of what was set aside that the disk can't read. */
 async function withBadParts(
   host: TestHost,

@@ -107,6 +107,7 @@ export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOver
     deadReasons: [],
     notices: 0,
     isBroken: false,
+    restsFromMs: 0,
     restsUntilMs: 0,
     failures: 0,
     ...overrides,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ExitCode, Failure } from "../../src/failure.ts";
-import { explainStoreError, isPassing, isPassingInQueue } from "../../src/send/store_failure.ts";
+import { explainStoreError, isPassing, isPassingInQueue } from "../../src/store/store_failure.ts";
 import { InboxError } from "../../src/store/inbox.ts";
 import { openDatabase } from "../../src/store/open.ts";
 

@@ -1,0 +1,40 @@
+// How long a route rests, whatever becomes of the clock.
+
+import assert from "node:assert/strict";
+import { openDatabase } from "../../src/store/open.ts";
+import { migrate } from "../../src/store/schema.ts";
+import { beginOnRoute, believedRest, endOnRoute, restsUntilMs } from "../../src/store/routes.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const NOW_MS = Date.UTC(2026, 10, 23);
+
+Deno.test("believedRest() is until then, but not where the clock was set back to before it began", () => {
+  const rest = { restsFromMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
+  const until = (nowMs: number) => believedRest(rest, nowMs);
+  for (const nowMs of [NOW_MS, NOW_MS + HOUR_MS - 1]) assert.equal(until(nowMs), rest.restsUntilMs);
+  assert.equal(until(NOW_MS + HOUR_MS), 0);
+  // As time is set right by a little.
+  assert.equal(until(NOW_MS - 1_000), rest.restsUntilMs);
+  // As at a boot with a clock that was hours ahead, until the network was there.
+  for (const hours of [1, 2, 23, 24 * 365]) assert.equal(until(NOW_MS - hours * HOUR_MS), 0, `${hours} h`);
+});
+
+Deno.test("restsUntilMs() believes what an attempt has written down, whatever came of it", () => {
+  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  migrate(database);
+  const wait = { atMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
+  const ends = [
+    { kind: "delivered", ...wait },
+    { kind: "failed", error: "HTTP 503", counts: true, ...wait },
+    { kind: "failed", error: "HTTP 404", counts: false, ...wait },
+  ] as const;
+  for (const [index, end] of ends.entries()) {
+    const route = `route ${index}`;
+    beginOnRoute(database, { route, nowMs: NOW_MS });
+    endOnRoute(database, route, end);
+    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS }), wait.restsUntilMs);
+    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS - 2 * HOUR_MS }), 0);
+  }
+  database.close();
+});
