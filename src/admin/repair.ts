@@ -7,6 +7,7 @@ import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
+import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
 import { faultOfDatabase } from "./queue_fault.ts";
@@ -100,19 +101,18 @@ function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
 }
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
-  if (error instanceof Failure || !(error instanceof Error)) return error;
-  const code = "code" in error ? String(error.code) : "";
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new Failure(`Cannot mend "${queueDir}": the disk is full`, {
-      exitCode: ExitCode.tempFail,
-      mend: "make room, and run repair again",
-      cause: error,
-    });
+  if (error instanceof Failure || !isSystemError(error)) return error;
+  const fail = (reason: string, exitCode: ExitCode, mend: string) =>
+    new Failure(`Cannot mend "${queueDir}": ${reason}`, { exitCode, mend, cause: error });
+  if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
+    return fail("the disk is full", ExitCode.tempFail, "make room, and run repair again");
   }
-  if (!["EACCES", "EPERM", "EROFS", "ENOTEMPTY"].includes(code)) return error;
-  return new Failure(`Cannot mend "${queueDir}": ${error.message}`, {
-    exitCode: ExitCode.config,
-    mend: "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
-    cause: error,
-  });
+  const { tempFail, config } = ExitCode;
+  return isPassingSystemError(error)
+    ? fail(messageOf(error), tempFail, "see what the disk says, and run repair again")
+    : fail(
+      messageOf(error),
+      config,
+      "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
+    );
 }
