@@ -148,7 +148,7 @@ export class Intake {
       }
     } catch (error) {
       if (isSqliteError(error)) throw error;
-      const what = total.taken > 0 ? `all of the damaged queue database in` : `the damaged queue database in`;
+      const what = `${total.taken > 0 ? "all of " : ""}the damaged queue database in`;
       log("error", `cannot read ${what} "${folder}": ${error}; it is tried again in the next run`);
       this.#tellHistory(total.history);
       return false;

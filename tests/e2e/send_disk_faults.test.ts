@@ -2,18 +2,13 @@
 // known already is held up, and what is said is right.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 import { parseTrace } from "../helpers/strace.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const SPOOLED = "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
-
-async function shell(host: TestHost, script: string): Promise<void> {
-  const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
-  assert.equal(code, 0, `${script}: ${stdout}${stderr}`);
-}
 
 async function login(host: TestHost, user: string): Promise<void> {
   const { code, stderr } = await queue(host, { env: { PAM_USER: user } });
