@@ -10,9 +10,9 @@ import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
-import { type Overview, readOverview } from "../store/overview.ts";
+import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
-import { explainStoreError } from "../store/store_failure.ts";
+import { explainingStore } from "../store/store_failure.ts";
 import { inspectAllowlist } from "./allowlist.ts";
 import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
@@ -96,20 +96,11 @@ function inspectState(paths: StatePaths, findings: Findings): void {
   }
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
   attempt("delivery", findings, () => {
-    const overview = overviewOf(paths);
+    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
   });
-}
-
-/** What `send` knows, where its store can be used. */
-function overviewOf(paths: StatePaths): Overview | undefined {
-  try {
-    return readOverview(paths.deliveriesDatabase);
-  } catch (error) {
-    throw explainStoreError(error, paths);
-  }
 }
 
 /** What some reading answers, or why it can't. */

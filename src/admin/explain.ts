@@ -15,6 +15,7 @@ import type { Login } from "../send/login.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { routesFor } from "../send/routes_for.ts";
 import { type Known, NOTHING_KNOWN, openSeen, type SeenLogin } from "../store/seen.ts";
+import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 
 /** The login to explain. */
@@ -46,10 +47,12 @@ export function explain({ stateDir, configFile, ...explained }: ExplainOptions):
   const paths = statePaths(stateDir);
   if (stateDir === undefined) becomeSender(paths, "explain");
   const config = readConfig(configFile ?? CONFIG_FILE);
-  using seen = openSeen(paths.deliveriesDatabase);
-  const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
-  for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
-  if (seen === undefined) print("history: send has not run yet, or not since an upgrade, so everybody is new");
+  explainingStore(paths, () => {
+    using seen = openSeen(paths.deliveriesDatabase);
+    const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
+    for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
+    if (seen === undefined) print("history: send has not run yet, or not since an upgrade, so everybody is new");
+  });
   return ExitCode.ok;
 }
 

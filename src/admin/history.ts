@@ -8,7 +8,7 @@ import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { type History, type HistoryEntry, type HistoryFilter, openHistory } from "../store/history.ts";
-import { explainStoreError } from "../store/store_failure.ts";
+import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
@@ -44,16 +44,14 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   if (stateDir === undefined) becomeSender(paths, "history");
   const host = hostIn(configFile, log);
   const filter = filterOf(wishes, { ...host, nowMs: Date.now() });
-  try {
+  explainingStore(paths, () => {
     using history = openHistory(paths.deliveriesDatabase);
     if (history === undefined) log("warning", "there is no history yet: send has not run, or not since an upgrade");
     else if (form === "heatmap") printHeatmap(history, { filter, host });
     else if (form === "json") printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });
-    return ExitCode.ok;
-  } catch (error) {
-    throw explainStoreError(error, paths);
-  }
+  });
+  return ExitCode.ok;
 }
 
 /** A configuration that is wrong keeps nobody from looking. */

@@ -24,14 +24,17 @@ export interface Room {
   readonly files: number | undefined;
 }
 
-/** Undefined where there is no such directory. What root alone may fill does not count. */
+/**
+ * What root alone may fill does not count.
+ *
+ * @returns undefined where that can't be told: whoever reads or writes there says why
+ */
 function roomIn(directory: string): Room | undefined {
   try {
     const { bavail, bsize, files, ffree } = statfsSync(directory);
     return { bytes: bavail * bsize, files: files === 0 ? undefined : ffree };
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 }
 
@@ -40,7 +43,7 @@ export function isFull({ bytes, files = Infinity }: Room): boolean {
   return bytes < FULL_BYTES || files < FULL_FILES;
 }
 
-/** The room of each directory that is there. */
+/** The room of each directory, as far as it can be told. */
 export function roomsOf({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, Room> {
   const rooms = [queueDir, sendDir].map((directory) => [directory, roomIn(directory)] as const);
   return new Map(rooms.flatMap(([directory, room]) => room === undefined ? [] : [[directory, room]]));

@@ -4,12 +4,12 @@ import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
-import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
+import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { InboxError } from "../store/inbox.ts";
-import { type Overview, readOverview } from "../store/overview.ts";
+import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
-import { explainStoreError } from "../store/store_failure.ts";
+import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
@@ -40,7 +40,7 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   if (stateDir === undefined) becomeSender(paths, "status");
   const faults: string[] = [];
   const config = attempt(() => readConfig(configFile), faults);
-  const overview = attempt(() => storeOverview(paths), faults);
+  const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);
   const faultsElsewhere = faults.length;
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
@@ -60,14 +60,6 @@ function shown(found: Status, form: StatusForm): readonly string[] {
       return [jsonText(statusJson(found), { indent: 2 })];
     case "prometheus":
       return statusMetrics(found);
-  }
-}
-
-function storeOverview(paths: StatePaths): Overview | undefined {
-  try {
-    return readOverview(paths.deliveriesDatabase);
-  } catch (error) {
-    throw explainStoreError(error, paths);
   }
 }
 

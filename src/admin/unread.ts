@@ -1,7 +1,7 @@
 // What of the queue `send` has yet to read.
 
+import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { statIfThere } from "../store/files.ts";
 import { Inbox, INBOX_START, InboxError, type Unread } from "../store/inbox.ts";
 import type { Overview } from "../store/overview.ts";
 
@@ -35,13 +35,23 @@ export function readUnread(
   { overview, command, maxWaitMs = MAX_WAIT_MS }: ReadUnreadOptions,
 ): Unread | undefined {
   // A copy of its own, since `send` may be reading its one; and one at a time, since two would take it from each other.
-  using folder = statIfThere(paths.sendDir) === undefined ? undefined : Deno.openSync(paths.sendDir);
+  using folder = openFolder(paths);
   if (folder !== undefined) waitForLock(folder, { paths, maxWaitMs });
   const inbox = new Inbox({ ...paths, queueCopy: `${paths.sendDir}/${command}_copy.db` });
   try {
     return inbox.unread(overview?.position ?? INBOX_START);
   } finally {
     inbox.close();
+  }
+}
+
+/** Undefined where `install.sh` has not made it. */
+function openFolder({ sendDir, queueDatabase }: StatePaths): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(sendDir);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw new InboxError(`Cannot look into the queue "${queueDatabase}": ${messageOf(cause)}`, { cause });
   }
 }
 

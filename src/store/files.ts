@@ -2,6 +2,7 @@
 
 // Deno's own `open` has no O_NONBLOCK, and to open a FIFO would wait for ever for somebody who writes to it.
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from "node:fs";
+import { systemCode } from "../system_error.ts";
 
 /** What is known of a file, without following a link; undefined where there is none. */
 export function statIfThere(path: string): Deno.FileInfo | undefined {
@@ -102,5 +103,5 @@ export function damagedFolderName(directory: string, nowMs: number): string {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return systemCode(error) === "ENOENT";
 }

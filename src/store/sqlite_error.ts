@@ -7,6 +7,9 @@ export const SQLITE_LOCKED = 6;
 export const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 export const SQLITE_FULL = 13;
+export const SQLITE_CANTOPEN = 14;
+/** A lock that the system gives or takes in a way that SQLite can't make sense of. */
+export const SQLITE_PROTOCOL = 15;
 export const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 

@@ -10,16 +10,13 @@ import {
   isDamage,
   isSqliteError,
   SQLITE_BUSY,
+  SQLITE_CANTOPEN,
   SQLITE_FULL,
   SQLITE_IOERR,
   SQLITE_LOCKED,
+  SQLITE_PROTOCOL,
   sqliteCode,
 } from "./sqlite_error.ts";
-
-const SQLITE_CANTOPEN = 14;
-
-/** A lock that the system gives or takes in a way that SQLite can't make sense of. */
-const SQLITE_PROTOCOL = 15;
 
 /** What passes by itself, or with room on the disk. */
 const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];
@@ -50,6 +47,15 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
   if (meaning === undefined) return error;
   const { reason = messageOf(error), ...rest } = meaning;
   return new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { ...rest, cause: error });
+}
+
+/** Does some work on the store. What goes wrong with that is the failure that it is for the command. */
+export function explainingStore<T>(paths: Pick<StatePaths, "deliveriesDatabase">, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explainStoreError(error, paths);
+  }
 }
 
 function meaningOf(error: unknown, path: string): Meaning | undefined {

@@ -156,6 +156,15 @@ Deno.test("explain says what send then does, and changes nothing", async () => {
   assert.deepEqual((await installation.send()).stdout, "");
 });
 
+Deno.test("explain says that the history is damaged, and that this is for the next send", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(CONFIG);
+  Deno.writeFileSync(`${installation.stateDir}/send/deliveries.db`, crypto.getRandomValues(new Uint8Array(8_192)));
+  const { code, stderr } = await installation.explain("--user", "alice", "--ip", "203.0.113.7");
+  assert.equal(code, ExitCode.tempFail, stderr);
+  assert.match(stderr, /^error: Cannot use ".*": it is damaged: .*\nerror: to mend it: nothing needs to be done/);
+});
+
 Deno.test("explain says what is wrong with its command line, or with the configuration", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(`[notification]\nservice = "stdout"\n[[allowlist.rules]]\nreason = "all"`);

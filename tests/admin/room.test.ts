@@ -27,6 +27,8 @@ Deno.test("roomsOf() tells the room of what is there, and nothing of what is not
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "room-test-" }));
   try {
     assert.deepEqual([...roomsOf(paths)], []);
+    // What can't be looked at ends nothing.
+    assert.deepEqual([...roomsOf(statePaths("/dev/null"))], []);
     Deno.mkdirSync(paths.queueDir);
     const [[directory, room] = [], ...others] = roomsOf(paths);
     assert.deepEqual([directory, others], [paths.queueDir, []]);

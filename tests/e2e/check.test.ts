@@ -150,6 +150,20 @@ endToEnd("check warns of what is open to others in the configuration, with a men
   assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
 }, BARE);
 
+endToEnd("check and status say what they may not look into, and tell the rest", async (host) => {
+  await installed(host);
+  assert.equal((await queue(host)).code, 0);
+  await shell(host, `chmod 0700 ${STATE}`);
+  const { code, stdout, stderr } = await check(host);
+  assert.deepEqual([code, stderr], [78, ""], stdout);
+  assert.match(stdout, /^fault +delivery +Cannot use ".*": .*ermission denied/m);
+  assert.match(stdout, /^pass +pam /m);
+  const status = await host.run([BINARY, "status"]);
+  assert.deepEqual([status.code, status.stderr], [0, ""], status.stdout);
+  assert.match(status.stdout, /^Cannot use ".*": .*ermission denied/m);
+  assert.match(status.stdout, /^alarm: does not work: not all of it can be read/m);
+}, BARE);
+
 endToEnd("check shows five faults at once, each on its line", async (host) => {
   await installed(host);
   await shell(
