@@ -66,16 +66,10 @@ function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Fin
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
+  const events = plural(count, "event");
   if (count > 0 && nowMs - oldestAtMs > UNREAD_AFTER_MS) {
-    findings.fault(
-      AREA,
-      `send has not read ${plural(count, "event")}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
-      SEE,
-    );
-  } else {findings.pass(
-      AREA,
-      count === 0 ? "send has read every event" : `send has yet to read ${plural(count, "event")}`,
-    );}
+    findings.fault(AREA, `send has not read ${events}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`, SEE);
+  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events}`);
 }
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */

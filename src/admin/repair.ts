@@ -6,7 +6,6 @@ import { becomeOwner } from "../hook/privileges.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { statIfThere } from "../store/files.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
@@ -66,14 +65,12 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
 /** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */
 function tryRoom({ queueDir }: StatePaths): void {
   const path = `${queueDir}/room.${crypto.randomUUID()}`;
-  try {
-    using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
-    const bytes = new Uint8Array(ROOM_BYTES);
-    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-    file.syncSync();
-  } finally {
-    if (statIfThere(path) !== undefined) Deno.removeSync(path);
-  }
+  using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
+  // Without a name it goes however this ends.
+  Deno.removeSync(path);
+  const bytes = new Uint8Array(ROOM_BYTES);
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+  file.syncSync();
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {

@@ -9,8 +9,8 @@ import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { print } from "../print.ts";
 import { Deliveries } from "../store/deliveries.ts";
-import { type Overview, readOverview } from "../store/overview.ts";
-import { explainStoreError } from "../store/store_failure.ts";
+import { readOverview } from "../store/overview.ts";
+import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 
 /** What `retry` may be told. */
@@ -32,12 +32,8 @@ export interface RetryOptions {
 export function retry(options: RetryOptions): ExitCode {
   const paths = statePaths(options.stateDir);
   if (options.stateDir === undefined) becomeSender(paths, "retry");
-  try {
-    for (const line of retryIn(paths, options)) print(oneLine(line));
-    return ExitCode.ok;
-  } catch (error) {
-    throw explainStoreError(error, paths);
-  }
+  for (const line of explainingStore(paths, () => retryIn(paths, options))) print(oneLine(line));
+  return ExitCode.ok;
 }
 
 function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: RetryOptions): string[] {
@@ -52,9 +48,7 @@ function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: Ret
   try {
     const lines = route !== undefined && to !== undefined
       ? [moved(deliveries, { from: route, to })]
-      : (route === undefined ? names : [route]).map((name) =>
-        revived(deliveries, { route: name, notices: noticesOf(overview, name), configured })
-      );
+      : (route === undefined ? names : [route]).map((name) => revived(deliveries, { route: name, configured }));
     return lines.length > 0 ? lines : ["nothing to retry"];
   } finally {
     deliveries.close();
@@ -79,16 +73,11 @@ function requireRoute(name: string, known: readonly string[], flag: string): voi
   });
 }
 
-/** How much a route has yet to tell of other routes. */
-function noticesOf({ routes }: Overview, route: string): number {
-  return routes.find(({ name }) => name === route)?.notices ?? 0;
-}
-
 function revived(
   deliveries: Deliveries,
-  { route, notices, configured }: { route: string; notices: number; configured: readonly string[] | undefined },
+  { route, configured }: { route: string; configured: readonly string[] | undefined },
 ): string {
-  const { dead, pending } = deliveries.revive({ route, nowMs: Date.now() });
+  const { dead, pending, notices } = deliveries.revive({ route, nowMs: Date.now() });
   const what = [
     ...dead > 0 ? [`brought back ${plural(dead, "notification")} that had been given up`] : [],
     ...pending > 0 ? [`made ${plural(pending, "notification")} due now that waited`] : [],
@@ -111,7 +100,6 @@ function moved(deliveries: Deliveries, { from, to }: { from: string; to: string 
   }
   const { moved, dropped } = deliveries.move({ from, to, nowMs: Date.now() });
   const rest = dropped > 0 ? `; ${plural(dropped, "notification")} needed no move, as route "${to}" has the same` : "";
-  return `moved ${
-    plural(moved, "notification")
-  } from route "${from}" to route "${to}"${rest}; send delivers at its next run`;
+  const what = `moved ${plural(moved, "notification")} from route "${from}" to route "${to}"`;
+  return `${what}${rest}; send delivers at its next run`;
 }

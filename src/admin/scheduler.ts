@@ -31,7 +31,11 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
   if (!isThere("/run/systemd/system")) {
     if (isForCron) findings.fault(AREA, "nothing runs send: there is no cron", "install cron, and see that it runs");
     else if (isThere(cronFile)) {
-      findings.fault(AREA, `nothing runs send: no line of ${cronFile} does`, "take the # before its line away");
+      findings.fault(
+        AREA,
+        `nothing runs send: no line of ${cronFile} does`,
+        "take the # before its line away, or run install.sh",
+      );
     } else findings.fault(AREA, "nothing runs send: neither systemd nor a file in /etc/cron.d", "run install.sh");
     return;
   }

@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { formatDuration } from "../duration.ts";
 import { healthOf, OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
-import type { Overview, RouteOverview } from "../store/overview.ts";
+import { IDLE, type Overview, type RouteOverview } from "../store/overview.ts";
 import { believedRest } from "../store/routes.ts";
 import type { Spooled } from "../store/spool.ts";
 
@@ -52,7 +52,7 @@ export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSourc
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
   const routes = names.map((name): RouteStatus => {
-    const route = known.get(name) ?? { ...UNKNOWN, name };
+    const route = known.get(name) ?? { ...IDLE, name };
     return {
       ...route,
       service: config === undefined ? "unknown" : services.get(name),
@@ -94,15 +94,3 @@ function problemsOf({ config, overview, unread, spooled, withoutRoom, faults, no
     ...overdue.map((route) => `an event on route "${route}" is overdue`),
   ];
 }
-
-/** A route that never had anything to do. */
-const UNKNOWN = {
-  pending: 0,
-  dead: 0,
-  deadReasons: [],
-  notices: 0,
-  isBroken: false,
-  restsFromMs: 0,
-  restsUntilMs: 0,
-  failures: 0,
-};

@@ -36,6 +36,18 @@ export interface RouteOverview {
   readonly lastDeliveredAtMs?: number;
 }
 
+/** A route that never had anything to do. */
+export const IDLE: Omit<RouteOverview, "name"> = {
+  pending: 0,
+  dead: 0,
+  deadReasons: [],
+  notices: 0,
+  isBroken: false,
+  restsFromMs: 0,
+  restsUntilMs: 0,
+  failures: 0,
+};
+
 /** How `send` is doing. */
 export interface Overview {
   /** How far the queue was read. */

@@ -9,6 +9,8 @@ import { RETRIED_FROM_MS } from "./routes.ts";
 export interface Revived {
   readonly dead: number;
   readonly pending: number;
+  /** How much the route has yet to tell of other routes, which rested with it. */
+  readonly notices: number;
 }
 
 /** Makes the deliveries of a route pending that were given up, and all of them due now, as if none had been tried. */
@@ -24,7 +26,8 @@ export function revive(database: Database, { route, nowMs }: { route: string; no
      WHERE route = :route AND state = 'dead'`,
   ).run({ route, now: nowMs });
   prepared(database, "UPDATE route SET rests_until_ms = 0, failures = 0 WHERE name = ?").run(route);
-  return { dead: Number(dead), pending: Number(pending) };
+  const notices = prepared(database, "SELECT count(*) AS count FROM notice WHERE route = ?").get(route)?.["count"];
+  return { dead: Number(dead), pending: Number(pending), notices: Number(notices) };
 }
 
 /** What is moved from one route to another. */

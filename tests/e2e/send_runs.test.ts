@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
+import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
@@ -42,29 +43,34 @@ function heldBack(receiver: Receiver): { readonly asked: Promise<void>; readonly
   return { asked, release };
 }
 
-endToEnd("two sends at once deliver each event once; the second says so and exits 0", async (host) => {
-  await using ntfy = ntfyLike();
+/** A `send` that waits for the answer to its one request, until that is released. */
+async function sendHeldBack(
+  host: TestHost,
+  ntfy: ReturnType<typeof ntfyLike>,
+): Promise<{ readonly running: Promise<Finished>; readonly release: () => void }> {
   const { asked, release } = heldBack(ntfy);
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);
-  const first = send(host);
+  const running = send(host);
   await asked;
+  return { running, release };
+}
+
+endToEnd("two sends at once deliver each event once; the second says so and exits 0", async (host) => {
+  await using ntfy = ntfyLike();
+  const { running, release } = await sendHeldBack(host, ntfy);
   const second = await send(host, "--verbose");
   assert.deepEqual([second.code, second.stderr], [0, "another send is running, and delivers what is pending\n"]);
   release();
-  assert.equal((await first).code, 0);
+  assert.equal((await running).code, 0);
   assert.equal(ntfy.received.length, 1);
 });
 
 endToEnd("a send killed in the middle of a request leaves nothing behind, and the next one delivers", async (host) => {
   await using ntfy = ntfyLike();
-  const { asked, release } = heldBack(ntfy);
-  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
-  assert.equal((await queue(host)).code, 0);
-  const first = send(host);
-  await asked;
+  const { running, release } = await sendHeldBack(host, ntfy);
   await shell(host, "pkill -KILL -f '[s]sh-session-notifier send'");
-  assert.notEqual((await first).code, 0);
+  assert.notEqual((await running).code, 0);
   release();
   const next = await send(host);
   assert.deepEqual([next.code, next.stderr], [0, ""]);

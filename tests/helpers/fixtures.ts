@@ -3,7 +3,7 @@
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
 import type { Judgement } from "../../src/store/events.ts";
-import type { RouteOverview } from "../../src/store/overview.ts";
+import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
 import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and what ssh-keygen -lf says of it. */
@@ -100,18 +100,7 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
 
 /** What the store knows of a route on which nothing waits. */
 export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOverview {
-  return {
-    name: "default",
-    pending: 0,
-    dead: 0,
-    deadReasons: [],
-    notices: 0,
-    isBroken: false,
-    restsFromMs: 0,
-    restsUntilMs: 0,
-    failures: 0,
-    ...overrides,
-  };
+  return { name: "default", ...IDLE, ...overrides };
 }
 
 /** What goes out in one request. */
