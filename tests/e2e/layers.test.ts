@@ -57,8 +57,12 @@ const MATRIX: Readonly<Record<string, Row>> = {
   limit_fsize: { limit: "hard fsize 16", right: "told lost or told told", wrong: "lost lost or lost told" },
   limit_as: { limit: "hard as 2000000", right: "told lost", wrong: "lost lost" },
   limit_data: { limit: "hard data 200000", right: "told lost", wrong: "lost lost" },
-  // sshd itself needs nearly as much as this.
-  limit_stack: { limit: "hard stack 104", right: "told lost", wrong: "lost lost" },
+  // sshd itself needs as much: of 100 logins it ends a few, with a hook or without, with 88 as with 128.
+  limit_stack: {
+    limit: "hard stack 96",
+    right: "told lost or told lost, the login exits 255",
+    wrong: "lost lost or lost lost, the login exits 255",
+  },
   limit_nofile: { limit: "hard nofile 14", right: "told lost", wrong: "lost lost" },
   limit_cpu: { limit: "hard cpu 1", right: "told told", wrong: "told told" },
 
@@ -206,7 +210,7 @@ endToEnd("what an auth line has read of the user's is taken out before the first
 endToEnd("a login that fails does so without a hook too", async (host) => {
   const failing = Object.entries(MATRIX).filter(([, { right, wrong }]) => /exits/.test(right + wrong));
   assert.ok(failing.length > 0);
-  await assertOutcomes(host, ({ right }) => right.replace(/^\w+ \w+/, "lost lost"), Object.fromEntries(failing));
+  await assertOutcomes(host, ({ right }) => right.replaceAll("told", "lost"), Object.fromEntries(failing));
 }, NO_HOOK);
 
 /** What becomes of a user's library where layers are taken out. */
