@@ -8,7 +8,7 @@ import { UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
-import { isPassingInQueue } from "../store/store_failure.ts";
+import { isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
 import { QueueBusyError } from "./unread.ts";
 
@@ -89,6 +89,7 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
 /** `repair` moves all of the queue aside, which is too much where nothing is wrong with it. */
 function mendOf(error: Error): string {
   if (error instanceof QueueBusyError) return "end that one";
+  if (isReadOnly(error)) return REMOUNT;
   return isPassingInQueue(error) ? "see that the disk has room; nothing is lost" : REPAIR;
 }
 

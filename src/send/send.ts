@@ -14,7 +14,7 @@ import { prune } from "../store/prune.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../store/spool.ts";
 import { isDamage } from "../store/sqlite_error.ts";
-import { explainStoreError, isPassing, isPassingInQueue } from "../store/store_failure.ts";
+import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
@@ -206,7 +206,9 @@ function unusable(directory: string, cause: unknown): Failure {
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
     {
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
-      mend: "run send as the user ssh-session-notifier, and run install.sh if it still fails",
+      mend: isReadOnly(cause)
+        ? REMOUNT
+        : "run send as the user ssh-session-notifier, and run install.sh if it still fails",
       cause,
     },
   );

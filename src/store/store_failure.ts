@@ -94,6 +94,15 @@ export function isPassingInQueue(error: unknown): boolean {
   return isPassing(error) && systemCode(rootOf(error)) !== "EIO";
 }
 
+/** Whether the file system can only be read: the kernel makes it so when its disk fails (ext4(5), `errors=remount-ro`). */
+export function isReadOnly(error: unknown): boolean {
+  return systemCode(rootOf(error)) === "EROFS";
+}
+
+/** What to do then. */
+export const REMOUNT =
+  "see why its file system is mounted read-only (dmesg tells whether its disk fails), and mount it read-write";
+
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }

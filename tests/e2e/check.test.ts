@@ -94,6 +94,11 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     `echo 'servise = 1' >>${CONFIG}`,
     /^fault +config +.*config\.toml: allowlist\.servise: is not a key that is known here/m,
   ],
+  [
+    "the disk can only be read",
+    `mount --bind ${STATE} ${STATE} && mount -o remount,bind,ro ${STATE}`,
+    /^fault +delivery +Cannot read the queue database .*Read-only.*; to mend it: see why its file system is mounted read-/m,
+  ],
   ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
   [
     "cron's line is a comment",

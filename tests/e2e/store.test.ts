@@ -73,7 +73,9 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   assert.equal((await send(host)).code, 0);
   await login(host, "bob");
   await shell(host, `mount --bind ${STATE}/send ${STATE}/send && mount -o remount,bind,ro ${STATE}/send`);
-  assertOneClearLine(await send(host), { code: 78, says: /^error: Cannot use .*send".*: .*[Rr]ead-only/ });
+  const readOnly = await send(host);
+  assertOneClearLine(readOnly, { code: 78, says: /^error: Cannot use .*send".*: .*[Rr]ead-only/ });
+  assert.match(readOnly.stderr, /to mend it: see why its file system is mounted read-only/);
   await shell(host, `umount ${STATE}/send && chown root ${STATE}/send/deliveries.db`);
   assertOneClearLine(await send(host), { code: 78, says: /^error: Cannot use ".*deliveries\.db": / });
   // A mode it can put right by itself.
