@@ -354,11 +354,17 @@ Deno.test({
 Deno.test("a second repair at once says that there is one", async () => {
   await using installation = await Installation.create();
   await installation.queue({ ...LOGIN, PAM_USER: "alice" });
-  const first = installation.repair("--force");
   const { queueDir } = statePaths(installation.stateDir);
+  const first = installation.repair("--force");
+  // It has the lock from before that until it ends, some seconds after.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  const lock = Deno.openSync(queueDir);
+  assert.equal(lock.tryLockSync(true), false);
+  const { code } = await first;
+  assert.equal(code, 0);
+  assert.equal(lock.tryLockSync(true), true);
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
-  assert.equal((await first).code, 0);
+  lock.close();
 });

@@ -132,12 +132,13 @@ endToEnd("the user of send can neither stop nor look into a running hook", async
   assert.equal((await queue(host)).code, 0);
   // A hook that waits for the lock, and that root stops there, so that there is time.
   const release = await holdWriteLock(host);
-  const hook = queue(host, { env: { PAM_USER: "bob" } });
   const find = `for try in $(seq 2000); do
       pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1)
       [ -n "$pid" ] && kill -STOP $pid && exec echo $pid
     done; exit 1`;
-  const pid = (await shell(host, find)).trim();
+  const found = shell(host, find);
+  const hook = queue(host, { env: { PAM_USER: "bob" } });
+  const pid = (await found).trim();
   const attacks = `
     pid=${pid}
     kill -STOP $pid 2>/dev/null && exit 1

@@ -5,11 +5,12 @@ import { configFor, queue } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo } from "../helpers/strace.ts";
-import { type Systemd, underSystemd } from "../helpers/systemd.ts";
+import { underSystemd } from "../helpers/systemd.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const UNITS = "/etc/systemd/system/ssh-session-notifier";
 const SERVICE = "ssh-session-notifier.service";
+const TIMER = "ssh-session-notifier.timer";
 
 /** How long it is watched that nothing happens, in milliseconds: several runs of `send`. */
 const QUIET_MS = 1_500;
@@ -35,12 +36,6 @@ async function login(host: TestHost, user = "alice"): Promise<void> {
   assert.deepEqual([code, stderr], [0, ""]);
 }
 
-/** Leaves waking to the path unit: the timer's minute may end in the middle of a test. */
-async function stopTimer(systemd: Systemd): Promise<void> {
-  await systemd.shell("systemctl stop ssh-session-notifier.timer");
-  await until(async () => !await systemd.isRunning());
-}
-
 underSystemd(
   "the units are clean to systemd-analyze, and the service's exposure is at most 1.5 of 10",
   async (_, systemd) => {
@@ -60,7 +55,6 @@ underSystemd(
   async (host, systemd) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configOf(ntfy));
-    await stopTimer(systemd);
     // The machine may be busy: the quickest tells whether anything makes them wait. Without a timer, no other wakes it.
     let quickestMs = Infinity;
     for (const [index, user] of ["alice", "bob", "carol"].entries()) {
@@ -79,7 +73,6 @@ underSystemd(
 underSystemd("send never wakes itself, and takes in what comes while it runs", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));
-  await stopTimer(systemd);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   ntfy.intercept = async () => {
     await released;
@@ -101,20 +94,20 @@ underSystemd("send never wakes itself, and takes in what comes while it runs", a
 underSystemd("what the path unit missed is caught by the timer, which comes every minute", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));
-  const next = await systemd.shell(
-    "TZ=UTC systemctl show --value --property=NextElapseUSecRealtime ssh-session-notifier.timer",
-  );
+  await systemd.extend(TIMER, "");
+  await systemd.shell(`systemctl restart ${TIMER}`);
+  const next = await systemd.shell(`TZ=UTC systemctl show --value --property=NextElapseUSecRealtime ${TIMER}`);
   const [, day, time] = / (\S+) (\S+) UTC\n$/.exec(next) ?? [];
   const inMs = Date.parse(`${day}T${time}Z`) - Date.now();
   assert.ok(inMs <= 71_000, `${next.trim()} is in ${inMs} ms`);
 
-  await stopTimer(systemd);
-  await systemd.shell("systemctl stop ssh-session-notifier.path");
+  await systemd.shell(`systemctl stop ssh-session-notifier.path ${TIMER}`);
+  await until(async () => !await systemd.isRunning());
   await login(host);
   await sleep(QUIET_MS);
   assert.equal(ntfy.received.length, 0, "nothing wakes it yet");
-  await systemd.extend("ssh-session-notifier.timer", "[Timer]\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n");
-  await systemd.shell("systemctl start ssh-session-notifier.timer");
+  await systemd.extend(TIMER, "[Timer]\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n");
+  await systemd.shell(`systemctl start ${TIMER}`);
   await until(() => ntfy.accepted.length === 1);
 });
 
@@ -122,7 +115,6 @@ underSystemd(
   "a broken config, a held lock and a dead service make send run once for each login, no more often",
   async (host, systemd) => {
     await using ntfy = ntfyLike();
-    await stopTimer(systemd);
     const before = await systemd.starts();
     const runsFor = async (user: string) => {
       const starts = await systemd.starts();
@@ -134,8 +126,8 @@ underSystemd(
 
     await host.writeConfig("broken");
     assert.equal(await runsFor("alice"), 1);
+    await until(async () => (await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout === "failed\n");
     assert.match(await systemd.journal(), /config\.toml: line 1/);
-    assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "failed\n");
 
     await host.writeConfig(configOf(ntfy));
     await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
@@ -150,7 +142,7 @@ underSystemd(
 
     await ntfy.down();
     assert.equal(await runsFor("dave"), 1);
-    assert.match(await systemd.journal(), /cannot deliver event .* now: .*refused/i);
+    await until(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()));
     // It waits for its next attempt. Ended, as at a shutdown, it leaves that to a later run, which is no failure.
     await systemd.shell(`systemctl stop ${SERVICE}`);
     assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
@@ -163,7 +155,7 @@ underSystemd(
   async (host, systemd) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configOf(ntfy));
-    await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+    await systemd.shell("systemctl stop ssh-session-notifier.path");
     await login(host);
     const { code, stderr } = await host.run([
       ...["setpriv", "--reuid=ssh-session-notifier", "--regid=ssh-session-notifier", "--clear-groups"],
@@ -199,7 +191,7 @@ underSystemd(
   "the service sees and writes nothing of the host but its own, and can run nothing",
   async (host, systemd) => {
     await host.writeConfig(configFor("stdout"));
-    await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+    await systemd.shell("systemctl stop ssh-session-notifier.path");
     await login(host);
     // A shell and tools in the place of `send`, which has none.
     const probe = `

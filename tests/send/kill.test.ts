@@ -94,8 +94,8 @@ Deno.test("send ends at its deadline, with the request in flight settled", async
   );
   queueLogins(`${installation.stateDir}/queue/session_events.db`, 300);
   ntfy.intercept = async () => {
-    // Three begin within the 10 s; a busy machine makes them later by some, and a fourth is too late in any case.
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    // Two begin within the 10 s, on a busy machine too, and a third is too late in any case.
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
     return ANSWER();
   };
   const startedAtMs = performance.now();
@@ -103,5 +103,5 @@ Deno.test("send ends at its deadline, with the request in flight settled", async
   const tookMs = performance.now() - startedAtMs;
   assert.equal(code, 75);
   assert.ok(tookMs >= 8_000 && tookMs < 40_000, `${tookMs} ms`);
-  assert.equal(ntfy.accepted.length, 3);
+  assert.equal(ntfy.accepted.length, 2);
 });

@@ -197,9 +197,11 @@ Deno.test("Inbox.read() has every event once, in order, while hooks write and fo
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await writing;
+  // Takes along what the others have left in the spool, where the machine was so busy that they did not wait for the lock.
+  assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "last" })).code, 0);
   read();
-  assert.equal(users.length, 60);
-  assert.equal(new Set(users).size, 60);
+  assert.equal(users.length, 61);
+  assert.equal(new Set(users).size, 61);
   inbox.close();
   assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)].filter(({ name }) => /copy/.test(name)), []);
 });
