@@ -7,7 +7,9 @@ import type { HttpRequest } from "../services/service.ts";
 import { systemCertificates } from "./certificates.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
-/** How long the Worker may take to stand, and how much longer than the timeout for an answer, in milliseconds. */
+/** How long the Worker may take to stand, in milliseconds. On a slow host it takes seconds, in each run. */
+const START_MS = 30_000;
+/** How much longer than the timeout it may take for an answer, in milliseconds. */
 const GRACE_MS = 5_000;
 
 /** How the requests are made. */
@@ -48,7 +50,7 @@ export type Transport = (
 export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
   const worker = new HttpWorker(hosts);
-  if (await worker.ask(settings, { id: 0, timeoutMs: GRACE_MS }) === undefined) {
+  if (await worker.ask(settings, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
     throw new Failure("The part of this process that makes HTTP requests did not start", {
       exitCode: ExitCode.tempFail,

@@ -19,7 +19,7 @@ endToEnd(
     assert.equal(code, 75);
     assert.match(stderr, /^error: route "default" is broken: HTTP 307; mend it in the config; next attempt in \d+ s$/m);
     assert.equal(elsewhere.received.length, 0);
-    assert.equal(discord.received.length, 1);
+    assert.ok(discord.received.length > 0);
   },
 );
 
