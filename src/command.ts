@@ -24,6 +24,8 @@ export async function command(args: readonly string[]): Promise<ExitCode> {
 function explain(error: unknown): ExitCode {
   const log = createLog();
   if (error instanceof Failure) {
+    // Whoever reads has seen enough, as `head` has.
+    if (error.cause instanceof Deno.errors.BrokenPipe) return error.exitCode;
     for (const line of error.message.split("\n")) log("error", line);
     log("error", `to mend it: ${error.mend}`);
     return error.exitCode;

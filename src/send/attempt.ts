@@ -1,6 +1,7 @@
 // One attempt to hand a notification to a service, and what its answer means.
 
 import { cap } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, Form, HttpRequest, Outcome } from "../services/service.ts";
@@ -48,7 +49,7 @@ function print(text: string, { print }: AttemptContext): Outcome {
     print(text);
     return { kind: "delivered" };
   } catch (error) {
-    return { kind: "retry", reason: `cannot write to standard output: ${error}` };
+    return { kind: "retry", reason: messageOf(error) };
   }
 }
 

@@ -169,6 +169,29 @@ endToEnd("check and status say what they may not look into, and tell the rest", 
   assert.match(status.stdout, /^alarm: does not work: not all of it can be read/m);
 }, BARE);
 
+endToEnd(
+  "a command that can't print says so, and blames no file of ours; for one that reads no further, nothing",
+  async (host) => {
+    await installed(host);
+    await host.writeConfig(configFor("stdout"));
+    assert.equal((await queue(host)).code, 0);
+    assert.equal((await send(host)).code, 0);
+    for (const command of ["check", "test", "status", "history", "history --json", "explain --user bob", "retry"]) {
+      const full = await host.run(["sh", "-c", `${BINARY} ${command} >/dev/full`]);
+      assert.equal(full.code, 75, `${command}: ${full.stderr}`);
+      assert.match(
+        full.stderr,
+        /^error: Cannot write to standard output: No space left .*\nerror: to mend it: .*\n$/,
+        command,
+      );
+      const closed = await host.run(["sh", "-c", `{ sleep 0.2; ${BINARY} ${command}; echo $? >/tmp/code; } | true`]);
+      assert.equal(closed.stderr, "", command);
+      assert.equal(await shell(host, "cat /tmp/code"), "75\n", command);
+    }
+  },
+  BARE,
+);
+
 endToEnd("check shows five faults at once, each on its line", async (host) => {
   await installed(host);
   await shell(
