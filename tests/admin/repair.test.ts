@@ -359,12 +359,11 @@ Deno.test("a second repair at once says that there is one", async () => {
   // It has the lock from before that until it ends, some seconds after.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-  const lock = Deno.openSync(queueDir);
+  using lock = Deno.openSync(queueDir);
   assert.equal(lock.tryLockSync(true), false);
   const { code } = await first;
   assert.equal(code, 0);
   assert.equal(lock.tryLockSync(true), true);
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
-  lock.close();
 });

@@ -57,7 +57,7 @@ const MATRIX: Readonly<Record<string, Row>> = {
   limit_fsize: { limit: "hard fsize 16", right: "told lost or told told", wrong: "lost lost or lost told" },
   limit_as: { limit: "hard as 2000000", right: "told lost", wrong: "lost lost" },
   limit_data: { limit: "hard data 200000", right: "told lost", wrong: "lost lost" },
-  // sshd itself needs as much: of 100 logins it ends a few, with a hook or without, with 88 as with 128.
+  // Too little for sshd too: a few of 100 logins end with 255, with a hook or without, at 88 as at 128.
   limit_stack: {
     limit: "hard stack 96",
     right: "told lost or told lost, the login exits 255",

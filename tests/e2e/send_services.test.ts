@@ -17,9 +17,13 @@ endToEnd(
     assert.equal((await queue(host)).code, 0);
     const { code, stderr } = await sendUntilItSays(host);
     assert.equal(code, 75);
-    assert.match(stderr, /^error: route "default" is broken: HTTP 307; mend it in the config; next attempt in \d+ s$/m);
+    const [, waitS] =
+      /^error: route "default" is broken: HTTP 307; mend it in the config; next attempt in (\d+) s$/m.exec(stderr) ??
+        [];
+    assert.ok(waitS !== undefined, stderr);
     assert.equal(elsewhere.received.length, 0);
-    assert.ok(discord.received.length > 0);
+    // By full jitter, the next attempt may be due before the run is ended.
+    if (Number(waitS) > 1) assert.equal(discord.received.length, 1);
   },
 );
 

@@ -5,12 +5,10 @@ import { configFor, queue } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo } from "../helpers/strace.ts";
-import { underSystemd } from "../helpers/systemd.ts";
+import { SERVICE, TIMER, underSystemd } from "../helpers/systemd.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const UNITS = "/etc/systemd/system/ssh-session-notifier";
-const SERVICE = "ssh-session-notifier.service";
-const TIMER = "ssh-session-notifier.timer";
 
 /** How long it is watched that nothing happens, in milliseconds: several runs of `send`. */
 const QUIET_MS = 1_500;
@@ -94,6 +92,7 @@ underSystemd("send never wakes itself, and takes in what comes while it runs", a
 underSystemd("what the path unit missed is caught by the timer, which comes every minute", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));
+  // As install.sh has made it.
   await systemd.extend(TIMER, "");
   await systemd.shell(`systemctl restart ${TIMER}`);
   const next = await systemd.shell(`TZ=UTC systemctl show --value --property=NextElapseUSecRealtime ${TIMER}`);

@@ -103,6 +103,16 @@ export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOver
   return { name: "default", ...IDLE, ...overrides };
 }
 
+/**
+ * A page of 4096 random bytes that is no page of a database, nor the first: where the type of one stands, there is none
+ * (https://www.sqlite.org/fileformat2.html, 1.6). Bytes left to chance look like a page of rows now and then.
+ */
+export function garbagePage(): Uint8Array<ArrayBuffer> {
+  const bytes = crypto.getRandomValues(new Uint8Array(4096));
+  bytes[0] = bytes[100] = 0xff;
+  return bytes;
+}
+
 /** What goes out in one request. */
 export function batchOf(first: Notification, ...more: readonly Notification[]): Batch {
   return { id: "6d0f3b52-1f0e-4c55-8f4e-0a6c1d7b9e21", notifications: [first, ...more] };

@@ -7,8 +7,8 @@ import type { Finished, TestHost } from "./host.ts";
 
 /** Where the helper keeps its own files, in the host's /run. */
 const OWN_DIR = "/run/test-systemd";
-const SERVICE = "ssh-session-notifier.service";
-const TIMER = "ssh-session-notifier.timer";
+export const SERVICE = "ssh-session-notifier.service";
+export const TIMER = "ssh-session-notifier.timer";
 /** The journal's mark of "Starting …" (systemd's sd-messages.h, SD_MESSAGE_UNIT_STARTING). */
 const STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5";
 

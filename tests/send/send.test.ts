@@ -1,6 +1,7 @@
 // `send` as a process, from its sources, so that it is tried on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
+import { garbagePage } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
@@ -58,8 +59,7 @@ Deno.test("send delivers what is pending whichever page of its store is damaged,
   let noticed = 0;
   for (let page = 0; page < whole.length / 4096; page++) {
     const damaged = whole.slice();
-    crypto.getRandomValues(damaged.subarray(page * 4096, (page + 1) * 4096));
-    damaged[page * 4096] = 0xff; // No page begins like this.
+    damaged.set(garbagePage(), page * 4096);
     // A new event makes it look everywhere.
     const user = `page${page}`;
     await installation.queue({ ...LOGIN, PAM_USER: user });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { type CarvedRow, carveRows } from "../../src/store/carve.ts";
 import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
+import { garbagePage } from "../helpers/fixtures.ts";
 
 class Files implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "carve-test-" });
@@ -136,8 +137,7 @@ Deno.test("carveRows() finds all that stands on other pages than the damaged one
     using it = files.crashed();
     database.close();
     const size = Deno.statSync(it.path).size;
-    // Of random bytes, some pages would look like one of rows.
-    const garbage = new Uint8Array(4096).fill(0xa5);
+    const garbage = garbagePage();
     if (damage === "header") it.overwrite(0, garbage);
     if (damage === "root") it.overwrite((root - 1) * 4096, garbage);
     if (damage === "leaf") it.overwrite(leafOf(it.path) * 4096, garbage);

@@ -7,7 +7,7 @@ import { loginOf } from "../../src/send/login.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { legacyEvent, type LegacyRow, parseDateTime, takeOver } from "../../src/store/legacy.ts";
 import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
-import { HOSTILE_TEXTS } from "../helpers/fixtures.ts";
+import { garbagePage, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
 class Legacy implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "legacy-test-" });
@@ -163,8 +163,7 @@ Deno.test("takeOver() takes what can be read of a damaged database", () => {
   using legacy = new Legacy();
   legacy.create(Array.from({ length: 500 }, (_, index) => ({ user: `user ${index}` })));
   const file = Deno.openSync(legacy.paths.legacyDatabase, { write: true });
-  // Of random bytes, some pages would look like one of rows.
-  file.writeSync(new Uint8Array(4096).fill(0xa5));
+  file.writeSync(garbagePage());
   file.close();
   const deliveries = new Deliveries(":memory:");
   legacy.takeOver(deliveries);
