@@ -93,20 +93,21 @@ Deno.test("deno.json: no path of the binary lies in another, so that each can be
 });
 
 Deno.test("deno.json: the paths of the sets are those that the program uses", () => {
-  const { queueDir, sendDir } = statePaths(STATE_DIR);
+  const { queueDir, runSpoolDir, unrecordedFile, sendDir } = statePaths(STATE_DIR);
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
   const { queue, send, check, test, status, history, explain, retry, repair, help } = commands;
+  const stateRead = [queueDir, sendDir, runSpoolDir, unrecordedFile];
   // Beside its own files, the system log alone.
-  const written = [queueDir, "/run/systemd/journal/stdout", "/dev/log"];
+  const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout", "/dev/log"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
   assert.deepEqual([repair.read, repair.write], [[queueDir], [queueDir]]);
-  assert.deepEqual([...send.read].sort(), [configDir, queueDir, sendDir, ...CA_BUNDLES].sort());
+  assert.deepEqual([...send.read].sort(), [configDir, ...stateRead, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
   assert.ok(check.read.includes(BINARY));
   assert.deepEqual([history.read, history.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([explain.read, explain.write], [[configDir, sendDir], [sendDir]]);
-  assert.deepEqual([status.read, status.write], [[configDir, queueDir, sendDir], [sendDir]]);
+  assert.deepEqual([status.read, status.write], [[configDir, ...stateRead], [sendDir]]);
   assert.deepEqual([retry.read, retry.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([...test.read].sort(), [configDir, sendDir, ...CA_BUNDLES].sort());
 });

@@ -3,7 +3,7 @@
 
 import denoConfig from "../../deno.json" with { type: "json" };
 import type { PermissionSet } from "../../src/sandbox.ts";
-import { CONFIG_FILE, STATE_DIR } from "../../src/paths.ts";
+import { CONFIG_FILE, RUN_DIR, STATE_DIR } from "../../src/paths.ts";
 import { ROOT } from "./compile.ts";
 
 /** The least that pam_exec passes at a login, of alice. */
@@ -171,7 +171,10 @@ export class Installation implements AsyncDisposable {
     const configDir = CONFIG_FILE.replace(/\/[^/]*$/, "");
     return (["read", "write"] as const).flatMap((kind) => {
       const paths = (set[kind] ?? [])
-        .map((path) => path.replace(STATE_DIR, this.stateDir).replace(configDir, `${this.directory}/etc`));
+        .map((path) =>
+          path.replace(STATE_DIR, this.stateDir).replace(RUN_DIR, `${this.stateDir}/run`)
+            .replace(configDir, `${this.directory}/etc`)
+        );
       // The sources are embedded in the binary; here the Worker's are read from disk.
       if (kind === "read") paths.push(`${ROOT}/src`);
       return paths.length === 0 ? [] : [`--allow-${kind}=${paths.join(",")}`];
