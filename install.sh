@@ -256,15 +256,34 @@ make_users() {
       report "made: the system user $user"
     fi
   done
+  # The group of queue/ opens nothing else: the hook, which has it too, can read neither configuration nor history.
+  case " $(id -Gn "$SEND_USER" 2>/dev/null) " in
+    *" $QUEUE_USER "*) ;;
+    *) run usermod --append --groups "$QUEUE_USER" "$SEND_USER" ;;
+  esac
 }
 
 make_dirs() {
   make_dir "$CONFIG_DIR" "root:$SEND_USER" 0750
-  make_dir "$STATE_DIR" "root:$SEND_USER" 0750
-  # The hook becomes the owner of this one. Setgid: what it writes there, the group of send can read.
-  make_dir "$STATE_DIR/queue" "$QUEUE_USER:$SEND_USER" 2750
-  make_dir "$STATE_DIR/queue/spool" "$QUEUE_USER:$SEND_USER" 2750
+  # The user of the hook must get through to queue/.
+  make_dir "$STATE_DIR" "root:$SEND_USER" 0751
+  # The hook becomes the owner of this one. Setgid: its group, of which the user of send is a member, can read what the
+  # hook writes there.
+  make_dir "$STATE_DIR/queue" "$QUEUE_USER:$QUEUE_USER" 2750
+  make_dir "$STATE_DIR/queue/spool" "$QUEUE_USER:$QUEUE_USER" 2750
+  change_queue_group
   make_dir "$STATE_DIR/send" "$SEND_USER:$SEND_USER" 0700
+}
+
+# Earlier releases gave what is in queue/ to the group of send. Not as root, which would follow what the owner of queue/
+# may have put there.
+change_queue_group() {
+  if [ -n "$ROOT" ] || [ ! -d "$STATE_DIR/queue" ]; then return; fi
+  if [ -n "$(find "$STATE_DIR/queue" ! -group "$QUEUE_USER" -print -quit 2>/dev/null)" ]; then
+    run setpriv --reuid="$QUEUE_USER" --regid="$QUEUE_USER" --clear-groups \
+      chgrp --recursive --no-dereference "$QUEUE_USER" "$STATE_DIR/queue" ||
+      warn "not all of $STATE_DIR/queue could be given to the group $QUEUE_USER" "ssh-session-notifier check"
+  fi
 }
 
 # What the Go program of the same name has left to send: `send` takes it over.

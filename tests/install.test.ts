@@ -223,7 +223,7 @@ const BASE = {
   [`${CONFIG}/`]: "0750",
   [`${CONFIG}/config.toml`]: "0640",
   [BINARY]: "2750",
-  [`${STATE}/`]: "0750",
+  [`${STATE}/`]: "0751",
   [`${STATE}/queue/`]: "2750",
   [`${STATE}/queue/spool/`]: "2750",
   [`${STATE}/send/`]: "0700",

@@ -2,7 +2,7 @@
 // `send` before they look at it.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
-import { becomeOwner } from "../hook/privileges.ts";
+import { becomeOwner, giveUpRoot } from "../hook/privileges.ts";
 import type { StatePaths } from "../paths.ts";
 
 /**
@@ -25,6 +25,29 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     });
   }
   if (Deno.uid() !== owner) throw notAllowed(command);
+}
+
+/**
+ * Likewise, with the group of the queue, which is the only one that can read there. The configuration can't be read any
+ * more then.
+ *
+ * @throws {Failure} as {@link becomeSender} does
+ */
+export function becomeQueueReader(paths: StatePaths, command: string): void {
+  const owners = ownersOf(paths);
+  if (Deno.uid() !== 0 || owners === undefined) return becomeSender(paths, command);
+  giveUpRoot(owners);
+}
+
+/** The user of `send` and the group of the queue; undefined where either is missing or root's, as a fault of the files. */
+function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
+  try {
+    const { uid } = Deno.lstatSync(sendDir);
+    const { gid } = Deno.lstatSync(queueDir);
+    return uid && gid ? { uid, gid } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function notAllowed(command: string, cause?: unknown): Failure {

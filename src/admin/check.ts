@@ -14,7 +14,7 @@ import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { inspectAllowlist } from "./allowlist.ts";
-import { becomeSender } from "./become_sender.ts";
+import { becomeQueueReader } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
@@ -44,9 +44,11 @@ export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
+  // Root's own, and out of reach for what this becomes.
+  const config = inspectConfig(findings);
   try {
-    becomeSender(paths, "check");
-    inspectState(paths, findings);
+    becomeQueueReader(paths, "check");
+    inspectState(paths, { config, findings });
   } catch (error) {
     if (!(error instanceof Failure) || error.exitCode === ExitCode.noPermission) throw error;
     findings.fault("files", error.message, error.mend);
@@ -77,11 +79,9 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
-/** What others may have written. */
-function inspectState(paths: StatePaths, findings: Findings): void {
-  let config: Config | undefined;
+function inspectConfig(findings: Findings): Config | undefined {
   try {
-    config = readConfig(CONFIG_FILE);
+    const config = readConfig(CONFIG_FILE);
     findings.pass(
       "config",
       `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
@@ -90,10 +90,19 @@ function inspectState(paths: StatePaths, findings: Findings): void {
       findings.warning("config", `${place}: ${message}`, mend);
     }
     inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
+    return config;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
+    return undefined;
   }
+}
+
+/** What others may have written. */
+function inspectState(
+  paths: StatePaths,
+  { config, findings }: { config: Config | undefined; findings: Findings },
+): void {
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
   attempt("delivery", findings, () => {
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));

@@ -22,7 +22,7 @@ interface Expected {
 }
 
 const GROUP = "ssh-session-notifier";
-const QUEUE_OWNER = `ssh-session-queue:${GROUP}`;
+const QUEUE_OWNER = "ssh-session-queue:ssh-session-queue";
 
 /** Looks at all files, and says what is found. */
 export function inspectFiles(paths: StatePaths, look: Look, findings: Findings): void {
@@ -34,12 +34,19 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     return;
   }
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
-  const queueUid = queueDir.uid ?? 0;
-  if ([send.uid, send.gid, queueUid].includes(0)) {
+  const queueIds = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
+  if ([...Object.values(send), ...Object.values(queueIds)].includes(0)) {
     findings.fault(AREA, `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
     return;
   }
-  if (send.uid === queueUid) {
+  if (send.gid === queueIds.gid) {
+    findings.fault(
+      AREA,
+      `"${paths.queueDir}" has the group of send: the hook could read the configuration, with all its secrets`,
+      "run install.sh",
+    );
+  }
+  if (send.uid === queueIds.uid) {
     findings.fault(
       AREA,
       "queue and send have the same user: a send that is taken over could stop logins",
@@ -47,7 +54,7 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     );
   }
   const root = { uid: 0, gid: send.gid, owner: `root:${GROUP}` };
-  const queue = { uid: queueUid, gid: send.gid, owner: QUEUE_OWNER };
+  const queue = { ...queueIds, owner: QUEUE_OWNER };
   const expected: Expected[] = [
     { path: BINARY, kind: "file", mode: 0o2750, ...root },
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },

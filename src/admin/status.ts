@@ -10,7 +10,7 @@ import { InboxError } from "../store/inbox.ts";
 import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
-import { becomeSender } from "./become_sender.ts";
+import { becomeQueueReader } from "./become_sender.ts";
 import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
@@ -37,9 +37,10 @@ export interface StatusOptions {
  */
 export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
   const paths = statePaths(stateDir);
-  if (stateDir === undefined) becomeSender(paths, "status");
   const faults: string[] = [];
+  // Root's own, and out of reach for what this becomes.
   const config = attempt(() => readConfig(configFile), faults);
+  if (stateDir === undefined) becomeQueueReader(paths, "status");
   const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);
   const faultsElsewhere = faults.length;
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);

@@ -14,6 +14,11 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
     if (options.anyOwner) return;
     throw new Error(`Cannot use "${directory}" as it must belong to a system user of its own: it is ${uid}:${gid}'s`);
   }
+  giveUpRoot({ uid, gid });
+}
+
+/** Becomes a user and a group, for good. */
+export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   // The group first: without root, it could no longer be changed. For root, both set the real, effective and saved ids
   // (setuid(2), setgid(2)), and the capabilities go with them; the end-to-end tests look at a running hook.
   // Deno has no setgroups(2); under sshd the hook has no supplementary groups at this point.

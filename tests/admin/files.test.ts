@@ -4,7 +4,7 @@ import { Findings } from "../../src/admin/finding.ts";
 import { statePaths } from "../../src/paths.ts";
 
 const paths = statePaths();
-const [QUEUE_UID, SEND_UID, GID] = [998, 999, 997];
+const [QUEUE_UID, SEND_UID, GID, QUEUE_GID] = [998, 999, 997, 996];
 
 interface Entry {
   readonly kind: "file" | "directory" | "link";
@@ -17,10 +17,10 @@ const GOOD: Readonly<Record<string, Entry>> = {
   "/usr/sbin/ssh-session-notifier": { kind: "file", uid: 0, gid: GID, mode: 0o2750 },
   "/etc/ssh-session-notifier": { kind: "directory", uid: 0, gid: GID, mode: 0o750 },
   "/etc/ssh-session-notifier/config.toml": { kind: "file", uid: 0, gid: GID, mode: 0o640 },
-  [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: GID, mode: 0o2750 },
-  [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: GID, mode: 0o2750 },
+  [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
+  [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [paths.sendDir]: { kind: "directory", uid: SEND_UID, gid: GID, mode: 0o700 },
-  [paths.queueDatabase]: { kind: "file", uid: QUEUE_UID, gid: GID, mode: 0o640 },
+  [paths.queueDatabase]: { kind: "file", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o640 },
 };
 
 function lookAt(files: Readonly<Record<string, Entry>>): Look {
@@ -65,13 +65,14 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   ["no send/", { [paths.sendDir]: undefined }, /there is no ".*\/send"/],
   ["queue/ of root's", { [paths.queueDir]: { uid: 0 } }, /belongs to root/],
   ["queue/ of send's", { [paths.queueDir]: { uid: SEND_UID } }, /queue and send have the same user/],
+  ["queue/ with the group of send", { [paths.queueDir]: { gid: GID } }, /has the group of send: the hook could read/],
   ["queue/ that the group can write", { [paths.queueDir]: { mode: 0o2770 } }, /has the mode 2770/],
   ["queue/ without setgid", { [paths.queueDir]: { mode: 0o750 } }, /has the mode 0750 in place of 2750/],
   ["no spool", { [`${paths.queueDir}/spool`]: undefined }, /there is no ".*\/queue\/spool"/],
-  ["a spool of root's", { [`${paths.queueDir}/spool`]: { uid: 0 } }, /belongs to 0:997 in place of ssh-session-queue:/],
+  ["a spool of root's", { [`${paths.queueDir}/spool`]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],
   ["send/ for all", { [paths.sendDir]: { mode: 0o755 } }, /has the mode 0755 in place of 0700/],
   ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, /is not a file/],
-  ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:997 in place of ssh-session-queue:/],
+  ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],
 ];
 
 for (const [name, changes, expected] of FAULTS) {

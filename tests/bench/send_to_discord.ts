@@ -97,7 +97,7 @@ async function queueInto(host: TestHost, { logins, user, scratch }: SendOptions)
   }
   held.close();
   await Deno.remove(directory, { recursive: true });
-  const own = `chown ssh-session-queue:ssh-session-notifier ${QUEUE_DATABASE}* && chmod 0640 ${QUEUE_DATABASE}*`;
+  const own = `chown ssh-session-queue:ssh-session-queue ${QUEUE_DATABASE}* && chmod 0640 ${QUEUE_DATABASE}*`;
   const { code, stderr } = await host.run(["sh", "-c", own]);
   if (code !== 0) throw new Error(stderr);
 }

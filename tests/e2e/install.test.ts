@@ -45,7 +45,10 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   for (const line of users.trim().split("\n")) {
     assert.match(line, /^\S+:x:\d+:\d+::\/nonexistent:\/usr\/sbin\/nologin$/);
   }
-  assert.equal(await shell(host, `id -Gn ssh-session-queue; id -Gn ${NAME}`), `ssh-session-queue\n${NAME}\n`);
+  assert.equal(
+    await shell(host, `id -Gn ssh-session-queue; id -Gn ${NAME}`),
+    `ssh-session-queue\n${NAME} ssh-session-queue\n`,
+  );
   const found = await shell(
     host,
     `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/pam.d/${NAME}* -printf '%u:%g %m %p\n'
@@ -64,9 +67,9 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
       `root:${NAME} 2750 /usr/sbin/${NAME}`,
       `root:${NAME} 640 /etc/${NAME}/config.toml`,
       `root:${NAME} 750 /etc/${NAME}`,
-      `root:${NAME} 750 ${STATE}`,
-      `ssh-session-queue:${NAME} 2750 ${STATE}/queue`,
-      `ssh-session-queue:${NAME} 2750 ${STATE}/queue/spool`,
+      `root:${NAME} 751 ${STATE}`,
+      `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue`,
+      `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue/spool`,
       `${NAME}:${NAME} 700 ${STATE}/send`,
       `root:root 644 /usr/share/bash-completion/completions/${NAME}`,
       `root:root 644 /usr/share/fish/vendor_completions.d/${NAME}.fish`,
@@ -153,9 +156,9 @@ endToEnd("install.sh puts owners and the setgid bit right where they were lost",
     ),
     [
       `root:${NAME} 2750`,
-      `ssh-session-queue:${NAME} 2750`,
+      `ssh-session-queue:ssh-session-queue 2750`,
       `${NAME}:${NAME} 700`,
-      `root:${NAME} 750`,
+      `root:${NAME} 751`,
       "root:root 644",
       "root:root 644\n",
     ].join("\n"),

@@ -41,7 +41,7 @@ function instead(path: string, rung: Rung): Record<string, Fault> {
 /** A small file system of its own for queue/, with a spool. */
 const mount = (options: string) =>
   `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} &&
-   chown -R ssh-session-queue:ssh-session-notifier ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
+   chown -R ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   "nothing is wrong": { rung: "database", arrange: ":" },
@@ -105,9 +105,9 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 };
 
 /** As install.sh makes it. */
-const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; group=ssh-session-notifier
-  install -d -o root -g $group -m 0750 ${STATE} &&
-  install -d -o ssh-session-queue -g $group -m 2750 ${QUEUE} ${SPOOL} && install -d -o $group -g $group -m 0700 ${STATE}/send`;
+const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-notifier queue=ssh-session-queue
+  install -d -o root -g $send -m 0751 ${STATE} &&
+  install -d -o $queue -g $queue -m 2750 ${QUEUE} ${SPOOL} && install -d -o $send -g $send -m 0700 ${STATE}/send`;
 
 underSystemd(
   "whatever is wrong with the queue, a login goes on in time, its user sees nothing of it, and the event is kept",

@@ -72,13 +72,13 @@ endToEnd("queue gives root up before it opens anything in queue/", async (host) 
   assert.deepEqual(asRoot.filter(({ name }) => changes.test(name.replace(/^f(ch)/, "$1"))), []);
   assert.deepEqual(openedForWriting(asRoot).filter((path) => path !== "/dev/null"), []);
   const opened = calls.findIndex(({ name, args }) => name === "openat" && args.includes(`"${QUEUE}/`));
-  assert.ok(calls.findIndex(({ name, args }) => name === "setgid" && args === "61112") < dropped);
+  assert.ok(calls.findIndex(({ name, args }) => name === "setgid" && args === "61111") < dropped);
   assert.ok(dropped >= 0 && opened > dropped, `dropped at ${dropped}, opened at ${opened}`);
 
   for (const suffix of ["", "-wal", "-shm"]) {
     const { uid, gid, mode } = await Deno.stat(host.path(`${DATABASE}${suffix}`));
     const expected = suffix === "-shm" ? 0o600 : 0o640;
-    assert.deepEqual([uid, gid, (mode ?? 0) & 0o7777], [61111, 61112, expected], `${DATABASE}${suffix}`);
+    assert.deepEqual([uid, gid, (mode ?? 0) & 0o7777], [61111, 61111, expected], `${DATABASE}${suffix}`);
   }
 });
 
@@ -231,7 +231,7 @@ endToEnd("queue can't have root back: no id and no capability of it is left whil
   const none = "0000000000000000";
   assert.deepEqual(lines, {
     Uid: Array(4).fill("61111").join("\t"),
-    Gid: Array(4).fill("61112").join("\t"),
+    Gid: Array(4).fill("61111").join("\t"),
     Groups: "",
     CapInh: none,
     CapPrm: none,

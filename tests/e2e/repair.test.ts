@@ -11,7 +11,7 @@ endToEnd(
     const shell = (command: string) => host.run(["sh", "-c", command]);
     const repair = () => host.run(["/usr/sbin/ssh-session-notifier", "repair"]);
     const mount = `mount -t tmpfs -o size=80m,mode=2750 tmpfs ${QUEUE} && ` +
-      `chown ssh-session-queue:ssh-session-notifier ${QUEUE} && chmod 2750 ${QUEUE}`;
+      `chown ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE}`;
     assert.equal((await shell(mount)).code, 0);
     assert.equal((await queue(host)).code, 0);
     assert.equal((await repair()).code, 0);

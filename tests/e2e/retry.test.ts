@@ -35,7 +35,7 @@ endToEnd("status and retry work as root, leave all files to the user of send, an
   const owners = await host.run(["sh", "-c", `stat -c %U ${SEND_DIR}/* | sort -u`]);
   assert.equal(owners.stdout, "ssh-session-notifier\n");
   // The group may run the binary, but this user is not the one of send.
-  const asGroup = ["setpriv", "--reuid=ssh-session-queue", "--regid=ssh-session-notifier", "--clear-groups"];
+  const asGroup = ["setpriv", "--reuid=alice", "--regid=ssh-session-notifier", "--clear-groups"];
   for (const command of ["status", "retry"]) {
     const { code, stdout, stderr } = await host.run([...asGroup, BINARY, command]);
     assert.deepEqual([code, stdout], [77, ""], command);

@@ -96,7 +96,7 @@ endToEnd("what the user of queue shuts send out of holds up nothing else", async
     host.run([
       "setpriv",
       "--reuid=ssh-session-queue",
-      "--regid=ssh-session-notifier",
+      "--regid=ssh-session-queue",
       "--clear-groups",
       "sh",
       "-c",
@@ -237,7 +237,7 @@ endToEnd(
     await shell(
       host,
       `cd ${STATE}/queue && sqlite3 session_events.db 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null &&
-     install -d -o ssh-session-queue -g ssh-session-notifier -m 2750 ${folder} && mv session_events.db ${folder} &&
+     install -d -o ssh-session-queue -g ssh-session-queue -m 2750 ${folder} && mv session_events.db ${folder} &&
      rm -f session_events.db-* && touch -d '1 hour ago' ${folder}/session_events.db`,
     );
     await login(host, "carol");

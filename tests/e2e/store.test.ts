@@ -126,7 +126,7 @@ endToEnd("what the database refuses is told from the spool, and repair mends it"
   // Not as root.
   assert.equal(
     (await shell(host, `stat -c '%U:%G %a' ${folder}`)).trim(),
-    "ssh-session-queue:ssh-session-notifier 2750",
+    "ssh-session-queue:ssh-session-queue 2750",
   );
   await login(host, "carol");
   assert.equal((await shell(host, `ls ${STATE}/queue/spool | wc -l`)).trim(), "0");
@@ -151,7 +151,7 @@ endToEnd("repair follows no link that the user of queue has planted, and writes 
     ]]
   ) {
     const plant = `rm -rf ${STATE}/queue/${name} && ln -s ${target} ${STATE}/queue/${name}`;
-    await shell(host, `setpriv --reuid=ssh-session-queue --regid=ssh-session-notifier --clear-groups sh -c '${plant}'`);
+    await shell(host, `setpriv --reuid=ssh-session-queue --regid=ssh-session-queue --clear-groups sh -c '${plant}'`);
   }
   // What the folder is named after, too.
   await shell(host, `ln -s /etc ${STATE}/queue/damaged-20260101T000000Z.moving`);

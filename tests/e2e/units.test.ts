@@ -157,7 +157,7 @@ underSystemd(
     await systemd.shell("systemctl stop ssh-session-notifier.path");
     await login(host);
     const { code, stderr } = await host.run([
-      ...["setpriv", "--reuid=ssh-session-notifier", "--regid=ssh-session-notifier", "--clear-groups"],
+      ...["setpriv", "--reuid=ssh-session-notifier", "--regid=ssh-session-notifier", "--init-groups"],
       ...straceTo("/tmp/trace"),
       ...["/usr/sbin/ssh-session-notifier", "send"],
     ], { env: { PATH: "/usr/bin:/bin" }, clearEnv: true });

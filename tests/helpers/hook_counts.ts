@@ -16,7 +16,7 @@ const fillWith = (count: number) =>
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
     INSERT INTO event (uuid, occurred_at_ms, record) SELECT lower(hex(randomblob(18))), occurred_at_ms, record
       FROM n, (SELECT * FROM event LIMIT 1);
-    PRAGMA wal_checkpoint(TRUNCATE)" && chown ssh-session-queue:ssh-session-notifier ${QUEUE_DATABASE}*`;
+    PRAGMA wal_checkpoint(TRUNCATE)" && chown ssh-session-queue:ssh-session-queue ${QUEUE_DATABASE}*`;
 
 /**
  * Makes the queue anew, with so many undelivered events in it, and a log that one hook has begun.

@@ -23,7 +23,7 @@ export interface LoginOptions {
 
 /** How {@linkcode TestHost.run} runs a command. */
 export interface RunOptions {
-  /** The user to become, in the group of the same name alone; else root. */
+  /** The user to become, with all its groups; else root. */
   readonly user?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Whether the command sees `env` alone, nothing of the test's own. */
@@ -199,7 +199,7 @@ export class TestHost implements AsyncDisposable {
     options: RunOptions = {},
   ): Promise<Finished> {
     const { user, stdin, timeoutMs = 60_000 } = options;
-    const identity = `setpriv --reuid=${user} --regid=${user} --clear-groups`;
+    const identity = `setpriv --reuid=${user} --regid=${user} --init-groups`;
     const variables = Object.entries(options.env ?? {});
     const startedAtMs = performance.now();
     const child = new Deno.Command("nsenter", {

@@ -41,10 +41,10 @@ rm -rf "$state" /etc/ssh-session-notifier /usr/sbin/ssh-session-notifier
 # For `check`, which wants a cron to run the line in /etc/cron.d. No test waits for its minute.
 [ -e /usr/sbin/cron ] || ln -s /bin/false /usr/sbin/cron
 
-# Name, uid and gid, home, shell, password hash. systemd gives away the ids from 61184 on.
+# Name, uid and gid, home, shell, password hash, and who else is in the group. systemd gives away the ids from 61184 on.
 add_account() {
   echo "$1:x:$2:$2::$3:$4" >>/etc/passwd
-  echo "$1:x:$2:" >>/etc/group
+  echo "$1:x:$2:${6:-}" >>/etc/group
   echo "$1:$5:20000:0:99999:7:::" >>/etc/shadow
 }
 # Each password is NAME-password, hashed by: openssl passwd -6 -salt NAME
@@ -53,7 +53,7 @@ add_account() {
   add_account alice 61101 /home/alice /bin/sh '$6$alice$QvczzzdmWOZPp.qJ7XF73Omegj1g6YQxfmPXB3QhuVblSP6sYxDCh2Z3rRg9YCB6Jo5O.2Ay84yfyfOM5pomF/'
   add_account bob 61102 /home/bob /bin/sh '$6$bob$kZHvBwgZR8PfUjGB5QZ7IDINWFaqVYF.ULz9KJcRUp.CIO417VoAy9utX.B6/4p7fD2w334xJ6LWl4iHJEMsJ.'
 }
-add_account ssh-session-queue 61111 /nonexistent /usr/sbin/nologin '!*'
+add_account ssh-session-queue 61111 /nonexistent /usr/sbin/nologin '!*' ssh-session-notifier
 add_account ssh-session-notifier 61112 /nonexistent /usr/sbin/nologin '!*'
 
 for name in host alice bob; do
@@ -87,10 +87,14 @@ UseDNS no
 MaxStartups 200
 END
 
-group=ssh-session-notifier
-install -d -o root -g $group -m 0750 /etc/ssh-session-notifier "$state"
-install -d -o ssh-session-queue -g $group -m 2750 "$state/queue" "$state/queue/spool"
-install -d -o ssh-session-notifier -g $group -m 0700 "$state/send"
+queue=ssh-session-queue send=ssh-session-notifier
+install -d -o root -g $send -m 0750 /etc/ssh-session-notifier
+install -d -o root -g $send -m 0751 "$state"
+install -d -o $queue -g $queue -m 2750 "$state/queue" "$state/queue/spool"
+install -d -o $send -g $send -m 0700 "$state/send"
+install -d -o root -g $queue -m 0750 /run/ssh-session-notifier
+install -d -o $queue -g $queue -m 2750 /run/ssh-session-notifier/spool
+install -o root -g $queue -m 0640 /dev/null /run/ssh-session-notifier/unrecorded
 
 # Some sandboxes refuse this write even to root, and pam_loginuid, `required`, then fails each login.
 if ! sh -c 'echo 61101 >/proc/self/loginuid' 2>/dev/null; then
