@@ -508,9 +508,9 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
-# The JavaScript engine guards with @pkey the code that it makes at run time; that it makes some is why there is no
-# MemoryDenyWriteExecute= here.
-SystemCallFilter=@system-service @pkey
+# The binary is compiled with --jitless, so it needs no memory that is writable and executable.
+MemoryDenyWriteExecute=yes
+SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources @aio @ipc @keyring @memlock @setuid @timer
 # It connects, and never listens; it starts threads, and no processes.
 SystemCallFilter=~accept accept4 listen execveat fork vfork setns unshare

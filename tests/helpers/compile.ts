@@ -64,8 +64,9 @@ async function compileTo(output: string, { entry, forTesting, arch, digest }: Co
     "--no-prompt",
     // Would be a file with a predictable name in /tmp, read and written as root.
     "--no-code-cache",
-    // One process is enough to start then, where a user has used up nearly all that there may be.
-    "--v8-flags=--single-threaded",
+    // Without --jitless, V8 needs memory that is writable and executable, which SELinux refuses to sshd's hooks. With
+    // --single-threaded, the program starts where a user has left no more than one process.
+    "--v8-flags=--jitless,--single-threaded",
     `--target=${arch}-unknown-linux-gnu`,
     // The bundles were checked as they were made.
     "--no-check",
