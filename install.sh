@@ -22,6 +22,7 @@ FISH_COMPLETION=/usr/share/fish/vendor_completions.d/$NAME.fish
 ZSH_COMPLETION_DEBIAN=/usr/share/zsh/vendor-completions/_$NAME
 ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
 MAN_PAGE=/usr/share/man/man8/$NAME.8
+RUN_DIR=/run/$NAME
 DENO="npx -y deno@2.9.6"
 
 usage() {
@@ -113,7 +114,8 @@ write_file() { # PATH OWNER:GROUP MODE
     cp "$work/file" "$ROOT$1.new"
     own "$ROOT$1.new" "$2" "$3"
     mv -fT "$ROOT$1.new" "$ROOT$1"
-    if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1"; fi
+    # Its standard input is a file that SELinux does not let restorecon have.
+    if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1" </dev/null; fi
     say "written: $1"
   fi
 }
@@ -402,6 +404,113 @@ ips = []
 # [heartbeat]
 # url = "https://hc-ping.com/00000000-0000-0000-0000-000000000000"
 END
+}
+
+# --- SELinux ----------------------------------------------------------------------------------------------------------
+
+# What the login programs may do with the queue, in CIL. All rules are about one type of our own.
+selinux_module() {
+  cat <<'END'
+; Written by install.sh of ssh-session-notifier.
+; The hook runs in the domain of the login program that starts it, and that may write next to nothing.
+(type ssh_session_queue_t)
+(roletype object_r ssh_session_queue_t)
+; So that administrators, backups and relabelling can handle it as any other file.
+(typeattributeset file_type ssh_session_queue_t)
+(typeattributeset non_security_file_type ssh_session_queue_t)
+
+; The programs whose PAM stack may have the hook. A policy without ssh_server does not take this module.
+(typeattribute ssh_session_hook)
+(typeattributeset ssh_session_hook ssh_server)
+; Fedora's attribute of all login programs; the others lack it.
+(optional ssh_session_login_pgm (typeattributeset ssh_session_hook login_pgm))
+(optional ssh_session_login (typeattributeset ssh_session_hook local_login_t))
+
+; Make, replace and remove spool files and the database with its log.
+(allow ssh_session_hook ssh_session_queue_t (dir (search getattr open read write add_name remove_name)))
+; map: SQLite's -shm. link: the hook makes a new database under another name. append: pam_exec's log=.
+(allow ssh_session_hook ssh_session_queue_t
+  (file (create getattr setattr open read write append lock map link rename unlink)))
+; tmpfiles.d makes the directory in /run.
+(optional ssh_session_tmpfiles
+  (allow systemd_tmpfiles_t ssh_session_queue_t
+    (dir (create getattr setattr open read search write add_name relabelfrom relabelto)))
+  (allow systemd_tmpfiles_t ssh_session_queue_t (file (create getattr setattr open write relabelfrom relabelto))))
+; The path unit. Older policies do not know the permission, and need none.
+(optional ssh_session_watch
+  (allow init_t ssh_session_queue_t (dir (search getattr watch)))
+  (allow init_t ssh_session_queue_t (file (getattr watch))))
+
+(filecon "/var/lib/ssh-session-notifier/queue(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
+; Some policies know /run as /var/run.
+(filecon "/run/ssh-session-notifier(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
+(filecon "/var/run/ssh-session-notifier(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
+END
+}
+
+# Whether SELinux is on, enforcing or permissive.
+has_selinux() { [ -z "$ROOT" ] && [ -e /sys/fs/selinux/enforce ]; }
+
+# What goes wrong here stops no login: where SELinux enforces, logins are then not recorded, and `check` says so.
+install_selinux() {
+  if ! has_selinux; then return; fi
+  if ! command -v semodule >/dev/null || ! command -v restorecon >/dev/null; then
+    warn "SELinux is on, but its tools are missing: no login is recorded where it enforces" \
+      "install policycoreutils, then run this again"
+    return
+  fi
+  selinux_module >"$work/$NAME.cil"
+  loaded=$(loaded_selinux_module)
+  if [ "$loaded" = foreign ]; then
+    warn "an SELinux module named $NAME is loaded that install.sh did not write" \
+      "semodule --remove=$NAME, then run this again"
+    return
+  elif [ "$loaded" = same ]; then
+    say "unchanged: the SELinux module $NAME"
+  elif run semodule --install="$work/$NAME.cil" </dev/null; then
+    report "loaded: the SELinux module $NAME"
+  else
+    warn "the SELinux module $NAME cannot be loaded: no login is recorded where SELinux enforces" \
+      "see above, then run this again"
+    return
+  fi
+  relabel
+}
+
+# same, old or foreign, where a module of this name is loaded; else nothing.
+loaded_selinux_module() {
+  (
+    mkdir -p "$work/loaded"
+    cd "$work/loaded"
+    semodule --cil --extract="$NAME" >/dev/null 2>&1 </dev/null || true
+    if [ ! -f "$NAME.cil" ]; then return; fi
+    if ! head -n 1 "$NAME.cil" | grep -q "Written by install.sh of $NAME"; then
+      say foreign
+    elif cmp -s "$NAME.cil" "$work/$NAME.cil"; then
+      say same
+    else
+      say old
+    fi
+  )
+}
+
+relabel() {
+  for path in "$STATE_DIR" "$RUN_DIR"; do
+    if [ ! -d "$path" ]; then continue; fi
+    run restorecon -R "$path" </dev/null || warn "$path has wrong SELinux labels" "restorecon -R $path"
+  done
+}
+
+remove_selinux() {
+  if ! has_selinux || ! command -v semodule >/dev/null; then return; fi
+  selinux_module >"$work/$NAME.cil"
+  case $(loaded_selinux_module) in same | old) ;; *) return ;; esac
+  if run semodule --remove="$NAME" </dev/null; then
+    report "removed: the SELinux module $NAME"
+    relabel
+  else
+    warn "the SELinux module $NAME is still loaded" "semodule --remove=$NAME"
+  fi
 }
 
 # --- the scheduler ----------------------------------------------------------------------------------------------------
@@ -824,6 +933,8 @@ install_all() {
   find_binary
   make_users
   make_dirs
+  # Before the hook is in the PAM stack.
+  install_selinux
   install_binary
   write_config
   if [ -n "$pam" ]; then
@@ -853,6 +964,7 @@ uninstall_all() {
   remove_file "$BINARY"
   # Last: a login that has begun may still read the old lines.
   remove_pam_files
+  remove_selinux
   remove_documents
   if [ -z "$purge" ]; then
     say "kept: $CONFIG_DIR and $STATE_DIR (--purge takes them out)"

@@ -11,8 +11,8 @@ export const NOT_FOR_QUEUE = {
     /etc/ssh-session-notifier /var/lib/ssh-session-notifier/send /run/ssh-session-notifier/unrecorded
     /etc/ssl/certs/ca-certificates.crt
     /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /etc/pam.d /usr/lib/pam.d
-    /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/systemd/system /run/systemd/system /etc/cron.d
-    /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
+    /etc/security /etc/selinux /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/systemd/system /run/systemd/system
+    /etc/cron.d /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
   sys: ["hostname", "getegid", "statfs"],
 };

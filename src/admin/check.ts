@@ -22,6 +22,7 @@ import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom, roomsOf } from "./room.ts";
 import { inspectScheduler } from "./scheduler.ts";
+import { inspectSelinux } from "./selinux.ts";
 import { inspectSshd } from "./sshd.ts";
 import { readUnread } from "./unread.ts";
 
@@ -76,6 +77,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
     inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
   });
+  attempt("selinux", findings, () => inspectSelinux(readIfThere, findings));
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
