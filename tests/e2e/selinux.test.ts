@@ -1,0 +1,73 @@
+// What install.sh does where SELinux cannot be set up: it says what and why, and installs the rest. That the policy works
+// is tests/vm's to show. This machine has no SELinux, so its tools are stand-ins here.
+
+import assert from "node:assert/strict";
+import { endToEnd, shell } from "../helpers/end_to_end.ts";
+import type { TestHost } from "../helpers/host.ts";
+import { runInstaller } from "../helpers/install.ts";
+
+/** Makes the host look as if SELinux were on. */
+async function turnOn(host: TestHost): Promise<void> {
+  await shell(host, "mount -t tmpfs tmpfs /sys/fs && mkdir /sys/fs/selinux && echo 1 >/sys/fs/selinux/enforce");
+}
+
+/** Puts stand-ins for the tools into the host; `semodule` logs its calls, and has a module where /run/module is one. */
+async function addTools(host: TestHost, install = "cp $file /run/module"): Promise<void> {
+  const semodule = `#!/bin/sh
+echo "$*" >>/run/semodule.log
+case $1 in
+  --install=*) file=\${1#--install=}; ${install} ;;
+  --remove=*) rm /run/module ;;
+  --cil) [ ! -e /run/module ] || cp /run/module ssh-session-notifier.cil ;;
+esac
+`;
+  await Deno.writeTextFile(host.path("/usr/sbin/semodule"), semodule);
+  await Deno.writeTextFile(host.path("/usr/sbin/restorecon"), '#!/bin/sh\necho "$*" >>/run/restorecon.log\n');
+  await shell(host, "chmod 0755 /usr/sbin/semodule /usr/sbin/restorecon");
+}
+
+/** Installs, which must succeed, and logs in. */
+async function install(host: TestHost): Promise<string> {
+  const { code, stdout, stderr } = await runInstaller(host, "--pam", "--fix-pam-env");
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  return `${stdout}${stderr}`;
+}
+
+endToEnd("install.sh loads its SELinux module once, labels its files, and removes both", async (host) => {
+  await turnOn(host);
+  await addTools(host);
+  assert.match(await install(host), /^loaded: the SELinux module ssh-session-notifier$/m);
+  assert.match(await shell(host, "cat /run/restorecon.log"), /^-R \/var\/lib\/ssh-session-notifier$/m);
+  assert.match(await install(host), /^unchanged: the SELinux module ssh-session-notifier$/m);
+  await shell(host, "echo '; an older rule' >>/run/module");
+  assert.match(await install(host), /^loaded: the SELinux module/m);
+  const removed = await runInstaller(host, "--uninstall");
+  assert.match(removed.stdout, /^removed: the SELinux module ssh-session-notifier$/m);
+  assert.equal((await host.run(["test", "-e", "/run/module"])).code, 1);
+});
+
+endToEnd("without SELinux's tools, install.sh says so, and installs the rest", async (host) => {
+  await turnOn(host);
+  await shell(host, "rm -f /usr/sbin/semodule");
+  assert.match(
+    await install(host),
+    /^warning: SELinux is on, but its tools are missing.*\n.* install policycoreutils/m,
+  );
+});
+
+endToEnd("where semodule fails, or has a module of that name from somebody else, install.sh says so", async (host) => {
+  await turnOn(host);
+  await addTools(host, "echo 'libsemanage: Read-only file system' >&2; exit 1");
+  assert.match(
+    await install(host),
+    /Read-only file system\nwarning: the SELinux module ssh-session-notifier cannot be loaded/,
+  );
+  await shell(host, "echo '(type foreign_t)' >/run/module; rm /run/semodule.log");
+  assert.match(
+    await install(host),
+    /^warning: an SELinux module named ssh-session-notifier is loaded that install\.sh did not/m,
+  );
+  assert.equal((await runInstaller(host, "--purge")).code, 0);
+  assert.doesNotMatch(await shell(host, "cat /run/semodule.log"), /--install|--remove/);
+});
