@@ -1,0 +1,156 @@
+// The program on a whole Debian that boots, with SELinux enforcing: installed, woken by its path unit, through reboots,
+// poweroffs and a wrong clock, and taken out again.
+
+import assert from "node:assert/strict";
+import { executeOrThrow } from "../helpers/checkout.ts";
+import { Disk } from "./disk.ts";
+import { Vm } from "./vm.ts";
+
+const ENFORCING = "security=selinux enforcing=1";
+const STATE = "/var/lib/ssh-session-notifier";
+const TYPE = "ssh_session_queue_t";
+
+/** What is denied and changes nothing: Deno looks for limits of its control group, and takes the defaults without. */
+const HARMLESS = [/denied {2}\{ (getattr|read|open|search) \} .* tcontext=system_u:object_r:cgroup_t:s0 /];
+
+/** What the service printed since the boot: the notifications. */
+async function notified(vm: Vm): Promise<string> {
+  return await vm.shell("journalctl --quiet --no-pager --output=cat _SYSTEMD_UNIT=ssh-session-notifier.service");
+}
+
+/** Logs in and out, which must work whatever becomes of the notifications. */
+async function login(vm: Vm, user: string): Promise<void> {
+  const { code, stdout, stderr } = await vm.login(user);
+  assert.deepEqual([code, stdout], [0, "in the session\n"], stderr);
+}
+
+/** Logs in and out, and waits for both notifications. */
+async function notifiedLogin(vm: Vm, user: string): Promise<void> {
+  await login(vm, user);
+  await vm.until(async () => {
+    const said = await notified(vm);
+    return said.includes(`'${user}' (10.0.2.2) logged in`) && said.includes(`'${user}' (10.0.2.2) logged out`);
+  }, `notifications about ${user}`);
+}
+
+/** What SELinux denied to the program or about its files since the boot. */
+async function denials(vm: Vm): Promise<string[]> {
+  const log = await vm.shell(
+    "{ cat /var/log/audit/audit.log; journalctl -k --no-pager; } | grep 'avc:.*denied' || true",
+  );
+  return log.split("\n")
+    .filter((line) => line.includes('comm="ssh-session-not') || line.includes(TYPE) || line.includes("/ssh-session-"))
+    .filter((line) => !HARMLESS.some((pattern) => pattern.test(line)));
+}
+
+/** The lines of `check` about SELinux. */
+async function checkSelinux(vm: Vm): Promise<string> {
+  return (await vm.run("ssh-session-notifier check")).stdout.split("\n").filter((line) => line.includes("selinux"))
+    .join();
+}
+
+/** The rules of the loaded policy that name a type or attribute of ours. */
+async function rules(vm: Vm, disk: Disk): Promise<string[]> {
+  const policy = `${disk.directory}/policy`;
+  const encoded = await vm.shell("base64 --wrap=0 /etc/selinux/default/policy/policy.*");
+  await Deno.writeFile(policy, Uint8Array.fromBase64(encoded));
+  const target = await executeOrThrow(["sesearch", "--allow", "--target", TYPE, "-dt", policy]);
+  const source = await executeOrThrow(["sesearch", "--allow", "--source", "ssh_session_hook", "-ds", policy]);
+  return [...new Set(`${target}${source}`.trim().split("\n"))].sort();
+}
+
+Deno.test("on a Debian that enforces SELinux", async (t) => {
+  await using disk = await Disk.create();
+  {
+    await using vm = await Vm.boot(disk, { append: ENFORCING });
+    assert.equal(await vm.shell("getenforce"), "Enforcing\n");
+
+    await t.step("install.sh loads its module, and check passes", async () => {
+      const { code, stdout } = await vm.install("--pam", "--fix-pam-env");
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^loaded: the SELinux module/m);
+      assert.match(await checkSelinux(vm), /^pass /);
+      assert.equal(await vm.shell("systemctl --failed --no-legend"), "");
+    });
+
+    await t.step("a login and a logout are notified, by the path unit alone", async () => {
+      await vm.shell("systemctl stop ssh-session-notifier.timer");
+      await notifiedLogin(vm, "alice");
+      await vm.shell("systemctl start ssh-session-notifier.timer");
+    });
+
+    await t.step("the policy allows what the hook needs, and nothing else", async () => {
+      assert.deepEqual(await rules(vm, disk), [
+        `allow init_t ${TYPE}:dir { getattr search watch };`,
+        `allow init_t ${TYPE}:file { getattr watch };`,
+        `allow ssh_session_hook ${TYPE}:dir { add_name getattr open read remove_name search write };`,
+        `allow ssh_session_hook ${TYPE}:file { append create getattr link lock map open read rename setattr unlink write };`,
+        // As all types of files have.
+        `allow ${TYPE} ${TYPE}:filesystem associate;`,
+        `allow systemd_tmpfiles_t ${TYPE}:dir { add_name create getattr open read relabelfrom relabelto search setattr write };`,
+        `allow systemd_tmpfiles_t ${TYPE}:file { create getattr open relabelfrom relabelto setattr write };`,
+      ]);
+    });
+
+    await t.step("a relabelling of all changes nothing", async () => {
+      const paths = `${STATE} /usr/sbin/ssh-session-notifier /etc/ssh-session-notifier /run/ssh-session-notifier`;
+      assert.equal(await vm.shell(`for path in ${paths}; do [ ! -e $path ] || restorecon -R -n -v $path; done`), "");
+    });
+
+    await t.step("without the module, logins go on, and check says what is missing", async () => {
+      assert.deepEqual(await denials(vm), []);
+      await vm.shell(`semodule --remove=ssh-session-notifier && restorecon -R ${STATE}`);
+      await login(vm, "user1");
+      assert.match(await checkSelinux(vm), /^fault .*the module is missing/);
+      // The last step of the ladder: the policy lets sshd write to the journal.
+      assert.match(await vm.shell("journalctl --no-pager --identifier=ssh-session-notifier"), /"user":"user1"/);
+      assert.ok((await denials(vm)).length > 0, "SELinux refuses the hook something");
+      const { code, stdout } = await vm.install();
+      assert.equal(code, 0, stdout);
+      await vm.shell(": >/var/log/audit/audit.log; dmesg --clear; journalctl --quiet --rotate --vacuum-time=1s");
+    });
+
+    await t.step("what is pending at a reboot is notified after it", async () => {
+      await vm.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
+      await login(vm, "user2");
+      await vm.reboot();
+      await vm.until(
+        async () => (await notified(vm)).includes("'user2' (10.0.2.2) logged in"),
+        "the pending notification",
+      );
+      assert.deepEqual(await denials(vm), []);
+    });
+
+    await t.step("a poweroff with an open session ends", async () => {
+      const session = vm.login("user3", { command: "sleep 3600", timeoutMs: 1_200_000 });
+      await vm.until(async () => (await notified(vm)).includes("'user3' (10.0.2.2) logged in"), "the open session");
+      await vm.powerOff();
+      await session;
+    });
+  }
+  {
+    await using vm = await Vm.boot(disk, { append: ENFORCING, clock: "2040-01-01" });
+
+    await t.step("with a clock that is years ahead, logins are notified, and nothing is forgotten", async () => {
+      assert.match(await vm.shell("date +%Y"), /^2040/);
+      await notifiedLogin(vm, "user4");
+      const history = await vm.shell("ssh-session-notifier history --json");
+      for (const user of ["alice", "user2", "user3", "user4"]) assert.ok(history.includes(`"${user}"`), user);
+    });
+
+    await t.step("once the clock is set right, too", async () => {
+      await vm.shell(`date --set=@${Math.floor(Date.now() / 1000)}`);
+      await notifiedLogin(vm, "user5");
+      assert.deepEqual(await denials(vm), []);
+    });
+
+    await t.step("purged, nothing is left, and logins go on", async () => {
+      await vm.shell("cd /root/ssh-session-notifier && ./install.sh --purge");
+      const left =
+        "find / -xdev -name '*ssh-session*' ! -path '/root/*' ! -path '/proc/*' ! -path '/sys/*'; semodule --list";
+      assert.doesNotMatch(await vm.shell(left), /ssh-session/);
+      assert.equal(await vm.shell("getent passwd ssh-session-queue ssh-session-notifier || true"), "");
+      await login(vm, "user6");
+    });
+  }
+});

@@ -1,0 +1,38 @@
+// The disk of a virtual machine: a copy of the image, and the installer on a second one.
+
+import { executeOrThrow, ROOT } from "../helpers/checkout.ts";
+import { compiledBinary } from "../helpers/compile.ts";
+import { type Image, image } from "./image.ts";
+
+/** The disk and what comes with it: what stays of a machine while it is off. */
+export class Disk implements AsyncDisposable {
+  readonly directory: string;
+  readonly image: Image;
+
+  private constructor(directory: string, image: Image) {
+    this.directory = directory;
+    this.image = image;
+  }
+
+  /** A new disk with a fresh Debian, and the installer beside it. */
+  static async create(): Promise<Disk> {
+    const disk = new Disk(await Deno.makeTempDir({ prefix: "ssh-session-notifier-vm." }), await image());
+    await executeOrThrow(["cp", "--sparse=always", disk.image.disk, disk.path]);
+    // A block device that tar reads: quicker than any network of an emulated machine.
+    const payload = `${disk.directory}/payload`;
+    await Deno.mkdir(payload);
+    await Deno.copyFile(await compiledBinary(), `${payload}/ssh-session-notifier`);
+    await executeOrThrow(["cp", `${ROOT}/install.sh`, payload]);
+    await executeOrThrow(["tar", "--create", `--file=${disk.directory}/payload.tar`, `--directory=${payload}`, "."]);
+    await Deno.remove(payload, { recursive: true });
+    return disk;
+  }
+
+  get path(): string {
+    return `${this.directory}/disk.img`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}

@@ -1,0 +1,119 @@
+// The power cut: the machine is killed at random moments while users log in, and each time loses what its disk had not
+// flushed. A login whose hook has returned must be there after the next boot, once.
+//
+// It proves what the program, SQLite and ext4 do with a disk that loses or reorders unflushed writes. It proves nothing
+// about a disk that says it has flushed when it has not.
+
+import assert from "node:assert/strict";
+import { randomFrom } from "../helpers/kill_send.ts";
+import { Disk } from "./disk.ts";
+import { Vm } from "./vm.ts";
+
+const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 20);
+const SEED = Number(Deno.env.get("POWER_CUT_SEED") ?? Date.now() % 2 ** 32);
+/** After at most so many logins, and then so many milliseconds, comes the cut: a slow machine shows as much as a quick one. */
+const MOST_LOGINS = 6;
+const LONGEST_MS = 3_000;
+/** How many users log in at once. */
+const CLIENTS = 3;
+
+const STATE = "/var/lib/ssh-session-notifier";
+/** A short boot: all that neither sshd nor the program needs is left out. */
+const APPEND = ["selinux=0", "audit=0", "quiet"].concat(
+  [
+    ...["auditd", "dbus", "kmod-static-nodes", "ldconfig", "modprobe@configfs", "modprobe@dm_mod", "modprobe@drm"],
+    ...["modprobe@efi_pstore", "modprobe@fuse", "modprobe@loop", "systemd-binfmt", "systemd-journal-flush"],
+    ...["systemd-logind", "systemd-random-seed", "systemd-sysusers", "systemd-udev-trigger", "systemd-udevd"],
+    ...["systemd-update-utmp", "systemd-update-utmp-runlevel"],
+  ].map((name) => `systemd.mask=${name}.service`),
+  ["dbus", "systemd-udevd-control", "systemd-udevd-kernel"].map((name) => `systemd.mask=${name}.socket`),
+  ["dev-hugepages", "dev-mqueue", "sys-fs-fuse-connections", "sys-kernel-config", "sys-kernel-debug"]
+    .concat("sys-kernel-tracing").map((name) => `systemd.mask=${name}.mount`),
+).join(" ");
+
+/** Prints the faults of each database, then for each event its uuid, type and user; `send` is at rest meanwhile. */
+const READ = `
+systemctl stop ssh-session-notifier.path ssh-session-notifier.timer ssh-session-notifier.service
+cd ${STATE}
+event="SELECT json_extract(record, '$.uuid', '$.type', '$.user')"
+queue=$(find queue -name session_events.db)
+for database in $queue send/deliveries.db; do
+  [ ! -e $database ] || sqlite3 $database 'PRAGMA integrity_check' | grep -vx ok | sed 's/^/fault /'
+done
+for database in $queue; do sqlite3 $database "$event FROM event"; done
+for file in $(find queue /run/ssh-session-notifier -name '*.json' 2>/dev/null); do
+  sqlite3 :memory: "$event FROM (SELECT readfile('$file') AS record)"
+done
+[ ! -e send/deliveries.db ] || sqlite3 send/deliveries.db 'SELECT json_array(uuid, type, user) FROM event'
+systemctl start ssh-session-notifier.path ssh-session-notifier.timer
+`;
+
+interface Recorded {
+  readonly faults: readonly string[];
+  /** Which user has how many logins. */
+  readonly opens: ReadonlyMap<string, number>;
+}
+
+async function recorded(vm: Vm): Promise<Recorded> {
+  const lines = (await vm.shell(READ)).trim().split("\n").filter((line) => line !== "");
+  const faults = lines.filter((line) => line.startsWith("fault "));
+  // Queue and history hold the same event under the same uuid.
+  const opens = new Map<string, number>();
+  for (const line of new Set(lines.filter((line) => !line.startsWith("fault ")))) {
+    const [, type, user] = JSON.parse(line) as [string, string, string];
+    if (type === "open") opens.set(user, (opens.get(user) ?? 0) + 1);
+  }
+  return { faults, opens };
+}
+
+/** Logs in as one user after the other until the machine is gone. */
+class Logins {
+  /** Users whose session began, so their hook had returned. */
+  readonly confirmed: string[] = [];
+  #next = 1;
+
+  async goOn(vm: Vm, isOver: () => boolean): Promise<void> {
+    const client = async () => {
+      while (!isOver()) {
+        const user = `user${this.#next++}`;
+        const { stdout } = await vm.login(user);
+        if (stdout === "in the session\n") this.confirmed.push(user);
+      }
+    };
+    await Promise.all(Array.from({ length: CLIENTS }, client));
+  }
+}
+
+Deno.test(`after each of ${CUTS} power cuts, every login is there, once (POWER_CUT_SEED=${SEED})`, async () => {
+  const random = randomFrom(SEED);
+  await using disk = await Disk.create();
+  {
+    await using vm = await Vm.boot(disk, { append: APPEND });
+    const { code, stdout } = await vm.install("--pam", "--fix-pam-env");
+    assert.equal(code, 0, stdout);
+    await vm.powerOff();
+  }
+  const logins = new Logins();
+  let lost = 0;
+  const report = (cuts: number) =>
+    `seed ${SEED}: ${cuts} cuts, ${logins.confirmed.length} logins, ${lost} pieces of the disk lost`;
+  for (let cuts = 0;; cuts++) {
+    await using vm = await Vm.boot(disk, { append: APPEND, isVolatile: true });
+    const { faults, opens } = await recorded(vm);
+    assert.deepEqual(faults, [], report(cuts));
+    assert.deepEqual(logins.confirmed.filter((user) => !opens.has(user)), [], `lost; ${report(cuts)}`);
+    assert.deepEqual([...opens].filter(([, count]) => count !== 1), [], `repeated; ${report(cuts)}`);
+    if (cuts === CUTS) break;
+    let isOver = false;
+    const over = logins.goOn(vm, () => isOver);
+    const enough = logins.confirmed.length + Math.floor(random() * (MOST_LOGINS + 1));
+    await vm.until(() => Promise.resolve(logins.confirmed.length >= enough), `${enough} logins`);
+    await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_MS));
+    isOver = true;
+    lost += await vm.cutPower(random);
+    await over;
+    // deno-lint-ignore no-console -- each takes half a minute
+    console.log(report(cuts + 1));
+  }
+  assert.ok(logins.confirmed.length > 0 && lost > 0, `it shows nothing: ${report(CUTS)}`);
+});

@@ -1,0 +1,200 @@
+// A virtual machine: a whole Debian with its own kernel, systemd and SELinux, emulated by qemu without hardware support.
+// The rule: it reaches nothing but the test, and ends with it.
+
+import type { Finished } from "../helpers/host.ts";
+import type { Disk } from "./disk.ts";
+import { serveDisk } from "./nbd.ts";
+import { VolatileDisk } from "./volatile_disk.ts";
+
+/** How long a boot and the like may take, in milliseconds: many times what it needs where nothing else runs. */
+const BOOT_MS = 600_000;
+/** Where the checkout's installer and the binary are in the machine. */
+export const INSTALLER = "/root/ssh-session-notifier";
+
+export interface BootOptions {
+  /** More kernel parameters. */
+  readonly append?: string;
+  /** What the machine's clock shows at boot, such as "2040-01-01"; by default the right time. */
+  readonly clock?: string;
+  /** Whether {@linkcode Vm.cutPower} loses what was not flushed. */
+  readonly isVolatile?: boolean;
+}
+
+/** A running machine. */
+export class Vm implements AsyncDisposable {
+  readonly #disk: Disk;
+  readonly #qemu: Deno.ChildProcess;
+  readonly #ports: { readonly ssh: number; readonly control: number };
+  readonly #volatile: { readonly disk: VolatileDisk; readonly served: Promise<void> } | undefined;
+  #hasEnded = false;
+
+  private constructor(disk: Disk, options: BootOptions) {
+    this.#disk = disk;
+    this.#ports = { ssh: freePort(), control: freePort() };
+    this.#volatile = options.isVolatile ? serve(disk) : undefined;
+    this.#qemu = new Deno.Command("setpriv", {
+      args: ["--pdeathsig=KILL", "qemu-system-x86_64", ...qemuArguments(disk, { ...options, ...this.#ports })],
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    this.#qemu.status.then(() => this.#hasEnded = true);
+  }
+
+  /** Starts a machine, and waits until it takes orders. */
+  static async boot(disk: Disk, options: BootOptions = {}): Promise<Vm> {
+    const vm = new Vm(disk, options);
+    try {
+      await vm.#up();
+      return vm;
+    } catch (error) {
+      await vm[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Runs a shell script as root; no session that PAM sees. */
+  async run(script: string, options: { readonly timeoutMs?: number } = {}): Promise<Finished> {
+    return await this.#ssh(["root@127.0.0.1", script], { port: this.#ports.control, ...options });
+  }
+
+  /** Likewise, where it must not fail. Gives what it printed. */
+  async shell(script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.run(script);
+    if (code !== 0) throw new Error(`Script "${script}" exited ${code}: ${stdout}${stderr}${await this.serialLog()}`);
+    return stdout;
+  }
+
+  /** Logs in through PAM, runs a command, and logs out. */
+  async login(
+    user: string,
+    { command = "echo in the session", timeoutMs }: { readonly command?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Finished> {
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    return await this.#ssh([`${user}@127.0.0.1`, command], { port: this.#ports.ssh, ...options });
+  }
+
+  /** Waits for what must happen. */
+  async until(condition: () => Promise<boolean>, what: string): Promise<void> {
+    const deadlineMs = performance.now() + BOOT_MS;
+    while (!await condition()) {
+      if (performance.now() > deadlineMs) throw new Error(`It did not happen: ${what}${await this.serialLog()}`);
+      await sleep(500);
+    }
+  }
+
+  /** Unpacks the installer and the binary, and runs it. */
+  async install(...flags: string[]): Promise<Finished> {
+    await this.shell(`mkdir -p ${INSTALLER} && tar -xf /dev/vdb -C ${INSTALLER} --no-same-owner`);
+    return await this.run(`cd ${INSTALLER} && ./install.sh ${flags.join(" ")} 2>&1`, { timeoutMs: 1_200_000 });
+  }
+
+  /** Reboots it as an administrator does, and waits until it takes orders again. */
+  async reboot(): Promise<void> {
+    const boot = await this.shell("cat /proc/sys/kernel/random/boot_id");
+    await this.run("systemctl reboot");
+    await this.until(async () => {
+      const { code, stdout } = await this.run("cat /proc/sys/kernel/random/boot_id", { timeoutMs: 20_000 });
+      return code === 0 && stdout !== boot;
+    }, "reboot");
+  }
+
+  /** Shuts it down as an administrator does. */
+  async powerOff(): Promise<void> {
+    await this.run("systemctl poweroff");
+    await this.until(() => Promise.resolve(this.#hasEnded), "poweroff");
+  }
+
+  /**
+   * Ends it as a power cut does.
+   *
+   * @param random decides what of the unflushed writes reached the disk
+   * @returns how many did not
+   */
+  async cutPower(random: () => number): Promise<number> {
+    if (this.#volatile === undefined) throw new Error("Its disk is not volatile");
+    await this.#end();
+    return this.#volatile.disk.cut(random);
+  }
+
+  /** The end of what kernel and systemd said, for the message of a failure. */
+  async serialLog(): Promise<string> {
+    const text = await Deno.readTextFile(`${this.#disk.directory}/serial.log`).catch(() => "");
+    return `\n--- the end of the machine's console ---\n${text.split("\n").slice(-40).join("\n")}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    this.#volatile?.disk[Symbol.dispose]();
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#hasEnded) this.#qemu.kill("SIGKILL");
+    await this.#qemu.status;
+    await this.#volatile?.served;
+  }
+
+  async #up(): Promise<void> {
+    const deadlineMs = performance.now() + BOOT_MS;
+    while ((await this.run("true", { timeoutMs: 20_000 })).code !== 0) {
+      if (this.#hasEnded) throw new Error(`The machine ended${await this.serialLog()}`);
+      if (performance.now() > deadlineMs) throw new Error(`The machine does not boot${await this.serialLog()}`);
+      await sleep(500);
+    }
+  }
+
+  async #ssh(
+    command: readonly string[],
+    { port, timeoutMs = 120_000 }: { readonly port: number; readonly timeoutMs?: number },
+  ): Promise<Finished> {
+    const { key, knownHosts } = this.#disk.image;
+    const options = [`Port=${port}`, `IdentityFile=${key}`, "IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes"]
+      .concat("HostKeyAlias=vm", `UserKnownHostsFile=${knownHosts}`, "UpdateHostKeys=no", "ConnectTimeout=60");
+    const startedAtMs = performance.now();
+    const { code, stdout, stderr } = await new Deno.Command("timeout", {
+      args: [`${timeoutMs / 1000}`, "ssh", "-F", "none", ...options.map((option) => `-o${option}`), ...command],
+      stdin: "null",
+    }).output();
+    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, stdout: out, stderr: err, elapsedMs: performance.now() - startedAtMs };
+  }
+}
+
+function qemuArguments(
+  disk: Disk,
+  { append = "", clock, isVolatile, ssh, control }: BootOptions & { readonly ssh: number; readonly control: number },
+): string[] {
+  const forward = (port: number, address: string) => `hostfwd=tcp:127.0.0.1:${port}-${address}:22`;
+  const file = isVolatile ? `nbd+unix:///?socket=${socketOf(disk)}` : disk.path;
+  return [
+    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-display", "none"],
+    ...["-kernel", disk.image.kernel, "-initrd", disk.image.initrd],
+    // net.ifnames: the image names its network device eth0.
+    ...["-append", `root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=5 ${append}`],
+    ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
+    ...["-drive", `file=${disk.directory}/payload.tar,format=raw,if=virtio,readonly=on`],
+    ...["-netdev", `user,id=n,restrict=on,${forward(ssh, "10.0.2.15")},${forward(control, "10.0.2.16")}`],
+    ...["-device", "virtio-net-pci,netdev=n", "-serial", `file:${disk.directory}/serial.log`],
+    ...clock === undefined ? [] : ["-rtc", `base=${clock}`],
+  ];
+}
+
+function socketOf(disk: Disk): string {
+  return `${disk.directory}/disk.sock`;
+}
+
+function serve(disk: Disk): { disk: VolatileDisk; served: Promise<void> } {
+  const listener = Deno.listen({ transport: "unix", path: socketOf(disk) });
+  const volatile = new VolatileDisk(disk.path);
+  const served = serveDisk(listener, volatile).finally(() => listener.close());
+  return { disk: volatile, served };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { VolatileDisk } from "./volatile_disk.ts";
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("a power cut keeps what was flushed, and of the rest what chance decides", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "-".repeat(8192));
+  using disk = new VolatileDisk(path);
+  disk.write(0, bytes("flushed"));
+  disk.flush();
+  disk.write(0, bytes("FLUSHED"));
+  disk.write(100, bytes("lost"));
+  disk.write(200, bytes("kept"));
+  // One write over two pieces, of which the second is kept.
+  disk.write(4094, bytes("t".repeat(4096)));
+  assert.equal(text(disk.read(0, 7)), "FLUSHED");
+  const chances = [0.9, 0.9, 0.1, 0.9];
+  assert.equal(disk.cut(() => chances.shift() ?? 0.9), 3);
+  assert.equal(text(disk.read(0, 7)), "flushed");
+  assert.equal(text(disk.read(100, 4)), "----");
+  assert.equal(text(disk.read(200, 4)), "kept");
+  assert.equal(disk.cut(() => 0.9), 0);
+  await Deno.remove(path);
+});
