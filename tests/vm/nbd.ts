@@ -66,6 +66,7 @@ async function transmit(stream: Exact, disk: VolatileDisk): Promise<void> {
     if (command === COMMAND.disconnect) return;
     const written = command === COMMAND.write ? await stream.read(length) : undefined;
     if (written !== undefined) disk.write(offset, written);
+    if (disk.hasFailed) return;
     if (command === COMMAND.flush) disk.flush();
     const read = command === COMMAND.read ? disk.read(offset, length) : new Uint8Array();
     await stream.write(fields(16 + read.length, (view, bytes) => {

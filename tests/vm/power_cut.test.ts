@@ -109,8 +109,8 @@ Deno.test(`after each of ${CUTS} power cuts, every login is there, once (POWER_C
     const enough = logins.confirmed.length + Math.floor(random() * (MOST_LOGINS + 1));
     await vm.until(() => Promise.resolve(logins.confirmed.length >= enough), `${enough} logins`);
     await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_MS));
-    isOver = true;
     lost += await vm.cutPower(random);
+    isOver = true;
     await over;
     // deno-lint-ignore no-console -- each takes half a minute
     console.log(report(cuts + 1));

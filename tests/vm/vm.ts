@@ -106,13 +106,14 @@ export class Vm implements AsyncDisposable {
   }
 
   /**
-   * Ends it as a power cut does.
+   * Ends it as a power cut does: while the disk writes, unless it rests for seconds.
    *
-   * @param random decides what of the unflushed writes reached the disk
+   * @param random decides which write is the last one, and what of the unflushed ones reached the disk
    * @returns how many did not
    */
   async cutPower(random: () => number): Promise<number> {
     if (this.#volatile === undefined) throw new Error("Its disk is not volatile");
+    await Promise.race([this.#volatile.disk.failAfterWrites(1 + Math.floor(random() * 20)), sleep(5_000)]);
     await this.#end();
     return this.#volatile.disk.cut(random);
   }

@@ -24,3 +24,17 @@ Deno.test("a power cut keeps what was flushed, and of the rest what chance decid
   assert.equal(disk.cut(() => 0.9), 0);
   await Deno.remove(path);
 });
+
+Deno.test("a disk fails with the write that it is told to fail after", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.truncate(path, 8192);
+  using disk = new VolatileDisk(path);
+  disk.write(0, bytes("before"));
+  const failed = disk.failAfterWrites(2);
+  disk.write(0, bytes("first"));
+  assert.equal(disk.hasFailed, false);
+  disk.write(0, bytes("second"));
+  await failed;
+  assert.equal(disk.hasFailed, true);
+  await Deno.remove(path);
+});

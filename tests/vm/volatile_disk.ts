@@ -16,6 +16,8 @@ export class VolatileDisk implements Disposable {
   readonly size: number;
   /** Since the last flush, oldest first. */
   #unflushed: Write[] = [];
+  #writesLeft = Infinity;
+  #fail = () => {};
 
   /** @param path the image; what is flushed is there */
   constructor(path: string) {
@@ -34,12 +36,26 @@ export class VolatileDisk implements Disposable {
     return bytes;
   }
 
+  /** Whether {@linkcode VolatileDisk.failAfterWrites} has come true. Nobody must use it then, but for its cut. */
+  get hasFailed(): boolean {
+    return this.#writesLeft <= 0;
+  }
+
+  /** Fails with the last of so many more writes: a cut then hits the disk at work. Resolves when that has happened. */
+  async failAfterWrites(count: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#writesLeft = count;
+      this.#fail = resolve;
+    });
+  }
+
   write(offset: number, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += PIECE) {
       const after = bytes.slice(at, at + PIECE);
       this.#unflushed.push({ offset: offset + at, before: this.read(offset + at, after.length), after });
       this.#put(offset + at, after);
     }
+    if (--this.#writesLeft === 0) this.#fail();
   }
 
   /** After this, what was written is safe. */
