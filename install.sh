@@ -481,10 +481,14 @@ install_selinux() {
 loaded_selinux_module() {
   (
     mkdir -p "$work/loaded"
+    # Where SELinux enforces, semodule may write to no other directory here.
+    chcon -t semanage_tmp_t "$work/loaded" 2>/dev/null || true
     cd "$work/loaded"
     semodule --cil --extract="$NAME" >/dev/null 2>&1 </dev/null || true
-    if [ ! -f "$NAME.cil" ]; then return; fi
-    if ! head -n 1 "$NAME.cil" | grep -q "Written by install.sh of $NAME"; then
+    if [ ! -f "$NAME.cil" ]; then
+      # One that cannot be read is not taken for ours.
+      if semodule --list-modules </dev/null 2>/dev/null | grep -Eq "^$NAME([[:space:]]|\$)"; then say foreign; fi
+    elif ! head -n 1 "$NAME.cil" | grep -q "Written by install.sh of $NAME"; then
       say foreign
     elif cmp -s "$NAME.cil" "$work/$NAME.cil"; then
       say same
@@ -504,7 +508,14 @@ relabel() {
 remove_selinux() {
   if ! has_selinux || ! command -v semodule >/dev/null; then return; fi
   selinux_module >"$work/$NAME.cil"
-  case $(loaded_selinux_module) in same | old) ;; *) return ;; esac
+  case $(loaded_selinux_module) in
+    same | old) ;;
+    foreign)
+      say "kept: the SELinux module $NAME, which is not from here"
+      return
+      ;;
+    *) return ;;
+  esac
   if run semodule --remove="$NAME" </dev/null; then
     report "removed: the SELinux module $NAME"
     relabel
