@@ -23,6 +23,7 @@ import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom, roomsOf } from "./room.ts";
 import { inspectScheduler } from "./scheduler.ts";
 import { inspectSshd } from "./sshd.ts";
+import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
 
 /** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
@@ -72,10 +73,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     const stack = readPamStack("sshd", (name) => readPamFile(name));
     inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
   });
-  attempt("sshd", findings, () => {
-    const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
-    inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
-  });
+  attempt("sshd", findings, () => inspectSshd(SSHD_FILES, findings));
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 

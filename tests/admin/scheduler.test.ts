@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
 import { inspectScheduler } from "../../src/admin/scheduler.ts";
-import { inspectSshd } from "../../src/admin/sshd.ts";
 
 const UNITS = "/etc/systemd/system";
 const CRON_FILE = "/etc/cron.d/ssh-session-notifier";
@@ -50,20 +49,4 @@ Deno.test("inspectScheduler() faults what would leave events lying", () => {
   assert.match(found(without("notifier.service")).join(), /^fault: there is no ssh-session-notifier\.service in/);
   assert.match(found(without("timers.target.wants")).join(), /^fault: ssh-session-notifier\.timer is not enabled/);
   assert.match(found(without("multi-user")).join(), /warning: ssh-session-notifier\.path is not enabled/);
-});
-
-Deno.test("inspectSshd() wants PAM, under the name that the hook is in", () => {
-  const table: [string, RegExp][] = [
-    ["UsePAM yes", /^pass: sshd uses PAM$/],
-    ["  usepam=Yes\nUsePAM no", /^pass/],
-    ["UsePAM no\nUsePAM yes", /^fault: sshd_config has "UsePAM no": the hook never runs$/],
-    ["#UsePAM yes", /^fault: sshd_config has no UsePAM: the hook never runs$/],
-    ["UsePAM yes\nPAMServiceName other", /^fault: sshd_config has "PAMServiceName other"/],
-    ["UsePAM yes\nPAMServiceName sshd", /^pass/],
-  ];
-  for (const [text, expected] of table) {
-    const findings = new Findings();
-    inspectSshd(text, findings);
-    assert.match(findings.all.map(({ level, message }) => `${level}: ${message}`).join(), expected, text);
-  }
 });
