@@ -12,7 +12,7 @@ export const NOT_FOR_QUEUE = {
     /etc/ssl/certs/ca-certificates.crt
     /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /etc/pam.d /usr/lib/pam.d
     /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /usr/etc/ssh/sshd_config /usr/etc/ssh/sshd_config.d
-    /etc/crypto-policies/back-ends /usr/share/crypto-policies /etc/passwd
+    /etc/crypto-policies/back-ends /usr/share/crypto-policies /etc/passwd /etc/group
     /etc/systemd/system /run/systemd/system /etc/cron.d
     /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],

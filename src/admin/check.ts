@@ -21,10 +21,11 @@ import { findingLine, Findings } from "./finding.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom, roomsOf } from "./room.ts";
-import { inspectScheduler } from "./scheduler.ts";
+import { inspectRuns, inspectScheduler } from "./scheduler.ts";
 import { inspectSshd } from "./sshd.ts";
 import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
+import { inspectUsers } from "./users.ts";
 
 /** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
@@ -68,6 +69,10 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
   const gids = { realGid: process.getgid?.() ?? -1, effectiveGid: process.getegid?.() ?? -1 };
   attempt("binary", findings, () => inspectSetgid({ program: Deno.execPath(), ...gids }, statIfThere, findings));
   attempt("files", findings, () => inspectFiles(paths, statIfThere, findings));
+  attempt("users", findings, () => {
+    const [passwd = "", group = ""] = ["/etc/passwd", "/etc/group"].map(readIfThere);
+    inspectUsers({ paths, look: statIfThere, passwd, group }, findings);
+  });
   attempt("pam", findings, () => {
     const limits = ["/etc/security/limits.conf", ...filesIn("/etc/security/limits.d", ".conf")];
     const stack = readPamStack("sshd", (name) => readPamFile(name));
@@ -106,7 +111,9 @@ function inspectState(
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
+    const nowMs = Date.now();
+    inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs: config?.runDeadlineMs ?? 0, nowMs }, findings);
+    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs }, findings);
   });
 }
 

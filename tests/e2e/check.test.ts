@@ -36,7 +36,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
-  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd"];
+  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd", "users"];
   assert.deepEqual([...areas].sort(), expected);
 
   const json = JSON.parse((await check(host, "--json")).stdout);
@@ -110,8 +110,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "rm -f /usr/sbin/cron /usr/sbin/crond",
     /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
   ],
+  [
+    "cron is dead",
+    `sqlite3 ${STATE}/send/deliveries.db 'UPDATE store SET last_run_at_ms = last_run_at_ms - 3600000'`,
+    /^fault +scheduler +the last run of send ended 1 h ago: nothing starts it/m,
+  ],
   ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
+  [
+    "sshd uses no PAM, though a drop-in behind that says so",
+    `mkdir -p /etc/ssh/sshd_config.d; echo 'UsePAM yes' >/etc/ssh/sshd_config.d/pam.conf
+     sed -i '1i UsePAM no' /etc/ssh/sshd_config`,
+    /^fault +sshd +.*"UsePAM no"/m,
+  ],
   ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
+  [
+    "the user of queue is gone",
+    "sed -i /^ssh-session-queue:/d /etc/passwd",
+    /^fault +users +there is no user ssh-session-queue in \/etc\/passwd/m,
+  ],
   ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],
   [
     "send does not run",
