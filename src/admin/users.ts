@@ -48,6 +48,12 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
   if (!findings.hasFault(AREA)) findings.pass(AREA, `the users ${QUEUE} and ${SEND} are there, and own their folders`);
 }
 
+/** The ids of the groups that have the user of `send` as a member. */
+export function groupsOfSender(group: string): number[] {
+  const isMember = ([, , , members = ""]: readonly string[]) => members.trim().split(",").includes(SEND);
+  return [...entriesOf(group).values()].filter(isMember).map(([, , id]) => Number(id));
+}
+
 /** The lines by their first fields, each split into its fields. */
 function entriesOf(text: string): Map<string, readonly string[]> {
   const lines = text.split("\n").map((line) => line.split(":")).reverse();
