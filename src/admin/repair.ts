@@ -10,6 +10,7 @@ import { isPassingSystemError, isSystemError, systemCode } from "../system_error
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
 import { faultOfDatabase } from "./queue_fault.ts";
+import { refuseGroups } from "./without_groups.ts";
 
 /** What an event takes in the log, or as a file of the spool, and more; in bytes. */
 const ROOM_BYTES = 64 * 1024;
@@ -74,6 +75,8 @@ function tryRoom({ queueDir }: StatePaths): void {
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
+  // A directory of one's own is for trials: root may stay then.
+  if (!options.anyOwner) refuseGroups("repair");
   try {
     const owner = Deno.lstatSync(queueDir).uid;
     becomeOwner(queueDir, options);
