@@ -22,7 +22,7 @@ async function install(host: TestHost, ...flags: string[]): Promise<string> {
 async function makeBare(host: TestHost): Promise<void> {
   await shell(
     host,
-    `userdel ssh-session-queue && userdel ${NAME} && rm -rf ${STATE} /etc/${NAME} /usr/sbin/${NAME}`,
+    `userdel ${NAME} && userdel ssh-session-queue && rm -rf ${STATE} /etc/${NAME} /usr/sbin/${NAME}`,
   );
 }
 
