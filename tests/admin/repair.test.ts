@@ -149,6 +149,11 @@ const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
     database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
     database.close();
   },
+  "an index that is not ours runs a program": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("CREATE INDEX program ON event (length(record))");
+    database.close();
+  },
   "an event has a number that is too large": (_, path) => {
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     database.exec("UPDATE event SET id = 9223372036854775800 WHERE uuid = 'c'");
