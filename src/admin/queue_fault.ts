@@ -20,6 +20,13 @@ export const SUFFIXES = ["", "-wal", "-shm"] as const;
  */
 const held: Database[] = [];
 
+/** The queue database, which must be sound. Stays open, as above. */
+export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): Database {
+  const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+  held.push(database);
+  return database;
+}
+
 /**
  * What is wrong with the queue database, so that only another one helps.
  *
@@ -39,9 +46,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
   // SQLite would take the log away, and the events in it.
   if (size === 0 && logSize > 0) return "it is empty, and its log is not";
   try {
-    const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-    held.push(database);
-    return faultOf(database);
+    return faultOf(openHeld({ queueDatabase }));
   } catch (error) {
     if (!isSqliteError(error)) throw error;
     if ([SQLITE_BUSY, SQLITE_LOCKED].includes(sqliteCode(error))) {

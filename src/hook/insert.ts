@@ -3,7 +3,7 @@
 
 import type { SessionEvent } from "../event.ts";
 import { type Database, openDatabase, pragma, transaction } from "../store/open.ts";
-import { CREATE_QUEUE_TABLE, faultOfQueueTable } from "../store/queue_table.ts";
+import { CREATE_QUEUE_TABLE, faultOfQueueTable, INSERT_EVENT } from "../store/queue_table.ts";
 
 /** The whole wait for locks that a login may cost, in milliseconds. */
 const BUSY_BUDGET_MS = 500;
@@ -15,9 +15,6 @@ const WAL_LIMIT = 256 * 1024;
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
 /** So many events stay however old they seem: what `send` has not read must not go where the clock runs ahead. */
 const KEEP_AT_LEAST = 10_000;
-
-/** Puts a row in; what is there already stays as it is. */
-export const INSERT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
 
 /**
  * Inserts an event, waiting for other writers up to half a second in all.
@@ -44,7 +41,7 @@ export function insertEvent(path: string, event: SessionEvent): Database {
     // Under the write lock, so that nobody can add a trigger between this and the insert.
     const fault = faultOfQueueTable(database);
     if (fault !== undefined) throw new Error(fault);
-    const { changes } = database.prepare(INSERT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
+    const { changes } = database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
     if (changes !== 1) throw new Error("it drops what is put into it");
   });
   keepSmall(database, { path, now: event.occurredAtMs });

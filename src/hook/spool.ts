@@ -2,7 +2,7 @@
 
 import { cap, type SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
-import { INSERT } from "./insert.ts";
+import { INSERT_EVENT } from "../store/queue_table.ts";
 
 /** How many files one hook moves, or reads in vain, so that no login pays for many. */
 const MOVE_AT_MOST = 100;
@@ -105,7 +105,7 @@ function insertFile(database: Database, path: string): boolean {
     const record = Deno.readTextFileSync(path);
     const { uuid, occurredAtMs }: SessionEvent = JSON.parse(record);
     if (!path.endsWith(`/${uuid}.json`) || !Number.isSafeInteger(occurredAtMs)) return false;
-    database.prepare(INSERT).run(uuid, occurredAtMs, record);
+    database.prepare(INSERT_EVENT).run(uuid, occurredAtMs, record);
     return true;
   } catch (error) {
     if (error instanceof Error && "errcode" in error) throw error;

@@ -7,6 +7,9 @@ import type { Database } from "./open.ts";
 export const CREATE_QUEUE_TABLE =
   "CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, occurred_at_ms INTEGER, record TEXT) STRICT";
 
+/** Puts a row in; what is there already stays as it is. */
+export const INSERT_EVENT = "INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+
 /**
  * Says what is wrong with the schema of a queue database, if anything is. Runs nothing that the database holds.
  *
