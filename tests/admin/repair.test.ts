@@ -60,7 +60,7 @@ class Queue implements Disposable {
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
     inbox.close();
     const aside = this.folders().flatMap((folder) => [...salvageQueue(`${folder}/session_events.db`)]);
-    return [...new Set([...found, ...aside].map(({ uuid }) => uuid))].sort();
+    return [...new Set([...found, ...aside].flatMap((event) => event?.uuid ?? []))].sort();
   }
 
   folders(): string[] {
