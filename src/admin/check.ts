@@ -18,6 +18,7 @@ import { becomeSender } from "./become_sender.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
+import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom, roomsOf } from "./room.ts";
@@ -100,6 +101,10 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
+  });
+  attempt("last-resort", findings, () => {
+    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+    inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
   });
 }
 
