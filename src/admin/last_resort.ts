@@ -10,7 +10,7 @@ import { Spool } from "../store/spool.ts";
 import { MAX_UNRECORDED_BYTES } from "../store/unrecorded.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "last-resort";
+const AREA = "hook";
 
 /** How long after the last such login it stays a fault, in milliseconds. A file that is full is one until the next boot. */
 const FAULT_MS = DAY_MS;

@@ -44,7 +44,8 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   for (;;) {
     // Both: what the last step took in is delivered before the next one.
     const isTakingIn = [context.intake.takeIn(), judgeNew(config, context)].includes(true);
-    tellOfQueue(deliveryContext.routeNames, context);
+    // At the end of a pass, so that one notice counts all that it has found.
+    if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route.name, context)) continue;
       underWay.set(
