@@ -144,7 +144,7 @@ export class Intake {
       yield;
     }
     const { length } = spool.unreadable;
-    if (length === (this.#unreadableFiles.get(column) ?? 0)) return;
+    if (length === this.#unreadableFiles.get(column)) return;
     this.#unreadableFiles.set(column, length);
     noteUnreadableFiles(deliveries.database, column, length);
     const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");

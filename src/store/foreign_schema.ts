@@ -44,6 +44,18 @@ export function assertQueueSchema(database: Database): void {
   }
 }
 
+/**
+ * Refuses a table that is a view, or has columns that are computed: reading it may never end. For a database whose schema
+ * is not ours.
+ *
+ * @throws {ForeignSchemaError}
+ */
+export function assertPlainTable(database: Database, name: string): void {
+  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name);
+  const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden <> 0").get(name);
+  if (table === undefined || computed !== undefined) throw new ForeignSchemaError(`"${name}" is no plain table`);
+}
+
 /** The files that SQLite opens along with a database. */
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 

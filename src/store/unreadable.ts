@@ -17,15 +17,12 @@ export type SpoolColumn = "spool_files" | "run_spool_files";
 
 /**
  * Notes how many files of a spool can't be read. They stay there, so only those that are more than the last time count.
- *
- * @returns whether that has changed
  */
-export function noteUnreadableFiles(database: Database, column: SpoolColumn, files: number): boolean {
-  const { changes } = prepared(
+export function noteUnreadableFiles(database: Database, column: SpoolColumn, files: number): void {
+  prepared(
     database,
     `UPDATE unreadable SET untold = untold + max(0, :files - ${column}), ${column} = :files WHERE ${column} <> :files`,
   ).run({ files });
-  return changes === 1;
 }
 
 /** The number of records to report now, which are reported from then on; 0 where there is nothing to report yet. */

@@ -193,6 +193,26 @@ Deno.test("takeIn() says once in a run which files of a spool can't be read, and
   queue.clock.pass(2 * 60 * 60 * 1000);
   queue.takeIn();
   assert.equal(untold(), 1);
+  // What was removed makes room in the count for another one.
+  Deno.removeSync(`${queue.paths.spoolDir}/more.json`);
+  Deno.removeSync(`${queue.paths.spoolDir}/odd.json`);
+  queue.takeIn();
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/other.json`, "{}");
+  queue.takeIn();
+  queue.clock.pass(2 * 60 * 60 * 1000);
+  assert.equal(untold(), 1);
+});
+
+Deno.test("takeIn() says once in a pass how many events are too old to be sent", () => {
+  using queue = new Queue();
+  for (let row = 0; row < 250; row++) {
+    insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: `${row}`, occurredAtMs: row }));
+  }
+  queue.takeIn();
+  assert.deepEqual(queue.logged.map(([severity, message]) => [severity, message.slice(0, 25)]), [
+    ["warning", "250 events are not known,"],
+    ["info", "took in 250 new events"],
+  ]);
 });
 
 Deno.test("takeIn() reads the spool in /run as it reads the other one, each event once", () => {
