@@ -1,6 +1,7 @@
 // The tables of deliveries.db, which belongs to `send` alone, and the way from one version to the next.
 
-import { type Database, pragma, transaction } from "./open.ts";
+import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
+import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 
 /**
  * Each entry brings the database one version further. Never change one that was released: add one.
@@ -28,6 +29,13 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
  * `heartbeat` the one row that says when the heartbeat was pinged last.
  * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
+ *
+ * event.is_unrecorded: the hook could not run; the event comes from the last resort.
+ * notice.kind: `unreadable` and `full` are about the queue (count: of the records), not about a route.
+ * `unrecorded` the one row that says how far the file of the last resort was read, which file that was, and whether it is
+ *             full and a notice says so.
+ * `unreadable` the one row that counts the records that can't be read: how many no notice has reported yet, when the
+ *             last notice was made, and how many such files each spool had when it was last read.
  */
 const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
@@ -129,10 +137,81 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   ) STRICT, WITHOUT ROWID`,
 ], [
   "ALTER TABLE event ADD COLUMN uptime_s INTEGER",
+], [
+  "ALTER TABLE event ADD COLUMN is_unrecorded INTEGER NOT NULL DEFAULT 0 CHECK (is_unrecorded IN (0, 1))",
+  // Writes every row with all its columns: salvaging a damaged store knows rows by their number of columns.
+  "UPDATE event SET is_unrecorded = 0",
+  // A CHECK can't be changed in place. Without a rename, so that the text of the schema stays as it is written here.
+  "CREATE TABLE notice_before AS SELECT * FROM notice",
+  "DROP TABLE notice",
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken', 'refused', 'unreadable', 'full')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  `INSERT INTO notice (id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms)
+   SELECT id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms FROM notice_before`,
+  "DROP TABLE notice_before",
+  "CREATE INDEX notice_route ON notice (route, id)",
+  `CREATE TABLE unrecorded (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    file TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    is_full TEXT NOT NULL DEFAULT 'no' CHECK (is_full IN ('no', 'untold', 'told'))
+  ) STRICT`,
+  `CREATE TABLE unreadable (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    untold INTEGER NOT NULL DEFAULT 0,
+    told_at_ms INTEGER,
+    spool_files INTEGER NOT NULL DEFAULT 0,
+    run_spool_files INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  "INSERT INTO unreadable (one) VALUES (1)",
 ]];
 
 /** The version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
+
+const expected = new Map<number, string>();
+
+/** The schema of a store of a version, as {@link schemaOf} reads it. */
+export function expectedSchema(version: number): string {
+  let schema = expected.get(version);
+  if (schema !== undefined) return schema;
+  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  try {
+    for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
+    expected.set(version, schema = schemaOf(database));
+    return schema;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Refuses a store with any other schema than that of its version, before anything in it is read: a view, a trigger or a
+ * computed column is a program of whoever wrote it, and may never end.
+ *
+ * @returns its version
+ * @throws {NewerSchemaError} and {@link ForeignSchemaError}
+ */
+export function assertSchema(database: Database): number {
+  const version = Number(pragma(database, "user_version"));
+  if (version > SCHEMA_VERSION) {
+    throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
+  }
+  if (schemaOf(database) !== expectedSchema(version)) {
+    throw new ForeignSchemaError("it has other tables than the store");
+  }
+  return version;
+}
 
 /** A database that a later release has migrated. */
 export class NewerSchemaError extends Error {

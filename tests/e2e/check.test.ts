@@ -140,6 +140,27 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
     /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
   ],
+  [
+    "the store is a FIFO",
+    `cd ${STATE}/send && rm -f deliveries.db* && mkfifo deliveries.db && chown ssh-session-notifier deliveries.db`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": .*is not a plain file; to mend it: .*the next run of send/m,
+  ],
+  [
+    "the store has a view that never ends",
+    `sqlite3 ${STATE}/send/deliveries.db "DROP TABLE inbox; CREATE VIEW inbox AS
+       WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) AS last_id FROM r"`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": it has other tables than the store; to mend it: /m,
+  ],
+  [
+    "the hook could not run at a login",
+    "mkdir -p /run/ssh-session-notifier && chmod 0755 /run/ssh-session-notifier && echo x >/run/ssh-session-notifier/unrecorded",
+    /^fault +hook +the hook could not run, .*unrecorded" \(2 bytes\), the last \d+ s ago; to mend it: find out why/m,
+  ],
+  [
+    "events are in the spool in /run",
+    "mkdir -p /run/ssh-session-notifier/spool && chmod -R 0755 /run/ssh-session-notifier && touch /run/ssh-session-notifier/spool/a.json",
+    /^fault +hook +1 event in "\/run\/ssh-session-notifier\/spool", .*; to mend it: see that the disk works/m,
+  ],
 ];
 
 for (const [name, command, expected] of PLANTED) {
