@@ -46,12 +46,26 @@ function loadWorker(): Promise<void> {
 
 let workerIsLoaded: Promise<void> | undefined;
 
-/** Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does. */
-export async function wireFor(subject: Subject, spec: HttpSpec): Promise<Wire & AsyncDisposable> {
+/**
+ * Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does.
+ *
+ * @param options.several whether it is reached by a name with two addresses, of which the second one works
+ */
+export async function wireFor(
+  subject: Subject,
+  { spec, several = false }: { spec: HttpSpec; several?: boolean },
+): Promise<Wire & AsyncDisposable> {
   const receiver = new Receiver(spec.receive);
-  const service = serviceFor(subject, receiver.origin);
+  const origin = several ? receiver.origin.replace("127.0.0.1", "localhost") : receiver.origin;
+  const service = serviceFor(subject, origin);
   await (workerIsLoaded ??= loadWorker());
-  const transport = await startTransport({ hosts: service.endpoints, caCerts: [], timeoutMs: TIMEOUT_MS });
+  const transport = await startTransport({
+    hosts: service.endpoints,
+    caCerts: [],
+    timeoutMs: TIMEOUT_MS,
+    resolve: () =>
+      Promise.resolve(several ? ["127.0.0.3", "127.0.0.1"].map((address) => ({ address, family: 4 })) : []),
+  });
   return {
     spec,
     receiver,
