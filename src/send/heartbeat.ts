@@ -41,9 +41,9 @@ export async function pingHeartbeat(
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
       : { ok: false, detail: result.detail };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
-    else log("warning", redact(`cannot ping the heartbeat: ${detail}`));
+    else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);
   } catch (error) {
-    log("warning", redact(`cannot ping the heartbeat: ${messageOf(error)}`));
+    log("warning", `cannot ping the heartbeat: ${redact(messageOf(error))}`);
   }
 }
 

@@ -127,7 +127,8 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
   },
 
   "keeps its secrets where the service says them back": async (wire) => {
-    const said = (request: Request, text: string) => `${request.url} ${JSON.stringify([...request.headers])} ${text}`;
+    const said = (request: Request, text: string) =>
+      [request.url, ...new URL(request.url).pathname.split("/"), JSON.stringify([...request.headers]), text].join(" ");
     for (const status of [400, 403, 404, 429, 500]) {
       const outcome = await outcomeOf(wire, (request, text) => {
         const words = said(request, text);
