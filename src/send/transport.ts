@@ -26,10 +26,12 @@ export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }:
   return {
     hosts: [
       ...routes.flatMap(({ service }) => service.endpoints),
-      ...[heartbeat, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
+      ...[heartbeat?.url, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
     ],
     caCerts: systemCertificates(),
-    routeCaCerts: [...new Set(routes.flatMap(({ caCert }) => caCert ?? []))],
+    routeCaCerts: [
+      ...new Set([...routes, ...heartbeat === undefined ? [] : [heartbeat]].flatMap(({ caCert }) => caCert ?? [])),
+    ],
     timeoutMs: requestTimeoutMs,
     ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
   };

@@ -1,16 +1,10 @@
-// Names with several addresses, by the real Worker and real sockets; certificates by openssl.
+// Names with several addresses, by the real Worker and real sockets.
 
 import assert from "node:assert/strict";
 import { severalAddresses } from "../../src/send/addresses.ts";
 import { startTransport } from "../../src/send/transport.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
 import { silentAt } from "../helpers/silent.ts";
-
-const MAKE = `
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 \
-    -subj "/CN=test" -addext basicConstraints=critical,CA:TRUE
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out request.pem -subj /CN=test
-  printf "subjectAltName=DNS:*.two.example\\nbasicConstraints=CA:FALSE\\n" >extensions
-  openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile extensions`;
 
 /** What names lead to. The server stands on 127.0.0.1; 127.0.0.2 is silent, and on 127.0.0.3 nobody listens. */
 const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
@@ -28,13 +22,7 @@ function lookedUp(addresses: readonly string[]) {
 }
 
 Deno.test("a request reaches the address of a name that takes it, once, and TLS checks the name", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "addresses-test-" });
-  const { success, stderr } = await new Deno.Command("sh", { args: ["-ec", MAKE], cwd: directory }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  const [cert = "", key = "", ca = ""] = ["cert", "key", "ca"].map((name) =>
-    Deno.readTextFileSync(`${directory}/${name}.pem`)
-  );
-  await Deno.remove(directory, { recursive: true });
+  const { ca, cert, key } = await makeCertificates("DNS:*.two.example");
   const received: string[] = [];
   const serving = { hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} };
   const server = Deno.serve(serving, async (request) => {
