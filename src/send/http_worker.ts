@@ -15,6 +15,8 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 let settings: WorkerSettings = { caCerts: [], timeoutMs: 0 };
 let reachable = new Reachable(new Map());
+/** What each route with certificates of its own trusts, and the others; see {@link trusted}. */
+const trust = new Map<number | undefined, string[]>();
 /** By what they trust and where they connect to. */
 const clients = new Map<string, Deno.HttpClient>();
 
@@ -54,6 +56,12 @@ function proxyAt(address: Address | undefined): { readonly proxy?: Deno.Proxy } 
 
 /** What a route trusts beside Mozilla's certificates. */
 function trusted(routeCaCert: number | undefined): string[] {
+  const certificates = trust.get(routeCaCert) ?? readable(routeCaCert);
+  trust.set(routeCaCert, certificates);
+  return certificates;
+}
+
+function readable(routeCaCert: number | undefined): string[] {
   const { caCerts, routeCaCerts = [] } = settings;
   const all = [...caCerts, ...routeCaCert === undefined ? [] : routeCaCerts.slice(routeCaCert, routeCaCert + 1)];
   try {
@@ -97,6 +105,7 @@ async function respond(
   };
   signal.addEventListener("abort", close, { once: true });
   try {
+    signal.throwIfAborted();
     if (settings.proxyUrl !== undefined) {
       close();
       return await fetchBy(clientOf({ routeCaCert, proxyAddress: address }), { request, signal });

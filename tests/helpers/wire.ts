@@ -31,7 +31,7 @@ export interface Wire {
  * Starts the Worker once, for as long as it takes. Under `deno test` its types are checked at its first start, for which
  * a busy machine needs longer than `send` gives it; they are known from then on.
  */
-function loadWorker(): Promise<void> {
+export function loadWorker(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const url = new URL("../../src/send/http_worker.ts", import.meta.url);
   const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });

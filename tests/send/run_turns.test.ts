@@ -84,6 +84,22 @@ Deno.test("nextDue() gives who comes later before the rest of who made much nois
   deliveries.close();
 });
 
+Deno.test("nextDue() gives a digest of urgent events again as it was, whatever has come since", () => {
+  const deliveries = storeWith(Array(5).fill("mallory"));
+  const first = deliveries.nextDue({ route: "r", nowMs: 0, limit: 4 });
+  assert.ok(first?.kind === "events");
+  deliveries.beginAttempt({ ...first, id: "the id" }, 0);
+  const failed = { state: "pending", error: "down", atMs: 0, restsUntilMs: 0, counts: true } as const;
+  deliveries.settle({ ...first, id: "the id" }, failed);
+  judgeUrgent(deliveries, ["mallory", "mallory"]);
+  const again = deliveries.nextDue({ route: "r", nowMs: 0, limit: 1 });
+  assert.ok(again?.kind === "events");
+  assert.deepEqual([again.batch, again.events], ["the id", first.events]);
+  judgeUrgent(deliveries, ["root"]);
+  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
+  deliveries.close();
+});
+
 Deno.test("a store of an earlier release gets the turns of what is pending there", () => {
   const path = Deno.makeTempFileSync();
   const database = openDatabase(path, { busyTimeoutMs: 1_000 });
