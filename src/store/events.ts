@@ -127,7 +127,7 @@ export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEv
 export function writeJudgement(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
   const durationMs = judgement.durationMs ?? null;
-  const row = prepared(database, "SELECT is_history FROM event WHERE id = ?").get(eventId);
+  const row = prepared(database, "SELECT is_history, user FROM event WHERE id = ?").get(eventId);
   const isHistory = row?.["is_history"] === 1;
   const verdict = isHistory ? "history" : judgement.verdict;
   const routes = isHistory ? [] : judgement.routes;
@@ -151,10 +151,29 @@ export function writeJudgement(database: Database, judgement: Judgement, nowMs: 
     prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
   }
   for (const route of routes) {
-    prepared(
-      database,
-      `INSERT INTO delivery (event_id, route, urgent, retried_from_ms)
-       VALUES (:event, :route, :urgent, ${RETRIED_FROM_MS})`,
-    ).run({ event: eventId, route, urgent: Number(urgent), now: nowMs });
+    addDelivery(database, { eventId, route, user: urgent ? String(row?.["user"]) : undefined, nowMs });
   }
+}
+
+/** What a delivery is made of. `user`: of an urgent event. */
+interface NewDelivery {
+  readonly eventId: number;
+  readonly route: string;
+  readonly user: string | undefined;
+  readonly nowMs: number;
+}
+
+/**
+ * Urgent events go out in turns by user, so that nobody can delay the alarm about another user by making noise. Root's
+ * go before all others.
+ */
+function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
+  prepared(
+    database,
+    `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
+     VALUES (:event, :route, :urgent, coalesce(:user, ''),
+       CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
+         SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1 AND turn_of = :user), 0) END,
+       ${RETRIED_FROM_MS})`,
+  ).run({ event: eventId, route, urgent: Number(user !== undefined), user: user ?? null, now: nowMs });
 }

@@ -16,6 +16,8 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
+ *             turn_of: the user, of an urgent one. turn: how many of that user were to go out before it; 0 for root. The
+ *             least goes first.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
@@ -37,7 +39,7 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  * `unreadable` the one row that counts the records that can't be read: how many no notice has reported yet, when the
  *             last notice was made, and how many such files each spool had when it was last read.
  */
-const MIGRATIONS: readonly (readonly string[])[] = [[
+export const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE,
@@ -174,6 +176,17 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     run_spool_files INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   "INSERT INTO unreadable (one) VALUES (1)",
+], [
+  "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+  "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
+  `UPDATE delivery SET turn = counted.turn
+   FROM (SELECT event_id, route, row_number() OVER (PARTITION BY route, turn_of ORDER BY event_id) AS turn
+         FROM delivery WHERE state <> 'delivered' AND urgent = 1 AND turn_of <> 'root') AS counted
+   WHERE delivery.event_id = counted.event_id AND delivery.route = counted.route`,
+  "DROP INDEX delivery_pending",
+  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, turn, event_id) WHERE state = 'pending'",
+  "CREATE INDEX delivery_turn ON delivery (route, turn_of, turn, event_id) WHERE state = 'pending' AND urgent = 1",
 ]];
 
 /** The version that this program writes. */

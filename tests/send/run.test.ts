@@ -109,7 +109,7 @@ Deno.test("run() delivers between pages, while intake is not at its end and some
   const positions: number[] = [];
   world.answer = () => {
     positions.push(world.deliveries.inboxPosition().lastId);
-    if (world.requests.length < 10) queueLogins(world.paths.queueDatabase, 500, { user: "mallory" });
+    if (world.requests.length < 10) queueLogins(world.paths.queueDatabase, 500);
     if (world.requests.length === 20) world.stop.abort();
     return response(200, { id: "1" });
   };
