@@ -292,7 +292,6 @@ remove_documents() {
 
 make_users() {
   if [ -n "$ROOT" ]; then return; fi
-  run rm -rf --one-file-system "$RUN_DIR"
   for user in "$QUEUE_USER" "$SEND_USER"; do
     if ! getent group "$user" >/dev/null; then run groupadd --system "$user"; fi
     if ! getent passwd "$user" >/dev/null; then
@@ -1030,6 +1029,7 @@ uninstall_all() {
   run rm -rf "$ROOT$CONFIG_DIR" "$ROOT$STATE_DIR"
   report "removed: $CONFIG_DIR and $STATE_DIR"
   if [ -n "$ROOT" ]; then return; fi
+  run rm -rf --one-file-system "$RUN_DIR"
   for user in "$QUEUE_USER" "$SEND_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
