@@ -878,6 +878,11 @@ for (const [name, text, reason] of REFUSED) {
   });
 }
 
+Deno.test("the README shows the lines that install.sh puts into the PAM file", async () => {
+  const readme = await Deno.readTextFile(`${import.meta.dirname}/../README.md`);
+  for (const block of [FIRST, LAST]) assert.ok(readme.includes(`\n\n\`\`\`\n${block}\`\`\`\n`), block);
+});
+
 Deno.test("install.sh without --pam leaves sshd's file alone, and says that nothing is recorded where it has no hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
   const withoutHook = /^nothing is recorded yet: the hook is not in \/etc\/pam\.d\/sshd; .*install\.sh --pam$/m;
