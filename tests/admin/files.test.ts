@@ -11,6 +11,7 @@ interface Entry {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  readonly size?: number;
 }
 
 const GOOD: Readonly<Record<string, Entry>> = {
@@ -29,8 +30,8 @@ function lookAt(files: Readonly<Record<string, Entry>>): Look {
   return (path) => {
     const entry = files[path];
     if (entry === undefined) return undefined;
-    const { kind, uid, gid, mode } = entry;
-    return { isFile: kind === "file", isDirectory: kind === "directory", uid, gid, mode } as Deno.FileInfo;
+    const { kind, uid, gid, mode, size = 0 } = entry;
+    return { isFile: kind === "file", isDirectory: kind === "directory", uid, gid, mode, size } as Deno.FileInfo;
   };
 }
 
@@ -88,6 +89,11 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
     "a last record of queue's",
     { [paths.unrecordedFile]: { uid: QUEUE_UID } },
     /belongs to 998:996 in place of root:ssh-s/,
+  ],
+  [
+    "a last record that is full",
+    { [paths.unrecordedFile]: { size: 1_048_576 } },
+    /is full: no more logins are recorded/,
   ],
   ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, /is not a file/],
   ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],

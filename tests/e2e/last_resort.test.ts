@@ -89,6 +89,9 @@ endToEnd("what is written down has a bound: an entry over it is cut, and the log
   // The dates of pam_exec itself come on top.
   const { size } = await Deno.stat(host.path(UNRECORDED));
   assert.ok(size >= MOST_BYTES && size < MOST_BYTES + 200, `${size} bytes`);
+  await shell(host, `cp /root/ssh-session-notifier/ssh-session-notifier ${BINARY}`);
+  const { stdout } = await host.run([BINARY, "check"]);
+  assert.match(stdout, /^fault +files +".*\/unrecorded" is full: no more logins are recorded there; to mend it: /m);
 }, BARE);
 
 endToEnd("without the folder, and without the programs that write, each login goes on", async (host) => {
