@@ -4,6 +4,7 @@
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner, giveUpRoot } from "../hook/privileges.ts";
 import type { StatePaths } from "../paths.ts";
+import { refuseGroups } from "./without_groups.ts";
 
 /**
  * Becomes the owner of `send`'s directory, for good, if this is root; anyone else must be that owner already.
@@ -12,6 +13,7 @@ import type { StatePaths } from "../paths.ts";
  * @throws {Failure} where that can't be
  */
 export function becomeSender({ sendDir }: StatePaths, command: string): void {
+  refuseGroups(command);
   let owner: number | null;
   try {
     owner = Deno.lstatSync(sendDir).uid;
@@ -36,6 +38,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 export function becomeQueueReader(paths: StatePaths, command: string): void {
   const owners = ownersOf(paths);
   if (Deno.uid() !== 0 || owners === undefined) return becomeSender(paths, command);
+  refuseGroups(command);
   giveUpRoot(owners);
 }
 

@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
 import { CONFIG_FILE } from "../paths.ts";
 import { plural } from "../plural.ts";
+import { quotedForShell } from "../shell.ts";
 import { UNREAD_AFTER_MS } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
@@ -101,7 +102,7 @@ function inspectRoute(
     findings.fault(
       AREA,
       `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
-      `ssh-session-notifier retry --route ${name} --to NAME moves them to another route`,
+      `ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME moves them to another route`,
     );
     return;
   }

@@ -2,6 +2,7 @@
 
 import { formatAgo, formatDuration } from "../duration.ts";
 import { plural } from "../plural.ts";
+import { quotedForShell } from "../shell.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { RouteStatus, Status } from "./status_of.ts";
@@ -38,7 +39,7 @@ function routeTitle({ name, service }: RouteStatus): string {
 
 function routeTexts(route: RouteStatus, nowMs: number): string[] {
   const { name, service, dead, deadReasons, lastDeliveredAtMs } = route;
-  const brings = `ssh-session-notifier retry --route ${name}`;
+  const brings = `ssh-session-notifier retry --route ${quotedForShell(name)}`;
   const reasons = deadReasons.map(({ reason, count }) => `${count} for: ${reason}`).join("; ");
   return [
     ...service === undefined

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
 import { faultOf } from "./config_error.ts";
+import { isPlaceholder } from "./placeholder.ts";
 import { isTable } from "./schema_parts.ts";
 import { readSecretFile, type RouteContext } from "./service_options.ts";
 
@@ -37,6 +38,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): URL | unde
     return undefined;
   }
   context.secrets.push(...urlSecrets(parsed.output));
+  if (isPlaceholder(text)) context.placeholders.push(place);
   if (parsed.output.protocol !== "https:" && !isLoopback(parsed.output)) {
     context.warnings.push({
       place,

@@ -1,8 +1,10 @@
 // The options of a service, some of which may stand in files: `token_file` in place of the secret option `token`.
 
+import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
 import { type ReadBeside, secretIn } from "./files_beside.ts";
+import { isPlaceholder } from "./placeholder.ts";
 
 /** What reading routes needs, and adds to. */
 export interface RouteContext {
@@ -11,6 +13,8 @@ export interface RouteContext {
   readonly warnings: ConfigWarning[];
   /** The secrets that were read from files. */
   readonly secrets: string[];
+  /** The key paths of what still is an example. */
+  readonly placeholders: string[];
 }
 
 /** What the configuration may say of a service's options. */
@@ -50,6 +54,12 @@ export function configure(
     else complete[option] = secret;
   }
   const configured = service.configure(complete);
+  const example = parseToml(service.example);
+  for (const [option, value] of Object.entries(complete)) {
+    // What is no secret may be right as the example has it.
+    if (!isPlaceholder(value, service.secretOptions.includes(option) ? example[option] : undefined)) continue;
+    context.placeholders.push([...place, inFiles.includes(option) ? fileKey(option) : option].join("."));
+  }
   if ("service" in configured) return unread.size === 0 ? configured.service : undefined;
   for (const issue of configured.issues) {
     const [{ key: option = "" } = {}] = issue.path ?? [];

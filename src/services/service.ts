@@ -19,6 +19,10 @@ export interface SessionNotification {
   readonly user: string;
   /** The client's address, or its name where that is all there is; empty for a console. */
   readonly remoteHost: string;
+  /** The name that the client's DNS gives to the address in `remoteHost` (sshd's `UseDNS`); mostly empty. */
+  readonly dnsName: string;
+  /** The client's address where it is known, in its usual form; else empty. */
+  readonly address: string;
   readonly terminal: string;
   readonly service: string;
   /** This machine, as the configuration names it. */

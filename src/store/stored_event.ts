@@ -10,6 +10,8 @@ export interface StoredEvent extends SessionEvent {
 /** An event with what was decided about it. */
 export interface JudgedEvent extends StoredEvent {
   readonly urgent: boolean;
+  /** The client's address where it is known, in its usual form; else empty. */
+  readonly address: string;
   /** `SHA256:…` of the key that the user came with; empty where there was none. */
   readonly keyFingerprint: string;
   /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
@@ -37,6 +39,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
     connection: text("connection"),
     authInfo: text("auth_info"),
     parentPid: Number(row["parent_pid"]),
+    ...(row["uptime_s"] === null ? {} : { uptimeSeconds: Number(row["uptime_s"]) }),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),
   };
 }
@@ -46,6 +49,7 @@ export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   return {
     ...eventOf(row),
     urgent: row["urgent"] === 1,
+    address: String(row["address"]),
     keyFingerprint: String(row["key_fingerprint"]),
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,

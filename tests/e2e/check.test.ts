@@ -36,7 +36,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
-  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd"];
+  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd", "users"];
   assert.deepEqual([...areas].sort(), expected);
 
   const json = JSON.parse((await check(host, "--json")).stdout);
@@ -120,8 +120,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "rm -f /usr/sbin/cron /usr/sbin/crond",
     /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
   ],
+  [
+    "cron is dead",
+    `sqlite3 ${STATE}/send/deliveries.db 'UPDATE store SET last_run_at_ms = last_run_at_ms - 3600000'`,
+    /^fault +scheduler +the last run of send ended 1 h ago: nothing starts it/m,
+  ],
   ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
+  [
+    "sshd uses no PAM, though a drop-in behind that says so",
+    `mkdir -p /etc/ssh/sshd_config.d; echo 'UsePAM yes' >/etc/ssh/sshd_config.d/pam.conf
+     sed -i '1i UsePAM no' /etc/ssh/sshd_config`,
+    /^fault +sshd +.*"UsePAM no"/m,
+  ],
   ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
+  [
+    "the user of queue is gone",
+    "sed -i /^ssh-session-queue:/d /etc/passwd",
+    /^fault +users +there is no user ssh-session-queue in \/etc\/passwd/m,
+  ],
   ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],
   [
     "send does not run",
@@ -155,14 +171,56 @@ endToEnd("check warns of what is open to others in the configuration, with a men
   await installed(host);
   const folder = "/etc/ssh-session-notifier";
   await host.writeConfig(
-    configFor("ntfy", `topic_url = "https://ntfy.example/t"\ntoken_file = "${folder}/token"`) +
-      `\n[heartbeat]\nurl = "http://hc.example/ping"\n`,
+    configFor("ntfy", `topic_url = "https://ntfy.home.arpa/t"\ntoken_file = "${folder}/token"`) +
+      `\n[heartbeat]\nurl = "http://hc.home.arpa/ping"\n`,
   );
   await shell(host, `printf tk_secret >${folder}/token; chmod 0644 ${folder}/token`);
   const { code, stdout } = await check(host);
   assert.equal(code, 0, stdout);
   assert.match(stdout, /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:.* and chmod 0640 it$/m);
   assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
+}, BARE);
+
+endToEnd(
+  "check finds a secret that send can't read, and names the command that changes that; send too",
+  async (host) => {
+    await installed(host);
+    const folder = "/etc/ssh-session-notifier";
+    const options = `topic_url = "https://ntfy.home.arpa/t"\ntoken_file = "${folder}/secrets/token"`;
+    await host.writeConfig(configFor("ntfy", options));
+    await shell(host, `install -d -m 0700 ${folder}/secrets; printf tk_secret >${folder}/secrets/token`);
+    await shell(host, `chown root:ssh-session-notifier ${folder}/secrets/token; chmod 0640 ${folder}/secrets/token`);
+    const steps: [arrange: string, mend: string][] = [
+      [":", `chown root:ssh-session-notifier ${folder}/secrets && chmod 0750 ${folder}/secrets`],
+      [
+        `chmod 0600 ${folder}/secrets/token`,
+        `chown root:ssh-session-notifier ${folder}/secrets/token && chmod 0640 ${folder}/secrets/token`,
+      ],
+    ];
+    for (const [arrange, mend] of steps) {
+      await shell(host, arrange);
+      const { code, stdout } = await check(host);
+      assert.equal(code, 78, stdout);
+      assert.ok(stdout.includes(`; to mend it: ${mend}\n`), stdout);
+      const { stderr } = await send(host);
+      assert.ok(stderr.includes(`which may not be read: ${mend}\n`), stderr);
+      await shell(host, mend);
+    }
+    assert.equal((await check(host)).code, 0);
+  },
+  BARE,
+);
+
+endToEnd("check finds that a route still is an example", async (host) => {
+  await installed(host);
+  await host.writeConfig(configFor("discord", 'webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"'));
+  const { code, stdout } = await check(host);
+  assert.equal(code, 78, stdout);
+  assert.match(stdout, /^fault +config +notification\.discord\.webhook_url: is still an example/m);
+  await host.writeConfig(configFor("discord").replace('"discord"', "discord"));
+  assert.match((await check(host)).stdout, /^fault +config +.*config\.toml: line 6, column 11: .*text needs quotes/m);
+  await shell(host, `iconv -t UTF-16 ${CONFIG} >/run/utf16 && cat /run/utf16 >${CONFIG}`);
+  assert.match((await check(host)).stdout, /^fault +config +.*is UTF-16 .*; to mend it: save it as UTF-8$/m);
 }, BARE);
 
 endToEnd("check and status say what they may not look into, and tell the rest", async (host) => {

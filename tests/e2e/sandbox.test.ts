@@ -24,6 +24,7 @@ function allRefused(attempts: readonly string[]): Record<string, string> {
 
 const NEVER = [
   "run:/bin/true",
+  "run:/usr/bin/env",
   "ffi:libc.so.6",
   "sys:",
   "read:/etc/shadow",
@@ -36,6 +37,7 @@ endToEnd("queue can reach no network and write nothing outside queue/", async (h
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,
+    "run:/usr/sbin/ssh-session-notifier",
     `connect:127.0.0.1:${receiver.port}`,
     `fetch:${receiver.origin}/`,
     "listen:127.0.0.1:0",

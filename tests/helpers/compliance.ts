@@ -117,6 +117,8 @@ const hostileNotification = fc.record({
   occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
   user: value,
   remoteHost: value,
+  // Where it is known, what PAM has is a name.
+  address: fc.constantFrom("", "203.0.113.7"),
   terminal: value,
   service: value,
   tampered: fc.constantFrom([], ["PAM_USER"]),
@@ -135,7 +137,8 @@ const hostileNotification = fc.record({
 /** The longest that there can be, of characters that grow when they are escaped or encoded. */
 const LONGEST: readonly SessionNotification[] = [..."*'\"\\&漢😀\u202e\ud800"].map((character) => {
   const long = character.repeat(256);
-  const event = { user: long, remoteHost: long, terminal: long, service: long, reasons: Array(6).fill(long) };
+  const address = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff";
+  const event = { user: long, remoteHost: long, address, terminal: long, service: long, reasons: Array(6).fill(long) };
   const shown = notificationOf(
     judgedEvent({ ...event, occurredAtMs: 8.64e15, tampered: ["PAM_USER"], urgent: true }),
     { name: character.toWellFormed().repeat(253).slice(0, 252), timezone: "America/St_Johns" },
@@ -301,7 +304,14 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     const service = serviceFor(subject);
     for (const character of "*\"'\\<&漢😀") {
       const long = character.repeat(128);
-      const values = { user: long, remoteHost: long, terminal: long, service: long, hostName: character.repeat(253) };
+      const values = {
+        user: long,
+        remoteHost: long,
+        dnsName: long,
+        terminal: long,
+        service: long,
+        hostName: character.repeat(253),
+      };
       const events = burst(300, () => values);
       for (const form of FORMS) {
         await assertTaken(service.render(digestOf(events.slice(0, service.fitting(events))), rendering(form)), spec);
