@@ -69,14 +69,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   [
     "the hook stands behind pam_env",
-    String
-      .raw`sed -i '/include *ssh-session-notifier$/d; /pam_env.so.*locale/a session include ssh-session-notifier' ` +
-    "/etc/pam.d/sshd",
-    /^fault +pam +the hook at \/etc\/pam\.d\/ssh-session-notifier:\d+ stands behind pam_(env|limits)\.so/m,
+    String.raw`sed '/ssh-session-notifier begin/,/ssh-session-notifier end/!d;/ end$/q' /etc/pam.d/sshd >/root/first
+     sed -i '/ssh-session-notifier/d; /pam_env.so.*locale/r /root/first' /etc/pam.d/sshd`,
+    /^fault +pam +the hook at \/etc\/pam\.d\/sshd:\d+ stands behind pam_(env|limits)\.so/m,
+  ],
+  [
+    "the hook is included from a file, as earlier releases had it",
+    `grep ^session.*ssh-session-notifier /etc/pam.d/sshd >/etc/pam.d/ssh-session-notifier
+     sed -i '/ssh-session-notifier/d; /pam_selinux.so close/a session include ssh-session-notifier' /etc/pam.d/sshd`,
+    /^fault +pam +the hook is included from a file of its own .*; to mend it: run install\.sh --pam/m,
+  ],
+  [
+    "others can read the record of last resort",
+    "chmod 0644 /run/ssh-session-notifier/unrecorded",
+    /^fault +files +"\/run\/.*\/unrecorded" has the mode 0644 in place of 0640/m,
   ],
   [
     "users write the environment",
-    "sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
+    "sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
     /^fault +pam +\/etc\/pam\.d\/sshd:\d+ \(session\) has user_readenv=1/m,
   ],
   [
@@ -276,7 +286,7 @@ endToEnd("check shows five faults at once, each on its line", async (host) => {
   await shell(
     host,
     `chmod 0750 ${BINARY}; chmod 0644 ${CONFIG}; rm /etc/cron.d/ssh-session-notifier
-     sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
+     sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
   );
   const { code, stdout } = await check(host);
   assert.equal(code, 78);

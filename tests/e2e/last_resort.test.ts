@@ -4,36 +4,20 @@
 import assert from "node:assert/strict";
 import { configFor, endToEnd, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
+import { runInstaller } from "../helpers/install.ts";
 
 const BINARY = "/usr/sbin/ssh-session-notifier";
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
-const env = (name: string) =>
-  `session optional pam_env.so conffile=/etc/ssh-session-notifier/${name} readenv=0 user_readenv=0`;
-const hook = (success: number) => `session [success=${success} default=ignore] pam_exec.so quiet ${BINARY} queue`;
-
-/** As the installer writes them. */
-const PAM_LINES = [
-  env("pam_env_last.conf"),
-  hook(3),
-  env("pam_env_retry.conf"),
-  hook(1),
-  `session optional pam_exec.so quiet type=open_session log=${UNRECORDED} /usr/bin/env -0`,
-];
-
-const PREPARE = `
-  install -d -o root -g ssh-session-notifier -m 0750 /run/ssh-session-notifier
-  install -d -o ssh-session-queue -g ssh-session-notifier -m 2750 /run/ssh-session-notifier/spool
-  install -o root -g ssh-session-notifier -m 0640 /dev/null ${UNRECORDED}
-  for name in last retry; do echo LD_PRELOAD >/etc/ssh-session-notifier/pam_env_$name.conf; done`;
-
 const LOG_IN = /^.*'(\w+)' \(127\.0\.0\.1\) logged in .*$/gm;
 const COULD_NOT_RUN = /hook could not run/;
 
 function lastResort(name: string, test: (host: TestHost) => Promise<void>): void {
   endToEnd(name, async (host) => {
-    await shell(host, PREPARE);
+    const { code, stderr } = await runInstaller(host, "--pam", "--fix-pam-env");
+    assert.equal(code, 0, stderr);
+    await host.writeConfig(configFor("stdout"));
     await test(host);
-  }, { pamSessionFirst: PAM_LINES, config: configFor("stdout") });
+  }, { pamSessionFirst: [] });
 }
 
 /** Logs in while the hook can't run, which nobody sees. */
