@@ -99,7 +99,8 @@ function inspectState(paths: StatePaths, findings: Findings): void {
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
+    const { routes = [], runDeadlineMs = 0 } = config ?? {};
+    inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs: Date.now() }, findings);
   });
 }
 

@@ -18,9 +18,12 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
  *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
- *             told_broken: the other routes were told that it is broken.
- * `notice`    what a route has yet to tell of another one, a row until it has. kind: deliveries were given up there
- *             (count of them), or it is broken.
+ *             told_broken: the other routes were told that it is broken. newest: the kind of its newest outcome.
+ *             settings: a digest of the service's settings. delivered: how many messages got through, tests included.
+ *             refusals: messages refused in a row since the last that got through; see refusals.ts.
+ * `notice`    what a route has yet to tell of another one or of itself, a row until it has. kind: deliveries were given
+ *             up there (count of them), it is broken, or the service refuses a message of it.
+ *             refused_at, here and of a delivery: the route's count of delivered messages when it was refused.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
  *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
  * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
@@ -126,6 +129,39 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     name TEXT PRIMARY KEY,
     looks TEXT NOT NULL
   ) STRICT, WITHOUT ROWID`,
+], [
+  "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
+  `ALTER TABLE route ADD COLUMN newest TEXT NOT NULL DEFAULT 'none'
+   CHECK (newest IN ('none', 'delivered', 'retry', 'broken', 'refused'))`,
+  "ALTER TABLE route ADD COLUMN settings TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE route ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN last_tested_at_ms INTEGER",
+  `UPDATE route SET newest = CASE WHEN failures = 0 THEN 'delivered' WHEN waits_since_ms IS NULL THEN 'broken'
+   ELSE 'retry' END`,
+  "UPDATE route SET newest = 'none' WHERE failures = 0 AND last_delivered_at_ms IS NULL",
+  // Written anew, or rows from before would have fewer values than the table has columns: see salvage.ts.
+  "UPDATE delivery SET refused_at = NULL",
+  // A CHECK can't be changed in place: the table is made anew.
+  "ALTER TABLE notice RENAME TO notice_before",
+  "DROP INDEX notice_route",
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken', 'refused')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0,
+    refused_at INTEGER
+  ) STRICT`,
+  `INSERT INTO notice (id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms)
+   SELECT id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms FROM notice_before`,
+  "DROP TABLE notice_before",
+  "CREATE INDEX notice_route ON notice (route, id)",
 ]];
 
 /** The version that this program writes. */
@@ -139,17 +175,20 @@ export class NewerSchemaError extends Error {
 /**
  * Brings a database up to {@link SCHEMA_VERSION}, one transaction per version.
  *
+ * @param options.upTo another version to stop at, for tests
  * @throws {NewerSchemaError} and leaves the database alone where it is newer than this program
  */
-export function migrate(database: Database): void {
+export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): void {
   for (;;) {
     const version = Number(pragma(database, "user_version"));
     if (version > SCHEMA_VERSION) {
       throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
     }
     const statements = MIGRATIONS[version];
-    if (statements === undefined) return;
+    if (statements === undefined || version >= upTo) return;
     transaction(database, () => {
+      // Another process may have made a new store meanwhile: `test` may, beside `send`.
+      if (Number(pragma(database, "user_version")) !== version) return;
       for (const statement of statements) database.prepare(statement).run();
       pragma(database, `user_version = ${version + 1}`);
     });
