@@ -32,6 +32,7 @@ import { positionOf } from "./overview.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
 import {
   countRefusal,
+  hasSettings,
   noteSettings,
   noteTest,
   type Refusal,
@@ -219,6 +220,8 @@ export class Deliveries {
 
   /** Takes note of the settings of a route: see {@link noteSettings}. */
   noteSettings(route: string, settings: string): void {
+    // Asked each second, so no transaction where there is nothing to write.
+    if (hasSettings(this.#database, route, settings)) return;
     this.together(() => noteSettings(this.#database, route, settings));
   }
 

@@ -76,15 +76,19 @@ function markRefused(database: Database, refused: Refused, delivered: number): n
   return before === null ? undefined : Number(before);
 }
 
+/** Whether what is known of a route is from attempts with these settings; `settings` is a digest of them. */
+export function hasSettings(database: Database, route: string, settings: string): boolean {
+  return prepared(database, "SELECT settings FROM route WHERE name = ?").get(route)?.["settings"] === settings;
+}
+
 /**
  * Takes note of the settings of a route. Where they have changed, nothing is known of refusals any more, and what a person
- * had to fix is tried at once. Writes nothing where they are as before.
+ * had to fix is tried at once.
  *
  * @param settings a digest of them
  */
 export function noteSettings(database: Database, route: string, settings: string): void {
-  const row = prepared(database, "SELECT settings FROM route WHERE name = ?").get(route);
-  if (row?.["settings"] === settings) return;
+  if (hasSettings(database, route, settings)) return;
   prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
   forgetRefusals(database, route);
   prepared(
