@@ -101,8 +101,9 @@ function inspectState(
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     const nowMs = Date.now();
-    inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs: config?.runDeadlineMs ?? 0, nowMs }, findings);
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs }, findings);
+    const { routes = [], runDeadlineMs = 0 } = config ?? {};
+    inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
+    inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
   });
   attempt("last-resort", findings, () => {
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));

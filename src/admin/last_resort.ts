@@ -34,7 +34,9 @@ export interface LastResortSources {
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
   const problems = problemsOf(sources);
   for (const { message, mend } of problems) findings.fault(AREA, message, mend);
-  if (problems.length === 0) findings.pass(AREA, "the hook could run at every login of the last 24 hours");
+  // Without the file, nothing says so.
+  if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
+  findings.pass(AREA, "the hook could run at every login of the last 24 hours");
 }
 
 /** The same in a few words each; none if nothing is wrong. */

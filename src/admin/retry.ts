@@ -82,7 +82,7 @@ function revived(
   const what = [
     ...dead > 0 ? [`brought back ${plural(dead, "notification")} that had been given up`] : [],
     ...pending > 0 ? [`made ${plural(pending, "notification")} due now that waited`] : [],
-    ...notices > 0 ? [`made ${plural(notices, "notice")} about other routes due now`] : [],
+    ...notices > 0 ? [`made ${plural(notices, "notice")} due now`] : [],
   ];
   const name = `route "${route}"`;
   if (what.length === 0) return `${name}: nothing was given up, and nothing waits`;

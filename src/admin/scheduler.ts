@@ -1,8 +1,8 @@
 // Looks at what starts `send`: the systemd units, or cron. That they are set up does not say that they run, which only
 // the last run of `send` shows.
 
-import { formatDuration } from "../duration.ts";
-import { OVERDUE_AFTER_MS } from "../send/health.ts";
+import { formatAgo } from "../duration.ts";
+import { hasStopped } from "../send/health.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "scheduler";
@@ -75,9 +75,8 @@ export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, finding
     findings.warning(AREA, "send has not run yet", "wait a minute, then run check again");
     return;
   }
-  const silenceMs = nowMs - lastRunAtMs;
-  const since = `the last run of send ended ${formatDuration(Math.max(0, silenceMs))} ago`;
-  if (silenceMs <= OVERDUE_AFTER_MS + runDeadlineMs) findings.pass(AREA, since);
+  const since = `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}`;
+  if (!hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) findings.pass(AREA, since);
   else {
     findings.fault(
       AREA,

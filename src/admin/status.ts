@@ -49,9 +49,9 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
   const withoutRoom = [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
   const nowMs = Date.now();
-  const lastResort = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
+  const others = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
   const found = statusOf({
-    lastResort,
+    others,
     config,
     overview,
     unread,

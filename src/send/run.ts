@@ -47,7 +47,7 @@ export async function run(config: Config, context: RunContext): Promise<void> {
     // At the end of a pass, so that one notice counts all that it has found.
     if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
-      if (underWay.has(route.name) || !isDue(route.name, context)) continue;
+      if (underWay.has(route.name) || !isDue(route, context)) continue;
       underWay.set(
         route.name,
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
@@ -85,9 +85,12 @@ function begin(atEnd: (() => Promise<void>) | undefined): Ending {
   return ending;
 }
 
-function isDue(route: string, { deliveries, clock }: RunContext): boolean {
+function isDue({ name, service }: Route, { deliveries, clock }: RunContext): boolean {
   const nowMs = clock.nowMs();
-  return deliveries.nextDueAtMs(route, nowMs) === nowMs;
+  if (deliveries.nextDueAtMs(name, nowMs) === undefined) return false;
+  // Before its rest is looked at: where a person has changed the settings, that is over.
+  deliveries.noteSettings(name, service.fingerprint);
+  return deliveries.nextDueAtMs(name, nowMs) === nowMs;
 }
 
 function isDueSoon(

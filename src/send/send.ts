@@ -10,6 +10,7 @@ import type { Deliveries } from "../store/deliveries.ts";
 import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
 import { takeOver } from "../store/legacy.ts";
+import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
 import { setAside } from "../store/set_aside.ts";
@@ -18,6 +19,7 @@ import { isDamage } from "../store/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
+import { type Problem, routeProblems } from "./health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
@@ -39,7 +41,7 @@ export interface SendOptions {
 /**
  * Delivers what is pending.
  *
- * @returns 0 if nothing is left to deliver, 75 if something is
+ * @returns 0 if nothing is left to deliver, 75 if something is, 78 if a person has to correct something before it can be
  * @throws {Failure} where it can't work at all
  */
 export async function send(options: SendOptions): Promise<ExitCode> {
@@ -122,7 +124,7 @@ function showPending(work: Work): ExitCode {
   });
   deliveries.close();
   lines.forEach(print);
-  return exitCodeOf(intake, { pending: 0 });
+  return exitCodeOf(intake, { pending: 0, problems: [] });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
@@ -157,6 +159,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();
+  const configured = config.routes.map(({ name }) => name);
+  const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
   deliveries.close();
   if (pending > 0) {
     log(
@@ -164,13 +168,17 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  return exitCodeOf(intake, { pending });
+  return exitCodeOf(intake, { pending, problems });
 }
 
 /** What a person has to mend goes before what the next run may find better. */
-function exitCodeOf({ fault }: Intake, { pending }: { pending: number }): ExitCode {
+function exitCodeOf(
+  { fault }: Intake,
+  { pending, problems }: { pending: number; problems: readonly Problem[] },
+): ExitCode {
   if (fault !== undefined && !isPassingInQueue(fault)) return ExitCode.config;
-  return fault !== undefined || pending > 0 ? ExitCode.tempFail : ExitCode.ok;
+  if (problems.some(({ kind }) => kind === "broken")) return ExitCode.config;
+  return fault !== undefined || pending + problems.length > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 
 /**

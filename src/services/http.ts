@@ -141,39 +141,67 @@ export function judgeStatus(
   const { status } = response;
   if (status >= 200 && status < 300) return { kind: "delivered" };
   const reason = `HTTP ${status}${hints.detail === undefined ? "" : `: ${hints.detail}`}`;
-  if (status === 408 || status === 425 || status === 429 || status >= 500 || status < 200) {
+  if (RETRIED.has(status) || status >= 500 || status < 200) {
     const retryAfterMs = hints.retryAfterMs ?? parseRetryAfter(response.headers["retry-after"], nowMs);
     return {
       kind: "retry",
       reason,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(status === 429 ? { limitsRate: true } : {}),
     };
   }
-  // 407 is the proxy's word, and says nothing about the message.
-  if ([401, 403, 404, 407, 410].includes(status) || status < 400) {
-    return { kind: "broken", reason };
+  if (status === 407) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
+  if (status === 400 && WANTS_TLS.test(response.body)) {
+    return { kind: "broken", reason: `${reason}: this port takes https:// alone` };
   }
-  return { kind: "rejected", reason };
+  return { kind: BROKEN.has(status) || status < 400 ? "broken" : "refused", reason };
 }
+
+/** Statuses that pass; 424 is the word of a gateway whose own target failed. */
+const RETRIED: ReadonlySet<number> = new Set([408, 424, 425, 429]);
+
+/** Statuses that are about credentials, the address or the method, and so the same for every message. */
+const BROKEN: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 410, 415, 421, 451]);
+
+/** What is wrong where a proxy wants credentials, as its answer or as the failure of a connection through it. */
+export const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
+
+/** What nginx, Go and Apache answer to plain HTTP on a TLS port. */
+const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL/i;
 
 /** What a service says of itself, beside the status. */
 export interface Answer extends StatusHints {
   /** Whose answer it should be: `Discord`, `an ntfy server`. */
   readonly from: string;
-  /** Whether the body says that the service has the message. */
-  readonly isConfirmed: boolean;
+  /** Whether the body is what the service answers where it has not taken the message, whatever the status. */
+  readonly saysFailed: boolean;
   /** Whether the body says that the settings are wrong; then no other message would get through either. */
   readonly blamesSettings?: boolean;
 }
 
-/** What an answer means, for a service that says so in its body. What says 2xx and nothing else has stored nothing. */
+/**
+ * What an answer means, for a service that has words of its own for a failure. Any other 2xx is a delivery, since
+ * servers that take the same requests confirm them in other words; but for a web page, which is what a captive portal or
+ * a login page says, and no API.
+ */
 export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answer): Outcome {
   const outcome = judgeStatus(response, nowMs, answer);
-  if (outcome.kind === "delivered" && !answer.isConfirmed) {
-    return { kind: "broken", reason: `HTTP ${response.status}, but not the answer of ${answer.from}` };
+  if (outcome.kind === "delivered") {
+    const { status, body } = response;
+    if (/^\uFEFF?\s*</.test(body)) {
+      return { kind: "broken", reason: `HTTP ${status}, but a web page and not the answer of ${answer.from}` };
+    }
+    if (!answer.saysFailed) return outcome;
+    const reason = `HTTP ${status}: ${answer.detail ?? `${answer.from} says that it failed`}`;
+    return { kind: answer.blamesSettings ? "broken" : "refused", reason };
   }
-  if (outcome.kind === "rejected" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
+  if (outcome.kind === "refused" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
   return outcome;
+}
+
+/** Whether an error of a service names one of some parameters. */
+export function namesAny(errors: unknown, names: readonly string[]): boolean {
+  return typeof errors === "object" && errors !== null && names.some((name) => Object.hasOwn(errors, name));
 }
 
 /** A field of a JSON body, if it is a text that says something. */

@@ -103,18 +103,19 @@ export const MAX_RESPONSE_BYTES = 64 * 1024;
 /** What an answer means for the delivery. `reason` is for people; what happens is decided by `kind` alone. */
 export type Outcome = /** The service has it. `restMs`: it wants no request before that. */
   | { readonly kind: "delivered"; readonly restMs?: number }
-  /** Not now. `retryAfterMs`: when, if the service said so. */
+  /** Not now. `retryAfterMs`: when, if the service said so. `limitsRate`: it works, and we asked too often. */
   | {
     readonly kind: "retry";
     readonly reason: string;
     readonly retryAfterMs?: number;
+    readonly limitsRate?: true;
   }
-  /** Nothing gets through on this route until a person mends it. */
-  | { readonly kind: "broken"; readonly reason: string }
-  /** The service refuses this very message. */
-  | { readonly kind: "rejected"; readonly reason: string };
+  /** Nothing gets through on this route until a person fixes the configuration: of the proxy, if `at` says so. */
+  | { readonly kind: "broken"; readonly reason: string; readonly at?: "proxy" }
+  /** The service refuses this message. Whether the message or the route is at fault, other messages show. */
+  | { readonly kind: "refused"; readonly reason: string };
 
-/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was rejected. */
+/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was refused. */
 export type Form = "rich" | "plain";
 
 /** How a batch is to be rendered. */

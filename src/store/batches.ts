@@ -1,9 +1,10 @@
 // The queue of deliveries: what goes out next on a route, and what became of it. What goes out in one request is a
 // batch, which keeps its id and its events over retries and crashes. Every function is a part of the caller's transaction.
 
-import { beginNotice, endNotice, nextNotice, type Notice } from "./notices.ts";
+import { beginNotice, endNotice, nextNotice, nextProbe, type Notice } from "./notices.ts";
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
+import { needsProbe, type Refusals, refusalsOf } from "./refusals.ts";
 import { beginOnRoute, failuresOf, restsUntilMs } from "./routes.ts";
 import { type JudgedEvent, judgedEventOf } from "./stored_event.ts";
 
@@ -61,17 +62,26 @@ export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): n
 
 /**
  * What is to go out next on a route: urgent events, those of one user together, and in turns by user; then notices; then
- * the other events, oldest first. Nothing while the route rests.
+ * the other events, oldest first. Nothing while the route rests. What was refused since the last delivery goes last:
+ * another message is to show whether the route works.
  *
  * @param options.limit how many events that are not in a batch yet are looked at, at most
  */
 export function nextDue(database: Database, options: DueOptions & { readonly limit: number }): Due | undefined {
   const { route } = options;
   if (restsUntilMs(database, options) > 0) return undefined;
-  const takeTurns = failuresOf(database, route) >= TURNS_FROM;
-  const head = headOf(database, { route, takeTurns });
-  const notice = nextNotice(database, { route, fewestAttempts: takeTurns });
-  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, { takeTurns }))) {
+  const refusals = refusalsOf(database, route);
+  const probe = needsProbe(refusals) ? nextProbe(database, { route, delivered: refusals.delivered }) : undefined;
+  if (probe !== undefined) return { kind: "notice", route, notice: probe };
+  const order = { takeTurns: failuresOf(database, route) >= TURNS_FROM, refusals };
+  const head = headOf(database, route, order);
+  const notice = nextNotice(database, {
+    route,
+    fewestAttempts: order.takeTurns,
+    refusedLastFrom: refusedLastFrom(refusals),
+    withRefusals: head === undefined || head.isRefused === 1 || needsProbe(refusals),
+  });
+  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, order))) {
     return { kind: "notice", route, notice };
   }
   if (head === undefined) return undefined;
@@ -111,20 +121,37 @@ interface Head {
   readonly user: string;
   readonly batch: string | null;
   readonly attempts: number;
+  /** Whether it was refused since the last delivery on the route: 0 or 1. */
+  readonly isRefused: number;
 }
 
-function headOf(
-  database: Database,
-  { route, takeTurns }: { route: string; takeTurns: boolean },
-): Head | undefined {
+/** What the order depends on. */
+interface Order {
+  readonly takeTurns: boolean;
+  readonly refusals: Refusals;
+}
+
+/** What was refused since so many deliveries goes last: another message is to show whether the route works. */
+function refusedLastFrom(refusals: Refusals): number | undefined {
+  return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
+}
+
+function headOf(database: Database, route: string, { takeTurns, refusals }: Order): Head | undefined {
+  const lastFrom = refusedLastFrom(refusals);
+  // Where nothing was refused, the index has this order already.
+  const order = `${lastFrom === undefined ? "" : "isRefused, "}${
+    takeTurns ? "attempts, " : ""
+  }urgent DESC, turn, event_id`;
   return prepared(
     database,
-    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts FROM delivery WHERE route = ? AND state = 'pending'
-     ORDER BY ${takeTurns ? "attempts, " : ""}urgent DESC, turn, event_id LIMIT 1`,
-  ).get(route) as Head | undefined;
+    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts, coalesce(refused_at >= ?, 0) AS isRefused
+     FROM delivery WHERE route = ? AND state = 'pending' ORDER BY ${order} LIMIT 1`,
+  ).get(lastFrom ?? null, route) as Head | undefined;
 }
 
-function goesBefore(head: Head, notice: Notice, { takeTurns }: { takeTurns: boolean }): boolean {
+function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order): boolean {
+  const isNoticeRefused = Number((notice.refusedAt ?? -1) >= (refusedLastFrom(refusals) ?? Infinity));
+  if (head.isRefused !== isNoticeRefused) return head.isRefused < isNoticeRefused;
   if (takeTurns && head.attempts !== notice.attempts) return head.attempts < notice.attempts;
   return head.urgent === 1;
 }
@@ -161,16 +188,21 @@ export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd):
   for (const event of outgoing.events) write.run(end.state, error, atMs, event.id, outgoing.route);
 }
 
-/** Makes two batches of one, each under a new id. */
+/**
+ * Makes two batches of one, each under a new id.
+ *
+ * @param options.anew whether each of them counts as not tried yet
+ */
 export function splitBatch(
   database: Database,
   { events, route }: OutgoingEvents,
-  error: string,
+  { error, anew }: { error: string; anew: boolean },
 ): void {
   const half = Math.ceil(events.length / 2);
   const write = prepared(
     database,
-    "UPDATE delivery SET batch = ?, last_error = ? WHERE event_id = ? AND route = ? AND state = 'pending'",
+    `UPDATE delivery SET batch = ?, last_error = ?, attempts = ${anew ? "0" : "attempts"}
+     WHERE event_id = ? AND route = ? AND state = 'pending'`,
   );
   for (const part of [events.slice(0, half), events.slice(half)]) {
     const id = crypto.randomUUID();

@@ -27,10 +27,20 @@ import {
 } from "./events.ts";
 import { assertPlainFiles } from "./foreign_schema.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
-import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
+import { addNotices, addRefusal, dropRefusal, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
+import {
+  countRefusal,
+  hasSettings,
+  noteSettings,
+  noteTest,
+  type Refusal,
+  type Refusals,
+  refusalsOf,
+  type Refused,
+} from "./refusals.ts";
 import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
 import { endOnRoute, failuresOf, tellBroken } from "./routes.ts";
 import { assertSchema, migrate } from "./schema.ts";
@@ -46,16 +56,14 @@ const BUSY_TIMEOUT_MS = 10_000;
 /** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
 export type Settlement =
   | { readonly state: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** `counts`: whether the wait counts for giving up. */
+  /** `dead`: given up, since the service refuses it, and others got through. */
   | {
-    readonly state: "pending";
+    readonly state: "pending" | "dead";
+    readonly kind: "retry" | "broken" | "refused";
     readonly error: string;
     readonly atMs: number;
     readonly restsUntilMs: number;
-    readonly counts: boolean;
-  }
-  /** The service refuses it; that says nothing of the route. */
-  | { readonly state: "dead"; readonly error: string };
+  };
 
 /** The open database. */
 export class Deliveries {
@@ -199,13 +207,40 @@ export class Deliveries {
         endOnRoute(this.#database, route, { kind: "delivered", ...settlement });
         // Only an event shows whether the route works: else two routes could tell of each other for ever.
         if (outgoing.kind === "events") tellBroken(this.#database, route, false);
-      } else if (settlement.state === "pending") endOnRoute(this.#database, route, { kind: "failed", ...settlement });
+      } else endOnRoute(this.#database, route, settlement);
     });
   }
 
-  /** Makes two batches of one, to find the event at fault. */
-  split(outgoing: OutgoingEvents, error: string): void {
-    this.together(() => splitBatch(this.#database, outgoing, error));
+  /** Makes two batches of one, to find the event at fault: see {@link splitBatch}. */
+  split(outgoing: OutgoingEvents, options: { readonly error: string; readonly anew: boolean }): void {
+    this.together(() => splitBatch(this.#database, outgoing, options));
+  }
+
+  /** What is known of refusals on a route. */
+  refusalsOf(route: string): Refusals {
+    return refusalsOf(this.#database, route);
+  }
+
+  /** Counts a refusal: see {@link countRefusal}. */
+  countRefusal(outgoing: Outgoing): Refusal {
+    return this.together(() => countRefusal(this.#database, refusedOf(outgoing)));
+  }
+
+  /** Has a route tell of itself that its service refuses a message: see {@link addRefusal}. */
+  announceRefusal(incident: Omit<RouteIncident, "kind">): void {
+    this.together(() => addRefusal(this.#database, incident));
+  }
+
+  /** Takes note of a test that passed: see {@link noteTest}. */
+  noteTest(options: Parameters<typeof noteTest>[1]): void {
+    this.together(() => noteTest(this.#database, options));
+  }
+
+  /** Takes note of the settings of a route: see {@link noteSettings}. */
+  noteSettings(route: string, settings: string): void {
+    // Asked each second, so no transaction where there is nothing to write.
+    if (hasSettings(this.#database, route, settings)) return;
+    this.together(() => noteSettings(this.#database, route, settings));
   }
 
   /** Gives up what has been retried for too long on a route: see {@link giveUp}. */
@@ -217,6 +252,7 @@ export class Deliveries {
   announce(routes: readonly string[], incident: RouteIncident): void {
     this.together(() => {
       if (incident.kind === "broken" && !tellBroken(this.#database, incident.about, true)) return;
+      if (incident.kind === "dead" && routes.includes(incident.about)) dropRefusal(this.#database, incident.about);
       addNotices(this.#database, routes, incident);
     });
   }
@@ -263,4 +299,10 @@ export class Deliveries {
   together<T>(work: () => T): T {
     return this.#database.isTransaction ? work() : transaction(this.#database, work);
   }
+}
+
+function refusedOf(outgoing: Outgoing): Refused {
+  if (outgoing.kind === "notice") return outgoing;
+  const { route, events: [{ id: eventId }, ...more] } = outgoing;
+  return more.length > 0 ? { kind: "digest", route } : { kind: "event", route, eventId };
 }

@@ -3,6 +3,7 @@
 
 import { NotPlainError, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
+import { faultOfQueueTable } from "./queue_table.ts";
 
 /** A database that is not of our making, or was changed since. */
 export class ForeignSchemaError extends Error {
@@ -22,26 +23,14 @@ export function schemaOf(database: Database): string {
   return JSON.stringify(rows.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
 }
 
-/** The only table of the queue database, as hook/insert.ts makes it. It is fixed for good. */
-const QUEUE_SCHEMA = JSON.stringify([
-  ["index", "sqlite_autoindex_event_1", "event", null],
-  [
-    "table",
-    "event",
-    "event",
-    "CREATE TABLE event (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, occurred_at_ms INTEGER, record TEXT) STRICT",
-  ],
-]);
-
 /**
  * Refuses a queue database with anything but its one table.
  *
  * @throws {ForeignSchemaError}
  */
 export function assertQueueSchema(database: Database): void {
-  if (schemaOf(database) !== QUEUE_SCHEMA) {
-    throw new ForeignSchemaError("it holds something else than the table that queue makes");
-  }
+  const fault = faultOfQueueTable(database);
+  if (fault !== undefined) throw new ForeignSchemaError(fault);
 }
 
 /**

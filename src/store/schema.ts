@@ -22,9 +22,12 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
  *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
- *             told_broken: the other routes were told that it is broken.
- * `notice`    what a route has yet to tell of another one, a row until it has. kind: deliveries were given up there
- *             (count of them), or it is broken.
+ *             told_broken: the other routes were told that it is broken. newest: the kind of its newest outcome.
+ *             settings: a digest of the service's settings. delivered: how many messages got through, tests included.
+ *             refusals: messages refused in a row since the last that got through; see refusals.ts.
+ * `notice`    what a route has yet to tell of another one or of itself, a row until it has. kind: deliveries were given
+ *             up there (count of them), it is broken, or the service refuses a message of it.
+ *             refused_at, here and of a delivery: the route's count of delivered messages when it was refused.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
  *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
  * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
@@ -139,10 +142,30 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   ) STRICT, WITHOUT ROWID`,
 ], [
   "ALTER TABLE event ADD COLUMN uptime_s INTEGER",
-], [
   "ALTER TABLE event ADD COLUMN is_unrecorded INTEGER NOT NULL DEFAULT 0 CHECK (is_unrecorded IN (0, 1))",
+  "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
   // Writes every row with all its columns: salvaging a damaged store knows rows by their number of columns.
   "UPDATE event SET is_unrecorded = 0",
+  "UPDATE delivery SET refused_at = NULL",
+  "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
+  `UPDATE delivery SET turn = counted.turn
+   FROM (SELECT event_id, route, row_number() OVER (PARTITION BY route, turn_of ORDER BY event_id) AS turn
+         FROM delivery WHERE state <> 'delivered' AND urgent = 1 AND turn_of <> 'root') AS counted
+   WHERE delivery.event_id = counted.event_id AND delivery.route = counted.route`,
+  "DROP INDEX delivery_pending",
+  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, turn, event_id) WHERE state = 'pending'",
+  "CREATE INDEX delivery_turn ON delivery (route, turn_of, turn, event_id) WHERE state = 'pending' AND urgent = 1",
+  `ALTER TABLE route ADD COLUMN newest TEXT NOT NULL DEFAULT 'none'
+   CHECK (newest IN ('none', 'delivered', 'retry', 'broken', 'refused'))`,
+  "ALTER TABLE route ADD COLUMN settings TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE route ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN last_tested_at_ms INTEGER",
+  `UPDATE route SET newest = CASE WHEN failures = 0 THEN 'delivered' WHEN waits_since_ms IS NULL THEN 'broken'
+   ELSE 'retry' END`,
+  "UPDATE route SET newest = 'none' WHERE failures = 0 AND last_delivered_at_ms IS NULL",
   // A CHECK can't be changed in place. Without a rename, so that the text of the schema stays as it is written here.
   "CREATE TABLE notice_before AS SELECT * FROM notice",
   "DROP TABLE notice",
@@ -156,7 +179,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
     reason TEXT NOT NULL,
     occurred_at_ms INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    retried_from_ms INTEGER NOT NULL DEFAULT 0
+    retried_from_ms INTEGER NOT NULL DEFAULT 0,
+    refused_at INTEGER
   ) STRICT`,
   `INSERT INTO notice (id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms)
    SELECT id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms FROM notice_before`,
@@ -176,17 +200,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
     run_spool_files INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   "INSERT INTO unreadable (one) VALUES (1)",
-], [
-  "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
-  "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
-  "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
-  `UPDATE delivery SET turn = counted.turn
-   FROM (SELECT event_id, route, row_number() OVER (PARTITION BY route, turn_of ORDER BY event_id) AS turn
-         FROM delivery WHERE state <> 'delivered' AND urgent = 1 AND turn_of <> 'root') AS counted
-   WHERE delivery.event_id = counted.event_id AND delivery.route = counted.route`,
-  "DROP INDEX delivery_pending",
-  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, turn, event_id) WHERE state = 'pending'",
-  "CREATE INDEX delivery_turn ON delivery (route, turn_of, turn, event_id) WHERE state = 'pending' AND urgent = 1",
 ]];
 
 /** The version that this program writes. */
@@ -234,17 +247,20 @@ export class NewerSchemaError extends Error {
 /**
  * Brings a database up to {@link SCHEMA_VERSION}, one transaction per version.
  *
+ * @param options.upTo another version to stop at, for tests
  * @throws {NewerSchemaError} and leaves the database alone where it is newer than this program
  */
-export function migrate(database: Database): void {
+export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): void {
   for (;;) {
     const version = Number(pragma(database, "user_version"));
     if (version > SCHEMA_VERSION) {
       throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
     }
     const statements = MIGRATIONS[version];
-    if (statements === undefined) return;
+    if (statements === undefined || version >= upTo) return;
     transaction(database, () => {
+      // Another process may have made a new store meanwhile: `test` may, beside `send`.
+      if (Number(pragma(database, "user_version")) !== version) return;
       for (const statement of statements) database.prepare(statement).run();
       pragma(database, `user_version = ${version + 1}`);
     });

@@ -17,7 +17,7 @@ Deno.test("check and status print no command with a route's name that a shell wo
   };
   const sources = { overview, unread: { count: 0 }, spooled: { count: 0 }, nowMs: 2 };
   const findings = new Findings();
-  inspectDelivery({ ...sources, routes: [] }, findings);
+  inspectDelivery({ ...sources, routes: [], runDeadlineMs: 600_000 }, findings);
   const status = statusOf({ ...sources, config: undefined, isQueueReadable: true, withoutRoom: [], faults: [] });
   const texts = [...findings.all.map(({ mend }) => mend), ...statusLines(status)];
   const commands = texts.filter((text) => text.includes("retry --route"));

@@ -385,11 +385,23 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     for (const body of ["", "null", "[]", "{}", "<html>It works!</html>", "\u0000\ufffd", "[".repeat(50_000)]) {
       for (let status = 200; status <= 599; status++) {
         const outcome = service.judge({ status, headers: {}, body }, NOW_MS);
-        // Without `wait`, a relay that does as Discord answers 204 and nothing.
-        if (status === 204 && outcome.kind === "delivered") continue;
-        const expected: Outcome["kind"] = status < 300 && !spec.believesStatus ? "broken" : kindOf(status);
+        const isPage: boolean = body.startsWith("<") && !spec.believesPages;
+        const expected: Outcome["kind"] = status < 300 && isPage ? "broken" : kindOf(status);
         assert.equal(outcome.kind, expected, `${status} ${body.slice(0, 40)}`);
       }
+    }
+  },
+
+  "takes a 2xx for a delivery, unless the body is the service's own word for a failure": (subject) => {
+    const { spec } = subject;
+    if (spec?.kind !== "http") return;
+    const service = serviceFor(subject);
+    for (const body of ["", "1", "ok", `{"success":true}`, `{"ok":true,"result":"success"}`, `{"status":"queued"}`]) {
+      assert.deepEqual(service.judge({ status: 200, headers: {}, body }, NOW_MS), { kind: "delivered" }, body);
+    }
+    for (const [body, kind] of spec.failures) {
+      const outcome = service.judge({ status: 200, headers: {}, body }, NOW_MS);
+      assert.equal(outcome.kind, kind, body);
     }
   },
 
@@ -422,7 +434,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
         assert.ok((outcome.restMs ?? 0) >= 0);
         return;
       }
-      assert.ok(["retry", "broken", "rejected"].includes(outcome.kind), JSON.stringify(outcome));
+      assert.ok(["retry", "broken", "refused"].includes(outcome.kind), JSON.stringify(outcome));
       assert.ok(typeof outcome.reason === "string" && outcome.reason !== "");
       assert.ok(outcome.kind !== "retry" || (outcome.retryAfterMs ?? 0) >= 0);
     }));
@@ -432,8 +444,8 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
 /** The outcome table of the README. */
 export function kindOf(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
-  if ([408, 425, 429].includes(status) || status >= 500) return "retry";
-  return [401, 403, 404, 407, 410].includes(status) || status < 400 ? "broken" : "rejected";
+  if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
+  return [401, 402, 403, 404, 405, 407, 410, 415, 421, 451].includes(status) || status < 400 ? "broken" : "refused";
 }
 
 function http(request: ServiceRequest): HttpRequest {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { failUrl } from "../../src/send/heartbeat.ts";
-import { healthOf, OVERDUE_AFTER_MS } from "../../src/send/health.ts";
+import { OVERDUE_AFTER_MS, routeProblems } from "../../src/send/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
@@ -202,26 +202,25 @@ Deno.test("failUrl() puts /fail behind the path", () => {
   for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
 });
 
-Deno.test("healthOf() tells a route that fails from one that is only behind, and both from one that works", () => {
+Deno.test("routeProblems() tells a route that fails from one that is only behind, and both from one that works", () => {
   const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
-  const table: [route: Partial<RouteOverview>, failing: boolean, overdue: boolean][] = [
-    [{}, false, false],
-    [{ dead: 3 }, false, false],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS }, false, false],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS - 1 }, false, true],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS + 9e9 }, false, false],
-    [{ failures: 1 }, true, false],
-    [{ failures: 1, pending: 1, oldestPendingAtMs: 0 }, true, true],
+  const table: [route: Partial<RouteOverview>, kinds: string[]][] = [
+    [{}, []],
+    [{ dead: 3, newest: "delivered" }, []],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS }, []],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS - 1 }, ["overdue"]],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS + 9e9 }, []],
+    [{ newest: "retry" }, ["failing"]],
+    [{ newest: "broken" }, ["broken"]],
+    [{ newest: "refused" }, ["broken"]],
+    [{ newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["failing", "overdue"]],
     // Nothing is tried there any more, but what it has left behind waits.
-    [{ name: "gone", failures: 1, pending: 1, oldestPendingAtMs: 0 }, false, true],
-    [{ name: "gone", failures: 1 }, false, false],
+    [{ name: "gone", newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["overdue"]],
+    [{ name: "gone", newest: "broken" }, []],
   ];
-  for (const [overrides, failing, overdue] of table) {
-    const { name } = route(overrides);
-    assert.deepEqual(
-      healthOf([route(overrides)], { configured: ["a"], nowMs: NOW_MS }),
-      { failing: failing ? [name] : [], overdue: overdue ? [name] : [] },
-      JSON.stringify(overrides),
-    );
+  for (const [overrides, kinds] of table) {
+    const problems = routeProblems({ configured: ["a"], routes: [route(overrides)], nowMs: NOW_MS });
+    assert.deepEqual(problems.map(({ kind }) => kind), kinds, JSON.stringify(overrides));
+    for (const problem of problems) assert.equal(problem.route, route(overrides).name);
   }
 });

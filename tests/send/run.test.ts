@@ -79,14 +79,14 @@ Deno.test("run() tells each route of the events that it wants", async () => {
 
 Deno.test("run() lets no route hold up another, whatever becomes of it", async () => {
   using world = new World();
-  world.config = routes(["down", "broken", "limited", "hanging", "rejecting", "fine"]);
+  world.config = routes(["down", "broken", "limited", "hanging", "refusing", "fine"]);
   world.logins(20);
   const { promise: hangs, resolve: endIt } = Promise.withResolvers<Exchange>();
   world.answer = ({ url }) => {
     if (url.includes("//down.")) return DOWN;
     if (url.includes("//broken.")) return response(401);
     if (url.includes("//limited.")) return response(429, {}, { "retry-after": "3600" });
-    if (url.includes("//rejecting.")) return response(422);
+    if (url.includes("//refusing.")) return response(422);
     return url.includes("//hanging.") ? hangs : response(200, { id: "1" });
   };
   const running = world.run();
@@ -96,8 +96,7 @@ Deno.test("run() lets no route hold up another, whatever becomes of it", async (
     assert.deepEqual(world.counts(route), expected, route);
   };
   await becomes("fine", { delivered: 20 });
-  await becomes("rejecting", { dead: 20 });
-  for (const name of ["down", "broken", "limited", "hanging"]) await becomes(name, { pending: 20 });
+  for (const name of ["down", "broken", "limited", "hanging", "refusing"]) await becomes(name, { pending: 20 });
   world.stop.abort();
   endIt(DOWN);
   await running;

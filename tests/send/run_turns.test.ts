@@ -89,7 +89,7 @@ Deno.test("nextDue() gives a digest of urgent events again as it was, whatever h
   const first = deliveries.nextDue({ route: "r", nowMs: 0, limit: 4 });
   assert.ok(first?.kind === "events");
   deliveries.beginAttempt({ ...first, id: "the id" }, 0);
-  const failed = { state: "pending", error: "down", atMs: 0, restsUntilMs: 0, counts: true } as const;
+  const failed = { state: "pending", kind: "retry", error: "down", atMs: 0, restsUntilMs: 0 } as const;
   deliveries.settle({ ...first, id: "the id" }, failed);
   judgeUrgent(deliveries, ["mallory", "mallory"]);
   const again = deliveries.nextDue({ route: "r", nowMs: 0, limit: 1 });

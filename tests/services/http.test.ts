@@ -24,9 +24,9 @@ function response(overrides: Partial<HttpResponse> = {}): HttpResponse {
 /** The outcome table of the design: delivered 2xx, then the statuses that it names, then what is left of each class. */
 function expectedKind(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
-  if ([408, 425, 429].includes(status) || status >= 500) return "retry";
-  if ([401, 403, 404, 407, 410].includes(status) || status < 400) return "broken";
-  return "rejected";
+  if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
+  if ([401, 402, 403, 404, 405, 407, 410, 415, 421, 451].includes(status) || status < 400) return "broken";
+  return "refused";
 }
 
 Deno.test("judgeStatus() keeps to the outcome table for every status", () => {

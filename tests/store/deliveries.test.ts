@@ -81,7 +81,8 @@ function uuids(outgoing: Outgoing | undefined): string[] {
 }
 
 function waits(nowMs: number, waitMs: number, counts = true) {
-  return { state: "pending", error: "down", atMs: nowMs, restsUntilMs: waitMs && nowMs + waitMs, counts } as const;
+  const kind = counts ? "retry" : "broken";
+  return { state: "pending", kind, error: "down", atMs: nowMs, restsUntilMs: waitMs && nowMs + waitMs } as const;
 }
 
 const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
@@ -122,7 +123,7 @@ Deno.test("split() makes two batches of one, both kept", () => {
   judgeAll(deliveries);
   const whole = begun(deliveries);
   assert.ok(whole.kind === "events");
-  deliveries.split(whole, "HTTP 400");
+  deliveries.split(whole, { error: "HTTP 400", anew: true });
   const half = begun(deliveries);
   assert.deepEqual(uuids(half), ["a", "b"]);
   assert.notEqual(half.id, whole.id);
