@@ -150,3 +150,15 @@ Deno.test("run() reports any number of unreadable records by one notice, and del
   const last = world.messages("//a.").at(-1) ?? "";
   assert.match(last, /^1 record in the queue can't be read, .*hint: run ssh-session-notifier check/);
 });
+
+Deno.test("run() reports on every route, once, that the file of the last resort is full", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  const position = { file: "f", offset: 1 };
+  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: true, isFull: true });
+  await world.run();
+  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: false, isFull: true });
+  await world.run();
+  assert.equal(world.requests.length, 2);
+  for (const message of world.messages()) assert.match(message, /^logins may be missing: .*hint: run ssh-session/);
+});
