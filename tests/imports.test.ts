@@ -13,7 +13,7 @@ const modules = await sourceModules();
 const graph = await importGraph();
 
 /** The code that can run as root. */
-const ROOT_PART = ["event.ts", "paths.ts", "store/open.ts"];
+const ROOT_PART = ["event.ts", "queue_paths.ts", "store/open.ts", "store/queue_table.ts"];
 const hook = [...modules.keys()].filter((name) => name.startsWith("hook/"));
 
 function importsOf(name: string): string[] {
@@ -66,6 +66,7 @@ Deno.test("the command line loads no command before it is known which one", () =
     "failure.ts",
     "npm:commander",
     "paths.ts",
+    "queue_paths.ts",
   ]);
 });
 

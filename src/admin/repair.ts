@@ -7,9 +7,11 @@ import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
+import { statIfThere } from "../store/files.ts";
+import { emptySpool } from "./empty_spool.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
-import { faultOfDatabase } from "./queue_fault.ts";
+import { faultOfDatabase, openHeld } from "./queue_fault.ts";
 import { refuseGroups } from "./without_groups.ts";
 
 /** What an event takes in the log, or as a file of the spool, and more; in bytes. */
@@ -58,7 +60,13 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
   const fault = faultOfDatabase(paths);
   if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
   else say("the queue database is not damaged");
-  if (fault === undefined && !force) return tryRoom(paths);
+  if (fault === undefined && !force) {
+    tryRoom(paths);
+    // A hook makes the database.
+    const moved = statIfThere(paths.queueDatabase) === undefined ? undefined : emptySpool(openHeld(paths), paths);
+    if (moved !== undefined) say(moved);
+    return;
+  }
   await moveQueueAside(paths, options);
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
 }

@@ -47,8 +47,8 @@ export function insertEvents(
 ): TakenIn {
   const insert = database.prepare(
     `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
-                        parent_pid, tampered, is_repeat, is_history, taken_in_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
+                        parent_pid, uptime_s, tampered, is_repeat, is_history, taken_in_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
      ON CONFLICT (uuid) DO NOTHING`,
   );
   const result = { taken: 0, history: 0 };
@@ -61,6 +61,7 @@ export function insertEvents(
       event.occurredAtMs,
       ...names,
       event.parentPid,
+      event.uptimeSeconds ?? null,
       event.tampered.join(" "),
       Number(fate === "repeat"),
       Number(fate === "history"),

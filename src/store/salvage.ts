@@ -111,9 +111,12 @@ function tableOf(database: Database, { name, hasRowid }: { name: string; hasRowi
     `INSERT INTO ${name} (${names}) VALUES (${names.map(() => "?")}) ${onConflict(name, names)}`,
   );
   return {
+    // A row from before a column was added is shorter.
     fits: ({ rowid, values }) =>
-      (hasRowid ? Number.isSafeInteger(rowid) : rowid === undefined) && values.length === stored.length &&
-      stored.every((column, index) => isRowid(column) ? values[index] === null : isOf(column, values[index])),
+      (hasRowid ? Number.isSafeInteger(rowid) : rowid === undefined) && values.length <= stored.length &&
+      stored.every((column, index) =>
+        isRowid(column) ? values[index] === null : isOf(column, index < values.length ? values[index] : null)
+      ),
     insert: ({ rowid, values }) => {
       const row = stored.map((column, index) => (isRowid(column) ? rowid : values[index]) ?? null);
       try {

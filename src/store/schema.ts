@@ -10,7 +10,8 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
  *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
  *             be that, so that it only tells what was seen before. is_closed: an open whose close has come.
- *             duration_ms: of the session, at its close; null where that is not known.
+ *             duration_ms: of the session, at its close; null where that is not known. uptime_s: how long the host had
+ *             been up; null where the hook did not record it.
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
@@ -126,6 +127,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     name TEXT PRIMARY KEY,
     looks TEXT NOT NULL
   ) STRICT, WITHOUT ROWID`,
+], [
+  "ALTER TABLE event ADD COLUMN uptime_s INTEGER",
 ]];
 
 /** The version that this program writes. */

@@ -120,6 +120,38 @@ Deno.test("repair leaves no index of the log that others can open, where another
   assert.deepEqual(queue.uuids(), ["a", "b"]);
 });
 
+Deno.test("repair moves all events of the spool into the database, and leaves what is none", async () => {
+  using queue = new Queue();
+  const { spoolDir } = queue.paths;
+  queue.insert("a");
+  const uuids = Array.from({ length: 250 }, (_, index) => `spooled ${index}`);
+  for (const uuid of uuids) Deno.writeTextFileSync(`${spoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+  await queue.repair();
+  assert.deepEqual(queue.said, [
+    "the queue database is not damaged",
+    `moved 250 events from "${spoolDir}" into the database`,
+  ]);
+  assert.deepEqual([...Deno.readDirSync(spoolDir)], []);
+  assert.equal((Deno.statSync(spoolDir).mode ?? 0) & 0o7777, 0o2750);
+  assert.deepEqual(queue.uuids(), ["a", ...uuids].sort());
+
+  const others: Record<string, string> = {
+    "empty.json": "",
+    "another name.json": JSON.stringify(sessionEvent({ uuid: "x" })),
+    "long.json": JSON.stringify(sessionEvent({ uuid: "long", user: "x".repeat(300_000) })),
+    "half.unfinished": "{",
+  };
+  for (const [name, text] of Object.entries(others)) Deno.writeTextFileSync(`${spoolDir}/${name}`, text);
+  for (const replace of ["a folder", "a FIFO", "a link"]) replacedBy[replace]?.(`${spoolDir}/${replace}.json`);
+  const names = () => [...Deno.readDirSync(spoolDir)].map(({ name }) => name).sort();
+  const before = names();
+  Deno.writeTextFileSync(`${spoolDir}/good.json`, JSON.stringify(sessionEvent({ uuid: "good" })));
+  await queue.repair();
+  assert.deepEqual(names(), before);
+  assert.equal(queue.said.at(-1), `moved 1 event from "${spoolDir}" into the database`);
+  assert.ok(queue.uuids().includes("good"));
+});
+
 Deno.test("repair has nothing to do where no login was recorded yet", async () => {
   using queue = new Queue();
   await queue.repair();
@@ -147,6 +179,11 @@ const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
   "a trigger refuses every event": (_, path) => {
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
+    database.close();
+  },
+  "an index that is not ours runs a program": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("CREATE INDEX program ON event (length(record))");
     database.close();
   },
   "an event has a number that is too large": (_, path) => {

@@ -54,6 +54,16 @@ class World {
 
 const CONSOLE = { remoteHost: "", connection: "", authInfo: "", terminal: "/dev/tty1", service: "login" } as const;
 
+Deno.test("judgeNew() tells how long the session was by the uptime, where the clock jumped meanwhile", () => {
+  const world = new World();
+  const open = world.event({ uptimeSeconds: 1_000 });
+  world.take(open);
+  world.clock.pass(3 * DAY);
+  const close = world.event({ type: "close", uptimeSeconds: 1_120 });
+  world.take(close);
+  assert.equal(world.duration(close), "2 min");
+});
+
 Deno.test("judgeNew() tells at a close how long the session was, by ssh or at the console", () => {
   for (const place of [{}, CONSOLE]) {
     const world = new World();

@@ -56,6 +56,20 @@ Deno.test("Inbox.read() tells what may have been read before from what is new fo
   assert.deepEqual([second?.events.map(({ uuid }) => uuid), second?.again], [["c", "d"], 1]);
 });
 
+Deno.test("Inbox.read() knows the uptime where the hook recorded it, and believes no nonsense", () => {
+  using queue = new Queue();
+  const recorded = [undefined, 0, 12_345, -1, 1.5, 2 ** 60, "5", null];
+  const database = insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: "first" }));
+  const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, ?)");
+  recorded.forEach((uptimeSeconds, index) =>
+    insert.run(`${index}`, JSON.stringify({ ...sessionEvent(), uptimeSeconds }))
+  );
+  database.close();
+  const events = queue.inbox.read(INBOX_START, 100)?.events.slice(1) ?? [];
+  assert.deepEqual(events.map((event) => event.uptimeSeconds), [undefined, 0, 12_345, ...Array(5).fill(undefined)]);
+  assert.deepEqual(events.map(({ user }) => user), ["alice", "alice", "alice", ...Array(5).fill(UNREADABLE)]);
+});
+
 Deno.test("Inbox.read() gives back events as they were inserted, whatever their text", () => {
   using queue = new Queue();
   const events = HOSTILE_TEXTS.map((text, index) =>

@@ -132,6 +132,18 @@ const DAMAGES: Record<string, { damage: (store: Store, path: string) => unknown;
     damage: (store, path) => (Deno.renameSync(path, `${store.directory}/x`), Deno.symlinkSync("../x", path)),
     whole: false,
   },
+  "its header is garbage, and its rows are from before a column was added": {
+    damage: (_, path) => {
+      const database = openDatabase(path, { busyTimeoutMs: 0 });
+      const columns = database.prepare("PRAGMA table_info(event)").all().map(({ name }) => String(name));
+      const added = columns.slice(columns.indexOf("taken_in_ms") + 1);
+      assert.notDeepEqual(added, []);
+      for (const name of added) database.exec(`ALTER TABLE event DROP COLUMN ${name}`);
+      database.close();
+      overwrite(path, 0);
+    },
+    whole: true,
+  },
   "its log is a folder": {
     damage: (_, path) => Deno.mkdirSync(`${path}-wal`),
     whole: true,

@@ -1,0 +1,69 @@
+// Moves the events of the spool into the queue database, all of them: a hook moves a few, and none out of a folder that
+// has become too large to list within a login.
+
+import type { SessionEvent } from "../event.ts";
+import type { StatePaths } from "../paths.ts";
+import { plural } from "../plural.ts";
+import { NotPlainError, openPlainFile, removeIfThere, statIfThere } from "../store/files.ts";
+import { type Database, pragma, transaction } from "../store/open.ts";
+import { INSERT_EVENT } from "../store/queue_table.ts";
+import { parseSpooled } from "../store/record.ts";
+
+/** So many are moved in one transaction. The hooks of logins wait for it, half a second at most. */
+const PAGE = 100;
+
+/** More than a hook can write, in bytes. */
+const MAX_FILE_BYTES = 256 * 1024;
+
+/**
+ * Moves what is an event. What is none stays, for a person to look at; `send` reports it.
+ *
+ * @returns what it has done, for people, or undefined
+ */
+export function emptySpool(database: Database, { spoolDir }: Pick<StatePaths, "spoolDir">): string | undefined {
+  const names = [...Deno.readDirSync(spoolDir)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
+  // The rows must be safe before the files go.
+  pragma(database, "synchronous = FULL");
+  let moved = 0;
+  for (let from = 0; from < names.length; from += PAGE) {
+    const page = names.slice(from, from + PAGE);
+    const taken = transaction(database, () => page.filter((name) => insert(database, { spoolDir, name })));
+    for (const name of taken) removeIfThere(`${spoolDir}/${name}`);
+    moved += taken.length;
+  }
+  if (moved === 0) return undefined;
+  makeAnew(spoolDir);
+  return `moved ${plural(moved, "event")} from "${spoolDir}" into the database`;
+}
+
+function insert(database: Database, { spoolDir, name }: { spoolDir: string; name: string }): boolean {
+  const record = readSmall(`${spoolDir}/${name}`);
+  const event: SessionEvent | undefined = record === undefined ? undefined : parseSpooled(record);
+  if (record === undefined || event === undefined || name !== `${event.uuid}.json`) return false;
+  database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, record);
+  return true;
+}
+
+function readSmall(path: string): string | undefined {
+  try {
+    using file = openPlainFile(path);
+    if (file === undefined || file.size > MAX_FILE_BYTES) return undefined;
+    const bytes = new Uint8Array(file.size);
+    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes, 0)));
+  } catch (error) {
+    if (error instanceof NotPlainError || error instanceof Deno.errors.PermissionDenied) return undefined;
+    throw error;
+  }
+}
+
+/** ext4 never makes a folder smaller. A hook that finds none makes one. */
+function makeAnew(spoolDir: string): void {
+  try {
+    Deno.removeSync(spoolDir);
+    Deno.mkdirSync(spoolDir);
+    Deno.chmodSync(spoolDir, 0o2750);
+  } catch (error) {
+    // It is not empty, or a hook was faster.
+    if (statIfThere(spoolDir)?.isDirectory !== true) throw error;
+  }
+}
