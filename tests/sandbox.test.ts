@@ -103,7 +103,7 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   // Beside its own files, the system log alone.
   const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
-  assert.deepEqual([repair.read, repair.write], [[queueDir], [queueDir]]);
+  assert.deepEqual([repair.read, repair.write], [[queueDir, runSpoolDir], [queueDir, runSpoolDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, ...stateRead, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });

@@ -17,6 +17,7 @@ import { inspectConfig, type Reader } from "./config.ts";
 import { inspectDelivery } from "./delivery.ts";
 import { inspectFiles, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
+import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom, roomsOf } from "./room.ts";
@@ -105,6 +106,10 @@ function inspectState(
     const nowMs = Date.now();
     inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs: config?.runDeadlineMs ?? 0, nowMs }, findings);
     inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs }, findings);
+  });
+  attempt("last-resort", findings, () => {
+    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+    inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
   });
 }
 

@@ -2,7 +2,6 @@
 // has become too large to list within a login.
 
 import type { SessionEvent } from "../event.ts";
-import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { NotPlainError, openPlainFile, removeIfThere, statIfThere } from "../store/files.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
@@ -20,7 +19,8 @@ const MAX_FILE_BYTES = 256 * 1024;
  *
  * @returns what it has done, for people, or undefined
  */
-export function emptySpool(database: Database, { spoolDir }: Pick<StatePaths, "spoolDir">): string | undefined {
+export function emptySpool(database: Database, spoolDir: string): string | undefined {
+  if (statIfThere(spoolDir)?.isDirectory !== true) return undefined;
   const names = [...Deno.readDirSync(spoolDir)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
   // The rows must be safe before the files go.
   pragma(database, "synchronous = FULL");

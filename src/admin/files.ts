@@ -17,9 +17,12 @@ interface Expected {
   readonly mode: number;
   /** `user:group` for people. */
   readonly owner: string;
-  /** Whether it need not be there. */
-  readonly optional?: boolean;
+  /** What it means where it is not there; by default, a fault. */
+  readonly missing?: "fine" | "warning";
 }
+
+/** The bound that install.sh sets for the last resort. */
+const MOST_UNRECORDED_BYTES = 1_048_576;
 
 const GROUP = "ssh-session-notifier";
 const QUEUE_OWNER = "ssh-session-queue:ssh-session-queue";
@@ -55,6 +58,7 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   }
   const root = { uid: 0, gid: send.gid, owner: `root:${GROUP}` };
   const queue = { ...queueIds, owner: QUEUE_OWNER };
+  const rootOfQueue = { uid: 0, gid: queueIds.gid, owner: "root:ssh-session-queue" };
   const expected: Expected[] = [
     { path: BINARY, kind: "file", mode: 0o2750, ...root },
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
@@ -64,13 +68,23 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: `${GROUP}:${GROUP}` },
     ...["", "-wal"].map((suffix): Expected => (
-      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, optional: true, ...queue }
+      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, missing: "fine", ...queue }
     )),
     // Who can open it can lock it, and so hold up every login.
-    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, optional: true, ...queue },
+    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, missing: "fine", ...queue },
+    // Without these, the rest works.
+    { path: paths.runSpoolDir, kind: "directory", mode: 0o2750, missing: "warning", ...queue },
+    { path: paths.unrecordedFile, kind: "file", mode: 0o640, missing: "warning", ...rootOfQueue },
   ];
   const before = findings.hasFault(AREA);
   for (const file of expected) inspectFile(file, look(file.path), findings);
+  if ((look(paths.unrecordedFile)?.size ?? 0) >= MOST_UNRECORDED_BYTES) {
+    findings.fault(
+      AREA,
+      `"${paths.unrecordedFile}" is full: no more logins are recorded there`,
+      "see why the hook can't start; after send has read the file, remove it and run install.sh",
+    );
+  }
   if (!before && !findings.hasFault(AREA)) findings.pass(AREA, "owners and modes are as install.sh sets them");
 }
 
@@ -78,7 +92,16 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
   const { path, kind, uid, gid, owner } = expected;
   const mode = expected.mode.toString(8).padStart(4, "0");
   if (info === undefined) {
-    if (expected.optional !== true) findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+    if (expected.missing === "fine") return;
+    if (expected.missing === undefined) {
+      findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+    } else {
+      findings.warning(
+        AREA,
+        `there is no "${path}", which keeps logins that the disk or the hook can't`,
+        "run install.sh, which makes it, and see that systemd-tmpfiles or cron does so at each boot",
+      );
+    }
     return;
   }
   const isKind = kind === "file" ? info.isFile : info.isDirectory;

@@ -6,8 +6,9 @@ import { becomeOwner } from "../hook/privileges.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
 import { statIfThere } from "../store/files.ts";
+import { isReadOnly, REMOUNT } from "../store/store_failure.ts";
+import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
 import { emptySpool } from "./empty_spool.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
@@ -34,7 +35,7 @@ export interface RepairOptions {
 export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCode> {
   const paths = statePaths(stateDir);
   becomeQueue(paths, { anyOwner: stateDir !== undefined });
-  using lock = takeLock(paths);
+  using lock = explaining(paths, () => takeLock(paths));
   if (lock === undefined) {
     throw new Failure("another repair is running", { exitCode: ExitCode.tempFail, mend: "wait until it has ended" });
   }
@@ -63,12 +64,20 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
   if (fault === undefined && !force) {
     tryRoom(paths);
     // A hook makes the database.
-    const moved = statIfThere(paths.queueDatabase) === undefined ? undefined : emptySpool(openHeld(paths), paths);
-    if (moved !== undefined) say(moved);
+    if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
     return;
   }
   await moveQueueAside(paths, options);
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
+}
+
+/** Each spool into the database, and says so. */
+function emptySpools(paths: StatePaths, say: (line: string) => void): void {
+  const database = openHeld(paths);
+  for (const folder of [paths.spoolDir, paths.runSpoolDir]) {
+    const moved = emptySpool(database, folder);
+    if (moved !== undefined) say(moved);
+  }
 }
 
 /** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */
@@ -100,12 +109,31 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
   }
 }
 
-/** A lock on the folder itself, which the kernel frees however this ends. */
+/**
+ * A lock that the kernel frees however this ends. On a file that only the user of `queue` can open: the group of the folder
+ * can open the folder, and what can be opened can be locked.
+ */
 function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
-  const folder = Deno.openSync(queueDir);
-  if (folder.tryLockSync(true)) return folder;
-  folder.close();
+  const path = `${queueDir}/repair.lock`;
+  // To open a FIFO would wait for somebody who reads from it.
+  if (statIfThere(path)?.isFile === false) {
+    throw new Failure(`"${path}" is not a plain file`, {
+      exitCode: ExitCode.config,
+      mend: `see what it is, and remove it: rm -r ${path}`,
+    });
+  }
+  const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  if (file.tryLockSync(true)) return file;
+  file.close();
   return undefined;
+}
+
+function explaining<T>(paths: StatePaths, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explained(error, paths);
+  }
 }
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
@@ -115,12 +143,13 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
   if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
     return fail("the disk is full", ExitCode.tempFail, "make room, and run repair again");
   }
+  if (isReadOnly(error)) return fail("its file system is read-only", ExitCode.config, REMOUNT);
   const { tempFail, config } = ExitCode;
   return isPassingSystemError(error)
     ? fail(messageOf(error), tempFail, "see what the disk says, and run repair again")
     : fail(
       messageOf(error),
       config,
-      "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
+      "move what belongs to somebody else out of it by hand",
     );
 }

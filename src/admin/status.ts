@@ -11,6 +11,7 @@ import { readOverview } from "../store/overview.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeQueueReader } from "./become_sender.ts";
+import { lastResortProblems } from "./last_resort.ts";
 import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
@@ -48,7 +49,18 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
   const withoutRoom = [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
   const nowMs = Date.now();
-  const found = statusOf({ config, overview, unread, isQueueReadable, spooled, withoutRoom, faults, nowMs });
+  const lastResort = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
+  const found = statusOf({
+    lastResort,
+    config,
+    overview,
+    unread,
+    isQueueReadable,
+    spooled,
+    withoutRoom,
+    faults,
+    nowMs,
+  });
   for (const line of shown(found, form)) print(line);
   return ExitCode.ok;
 }

@@ -40,6 +40,8 @@ export interface Status {
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
   /** The directories on whose disk there is no room. */
   readonly withoutRoom: readonly string[];
+  /** What last_resort.ts finds. Default: nothing. */
+  readonly lastResort?: readonly string[];
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
   /** Undefined where `send` has never run. */
@@ -47,7 +49,7 @@ export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueu
 }
 
 /** Puts together what is known. Without a configuration, no route is said to have gone from it. */
-export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSources): Status {
+export function statusOf({ config, overview, withoutRoom, lastResort = [], ...rest }: StatusSources): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
@@ -65,7 +67,12 @@ export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSourc
   // A route that has gone, and has left nothing behind, is no news.
   const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
   const lastRunAtMs = overview?.lastRunAtMs;
-  return { ...rest, routes: shown, lastRunAtMs, problems: problemsOf({ config, overview, withoutRoom, ...rest }) };
+  return {
+    ...rest,
+    routes: shown,
+    lastRunAtMs,
+    problems: [...problemsOf({ config, overview, withoutRoom, ...rest }), ...lastResort],
+  };
 }
 
 /**

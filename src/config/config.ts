@@ -6,7 +6,7 @@ import type { AllowRule } from "./allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";
-import { parseHeartbeat } from "./heartbeat.ts";
+import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 import { parseSyntax } from "./syntax.ts";
@@ -33,7 +33,7 @@ export interface Config {
   /** How long a delivered event is kept. */
   readonly retentionDays: number;
   /** Pinged after each run. */
-  readonly heartbeat?: URL;
+  readonly heartbeat?: Heartbeat;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */

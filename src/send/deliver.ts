@@ -140,7 +140,10 @@ function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: Delive
 
 function described(outgoing: Outgoing): string {
   const on = `on route "${outgoing.route}"`;
-  if (outgoing.kind === "notice") return `a notice about route "${outgoing.notice.about}" ${on}`;
+  if (outgoing.kind === "notice") {
+    const { kind, about } = outgoing.notice;
+    return `a notice about ${kind === "unreadable" || kind === "full" ? "the queue" : `route "${about}"`} ${on}`;
+  }
   const [{ uuid }, ...more] = outgoing.events;
   return more.length === 0 ? `event ${uuid} ${on}` : `a digest of ${more.length + 1} events ${on}`;
 }

@@ -12,6 +12,12 @@ export type Exchange =
     readonly detail: string;
   };
 
+/** Where a connection leads. An IPv6 address stands in brackets. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** The first message to the Worker. */
 export interface WorkerSettings {
   /** Certificates to trust beside Mozilla's, as PEM. */
@@ -19,6 +25,8 @@ export interface WorkerSettings {
   /** Certificates that single routes trust beside those, as PEM. */
   readonly routeCaCerts?: readonly string[];
   readonly proxyUrl?: string;
+  /** The addresses of the hosts that have several, by `host:port`. */
+  readonly addresses?: ReadonlyMap<string, readonly Address[]>;
   readonly timeoutMs: number;
 }
 
@@ -26,6 +34,8 @@ export interface WorkerSettings {
 export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
+  /** The host that the connection leads to, as `host:port`: the proxy where there is one. */
+  readonly host?: string;
   /** Which of `routeCaCerts` is trusted for it, by its place there. */
   readonly routeCaCert?: number;
 }

@@ -35,15 +35,17 @@ export async function pingHeartbeat(
     const configured = routes.map(({ name }) => name);
     const { failing, overdue } = healthOf(routesOf(deliveries.database), { configured, nowMs });
     const isWell = intake.fault === undefined && failing.length + overdue.length === 0;
-    const url = isWell ? heartbeat.href : failUrl(heartbeat);
-    const result = await transport({ kind: "http", method: "GET", url, headers: {}, body: "" });
+    const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
+    const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
+    const result = await transport(request, { caCert: heartbeat.caCert });
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
-      : { ok: false, detail: result.detail };
+      // The advice is about a route's key.
+      : { ok: false, detail: result.detail.replaceAll("ca_file", "heartbeat.ca_file") };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
-    else log("warning", redact(`cannot ping the heartbeat: ${detail}`));
+    else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);
   } catch (error) {
-    log("warning", redact(`cannot ping the heartbeat: ${messageOf(error)}`));
+    log("warning", `cannot ping the heartbeat: ${redact(messageOf(error))}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// What one route tells of another. Pure.
+// What one route tells of another, or of the queue. Pure.
 
 import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
@@ -11,6 +11,14 @@ export function noticeNotification(notice: Notice, { name, timezone }: HostOptio
 }
 
 function noticeText({ about, kind, count, reason }: Notice): string {
+  if (kind === "unreadable") {
+    return `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
+      "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
+  }
+  if (kind === "full") {
+    return "logins may be missing: the hook could not run, and the file for such logins is full; " +
+      "hint: run ssh-session-notifier check";
+  }
   const route = `route "${shown(about)}"`;
   if (kind === "broken") return `${route} is broken, its notifications wait until it is mended: ${shown(reason)}`;
   return `gave up ${plural(count, "notification")} on ${route}: ${shown(reason)}`;

@@ -1,5 +1,6 @@
 // `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
 
+import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
@@ -21,7 +22,7 @@ import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
 import { redactor } from "./redact.ts";
-import { run } from "./run.ts";
+import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -94,7 +95,8 @@ function open(
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
   const deliveries = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
-  const elsewhere = { spool: new Spool(paths), paths, clock: systemClock };
+  const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
+  const elsewhere = { spools, paths, clock: systemClock };
   return { deliveries, intake: new Intake({ deliveries, inbox, elsewhere, log }) };
 }
 
@@ -114,8 +116,8 @@ function showPending(work: Work): ExitCode {
   const { deliveries, intake } = open(work, previewStore);
   const lines = deliveries.discarding(() => {
     takeOver({ paths, deliveries, log, keep: true });
-    intake.takeIn();
-    judgeNew(config, { deliveries, clock: systemClock, log });
+    while (intake.takeIn());
+    while (judgeNew(config, { deliveries, clock: systemClock, log }));
     return dryRun(config, deliveries);
   });
   deliveries.close();
@@ -127,13 +129,18 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
   const { deliveries, intake } = open(work, openStore);
   markStore(lock);
-  // Before the configuration is read: whatever is wrong with that, the events are safe here.
-  takeOver({ paths, deliveries, log });
-  intake.takeIn();
-  const config = readConfig(configFile);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
+  }
+  takeOver({ paths, deliveries, log });
+  let config: Config;
+  try {
+    config = readConfig(configFile);
+  } catch (error) {
+    // Whatever is wrong with the configuration, the events are safe here.
+    while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
+    throw error;
   }
   const context = {
     deliveries,

@@ -11,6 +11,7 @@ import {
   secondsToMs,
   textOf,
   urlSchema,
+  urlSecrets,
 } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
@@ -76,11 +77,7 @@ export const discord: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => [
-    webhook_url.href,
-    webhook_url.pathname,
-    ...webhook_url.pathname.split("/").slice(4),
-  ],
+  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
 

@@ -48,13 +48,27 @@ export function below(server: URL, path: string): string {
   return `${server.origin}${server.pathname.replace(/\/$/, "")}/${path}`;
 }
 
-/** A shorter part of a URL is no secret, and would be taken out of texts where it only happens to stand. */
-const MIN_SECRET_LENGTH = 8;
+/** What may be secret before the last segment of a path: neither `v2` nor a plain word such as `services`. */
+const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 
-/** What of a URL must not be shown, where the secret is in its path. */
-export function urlSecrets({ href, pathname, search }: URL): string[] {
-  const secret = `${pathname}${search}`;
-  return [href, ...(secret.length >= MIN_SECRET_LENGTH ? [secret] : [])];
+/**
+ * What of a URL must not be shown, where the secret is in its path or its query: the whole, and each part by itself,
+ * since a service may say back any of them.
+ */
+export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
+  const segments = pathname.split("/").filter((segment) => segment !== "");
+  const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
+  const query = [...searchParams].map(([name, value]) => value === "" ? name : value);
+  const parts = [`${pathname}${search}`, ...secret.flatMap((segment) => [segment, decoded(segment)]), ...query];
+  return [href, ...new Set(parts.filter((part) => part !== "" && part !== "/"))];
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 /** A warning for a URL whose traffic can be read on its way. */

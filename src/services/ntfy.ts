@@ -13,6 +13,7 @@ import {
   textOf,
   tokenSchema,
   urlSchema,
+  urlSecrets,
 } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
@@ -76,8 +77,7 @@ export const ntfy: Service<Settings> = {
   limits,
 
   secrets: ({ topic_url, token, user, password }) => [
-    topic_url.href,
-    split(topic_url).topic,
+    ...urlSecrets(topic_url),
     ...(token === undefined ? [] : [token]),
     ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
   ],

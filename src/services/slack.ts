@@ -53,7 +53,7 @@ export const slack: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => [...urlSecrets(webhook_url), webhook_url.pathname.split("/").at(-1) ?? ""],
+  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
 

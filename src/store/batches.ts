@@ -60,13 +60,13 @@ export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): n
 }
 
 /**
- * What is to go out next on a route: urgent events, each by itself; then notices; then the other events, oldest first.
- * Nothing while the route rests.
+ * What is to go out next on a route: urgent events, those of one user together, and in turns by user; then notices; then
+ * the other events, oldest first. Nothing while the route rests.
  *
  * @param options.limit how many events that are not in a batch yet are looked at, at most
  */
 export function nextDue(database: Database, options: DueOptions & { readonly limit: number }): Due | undefined {
-  const { route, limit } = options;
+  const { route } = options;
   if (restsUntilMs(database, options) > 0) return undefined;
   const takeTurns = failuresOf(database, route) >= TURNS_FROM;
   const head = headOf(database, { route, takeTurns });
@@ -76,23 +76,39 @@ export function nextDue(database: Database, options: DueOptions & { readonly lim
   }
   if (head === undefined) return undefined;
   const batch = head.batch ?? undefined;
-  const [first, ...more] = batch !== undefined
-    ? prepared(database, `${SELECT_PENDING} AND batch = ? ORDER BY event_id`).all(route, head.urgent, batch)
-    : prepared(database, `${SELECT_PENDING} AND event_id >= ? AND batch IS NULL ORDER BY event_id LIMIT ?`)
-      .all(route, head.urgent, head.eventId, head.urgent === 1 ? 1 : limit);
+  const [first, ...more] = pendingWith(database, { ...options, head });
   if (first === undefined) return undefined;
   const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
   return { kind: "events", route, batch, events, attempts: head.attempts };
 }
 
-// CROSS: in this order, so that SQLite reads no more of the index than the limit asks for.
-const SELECT_PENDING = `SELECT event.*, delivery.urgent FROM delivery CROSS JOIN event ON event.id = delivery.event_id
-                        WHERE route = ? AND state = 'pending' AND delivery.urgent = ?`;
+/** What goes out together with the head, the head included. */
+function pendingWith(database: Database, { route, limit, head }: { route: string; limit: number; head: Head }) {
+  const { urgent, user, eventId, batch } = head;
+  if (batch !== null) {
+    return prepared(database, `${selectPending()} AND delivery.urgent = ? AND batch = ? ORDER BY turn, event_id`)
+      .all(route, urgent, batch);
+  }
+  if (urgent === 1) {
+    const ofUser = `${selectPending("INDEXED BY delivery_turn")} AND delivery.urgent = 1 AND turn_of = ?`;
+    return prepared(database, `${ofUser} AND batch IS NULL ORDER BY turn, event_id LIMIT ?`).all(route, user, limit);
+  }
+  const routine = `${selectPending()} AND delivery.urgent = 0 AND turn = 0 AND event_id >= ?`;
+  return prepared(database, `${routine} AND batch IS NULL ORDER BY event_id LIMIT ?`).all(route, eventId, limit);
+}
+
+/** CROSS: in this order, so that SQLite reads no more of the index than the limit asks for. */
+function selectPending(index = ""): string {
+  return `SELECT event.*, delivery.urgent FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
+          WHERE route = ? AND state = 'pending'`;
+}
 
 /** The delivery that decides what goes out. */
 interface Head {
   readonly eventId: number;
   readonly urgent: number;
+  /** Whose event it is, if it is urgent. */
+  readonly user: string;
   readonly batch: string | null;
   readonly attempts: number;
 }
@@ -103,8 +119,8 @@ function headOf(
 ): Head | undefined {
   return prepared(
     database,
-    `SELECT event_id AS eventId, urgent, batch, attempts FROM delivery WHERE route = ? AND state = 'pending'
-     ORDER BY ${takeTurns ? "attempts, " : ""}urgent DESC, event_id LIMIT 1`,
+    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts FROM delivery WHERE route = ? AND state = 'pending'
+     ORDER BY ${takeTurns ? "attempts, " : ""}urgent DESC, turn, event_id LIMIT 1`,
   ).get(route) as Head | undefined;
 }
 

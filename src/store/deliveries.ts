@@ -25,6 +25,7 @@ import {
   unjudgedOpenOf,
   writeJudgement,
 } from "./events.ts";
+import { assertPlainFiles } from "./foreign_schema.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
 import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
@@ -32,8 +33,11 @@ import { positionOf } from "./overview.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
 import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
 import { endOnRoute, failuresOf, tellBroken } from "./routes.ts";
-import { migrate } from "./schema.ts";
+import { assertSchema, migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { takeInUnrecorded, unrecordedPosition } from "./take_in_unrecorded.ts";
+import { countUnreadable } from "./unreadable.ts";
+import type { UnrecordedPage } from "./unrecorded.ts";
 import { type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
@@ -64,11 +68,13 @@ export class Deliveries {
    * Opens the database, makes it where there is none, and migrates it.
    *
    * @param path a file, or `:memory:`
-   * @throws {NewerSchemaError} and what SQLite says
+   * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and what SQLite says
    */
   constructor(path: string) {
+    if (path !== ":memory:") assertPlainFiles(path);
     this.#database = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
+      assertSchema(this.#database);
       pragma(this.#database, "journal_mode = WAL");
       pragma(this.#database, "synchronous = FULL");
       pragma(this.#database, "foreign_keys = ON");
@@ -117,10 +123,12 @@ export class Deliveries {
   }
 
   /** Takes in what was read from the queue database, each event once, whatever is read twice. */
-  takeIn({ events, position, again = 0 }: InboxPage): TakenIn {
+  takeIn({ events, position, again = 0, unreadable = 0 }: InboxPage): TakenIn {
     return this.together(() => {
-      const before = insertEvents(this.#database, events.slice(0, again), horizonOf(this.#database, { pruned: true }));
-      const after = insertEvents(this.#database, events.slice(again), undefined);
+      const horizon = horizonOf(this.#database, { pruned: true });
+      const before = insertEvents(this.#database, events.slice(0, again), { horizon });
+      const after = insertEvents(this.#database, events.slice(again), { horizon: undefined });
+      countUnreadable(this.#database, unreadable);
       this.#database
         .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid, again_to_id) VALUES (1, ?, ?, ?)")
         .run(position.lastId, position.lastUuid, position.againToId ?? position.lastId);
@@ -134,7 +142,17 @@ export class Deliveries {
    * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
    */
   takeInFromElsewhere(events: readonly SessionEvent[], { horizon }: { horizon: Horizon | undefined }): TakenIn {
-    return this.together(() => insertEvents(this.#database, events, horizon));
+    return this.together(() => insertEvents(this.#database, events, { horizon }));
+  }
+
+  /** How far the file of the last resort was read; undefined where it was never looked for. */
+  unrecordedPosition(): ReturnType<typeof unrecordedPosition> {
+    return unrecordedPosition(this.#database);
+  }
+
+  /** Takes in what the last resort wrote: see {@link takeInUnrecorded}. */
+  takeInUnrecorded(page: UnrecordedPage): TakenIn {
+    return this.together(() => takeInUnrecorded(this.#database, page));
   }
 
   /** Events that are not judged yet, oldest first. */
@@ -232,7 +250,8 @@ export class Deliveries {
   pendingEvents(route: string): JudgedEvent[] {
     return this.#database.prepare(
       `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
-       WHERE delivery.route = ? AND delivery.state = 'pending' ORDER BY delivery.urgent DESC, delivery.event_id`,
+       WHERE delivery.route = ? AND delivery.state = 'pending' 
+       ORDER BY delivery.urgent DESC, delivery.turn, delivery.event_id`,
     ).all(route).map(judgedEventOf);
   }
 

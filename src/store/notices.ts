@@ -1,4 +1,5 @@
-// What a route has yet to tell of another one: that deliveries were given up there, or that it is broken.
+// What a route has yet to tell of another one: that deliveries were given up there, or that it is broken. And what all
+// routes have yet to tell of the queue: that records in it can't be read, or that logins may be missing.
 // A notice makes no notice: what becomes of it is written down nowhere but in the log.
 // Every function is a part of the caller's transaction.
 
@@ -6,13 +7,21 @@ import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
-/** What happened on a route. */
+/** What `about` is of an incident that is not about a route. */
+export const QUEUE = "queue";
+
+const KINDS = ["dead", "broken", "unreadable", "full"] as const;
+
+/** What happened on a route, or to the queue. */
 export interface RouteIncident {
-  /** The route that it happened on. */
+  /** The route that it happened on, or {@link QUEUE}. */
   readonly about: string;
-  /** `dead`: deliveries were given up. `broken`: nothing gets through until a person mends it. */
-  readonly kind: "dead" | "broken";
-  /** How many deliveries were given up; 0 for a broken route. */
+  /**
+   * `dead`: deliveries were given up. `broken`: nothing gets through until a person mends it. Of the queue: `unreadable`:
+   * records can't be read; `full`: the file of the last resort takes no more.
+   */
+  readonly kind: typeof KINDS[number];
+  /** How many deliveries were given up, or records can't be read; else 0. */
   readonly count: number;
   /** What the service said, the last time. */
   readonly reason: string;
@@ -60,7 +69,7 @@ export function nextNotice(
     id: Number(row["id"]),
     uuid: String(row["uuid"]),
     about: String(row["about"]),
-    kind: row["kind"] === "dead" ? "dead" : "broken",
+    kind: KINDS.find((kind) => kind === row["kind"]) ?? "broken",
     count: Number(row["count"]),
     reason: String(row["reason"]),
     occurredAtMs: Number(row["occurred_at_ms"]),

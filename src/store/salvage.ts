@@ -8,11 +8,11 @@ import { MAX_RECORD_LENGTH, parseRecord } from "./record.ts";
 import { SQLITE_CONSTRAINT, sqliteCode } from "./sqlite_error.ts";
 
 /**
- * The events of a queue database that was set aside.
+ * The events of a queue database that was set aside; undefined for a record that can't be read.
  *
  * @param path the database; its `-wal` is read too
  */
-export function* salvageQueue(path: string): Generator<SessionEvent> {
+export function* salvageQueue(path: string): Generator<SessionEvent | undefined> {
   for (const { rowid, values } of carveRows(path)) {
     const [id, uuid, occurredAtMs, record] = values;
     const isEvent = values.length === 4 && id === null && rowid !== undefined &&
@@ -33,7 +33,7 @@ export interface SalvagedStore {
 }
 
 /** Tables that a new store begins by itself, and the one whose rows can't be told for sure from those of an index. */
-const NOT_SALVAGED = ["inbox", "store", "salvaged", "host"];
+const NOT_SALVAGED = ["inbox", "store", "salvaged", "host", "unrecorded", "unreadable"];
 
 /**
  * Fills a store that is new with what can be read of one that was set aside. What is pending comes as a possible repeat:

@@ -1,6 +1,7 @@
 // The tables of deliveries.db, which belongs to `send` alone, and the way from one version to the next.
 
-import { type Database, pragma, transaction } from "./open.ts";
+import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
+import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 
 /**
  * Each entry brings the database one version further. Never change one that was released: add one.
@@ -15,6 +16,8 @@ import { type Database, pragma, transaction } from "./open.ts";
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
+ *             turn_of: the user, of an urgent one. turn: how many of that user were to go out before it; 0 for root. The
+ *             least goes first.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
@@ -28,8 +31,15 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
  * `heartbeat` the one row that says when the heartbeat was pinged last.
  * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
+ *
+ * event.is_unrecorded: the hook could not run; the event comes from the last resort.
+ * notice.kind: `unreadable` and `full` are about the queue (count: of the records), not about a route.
+ * `unrecorded` the one row that says how far the file of the last resort was read, which file that was, and whether it is
+ *             full and a notice says so.
+ * `unreadable` the one row that counts the records that can't be read: how many no notice has reported yet, when the
+ *             last notice was made, and how many such files each spool had when it was last read.
  */
-const MIGRATIONS: readonly (readonly string[])[] = [[
+export const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE,
@@ -129,10 +139,92 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
   ) STRICT, WITHOUT ROWID`,
 ], [
   "ALTER TABLE event ADD COLUMN uptime_s INTEGER",
+], [
+  "ALTER TABLE event ADD COLUMN is_unrecorded INTEGER NOT NULL DEFAULT 0 CHECK (is_unrecorded IN (0, 1))",
+  // Writes every row with all its columns: salvaging a damaged store knows rows by their number of columns.
+  "UPDATE event SET is_unrecorded = 0",
+  // A CHECK can't be changed in place. Without a rename, so that the text of the schema stays as it is written here.
+  "CREATE TABLE notice_before AS SELECT * FROM notice",
+  "DROP TABLE notice",
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken', 'refused', 'unreadable', 'full')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  `INSERT INTO notice (id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms)
+   SELECT id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms FROM notice_before`,
+  "DROP TABLE notice_before",
+  "CREATE INDEX notice_route ON notice (route, id)",
+  `CREATE TABLE unrecorded (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    file TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    is_full TEXT NOT NULL DEFAULT 'no' CHECK (is_full IN ('no', 'untold', 'told'))
+  ) STRICT`,
+  `CREATE TABLE unreadable (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    untold INTEGER NOT NULL DEFAULT 0,
+    told_at_ms INTEGER,
+    spool_files INTEGER NOT NULL DEFAULT 0,
+    run_spool_files INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  "INSERT INTO unreadable (one) VALUES (1)",
+], [
+  "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+  "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
+  `UPDATE delivery SET turn = counted.turn
+   FROM (SELECT event_id, route, row_number() OVER (PARTITION BY route, turn_of ORDER BY event_id) AS turn
+         FROM delivery WHERE state <> 'delivered' AND urgent = 1 AND turn_of <> 'root') AS counted
+   WHERE delivery.event_id = counted.event_id AND delivery.route = counted.route`,
+  "DROP INDEX delivery_pending",
+  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, turn, event_id) WHERE state = 'pending'",
+  "CREATE INDEX delivery_turn ON delivery (route, turn_of, turn, event_id) WHERE state = 'pending' AND urgent = 1",
 ]];
 
 /** The version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
+
+const expected = new Map<number, string>();
+
+/** The schema of a store of a version, as {@link schemaOf} reads it. */
+export function expectedSchema(version: number): string {
+  let schema = expected.get(version);
+  if (schema !== undefined) return schema;
+  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  try {
+    for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
+    expected.set(version, schema = schemaOf(database));
+    return schema;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Refuses a store with any other schema than that of its version, before anything in it is read: a view, a trigger or a
+ * computed column is a program of whoever wrote it, and may never end.
+ *
+ * @returns its version
+ * @throws {NewerSchemaError} and {@link ForeignSchemaError}
+ */
+export function assertSchema(database: Database): number {
+  const version = Number(pragma(database, "user_version"));
+  if (version > SCHEMA_VERSION) {
+    throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
+  }
+  if (schemaOf(database) !== expectedSchema(version)) {
+    throw new ForeignSchemaError("it has other tables than the store");
+  }
+  return version;
+}
 
 /** A database that a later release has migrated. */
 export class NewerSchemaError extends Error {

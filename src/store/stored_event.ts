@@ -5,6 +5,8 @@ import type { SessionEvent } from "../event.ts";
 /** An event with its number in the store. */
 export interface StoredEvent extends SessionEvent {
   readonly id: number;
+  /** Whether it comes from the last resort: the hook could not run. Default: false. */
+  readonly isUnrecorded?: boolean;
 }
 
 /** An event with what was decided about it. */
@@ -41,6 +43,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
     parentPid: Number(row["parent_pid"]),
     ...(row["uptime_s"] === null ? {} : { uptimeSeconds: Number(row["uptime_s"]) }),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),
+    ...(row["is_unrecorded"] === 1 ? { isUnrecorded: true } : {}),
   };
 }
 

@@ -60,7 +60,7 @@ class Queue implements Disposable {
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
     inbox.close();
     const aside = this.folders().flatMap((folder) => [...salvageQueue(`${folder}/session_events.db`)]);
-    return [...new Set([...found, ...aside].map(({ uuid }) => uuid))].sort();
+    return [...new Set([...found, ...aside].flatMap((event) => event?.uuid ?? []))].sort();
   }
 
   folders(): string[] {
@@ -396,11 +396,61 @@ Deno.test("a second repair at once says that there is one", async () => {
   // It has the lock from before that until it ends, some seconds after.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-  using lock = Deno.openSync(queueDir);
+  // The user of send can open, and so lock, the folder.
+  using folder = Deno.openSync(queueDir);
+  assert.equal(folder.tryLockSync(true), true);
+  using lock = Deno.openSync(`${queueDir}/repair.lock`, { write: true });
+  assert.equal((lock.statSync().mode ?? 0) & 0o777, 0o600);
   assert.equal(lock.tryLockSync(true), false);
   const { code } = await first;
   assert.equal(code, 0);
   assert.equal(lock.tryLockSync(true), true);
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
+});
+
+Deno.test("repair refuses a lock that is no plain file, at once", async () => {
+  for (const [what, make] of Object.entries(replacedBy)) {
+    await using installation = await Installation.create();
+    await installation.queue({ ...LOGIN, PAM_USER: "alice" });
+    make(`${statePaths(installation.stateDir).queueDir}/repair.lock`);
+    const { code, stderr } = await installation.repair();
+    assert.equal(code, 78, what);
+    assert.match(stderr, /repair\.lock" is not a plain file\n.*rm -r /, what);
+  }
+});
+
+Deno.test("repair moves what lies in the spools into a sound database, and says what it can't move", async () => {
+  using queue = new Queue();
+  queue.insert("a");
+  Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
+  const put = (folder: string) => {
+    const uuid = crypto.randomUUID();
+    Deno.writeTextFileSync(`${folder}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+    return uuid;
+  };
+  const uuids = Array.from({ length: 130 }, () => put(queue.paths.spoolDir));
+  uuids.push(put(queue.paths.runSpoolDir));
+  await queue.repair();
+  assert.deepEqual(queue.uuids(), ["a", ...uuids].sort());
+  assert.deepEqual([...Deno.readDirSync(queue.paths.spoolDir), ...Deno.readDirSync(queue.paths.runSpoolDir)], []);
+  assert.match(queue.said.join("\n"), /moved 130 events from ".*" into the database\nmoved 1 event from /);
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/junk.json`, "{}");
+  await queue.repair();
+  assert.match(queue.said.at(-1) ?? "", /^1 file in ".*" can't be moved/);
+});
+
+Deno.test("repair says that a file system is read-only, and not that the database is damaged", {
+  ignore: Deno.uid() !== 0 && !MUST_RUN,
+}, async () => {
+  await using installation = await Installation.create();
+  await installation.queue({ ...LOGIN, PAM_USER: "alice" });
+  const wrapper = ["unshare", "--mount", "sh", "-c", 'mount -o bind,ro "$0" "$0" && exec "$@"'];
+  for (const before of ["no lock", "a lock"]) {
+    if (before === "a lock") assert.equal((await installation.repair()).code, 0);
+    const { code, stderr, stdout } = await installation.repairUnder([...wrapper, installation.stateDir]);
+    assert.equal(code, 78, before);
+    assert.match(stderr, /read-only\n.*mounted read-only/, before);
+    assert.doesNotMatch(stdout, /damaged/, before);
+  }
 });

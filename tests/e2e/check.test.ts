@@ -69,14 +69,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   [
     "the hook stands behind pam_env",
-    String
-      .raw`sed -i '/include *ssh-session-notifier$/d; /pam_env.so.*locale/a session include ssh-session-notifier' ` +
-    "/etc/pam.d/sshd",
-    /^fault +pam +the hook at \/etc\/pam\.d\/ssh-session-notifier:\d+ stands behind pam_(env|limits)\.so/m,
+    String.raw`sed '/ssh-session-notifier begin/,/ssh-session-notifier end/!d;/ end$/q' /etc/pam.d/sshd >/root/first
+     sed -i '/ssh-session-notifier/d; /pam_env.so.*locale/r /root/first' /etc/pam.d/sshd`,
+    /^fault +pam +the hook at \/etc\/pam\.d\/sshd:\d+ stands behind pam_(env|limits)\.so/m,
+  ],
+  [
+    "the hook is included from a file, as earlier releases had it",
+    `grep ^session.*ssh-session-notifier /etc/pam.d/sshd >/etc/pam.d/ssh-session-notifier
+     sed -i '/ssh-session-notifier/d; /pam_selinux.so close/a session include ssh-session-notifier' /etc/pam.d/sshd`,
+    /^fault +pam +the hook is included from a file of its own .*; to mend it: run install\.sh --pam/m,
+  ],
+  [
+    "others can read the record of last resort",
+    "chmod 0644 /run/ssh-session-notifier/unrecorded",
+    /^fault +files +"\/run\/.*\/unrecorded" has the mode 0644 in place of 0640/m,
   ],
   [
     "users write the environment",
-    "sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
+    "sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
     /^fault +pam +\/etc\/pam\.d\/sshd:\d+ \(session\) has user_readenv=1/m,
   ],
   [
@@ -139,6 +149,27 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "the store is damaged",
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
     /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
+  ],
+  [
+    "the store is a FIFO",
+    `cd ${STATE}/send && rm -f deliveries.db* && mkfifo deliveries.db && chown ssh-session-notifier deliveries.db`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": .*is not a plain file; to mend it: .*the next run of send/m,
+  ],
+  [
+    "the store has a view that never ends",
+    `sqlite3 ${STATE}/send/deliveries.db "DROP TABLE inbox; CREATE VIEW inbox AS
+       WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) AS last_id FROM r"`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": it has other tables than the store; to mend it: /m,
+  ],
+  [
+    "the hook could not run at a login",
+    "mkdir -p /run/ssh-session-notifier && chmod 0755 /run/ssh-session-notifier && echo x >/run/ssh-session-notifier/unrecorded",
+    /^fault +hook +the hook could not run, .*unrecorded" \(2 bytes\), the last \d+ s ago; to mend it: find out why/m,
+  ],
+  [
+    "events are in the spool in /run",
+    "mkdir -p /run/ssh-session-notifier/spool && chmod -R 0755 /run/ssh-session-notifier && touch /run/ssh-session-notifier/spool/a.json",
+    /^fault +hook +1 event in "\/run\/ssh-session-notifier\/spool", .*; to mend it: see that the disk works/m,
   ],
 ];
 
@@ -258,7 +289,7 @@ endToEnd("check shows five faults at once, each on its line", async (host) => {
   await shell(
     host,
     `chmod 0750 ${BINARY}; chmod 0644 ${CONFIG}; rm /etc/cron.d/ssh-session-notifier
-     sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
+     sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
   );
   const { code, stdout } = await check(host);
   assert.equal(code, 78);

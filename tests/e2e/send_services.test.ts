@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
 import { discordLike, json, ntfyLike, Receiver } from "../helpers/receivers.ts";
+import { silentAt } from "../helpers/silent.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const BINARY = "/usr/sbin/ssh-session-notifier";
@@ -136,4 +137,14 @@ endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen 
   );
   assert.ok(content.includes("logged in to büro-東京 🗼 via ssh"), content);
   assert.deepEqual(discord.accepted[0]?.body["allowed_mentions"], { parse: [] });
+});
+
+endToEnd("an event reaches a service by a name of which only the second address answers", async (host) => {
+  await using ntfy = ntfyLike();
+  using _silent = await silentAt(ntfy.port);
+  await shell(host, "printf '127.0.0.2 two.example\\n127.0.0.1 two.example\\n' >>/etc/hosts");
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl.replace("127.0.0.1", "two.example")}"`));
+  assert.equal((await queue(host)).code, 0);
+  assert.deepEqual([(await send(host)).code, ntfy.accepted.length, ntfy.received.length], [0, 1, 1]);
+  assert.equal(ntfy.received[0]?.headers.get("host"), `two.example:${ntfy.port}`);
 });

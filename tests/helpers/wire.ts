@@ -31,7 +31,7 @@ export interface Wire {
  * Starts the Worker once, for as long as it takes. Under `deno test` its types are checked at its first start, for which
  * a busy machine needs longer than `send` gives it; they are known from then on.
  */
-function loadWorker(): Promise<void> {
+export function loadWorker(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const url = new URL("../../src/send/http_worker.ts", import.meta.url);
   const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });
@@ -46,12 +46,26 @@ function loadWorker(): Promise<void> {
 
 let workerIsLoaded: Promise<void> | undefined;
 
-/** Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does. */
-export async function wireFor(subject: Subject, spec: HttpSpec): Promise<Wire & AsyncDisposable> {
+/**
+ * Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does.
+ *
+ * @param options.several whether it is reached by a name with two addresses, of which the second one works
+ */
+export async function wireFor(
+  subject: Subject,
+  { spec, several = false }: { spec: HttpSpec; several?: boolean },
+): Promise<Wire & AsyncDisposable> {
   const receiver = new Receiver(spec.receive);
-  const service = serviceFor(subject, receiver.origin);
+  const origin = several ? receiver.origin.replace("127.0.0.1", "localhost") : receiver.origin;
+  const service = serviceFor(subject, origin);
   await (workerIsLoaded ??= loadWorker());
-  const transport = await startTransport({ hosts: service.endpoints, caCerts: [], timeoutMs: TIMEOUT_MS });
+  const transport = await startTransport({
+    hosts: service.endpoints,
+    caCerts: [],
+    timeoutMs: TIMEOUT_MS,
+    resolve: () =>
+      Promise.resolve(several ? ["127.0.0.3", "127.0.0.1"].map((address) => ({ address, family: 4 })) : []),
+  });
   return {
     spec,
     receiver,
@@ -113,7 +127,8 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
   },
 
   "keeps its secrets where the service says them back": async (wire) => {
-    const said = (request: Request, text: string) => `${request.url} ${JSON.stringify([...request.headers])} ${text}`;
+    const said = (request: Request, text: string) =>
+      [request.url, ...new URL(request.url).pathname.split("/"), JSON.stringify([...request.headers]), text].join(" ");
     for (const status of [400, 403, 404, 429, 500]) {
       const outcome = await outcomeOf(wire, (request, text) => {
         const words = said(request, text);

@@ -7,6 +7,7 @@ import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
 import { routeOverview } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -100,6 +101,28 @@ Deno.test("send pings a heartbeat whose URL stands in a file", async () => {
   );
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
   assert.deepEqual(heart.pings, ["200 "]);
+});
+
+Deno.test("send pings a heartbeat with a certificate of a private CA by heartbeat.ca_file, and says so without it", async () => {
+  await using ntfy = ntfyLike();
+  const { ca, cert, key } = await makeCertificates("IP:127.0.0.1");
+  const pings: string[] = [];
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} }, (request) => {
+    pings.push(new URL(request.url).pathname);
+    return new Response("OK");
+  });
+  const url = `url = "https://127.0.0.1:${(server.addr as Deno.NetAddr).port}${SECRET_PATH}"`;
+  await using installation = await installed(ntfy.topicUrl, url);
+  const { code, stderr } = await installation.send();
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: cannot ping the heartbeat: .*UnknownIssuer \(.*\bheartbeat\.ca_file\b/);
+  const caFile = `${installation.directory}/etc/ca.pem`;
+  await Deno.writeTextFile(caFile, ca, { mode: 0o640 });
+  const config = await Deno.readTextFile(installation.configFile);
+  await installation.writeConfig(config.replace("[heartbeat]\n", `[heartbeat]\nca_file = "${caFile}"\n`));
+  forgetPing(installation);
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(pings, [SECRET_PATH]);
 });
 
 Deno.test("a heartbeat that fails is one warning without its URL, and changes nothing else", async () => {

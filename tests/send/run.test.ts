@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { Exchange } from "../../src/send/exchange.ts";
+import { openDatabase, transaction } from "../../src/store/open.ts";
+import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 
 Deno.test("run() delivers each event once, the oldest first, and makes no request where nothing is due", async () => {
@@ -99,4 +101,53 @@ Deno.test("run() lets no route hold up another, whatever becomes of it", async (
   world.stop.abort();
   endIt(DOWN);
   await running;
+});
+
+Deno.test("run() delivers between pages, while intake is not at its end and somebody keeps writing", async () => {
+  using world = new World();
+  world.logins(5_000);
+  const positions: number[] = [];
+  world.answer = () => {
+    positions.push(world.deliveries.inboxPosition().lastId);
+    if (world.requests.length < 10) queueLogins(world.paths.queueDatabase, 500);
+    if (world.requests.length === 20) world.stop.abort();
+    return response(200, { id: "1" });
+  };
+  await world.run();
+  assert.ok((positions[0] ?? Infinity) < 5_000, `${positions}`);
+  assert.equal(world.requests.length, 20, "told to end, it ended");
+});
+
+Deno.test("run() reports any number of unreadable records by one notice, and delivers what is among them", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  const spoil = (count: number) => {
+    const database = openDatabase(world.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+    const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')");
+    transaction(database, () => {
+      for (let row = 0; row < count; row++) insert.run(crypto.randomUUID());
+    });
+    database.close();
+  };
+  world.login("alice");
+  spoil(3_000);
+  world.login("bob");
+  await world.run();
+  for (const host of ["//a.", "//b."]) {
+    const messages = world.messages(host);
+    const notices = messages.filter((message) => message.includes("can't be read"));
+    assert.deepEqual(notices.map((text) => text.split(" ", 1)[0]), ["3000"]);
+    assert.deepEqual(messages.filter((message) => !notices.includes(message)).map((text) => usersOf(text).join()), [
+      "alice",
+      "bob",
+    ]);
+  }
+  const toldBefore = world.requests.length;
+  spoil(1);
+  await world.run();
+  assert.equal(world.requests.length, toldBefore, "within the hour");
+  world.clock.pass(61 * MINUTE);
+  await world.run();
+  const last = world.messages("//a.").at(-1) ?? "";
+  assert.match(last, /^1 record in the queue can't be read, .*hint: run ssh-session-notifier check/);
 });

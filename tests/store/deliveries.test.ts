@@ -86,8 +86,10 @@ function waits(nowMs: number, waitMs: number, counts = true) {
 
 const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
 
-Deno.test("nextDue() gives urgent events first, each alone, then the others, oldest first and as many as asked for", () => {
-  const deliveries = storeWith(...["a", "b", "u1", "c", "u2"].map((uuid) => sessionEvent({ uuid })));
+Deno.test("nextDue() gives urgent events first, those of one user together, then the others, oldest first and as many as asked for", () => {
+  const deliveries = storeWith(
+    ...["a", "b", "u1", "c", "u2", "u3"].map((uuid) => sessionEvent({ uuid, user: uuid === "u2" ? "bob" : "alice" })),
+  );
   for (const { id, uuid } of deliveries.unjudged(10)) {
     deliveries.judge(judgement(id, { urgent: uuid.startsWith("u") }), NOW);
   }
@@ -97,7 +99,7 @@ Deno.test("nextDue() gives urgent events first, each alone, then the others, old
     order.push(uuids(outgoing));
     deliveries.settle(outgoing, DELIVERED);
   }
-  assert.deepEqual(order, [["u1"], ["u2"], ["a", "b"], ["c"]]);
+  assert.deepEqual(order, [["u1", "u3"], ["u2"], ["a", "b"], ["c"]]);
   assert.equal(deliveries.pendingCount(), 0);
 });
 

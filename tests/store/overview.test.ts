@@ -1,3 +1,4 @@
+import { ForeignSchemaError } from "../../src/store/foreign_schema.ts";
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/store/batches.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
@@ -110,7 +111,9 @@ Deno.test("readOverview() migrates nothing, and answers nothing where there is n
       database.close();
     };
     setVersion(0);
-    assert.equal(readOverview(path), undefined);
+    assert.throws(() => readOverview(path), ForeignSchemaError);
+    Deno.writeTextFileSync(`${path}.empty`, "");
+    assert.equal(readOverview(`${path}.empty`), undefined);
     setVersion(999);
     assert.throws(() => readOverview(path), NewerSchemaError);
   });
