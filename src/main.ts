@@ -9,12 +9,11 @@ export const NOT_FOR_QUEUE = {
   net: true,
   read: `
     /etc/ssh-session-notifier /var/lib/ssh-session-notifier/send /run/ssh-session-notifier/unrecorded
-    /etc/ssl/certs/ca-certificates.crt
-    /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /etc/pam.d /usr/lib/pam.d
-    /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /usr/etc/ssh/sshd_config /usr/etc/ssh/sshd_config.d
-    /etc/crypto-policies/back-ends /usr/share/crypto-policies /etc/passwd /etc/group
-    /etc/systemd/system /run/systemd/system /etc/cron.d
-    /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
+    /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
+    /etc/pam.d /usr/lib/pam.d /etc/security /etc/ssh/sshd_config /etc/ssh/sshd_config.d /usr/etc/ssh/sshd_config
+    /usr/etc/ssh/sshd_config.d /etc/crypto-policies/back-ends /usr/share/crypto-policies /etc/passwd /etc/group
+    /etc/systemd/system /run/systemd/system /etc/cron.d /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`
+    .trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
   sys: ["hostname", "getegid", "statfs"],
   run: ["/usr/sbin/ssh-session-notifier"],

@@ -47,7 +47,10 @@ export function check({ json }: CheckOptions): ExitCode {
   const findings = new Findings();
   inspectHost(paths, findings);
   // Root's own, and out of reach for what this becomes.
-  const config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
+  let config: Config | undefined;
+  attempt("config", findings, () => {
+    config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
+  });
   try {
     becomeQueueReader(paths, "check");
     inspectState(paths, { config, findings });

@@ -3,7 +3,7 @@
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
-import { type ReadBeside, secretIn } from "./files_beside.ts";
+import { readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** What reading routes needs, and adds to. */
@@ -96,7 +96,7 @@ export function readSecretFile(
       context.warnings.push({
         place,
         message: `names a file that anyone on this host can read (mode ${file.openMode})`,
-        mend: "chown root:ssh-session-notifier and chmod 0640 it",
+        mend: readableBySend(String(path), "0640"),
       });
     }
     return secret;
