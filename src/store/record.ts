@@ -22,7 +22,7 @@ const recordSchema = v.object({
   connection: name,
   authInfo: text(MAX_AUTH_INFO_LENGTH),
   parentPid: v.pipe(v.number(), v.safeInteger()),
-  // Hooks before 0.2 did not record it; without it, the event is as good.
+  // Earlier hooks did not record it.
   uptimeSeconds: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   tampered: v.array(
     v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
