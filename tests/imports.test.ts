@@ -87,7 +87,6 @@ Deno.test("nothing but main.ts starts the hook, and few parts of it are used els
   );
   assert.deepEqual(users.sort(), [
     ["admin/become_sender.ts", "hook/privileges.ts"],
-    ["admin/move_spools.ts", "hook/spool.ts"],
     ["admin/repair.ts", "hook/privileges.ts"],
     ["main.ts", "hook/queue.ts"],
     // The last resort writes the same environment.

@@ -17,10 +17,10 @@ const MAX_FILE_BYTES = 256 * 1024;
 /**
  * Moves what is an event. What is none stays, for a person to look at; `send` reports it.
  *
- * @returns what it has done, for people, or undefined
+ * @returns what it has done, for people; nothing where there was nothing to move
  */
-export function emptySpool(database: Database, spoolDir: string): string | undefined {
-  if (statIfThere(spoolDir)?.isDirectory !== true) return undefined;
+export function emptySpool(database: Database, spoolDir: string): string[] {
+  if (statIfThere(spoolDir)?.isDirectory !== true) return [];
   const names = [...Deno.readDirSync(spoolDir)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
   // The rows must be safe before the files go.
   pragma(database, "synchronous = FULL");
@@ -31,9 +31,12 @@ export function emptySpool(database: Database, spoolDir: string): string | undef
     for (const name of taken) removeIfThere(`${spoolDir}/${name}`);
     moved += taken.length;
   }
-  if (moved === 0) return undefined;
-  makeAnew(spoolDir);
-  return `moved ${plural(moved, "event")} from "${spoolDir}" into the database`;
+  const left = names.length - moved;
+  if (moved > 0) makeAnew(spoolDir);
+  return [
+    ...moved > 0 ? [`moved ${plural(moved, "event")} from "${spoolDir}" into the database`] : [],
+    ...left > 0 ? [`${plural(left, "file")} in "${spoolDir}" can't be moved: look at them, and remove them`] : [],
+  ];
 }
 
 function insert(database: Database, { spoolDir, name }: { spoolDir: string; name: string }): boolean {

@@ -74,10 +74,7 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
 /** Each spool into the database, and says so. */
 function emptySpools(paths: StatePaths, say: (line: string) => void): void {
   const database = openHeld(paths);
-  for (const folder of [paths.spoolDir, paths.runSpoolDir]) {
-    const moved = emptySpool(database, folder);
-    if (moved !== undefined) say(moved);
-  }
+  for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
 }
 
 /** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */

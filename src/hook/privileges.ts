@@ -38,8 +38,6 @@ function ownerOf(directory: string): { uid: number; gid: number } {
     throw new Error(`Cannot use the queue directory "${directory}": ${reason}`, { cause });
   }
   const { isDirectory, uid, gid } = info;
-  if (!isDirectory || uid === null || gid === null) {
-    throw new Error(`Cannot use "${directory}" as it is not a directory`);
-  }
+  if (!isDirectory || uid === null || gid === null) throw new Error(`"${directory}" is not a directory`);
   return { uid, gid };
 }

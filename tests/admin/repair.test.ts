@@ -148,7 +148,7 @@ Deno.test("repair moves all events of the spool into the database, and leaves wh
   Deno.writeTextFileSync(`${spoolDir}/good.json`, JSON.stringify(sessionEvent({ uuid: "good" })));
   await queue.repair();
   assert.deepEqual(names(), before);
-  assert.equal(queue.said.at(-1), `moved 1 event from "${spoolDir}" into the database`);
+  assert.equal(queue.said.at(-2), `moved 1 event from "${spoolDir}" into the database`);
   assert.ok(queue.uuids().includes("good"));
 });
 

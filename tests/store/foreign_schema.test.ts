@@ -90,7 +90,7 @@ Deno.test("a store of the version before is brought up to this one, with all its
     const deliveries = new Deliveries(path);
     assert.equal(assertSchema(deliveries.database), SCHEMA_VERSION);
     const [notice] = deliveries.database.prepare("SELECT * FROM notice").all();
-    assert.deepEqual(Object.values(notice ?? {}), [7, "n", "a", "b", "broken", 0, "why", 5, 2, 3]);
+    assert.deepEqual(Object.values(notice ?? {}), [7, "n", "a", "b", "broken", 0, "why", 5, 2, 3, null]);
     assert.deepEqual(deliveries.unjudged(2).map(({ uuid, isUnrecorded }) => [uuid, isUnrecorded]), [["e", undefined]]);
     deliveries.close();
   } finally {
