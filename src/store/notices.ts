@@ -7,8 +7,8 @@ import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
-/** What `about` is of an incident that is not about a route. */
-export const QUEUE = "queue";
+/** What `about` is of an incident that is not about a route. No route can have this name, which has a space. */
+export const QUEUE = "the queue";
 
 const KINDS = ["dead", "broken", "refused", "unreadable", "full"] as const;
 

@@ -243,10 +243,13 @@ endToEnd("a login is recorded where the host has just as many processes left as 
 });
 
 endToEnd(
-  "where neither disk nor system log takes an event, the hook exits with 1, and the login goes on",
+  "where neither disk nor memory nor system log takes an event, the hook exits with 1, and the login goes on",
   async (host) => {
     const faults: [name: string, command: string][] = [
-      ["neither database nor spool", `rm -rf ${DATABASE}* ${QUEUE}/spool; mkdir ${DATABASE}; touch ${QUEUE}/spool`],
+      [
+        "neither database nor spool, and nothing in memory",
+        `rm -rf ${DATABASE}* ${QUEUE}/spool ${RUN_SPOOL}; mkdir ${DATABASE}; touch ${QUEUE}/spool`,
+      ],
       ["queue/ that belongs to root", `chown root:root ${QUEUE}`],
       ["no queue/", `rm -rf ${QUEUE}`],
       ["a file in place of queue/", `touch ${QUEUE}`],
