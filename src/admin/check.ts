@@ -15,7 +15,7 @@ import { explainingStore } from "../store/store_failure.ts";
 import { becomeQueueReader } from "./become_sender.ts";
 import { inspectConfig, type Reader } from "./config.ts";
 import { inspectDelivery } from "./delivery.ts";
-import { inspectFiles, inspectSetgid } from "./files.ts";
+import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
 import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
@@ -98,6 +98,7 @@ function inspectState(
   paths: StatePaths,
   { config, findings }: { config: Config | undefined; findings: Findings },
 ): void {
+  attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
   attempt("delivery", findings, () => {
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));

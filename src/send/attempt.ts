@@ -41,8 +41,20 @@ export async function attempt(batch: Batch, context: AttemptContext): Promise<Ou
 }
 
 async function attemptForm(batch: Batch, form: Form, context: AttemptContext): Promise<Outcome> {
-  const request = context.service.render(batch, { form, nowMs: context.clock.nowMs() });
+  const request = context.service.render(form === "plain" ? withoutReason(batch) : batch, {
+    form,
+    nowMs: context.clock.nowMs(),
+  });
   return request.kind === "print" ? print(request.text, context) : await exchange(request, context);
+}
+
+/**
+ * A notice without the reason in it, which is a service's word: one that repeats what it refuses would have the notice
+ * refused as well, and a working route would pass for a broken one.
+ */
+function withoutReason(batch: Batch): Batch {
+  const [first] = batch.notifications;
+  return first.type === "notice" ? { ...batch, notifications: [{ ...first, text: first.plainText }] } : batch;
 }
 
 function print(text: string, { print }: AttemptContext): Outcome {

@@ -6,6 +6,9 @@ import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../serv
 /** The longest head of a response that is read, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
+/** The longest answer that is read, in bytes, with all that a server may put before its head and between its chunks. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
 /** How much is read at a time, in bytes. */
 const CHUNK_BYTES = 16 * 1024;
 
@@ -28,6 +31,7 @@ export async function exchangeOver(
     if (count !== null) text += String.fromCharCode(...buffer.subarray(0, count));
     const response = parseResponse(text, { isWhole: count === null });
     if (response !== undefined) return response;
+    if (text.length > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
   }
 }
 

@@ -7,20 +7,29 @@ import { type HostOptions, localTime, shown } from "./render.ts";
 
 /** What a service shows of what happened on a route. The reason is a service's word, so hostile. */
 export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
-  return { type: "notice", hostName: name, time: localTime(notice.occurredAtMs, timezone), text: noticeText(notice) };
+  const { text, reason } = wordsOf(notice);
+  return {
+    type: "notice",
+    hostName: name,
+    time: localTime(notice.occurredAtMs, timezone),
+    text: reason === undefined ? text : `${text}: ${shown(reason)}`,
+    plainText: reason === undefined ? text : `${text}; the log of send says why`,
+  };
 }
 
-function noticeText({ about, kind, count, reason }: Notice): string {
+function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason?: string } {
   if (kind === "unreadable") {
-    return `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
+    const text = `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
       "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
+    return { text };
   }
   if (kind === "full") {
-    return "logins may be missing: the hook could not run, and the file for such logins is full; " +
+    const text = "logins may be missing: the hook could not run, and the file for such logins is full; " +
       "hint: run ssh-session-notifier check";
+    return { text };
   }
   const route = `route "${shown(about)}"`;
-  if (kind === "refused") return `${route} works, but its service refused a notification: ${shown(reason)}`;
-  if (kind === "broken") return `${route} is broken, its notifications wait until it is mended: ${shown(reason)}`;
-  return `gave up ${plural(count, "notification")} on ${route}: ${shown(reason)}`;
+  if (kind === "refused") return { text: `${route} works, but its service refused a notification`, reason };
+  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is mended`, reason };
+  return { text: `gave up ${plural(count, "notification")} on ${route}`, reason };
 }

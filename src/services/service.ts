@@ -54,6 +54,8 @@ export interface NoticeNotification {
   readonly time: string;
   /** What happened, one sentence without a period. */
   readonly text: string;
+  /** The same without the words of a service, which may hold what this one refuses. */
+  readonly plainText: string;
 }
 
 /** What goes out in one request: one notification, or a digest of several session events. */

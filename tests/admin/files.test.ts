@@ -23,6 +23,8 @@ const GOOD: Readonly<Record<string, Entry>> = {
   [paths.runSpoolDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [paths.unrecordedFile]: { kind: "file", uid: 0, gid: QUEUE_GID, mode: 0o640 },
   [paths.sendDir]: { kind: "directory", uid: SEND_UID, gid: GID, mode: 0o700 },
+  [paths.sendLock]: { kind: "file", uid: SEND_UID, gid: GID, mode: 0o644 },
+  [paths.deliveriesDatabase]: { kind: "file", uid: SEND_UID, gid: GID, mode: 0o600 },
   [paths.queueDatabase]: { kind: "file", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o640 },
 };
 
@@ -63,6 +65,9 @@ Deno.test("inspectFiles() only warns where nothing is in /run, since the rest wo
 });
 
 const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: RegExp][] = [
+  ["a lock that is a FIFO", { [paths.sendLock]: { kind: "link" } }, /send\.lock" is not a file/],
+  ["a lock of root's", { [paths.sendLock]: { uid: 0 } }, /send\.lock" belongs to 0:997 in place of/],
+  ["a store that send can't write", { [paths.deliveriesDatabase]: { mode: 0o444 } }, /0444 in place of 0600/],
   ["a lost setgid bit", { "/usr/sbin/ssh-session-notifier": { mode: 0o750 } }, /has the mode 0750 in place of 2750/],
   ["a binary for all", { "/usr/sbin/ssh-session-notifier": { mode: 0o2755 } }, /has the mode 2755 in place of 2750/],
   [

@@ -174,6 +174,26 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     /^fault +delivery +Cannot use ".*\/deliveries\.db": it has other tables than the store; to mend it: /m,
   ],
   [
+    "the folder of all state is closed to the hook",
+    `chmod 0750 ${STATE}`,
+    /^fault +files +the hook can't reach ".*\/queue": .* is closed to it; to mend it: chmod 0751 \/var\/lib\/ssh-session-/m,
+  ],
+  [
+    "the lock of send is a FIFO",
+    `rm ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock`,
+    /^fault +files +".*\/send\.lock" is not a file; to mend it: see who put it there, remove it/m,
+  ],
+  [
+    "the lock of send belongs to root",
+    `chown root ${STATE}/send/send.lock`,
+    /^fault +files +".*\/send\.lock" belongs to 0:\d+ in place of ssh-session-notifier:/m,
+  ],
+  [
+    "send can't write its store",
+    `chmod 0400 ${STATE}/send/deliveries.db`,
+    /^fault +files +".*\/deliveries\.db" has the mode 0400 in place of 0600; to mend it: chmod 0600 /m,
+  ],
+  [
     "the hook could not run at a login",
     "mkdir -p /run/ssh-session-notifier && chmod 0755 /run/ssh-session-notifier && echo x >/run/ssh-session-notifier/unrecorded",
     /^fault +hook +the hook could not run, .*unrecorded" \(2 bytes\), the last \d+ s ago; to mend it: find out why/m,

@@ -88,7 +88,13 @@ const rendering = (form: Form) => ({ form, nowMs: Date.now() });
 
 const TIME = "2026-11-23 11:13:32+13:00";
 const TEST: TestNotification = { type: "test", hostName: "h".repeat(253), time: TIME };
-const NOTICE: NoticeNotification = { type: "notice", hostName: "h1", time: TIME, text: "a route is down ".repeat(500) };
+const NOTICE: NoticeNotification = {
+  type: "notice",
+  hostName: "h1",
+  time: TIME,
+  text: "a route is down ".repeat(500),
+  plainText: "a route is down",
+};
 
 /** Fields of a notification that an event decides. */
 const FIELDS = ["user", "remoteHost", "terminal", "service", "authentication", "duration"] as const;

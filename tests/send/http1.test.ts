@@ -107,3 +107,31 @@ Deno.test("exchangeOver() sends a request as fetch does, and no header that ends
   await assert.rejects(over({ kind: "http", method: "GET", url, headers: { a: "b\r\nc: d" }, body: "" }), TypeError);
   await server.shutdown();
 });
+
+Deno.test("exchangeOver() ends where an answer has no end, whatever it repeats", async () => {
+  const endless = {
+    "informational heads": `HTTP/1.1 103 Early Hints\r\nlink: ${"x".repeat(16_000)}\r\n\r\n`,
+    "a chunk's extension": `${HEAD}transfer-encoding: chunked\r\n\r\n1;${"x".repeat(16_000)}`,
+  };
+  const request: HttpRequest = { kind: "http", method: "GET", url: "http://h.example/", headers: {}, body: "" };
+  for (const [what, text] of Object.entries(endless)) {
+    let read = 0;
+    const connection = {
+      write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+      read: (buffer: Uint8Array) => {
+        // More than this is no test any more.
+        if (read > 20_000_000) return Promise.resolve(null);
+        for (let index = 0; index < buffer.length; index++) {
+          const at = read + index;
+          buffer[index] = text.charCodeAt(
+            what === "informational heads" ? at % text.length : Math.min(at, text.length - 1),
+          );
+        }
+        read += buffer.length;
+        return Promise.resolve(buffer.length);
+      },
+    };
+    await assert.rejects(exchangeOver(connection, request), /the answer is too long/, what);
+    assert.ok(read < 2_000_000, `${what}: ${read} bytes`);
+  }
+});

@@ -39,6 +39,22 @@ Deno.test("run() finds that an event is refused which is alone by the notice abo
   assert.deepEqual(world.query("SELECT newest, failures FROM route"), [{ newest: "delivered", failures: 0 }]);
 });
 
+Deno.test("run() is not misled by a service that repeats what it refuses: the plain notice is free of that", async () => {
+  using world = new World();
+  for (const user of ["poison1", "poison2", "poison3", "root", "bob"]) world.login(user, TAMPERED);
+  world.login("alice");
+  world.answer = ({ body }) => body.includes("poison") ? response(400, { error: "bad word: 'poison1'" }) : FINE;
+  await world.run();
+  assert.deepEqual(world.states(), ["dead", "dead", "dead", "delivered", "delivered", "delivered"]);
+  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.deepEqual(world.query("SELECT newest FROM route"), [{ newest: "delivered" }]);
+  const told = world.messages().filter((message) => message.includes("default") && !message.includes("poison"));
+  assert.match(
+    told[0] ?? "",
+    /^route "default" works, but its service refused a notification; the log of send says why \(/,
+  );
+});
+
 // Finding A2: each event was dead after two requests, 300 of them in 44 s.
 Deno.test("run() gives nothing up while all is refused, asks seldom, and delivers all once that ends", async () => {
   using world = new World();
