@@ -100,7 +100,10 @@ check_root() {
   if [ -d "$ROOT" ]; then ROOT=$(cd "$ROOT" && pwd -P); fi
   # Below / is this machine.
   ROOT=${ROOT%/}
-  if [ -z "$ROOT" ]; then return; fi
+  if [ -z "$ROOT" ]; then
+    case $DESTDIR in *[!/]*) die "DESTDIR is not used: $DESTDIR is /, which is this machine" "leave it out" ;; esac
+    return
+  fi
   for path in "$BINARY" "$CONFIG_DIR/backup/sshd" "$STATE_DIR/root/." "$PAM_DIR/sshd" "$UNIT_DIR/$NAME.path" \
     "$CRON_FILE" "$TMPFILES" "$BASH_COMPLETION" "$FISH_COMPLETION" "$ZSH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" \
     "$MAN_PAGE"; do
@@ -1030,7 +1033,8 @@ uninstall_all() {
   report "removed: $CONFIG_DIR and $STATE_DIR"
   if [ -n "$ROOT" ]; then return; fi
   run rm -rf --one-file-system "$RUN_DIR"
-  for user in "$QUEUE_USER" "$SEND_USER"; do
+  # The user of send first: it is a member of the other group.
+  for user in "$SEND_USER" "$QUEUE_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
       report "removed: the system user $user"

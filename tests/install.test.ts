@@ -1161,6 +1161,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "install.sh refuses a DESTDIR that leads to this machine itself",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const up = directory.split("/").slice(1).map(() => "..").join("/");
+      // A dry run, so that nothing happens if it is not refused.
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: [`${import.meta.dirname}/../install.sh`, "--dry-run"],
+        env: { DESTDIR: `${directory}/${up}` },
+      }).output();
+      assert.match(new TextDecoder().decode(stderr), /^error: DESTDIR is not used: .* is \/, which is this machine\n/);
+      assert.equal(code, 1);
+    } finally {
+      await Deno.remove(directory);
+    }
+  },
+});
+
 Deno.test("install.sh writes for the scheduler that it is told, and takes the other's files away", async () => {
   await using root = await FakeRoot.create();
   const written = async (...flags: string[]) => {

@@ -22,9 +22,6 @@ interface Expected {
   readonly missing?: "fine" | "warning";
 }
 
-/** The bound that install.sh sets for the last resort. */
-const MOST_UNRECORDED_BYTES = 1_048_576;
-
 const GROUP = "ssh-session-notifier";
 const QUEUE_OWNER = "ssh-session-queue:ssh-session-queue";
 
@@ -84,13 +81,6 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   ];
   const before = findings.hasFault(AREA);
   for (const file of expected) inspectFile(file, look(file.path), findings);
-  if ((look(paths.unrecordedFile)?.size ?? 0) >= MOST_UNRECORDED_BYTES) {
-    findings.fault(
-      AREA,
-      `"${paths.unrecordedFile}" is full: no more logins are recorded there`,
-      "see why the hook can't start; after send has read the file, remove it and run install.sh",
-    );
-  }
   if (!before && !findings.hasFault(AREA)) findings.pass(AREA, "owners and modes are as install.sh sets them");
 }
 

@@ -1,96 +1,16 @@
-// Looks at what should be empty: the file of logins for which the hook could not run, and the spool in /run, which takes
-// events when the disk takes nothing. `send` reports what is in them, but each is a fault that somebody has to repair.
+// Looks at what the last resort of the hook wrote, and at the spool in /run.
 
-import { DAY_MS, formatAgo } from "../duration.ts";
-import { messageOf } from "../failure.ts";
-import type { StatePaths } from "../paths.ts";
-import { plural } from "../plural.ts";
 import { statIfThere } from "../store/files.ts";
-import { Spool } from "../store/spool.ts";
-import { MAX_UNRECORDED_BYTES } from "../store/unrecorded.ts";
+import { lastResortFaults, type LastResortSources } from "../store/last_resort.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "hook";
 
-/** How long after the last such login it stays a fault, in milliseconds. A file that is full is one until the next boot. */
-const FAULT_MS = DAY_MS;
-
-/** Something that is wrong: in a sentence, in a few words, and what to do. */
-interface Problem {
-  readonly message: string;
-  readonly short: string;
-  readonly mend: string;
-}
-
-/** Where to look, and what is known. */
-export interface LastResortSources {
-  readonly paths: Pick<StatePaths, "unrecordedFile" | "runSpoolDir">;
-  /** When the last run of `send` ended; undefined where none has yet. */
-  readonly lastRunAtMs: number | undefined;
-  readonly nowMs: number;
-}
-
 /** Says what is found. */
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
-  const problems = problemsOf(sources);
+  const problems = lastResortFaults(sources);
   for (const { message, mend } of problems) findings.fault(AREA, message, mend);
   // Without the file, nothing says so.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
   findings.pass(AREA, "the hook could run at every login of the last 24 hours");
-}
-
-/** The same in a few words each; none if nothing is wrong. */
-export function lastResortProblems(sources: LastResortSources): string[] {
-  return problemsOf(sources).map(({ short }) => short);
-}
-
-function problemsOf(sources: LastResortSources): Problem[] {
-  const { unrecordedFile, runSpoolDir } = sources.paths;
-  return [
-    ...orUnreadable(unrecordedFile, () => problemsOfFile(sources)),
-    ...orUnreadable(runSpoolDir, () => problemsOfSpool(sources)),
-  ];
-}
-
-function orUnreadable(path: string, look: () => Problem[]): Problem[] {
-  try {
-    return look();
-  } catch (error) {
-    const message = `"${path}" can't be looked at: ${messageOf(error)}`;
-    return [{ message, short: message, mend: "run install.sh, which makes it as it should be" }];
-  }
-}
-
-function problemsOfFile({ paths: { unrecordedFile: path }, lastRunAtMs = -Infinity, nowMs }: LastResortSources) {
-  const info = statIfThere(path);
-  if (info === undefined || info.size === 0) return [];
-  if (!info.isFile) throw new Error("it is not a plain file");
-  const writtenAtMs = info.mtime?.getTime() ?? nowMs;
-  if (info.size >= MAX_UNRECORDED_BYTES) {
-    const what = "is full: later logins for which the hook could not run are missing";
-    return [{
-      message: `"${path}" ${what}`,
-      short: "logins may be missing: the hook could not run, and the file for such logins is full",
-      mend:
-        "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties it",
-    }];
-  }
-  if (nowMs - writtenAtMs > FAULT_MS && lastRunAtMs > writtenAtMs) return [];
-  const when = formatAgo(writtenAtMs, nowMs);
-  return [{
-    message: `the hook could not run, and such logins were written to "${path}" (${info.size} bytes), the last ${when}`,
-    short: `the hook could not run at a login, ${when}`,
-    mend: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is a fault for 24 hours",
-  }];
-}
-
-function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): Problem[] {
-  const { count, oldestAtMs = nowMs } = new Spool({ spoolDir: runSpoolDir }).inspect();
-  if (count === 0) return [];
-  const what = `${plural(count, "event")} in "${runSpoolDir}", since the disk of the queue took nothing`;
-  return [{
-    message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
-    short: `${what}`,
-    mend: "see that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
-  }];
 }

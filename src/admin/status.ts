@@ -7,12 +7,12 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { InboxError } from "../store/inbox.ts";
+import { lastResortProblems } from "../store/last_resort.ts";
 import { readOverview } from "../store/overview.ts";
+import { withoutRoom } from "../store/room.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeQueueReader } from "./become_sender.ts";
-import { lastResortProblems } from "./last_resort.ts";
-import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
@@ -47,7 +47,6 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
-  const withoutRoom = [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
   const nowMs = Date.now();
   const others = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
   const found = statusOf({
@@ -57,7 +56,7 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
     unread,
     isQueueReadable,
     spooled,
-    withoutRoom,
+    withoutRoom: withoutRoom(paths),
     faults,
     nowMs,
   });

@@ -21,21 +21,23 @@ export interface HeartbeatContext {
   readonly log: Log;
   /** Takes the secrets out of a text. */
   readonly redact: (text: string) => string;
+  /** What else keeps the alarm from working on this host. */
+  readonly hostProblems: () => readonly string[];
 }
 
 /** Pings the heartbeat, if there is one and it may be pinged again. Never throws; a failure is one warning. */
 export async function pingHeartbeat(
   { heartbeat, routes }: Pick<Config, "heartbeat" | "routes">,
-  { deliveries, intake, transport, clock, log, redact }: HeartbeatContext,
+  { deliveries, intake, transport, clock, log, redact, hostProblems }: HeartbeatContext,
 ): Promise<void> {
   if (heartbeat === undefined) return;
   try {
     const nowMs = clock.nowMs();
     if (!countPing(deliveries.database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
-    // This run of `send` shows that it runs and reads; what is left are its own fault and the routes.
+    // This run of `send` shows that it runs and reads.
     const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
-    const isWell = intake.fault === undefined && problems.length === 0;
+    const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
     const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
     const result = await transport(request, { caCert: heartbeat.caCert });

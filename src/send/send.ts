@@ -9,10 +9,12 @@ import { print } from "../print.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
+import { lastResortProblems } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
+import { withoutRoom } from "../store/room.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../store/spool.ts";
 import { isDamage } from "../store/sqlite_error.ts";
@@ -155,7 +157,11 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     redact: redactor(config.secrets),
     signal: stop.signal,
   };
-  await run(config, { ...context, atEnd: () => pingHeartbeat(config, context) });
+  const hostProblems = () => [
+    ...withoutRoom(paths),
+    ...lastResortProblems({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }),
+  ];
+  await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();

@@ -95,11 +95,6 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
     { [paths.unrecordedFile]: { uid: QUEUE_UID } },
     /belongs to 998:996 in place of root:ssh-s/,
   ],
-  [
-    "a last record that is full",
-    { [paths.unrecordedFile]: { size: 1_048_576 } },
-    /is full: no more logins are recorded/,
-  ],
   ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, /is not a file/],
   ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],
 ];

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
-import { inspectLastResort, lastResortProblems } from "../../src/admin/last_resort.ts";
+import { inspectLastResort } from "../../src/admin/last_resort.ts";
+import { lastResortProblems } from "../../src/store/last_resort.ts";
 import { statePaths } from "../../src/paths.ts";
 import { MAX_UNRECORDED_BYTES } from "../../src/store/unrecorded.ts";
 

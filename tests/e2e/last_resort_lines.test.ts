@@ -91,7 +91,7 @@ endToEnd("what is written down has a bound: an entry over it is cut, and the log
   assert.ok(size >= MOST_BYTES && size < MOST_BYTES + 200, `${size} bytes`);
   await shell(host, `cp /root/ssh-session-notifier/ssh-session-notifier ${BINARY}`);
   const { stdout } = await host.run([BINARY, "check"]);
-  assert.match(stdout, /^fault +files +".*\/unrecorded" is full: no more logins are recorded there; to mend it: /m);
+  assert.match(stdout, /^fault +hook +".*\/unrecorded" is full: later logins .* are missing; to mend it: /m);
 }, BARE);
 
 endToEnd("without the folder, and without the programs that write, each login goes on", async (host) => {

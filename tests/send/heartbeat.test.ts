@@ -1,6 +1,7 @@
 // The heartbeat, pinged by the real program over real sockets.
 
 import assert from "node:assert/strict";
+import { statePaths } from "../../src/paths.ts";
 import { failUrl } from "../../src/send/heartbeat.ts";
 import { OVERDUE_AFTER_MS, routeProblems } from "../../src/send/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
@@ -8,7 +9,7 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
-import { routeOverview } from "../helpers/fixtures.ts";
+import { routeOverview, sessionEvent } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
@@ -61,6 +62,28 @@ Deno.test("send pings the heartbeat after a run, by GET, and again only after a 
   const { stderr } = await installation.send("--verbose");
   assert.match(stderr, /^pinged the heartbeat$/m);
   assert.deepEqual(heart.pings, ["200 ", "200 "]);
+});
+
+Deno.test("send pings /fail while the last resort or the spool in memory shows that the hook does not work", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  const { runSpoolDir, unrecordedFile } = statePaths(installation.stateDir);
+  const pinged = async () => {
+    await installation.send();
+    forgetPing(installation);
+    return heart.pings.at(-1);
+  };
+  Deno.mkdirSync(runSpoolDir, { recursive: true });
+  Deno.writeTextFileSync(unrecordedFile, "");
+  assert.equal(await pinged(), "200 ");
+  Deno.writeTextFileSync(unrecordedFile, "PAM_USER=alice\0PAM_SERVICE=sshd\0PAM_TYPE=open_session\0");
+  assert.equal(await pinged(), "200 /fail");
+  Deno.writeTextFileSync(unrecordedFile, "");
+  assert.equal(await pinged(), "200 ");
+  const event = sessionEvent({ uuid: crypto.randomUUID() });
+  Deno.writeTextFileSync(`${runSpoolDir}/${event.uuid}.json`, JSON.stringify(event));
+  assert.equal(await pinged(), "200 /fail");
 });
 
 Deno.test("send pings /fail where a route is failing, and no more once it works", async () => {
