@@ -1121,7 +1121,7 @@ Deno.test("install.sh refuses a DESTDIR in which others can write, itself or bel
       assert.equal(code, 1, path);
       assert.match(
         stderr,
-        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to somebody else, or others can`),
+        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to another user, or others can`),
       );
     }
     await Deno.chmod(root.path(path), (mode ?? 0) & 0o7777);

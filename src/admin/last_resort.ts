@@ -1,5 +1,5 @@
-// Looks at what should be empty: the file of logins for which the hook could not run, and the spool in /run, which takes
-// events when the disk takes nothing. `send` reports what is in them, but each is a fault that somebody has to repair.
+// Checks two places that should be empty: the file of logins for which the hook could not run, and the spool in /run
+// for events that the disk could not take. `send` delivers what is in them, but the cause has to be repaired.
 
 import { DAY_MS, formatAgo } from "../duration.ts";
 import { messageOf } from "../failure.ts";
@@ -12,17 +12,17 @@ import type { Findings } from "./finding.ts";
 
 const AREA = "hook";
 
-/** How long after the last such login it stays a fault, in milliseconds. A file that is full is one until the next boot. */
+/** How long it is a fault after the last such login, in milliseconds. A full file is a fault until the next boot. */
 const FAULT_MS = DAY_MS;
 
-/** Something that is wrong: in a sentence, in a few words, and what to do. */
+/** A problem in one sentence and in a few words, and what to do. */
 interface Problem {
   readonly message: string;
   readonly short: string;
   readonly mend: string;
 }
 
-/** Where to look, and what is known. */
+/** Where to look, and what is known already. */
 export interface LastResortSources {
   readonly paths: Pick<StatePaths, "unrecordedFile" | "runSpoolDir">;
   /** When the last run of `send` ended; undefined where none has yet. */
@@ -30,16 +30,16 @@ export interface LastResortSources {
   readonly nowMs: number;
 }
 
-/** Says what is found. */
+/** Reports the findings. */
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
   const problems = problemsOf(sources);
   for (const { message, mend } of problems) findings.fault(AREA, message, mend);
-  // Without the file, nothing says so.
+  // Without the file, this is not known.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
   findings.pass(AREA, "the hook could run at every login of the last 24 hours");
 }
 
-/** The same in a few words each; none if nothing is wrong. */
+/** The same problems in a few words each; empty if nothing is wrong. */
 export function lastResortProblems(sources: LastResortSources): string[] {
   return problemsOf(sources).map(({ short }) => short);
 }

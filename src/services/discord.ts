@@ -44,7 +44,7 @@ const SETTINGS_FAULTS: ReadonlySet<number> = new Set(
   [10003, 10004, 10015, 50001, 50013, 50027, 50083, 160005, 220001, 220002, 220003, 220004],
 );
 
-/** What of the URL Discord names where it makes no sense, such as an id that "is not snowflake". */
+/** The parts of the URL that Discord names if they are invalid, such as an id that "is not snowflake". */
 const URL_PARTS = ["webhook_id", "webhook_token", "thread_id"];
 
 /** Longest sender name, in characters. */

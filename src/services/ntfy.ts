@@ -50,8 +50,8 @@ type Settings = v.InferOutput<typeof options>;
 // https://github.com/binwiederhier/ntfy/blob/main/server/errors.go has ntfy's error codes.
 
 /**
- * Errors about the settings: an invalid topic, one that the server keeps for itself such as `docs`; and an answer of 429
- * after too many failed logins, since a wrong token stays wrong.
+ * Errors about the settings: an invalid topic; one that the server reserves, such as `docs`; and the 429 after too many
+ * failed logins, since a wrong token stays wrong.
  */
 const SETTINGS_FAULTS: ReadonlySet<number> = new Set([40009, 40010, 42909]);
 

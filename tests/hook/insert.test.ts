@@ -175,7 +175,7 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
 Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is put into it/);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is inserted/);
     const database = open();
     const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
     assert.deepEqual(users, ["alice"]);
