@@ -117,7 +117,7 @@ const hostileNotification = fc.record({
   occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
   user: value,
   remoteHost: value,
-  // Where it is known, what PAM has is a name.
+  // If the address is known, PAM may have a name instead.
   address: fc.constantFrom("", "203.0.113.7"),
   terminal: value,
   service: value,
