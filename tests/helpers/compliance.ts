@@ -475,6 +475,8 @@ const anyResponse: fc.Arbitrary<HttpResponse> = fc.record({
     fc.string({ unit: "binary" }),
     fc.json(),
     fc.constantFrom("ok", "no_service", "invalid_token"),
+    // Not to be converted to a number or a text: that throws.
+    fc.constantFrom("code", "error", "errcode", "status", "message").map((name) => `{"${name}":{"toString":[]}}`),
     fc.record({
       id: fc.jsonValue(),
       ok: fc.jsonValue(),
