@@ -87,14 +87,14 @@ own() { # PATH OWNER:GROUP MODE
 }
 
 # A DESTDIR, and each directory below it that is written to or deleted from, must belong to root or to the user that runs
-# this, and be no link: else somebody could lead this to the files of this machine.
+# this, and must not be a link: otherwise another user could redirect the writes to the files of this machine.
 check_root() {
   case $ROOT in /*) ;; *) ROOT=$PWD/$ROOT ;; esac
-  # In a sticky directory, nobody can exchange what belongs to another user.
+  # In a sticky directory, no user can replace the files of another one.
   check_way "" "$ROOT/." "! -perm -1000"
   if [ -z "$dry_run$uninstall" ]; then
     mkdir -p "$ROOT"
-    # Somebody else may have been quicker.
+    # Once more: another user may have made it just before.
     check_way "" "$ROOT/." "! -perm -1000"
   fi
   if [ -d "$ROOT" ]; then ROOT=$(cd "$ROOT" && pwd -P); fi
@@ -111,16 +111,16 @@ check_root() {
   done
 }
 
-# Looks at the directories that lead to a file, as far as they are there.
+# Checks the directories on the way to a file, as far as they exist.
 check_way() { # BASE PATH [EXCEPTION, for which directories others may write there]
   way=$1
   rest=${2#/}
   while :; do
-    if [ -L "$way" ]; then die "DESTDIR is not used: $way is a symbolic link" "name a directory that no link leads to"; fi
+    if [ -L "$way" ]; then die "DESTDIR is not used: $way is a symbolic link" "use a path without links"; fi
     if [ ! -d "$way/" ]; then return; fi
     # shellcheck disable=SC2086 # an expression of find, in words
     if [ -n "$(find "$way/" -prune \( ! -user 0 ! -user "$(id -u)" -o -perm /022 ${3:-} \))" ]; then
-      die "DESTDIR is not used: $way belongs to somebody else, or others can write in it" "name a directory of your own"
+      die "DESTDIR is not used: $way belongs to another user, or others can write in it" "name a directory of your own"
     fi
     case $rest in */*) ;; *) return ;; esac
     way=$way/${rest%%/*}
@@ -302,7 +302,7 @@ make_users() {
       report "made: the system user $user"
     fi
   done
-  # The group of queue/ opens nothing else: the hook, which has it too, can read neither configuration nor history.
+  # The group of queue/ gives access to nothing else, so the hook can read neither configuration nor history.
   case " $(id -Gn "$SEND_USER" 2>/dev/null) " in
     *" $QUEUE_USER "*) ;;
     *) run usermod --append --groups "$QUEUE_USER" "$SEND_USER" ;;
@@ -311,7 +311,7 @@ make_users() {
 
 make_dirs() {
   make_dir "$CONFIG_DIR" "root:$SEND_USER" 0750
-  # The user of the hook must get through to queue/.
+  # 0751: the user of the hook has to reach queue/.
   make_dir "$STATE_DIR" "root:$SEND_USER" 0751
   # The hook becomes the owner of this one. Setgid: its group, of which the user of send is a member, can read what the
   # hook writes there.
@@ -322,11 +322,11 @@ make_dirs() {
   make_run_dir
 }
 
-# What is kept in memory: a spool for a full disk, and the record of last resort. It goes at each boot, when systemd or
-# cron makes it again.
+# What is kept in memory: a spool for a full disk, and the file of the last resort. After each boot, systemd or cron
+# creates it again.
 make_run_dir() {
   write_file "$TMPFILES" root:root 0644 <<END
-# Written by install.sh. Where $NAME keeps a login that the disk or the hook can't; see tmpfiles.d(5).
+# Written by install.sh. $NAME keeps logins here that the disk or the hook could not record; see tmpfiles.d(5).
 d $RUN_DIR 0750 root $QUEUE_USER -
 d $RUN_DIR/spool 2750 $QUEUE_USER $QUEUE_USER -
 f $RUN_DIR/unrecorded 0640 root $QUEUE_USER -
@@ -339,8 +339,8 @@ END
   own "$RUN_DIR/unrecorded" "root:$QUEUE_USER" 0640
 }
 
-# Earlier releases gave what is in queue/ to the group of send. Not as root, which would follow what the owner of queue/
-# may have put there.
+# Earlier releases gave the files in queue/ to the group of send. Not run as root, since the owner of queue/ may have
+# put links there.
 change_queue_group() {
   if [ -n "$ROOT" ] || [ ! -d "$STATE_DIR/queue" ]; then return; fi
   if [ -n "$(find "$STATE_DIR/queue" ! -group "$QUEUE_USER" -print -quit 2>/dev/null)" ]; then
@@ -470,7 +470,7 @@ END
 
 # --- the scheduler ----------------------------------------------------------------------------------------------------
 
-# Which scheduler there is, where none was asked for.
+# The scheduler of this host, for when no option names one.
 find_scheduler() {
   if [ -n "$ROOT" ]; then
     if [ -d "$ROOT/usr/lib/systemd" ] || [ -d "$ROOT/lib/systemd" ]; then say systemd; else say cron; fi
@@ -513,7 +513,7 @@ write_cron() {
 SHELL=/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 * * * * * $SEND_USER $BINARY send 2>&1 | logger -t $NAME -p auth.notice
-# For hosts without tmpfiles.d(5). /run is empty after a boot, and only root can write there.
+# For hosts without tmpfiles.d(5): /run is empty after a boot.
 @reboot root install -d -o root -g $QUEUE_USER -m 0750 $RUN_DIR && install -d -o $QUEUE_USER -g $QUEUE_USER -m 2750 \
 $RUN_DIR/spool && { test -e $RUN_DIR/unrecorded || install -o root -g $QUEUE_USER -m 0640 /dev/null $RUN_DIR/unrecorded; }
 END
@@ -546,7 +546,7 @@ Nice=5
 # The most that a run may take from the host, several times what it needs.
 MemoryMax=512M
 TasksMax=64
-# A user who fills the memory must not have it ended.
+# A user who fills the memory must not get it killed.
 OOMScoreAdjust=-500
 # Its memory holds secrets.
 LimitCORE=0
@@ -611,7 +611,7 @@ SystemCallFilter=~kcmp name_to_handle_at personality userfaultfd
 SystemCallFilter=pipe pipe2
 SystemCallErrorNumber=EPERM
 END
-  # Nothing of this does send change itself.
+  # send itself changes none of these paths.
   write_file "$UNIT_DIR/$NAME.path" root:root 0644 <<END
 [Unit]
 Description=Deliver notifications as soon as a session is recorded
@@ -665,8 +665,8 @@ PAM_AWK='
   { text = $0; sub(/#.*/, "", text); fields = split(text, field) }
   function is_session() { return tolower(field[1]) ~ /^-?session$/ }
   function is_include() { return is_session() && tolower(field[2]) ~ /^(include|substack)$/ }
-  # A line of pam_first or pam_last, an include of an earlier release, or a hook line written by hand. Each line counts
-  # for itself, so that a lost comment takes nothing of the administrator with it.
+  # A line of pam_first or pam_last, an include of an earlier release, or a hook line written by hand. Each line is
+  # judged by itself, so that a missing comment does not delete lines of the administrator.
   function is_ours(  i) {
     if ($0 ~ "^# " name " (begin|end)(:|$)") return 1
     if (is_include()) return field[3] ~ "^(/.*/)?" name "(-last)?$"
@@ -693,18 +693,18 @@ PAM_AWK='
     return most + 0
   }'
 
-# No include: PAM refuses each login where an included file is missing. Whatever is missing of what these lines name,
-# logins go on.
+# Not an include, since PAM refuses every login if an included file is missing. Logins go on even if a file that these
+# lines name is missing.
 PAM_BEGIN="# $NAME begin: do not edit between these lines; \`install.sh --uninstall\` takes them out"
 PAM_END="# $NAME end"
 PAM_CLEAN="pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_readenv=0"
 
-# The first lines of the session stack. No limit is set here, and nothing of the user's is in the environment, unless
-# the auth stack has read a ~/.pam_environment; what would hurt of that is taken out. Where the hook can't start (a
-# certificate of the user's can make SSH_AUTH_INFO_0 longer than the kernel takes), it runs once more without that
-# variable. Where it fails again (no memory, no processes, a broken binary), `env` writes the event down, which needs one
-# small process: in a file of at most 1 MiB, and never with the user's LD_PRELOAD, since it is skipped where the line
-# before it fails. Not at the logout, where nobody has cleaned the environment for a program without setgid.
+# The first lines of the session stack. No limit is set yet, and the environment holds no variable of the user, unless
+# the auth stack has read a ~/.pam_environment; harmful ones are removed. If the hook can't start (a user's certificate
+# can make SSH_AUTH_INFO_0 longer than the kernel allows), it runs once more without that variable. If it fails again
+# (no memory, no processes, a broken binary), `env` records the login: one small process, a file of at most 1 MiB, and
+# never with the user's LD_PRELOAD, since the line is skipped if the one before it fails. Not at the logout, since the
+# environment is not clean then, and `env` is not setgid.
 pam_first() {
   cat <<END
 $PAM_BEGIN
@@ -732,8 +732,8 @@ without_hook() { # FILE
   awk -v name="$NAME" "$PAM_AWK"' !is_ours()' "$1"
 }
 
-# Prints it with them: first and last of the session stack. Only behind a `pam_selinux close` that leads, since that ends
-# the context of sshd itself.
+# Prints it with these lines, at the start and at the end of the session stack. If the stack starts with a
+# `pam_selinux close`, they go after that, since it ends the context of sshd itself.
 with_hook() { # FILE
   pam_first >"$work/first"
   without_hook "$1" | awk -v name="$NAME" -v first="$work/first" "$PAM_AWK"'
@@ -780,7 +780,7 @@ not_understood() { # FILE
   if [ -n "$line" ]; then say "line $line jumps over a place where the hook stands or would stand"; fi
 }
 
-# Before anything is changed: whether the PAM file of sshd is there, and one to edit.
+# Checks, before anything is changed, that the PAM file of sshd exists and can be edited.
 check_pam() {
   if [ ! -e "$ROOT$PAM_DIR/sshd" ] && [ ! -L "$ROOT$PAM_DIR/sshd" ]; then
     mend="install the server of OpenSSH, then run this again"
@@ -791,11 +791,11 @@ check_pam() {
   fi
   reason=$(not_understood "$ROOT$PAM_DIR/sshd")
   if [ -z "$reason" ]; then return; fi
-  say "These lines belong first into the session stack of $PAM_DIR/sshd (behind a 'pam_selinux.so close' that leads):"
+  say "These lines go before all other session lines of $PAM_DIR/sshd (but after a leading 'pam_selinux.so close'):"
   say ""
   pam_first
   say ""
-  say "And these last:"
+  say "And these go after all other lines:"
   say ""
   pam_last
   say ""
@@ -812,7 +812,7 @@ install_pam() {
   warn_of_early_end
 }
 
-# Whether a file of sshd's PAM stack has the hook.
+# Whether a file of sshd's PAM stack contains the hook.
 has_hook() {
   for file in $(pam_stack_files); do
     if ! without_hook "$ROOT$file" | cmp -s - "$ROOT$file"; then return 0; fi
@@ -848,10 +848,10 @@ replace_pam_file() { # PATH
 
 write_pam_files() {
   unset_variables SSH_AUTH_INFO_0 | write_file "$CONFIG_DIR/pam_env_retry.conf" root:root 0644
-  # The first are the loader's, which obeys some of them in a setgid program too: those that make it print and end, or
-  # write a file. GCONV_PATH, LOCPATH and MALLOC_*: libraries and files that the last resort would load, and what ends
-  # it. SSLKEYLOGFILE: a file that the runtime makes before the hook can give root up. ICU_*: data that it loads. The
-  # others end or hang it at its start. LANG and the like stay, since they are the user's.
+  # LD_* and GLIBC_TUNABLES act on the loader. Even in a setgid program it obeys some of them: those that make it print
+  # and exit, or write a file. GCONV_PATH, LOCPATH and MALLOC_* make the last resort load libraries and files, or end
+  # it. SSLKEYLOGFILE names a file that the runtime creates before the hook can give up root, ICU_* data that it loads.
+  # The others end or hang the runtime at its start. LANG and the like stay, since users rely on them.
   unset_variables LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH LD_TRACE_LOADED_OBJECTS LD_TRACE_PRELINKING LD_ASSUME_KERNEL \
     LD_DEBUG LD_DEBUG_OUTPUT LD_PROFILE LD_PROFILE_OUTPUT LD_SHOW_AUXV GLIBC_TUNABLES GCONV_PATH LOCPATH \
     MALLOC_TOP_PAD_ SSLKEYLOGFILE ICU_DATA ICU_TIMEZONE_FILES_DIR OPENSSL_ia32cap SIMDUTF_FORCE_IMPLEMENTATION \
@@ -917,7 +917,7 @@ confirm() { # QUESTION
   case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
 
-# Takes the hook out of the stack; the files that its lines name stay until remove_pam_files.
+# Takes the lines of the hook out of the stack; remove_pam_files removes the files that they name.
 remove_hook() {
   for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then
@@ -944,7 +944,7 @@ remove_hook() {
   fi
 }
 
-# Prints a PAM file that includes a file of an earlier release: PAM refuses a login where that is missing.
+# Prints a PAM file that includes a file of an earlier release: PAM refuses every login if that is missing.
 find_includer() {
   for file in "$ROOT$PAM_DIR"/*; do
     case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
@@ -957,7 +957,7 @@ find_includer() {
   done
 }
 
-# Prints a PAM file as it is once this has run, which a dry run has not done.
+# Prints a PAM file as it will be after this run; in a dry run, the file itself is not edited.
 as_edited() { # FILE
   if [ -n "$dry_run" ] && [ -n "$pam$uninstall" ] && [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then
     without_hook "$1"
@@ -966,14 +966,14 @@ as_edited() { # FILE
   fi
 }
 
-# Earlier releases had the lines in two files, which sshd's included. They go last: a login that has begun may still
-# read them.
+# Earlier releases had the lines in two files, which sshd's included. They are removed last, since a login that has
+# begun may still read them.
 remove_old_includes() {
   if [ ! -e "$ROOT$PAM_DIR/$NAME" ] && [ ! -e "$ROOT$PAM_DIR/$NAME-last" ]; then return; fi
   includer=$(find_includer)
   if [ -n "$includer" ]; then
-    warn "$includer includes a file of an earlier release: if that is lost, no login works" \
-      "run install.sh --pam; in another file than sshd's, put the lines in place of the include by hand"
+    warn "$includer includes a file of an earlier release: if that is missing, no login works" \
+      "run install.sh --pam; if it is another file than sshd's, replace the include with the lines by hand"
     return
   fi
   remove_file "$PAM_DIR/$NAME"
@@ -989,7 +989,7 @@ remove_pam_files() {
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 install_all() {
-  # What can refuse it comes before the first change.
+  # Before the first change, since it may refuse to go on.
   if [ -n "$pam" ]; then check_pam; fi
   find_binary
   make_users
@@ -1033,7 +1033,7 @@ uninstall_all() {
   report "removed: $CONFIG_DIR and $STATE_DIR"
   if [ -n "$ROOT" ]; then return; fi
   run rm -rf --one-file-system "$RUN_DIR"
-  # The user of send first: it is a member of the other group.
+  # First the user of send, which is a member of the other group.
   for user in "$SEND_USER" "$QUEUE_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"

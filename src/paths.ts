@@ -12,7 +12,7 @@ export const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 
 /** The files below a state directory, and those in {@link RUN_DIR}. */
 export interface StatePaths extends QueuePaths {
-  /** What pam_exec wrote of logins for which the hook could not start. Belongs to root. */
+  /** What pam_exec wrote about logins for which the hook could not start. Belongs to root. */
   readonly unrecordedFile: string;
   /** Written and read by `send` alone. */
   readonly sendDir: string;

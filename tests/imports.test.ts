@@ -81,7 +81,7 @@ Deno.test("only store/open.ts names the SQLite module", () => {
   assert.deepEqual(users, ["store/open.ts"]);
 });
 
-Deno.test("nothing but main.ts starts the hook, and few parts of it are used elsewhere", () => {
+Deno.test("only main.ts starts the hook, and few parts of it are used elsewhere", () => {
   const users = [...graph.keys()].filter((name) => !name.startsWith("hook/")).flatMap((name) =>
     importsOf(name).filter((imported) => imported.startsWith("hook/")).map((imported) => [name, imported])
   );

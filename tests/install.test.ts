@@ -429,7 +429,7 @@ for (const installed of [false, true]) {
     const { stdout } = await ok(root.install("--dry-run", "--pam", "--fix-pam-env"));
     assert.deepEqual(await root.tree(), before);
     assert.match(stdout, /^would install: \/usr\/sbin\/ssh-session-notifier \(root:ssh-session-notifier, 2750\)$/m);
-    // What stands around it shows where it goes.
+    // The lines around it show where it goes.
     assert.ok(stdout.includes(` ${SELINUX}${FIRST}`.replaceAll(/(?<=\n)(?=.)/g, "+")), stdout);
     assert.match(stdout, /^-.*user_readenv=1 .*\n\+.*user_readenv=0 /m);
     assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
@@ -666,7 +666,7 @@ Deno.test("install.sh without --pam leaves an earlier release's includes working
 // --- PAM ---
 
 const SELINUX = "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n";
-/** The line that the first lines stand before, or, for pam_selinux, behind. */
+/** The line before which the first lines go, or after which, for pam_selinux. */
 const PLACES: Record<string, { before: string } | { behind: string }> = {
   debian: { behind: SELINUX },
   ubuntu: { behind: SELINUX },
@@ -894,7 +894,7 @@ Deno.test("install.sh without --pam leaves sshd's file alone, and says that noth
   await root.write(path, "# of an older version\n");
   assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
   assert.deepEqual([await root.read(SSHD), await root.read(path)], [hooked, text]);
-  // The lines may stand in a file that sshd's includes.
+  // The lines may be in a file that sshd's includes.
   await root.write(SSHD, `${stock("debian")}`);
   await root.write("/etc/pam.d/common-session", FIRST);
   assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
@@ -1121,12 +1121,12 @@ Deno.test("install.sh refuses a DESTDIR in which others can write, itself or bel
       assert.equal(code, 1, path);
       assert.match(
         stderr,
-        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to somebody else, or others can`),
+        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to another user, or others can`),
       );
     }
     await Deno.chmod(root.path(path), (mode ?? 0) & 0o7777);
   }
-  // In a sticky folder, others can't exchange what is not theirs: /tmp/package is the example of --help.
+  // In a sticky folder, users can't replace the files of others: /tmp/package is the example of --help.
   await Deno.chmod(root.path("/open"), 0o1777);
   await ok(root.installTo(root.path("/open/made")));
   assert.equal(((await Deno.stat(root.path("/open/made"))).mode ?? 0) & 0o7777, 0o755);
@@ -1135,7 +1135,7 @@ Deno.test("install.sh refuses a DESTDIR in which others can write, itself or bel
 });
 
 Deno.test({
-  name: "install.sh refuses a DESTDIR that somebody else has made",
+  name: "install.sh refuses a DESTDIR that another user has made",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     const directory = await Deno.makeTempDir();
@@ -1181,7 +1181,7 @@ Deno.test({
   },
 });
 
-Deno.test("install.sh writes for the scheduler that it is told, and takes the other's files away", async () => {
+Deno.test("install.sh writes the files of the scheduler that it is given, and removes those of the other one", async () => {
   await using root = await FakeRoot.create();
   const written = async (...flags: string[]) => {
     await ok(root.install(...flags));

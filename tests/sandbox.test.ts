@@ -130,7 +130,7 @@ Deno.test("deno.json: the hook has no network, and none but what root starts can
   ]);
 });
 
-Deno.test("deno.json: what root starts may run this program alone, and the hook and send may run none", () => {
+Deno.test("deno.json: commands for root may run only this program, and the hook and send may run none", () => {
   for (const [name, { run, sys = [] }] of Object.entries(SETS)) {
     const becomes = name !== "queue" && sys.includes("setuid");
     assert.deepEqual(run, becomes ? [BINARY] : undefined, name);

@@ -30,8 +30,8 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 }
 
 /**
- * Likewise, with the group of the queue, which is the only one that can read there. The configuration can't be read any
- * more then.
+ * As {@link becomeSender}, but with the group of the queue, the only one that can read there. The configuration can't
+ * be read after that.
  *
  * @throws {Failure} as {@link becomeSender} does
  */
@@ -42,7 +42,7 @@ export function becomeQueueReader(paths: StatePaths, command: string): void {
   giveUpRoot(owners);
 }
 
-/** The user of `send` and the group of the queue; undefined where either is missing or root's, as a fault of the files. */
+/** The user of `send` and the group of the queue; undefined if either is missing or root's, which files.ts reports. */
 function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
   try {
     const { uid } = Deno.lstatSync(sendDir);

@@ -47,7 +47,7 @@ export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
-  // Root's own, and out of reach for what this becomes.
+  // Read now, while this is root: the user that it becomes can't read it.
   let config: Config | undefined;
   attempt("config", findings, () => {
     config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
@@ -67,7 +67,7 @@ export function check({ json }: CheckOptions): ExitCode {
 
 const GROUP_FILE = "/etc/group";
 
-/** The user of `send` with its groups; undefined where its folder is missing, as a fault of the files. */
+/** The user of `send` with its groups; undefined if its folder is missing, which files.ts reports. */
 function senderOf({ sendDir }: StatePaths): Reader | undefined {
   const { uid, gid } = statIfThere(sendDir) ?? {};
   return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;

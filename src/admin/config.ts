@@ -1,5 +1,5 @@
-// Looks at the configuration, and at what only `send` would notice: a value that was never filled in, a file that its
-// user can't read. `check` reads it as root, who can read everything.
+// Checks the configuration, and what only `send` would notice: a value that was never filled in, a file that its user
+// can't read. `check` reads the configuration as root, who can read everything.
 
 import { foldersBetween, readableBySend } from "../config/files_beside.ts";
 import type { Config } from "../config/config.ts";
@@ -16,22 +16,22 @@ const FOLDER = CONFIG_FILE.replace(/\/[^/]*$/, "");
 /** The user that has to read the files. */
 export interface Reader {
   readonly uid: number;
-  /** Of all its groups. */
+  /** The ids of all its groups. */
   readonly gids: readonly number[];
 }
 
-/** Who reads, and how files are looked at. */
+/** The user that has to read the files, and how to look at them. */
 export interface ConfigOptions {
   /** Looks at a file, following links. */
   readonly look: Look;
-  /** Undefined where that is not known. */
+  /** Undefined if that is not known. */
   readonly sender: Reader | undefined;
 }
 
 /**
- * Looks at the configuration, and says what is found.
+ * Checks the configuration, and reports the findings.
  *
- * @returns undefined where it can't be used
+ * @returns undefined if it can't be used
  */
 export function inspectConfig({ look, sender }: ConfigOptions, findings: Findings): Config | undefined {
   let config: Config;
@@ -55,7 +55,7 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
   return config;
 }
 
-/** Looks at the files that a configuration names, and at the folders on the way. */
+/** Checks the files that a configuration names, and the folders on the way. */
 export function inspectFilesOf(
   { files }: Pick<Config, "files">,
   { look, sender, findings }: { look: Look; sender: Reader; findings: Findings },

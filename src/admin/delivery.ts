@@ -32,8 +32,8 @@ export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"
 }
 
 /**
- * Looks at what waits, and says what is found: a fault for all that `status` says keeps the alarm from working, but for a
- * `send` that does not run, which scheduler.ts finds.
+ * Checks what waits, and reports a fault for everything that, as `status` says, keeps the alarm from working. A `send`
+ * that does not run is reported by scheduler.ts.
  */
 export function inspectDelivery(sources: DeliverySources, findings: Findings): void {
   const { routes, overview, nowMs } = sources;
@@ -62,7 +62,7 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   }
 }
 
-/** What can't be read, and where there is no room, is found elsewhere. */
+/** Databases that can't be read, and full disks, are reported elsewhere. */
 function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }: DeliverySources): Problem[] {
   return problemsOf({
     configured: routes.map(({ name }) => name),
@@ -88,7 +88,7 @@ function inspectQueue(
   }
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
-  if (isUnread && (unread?.count ?? 0) === 0) findings.fault(AREA, "send has not read what lies in the spool", SEE);
+  if (isUnread && (unread?.count ?? 0) === 0) findings.fault(AREA, "send has not read the events in the spool", SEE);
   if (unread === undefined) {
     if (hasSpooled) return;
     findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");

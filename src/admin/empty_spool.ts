@@ -1,5 +1,5 @@
-// Moves the events of the spool into the queue database, all of them: a hook moves a few, and none out of a folder that
-// has become too large to list within a login.
+// Moves all events of a spool into the queue database. A hook moves only a few, and none from a folder that is too
+// large to list during a login.
 
 import type { SessionEvent } from "../event.ts";
 import { plural } from "../plural.ts";
@@ -8,16 +8,16 @@ import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT_EVENT } from "../store/queue_table.ts";
 import { parseSpooled } from "../store/record.ts";
 
-/** So many are moved in one transaction. The hooks of logins wait for it, half a second at most. */
+/** How many are moved in one transaction. Hooks wait for it, half a second at most. */
 const PAGE = 100;
 
 /** More than a hook can write, in bytes. */
 const MAX_FILE_BYTES = 256 * 1024;
 
 /**
- * Moves what is an event. What is none stays, for a person to look at; `send` reports it.
+ * Moves the files that hold an event. Others stay for a person to look at; `send` reports them.
  *
- * @returns what it has done, for people; nothing where there was nothing to move
+ * @returns what it has done, for people; empty if there was nothing to move
  */
 export function emptySpool(database: Database, spoolDir: string): string[] {
   if (statIfThere(spoolDir)?.isDirectory !== true) return [];
@@ -59,14 +59,14 @@ function readSmall(path: string): string | undefined {
   }
 }
 
-/** ext4 never makes a folder smaller. A hook that finds none makes one. */
+/** ext4 never shrinks a folder, so it is removed; the next hook that needs it makes a new one. */
 function makeAnew(spoolDir: string): void {
   try {
     Deno.removeSync(spoolDir);
     Deno.mkdirSync(spoolDir);
     Deno.chmodSync(spoolDir, 0o2750);
   } catch (error) {
-    // It is not empty, or a hook was faster.
+    // It is not empty, or a hook has just written to it.
     if (statIfThere(spoolDir)?.isDirectory !== true) throw error;
   }
 }

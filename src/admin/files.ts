@@ -18,7 +18,7 @@ interface Expected {
   readonly mode?: number;
   /** `user:group` for people. */
   readonly owner: string;
-  /** What it means where it is not there; by default, a fault. */
+  /** What it means if it is missing; by default, a fault. */
   readonly missing?: "fine" | "warning";
 }
 

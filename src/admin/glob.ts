@@ -1,8 +1,8 @@
-// The paths that a pattern matches, as glob(3) has them: sshd's Include takes such patterns.
+// The paths that a pattern matches, as in glob(3): sshd's Include takes such patterns.
 
-/** What a folder is asked for. */
+/** Access to folders. */
 export interface GlobFiles {
-  /** The names in a folder; undefined where there is no such folder. */
+  /** The names in a folder; undefined if it does not exist. */
   readonly list: (directory: string) => readonly string[] | undefined;
   readonly isThere: (path: string) => boolean;
 }

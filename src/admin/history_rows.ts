@@ -43,7 +43,7 @@ export function historyCells(entry: HistoryEntry, options: RowOptions): string[]
   ].map(oneLine);
 }
 
-/** The address, and after that the name that the client's DNS gave it (sshd's `UseDNS`). */
+/** The address, followed by the name that the client's DNS gave it (sshd's `UseDNS`). */
 function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
   if (address === "") return remoteHost || "-";
   return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;

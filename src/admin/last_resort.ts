@@ -6,11 +6,11 @@ import type { Findings } from "./finding.ts";
 
 const AREA = "hook";
 
-/** Says what is found. */
+/** Reports the findings. */
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
   const problems = lastResortFaults(sources);
   for (const { message, mend } of problems) findings.fault(AREA, message, mend);
-  // Without the file, nothing says so.
+  // Without the file, this is not known.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
   findings.pass(AREA, "the hook could run at every login of the last 24 hours");
 }

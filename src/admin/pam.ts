@@ -9,8 +9,8 @@ const AREA = "pam";
 const INSTALL = "run install.sh --pam, which puts the lines into their places";
 
 /**
- * What must not be left in PAM's environment for the logout, or for the last resort: a file loaded or made, or an end,
- * before the hook can give root up. install.sh takes these out; a test holds the two lists together.
+ * Variables that must not be in PAM's environment at the logout or for the last resort: they load or create a file, or
+ * end the program, before the hook can give up root. install.sh removes them; a test compares the two lists.
  */
 export const HARMFUL_VARIABLES: readonly string[] = [
   "LD_PRELOAD",
@@ -79,7 +79,7 @@ function inspectIncludes(session: readonly PamModule[], findings: Findings): voi
   if (included === undefined) return;
   findings.fault(
     AREA,
-    `the hook is included from a file of its own (${included.place}): if that file is lost, PAM refuses every login`,
+    `the hook is included from a file of its own (${included.place}): if that file is missing, PAM refuses every login`,
     "run install.sh --pam, which puts the lines into sshd's own file",
   );
 }
@@ -140,7 +140,7 @@ function inspectRetry(
   }
 }
 
-/** What writes the login down where the hook can't start, with no variable of the user's that acts on the loader. */
+/** The line that records the login if the hook can't start; no variable of the user may act on its loader. */
 function inspectLastResort(
   session: readonly PamModule[],
   { read, findings }: { read: PamSources["read"]; findings: Findings },
@@ -152,17 +152,21 @@ function inspectLastResort(
   if (line === undefined) {
     findings.warning(
       AREA,
-      "nothing records a login for which the hook can't start, as without memory or processes",
+      "nothing records a login for which the hook can't start, as when memory or processes run out",
       INSTALL,
     );
   } else if (
     guard === undefined || !unsets(guard, HARMFUL_VARIABLES, read) || !/\bdefault=1$/.test(guard.control) ||
     !line.args.includes("type=open_session")
   ) {
-    findings.fault(AREA, `${line.place} can load a user's library as root: the line before it does not clean`, INSTALL);
+    findings.fault(
+      AREA,
+      `${line.place} can load a user's library as root: the line before it does not clean the environment`,
+      INSTALL,
+    );
   } else if (line.control !== "optional") {
-    findings.fault(AREA, `${line.place} is "${line.control}": where it fails, it would refuse the login`, INSTALL);
-  } else findings.pass(AREA, `a login for which the hook can't start is recorded all the same (${line.place})`);
+    findings.fault(AREA, `${line.place} is "${line.control}": if it fails, it refuses the login`, INSTALL);
+  } else findings.pass(AREA, `a login is recorded even if the hook can't start (${line.place})`);
 }
 
 /** The line that cleans PAM's environment for the logout. */

@@ -21,7 +21,7 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
   const journal = statIfThere(`${queueDatabase}-journal`);
   if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
   const spool = statIfThere(spoolDir);
-  // Nobody lists a folder that was filled; it may stay that large when it is empty again.
+  // No program lists such a large folder, and it may stay that large after it was emptied.
   const isUsable = spool?.isDirectory === true && spool.size <= MAX_FOLDER_BYTES;
   if (spool !== undefined && !isUsable) moveAside(spoolDir, { paths, say });
   if (!isUsable) {

@@ -20,7 +20,7 @@ export const SUFFIXES = ["", "-wal", "-shm"] as const;
  */
 const held: Database[] = [];
 
-/** The queue database, which must be sound. Stays open, as above. */
+/** Opens the queue database, which must be sound. It stays open, as above. */
 export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): Database {
   const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
   held.push(database);
@@ -69,14 +69,14 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
 }
 
 function faultOf(database: Database): string | undefined {
-  // First: the other statements would run a trigger or a generated column, which may never end.
+  // Comes first, since the other statements would run a trigger or a generated column, which may never end.
   const schema = faultOfQueueTable(database);
   if (schema !== undefined) return schema;
   const found = pragma(database, "integrity_check(1)");
   if (found !== "ok") return String(found);
   const numbers = faultOfNumbers(database);
   if (numbers !== undefined) return numbers;
-  // As the hook does: what is damaged may show only here.
+  // Writes as the hook does: some damage shows only here.
   database.prepare("BEGIN IMMEDIATE").run();
   try {
     database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')").run(crypto.randomUUID());

@@ -71,7 +71,7 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
 }
 
-/** Each spool into the database, and says so. */
+/** Moves the events of each spool into the database, and reports it. */
 function emptySpools(paths: StatePaths, say: (line: string) => void): void {
   const database = openHeld(paths);
   for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
@@ -89,7 +89,7 @@ function tryRoom({ queueDir }: StatePaths): void {
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
-  // A directory of one's own is for trials: root may stay then.
+  // Another directory is for trials, where root is not given up.
   if (!options.anyOwner) refuseGroups("repair");
   try {
     const owner = Deno.lstatSync(queueDir).uid;
@@ -107,12 +107,12 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
 }
 
 /**
- * A lock that the kernel frees however this ends. On a file that only the user of `queue` can open: the group of the folder
- * can open the folder, and what can be opened can be locked.
+ * A lock that the kernel frees however this ends. It is on a file that only the user of `queue` can open: `send` can
+ * open the folder, and could lock it.
  */
 function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
   const path = `${queueDir}/repair.lock`;
-  // To open a FIFO would wait for somebody who reads from it.
+  // Opening a FIFO would wait for a reader.
   if (statIfThere(path)?.isFile === false) {
     throw new Failure(`"${path}" is not a plain file`, {
       exitCode: ExitCode.config,
@@ -147,6 +147,6 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
     : fail(
       messageOf(error),
       config,
-      "move what belongs to somebody else out of it by hand",
+      "move files of other users out of it by hand",
     );
 }

@@ -1,5 +1,4 @@
-// Looks at what starts `send`: the systemd units, or cron. That they are set up does not say that they run, which only
-// the last run of `send` shows.
+// Checks what starts `send`: the systemd units, or cron. Only the last run of `send` shows whether they really run.
 
 import { formatAgo } from "../duration.ts";
 import { hasStopped } from "../send/health.ts";
@@ -23,7 +22,7 @@ export interface SchedulerFiles {
 /** A line of a crontab that starts `send`, and is no comment. */
 const CRON_LINE = /^\s*[^#\s].*\bssh-session-notifier\s+send\b/m;
 
-/** Looks at how the scheduler is set up, and says what is found. */
+/** Checks how the scheduler is set up, and reports the findings. */
 export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Findings): void {
   const cronFile = `/etc/cron.d/${NAME}`;
   const isForCron = CRON_LINE.test(read(cronFile) ?? "");
@@ -69,7 +68,7 @@ export interface Runs {
   readonly nowMs: number;
 }
 
-/** Looks at whether `send` really runs. By the rule of `status`: it starts each minute, and a run may take a while. */
+/** Checks whether `send` really runs, by the rule of `status`: it starts each minute, and a run may take a while. */
 export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, findings: Findings): void {
   if (lastRunAtMs === undefined) {
     findings.warning(AREA, "send has not run yet", "wait a minute, then run check again");
@@ -80,7 +79,7 @@ export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, finding
   else {
     findings.fault(
       AREA,
-      `${since}: nothing starts it, or it does not come to its end`,
+      `${since}: nothing starts it, or it does not finish`,
       "see that cron or ssh-session-notifier.timer is running (systemctl list-timers), and what send says",
     );
   }

@@ -5,10 +5,10 @@ import { parseSshdConfig, type SshdFiles } from "./sshd_config.ts";
 
 const AREA = "sshd";
 
-/** The main file; openSUSE has its own one below /usr where the administrator has none. */
+/** The main file; openSUSE has its default below /usr, for when the administrator has none. */
 const MAIN_FILES = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
 
-/** Looks at what sshd is told of PAM. Without UsePAM, OpenSSH uses none (sshd_config(5)). */
+/** Checks what sshd's configuration says about PAM. Without UsePAM, OpenSSH does not use it (sshd_config(5)). */
 export function inspectSshd(files: SshdFiles, findings: Findings): void {
   const path = MAIN_FILES.find((path) => files.match(path)?.length);
   if (path === undefined) {

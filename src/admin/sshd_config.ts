@@ -1,25 +1,25 @@
-// Reads sshd's configuration as sshd does (sshd_config(5)): the first value counts, and an Include stands for the lines
-// of its files. Only what decides about PAM is kept. Pure but for the two functions that it is given.
+// Reads sshd's configuration as sshd does (sshd_config(5)): the first value counts, and an Include is replaced by the
+// lines of its files. Keeps only what decides about PAM. Pure, except for the two functions that it is given.
 
-/** How the files are reached. */
+/** Access to the files. */
 export interface SshdFiles {
-  /** The text of a file; undefined where this program may not read it. */
+  /** The text of a file; undefined if this program may not read it. */
   readonly read: (path: string) => string | undefined;
-  /** The paths that a pattern of glob(7) matches, in order; undefined where this program may not look. */
+  /** The paths that a pattern of glob(7) matches, in order; undefined if this program may not look. */
   readonly match: (pattern: string) => readonly string[] | undefined;
 }
 
 /** What sshd's configuration says about PAM. */
 export interface SshdPam {
-  /** The value of UsePAM, in lower case; undefined where no line sets it. */
+  /** The value of UsePAM, in lower case; undefined if no line sets it. */
   readonly usePam: string | undefined;
   /** The names that PAMServiceName sets, in a Match block or outside. */
   readonly services: readonly string[];
-  /** What could set UsePAM before the line that does, but can't be read by this program: patterns of Include. */
+  /** Patterns of Includes that this program can't read, and that could set UsePAM before the line that does. */
   readonly unread: readonly string[];
 }
 
-/** Files that include each other are refused beyond that depth (SERVCONF_MAX_DEPTH of OpenSSH's servconf.c). */
+/** How deep Includes may be nested (SERVCONF_MAX_DEPTH of OpenSSH's servconf.c). */
 const MAX_DEPTH = 16;
 
 /** Where sshd looks for an Include that is not absolute. */
@@ -29,7 +29,7 @@ const SSH_DIR = "/etc/ssh";
  * Reads what sshd's configuration says about PAM.
  *
  * @param text the text of the main file
- * @throws where sshd itself would refuse it, since the files include each other
+ * @throws if sshd itself would refuse it, since the files include each other
  */
 export function parseSshdConfig(text: string, files: SshdFiles): SshdPam {
   const found = {
@@ -48,9 +48,9 @@ interface Context {
   readonly files: SshdFiles;
   readonly found: { usePam: string | undefined; readonly services: Map<string, boolean>; readonly unread: string[] };
   readonly depth: number;
-  /** Whether the lines count for every connection. */
+  /** Whether the lines apply to every connection. */
   readonly isActive: boolean;
-  /** Whether a Match block around the Include keeps all of the file from that. */
+  /** Whether the Include is in a Match block, so that no line of the file applies to every connection. */
   readonly isNever: boolean;
 }
 
@@ -66,7 +66,7 @@ function readLines(text: string, context: Context): void {
         isActive = !isNever && values.length === 1 && value.toLowerCase() === "all";
         break;
       case "usepam":
-        // sshd does not start where it stands in any other Match block.
+        // In any other Match block, sshd refuses to start.
         if (isActive && value !== "") found.usePam ??= value.toLowerCase();
         break;
       case "pamservicename":
@@ -91,7 +91,7 @@ function include(pattern: string, context: Context): void {
   }
 }
 
-/** The keyword of a line, in lower case, and its values; an empty keyword where sshd sees none. */
+/** The keyword of a line, in lower case, and its values; an empty keyword if sshd sees none. */
 function parseLine(line: string): { readonly keyword: string; readonly values: readonly string[] } {
   const trimmed = line.replace(/^[ \t\r]+|[ \t\r\f]+$/g, "");
   const [all, unquoted = "", quoted = ""] =
@@ -101,10 +101,10 @@ function parseLine(line: string): { readonly keyword: string; readonly values: r
   return { keyword: values === undefined ? "" : (unquoted + quoted).toLowerCase(), values: values ?? [] };
 }
 
-/** A run of characters that are themselves, an escape, or a quoted text. */
+/** A plain character, an escape, or a quoted text. */
 const PIECE = /\\(['"\\ ])|"((?:\\['"\\]|\\(?!['"\\])|[^"\\])*)"|'((?:\\['"\\]|\\(?!['"\\])|[^'\\])*)'|([^ \t"'])/y;
 
-/** The values of a line, up to a comment; undefined where a quote is not closed, which sshd refuses. */
+/** The values of a line, up to a comment; undefined if a quote is not closed, which sshd refuses. */
 function splitValues(text: string): string[] | undefined {
   const values: string[] = [];
   for (let at = 0;;) {

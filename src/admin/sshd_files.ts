@@ -1,4 +1,4 @@
-// How `check` reaches the files of sshd's configuration: those alone that the sandbox names.
+// How `check` reads the files of sshd's configuration: only those that the sandbox names.
 
 import { statIfThere } from "../store/files.ts";
 import { glob } from "./glob.ts";
@@ -8,7 +8,7 @@ const { NotCapable, NotADirectory, NotFound } = Deno.errors;
 
 /** The files of this host. */
 export const SSHD_FILES: SshdFiles = {
-  // sshd skips a file that is gone by the time it is read; a folder is none.
+  // sshd skips a folder, and a file that has gone since the listing.
   read: (path) => unlessForbidden(() => textOf(path) ?? ""),
   match: (pattern) =>
     unlessForbidden(() => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),

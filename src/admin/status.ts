@@ -39,7 +39,7 @@ export interface StatusOptions {
 export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
   const paths = statePaths(stateDir);
   const faults: string[] = [];
-  // Root's own, and out of reach for what this becomes.
+  // Read now, while this is root: the user that it becomes can't read it.
   const config = attempt(() => readConfig(configFile), faults);
   if (stateDir === undefined) becomeQueueReader(paths, "status");
   const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);

@@ -31,7 +31,7 @@ export interface Status {
   readonly faults: readonly string[];
   /** When the last run of `send` came to its end; undefined where none has yet. */
   readonly lastRunAtMs: number | undefined;
-  /** What keeps the alarm from working; none if a login now would be notified. */
+  /** What keeps the alarm from working; empty if a login now would be notified. */
   readonly problems: readonly Problem[];
 }
 
@@ -39,7 +39,7 @@ export interface Status {
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
   /** The directories on whose disk there is no room. */
   readonly withoutRoom: readonly string[];
-  /** Problems that are known elsewhere, a few words each. */
+  /** Problems that were found elsewhere, a few words each. */
   readonly others?: readonly string[];
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;

@@ -42,17 +42,17 @@ export async function testRoutes({ stateDir, configFile }: TestOptions): Promise
     return outcome;
   }));
   const passed = config.routes.filter((_, index) => outcomes[index]?.kind === "delivered");
-  // Another configuration than the installed one says nothing of the routes in the store.
+  // The store is about the installed configuration only.
   if (configFile === undefined || stateDir !== undefined) note(passed, statePaths(stateDir));
   if (outcomes.some(({ kind }) => kind === "broken" || kind === "refused")) return ExitCode.config;
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
 }
 
-/** Tells `send` that a route works. It may be running. Not being able to is no fault of the test. */
+/** Notes for `send`, which may be running, that a route works. If that fails, the test has passed all the same. */
 function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): void {
   if (passed.length === 0) return;
   try {
-    // An older one is for `send` to bring up to this release, under its lock.
+    // A store of an older release is migrated by `send` alone, under its lock.
     const isThere = statIfThere(deliveriesDatabase) !== undefined;
     const readable = isThere ? openToRead(deliveriesDatabase) : undefined;
     readable?.close();

@@ -1,5 +1,5 @@
-// Looks at the two system users. All else goes by the ids that own the folders; without their names, systemd and cron
-// start nothing, and the next user that is added may get their ids.
+// Checks the two system users. Everything else uses the ids that own the folders; but without the names, systemd and
+// cron start nothing, and the next user that is added may get these ids.
 
 import type { StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
@@ -9,16 +9,16 @@ const AREA = "users";
 const SEND = "ssh-session-notifier";
 const QUEUE = "ssh-session-queue";
 
-/** What is looked at. */
+/** What is checked. */
 export interface UserSources {
   readonly paths: StatePaths;
   readonly look: Look;
-  /** The texts of passwd(5) and group(5). install.sh makes both users and groups there. */
+  /** The texts of passwd(5) and group(5), where install.sh makes both users and groups. */
   readonly passwd: string;
   readonly group: string;
 }
 
-/** Looks at the users and their groups, and says what is found. */
+/** Checks the users and their groups, and reports the findings. */
 export function inspectUsers({ paths, look, passwd, group }: UserSources, findings: Findings): void {
   const users = entriesOf(passwd);
   const groups = entriesOf(group);
@@ -28,7 +28,7 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
     const [user, ownGroup] = [users.get(name), groups.get(name)];
     if (user === undefined) findings.fault(AREA, `there is no user ${name} in /etc/passwd`, "run install.sh");
     if (ownGroup === undefined) findings.fault(AREA, `there is no group ${name} in /etc/group`, "run install.sh");
-    // That it is missing is a fault of the files.
+    // If it is missing, files.ts reports that.
     if (owner === undefined || user === undefined || ownGroup === undefined) continue;
     if (isOurs(user, owner.uid) && isOurs(ownGroup, owner.gid)) continue;
     findings.fault(
@@ -45,7 +45,7 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
       `usermod --append --groups ${QUEUE} ${SEND}`,
     );
   }
-  if (!findings.hasFault(AREA)) findings.pass(AREA, `the users ${QUEUE} and ${SEND} are there, and own their folders`);
+  if (!findings.hasFault(AREA)) findings.pass(AREA, `the users ${QUEUE} and ${SEND} exist, and own their folders`);
 }
 
 /** The ids of the groups that have the user of `send` as a member. */
@@ -57,6 +57,6 @@ export function groupsOfSender(group: string): number[] {
 /** The lines by their first fields, each split into its fields. */
 function entriesOf(text: string): Map<string, readonly string[]> {
   const lines = text.split("\n").map((line) => line.split(":")).reverse();
-  // Of two lines the first counts.
+  // Of two lines with one name, the first counts.
   return new Map(lines.map((fields) => [fields[0] ?? "", fields]));
 }

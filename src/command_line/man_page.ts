@@ -18,7 +18,7 @@ const FILES = [
   [CONFIG_FILE, "the configuration"],
   [STATE_DIR, "what was recorded, and what became of it"],
   [BINARY, "the program"],
-  ["/etc/pam.d/sshd", "where the hook stands, between two comments that name it"],
+  ["/etc/pam.d/sshd", "has the lines of the hook, between two comments that name it"],
 ] as const;
 
 const ENVIRONMENT = [

@@ -38,7 +38,7 @@ export interface Config {
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */
   readonly warnings: readonly ConfigWarning[];
-  /** The key paths of what still is an example: nothing is delivered there. */
+  /** The key paths of values that are still an example: nothing is delivered there. */
   readonly placeholders: readonly string[];
   /** The paths of the files that it names. */
   readonly files: readonly string[];

@@ -47,7 +47,7 @@ export function filesBeside(directory: string): ReadBeside {
   };
 }
 
-/** What keeps a file from being read: the first folder on the way that can't be passed through, or the file. */
+/** Why a file can't be read: the first folder on the way that can't be entered, or the file itself. */
 function notReadable(path: string, directory: string): string {
   const hidden = [...foldersBetween(directory, path), path].find((one) => !canLookAt(one));
   const [closed, mode] = hidden === undefined ? [path, "0640"] as const : [parentOf(hidden), "0750"] as const;
@@ -67,13 +67,13 @@ function parentOf(path: string): string {
   return path.replace(/\/+[^/]*$/, "");
 }
 
-/** The command that lets the user of `send` read a file, or pass through a folder. */
+/** The command that lets the user of `send` read a file, or enter a folder. */
 export function readableBySend(path: string, mode: "0640" | "0750"): string {
   const quoted = quotedForShell(path);
   return `chown root:ssh-session-notifier ${quoted} && chmod ${mode} ${quoted}`;
 }
 
-/** The folders from below one folder down to a file in it, the outermost first. */
+/** The folders between a folder and a file below it, the outermost first. */
 export function foldersBetween(directory: string, path: string): string[] {
   const names = path.slice(directory.length + 1).split("/").slice(0, -1).filter((name) => name !== "");
   return names.map((_, index) => [directory, ...names.slice(0, index + 1)].join("/"));

@@ -23,14 +23,14 @@ export const HEARTBEAT = {
 
 const url = urlSchema({ plainHttp: "anywhere" });
 
-/** What is pinged. */
+/** The heartbeat, as it is configured. */
 export interface Heartbeat {
   readonly url: URL;
   /** Certificates that it trusts besides the host's, as PEM. */
   readonly caCert?: string;
 }
 
-/** The heartbeat; undefined where there is none, or where something is wrong, which is added to the faults. */
+/** The heartbeat; undefined if none is configured, or if something is wrong, which is added to the faults. */
 export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat | undefined {
   const section = isTable(toml) ? toml["heartbeat"] : undefined;
   if (!isTable(section)) return undefined;

@@ -52,7 +52,7 @@ function readText(path: string): string {
   }
 }
 
-/** Whether a text begins with the mark of UTF-16, or with a character of it: TOML begins with ASCII. */
+/** Whether a text begins with the byte order mark of UTF-16, or with an ASCII character in UTF-16. */
 function isUtf16([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
 }

@@ -13,7 +13,7 @@ export interface RouteContext {
   readonly warnings: ConfigWarning[];
   /** The secrets that were read from files. */
   readonly secrets: string[];
-  /** The key paths of what still is an example. */
+  /** The key paths of values that are still an example. */
   readonly placeholders: string[];
 }
 
@@ -56,7 +56,7 @@ export function configure(
   const configured = service.configure(complete);
   const example = parseToml(service.example);
   for (const [option, value] of Object.entries(complete)) {
-    // What is no secret may be right as the example has it.
+    // A value that is no secret may be right as it is in the example.
     if (!isPlaceholder(value, service.secretOptions.includes(option) ? example[option] : undefined)) continue;
     context.placeholders.push([...place, inFiles.includes(option) ? fileKey(option) : option].join("."));
   }

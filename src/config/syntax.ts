@@ -1,4 +1,4 @@
-// TOML -> data. Names common slips as what they are; quotes nothing of the text, which may hold a secret.
+// TOML -> data. Explains common mistakes, and never quotes the text, which may hold a secret.
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import { ConfigError } from "./config_error.ts";
@@ -7,7 +7,7 @@ import { ConfigError } from "./config_error.ts";
  * Reads TOML.
  *
  * @param text TOML 1.1
- * @throws {ConfigError} where the syntax is wrong
+ * @throws {ConfigError} if the syntax is wrong
  */
 export function parseSyntax(text: string): unknown {
   try {
@@ -15,7 +15,7 @@ export function parseSyntax(text: string): unknown {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const { line, column, message } = error;
-    // The rest of the message quotes the lines around, which may hold a secret.
+    // The rest of the message quotes the lines around the fault, which may hold a secret.
     const [reason = ""] = message.replace(/^Invalid TOML document: /, "").split("\n", 1);
     const hint = slipIn(text.split("\n")[line - 1] ?? "", { column, reason });
     const place = `line ${line}, column ${column}`;
@@ -23,7 +23,7 @@ export function parseSyntax(text: string): unknown {
   }
 }
 
-/** What somebody probably has done, of what people do who do not know TOML. */
+/** The likely mistake, of those that people make who do not know TOML. */
 function slipIn(line: string, { column, reason }: { column: number; reason: string }): string | undefined {
   const outsideOfQuotes = line.replace(/"(?:\\.|[^"\\])*"|'[^']*'/g, "");
   if (/[“”„‟‘’‚‛«»]/.test(outsideOfQuotes)) return `these are curly quotes; use straight ones, " or '`;

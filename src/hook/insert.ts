@@ -11,7 +11,7 @@ const BUSY_BUDGET_MS = 500;
 /** From this size on the write-ahead log is folded into the database, in bytes. Each hook has to read all of it. */
 const WAL_LIMIT = 256 * 1024;
 
-/** A larger folder is not listed: 3,500 names on ext4, some 5 ms. Deno lists all or nothing, be it a million files. */
+/** A larger folder is not listed: 3,500 names on ext4, some 5 ms. Deno reads all names, even a million of them. */
 const MAX_FOLDER_BYTES = 256 * 1024;
 
 /** How long an event stays in the queue: `send` has long read it. In milliseconds. */
@@ -41,23 +41,23 @@ export function insertEvent(path: string, event: SessionEvent): Database {
   const waitedMs = Math.round(performance.now() - startedAtMs);
   if (waitedMs > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs)}`);
   transaction(database, () => {
-    // Under the write lock, so that nobody can add a trigger between this and the insert.
+    // Under the write lock, so that no other process can add a trigger before the insert.
     const fault = faultOfQueueTable(database);
     if (fault !== undefined) throw new Error(fault);
     const { changes } = database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
-    if (changes !== 1) throw new Error("it drops what is put into it");
+    if (changes !== 1) throw new Error("it drops what is inserted");
   });
   keepSmall(database, { path, now: event.occurredAtMs });
   return database;
 }
 
-/** The files of a database that exist, with their sizes. To open a FIFO could hold the login up for ever. */
+/** The files of a database that exist, with their sizes. Opening a FIFO could block the login indefinitely. */
 function sizesOf(path: string): ReadonlyMap<string, number> {
   const directory = path.slice(0, path.lastIndexOf("/"));
   const listed = listSmall(directory)?.map(({ name }) => `${directory}/${name}`);
   return new Map(
     ["", "-wal", "-shm", "-journal"].map((suffix) => path + suffix).flatMap((file) => {
-      // The first error of a process costs a quarter of a millisecond, more than the listing.
+      // Listed first, since the first error of a process costs more than a listing: 0.25 ms.
       if (listed?.includes(file) === false) return [];
       try {
         const { isFile, size } = Deno.lstatSync(file);
@@ -71,7 +71,7 @@ function sizesOf(path: string): ReadonlyMap<string, number> {
   );
 }
 
-/** What lies in a folder. Undefined for a link, and where to list it could hold the login up. */
+/** The entries of a folder; undefined for a link, or if listing the folder could delay the login. */
 export function listSmall(directory: string): Deno.DirEntry[] | undefined {
   const { isDirectory, size } = Deno.lstatSync(directory);
   return isDirectory && size <= MAX_FOLDER_BYTES ? [...Deno.readDirSync(directory)] : undefined;

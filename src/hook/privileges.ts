@@ -17,18 +17,18 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
   giveUpRoot({ uid, gid });
 }
 
-/** Becomes a user and a group, for good. */
+/** Becomes a user and a group, permanently. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   // The group first: without root, it can't be changed. For root, both set the real, effective and saved ids, and the
   // capabilities go with them (setuid(2), setgid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
-  // Node's global, since Deno has no setuid of its own, and an import of node:process costs each login more.
+  // Node's global, since Deno has no setuid of its own, and an import of node:process takes longer.
   const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);
   if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot give up root for ${uid}:${gid}`);
 }
 
-/** Not followed: nothing but a directory will do. */
+/** Follows no link: only a directory is accepted. */
 function ownerOf(directory: string): { uid: number; gid: number } {
   let info: Deno.FileInfo;
   try {

@@ -11,10 +11,10 @@ import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "./spool.ts";
 const MEND = "to mend it: run ssh-session-notifier check";
 
 /**
- * Records the session event that the environment describes: in the queue database, else as a file of its own on disk,
- * else as one in memory, else as a line of the system log.
+ * Records the session event that the environment describes: in the queue database, else as a file on disk, else as a
+ * file in memory, else as a line in the journal.
  *
- * @param options.stateDir in place of the fixed one, whoever owns it; for tests and the demo
+ * @param options.stateDir in place of the fixed one, may belong to any user; for tests and the demo
  * @returns the exit code: 0 if the event is kept anywhere or there is none, 1 if it is lost
  */
 export async function queue(options: { readonly stateDir?: string }): Promise<0 | 1> {

@@ -5,11 +5,11 @@ import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT_EVENT } from "../store/queue_table.ts";
 import { listSmall } from "./insert.ts";
 
-/** How many files one hook moves, or reads in vain, so that no login pays for many. */
+/** How many files one hook tries to move, so that no login is delayed by many. */
 const MOVE_AT_MOST = 100;
 /** No file of ours is longer, in bytes: what is, is something else. */
 const MAX_FILE_BYTES = 256 * 1024;
-/** What may lie in the spool in memory: files, and of each what a user can make long, in UTF-16 code units. */
+/** Limits of the spool in memory: the number of files, and in each the part that a user can make long (code units). */
 const MAX_RUN_FILES = 1_000;
 const MAX_RUN_AUTH_INFO = 4 * 1024;
 
@@ -17,21 +17,21 @@ const MAX_RUN_AUTH_INFO = 4 * 1024;
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   writeWhole(directory, event);
-  // The new name too must outlast a power loss, and that of a new folder.
+  // The new name must survive a power loss too, as must that of a new folder.
   for (const path of [directory, `${directory}/..`]) {
     using folder = Deno.openSync(path);
     folder.syncSync();
   }
 }
 
-/** Keeps an event likewise, but until the next boot. Throws where the folder is missing, or holds too much. */
+/** Keeps an event in the same way until the next boot. Throws if the folder is missing or full. */
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
   const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
   if (isFull) throw new Error(`"${directory}" is full, or not a directory`);
   writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
 }
 
-/** Under another name until it is whole, so that nobody reads half of it. */
+/** Writes under another name until the file is complete, so that no half of it is read. */
 function writeWhole(directory: string, event: SessionEvent): void {
   const unfinished = `${directory}/${event.uuid}.unfinished`;
   using file = Deno.openSync(unfinished, { createNew: true, write: true });

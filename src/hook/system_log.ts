@@ -5,7 +5,7 @@ const ERR = 3;
 
 /**
  * systemd-journald's socket for streams, with the protocol of sd_journal_stream_fd(3). Other system logs take datagrams,
- * for which Deno needs its unstable net features; there pam_exec itself logs that the hook failed.
+ * for which Deno needs its unstable net features; without the journal, pam_exec logs that the hook failed.
  */
 const JOURNAL = "/run/systemd/journal/stdout";
 
@@ -26,7 +26,7 @@ export function say(message: string): void {
 /**
  * Writes one line to the journal.
  *
- * @returns whether it took it
+ * @returns whether the journal accepted it
  */
 export async function writeToSystemLog(message: string): Promise<boolean> {
   const late = new Promise<false>((resolve) => setTimeout(resolve, DEADLINE_MS, false));

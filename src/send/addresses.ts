@@ -5,22 +5,22 @@ import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import type { Address } from "./exchange.ts";
 
-/** How long name resolution may hold up the start, in milliseconds. */
+/** How long name resolution may delay the start, in milliseconds. */
 const RESOLVE_MS = 5_000;
 
-/** How many addresses of each family are used. Of both, so that a host whose IPv6 is broken still reaches IPv4. */
+/** How many addresses of each family are used. Both families count, since IPv6 alone may be broken on a host. */
 const MAX_OF_FAMILY = 4;
 
-/** What finding addresses needs. */
+/** Options of {@linkcode severalAddresses}. */
 export interface AddressOptions {
-  /** As getaddrinfo(3), which also reads /etc/hosts. */
+  /** Resolves a name; by default like getaddrinfo(3), which also reads /etc/hosts. */
   readonly resolve?: (name: string) => Promise<readonly LookupAddress[]>;
   readonly timeoutMs?: number;
 }
 
 /**
- * The addresses of each host that has several. Any other host is left out, as is one that can't be resolved in time:
- * requests to it are made by name, and say what is wrong.
+ * The addresses of each host that has several. Other hosts are left out, as are those that can't be resolved in time:
+ * requests to them are made by name, and report what is wrong.
  *
  * @param hosts each as `host:port`
  */
@@ -42,12 +42,12 @@ export async function severalAddresses(
 }
 
 async function resolveAll(name: string): Promise<readonly LookupAddress[]> {
-  // No address needs a resolver.
+  // An address needs no resolver.
   if (isIP(name.replace(/^\[|\]$/g, "")) !== 0) return [];
   return await lookup(name, { all: true, order: "verbatim" });
 }
 
-/** IPv6 in brackets, as URLs, permissions and Deno's HTTP client have it. */
+/** With IPv6 in brackets, as in URLs, permissions and Deno's HTTP client. */
 function usable(found: readonly LookupAddress[]): string[] {
   const known = new Set(found.map(({ address }) => address));
   const ofFamily = (family: number) => [...known].filter((address) => isIP(address) === family).slice(0, MAX_OF_FAMILY);

@@ -72,7 +72,7 @@ async function exchange(
 ): Promise<Outcome> {
   const result = await transport(request, { caCert });
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
-  // The answer of a proxy to CONNECT is no response: it is a failure to connect, in the words of Deno's HTTP client.
+  // Deno's HTTP client reports a proxy's refusal of CONNECT as a failed connection, not as a response.
   if (/proxy auth/i.test(result.detail)) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
   // A host outside of the sandbox: nothing but another configuration will help.
   return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };

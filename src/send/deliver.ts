@@ -78,8 +78,8 @@ function settle(outgoing: Outgoing, outcome: Outcome, context: DeliveryContext):
 }
 
 /**
- * Of a digest, one event may be at fault: each half is tried by itself. Of what stands alone, other messages show whether
- * that or the route is at fault: see refusals.ts.
+ * In a digest, one event may be at fault, so each half is tried by itself. For a single event, other messages show
+ * whether the event or the route is at fault: see refusals.ts.
  */
 function settleRefused(outgoing: Outgoing, error: string, context: DeliveryContext): void {
   const { deliveries, clock, random, log, routeNames } = context;
@@ -121,7 +121,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
   }
 }
 
-/** Says in the log that a route is broken, and has the other routes tell it, unless it is only a notice of theirs. */
+/** Logs that a route is broken, and notifies the other routes, unless the message was a notice about one of them. */
 function tellBroken(
   outgoing: Outgoing,
   { error, waitMs }: { error: string; waitMs: number },

@@ -12,7 +12,7 @@ export type Exchange =
     readonly detail: string;
   };
 
-/** Where a connection leads. An IPv6 address stands in brackets. */
+/** The other end of a connection. An IPv6 address is in brackets. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;
@@ -34,7 +34,7 @@ export interface WorkerSettings {
 export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
-  /** The host that the connection leads to, as `host:port`: the proxy where there is one. */
+  /** The host to connect to, as `host:port`: the proxy, if one is configured. */
   readonly host?: string;
   /** Which of `routeCaCerts` is trusted for it, by its place there. */
   readonly routeCaCert?: number;

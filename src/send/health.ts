@@ -1,20 +1,20 @@
 // The one rule for "the alarm works": a login right now would be notified. `status`, its metrics, the heartbeat, `check`
-// and the exit code of `send` all go by it. Pure.
+// and the exit code of `send` all use it. Pure.
 
 import { formatAgo } from "../duration.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
 
-/** An event that waits for longer is overdue, in milliseconds: a burst is sent and a rate limit has passed by then. */
+/** An event that waits longer is overdue, in milliseconds: by then, any burst is sent and any rate limit is over. */
 export const OVERDUE_AFTER_MS = 15 * 60 * 1000;
 
-/** `send` starts each minute; an event that it has not read for longer than this shows that it does not. */
+/** If `send` has not read an event for longer than this, in milliseconds, it does not start each minute. */
 export const UNREAD_AFTER_MS = 5 * 60 * 1000;
 
 /**
- * What keeps the alarm from working. `unrun`: `send` has never run, as just after an installation. `broken`: a person
- * has to correct the settings of a route. `failing`: its last attempt failed, and the next one may not.
+ * Why the alarm does not work. `unrun`: `send` has never run, as just after an installation. `broken`: a person has to
+ * correct the settings of a route. `failing`: the last attempt on a route failed; the next one may succeed.
  */
 export type ProblemKind =
   | "room"
@@ -27,7 +27,7 @@ export type ProblemKind =
   | "overdue"
   | "other";
 
-/** One thing that keeps the alarm from working. */
+/** One reason why the alarm does not work. */
 export interface Problem {
   readonly kind: ProblemKind;
   /** The route that it is about, if it is about one. */
@@ -36,7 +36,7 @@ export interface Problem {
   readonly text: string;
 }
 
-/** How the routes are doing. */
+/** The state of the routes. */
 export interface RouteSources {
   /** The names of the routes that the configuration has. */
   readonly configured: readonly string[];
@@ -44,24 +44,24 @@ export interface RouteSources {
   readonly nowMs: number;
 }
 
-/** What the rule goes by. */
+/** What the rule depends on. */
 export interface HealthSources extends RouteSources {
   /** When the last run of `send` ended; undefined where none has yet. */
   readonly lastRunAtMs: number | undefined;
   /** How long a run may take, in milliseconds. */
   readonly runDeadlineMs: number;
-  /** Undefined where no event was ever recorded, or that can't be read. */
+  /** Undefined if no event was ever recorded, or if that can't be read. */
   readonly unread: Unread | undefined;
   readonly spooled: Spooled | undefined;
-  /** The directories on whose disk there is no room. */
+  /** The directories whose disk is full. */
   readonly withoutRoom: readonly string[];
   /** Whether some of all this could not be read. */
   readonly isUnreadable: boolean;
-  /** Problems that are known elsewhere, a few words each. */
+  /** Problems that were found elsewhere, a few words each. */
   readonly others?: readonly string[];
 }
 
-/** All that keeps the alarm from working; nothing where it works. */
+/** All reasons why the alarm does not work; empty if it works. */
 export function problemsOf(sources: HealthSources): Problem[] {
   const { withoutRoom, isUnreadable, others = [] } = sources;
   return [
@@ -73,7 +73,7 @@ export function problemsOf(sources: HealthSources): Problem[] {
   ];
 }
 
-/** Whether `send` has stopped: no run has ended for as long as one may take, and an event may wait. */
+/** Whether `send` has stopped: the last run ended longer ago than a run may take plus an event may wait. */
 export function hasStopped(
   { nowMs, lastRunAtMs, runDeadlineMs }: Pick<HealthSources, "nowMs" | "runDeadlineMs"> & { lastRunAtMs: number },
 ): boolean {
@@ -83,10 +83,10 @@ export function hasStopped(
 /** Whether `send` runs, and reads. */
 function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: HealthSources): Problem[] {
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
-  // What lies in the spool stays there until a hook moves it; a run that has ended since has read it.
+  // Files stay in the spool until a hook moves them; any run that has ended since has read them.
   const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
   return [
-    ...lastRunAtMs === undefined ? [{ kind: "unrun", text: "no run of send has come to its end yet" } as const] : [],
+    ...lastRunAtMs === undefined ? [{ kind: "unrun", text: "no run of send has ended yet" } as const] : [],
     ...lastRunAtMs !== undefined && hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })
       ? [{ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` } as const]
       : [],
@@ -97,9 +97,8 @@ function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: He
 }
 
 /**
- * What of the routes keeps the alarm from working. A run of `send` waits up to a minute for a route that fails, so one that
- * is failing at its end has not just stumbled. Routes that have gone from the configuration are only asked for what they
- * have left behind.
+ * Problems of the routes. A run of `send` waits up to a minute for a failing route, so one that still fails at the end
+ * of the run has a real problem. Of routes that are no longer in the configuration, only overdue events count.
  */
 export function routeProblems({ configured, routes, nowMs }: RouteSources): Problem[] {
   const failing = routes.filter(({ name, newest }) => configured.includes(name) && FAILURES.has(newest));

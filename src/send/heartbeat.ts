@@ -35,7 +35,7 @@ export async function pingHeartbeat(
     const nowMs = clock.nowMs();
     if (!countPing(deliveries.database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
-    // This run of `send` shows that it runs and reads.
+    // `send` runs, as this shows; what remains to check is whether this run could read everything, the routes, and the host.
     const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
@@ -43,7 +43,7 @@ export async function pingHeartbeat(
     const result = await transport(request, { caCert: heartbeat.caCert });
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
-      // The advice is about a route's key.
+      // The advice names the key of a route.
       : { ok: false, detail: result.detail.replaceAll("ca_file", "heartbeat.ca_file") };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
     else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);

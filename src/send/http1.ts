@@ -1,9 +1,9 @@
-// One HTTP/1.1 exchange over a connection that is open already (RFC 9112). `fetch` finds the address of a name by
-// itself, and through a `tcp` proxy it sends even an https request in the clear.
+// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` can't be used here: it chooses the address of a
+// name itself, and through a `tcp` proxy it sends even an https request in the clear.
 
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 
-/** The longest head of a response that is read, in bytes. */
+/** The longest response head that is accepted, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
 /** The longest answer that is read, in bytes, with all that a server may put before its head and between its chunks. */
@@ -15,14 +15,14 @@ const CHUNK_BYTES = 16 * 1024;
 /**
  * Sends a request and reads the start of its answer.
  *
- * @param connection left open; one request is all that it may be used for
- * @throws what the connection says, and an `Error` where the answer is not HTTP
+ * @param connection for this request only; left open
+ * @throws the error of the connection, or an `Error` if the answer is not HTTP
  */
 export async function exchangeOver(
   connection: Pick<Deno.Conn, "read" | "write">,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  // A server may answer before it has read everything, then reset the connection: reading tells what happened.
+  // A server may answer and reset the connection before it has read everything; then the answer says what happened.
   void writeAll(connection, requestBytes(request)).catch(() => {});
   const buffer = new Uint8Array(CHUNK_BYTES);
   let text = "";
@@ -39,7 +39,7 @@ async function writeAll(connection: Pick<Deno.Conn, "write">, bytes: Uint8Array)
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }
 
-/** A request as it is sent. `Headers` refuses what would end a header early. */
+/** The bytes of a request. `Headers` refuses values that would end a header line early. */
 function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
   const { host, pathname, search } = new URL(url);
   const bytes = new TextEncoder().encode(method === "GET" ? "" : body);
@@ -53,12 +53,12 @@ function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
 }
 
 /**
- * Reads a response; of a long body only the start. Pure.
+ * Parses a response; only the start of a long body. Pure.
  *
  * @param text the bytes so far, one character each
  * @param options.isWhole whether no more will come
- * @returns undefined where more is needed
- * @throws {Error} where it is not a response
+ * @returns undefined if more is needed
+ * @throws {Error} if it is not a response
  */
 export function parseResponse(text: string, options: { readonly isWhole: boolean }): HttpResponse | undefined {
   const end = text.indexOf("\r\n\r\n");
@@ -71,7 +71,7 @@ export function parseResponse(text: string, options: { readonly isWhole: boolean
   const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)( |$)/.exec(statusLine)?.[1] ?? NaN);
   if (Number.isNaN(status)) throw new Error("the answer is not HTTP/1.1");
   const rest = text.slice(end + 4);
-  // The actual response comes after an informational one.
+  // The final response follows an informational one.
   if (status < 200) return parseResponse(rest, options);
   const headers = parseHeaders(lines);
   const body = status === 204 || status === 304 ? "" : bodyIn(rest, { headers, ...options });

@@ -15,9 +15,9 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 let settings: WorkerSettings = { caCerts: [], timeoutMs: 0 };
 let reachable = new Reachable(new Map());
-/** What each route with certificates of its own trusts, and the others; see {@link trusted}. */
+/** The certificates for each route that has its own, and for all others; see {@link trusted}. */
 const trust = new Map<number | undefined, string[]>();
-/** By what they trust and where they connect to. */
+/** HTTP clients, by the certificates that they trust and the address that they connect to. */
 const clients = new Map<string, Deno.HttpClient>();
 
 scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
@@ -30,14 +30,14 @@ scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   answer({ id: 0 });
 };
 
-/** What a client is for. */
+/** What a client trusts and connects to. */
 interface ClientOptions {
   readonly routeCaCert?: number | undefined;
-  /** Where the proxy is, if it has several addresses. */
+  /** The address of the proxy to use, if it has several. */
   readonly proxyAddress?: Address | undefined;
 }
 
-/** Clients are kept: each has the connections that it keeps open. */
+/** Clients are kept, since each has a pool of open connections. */
 function clientOf(options: ClientOptions): Deno.HttpClient {
   const key = `${options.routeCaCert ?? ""} ${options.proxyAddress?.hostname ?? ""}`;
   const client = clients.get(key) ??
@@ -54,7 +54,7 @@ function proxyAt(address: Address | undefined): { readonly proxy?: Deno.Proxy } 
   return { proxy: { url: url.href } };
 }
 
-/** What a route trusts beside Mozilla's certificates. */
+/** The certificates that a route trusts in addition to Mozilla's. */
 function trusted(routeCaCert: number | undefined): string[] {
   const certificates = trust.get(routeCaCert) ?? readable(routeCaCert);
   trust.set(routeCaCert, certificates);
@@ -107,7 +107,7 @@ async function respond(
     try {
       open.close();
     } catch {
-      // It is closed already.
+      // Already closed.
     }
   };
   signal.addEventListener("abort", close, { once: true });

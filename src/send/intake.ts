@@ -1,5 +1,5 @@
 // Takes in what `queue` has written, wherever it is: its database, the spools, the file of the last resort, databases that
-// were set aside. What can't be read stops nothing of what is known already.
+// were set aside. A source that can't be read does not stop the others, nor deliveries.
 
 import type { SessionEvent } from "../event.ts";
 import type { Log } from "../log.ts";
@@ -22,7 +22,7 @@ import type { Clock } from "./clock.ts";
 /** How many events are taken in at a time, in one transaction. */
 const PAGE = 100;
 
-/** How many pages one step has, so that deliveries and signals wait a fraction of a second at most. */
+/** How many pages are read in one step, so that deliveries and signals wait a fraction of a second at most. */
 const PAGES_PER_STEP = 10;
 
 /** What taking in needs. */
@@ -62,8 +62,8 @@ export class Intake {
   }
 
   /**
-   * Takes in some of what was there when the pass began; the first step begins one. So a writer that is faster than this
-   * keeps no pass from ending. Says once what is wrong, however often it is called.
+   * Takes in some of what existed when the pass began; the first step begins a pass. So every pass ends, even if events
+   * are written faster than they are read. Logs each problem once.
    *
    * @returns whether the pass goes on
    */
@@ -80,7 +80,7 @@ export class Intake {
   *#takeInAll(): Generator<void> {
     const { elsewhere, log } = this.#options;
     this.#total = { taken: 0, history: 0 };
-    // What is written there later may be recorded as well, in what this pass does not read.
+    // Later entries may have been recorded as well, in a place that this pass has read already.
     const upTo = elsewhere === undefined ? 0 : sizeOf(elsewhere.paths.unrecordedFile);
     yield* this.#attempt("database", this.#takeInDatabase());
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
@@ -159,7 +159,7 @@ export class Intake {
       const position = before ?? UNRECORDED_START;
       const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
-      // That there is no such file yet is remembered, since whatever comes is new then.
+      // Remembers that the file does not exist yet, since all entries in it are new then.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
       this.#count(deliveries.takeInUnrecorded(page));
       if (!hasMoved) return;
@@ -216,7 +216,7 @@ export class Intake {
     }
     deliveries.together(() => {
       rememberSalvaged(deliveries.database, { name: folder, looks });
-      // Not before: what is read again in each run must not be counted in each.
+      // Not earlier: a database that is read again in each run must be counted once.
       countUnreadable(deliveries.database, unreadable);
     });
     log("warning", `salvaged ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
@@ -224,7 +224,7 @@ export class Intake {
   }
 }
 
-/** The size of a file; where it can't be told, whoever reads the file says why. */
+/** The size of a file. If it can't be determined, reading the file reports why. */
 function sizeOf(path: string): number {
   try {
     return statIfThere(path)?.size ?? 0;

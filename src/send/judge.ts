@@ -33,7 +33,7 @@ export interface JudgeOptions {
   /** How long after the first event of the host novelty alone does not make a login urgent. */
   readonly learningMs: number;
   readonly nowMs: number;
-  /** Whether the hook could not run, so that less is known of the login. Default: false. */
+  /** Whether the hook could not run, so that less is known about the login. Default: false. */
   readonly isUnrecorded?: boolean;
 }
 
@@ -48,8 +48,8 @@ const MAX_USER_IN_REASON = 32;
 const MAX_PLACE_IN_REASON = 64;
 
 /**
- * Judges a login or logout. One that was tampered with, or for which the hook could not run, is never allowlisted, and
- * always urgent: somebody may have ended the hook.
+ * Judges a login or logout. One that was tampered with, or for which the hook could not run, is never allowlisted and
+ * always urgent: an attacker may have stopped the hook.
  */
 export function judge(login: Login, options: JudgeOptions): Meaning {
   const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
@@ -69,7 +69,7 @@ export function judge(login: Login, options: JudgeOptions): Meaning {
     reasons: [
       ...isUnrecorded ? [HOOK_COULD_NOT_RUN] : [],
       ...news,
-      // It says why what is new is not urgent.
+      // This reason explains why the other ones are not urgent.
       ...news.length > 0 && isLearning && !isSuspect ? [LEARNING] : [],
     ],
     unexpected: isSuspect || news.length > 0,

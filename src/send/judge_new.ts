@@ -14,7 +14,7 @@ import { routesFor } from "./routes_for.ts";
 /** How many events are judged at a time, in one transaction. */
 const PAGE = 100;
 
-/** How many such pages one step has. */
+/** How many such pages are judged in one step. */
 const PAGES_PER_STEP = 10;
 
 /** The part of the configuration that judging needs. */
@@ -29,7 +29,7 @@ export interface JudgeContext {
 }
 
 /**
- * Judges some of what is not judged yet.
+ * Judges some of the events that are not judged yet.
  *
  * @returns whether there may be more
  */

@@ -72,7 +72,7 @@ function differing(close: SessionEvent, open: SessionEvent): string[] {
   return names;
 }
 
-/** By the uptime of the host where both hooks recorded it, since the clock may have been set in between. */
+/** By the uptime of the host if both hooks recorded it, since the clock may have been set in between. */
 function durationOf(close: SessionEvent, open: SessionEvent): number | undefined {
   const ms = close.uptimeSeconds === undefined || open.uptimeSeconds === undefined
     ? close.occurredAtMs - open.occurredAtMs

@@ -1,11 +1,11 @@
-// What a route tells of another one, of itself, or of the queue. Pure.
+// The text of a notice about a route or about the queue. Pure.
 
 import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
 import type { Notice } from "../store/notices.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
 
-/** What a service shows of what happened on a route. The reason is a service's word, so hostile. */
+/** The text of a notice. Its reason comes from a service, so it is hostile. */
 export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
   const { text, reason } = wordsOf(notice);
   return {

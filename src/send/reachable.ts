@@ -1,15 +1,15 @@
-// Connects to a host with several addresses by one that takes connections. Only connections are tried on several
-// addresses: a request is sent on one, so that nothing is delivered twice.
+// Connects to a host with several addresses, by one that accepts connections. Only connections are tried at several
+// addresses: a request is sent over one, so that nothing is delivered twice.
 
 import type { Address } from "./exchange.ts";
 
-/** How long an address is waited for before the next one is tried as well, in milliseconds (RFC 8305, section 5). */
+/** How long to wait for an address before the next one is tried as well, in milliseconds (RFC 8305, section 5). */
 const HEAD_START_MS = 250;
 
-/** An address that neither takes nor refuses a connection within this time is silent, in milliseconds. */
+/** An address that neither accepts nor refuses a connection within this time is silent, in milliseconds. */
 const SILENT_AFTER_MS = 2_000;
 
-/** A connection, and by which address. */
+/** A connection, and its address. */
 export interface Connected {
   readonly connection: Deno.TcpConn;
   readonly address: Address;
@@ -18,7 +18,7 @@ export interface Connected {
 /** The addresses of the hosts that have several. */
 export class Reachable {
   readonly #addresses: Map<string, readonly Address[]>;
-  /** Whether `fetch` may be stuck at an address of a host; found out before the first request. */
+  /** Whether `fetch` may get stuck at an address of a host; determined before the first request. */
   readonly #needsChoice = new Map<string, Promise<boolean>>();
 
   constructor(addresses: ReadonlyMap<string, readonly Address[]>) {
@@ -26,8 +26,8 @@ export class Reachable {
   }
 
   /**
-   * Whether the address for a request must be chosen here: one of several is silent, or {@link fetchFailed}. Else `fetch`
-   * finds its way by the name, past an address that refuses it too, and keeps its connections.
+   * Whether the address for a request must be chosen here: one of several is silent, or {@link fetchFailed}. Otherwise
+   * `fetch` connects by name, even if an address refuses, and reuses its connections.
    */
   async needsChoice(host: string, signal: AbortSignal): Promise<boolean> {
     const addresses = this.#addresses.get(host);
@@ -46,9 +46,9 @@ export class Reachable {
   }
 
   /**
-   * Connects by the first address that takes a connection, which then is the first to be tried.
+   * Connects by the first address that accepts a connection; that one is tried first from then on.
    *
-   * @throws what the first address that failed says, where none takes a connection before the signal
+   * @throws the error of the first address, if none accepts a connection before the signal
    */
   async connect(host: string, signal: AbortSignal): Promise<Connected> {
     const connected = await firstToConnect(this.#addresses.get(host) ?? [], signal);
@@ -56,7 +56,7 @@ export class Reachable {
     return connected;
   }
 
-  /** Puts an address last, since a request through it has failed: it may take connections and do nothing else. */
+  /** Puts an address last, since a request through it has failed: it may accept connections and do nothing else. */
   failed(host: string, address: Address): void {
     this.#addresses.set(host, [...this.#except(host, address), address]);
   }
@@ -104,7 +104,7 @@ async function firstToConnect(addresses: readonly Address[], signal: AbortSignal
   }
 }
 
-/** Waits; ends at once where the signal says so, since what comes next fails then. */
+/** Waits, or returns at once when the signal aborts, since the next step fails then. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);

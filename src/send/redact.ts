@@ -1,6 +1,6 @@
 // Keeps secrets out of everything that a person or a log gets to see. Pure.
 
-/** A shorter secret is redacted only as a whole word: it may be a part of any other, and would show what it is. */
+/** A shorter secret is redacted only as a whole word: inside other words, the gaps would reveal it. */
 const MIN_ANYWHERE = 8;
 
 /** Where a word begins and ends in a URL, in JSON and in a sentence; the apostrophe of "don't" is neither. */
@@ -22,7 +22,7 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, "[secret]"), text);
 }
 
-/** How a secret may be written: as it is, in a URL, in a form, and in JSON, where some escape the slash. */
+/** The ways to write a secret: as it is, in a URL, in a form, and in JSON, where some servers escape the slash. */
 function formsOf(secret: string): string[] {
   if (secret === "") return [];
   const inUrl = encodeURIComponent(secret.toWellFormed());

@@ -59,7 +59,7 @@ export function notificationOf(
   };
 }
 
-/** Where the client is: never a name in the place of the address, since the client's own DNS may choose the name. */
+/** Where the client is: never a name instead of the address, since the client's own DNS may choose the name. */
 function placeOf(
   { address, remoteHost }: JudgedEvent,
 ): Pick<SessionNotification, "address" | "remoteHost" | "dnsName"> {

@@ -42,9 +42,9 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   const underWay = new Map<string, Promise<void>>();
   let ending: Ending | undefined;
   for (;;) {
-    // Both: what the last step took in is delivered before the next one.
+    // Always both: what the last step took in is delivered before the next step.
     const isTakingIn = [context.intake.takeIn(), judgeNew(config, context)].includes(true);
-    // At the end of a pass, so that one notice counts all that it has found.
+    // At the end of a pass, so that one notice counts everything that it has found.
     if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route, context)) continue;
@@ -65,7 +65,7 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   }
 }
 
-/** Lets answers and signals come in. */
+/** Lets answers and signals be handled. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -88,7 +88,7 @@ function begin(atEnd: (() => Promise<void>) | undefined): Ending {
 function isDue({ name, service }: Route, { deliveries, clock }: RunContext): boolean {
   const nowMs = clock.nowMs();
   if (deliveries.nextDueAtMs(name, nowMs) === undefined) return false;
-  // Before its rest is looked at: where a person has changed the settings, that is over.
+  // Before the check of its rest, since a change of the settings ends that.
   deliveries.noteSettings(name, service.fingerprint);
   return deliveries.nextDueAtMs(name, nowMs) === nowMs;
 }

@@ -142,7 +142,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   try {
     config = readConfig(configFile);
   } catch (error) {
-    // Whatever is wrong with the configuration, the events are safe here.
+    // The events are safe in the store, even if the configuration is wrong.
     while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
     throw error;
   }

@@ -1,4 +1,5 @@
-// Has all routes report what is wrong with the queue itself: records that can't be read, logins that may be missing.
+// Makes notices on all routes about problems of the queue itself: records that can't be read, logins that may be
+// missing.
 
 import type { Log } from "../log.ts";
 import { plural } from "../plural.ts";
@@ -8,14 +9,14 @@ import { takeUntoldFull } from "../store/take_in_unrecorded.ts";
 import { takeUntold } from "../store/unreadable.ts";
 import type { Clock } from "./clock.ts";
 
-/** What reporting needs. */
+/** What the notices depend on. */
 export interface TellOptions {
   readonly deliveries: Deliveries;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Makes the notices that are to be made now, on each of these routes. */
+/** Makes the notices that are due now, on each of these routes. */
 export function tellOfQueue(routes: readonly string[], { deliveries, clock, log }: TellOptions): void {
   const occurredAtMs = clock.nowMs();
   // Most runs have nothing to report, and write nothing.

@@ -17,7 +17,7 @@ const GRACE_MS = 5_000;
 export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
   /** The only hosts that can be reached, each as `host:port`. */
   readonly hosts: readonly string[];
-  /** Finds the addresses of a name; by default as every program of this host does. */
+  /** Resolves a name; by default as every program of this host does. */
   readonly resolve?: AddressOptions["resolve"];
 }
 
@@ -82,12 +82,12 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   };
 }
 
-/** The hosts whose addresses matter: that of the proxy alone, where there is one. */
+/** The hosts to connect to: only the proxy, if there is one. */
 function connectedTo(
   { hosts, proxyUrl }: { hosts: readonly string[]; proxyUrl: string | undefined },
 ): readonly string[] {
   if (proxyUrl === undefined) return hosts;
-  // One with TLS is checked by its name, which leaves no room for an address.
+  // A proxy with TLS is verified by its name, so it can't be given by an address.
   return URL.canParse(proxyUrl) && proxyUrl.startsWith("http:") ? [endpoint(new URL(proxyUrl))] : [];
 }
 

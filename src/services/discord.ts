@@ -40,11 +40,11 @@ const OWN_HOST = /^((canary|ptb)\.)?discord(app)?\.com$/;
  * permission; invalid token; an archived or locked thread; a forum that wants a thread, or a channel that takes none.
  * https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
  */
-const SETTINGS_FAULTS: ReadonlySet<number> = new Set(
+const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set(
   [10003, 10004, 10015, 50001, 50013, 50027, 50083, 160005, 220001, 220002, 220003, 220004],
 );
 
-/** What of the URL Discord names where it makes no sense, such as an id that "is not snowflake". */
+/** The parts of the URL that Discord names if they are invalid, such as an id that "is not snowflake". */
 const URL_PARTS = ["webhook_id", "webhook_token", "thread_id"];
 
 /** Longest sender name, in characters. */
@@ -124,7 +124,7 @@ export const discord: Service<Settings> = {
       saysFailed: typeof code === "number" && fields["id"] === undefined,
       detail: textOf(fields["message"]) ?? textOf([fields["webhook_id"]].flat()[0]),
       retryAfterMs: secondsToMs(fields["retry_after"]),
-      blamesSettings: SETTINGS_FAULTS.has(Number(code)) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
+      blamesSettings: SETTINGS_FAULTS.has(code) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
     });
     const restMs = outcome.kind === "delivered" ? exhaustedForMs(response) : undefined;
     return restMs === undefined ? outcome : { kind: "delivered", restMs };

@@ -72,7 +72,7 @@ export const gotify: Service<Settings> = {
       from: "a Gotify server",
       saysFailed: typeof fields["errorCode"] === "number",
       detail,
-      // The token of a client is none of an application: "appid is required".
+      // The token of a client is not that of an application: "appid is required".
       blamesSettings: detail !== undefined && /appid|token/i.test(detail),
     });
   },

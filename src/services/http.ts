@@ -48,12 +48,12 @@ export function below(server: URL, path: string): string {
   return `${server.origin}${server.pathname.replace(/\/$/, "")}/${path}`;
 }
 
-/** What may be secret before the last segment of a path: neither `v2` nor a plain word such as `services`. */
+/** A segment before the last one of a path that may be secret: neither `v2` nor a plain word such as `services`. */
 const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 
 /**
- * What of a URL must not be shown, where the secret is in its path or its query: the whole, and each part by itself,
- * since a service may say back any of them.
+ * The parts of a URL that must not be shown if the secret is in its path or query: the whole, and each part by itself,
+ * since the answer of a service may contain any of them.
  */
 export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
   const segments = pathname.split("/").filter((segment) => segment !== "");
@@ -157,13 +157,13 @@ export function judgeStatus(
   return { kind: BROKEN.has(status) || status < 400 ? "broken" : "refused", reason };
 }
 
-/** Statuses that pass; 424 is the word of a gateway whose own target failed. */
+/** Statuses that pass with time; 424 comes from a gateway whose own target failed. */
 const RETRIED: ReadonlySet<number> = new Set([408, 424, 425, 429]);
 
-/** Statuses that are about credentials, the address or the method, and so the same for every message. */
+/** Statuses about credentials, the address or the method, which are the same for every message. */
 const BROKEN: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 410, 415, 421, 451]);
 
-/** What is wrong where a proxy wants credentials, as its answer or as the failure of a connection through it. */
+/** The reason if a proxy wants credentials, whether it answers so or a connection through it fails. */
 export const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
 
 /** What nginx, Go and Apache answer to plain HTTP on a TLS port. */
@@ -173,16 +173,16 @@ const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an 
 export interface Answer extends StatusHints {
   /** Whose answer it should be: `Discord`, `an ntfy server`. */
   readonly from: string;
-  /** Whether the body is what the service answers where it has not taken the message, whatever the status. */
+  /** Whether the body is the service's own report of a failure, whatever the status. */
   readonly saysFailed: boolean;
   /** Whether the body says that the settings are wrong; then no other message would get through either. */
   readonly blamesSettings?: boolean;
 }
 
 /**
- * What an answer means, for a service that has words of its own for a failure. Any other 2xx is a delivery, since
- * servers that take the same requests confirm them in other words; but for a web page, which is what a captive portal or
- * a login page says, and no API.
+ * What an answer means, for a service that reports failures in its own words. Any other 2xx is a delivery, since
+ * compatible servers confirm requests in other words; except for a web page, which comes from a captive portal or a
+ * login page, not from an API.
  */
 export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answer): Outcome {
   const outcome = judgeStatus(response, nowMs, answer);
@@ -199,7 +199,7 @@ export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answe
   return outcome;
 }
 
-/** Whether an error of a service names one of some parameters. */
+/** Whether the errors of a service name any of these parameters. */
 export function namesAny(errors: unknown, names: readonly string[]): boolean {
   return typeof errors === "object" && errors !== null && names.some((name) => Object.hasOwn(errors, name));
 }

@@ -48,8 +48,8 @@ const limits: Limits = { text: 8000, unit: "bytes" };
 const WORDING = { limits, escape: inert };
 
 /**
- * Errors about the room, the token or the server, whatever the message. `M_INVALID_PARAM` is about the path, where the
- * room stands. https://spec.matrix.org/latest/client-server-api/#standard-error-response
+ * Errors about the room, the token or the server, whatever the message. `M_INVALID_PARAM` is about the path, which
+ * names the room. https://spec.matrix.org/latest/client-server-api/#standard-error-response
  */
 const SETTINGS_FAULTS: readonly string[] = [
   "M_FORBIDDEN",

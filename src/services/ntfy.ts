@@ -50,10 +50,10 @@ type Settings = v.InferOutput<typeof options>;
 // https://github.com/binwiederhier/ntfy/blob/main/server/errors.go has ntfy's error codes.
 
 /**
- * Errors about the settings: an invalid topic, one that the server keeps for itself such as `docs`; and an answer of 429
- * after too many failed logins, since a wrong token stays wrong.
+ * Errors about the settings: an invalid topic; one that the server reserves, such as `docs`; and the 429 after too many
+ * failed logins, since a wrong token stays wrong.
  */
-const SETTINGS_FAULTS: ReadonlySet<number> = new Set([40009, 40010, 42909]);
+const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set([40009, 40010, 42909]);
 
 /** ntfy's error code for a daily quota that is used up, https://docs.ntfy.sh/publish/#limitations. */
 const DAILY_QUOTA = 42908;
@@ -120,7 +120,7 @@ export const ntfy: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    const blamesSettings = SETTINGS_FAULTS.has(Number(fields["code"]));
+    const blamesSettings = SETTINGS_FAULTS.has(fields["code"]);
     const outcome = judgeAnswer(response, nowMs, {
       from: "an ntfy server",
       saysFailed: typeof fields["code"] === "number",

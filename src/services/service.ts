@@ -19,9 +19,9 @@ export interface SessionNotification {
   readonly user: string;
   /** The client's address, or its name where that is all there is; empty for a console. */
   readonly remoteHost: string;
-  /** The name that the client's DNS gives to the address in `remoteHost` (sshd's `UseDNS`); mostly empty. */
+  /** The name that the client's DNS gives to the address in `remoteHost` (sshd's `UseDNS`); usually empty. */
   readonly dnsName: string;
-  /** The client's address where it is known, in its usual form; else empty. */
+  /** The client's address in its usual form; empty if it is not known. */
   readonly address: string;
   readonly terminal: string;
   readonly service: string;
@@ -112,9 +112,9 @@ export type Outcome = /** The service has it. `restMs`: it wants no request befo
     readonly retryAfterMs?: number;
     readonly limitsRate?: true;
   }
-  /** Nothing gets through on this route until a person fixes the configuration: of the proxy, if `at` says so. */
+  /** Nothing gets through on this route until a person corrects its settings, or those of the proxy if `at` says so. */
   | { readonly kind: "broken"; readonly reason: string; readonly at?: "proxy" }
-  /** The service refuses this message. Whether the message or the route is at fault, other messages show. */
+  /** The service refuses this message. Other messages show whether the message or the route is at fault. */
   | { readonly kind: "refused"; readonly reason: string };
 
 /** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was refused. */

@@ -55,7 +55,7 @@ const SETTINGS_FAULTS: readonly string[] = [
   "user_not_found",
 ];
 
-/** What Slack says where the message is at fault. */
+/** Slack's errors about the message itself. */
 const MESSAGE_FAULTS: readonly string[] = [
   "invalid_blocks",
   "invalid_blocks_format",
@@ -104,7 +104,7 @@ export const slack: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    // Errors are a plain word, or JSON that has it; what is longer is the page of somebody else.
+    // An error is one plain word, or JSON with it; a longer text is the page of another server.
     const word = /^[a-z_]{1,60}$/.exec((textOf(fields["error"]) ?? response.body).trim())?.[0];
     const id = textOf(fields["id"]);
     return judgeAnswer(response, nowMs, {

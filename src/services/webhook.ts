@@ -135,7 +135,7 @@ function eventOf(notification: SessionNotification): Readonly<Record<string, unk
     local_time: time,
     user,
     address,
-    // As PAM has it.
+    // As PAM passed it on.
     remote_host: dnsName === "" ? remoteHost : dnsName,
     terminal,
     service,

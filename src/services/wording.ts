@@ -28,7 +28,7 @@ export function sentence(
   } at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
-/** Where the client is: its address, and after that its name in the DNS. */
+/** Where the client is: its address, followed by its name in the DNS. */
 function placeOf({ remoteHost, dnsName }: SessionNotification): string[] {
   return [remoteHost, dnsName].filter((value) => value !== "");
 }

@@ -61,9 +61,9 @@ export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): n
 }
 
 /**
- * What is to go out next on a route: urgent events, those of one user together, and in turns by user; then notices; then
- * the other events, oldest first. Nothing while the route rests. What was refused since the last delivery goes last:
- * another message is to show whether the route works.
+ * What to send next on a route: urgent events, those of one user together, in turns by user; then notices; then the
+ * other events, oldest first. Nothing while the route rests. Messages that were refused since the last delivery go
+ * last, so that another message shows whether the route works.
  *
  * @param options.limit how many events that are not in a batch yet are looked at, at most
  */
@@ -92,7 +92,7 @@ export function nextDue(database: Database, options: DueOptions & { readonly lim
   return { kind: "events", route, batch, events, attempts: head.attempts };
 }
 
-/** What goes out together with the head, the head included. */
+/** The events that are sent together with the head, the head included. */
 function pendingWith(database: Database, { route, limit, head }: { route: string; limit: number; head: Head }) {
   const { urgent, user, eventId, batch } = head;
   if (batch !== null) {
@@ -107,7 +107,7 @@ function pendingWith(database: Database, { route, limit, head }: { route: string
   return prepared(database, `${routine} AND batch IS NULL ORDER BY event_id LIMIT ?`).all(route, eventId, limit);
 }
 
-/** CROSS: in this order, so that SQLite reads no more of the index than the limit asks for. */
+/** CROSS JOIN keeps this order, so that SQLite reads no more of the index than the limit allows. */
 function selectPending(index = ""): string {
   return `SELECT event.*, delivery.urgent FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
           WHERE route = ? AND state = 'pending'`;
@@ -117,7 +117,7 @@ function selectPending(index = ""): string {
 interface Head {
   readonly eventId: number;
   readonly urgent: number;
-  /** Whose event it is, if it is urgent. */
+  /** The user of the event, if it is urgent. */
   readonly user: string;
   readonly batch: string | null;
   readonly attempts: number;
@@ -131,14 +131,14 @@ interface Order {
   readonly refusals: Refusals;
 }
 
-/** What was refused since so many deliveries goes last: another message is to show whether the route works. */
+/** Puts last what was refused at this count of deliveries: another message has to show whether the route works. */
 function refusedLastFrom(refusals: Refusals): number | undefined {
   return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
 }
 
 function headOf(database: Database, route: string, { takeTurns, refusals }: Order): Head | undefined {
   const lastFrom = refusedLastFrom(refusals);
-  // Where nothing was refused, the index has this order already.
+  // If nothing was refused, the index has this order already.
   const order = `${lastFrom === undefined ? "" : "isRefused, "}${
     takeTurns ? "attempts, " : ""
   }urgent DESC, turn, event_id`;
@@ -191,7 +191,7 @@ export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd):
 /**
  * Makes two batches of one, each under a new id.
  *
- * @param options.anew whether each of them counts as not tried yet
+ * @param options.anew whether both count as not tried yet
  */
 export function splitBatch(
   database: Database,

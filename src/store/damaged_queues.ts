@@ -26,7 +26,7 @@ export interface DamagedQueue {
 /**
  * The databases that were set aside, oldest first.
  *
- * @throws where the folder holds too much to be listed
+ * @throws if the folder is too large to be listed
  * @param databaseName how a queue database is called
  */
 export function findDamagedQueues(

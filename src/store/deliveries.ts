@@ -56,7 +56,7 @@ const BUSY_TIMEOUT_MS = 10_000;
 /** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
 export type Settlement =
   | { readonly state: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** `dead`: given up, since the service refuses it, and others got through. */
+  /** `dead`: given up, since the service refuses it while others get through. */
   | {
     readonly state: "pending" | "dead";
     readonly kind: "retry" | "broken" | "refused";
@@ -76,7 +76,7 @@ export class Deliveries {
    * Opens the database, makes it where there is none, and migrates it.
    *
    * @param path a file, or `:memory:`
-   * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and what SQLite says
+   * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and errors of SQLite
    */
   constructor(path: string) {
     if (path !== ":memory:") assertPlainFiles(path);
@@ -153,7 +153,7 @@ export class Deliveries {
     return this.together(() => insertEvents(this.#database, events, { horizon }));
   }
 
-  /** How far the file of the last resort was read; undefined where it was never looked for. */
+  /** How far the file of the last resort was read; undefined if it was never looked for. */
   unrecordedPosition(): ReturnType<typeof unrecordedPosition> {
     return unrecordedPosition(this.#database);
   }
@@ -226,19 +226,19 @@ export class Deliveries {
     return this.together(() => countRefusal(this.#database, refusedOf(outgoing)));
   }
 
-  /** Has a route tell of itself that its service refuses a message: see {@link addRefusal}. */
+  /** Makes a notice on a route that its own service refuses a message: see {@link addRefusal}. */
   announceRefusal(incident: Omit<RouteIncident, "kind">): void {
     this.together(() => addRefusal(this.#database, incident));
   }
 
-  /** Takes note of a test that passed: see {@link noteTest}. */
+  /** Records that a test passed: see {@link noteTest}. */
   noteTest(options: Parameters<typeof noteTest>[1]): void {
     this.together(() => noteTest(this.#database, options));
   }
 
-  /** Takes note of the settings of a route: see {@link noteSettings}. */
+  /** Records the settings of a route: see {@link noteSettings}. */
   noteSettings(route: string, settings: string): void {
-    // Asked each second, so no transaction where there is nothing to write.
+    // Called each second, so no transaction if there is nothing to write.
     if (hasSettings(this.#database, route, settings)) return;
     this.together(() => noteSettings(this.#database, route, settings));
   }

@@ -38,7 +38,7 @@ const OPEN_OF =
 /**
  * Writes events down, each once.
  *
- * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
+ * @param options.horizon which events may have been taken in before; undefined if all of them are certainly new
  * @param options.isUnrecorded whether they come from the last resort: the hook could not run. Default: false
  */
 export function insertEvents(
@@ -75,12 +75,12 @@ export function insertEvents(
   return result;
 }
 
-/** How far apart the hook and the last resort can say that one login was, in milliseconds; see unrecorded.ts. */
+/** How much the times of one login can differ between the hook and the last resort, in ms; see unrecorded.ts. */
 const SAME_LOGIN_MS = 10 * 60 * 1000;
 
 /**
- * Whether a login that the last resort wrote was recorded by the hook as well, which was killed after that. Only the
- * connection tells logins apart, so one that has none, or that the user may have set, is never taken for another.
+ * Whether a login from the last resort was also recorded by the hook, which was killed after that. Only the connection
+ * identifies a login, so one without it, or whose connection the user may have set, never counts as recorded.
  */
 export function isRecorded(database: Database, event: SessionEvent): boolean {
   const { user, service, remoteHost, connection, occurredAtMs, tampered } = event;
@@ -155,7 +155,7 @@ export function writeJudgement(database: Database, judgement: Judgement, nowMs: 
   }
 }
 
-/** What a delivery is made of. `user`: of an urgent event. */
+/** A new delivery. `user`: only of an urgent event. */
 interface NewDelivery {
   readonly eventId: number;
   readonly route: string;
@@ -164,8 +164,8 @@ interface NewDelivery {
 }
 
 /**
- * Urgent events go out in turns by user, so that nobody can delay the alarm about another user by making noise. Root's
- * go before all others.
+ * Urgent events are sent in turns by user, so that no user can delay the alarm about another one by making noise. Those
+ * of root go before all others.
  */
 function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
   prepared(

@@ -25,14 +25,14 @@ export function removeIfThere(path: string): void {
 
 /**
  * The largest folder that is listed, in bytes (stat(2), `st_size`): some 25,000 names in ext4, XFS and Btrfs, and 100,000
- * in a tmpfs. Deno reads all names of a folder at once, so a folder that somebody filled costs any time and memory.
+ * in a tmpfs. Deno reads all names of a folder at once, so an overfilled one costs unlimited time and memory.
  */
 export const MAX_FOLDER_BYTES = 2 * 1024 * 1024;
 
 /**
- * What a folder holds.
+ * The entries of a folder.
  *
- * @throws where there is no folder, or it is larger than {@link MAX_FOLDER_BYTES}
+ * @throws if there is no folder, or if it is larger than {@link MAX_FOLDER_BYTES}
  */
 export function listFolder(path: string): Deno.DirEntry[] {
   const info = Deno.lstatSync(path);

@@ -1,20 +1,20 @@
-// Whether a database has the schema that it must have. Whoever can write a file of ours can put a view, a trigger or a
-// computed column into it, which runs inside the process that reads it.
+// Checks that a database has exactly the schema that it must have. An attacker who can write one of our files can put a
+// view, a trigger or a computed column into it, which runs inside the process that reads it.
 
 import { NotPlainError, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
 import { faultOfQueueTable } from "./queue_table.ts";
 
-/** A database that is not of our making, or was changed since. */
+/** A database that this program did not make, or that was changed since. */
 export class ForeignSchemaError extends Error {
   override readonly name = "ForeignSchemaError";
 }
 
-/** More objects than any database of ours has, and longer than the text of each. */
+/** Limits: more objects than any of our databases has, and longer than the text of each. */
 const MAX_OBJECTS = 100;
 const MAX_TEXT = 10_000;
 
-/** All that a schema holds, as one text. Reading it runs nothing that stands in it. */
+/** The whole schema as one text. Reading it runs nothing of it. */
 export function schemaOf(database: Database): string {
   const rows = database.prepare(
     `SELECT type, name, tbl_name, substr(sql, 1, ${MAX_TEXT}) AS sql FROM sqlite_schema
@@ -34,22 +34,22 @@ export function assertQueueSchema(database: Database): void {
 }
 
 /**
- * Refuses a table that is a view, or has columns that are computed: reading it may never end. For a database whose schema
- * is not ours.
+ * Refuses a table that is a view or has computed columns: reading it may never end. For a database whose schema is not
+ * ours.
  *
  * @throws {ForeignSchemaError}
  */
 export function assertPlainTable(database: Database, name: string): void {
   const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name);
   const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden <> 0").get(name);
-  if (table === undefined || computed !== undefined) throw new ForeignSchemaError(`"${name}" is no plain table`);
+  if (table === undefined || computed !== undefined) throw new ForeignSchemaError(`"${name}" is not a plain table`);
 }
 
 /** The files that SQLite opens along with a database. */
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
 /**
- * Refuses a database of which a file is anything but a plain file: SQLite would wait for a FIFO, and follow a link.
+ * Refuses a database if one of its files is not a plain file: SQLite would wait for a FIFO, and follow a link.
  *
  * @throws {NotPlainError}
  */

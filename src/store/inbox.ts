@@ -19,10 +19,10 @@ export interface InboxPosition {
   readonly againToId?: number;
 }
 
-/** Some events, oldest first, and the position behind the last record. */
+/** Some events, oldest first, and the position after the last record. */
 export interface InboxPage {
   readonly events: readonly SessionEvent[];
-  /** How many records among them can't be read. Default: none. */
+  /** How many records between them can't be read. Default: none. */
   readonly unreadable?: number;
   readonly position: InboxPosition;
   /** How many of them, the first ones, may have been taken in before. Default: none. */
@@ -74,8 +74,7 @@ export class Inbox {
   }
 
   /**
-   * As {@link read}, but in the copy that is open, so that no number of pages makes more than one copy. What has come
-   * since is not in it.
+   * As {@link read}, but from the copy that is open, so that many pages need one copy. Later events are not in it.
    */
   readOn(position: InboxPosition, limit: number): InboxPage | undefined {
     return this.#explaining(() => this.#read(this.#database ?? this.#open(), { position, limit }));

@@ -1,5 +1,5 @@
-// What should be empty: the file of logins for which the hook could not run, and the spool in /run, which takes events when
-// the disk takes nothing. `send` reports what is in them, but each is a fault that somebody has to repair.
+// Checks two places that should be empty: the file of logins for which the hook could not run, and the spool in /run
+// for events that the disk could not take. `send` delivers what is in them, but the cause has to be repaired.
 
 import { DAY_MS, formatAgo } from "../duration.ts";
 import { messageOf } from "../failure.ts";
@@ -9,17 +9,17 @@ import { statIfThere } from "./files.ts";
 import { Spool } from "./spool.ts";
 import { MAX_UNRECORDED_BYTES } from "./unrecorded.ts";
 
-/** How long after the last such login it stays a fault, in milliseconds. A file that is full is one until the next boot. */
+/** How long it is a fault after the last such login, in milliseconds. A full file is a fault until the next boot. */
 const FAULT_MS = DAY_MS;
 
-/** Something that is wrong: in a sentence, in a few words, and what to do. */
+/** A problem in one sentence and in a few words, and what to do. */
 export interface LastResortFault {
   readonly message: string;
   readonly short: string;
   readonly mend: string;
 }
 
-/** Where to look, and what is known. */
+/** Where to look, and what is known already. */
 export interface LastResortSources {
   readonly paths: Pick<StatePaths, "unrecordedFile" | "runSpoolDir">;
   /** When the last run of `send` ended; undefined where none has yet. */
@@ -27,12 +27,12 @@ export interface LastResortSources {
   readonly nowMs: number;
 }
 
-/** What is wrong, in a few words each. */
+/** The same problems in a few words each; empty if nothing is wrong. */
 export function lastResortProblems(sources: LastResortSources): string[] {
   return lastResortFaults(sources).map(({ short }) => short);
 }
 
-/** What is wrong. */
+/** The problems; none if nothing is wrong. */
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;
   return [

@@ -1,7 +1,7 @@
-// What a route has yet to tell of another one: that deliveries were given up there, or that it is broken; of itself: that
-// its service refuses a message; and of the queue: that records in it can't be read, or that logins may be missing.
-// A notice makes no notice: what becomes of it is written down nowhere but in the log.
-// Every function is a part of the caller's transaction.
+// Notices that are still to be sent on a route. About another route: deliveries were given up there, or it is broken.
+// About itself: its service refuses a message. About the queue: records in it can't be read, or logins may be missing.
+// A notice makes no notice: what becomes of it is written down nowhere but in the log. Every function is a part of the
+// caller's transaction.
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
@@ -19,10 +19,10 @@ export interface RouteIncident {
   /**
    * `dead`: deliveries were given up. `broken`: nothing gets through until a person fixes it. `refused`: the service
    * refuses a message, and it is not known yet whether that or the route is at fault. Of the queue: `unreadable`: records
-   * can't be read; `full`: the file of the last resort takes no more.
+   * can't be read; `full`: the file of the last resort is full.
    */
   readonly kind: typeof KINDS[number];
-  /** How many deliveries were given up or are refused, or records can't be read; else 0. */
+  /** How many deliveries were given up or are refused, or how many records can't be read; else 0. */
   readonly count: number;
   /** What the service said, the last time. */
   readonly reason: string;
@@ -35,7 +35,7 @@ export interface Notice extends RouteIncident {
   /** The same over all tries, as the id of a batch. */
   readonly uuid: string;
   readonly attempts: number;
-  /** How many messages had got through on the route when it was refused; undefined where it was not. */
+  /** How many messages had got through on the route when it was refused; undefined if it was not. */
   readonly refusedAt?: number;
 }
 
@@ -57,7 +57,7 @@ export function addNotices(database: Database, routes: readonly string[], incide
   }
 }
 
-/** Has a route tell of itself that its service refuses a message. Once for all that is refused until it is told. */
+/** Makes a notice on a route that its own service refuses a message; one for all refusals until that is sent. */
 export function addRefusal(database: Database, incident: Omit<RouteIncident, "kind">): void {
   const { about } = incident;
   const isThere = prepared(database, "SELECT 1 FROM notice WHERE route = ?1 AND about = ?1 AND attempts > 0").get(
@@ -66,7 +66,7 @@ export function addRefusal(database: Database, incident: Omit<RouteIncident, "ki
   if (isThere === undefined) addNotices(database, [about], { ...incident, kind: "refused" });
 }
 
-/** Forgets that a route was to tell of a refusal, since it tells of what came of that. */
+/** Drops the notice of a refusal, since another notice reports its result. */
 export function dropRefusal(database: Database, route: string): void {
   prepared(database, "DELETE FROM notice WHERE route = ?1 AND about = ?1 AND kind = 'refused' AND attempts = 0")
     .run(route);
@@ -77,13 +77,13 @@ export interface NextNoticeOptions {
   readonly route: string;
   /** Whether the one with the fewest attempts goes before the oldest. */
   readonly fewestAttempts: boolean;
-  /** What was refused since so many deliveries goes last. */
+  /** A notice that was refused at this count of deliveries goes last. */
   readonly refusedLastFrom?: number | undefined;
-  /** Whether one about a refusal is wanted too: it only goes out where nothing else is left to try. */
+  /** Whether the notice of a refusal is wanted too: it is only sent if nothing else is left to try. */
   readonly withRefusals: boolean;
 }
 
-/** The notice of a route to tell next: the oldest. */
+/** The next notice to send on a route: the oldest. */
 export function nextNotice(
   database: Database,
   { route, fewestAttempts, refusedLastFrom, withRefusals }: NextNoticeOptions,
@@ -97,7 +97,7 @@ export function nextNotice(
   );
 }
 
-/** The notice of a route about itself that was not refused since something was last delivered there. */
+/** The notice of a route about itself, unless it was refused since the last delivery there. */
 export function nextProbe(
   database: Database,
   { route, delivered }: { route: string; delivered: number },

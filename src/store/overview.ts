@@ -22,7 +22,7 @@ export interface RouteOverview {
   readonly deadReasons: readonly DeadReason[];
   /** What it has yet to tell of other routes. */
   readonly notices: number;
-  /** The kind of the newest outcome; `none` where nothing was ever tried. */
+  /** The kind of the newest outcome; `none` if nothing was ever tried. */
   readonly newest: "none" | "delivered" | "retry" | "broken" | "refused";
   /** When the oldest event happened that is pending. */
   readonly oldestPendingAtMs?: number;
@@ -34,7 +34,7 @@ export interface RouteOverview {
   readonly failures: number;
   readonly lastError?: string;
   readonly lastDeliveredAtMs?: number;
-  /** When a `test` passed last. */
+  /** When a `test` last passed. */
   readonly lastTestedAtMs?: number;
 }
 

@@ -30,9 +30,9 @@ const recordSchema = v.object({
 });
 
 /**
- * The event that a row holds; uuid and time are those of the row.
+ * The event in a row; uuid and time are those of the row.
  *
- * @returns undefined where it holds no event
+ * @returns undefined if it is not an event
  */
 export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent | undefined {
   const { uuid, occurredAtMs } = row;

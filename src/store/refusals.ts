@@ -1,10 +1,10 @@
-// Whether a message or the route is at fault where a service refuses a message. A message is at fault only if it is
-// refused, then another one gets through on the same route with the same settings, and it is the next that is refused:
+// If a service refuses a message, is the message or the route at fault? The message is, only if it is refused, then
+// another one gets through on the same route with the same settings, and then the next refusal is that of this message:
 //
 //   refused --> another message gets through --> refused, as the first since then --> given up
 //      |                 (else it waits, however long that takes)
-//      +--> other messages go first. The notice about the refusal goes out where nothing else is left to try, or after
-//           FREE_REFUSALS messages in a row. If that is refused as well, the route is broken and rests between attempts.
+//      +--> other messages go first. The notice about the refusal is sent if nothing else is left to try, or after
+//           FREE_REFUSALS refusals in a row. If that is refused too, the route is broken and rests between attempts.
 //
 // Every function is a part of the caller's transaction.
 
@@ -12,7 +12,7 @@ import type { Notice } from "./notices.ts";
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 
-/** So many messages in a row may be refused without a rest. */
+/** How many messages in a row may be refused before the route rests. */
 const FREE_REFUSALS = 2;
 
 /** What is known of a route whose service refuses something. */
@@ -29,12 +29,12 @@ export function refusalsOf(database: Database, route: string): Refusals {
   return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
 }
 
-/** Whether too many were refused in a row to look further: only the notice about it can tell that the route works. */
+/** Whether so many were refused in a row that only the notice about that can show whether the route works. */
 export function needsProbe({ inARow }: Refusals): boolean {
   return inARow >= FREE_REFUSALS;
 }
 
-/** What was refused. Of a digest, nobody knows which event it is. */
+/** What was refused. In a digest, the event at fault is not known. */
 export type Refused =
   | { readonly kind: "event"; readonly route: string; readonly eventId: number }
   | { readonly kind: "notice"; readonly route: string; readonly notice: Notice }
@@ -48,7 +48,7 @@ export interface Refusal {
   readonly isRouteBroken: boolean;
 }
 
-/** Counts the refusal of a message that stands alone, or of a digest while others are refused. */
+/** Counts the refusal of a single message, or of a digest while other messages are refused. */
 export function countRefusal(database: Database, refused: Refused): Refusal {
   const { route } = refused;
   const known = refusalsOf(database, route);
@@ -61,7 +61,7 @@ export function countRefusal(database: Database, refused: Refused): Refusal {
   };
 }
 
-/** Marks a message, and answers its mark from before. */
+/** Marks a message as refused, and returns its previous mark. */
 function markRefused(database: Database, refused: Refused, delivered: number): number | undefined {
   if (refused.kind === "digest") return undefined;
   if (refused.kind === "notice") {
@@ -82,8 +82,8 @@ export function hasSettings(database: Database, route: string, settings: string)
 }
 
 /**
- * Takes note of the settings of a route. Where they have changed, nothing is known of refusals any more, and what a person
- * had to fix is tried at once.
+ * Records the settings of a route. If they have changed, its refusals are forgotten, and a broken route is tried at
+ * once.
  *
  * @param settings a digest of them
  */
@@ -99,7 +99,7 @@ export function noteSettings(database: Database, route: string, settings: string
   ).run({ route, settings });
 }
 
-/** Forgets what is known of refusals on a route, as if nothing had been refused there. */
+/** Forgets the refusals on a route, as if nothing had been refused there. */
 export function forgetRefusals(database: Database, route: string): void {
   prepared(database, "UPDATE route SET refusals = 0 WHERE name = ?").run(route);
   prepared(
@@ -110,8 +110,7 @@ export function forgetRefusals(database: Database, route: string): void {
 }
 
 /**
- * Takes note of a `test` that passed: it shows that the route works as a delivery does, and lets what waits go out at
- * once.
+ * Records that a `test` passed: like a delivery, it shows that the route works. What waits is tried at once.
  *
  * @param options.settings a digest of the settings that it passed with
  */

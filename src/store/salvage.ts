@@ -102,7 +102,7 @@ function tablesOf(database: Database): Table[] {
   return tables;
 }
 
-/** As they are stored. Without rowids, the primary key comes first ("WITHOUT ROWID Tables" of the format). */
+/** In stored order: without rowids, the primary key comes first ("WITHOUT ROWID Tables" of the file format). */
 function columnsOf(database: Database, { name, hasRowid }: { name: string; hasRowid: boolean }): Column[] {
   const columns = database.prepare(`PRAGMA table_info(${name})`).all().map((column): Column => ({
     name: String(column["name"]),
@@ -120,7 +120,7 @@ function tableOf(
 ): Table {
   const all = columnsOf(database, { name, hasRowid });
   const isRowid = ({ keyPlace, isText }: Column) => hasRowid && keyPlace > 0 && !isText;
-  // Of a store that was damaged before it was migrated, rows are as long as in version 1.
+  // If a store was damaged before it was migrated, its rows have the length of version 1.
   const shapes = new Map(
     [all.length, lengthBefore].filter((length) => length > 0).map((length) => {
       const stored = all.slice(0, length);

@@ -16,16 +16,16 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
- *             turn_of: the user, of an urgent one. turn: how many of that user were to go out before it; 0 for root. The
- *             least goes first.
+ *             turn_of: the user, of an urgent one. turn: how many of that user go before it; 0 for root. The lowest
+ *             goes first.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
  *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
- *             told_broken: the other routes were told that it is broken. newest: the kind of its newest outcome.
+ *             told_broken: the other routes were notified that it is broken. newest: the kind of its newest outcome.
  *             settings: a digest of the service's settings. delivered: how many messages got through, tests included.
  *             refusals: messages refused in a row since the last that got through; see refusals.ts.
- * `notice`    what a route has yet to tell of another one or of itself, a row until it has. kind: deliveries were given
+ * `notice`    what is still to be sent on a route about another one or about itself. kind: deliveries were given
  *             up there (count of them), it is broken, or the service refuses a message of it.
  *             refused_at, here and of a delivery: the route's count of delivered messages when it was refused.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
@@ -37,10 +37,10 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  *
  * event.is_unrecorded: the hook could not run; the event comes from the last resort.
  * notice.kind: `unreadable` and `full` are about the queue (count: of the records), not about a route.
- * `unrecorded` the one row that says how far the file of the last resort was read, which file that was, and whether it is
- *             full and a notice says so.
- * `unreadable` the one row that counts the records that can't be read: how many no notice has reported yet, when the
- *             last notice was made, and how many such files each spool had when it was last read.
+ * `unrecorded` one row: how far the file of the last resort was read, which file that was, whether it is full, and
+ *             whether a notice has reported that.
+ * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice
+ *             was made, and how many such files each spool had when it was last read.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
@@ -146,7 +146,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
-  // Writes every row with all its columns: salvaging a damaged store knows rows by their number of columns.
+  // Writes every row with all its columns, since the salvage of a damaged store identifies rows by that number.
   "UPDATE event SET is_unrecorded = 0",
   "UPDATE delivery SET refused_at = NULL",
   "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
@@ -223,7 +223,7 @@ export function expectedSchema(version: number): string {
 
 /**
  * Refuses a store with any other schema than that of its version, before anything in it is read: a view, a trigger or a
- * computed column is a program of whoever wrote it, and may never end.
+ * computed column would run code of an attacker, and may never end.
  *
  * @returns its version
  * @throws {NewerSchemaError} and {@link ForeignSchemaError}

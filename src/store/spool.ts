@@ -1,5 +1,5 @@
 // Reads the events that the queue database refused: one JSON file each, written by `queue`, which also takes them away
-// once it has put them into the database. Anything may stand there: what can't be read is counted, and stays.
+// once it has put them into the database. All of it is hostile: files that can't be read are counted, and stay.
 
 import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
@@ -28,7 +28,7 @@ export interface Spooled {
 /** Some events of the spool. */
 export interface SpoolPage {
   readonly events: readonly SessionEvent[];
-  /** Whether the listing has come to its end. */
+  /** Whether this is the end of the listing. */
   readonly isLast: boolean;
 }
 
@@ -53,11 +53,11 @@ export class Spool {
   }
 
   /**
-   * Looks at some files, oldest file name first, for events that were not read in this run and that the store does not
-   * know. The folder is listed anew once the last listing has come to its end: whoever fills it must not make each page
-   * cost as much as all.
+   * Reads some files, lowest name first, for events that were not read in this run and that the store does not know.
+   * The folder is listed again only at the end of the last listing, so that in a full folder a page costs no more than
+   * usual.
    *
-   * @param options.limit at how many files at most
+   * @param options.limit the most files to read
    * @param options.knows whether the store has an event
    * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
    */
@@ -93,7 +93,7 @@ export class Spool {
     return names.filter((name) => !this.#done.has(name)).reverse();
   }
 
-  /** The event of a file; undefined where there is none, or it is known. */
+  /** The event in a file; undefined if there is none, or if it is known. */
   #look(name: string, knows: (uuid: string) => boolean): SessionEvent | undefined {
     const uuid = uuidOf(name);
     const event = uuid !== undefined && knows(uuid) ? "known" : this.#readFile(name, uuid);
@@ -143,7 +143,7 @@ export class Spool {
     });
   }
 
-  /** A file goes once a hook has put it into the database. */
+  /** A file may be gone, since a hook has moved it into the database. */
   #readFile(name: string, uuid: string | undefined): SessionEvent | "unreadable" | "gone" {
     const path = `${this.directory}/${name}`;
     try {

@@ -12,7 +12,7 @@ export interface StoredEvent extends SessionEvent {
 /** An event with what was decided about it. */
 export interface JudgedEvent extends StoredEvent {
   readonly urgent: boolean;
-  /** The client's address where it is known, in its usual form; else empty. */
+  /** The client's address in its usual form; empty if it is not known. */
   readonly address: string;
   /** `SHA256:…` of the key that the user came with; empty where there was none. */
   readonly keyFingerprint: string;

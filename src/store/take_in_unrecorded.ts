@@ -1,4 +1,4 @@
-// What the last resort wrote becomes events of the store, and how far that was read.
+// Turns entries of the last resort into events of the store, and keeps the position up to which they were read.
 // Every function is a part of the caller's transaction.
 
 import { insertEvents, isRecorded, type TakenIn } from "./events.ts";
@@ -8,7 +8,7 @@ import { horizonOf } from "./read_again.ts";
 import { countUnreadable } from "./unreadable.ts";
 import type { UnrecordedPage, UnrecordedPosition } from "./unrecorded.ts";
 
-/** How far the file was read, and whether it is known to be full; undefined where it was never looked for. */
+/** How far the file was read, and whether it is known to be full; undefined if it was never looked for. */
 export function unrecordedPosition(
   database: Database,
 ): UnrecordedPosition & { readonly isFull: boolean } | undefined {
@@ -17,10 +17,10 @@ export function unrecordedPosition(
   return { file: String(row["file"]), offset: Number(row["position"]), isFull: row["is_full"] !== "no" };
 }
 
-/** Writes down the logins that are not recorded yet, and the position behind them. */
+/** Inserts the logins that are not recorded yet, and stores the position after them. */
 export function takeInUnrecorded(database: Database, page: UnrecordedPage): TakenIn {
   const { events, unreadable, position: { file, offset }, isNewFile, isFull } = page;
-  // Without a position, the store that had one may be gone.
+  // Without a position, a store that had one may have been lost.
   const horizon = unrecordedPosition(database) === undefined ? horizonOf(database, { pruned: false }) : undefined;
   const unrecorded = events.filter((event) => !isRecorded(database, event));
   const taken = insertEvents(database, unrecorded, { horizon, isUnrecorded: true });
@@ -35,7 +35,7 @@ export function takeInUnrecorded(database: Database, page: UnrecordedPage): Take
   return taken;
 }
 
-/** Whether it has to be reported now that the file is full; it is reported from then on. */
+/** Whether to report now that the file is full; from then on, that counts as reported. */
 export function takeUntoldFull(database: Database): boolean {
   return prepared(database, "UPDATE unrecorded SET is_full = 'told' WHERE is_full = 'untold'").run().changes === 1;
 }

@@ -7,16 +7,16 @@ import { prepared } from "./prepared.ts";
 /** At most one notice in this time, in milliseconds: the user of `queue` can write any number of such records. */
 const TELL_EVERY_MS = 60 * 60 * 1000;
 
-/** Counts records that are read once. */
+/** Counts records of a place that is read once. */
 export function countUnreadable(database: Database, count: number): void {
   if (count > 0) prepared(database, "UPDATE unreadable SET untold = untold + ?").run(count);
 }
 
-/** A folder of spool files, by its column. */
+/** The column that belongs to a spool. */
 export type SpoolColumn = "spool_files" | "run_spool_files";
 
 /**
- * Notes how many files of a spool can't be read. They stay there, so only those that are more than the last time count.
+ * Records how many files of a spool can't be read. They stay there, so only an increase since the last time counts.
  */
 export function noteUnreadableFiles(database: Database, column: SpoolColumn, files: number): void {
   prepared(
@@ -25,7 +25,7 @@ export function noteUnreadableFiles(database: Database, column: SpoolColumn, fil
   ).run({ files });
 }
 
-/** The number of records to report now, which are reported from then on; 0 where there is nothing to report yet. */
+/** The number of records to report now, which count as reported from then on; 0 if nothing is to be reported yet. */
 export function takeUntold(database: Database, nowMs: number): number {
   const row = prepared(
     database,

@@ -1,6 +1,6 @@
-// Reads what the last resort wrote: the environments of logins for which the hook could not run. pam_exec appends them to
-// one file of root's, `*** date` before each and a NUL after each variable. It never shrinks but at a boot.
-// Parallel logins may exchange the order of headers and bodies, and a full disk cuts an entry anywhere.
+// Reads what the last resort wrote: the environments of logins for which the hook could not run. pam_exec appends them
+// to one file that belongs to root, with `*** date` before each and a NUL after each variable. The file is emptied only
+// by a boot. Parallel logins may swap the order of headers and bodies, and a full disk may cut an entry anywhere.
 
 import { createHash } from "node:crypto";
 import type { SessionEvent } from "../event.ts";
@@ -15,13 +15,13 @@ export const MAX_UNRECORDED_BYTES = 1024 * 1024;
 /** The most that is read at a time, in bytes: also the longest entry that is read whole. */
 const PAGE_BYTES = 256 * 1024;
 
-/** What is read again of a page without the end of an entry, in bytes: the end may be cut by the page. */
+/** How much of a page without the end of an entry is read again, in bytes: the page may have cut that end. */
 const OVERLAP_BYTES = 8 * 1024;
 
 /** The most entries that one page has. */
 const MAX_ENTRIES = 100;
 
-/** A file is known again by so many of its first bytes: inode numbers repeat after a boot. */
+/** How many of its first bytes identify a file, along with its inode, whose number may repeat after a boot. */
 const HEAD_BYTES = 256;
 
 /** What pam_exec writes before the output of its command. */
@@ -32,7 +32,7 @@ const LAST_VARIABLE = "PAM_TYPE=open_session";
 
 /** How far the file was read. */
 export interface UnrecordedPosition {
-  /** Which file that was; empty for none. */
+  /** Identifies the file; empty for none. */
   readonly file: string;
   readonly offset: number;
 }
@@ -53,10 +53,10 @@ export interface UnrecordedPage {
 }
 
 /**
- * The entries after a position; none where what is left is no complete entry yet.
+ * The entries after a position; none if the rest is not a complete entry yet.
  *
  * @param options.upTo entries that end after this offset are left for later
- * @throws {SpoolError} where the file can't be read
+ * @throws {SpoolError} if the file can't be read
  */
 export function readUnrecorded(
   path: string,
@@ -73,7 +73,7 @@ export function readUnrecorded(
     const length = file.read(bytes, start);
     const { entries, unreadable, end } = parseEntries(bytes.subarray(0, length));
     const key = fileKey(file, start + end);
-    // A name that no other boot or file gives: the same bytes at the same place are the same entry.
+    // Unique across files and boots, and the same for the same bytes at the same place.
     const uuidOf = (entry: Entry) => hash(`${file.id} ${start + entry.start} `, entry.bytes);
     const events = entries.map((entry) => eventOf(entry, { uuid: uuidOf(entry), occurredAtMs: file.mtimeMs }));
     return {
@@ -88,7 +88,7 @@ export function readUnrecorded(
   }
 }
 
-/** Names a file by its inode and by its first bytes, as far as they were read. */
+/** Identifies a file by its inode and by its first bytes, as far as they were read. */
 function fileKey(file: PlainFile, offset: number): string {
   const head = new Uint8Array(Math.min(HEAD_BYTES, offset));
   return `${file.id}:${hash("", head.subarray(0, file.read(head, 0)))}`;
@@ -130,7 +130,7 @@ function parseEntries(bytes: Uint8Array): { entries: Entry[]; unreadable: number
     unreadable += cut;
     cut = 0;
   }
-  // Not an entry, or one too long to be read. Its last variables, which count, may be at the start of the next page.
+  // Not an entry, or one too long to be read. The next page may begin with its last variables, which count.
   if (entries.length === 0 && bytes.length === PAGE_BYTES) {
     return { entries, unreadable: 1, end: PAGE_BYTES - OVERLAP_BYTES };
   }
@@ -147,7 +147,7 @@ function withoutHeaders(bytes: Uint8Array, isInEntry: boolean): { afterHeader: U
   return { afterHeader: bytes.subarray(end), wasCut: end > 0 && isCut };
 }
 
-/** One character for each byte, so that an index in the one is an index in the other. */
+/** One character for each byte, so that indices in text and bytes are the same. */
 function ascii(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }
@@ -155,7 +155,7 @@ function ascii(bytes: Uint8Array): string {
 const LATIN1 = new TextDecoder("latin1");
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Believed as an environment is. The authentication is not known: sshd's variable is gone when pam_exec writes. */
+/** Trusted like an environment. The authentication is not known: sshd's variable is gone when pam_exec writes. */
 function eventOf(
   { variables }: Entry,
   circumstances: { readonly uuid: string; readonly occurredAtMs: number },

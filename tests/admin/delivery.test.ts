@@ -147,8 +147,8 @@ Deno.test("inspectDelivery() faults a route whose last attempt failed, and says 
   }
 });
 
-// Finding D17: one rule, whoever asks.
-Deno.test("inspectDelivery() faults just where status says that the alarm does not work", () => {
+// Finding D17: one rule for all who ask.
+Deno.test("inspectDelivery() faults exactly what status says keeps the alarm from working", () => {
   const age = fc.constantFrom(0, 4, 6, 14, 16, 24, 26, 61).map((minutes) => NOW_MS - minutes * MINUTE_MS);
   const queued = fc.oneof(fc.constant({ count: 0 }), fc.record({ count: fc.constant(2), oldestAtMs: age }));
   const route = fc.record({
@@ -171,7 +171,7 @@ Deno.test("inspectDelivery() faults just where status says that the alarm does n
       const config = parseConfig(`notification.service = "stdout"`, { hostName: () => "x" });
       const sources = { ...config, overview, unread, spooled, nowMs: NOW_MS };
       const { problems } = statusOf({ ...sources, config, isQueueReadable: true, withoutRoom: [], faults: [] });
-      // But for a send that does not run: see scheduler.test.ts.
+      // Except for a send that does not run: see scheduler.test.ts.
       const isAtFault = problems.some(({ kind }) => kind !== "unrun" && kind !== "stopped");
       assert.equal(faultsOf(sources).length > 0, isAtFault, JSON.stringify([problems, faultsOf(sources)]));
     },

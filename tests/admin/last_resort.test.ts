@@ -1,4 +1,4 @@
-// What should be empty is a fault while it is not, and for a day after that.
+// Places that should be empty are a fault while they are not; the file of the last resort for a day.
 
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
@@ -46,12 +46,12 @@ Deno.test("the file of the last resort is a fault for 24 hours, and until send h
   assert.match(found(({ unrecordedFile }) => write(unrecordedFile, { agoMs: -99 * HOUR })), /could not run/);
 });
 
-Deno.test("the file of the last resort is a fault for good once it is full", () => {
+Deno.test("the file of the last resort stays a fault once it is full", () => {
   const full = { bytes: MAX_UNRECORDED_BYTES, agoMs: 1_000 * HOUR };
   assert.match(found(({ unrecordedFile }) => write(unrecordedFile, full)), /^logins may be missing/);
 });
 
-Deno.test("what is in place of the file is a fault", () => {
+Deno.test("anything but a plain file in its place is a fault", () => {
   assert.match(found(({ unrecordedFile }) => Deno.symlinkSync("/etc/passwd", unrecordedFile)), /not a plain file/);
 });
 

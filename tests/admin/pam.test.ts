@@ -97,7 +97,7 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   [
     "the includes of an earlier release",
     INCLUDED,
-    /^fault: the hook is included from a file of its own \(ssh-session-notifier:1\): if that file is lost, PAM refuses/,
+    /^fault: the hook is included from a file of its own \(ssh-session-notifier:1\): if that file is missing, PAM refuses/,
   ],
   [
     "the last include of an earlier release",
@@ -153,7 +153,7 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   [
     "a last resort that can refuse a login",
     { sshd: (text) => text.replace(`optional ${LAST_RESORT}`, `required ${LAST_RESORT}`) },
-    /^fault: sshd:8 is "required": where it fails, it would refuse the login/,
+    /^fault: sshd:8 is "required": if it fails, it refuses the login/,
   ],
   [
     "required",

@@ -120,7 +120,7 @@ Deno.test("repair leaves no index of the log that others can open, where another
   assert.deepEqual(queue.uuids(), ["a", "b"]);
 });
 
-Deno.test("repair moves all events of the spool into the database, and leaves what is none", async () => {
+Deno.test("repair moves all events of the spool into the database, and leaves other files", async () => {
   using queue = new Queue();
   const { spoolDir } = queue.paths;
   queue.insert("a");
@@ -409,7 +409,7 @@ Deno.test("a second repair at once says that there is one", async () => {
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
 });
 
-Deno.test("repair refuses a lock that is no plain file, at once", async () => {
+Deno.test("repair refuses a lock that is not a plain file, at once", async () => {
   for (const [what, make] of Object.entries(replacedBy)) {
     await using installation = await Installation.create();
     await installation.queue({ ...LOGIN, PAM_USER: "alice" });
@@ -420,7 +420,7 @@ Deno.test("repair refuses a lock that is no plain file, at once", async () => {
   }
 });
 
-Deno.test("repair moves what lies in the spools into a sound database, and says what it can't move", async () => {
+Deno.test("repair moves the events of both spools into a sound database, and reports what it can't move", async () => {
   using queue = new Queue();
   queue.insert("a");
   Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });

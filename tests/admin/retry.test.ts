@@ -29,7 +29,7 @@ Deno.test("retry brings back what was given up, and status says before and after
     code: 0,
     stdout: 'queue: no event is there\nroute "oncall" (ntfy): nothing waits\n' +
       'route "oncall" (ntfy): nothing was delivered yet\n' +
-      "alarm: does not work: no run of send has come to its end yet\n",
+      "alarm: does not work: no run of send has ended yet\n",
     stderr: "",
   });
 

@@ -28,7 +28,7 @@ function found(files: Layout): string[] {
   return findings.all.map(({ level, message }) => `${level}: ${message}`);
 }
 
-Deno.test("inspectSshd() wants PAM, under the name that the hook is in", () => {
+Deno.test("inspectSshd() requires PAM, under the service name that has the hook", () => {
   const table: [string, RegExp][] = [
     ["UsePAM yes", /^pass: sshd uses PAM$/],
     ["  usepam=Yes\nUsePAM no", /^pass/],
@@ -45,11 +45,11 @@ Deno.test("inspectSshd() wants PAM, under the name that the hook is in", () => {
   for (const [text, expected] of table) assert.match(found({ [MAIN]: text }).join(), expected, text);
 });
 
-Deno.test("inspectSshd() follows an Include where it stands, and says where it may not look", () => {
+Deno.test("inspectSshd() follows an Include in its place, and reports one that it may not read", () => {
   const dropIn = "/etc/ssh/sshd_config.d/50-cloud.conf";
   const include = "Include /etc/ssh/sshd_config.d/*.conf\n";
   const table: [Layout, RegExp][] = [
-    // The first value counts, wherever it stands.
+    // The first value counts, in whatever file it is.
     [{ [MAIN]: `UsePAM no\n${include}`, [dropIn]: "UsePAM yes" }, /^fault: .*"UsePAM no"/],
     [{ [MAIN]: `${include}UsePAM no`, [dropIn]: "UsePAM yes" }, /^pass/],
     [{ [MAIN]: "", [dropIn]: "UsePAM yes" }, /^fault: .* has no UsePAM/],
@@ -58,7 +58,7 @@ Deno.test("inspectSshd() follows an Include where it stands, and says where it m
     [{ "/usr/etc/ssh/sshd_config": "UsePAM yes" }, /^pass/],
     [{ [MAIN]: "UsePAM no", "/usr/etc/ssh/sshd_config": "UsePAM yes" }, /^fault: \/etc\/ssh\/sshd_config /],
     [{}, /^fault: there is no \/etc\/ssh\/sshd_config/],
-    // What may not be read could say anything.
+    // A file that may not be read could say anything.
     [
       { [MAIN]: "Include /etc/ssh/extra/*.conf\nUsePAM yes", "/etc/ssh/extra/a.conf": undefined },
       /^warning: sshd includes \/etc\/ssh\/extra\/\*\.conf, which check may not read: .*,pass: sshd uses PAM$/,
@@ -146,9 +146,9 @@ Deno.test({
   },
 });
 
-/** What sshd itself makes of each configuration: `yes`, `no`, or nothing where it refuses it. */
+/** The UsePAM that sshd itself reads from each configuration: `yes`, `no`, or nothing if it refuses it. */
 async function askSshd(folder: string, count: number): Promise<string[]> {
-  // sshd wants a folder in /run, which this machine need not have.
+  // sshd needs a folder in /run, which this machine may not have.
   const script = `mount -t tmpfs tmpfs /run && mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /run/key
     for index in $(seq 0 ${count - 1}); do
       echo "$(/usr/sbin/sshd -T -f ${folder}/$index/main -h /run/key 2>/dev/null | sed -n 's/^usepam //p')"

@@ -107,7 +107,7 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
     [{ lastRunAtMs: NOW_MS - 26 * MINUTE_MS }, ["the last run of send ended 26 min ago"]],
     // The clock was set back since.
     [{ lastRunAtMs: NOW_MS + 9e9 }, []],
-    [{ overview: undefined }, ["no run of send has come to its end yet"]],
+    [{ overview: undefined }, ["no run of send has ended yet"]],
     [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
     [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read what is queued"]],
     [{ unread: { count: 1, oldestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],

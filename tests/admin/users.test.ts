@@ -37,12 +37,12 @@ Deno.test("inspectUsers() faults a user or a group that is missing, or is anothe
     found(PASSWD, GROUP.replace(/^ssh-session-notifier.*\n/m, "")),
     /^fault: there is no group ssh-session-notif/,
   );
-  // The id was given to somebody else, who owns the queue now.
+  // The id was given to another user, who owns the queue now.
   assert.equal(
     found(`${PASSWD}mallory:x:903:903::/:/bin/sh\n`, GROUP, 903),
     `fault: "${statePaths().queueDir}" belongs to 903:903, which is not ssh-session-queue:ssh-session-queue`,
   );
-  // What has the name at a second line has no effect.
+  // A second line with the same name has no effect.
   assert.match(found(`${PASSWD}ssh-session-queue:x:903:903::/:/bin/sh\n`), /^pass: [^\n]*$/);
 });
 

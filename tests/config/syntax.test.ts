@@ -14,7 +14,7 @@ function faultOf(text: string): string {
   return "";
 }
 
-Deno.test("parseSyntax() names a common slip as what it is, and quotes no secret", () => {
+Deno.test("parseSyntax() explains common mistakes, and quotes no secret", () => {
   const table: [text: string, says: RegExp][] = [
     ["[notification]\nservice = s3cr3t\n", /^line 2, column 11: invalid value: text needs quotes: "…"$/],
     ["url = https://s3cr3t.example/x # y", /: text needs quotes/],
@@ -39,7 +39,7 @@ Deno.test("parseSyntax() names a common slip as what it is, and quotes no secret
   }
 });
 
-Deno.test("parseSyntax() takes tabs and the ends of lines of Windows", () => {
+Deno.test("parseSyntax() accepts tabs and line ends as on Windows", () => {
   const toml = parseSyntax('\tservice\t=\t"x"\r\n[a]\r\n');
   assert.equal(JSON.stringify(toml), '{"service":"x","a":{}}');
 });

@@ -139,7 +139,7 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
   [
-    "sshd uses no PAM, though a drop-in behind that says so",
+    "sshd uses no PAM, though a later drop-in says so",
     `mkdir -p /etc/ssh/sshd_config.d; echo 'UsePAM yes' >/etc/ssh/sshd_config.d/pam.conf
      sed -i '1i UsePAM no' /etc/ssh/sshd_config`,
     /^fault +sshd +.*"UsePAM no"/m,
@@ -267,7 +267,7 @@ endToEnd(
   BARE,
 );
 
-endToEnd("check finds that a route still is an example", async (host) => {
+endToEnd("check finds that a route is still an example", async (host) => {
   await installed(host);
   await host.writeConfig(configFor("discord", 'webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"'));
   const { code, stdout } = await check(host);

@@ -1,4 +1,4 @@
-// Commands that root starts with groups of its own have none left once they became another user.
+// Commands that root starts with supplementary groups have none of them left when they become another user.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -6,7 +6,7 @@ import type { TestHost } from "../helpers/host.ts";
 
 const BINARY = "/usr/sbin/ssh-session-notifier";
 const SEND_DIR = "/var/lib/ssh-session-notifier/send";
-/** As of a root who is in adm and sudo. The loader's variable is one that Deno would refuse to hand on. */
+/** As root with the groups adm and sudo. Deno would refuse to pass the loader's variable on. */
 const WITH_GROUPS = ["env", "LD_ANY=1", "setpriv", "--groups", "0,4,27"];
 
 async function prepare(host: TestHost): Promise<void> {
@@ -15,7 +15,7 @@ async function prepare(host: TestHost): Promise<void> {
   assert.equal((await send(host)).code, 0);
 }
 
-endToEnd("no command keeps a group of root's when it becomes another user", async (host) => {
+endToEnd("no command keeps a group of root when it becomes another user", async (host) => {
   await prepare(host);
   const table = {
     check: 61112,
@@ -44,7 +44,7 @@ endToEnd(
   "a command that became the user of send has no group of root's, and ends by the signal for it",
   async (host) => {
     await prepare(host);
-    // It waits for another look into the queue to end.
+    // It waits until another command has read the queue.
     const script = `
     exec 9<${SEND_DIR}; flock 9
     ${WITH_GROUPS.join(" ")} ${BINARY} status >/run/out 2>&1 9<&- & parent=$!
@@ -66,13 +66,13 @@ endToEnd(
   },
 );
 
-endToEnd("a command that can't lose the groups refuses to go on, and says how", async (host) => {
+endToEnd("a command that can't drop the groups refuses to go on, and says what to do", async (host) => {
   await prepare(host);
-  // A copy elsewhere may not run itself.
+  // A copy at another path may not run itself.
   await shell(host, `cp ${BINARY} /run/copy`);
   const { code, stderr } = await host.run([...WITH_GROUPS, "/run/copy", "check"]);
   assert.equal(code, 77, stderr);
-  assert.match(stderr, /root's groups \(0, 4, 27\) would stay\n.*: setpriv --clear-groups \/run\/copy check\n$/);
+  assert.match(stderr, /: the groups of root \(0, 4, 27\) would stay\n.*: setpriv --clear-groups \/run\/copy check\n$/);
   const { stdout } = await host.run(["setpriv", "--clear-groups", "/run/copy", "check"]);
   assert.match(stdout, /^pass +config /m);
 });

@@ -1,6 +1,7 @@
 // install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
 
 import assert from "node:assert/strict";
+import { ROOT } from "../helpers/checkout.ts";
 import { endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
@@ -89,10 +90,30 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   assert.equal(code, 0, stderr);
   assert.equal(stdout.match(/'alice'/g)?.length, 2, stdout);
 
-  await install(host, "--purge");
+  const purged = await runInstaller(host, "--purge");
+  assert.equal(purged.code, 0, purged.stderr);
+  assert.equal(purged.stderr, "");
   assert.equal(await accounts(host), before);
   assert.equal(await shell(host, files), filesBefore);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+}, BARE);
+
+endToEnd("after the steps of the README, check prints what the README shows", async (host) => {
+  await makeBare(host);
+  await install(host, "--pam", "--fix-pam-env");
+  await host.writeConfig(`[notification]\nservice = "stdout"\n`);
+  await shell(host, `${NAME} test`);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  assert.equal((await send(host)).code, 0);
+
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const [, sample = ""] = /^ {4}# ssh-session-notifier check\n((?: {4}pass .*\n)+)/m.exec(readme) ?? [];
+  // What differs from host to host: the scheduler, times, and the places of the lines.
+  const comparable = (text: string) =>
+    text.replaceAll(/:\d+\)|\d+ s ago/g, "…").split("\n").map((line) => line.trim())
+      .filter((line) => !/\.timer|\.path|cron/.test(line));
+  assert.deepEqual(comparable(await shell(host, `${NAME} check`)), comparable(sample));
 }, BARE);
 
 endToEnd(

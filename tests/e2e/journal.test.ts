@@ -1,4 +1,4 @@
-// The journal's query of the README: it shows what the hook had to leave there, and nothing that somebody else wrote.
+// The journal query of the README shows what the hook had to leave there, and nothing that another process wrote.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
@@ -25,7 +25,7 @@ underSystemd("the README's journal query finds the hook's lines, and no forged o
     `cp /usr/bin/logger /tmp/ssh-session-not; chmod 0755 /tmp/ssh-session-not
      ${forge} /tmp/ssh-session-not -t ssh-session-notifier -p auth.err 'forged "user":"alice"'`,
   );
-  // As the user of queue, and as root, which it stays where there is no directory with an owner.
+  // As the user of queue, and as root: it stays root if there is no directory with an owner.
   await systemd.shell(`rm -rf ${QUEUE}/*; chmod 0550 ${QUEUE}; chmod 0550 /run/ssh-session-notifier/spool`);
   await systemd.shell(`${as("one")} ${HOOK}`);
   await systemd.shell(`rm -rf ${QUEUE}; ${as("two")} ${HOOK}`);

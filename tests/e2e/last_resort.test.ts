@@ -1,4 +1,4 @@
-// A login for which the hook can't run is notified all the same: pam_exec writes its environment to a file, without the
+// A login for which the hook can't run is notified as well: pam_exec writes its environment to a file, without the
 // program. With real logins, and with real limits of memory and processes.
 
 import assert from "node:assert/strict";
@@ -20,14 +20,14 @@ function lastResort(name: string, test: (host: TestHost) => Promise<void>): void
   }, { pamSessionFirst: [] });
 }
 
-/** Logs in while the hook can't run, which nobody sees. */
+/** Logs in while the hook can't run, which the user does not see. */
 async function logIn(host: TestHost, user = "alice"): Promise<void> {
   const { code, stdout, stderr } = await host.ssh(user, { auth: "key", command: "echo in" });
   assert.deepEqual([code, stdout], [0, "in\n"], `${stderr}${await host.readSshdLog()}`);
   await host.loggedOut();
 }
 
-/** What `send` notifies in two runs, which are to notify nothing twice. */
+/** What `send` notifies in two runs, which must notify nothing twice. */
 async function notified(host: TestHost): Promise<string> {
   const runs = [await send(host), await send(host)];
   assert.deepEqual(runs.map(({ code }) => code), [0, 0], runs.map(({ stderr }) => stderr).join());
@@ -72,7 +72,7 @@ for (
       assert.match(check?.stdout ?? "", /^fault +hook +the hook could not run/m);
       assert.match(status?.stdout ?? "", COULD_NOT_RUN);
       assert.match(history?.stdout ?? "", COULD_NOT_RUN);
-      // As root, what the user of send can read is all that it reads.
+      // Even as root, it reads only what the user of send can read.
       assert.equal(await shell(host, `stat -c '%U %a' ${UNRECORDED}`), "root 640\n");
     },
   );
@@ -95,7 +95,7 @@ const inGroup = (kind: "memory" | "pids", script: string) => `
 const LEAVE_GROUP = `read -r root group </run/test-host/group
   for pid in $(cat $group/cgroup.procs); do echo $pid >$root/cgroup.procs; done; rmdir $group`;
 
-/** sshd's own children need some 8 MB, the hook more than 20, all of which it writes to. */
+/** sshd's own children need some 8 MB, the hook more than 20. */
 const LIMIT_MEMORY = inGroup(
   "memory",
   `if [ -e $group/memory.limit_in_bytes ]; then

@@ -1,4 +1,4 @@
-// The PAM line of last resort: what it writes of a login for which the hook can't start, and what no user can make of it.
+// The PAM line of the last resort: what it writes if the hook can't start, and that users can't abuse it.
 
 import assert from "node:assert/strict";
 import { endToEnd, shell } from "../helpers/end_to_end.ts";
@@ -29,7 +29,7 @@ async function logIn(host: TestHost, user = "alice"): Promise<void> {
   await host.loggedOut();
 }
 
-/** What was written down: the variables of each login. */
+/** What was recorded: the variables of each login. */
 async function written(host: TestHost): Promise<Map<string, string>[]> {
   const text = await Deno.readTextFile(host.path(UNRECORDED));
   const entries = text.split(/\*\*\* .*\n/).filter((entry) => entry !== "");
@@ -57,7 +57,7 @@ const UNABLE: readonly [name: string, command: string][] = [
 ];
 
 for (const [name, command] of UNABLE) {
-  endToEnd(`where ${name}, each login goes on and is written down once, its logout not`, async (host) => {
+  endToEnd(`where ${name}, each login goes on and is recorded once, its logout is not`, async (host) => {
     await installed(host);
     assert.equal(await shell(host, `stat -c '%U:%G %a %s' ${UNRECORDED}`), "root:ssh-session-queue 640 0\n");
     await shell(host, command);
@@ -76,17 +76,17 @@ for (const [name, command] of UNABLE) {
   }, BARE);
 }
 
-endToEnd("where the hook works, nothing is written down, at the login and at the logout", async (host) => {
+endToEnd("if the hook works, the last resort writes nothing, neither at the login nor at the logout", async (host) => {
   await installed(host);
   await logIn(host);
   assert.deepEqual([await recorded(host), await Deno.readTextFile(host.path(UNRECORDED))], ["4\n", ""]);
 }, BARE);
 
-endToEnd("what is written down has a bound: an entry over it is cut, and the login goes on", async (host) => {
+endToEnd("the file has a bound: an entry over it is cut, and the login goes on", async (host) => {
   await installed(host);
   await shell(host, `rm ${BINARY}; head -c ${MOST_BYTES - 100} /dev/zero >${UNRECORDED}`);
   await logIn(host);
-  // The dates of pam_exec itself come on top.
+  // The dates that pam_exec writes come on top.
   const { size } = await Deno.stat(host.path(UNRECORDED));
   assert.ok(size >= MOST_BYTES && size < MOST_BYTES + 200, `${size} bytes`);
   await shell(host, `cp /root/ssh-session-notifier/ssh-session-notifier ${BINARY}`);
@@ -98,7 +98,7 @@ endToEnd("without the folder, and without the programs that write, each login go
   await installed(host);
   await shell(host, `rm -r ${BINARY} /run/ssh-session-notifier`);
   await logIn(host);
-  // Stands for a machine that lacks them: the layers of the host do not cover /usr/bin.
+  // Like a machine without them: the layers of the host do not cover /usr/bin.
   await shell(host, "sed -i 's|/usr/bin/prlimit|/usr/bin/no-such-program|' /etc/pam.d/sshd");
   await logIn(host);
   await shell(host, "mkdir -p /run/ssh-session-notifier/unrecorded");
@@ -122,7 +122,7 @@ endToEnd(
     await logIn(host);
     assert.deepEqual([(await written(host)).length, await made()], [2, ""]);
 
-    // What the line before it is for: without it, root loads the library.
+    // Shows what the line before it prevents: without it, root loads the library.
     await shell(
       host,
       `cp /etc/pam.d/sshd /etc/sshd.kept; sed -i '/success=ignore default=1/d; s/success=2/success=1/' /etc/pam.d/sshd`,
@@ -148,7 +148,7 @@ const HOSTILE = [
   "MALLOC_TOP_PAD_=9223372036854775807",
 ];
 
-endToEnd("no variable of the user's keeps the last resort from writing, or makes it write elsewhere", async (host) => {
+endToEnd("no variable of the user stops the last resort, or makes it write elsewhere", async (host) => {
   await installed(host);
   await shell(
     host,
@@ -156,7 +156,7 @@ endToEnd("no variable of the user's keeps the last resort from writing, or makes
   );
   for (const [index, variables] of HOSTILE.entries()) {
     await Deno.writeTextFile(host.path("/home/alice/.pam_environment"), `${variables}\n`);
-    // sshd gives them to the user's own shell, which may end by them.
+    // sshd passes them to the user's own shell, which may fail because of them.
     await host.ssh("alice", { auth: "key" });
     await host.loggedOut();
     const entries = await written(host);

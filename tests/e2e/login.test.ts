@@ -62,7 +62,7 @@ endToEnd("a login with a password and its logout arrive at ntfy by one send", as
 });
 
 endToEnd(
-  "a login with UseDNS arrives with its address, and the name beside it",
+  "a login with UseDNS arrives with its address and its name",
   async (host) => {
     await host.writeConfig(configFor("stdout"));
     // The name of the address, and the address of the name.

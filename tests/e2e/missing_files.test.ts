@@ -1,4 +1,4 @@
-// Nobody is locked out: whatever file of ours is missing, every login goes on, by key and by password.
+// No user is locked out: if any of our files is missing, every login goes on, by key and by password.
 
 import assert from "node:assert/strict";
 import { endToEnd, shell } from "../helpers/end_to_end.ts";
@@ -6,7 +6,7 @@ import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
 const NAME = "ssh-session-notifier";
-/** Where install.sh puts what is there after it: all but the lines in sshd's own PAM file. */
+/** Where install.sh puts files; only the lines in sshd's own PAM file are not here. */
 const INSTALLED =
   `find /etc /run /usr/sbin /usr/share /var/lib -xdev -depth -path '*${NAME}*' ! -path '/run/test-host*'`;
 
@@ -17,7 +17,7 @@ async function assertLogins(host: TestHost, what: string): Promise<void> {
   }
 }
 
-endToEnd("whatever installed file is missing, or all of them, every login goes on", async (host) => {
+endToEnd("if any installed file is missing, or all of them, every login goes on", async (host) => {
   const { code, stderr } = await runInstaller(host, "--pam");
   assert.equal(code, 0, stderr);
   // So that the database is there too.
@@ -33,7 +33,7 @@ endToEnd("whatever installed file is missing, or all of them, every login goes o
     await shell(host, `mkdir -p /root/taken && mv ${path} /root/taken/it`);
     await assertLogins(host, path);
     await host.loggedOut();
-    // A hook may have made it anew.
+    // A hook may have made it again.
     await shell(host, `rm -rf ${path} && mv /root/taken/it ${path}`);
   }
   for (const path of ["/etc/ssh-session-notifier/pam_env_last.conf", "/etc/ssh-session-notifier/pam_env_retry.conf"]) {
@@ -51,7 +51,7 @@ endToEnd("whatever installed file is missing, or all of them, every login goes o
   await assertLogins(host, "the users too");
   await host.loggedOut();
 
-  // As the README says for a console: the lines themselves go by a single command.
+  // The advice of the README for a console: one command takes the lines out.
   await shell(host, `sed -i /${NAME}/d /etc/pam.d/sshd`);
   assert.equal(await shell(host, `grep -c ${NAME} /etc/pam.d/sshd || true`), "0\n");
   await assertLogins(host, "the lines too");

@@ -180,7 +180,7 @@ endToEnd(
   },
 );
 
-endToEnd("a hook lists no folder in which somebody has put very many files, and records its event", async (host) => {
+endToEnd("a hook does not list a folder with very many files, and records its event", async (host) => {
   await makeRunSpool(host);
   assert.equal((await queue(host)).code, 0);
   const usual = await traced(host);
@@ -192,7 +192,7 @@ endToEnd("a hook lists no folder in which somebody has put very many files, and 
   assert.deepEqual([lists(usual) > 0, lists(calls)], [true, 0]);
   assert.equal((await records(host)).length, 3);
 
-  // Nor where the database takes nothing.
+  // Nor if the database refuses the event.
   await shell(host, `rm ${DATABASE}*; mkdir ${DATABASE}`);
   assert.equal(lists(await traced(host)), 0);
   assert.equal([...Deno.readDirSync(host.path(`${QUEUE}/spool`))].length, 30_001);
@@ -209,7 +209,7 @@ const PIDS_GROUP = `
   }
   [ -e $group/pids.max ] || exit`;
 
-endToEnd("a hook needs one process, itself: where no other one may be started, it records its event", async (host) => {
+endToEnd("a hook needs no process but itself: if no other one can be started, it records its event", async (host) => {
   const wrapper = [
     "sh",
     "-c",
@@ -223,7 +223,7 @@ endToEnd("a hook needs one process, itself: where no other one may be started, i
   assert.deepEqual((await records(host)).map(({ user }) => user), ["alice"]);
 });
 
-endToEnd("a login is recorded where the host has just as many processes left as the login needs", async (host) => {
+endToEnd("a login is recorded if the host has only as many processes left as the login needs", async (host) => {
   assert.equal((await host.ssh("bob", { auth: "key" })).code, 0);
   await host.loggedOut();
   // For sshd: its process of the connection, the one of the user, and the command. While the hook runs, one of them.

@@ -1,4 +1,4 @@
-// `repair` on a disk that is full, or that fails, and on a database that holds somebody's program.
+// `repair` on a disk that is full, or that fails, and on a database with code of an attacker.
 
 import assert from "node:assert/strict";
 import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
@@ -38,7 +38,7 @@ endToEnd(
   },
 );
 
-endToEnd("repair runs nothing that a database holds, and sets it aside", async (host) => {
+endToEnd("repair runs nothing that a database contains, and sets it aside", async (host) => {
   const endless = "SELECT (WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) FROM r)";
   const programs = [
     `CREATE TRIGGER t BEFORE INSERT ON event BEGIN ${endless}; END`,

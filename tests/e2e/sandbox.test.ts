@@ -132,7 +132,7 @@ endToEnd("help can do nothing at all", async (host) => {
   assert.deepEqual(await probe(host, "help", refused), allRefused(refused));
 });
 
-endToEnd("check reaches no network; it and test write in send/ alone", async (host) => {
+endToEnd("check reaches no network; it and test write only in send/", async (host) => {
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,

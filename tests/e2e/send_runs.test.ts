@@ -114,7 +114,7 @@ endToEnd("a damaged queue database is reported, and does not hold up what was ta
   assert.equal(ntfy.accepted.length, 1);
 });
 
-endToEnd("records that nobody can read are reported by one notification", async (host) => {
+endToEnd("records that can't be read are reported by one notification", async (host) => {
   await host.writeConfig(configFor("stdout"));
   assert.equal((await queue(host)).code, 0);
   await shell(

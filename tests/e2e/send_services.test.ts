@@ -142,7 +142,7 @@ endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen 
   assert.deepEqual(discord.accepted[0]?.body["allowed_mentions"], { parse: [] });
 });
 
-endToEnd("an event reaches a service by a name of which only the second address answers", async (host) => {
+endToEnd("an event reaches a service by a name whose second address is the only one that answers", async (host) => {
   await using ntfy = ntfyLike();
   using _silent = await silentAt(ntfy.port);
   await shell(host, "printf '127.0.0.2 two.example\\n127.0.0.1 two.example\\n' >>/etc/hosts");

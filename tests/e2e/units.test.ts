@@ -260,7 +260,7 @@ ExecStart=/usr/bin/dash /etc/ssh-session-notifier/probe
     );
     assert.match(run ?? "", /^run:( \/run\/(ssh-session-notifier|systemd(\/(incoming|resolve))?))+$/);
     const none = "0000000000000000";
-    // In some containers not even root may, and systemd goes on without.
+    // In some containers not even root may do that, and systemd goes on without it.
     const mayAdjust = (await systemd.run("echo -500 >/proc/self/oom_score_adj")).code === 0;
     assert.deepEqual(rest, [
       `state: ${STATE} ${STATE}/queue ${STATE}/send`,

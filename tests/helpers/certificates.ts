@@ -1,4 +1,4 @@
-// A private CA and a server's certificate of it, by openssl.
+// A private CA and a certificate that it signs for a server, by openssl.
 
 import assert from "node:assert/strict";
 
@@ -12,7 +12,7 @@ export interface Certificates {
 /**
  * Makes a CA and a server's certificate.
  *
- * @param name whom the server's certificate is for, as openssl has it: `DNS:a.example`, `IP:127.0.0.1`
+ * @param name the name in the server's certificate, as openssl writes it: `DNS:a.example`, `IP:127.0.0.1`
  */
 export async function makeCertificates(name: string): Promise<Certificates> {
   const directory = await Deno.makeTempDir({ prefix: "certificates-" });

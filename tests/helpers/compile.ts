@@ -64,7 +64,7 @@ async function compileTo(output: string, { entry, forTesting, arch, digest }: Co
     "--no-prompt",
     // Would be a file with a predictable name in /tmp, read and written as root.
     "--no-code-cache",
-    // One process is enough to start then, where a user has used up nearly all that there may be.
+    // One process is then enough to start, even if a user has used up nearly all of them.
     "--v8-flags=--single-threaded",
     `--target=${arch}-unknown-linux-gnu`,
     // The bundles were checked as they were made.

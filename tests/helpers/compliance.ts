@@ -123,7 +123,7 @@ const hostileNotification = fc.record({
   occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
   user: value,
   remoteHost: value,
-  // Where it is known, what PAM has is a name.
+  // If the address is known, PAM may have a name instead.
   address: fc.constantFrom("", "203.0.113.7"),
   terminal: value,
   service: value,
@@ -481,6 +481,8 @@ const anyResponse: fc.Arbitrary<HttpResponse> = fc.record({
     fc.string({ unit: "binary" }),
     fc.json(),
     fc.constantFrom("ok", "no_service", "invalid_token"),
+    // Not to be converted to a number or a text: that throws.
+    fc.constantFrom("code", "error", "errcode", "status", "message").map((name) => `{"${name}":{"toString":[]}}`),
     fc.record({
       id: fc.jsonValue(),
       ok: fc.jsonValue(),

@@ -31,7 +31,7 @@ export interface HttpSpec {
   readonly refused: (origin: string) => Options;
   /** How else than by `Retry-After` an answer of 429 says when to come back, as milliseconds after {@link NOW_MS}. */
   readonly waits: readonly { readonly answer: Partial<HttpResponse>; readonly waitMs: number }[];
-  /** What it may answer with a status of 2xx where it has not taken the message, and what that means. */
+  /** Answers with a status of 2xx that report a failure, and what they mean. */
   readonly failures: readonly (readonly [body: string, kind: "broken" | "refused"])[];
   /** Whether its 2xx may be a web page. */
   readonly believesPages: boolean;

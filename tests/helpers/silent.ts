@@ -1,7 +1,7 @@
 // An address that answers no connection, as behind a firewall that drops them.
 
 /**
- * Listens on 127.0.0.2 and never accepts. Linux drops what comes once more connections wait than the backlog says.
+ * Listens on 127.0.0.2 and never accepts. Linux drops further connections once the backlog is full.
  *
  * @param port one that is in use on 127.0.0.1, so that nothing else takes it on 127.0.0.2
  */

@@ -95,7 +95,7 @@ async function outcomeOf(wire: Wire, intercept: Interceptor): Promise<Outcome> {
   return outcome;
 }
 
-/** What a web page is worth as an answer of 2xx. */
+/** What a web page means as an answer of 2xx. */
 function pageKind({ spec }: Wire): Outcome["kind"] {
   return spec.believesPages ? "delivered" : "broken";
 }

@@ -175,7 +175,7 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
 Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is put into it/);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is inserted/);
     const database = open();
     const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
     assert.deepEqual(users, ["alice"]);
@@ -183,7 +183,7 @@ Deno.test("insertEvent() refuses an event that the database does not keep, whate
   });
 });
 
-/** What somebody could have SQLite run or look at in each login. */
+/** What an attacker could make SQLite run or read in each login. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   "a trigger": "CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END",
   "a view": "CREATE VIEW v AS SELECT 1",
@@ -221,7 +221,7 @@ for (const [what, sql] of Object.entries(PROGRAMS)) {
       const schema = database.prepare("SELECT * FROM sqlite_schema").all();
       assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /it has no table|its schema is not/);
       assert.deepEqual(database.prepare("SELECT * FROM sqlite_schema").all(), schema);
-      // No lock is left: another tool can mend it.
+      // No lock is left: another tool can repair it.
       database.exec("CREATE TABLE anything (a)");
       database.close();
     });
@@ -240,7 +240,7 @@ Deno.test("insertEvent() still takes a database that another tool has made whole
   }
 });
 
-Deno.test("insertEvent() lists no folder in which somebody has put very many files", () => {
+Deno.test("insertEvent() does not list a folder with very many files", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
     const directory = path.replace(/\/[^/]*$/, "");

@@ -183,7 +183,7 @@ Deno.test("a spool with very many files is not listed, and still takes events", 
   assert.ok(Deno.statSync(`${queue.spool}/one more.json`).isFile);
 });
 
-Deno.test("a spool that can't be listed keeps nothing of the other one from being moved", () => {
+Deno.test("a spool that can't be listed does not stop the other one from being moved", () => {
   for (const spools of [["spool", "runSpool"], ["runSpool", "spool"]] as const) {
     using queue = new Queue();
     const [broken, good] = spools;
@@ -196,7 +196,7 @@ Deno.test("a spool that can't be listed keeps nothing of the other one from bein
   }
 });
 
-Deno.test("a file that can't be read keeps no other one from being moved", () => {
+Deno.test("a file that can't be read does not stop the others from being moved", () => {
   using queue = new Queue();
   for (const uuid of ["good", "bad"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
   const { readTextFileSync } = Deno;
@@ -214,7 +214,7 @@ Deno.test("a file that can't be read keeps no other one from being moved", () =>
   assert.deepEqual(queue.uuids(), ["good"]);
 });
 
-Deno.test("writeToRunSpool() makes no folder, and goes through no link", () => {
+Deno.test("writeToRunSpool() makes no folder, and follows no link", () => {
   using queue = new Queue();
   assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent()), Deno.errors.NotFound);
   Deno.mkdirSync(`${queue.directory}/elsewhere`);
@@ -223,7 +223,7 @@ Deno.test("writeToRunSpool() makes no folder, and goes through no link", () => {
   assert.deepEqual([...Deno.readDirSync(`${queue.directory}/elsewhere`)], []);
 });
 
-Deno.test("writeToRunSpool() takes 1,000 files at most, whatever they are, and none of them is long", () => {
+Deno.test("writeToRunSpool() allows at most 1,000 files of any kind, and writes no long one", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.runSpool);
   // The longest JSON: each of these takes six bytes there.

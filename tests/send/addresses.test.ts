@@ -7,7 +7,7 @@ import { makeCertificates } from "../helpers/certificates.ts";
 import { silentAt } from "../helpers/silent.ts";
 import { loadWorker } from "../helpers/wire.ts";
 
-/** What names lead to. The server stands on 127.0.0.1; 127.0.0.2 is silent, and on 127.0.0.3 nobody listens. */
+/** The addresses of names. The server is on 127.0.0.1; 127.0.0.2 is silent, and 127.0.0.3 refuses connections. */
 const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
   "silent.two.example": ["127.0.0.2", "127.0.0.1"],
   "closed.two.example": ["127.0.0.3", "127.0.0.1"],
@@ -23,7 +23,7 @@ function lookedUp(addresses: readonly string[]) {
   return addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
 }
 
-Deno.test("a request reaches the address of a name that takes it, once, and TLS checks the name", async () => {
+Deno.test("a request reaches an address of the name that accepts it, once, and TLS checks the name", async () => {
   const { ca, cert, key } = await makeCertificates("DNS:*.two.example");
   const received: string[] = [];
   const serving = { hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} };
@@ -33,7 +33,7 @@ Deno.test("a request reaches the address of a name that takes it, once, and TLS 
   });
   const { port } = server.addr as Deno.NetAddr;
   using _silent = await silentAt(port);
-  // Takes connections, and nothing on them.
+  // Accepts connections, and never answers.
   const useless = Deno.listen({ hostname: "127.0.0.4", port });
   const closing = (async () => {
     for await (const connection of useless) connection.close();
@@ -66,7 +66,7 @@ Deno.test("a request reaches the address of a name that takes it, once, and TLS 
     assert.deepEqual([await send(`${name}:${port}`), await send(`${name}:${port}`)], ["ok", "ok"], name);
     assert.deepEqual(received, [`${name} ${sent - 1}`, `${name} ${sent}`]);
   }
-  // What was under way is not sent again by itself; the next request goes elsewhere.
+  // A request that failed is not sent again by itself; the next one goes to another address.
   assert.match(await send(`worse.two.example:${port}`), /^network: /);
   assert.match(await send(`worse.two.example:${port}`), /^network: /);
   assert.equal(await send(`worse.two.example:${port}`), "ok");
@@ -103,7 +103,7 @@ Deno.test("severalAddresses() gives the addresses of names that have more than o
   assert.deepEqual(found.get("many.example:443"), at(...taken));
 });
 
-Deno.test("severalAddresses() waits for no resolver that hangs, and leaves out what it can't resolve", async () => {
+Deno.test("severalAddresses() does not wait for a resolver that hangs, and leaves out what it can't resolve", async () => {
   const resolve = (name: string) =>
     name === "hangs.example"
       ? new Promise<never>(() => {})

@@ -1,5 +1,5 @@
-// What the real program makes of an answer that is about the settings: nothing is given up, and nobody is told that it
-// works. Over real sockets.
+// How the real program handles an answer that is about the settings: nothing is given up, and no command reports that
+// the alarm works. Over real sockets.
 
 import assert from "node:assert/strict";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -16,7 +16,7 @@ async function installed(topicUrl: string, { heart, more = "" }: { heart: Receiv
   return installation;
 }
 
-/** Holds that everybody who asks is told that the alarm does not work, and that the event waits. */
+/** Asserts that every command reports that the alarm does not work, and that the event waits. */
 async function assertBroken(installation: Installation, reason: string): Promise<void> {
   const { stdout } = await installation.status();
   assert.match(stdout, /^alarm: does not work: route "default" is broken$/m);
@@ -48,7 +48,7 @@ Deno.test("send keeps an event that the service refuses as it does all others, a
     const before = ntfy.received.length;
     assert.ok(before <= 12, `${before} requests`);
 
-    // Nothing but the settings, or the service, was at fault: a test shows it, and send goes on at once.
+    // Only the settings, or the service, were at fault: a test shows it, and send goes on at once.
     ntfy.intercept = () => undefined;
     assert.equal((await installation.test()).code, 0);
     assert.equal((await installation.send()).code, 0);
@@ -77,7 +77,7 @@ Deno.test("send keeps what a proxy that wants a password refuses, and the advice
   await serving;
 });
 
-/** A proxy that wants a password for whatever it is asked. */
+/** A proxy that wants a password for every request. */
 async function refuseAll(listener: Deno.TcpListener): Promise<void> {
   const answer = "HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic realm=x\r\n" +
     "content-length: 0\r\nconnection: close\r\n\r\n";

@@ -225,7 +225,7 @@ Deno.test("failUrl() puts /fail behind the path", () => {
   for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
 });
 
-Deno.test("routeProblems() tells a route that fails from one that is only behind, and both from one that works", () => {
+Deno.test("routeProblems() distinguishes a route that fails, one that is only behind, and one that works", () => {
   const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
   const table: [route: Partial<RouteOverview>, kinds: string[]][] = [
     [{}, []],

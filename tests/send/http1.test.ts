@@ -44,7 +44,7 @@ Deno.test("parseResponse() reads a body of each form, wherever the connection cu
   }));
 });
 
-Deno.test("parseResponse() reads no more of a body than its start, and needs none where there is none", () => {
+Deno.test("parseResponse() reads only the start of a body, and waits for none if there is none", () => {
   const long = "x".repeat(MAX_RESPONSE_BYTES + 10);
   for (
     const whole of [
@@ -59,7 +59,7 @@ Deno.test("parseResponse() reads no more of a body than its start, and needs non
   }
 });
 
-Deno.test("parseResponse() refuses what is no answer of HTTP/1.1", () => {
+Deno.test("parseResponse() refuses what is not an HTTP/1.1 response", () => {
   const table: [text: string, isWhole: boolean, message: RegExp][] = [
     ["", true, /closed before an answer/],
     ["HTTP/2 200\r\n\r\n", false, /not HTTP\/1\.1/],
@@ -72,7 +72,7 @@ Deno.test("parseResponse() refuses what is no answer of HTTP/1.1", () => {
     ["x".repeat(70_000), false, /no end of its head/],
   ];
   for (const [text, isWhole, message] of table) assert.throws(() => parseResponse(text, { isWhole }), message);
-  // Whatever comes, it is an answer, or an error, or not complete yet.
+  // Any text is a response, or an error, or not complete yet.
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), fc.boolean(), (text, isWhole) => {
     for (const whole of [text, `${HEAD}${text}`, `${HEAD}transfer-encoding: chunked\r\n\r\n${text}`]) {
       try {

@@ -227,7 +227,7 @@ Deno.test("takeIn() reads the spool in /run as it reads the other one, each even
   assert.deepEqual(queue.uuids(), [A, B]);
 });
 
-Deno.test("takeIn() makes one copy of the queue database for all pages of a pass, and ends while somebody writes", () => {
+Deno.test("takeIn() makes one copy of the queue database for all pages of a pass, and ends even if events keep coming", () => {
   using queue = new Queue();
   queueLogins(queue.paths.queueDatabase, 1_200);
   let passes = 0;
@@ -240,7 +240,7 @@ Deno.test("takeIn() makes one copy of the queue database for all pages of a pass
   assert.equal(queue.uuids().length, 1_200);
 });
 
-Deno.test("takeIn() counts the rows that can't be read, makes no event of them, and reads what is behind them", () => {
+Deno.test("takeIn() counts the rows that can't be read, makes no event of them, and reads what comes after them", () => {
   using queue = new Queue();
   queue.insert(A);
   const database = openDatabase(queue.paths.queueDatabase, { busyTimeoutMs: 1_000 });

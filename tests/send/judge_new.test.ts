@@ -54,7 +54,7 @@ class World {
 
 const CONSOLE = { remoteHost: "", connection: "", authInfo: "", terminal: "/dev/tty1", service: "login" } as const;
 
-Deno.test("judgeNew() tells how long the session was by the uptime, where the clock jumped meanwhile", () => {
+Deno.test("judgeNew() measures the session by the uptime, even if the clock jumped in between", () => {
   const world = new World();
   const open = world.event({ uptimeSeconds: 1_000 });
   world.take(open);

@@ -31,7 +31,7 @@ Deno.test("redactor() has nothing to do for an empty secret", () => {
   assert.equal(redactor([])("abc"), "abc");
 });
 
-/** A secret as it stands in a URL, in a form, in JSON, and in the JSON of PHP. */
+/** A secret as it is written in a URL, in a form, in JSON, and in the JSON of PHP. */
 function encodings(secret: string): string[] {
   const inUrl = encodeURIComponent(secret);
   const lowerCase = inUrl.replace(/%../g, (escape) => escape.toLowerCase());
@@ -49,7 +49,7 @@ Deno.test("redactor() lets no secret of 8 or more characters through, however wr
   }));
 });
 
-Deno.test("redactor() takes a short secret out where it is a whole word, and leaves all other words alone", () => {
+Deno.test("redactor() redacts a short secret if it is a whole word, and leaves all other words alone", () => {
   const redact = redactor(["t", "lim", "/b", "b", "p@ss"]);
   const table: [text: string, expected: string][] = [
     ["HTTP 429: limit reached: too many requests; it's not about bob's tab", ""],

@@ -1,4 +1,4 @@
-// Who is at fault where a service refuses messages: for any sequence of answers, on a real store.
+// What is at fault if a service refuses messages: for any sequence of answers, on a real store.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -6,7 +6,7 @@ import { parseConfig } from "../../src/config/config.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { DOWN, HOUR, MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
 
-/** What a service answers to anybody; `poison`: it refuses what is about certain users, and takes the rest. */
+/** What a service answers; `poison`: it refuses messages about certain users, and accepts the rest. */
 type Answer = "fine" | "refused" | "poison" | "down" | "broken";
 
 /** What happens. `answers`: one for each request, and the last of them for all that follow. */
@@ -52,15 +52,15 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "settings" } as const) },
 );
 
-/** A request, or a `test`: whom it was about, and what came of it. */
+/** A request, or a `test`: the users that it was about, and its result. */
 interface Told {
   readonly users: readonly string[];
   readonly came: Answer;
 }
 
-/** A world in which steps are played; every event is of a user of its own. */
+/** A world in which the steps happen; every event has a user of its own. */
 class Play extends World {
-  /** What was told, for each settings in turn. */
+  /** What was sent, for each version of the settings. */
   readonly told: Told[][] = [[]];
   readonly #poison = new Set<string>();
   #events = 0;
@@ -93,7 +93,7 @@ class Play extends World {
     }
   }
 
-  /** One run, which has to end by itself whatever it is answered. */
+  /** One run, which has to end by itself, whatever the answers are. */
   async runAnswered(answers: readonly Answer[], killedAt = Infinity): Promise<void> {
     let count = 0;
     this.answer = ({ body }) => {
@@ -142,7 +142,7 @@ const runs = (answers: readonly Answer[], killedAt = Infinity): Step => (
   { kind: "run", answers, killedAt, waitMinutes: 0 }
 );
 
-/** What got through with other settings says nothing. */
+/** A message that got through with other settings proves nothing. */
 const SETTINGS_CHANGE: Step[] = [
   login(true, true),
   login(false, true),
@@ -151,7 +151,7 @@ const SETTINGS_CHANGE: Step[] = [
   runs(["refused"]),
 ];
 
-/** The service refuses all, after another message got through: the one that was refused before is not at fault for it. */
+/** The service refuses everything after another message got through: the message refused before is not at fault. */
 const BREAKS_MEANWHILE: Step[] = [
   login(true, false),
   login(false, false),
@@ -179,7 +179,7 @@ Deno.test("run() gives up no event unless another message got through after its 
   );
 });
 
-Deno.test("run() lets a poisoned event stop the others for no more than 2 requests at a time, and 4 in all", async () => {
+Deno.test("run() lets a poisoned event delay the others by at most 2 requests at a time, and 4 in all", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 12 }), fc.nat(), fc.boolean(), async (count, seed, isUrgent) => {
       using play = new Play();
@@ -194,7 +194,7 @@ Deno.test("run() lets a poisoned event stop the others for no more than 2 reques
       const [told = []] = play.told;
       const isAlone = ({ users }: Told) => users.join() === poison;
       assert.equal(told.filter(isAlone).length, 4, "twice in two forms");
-      // Between two attempts at it stands something else.
+      // Between two attempts at it, another message is sent.
       assert.ok(!told.some((_, at) => told.slice(at, at + 3).filter(isAlone).length === 3));
       const notices = told.filter(({ users }) => !users.every((user) => user.startsWith("user"))).length;
       assert.ok(notices <= 2, `${notices} notices`);

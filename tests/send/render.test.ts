@@ -23,7 +23,7 @@ Deno.test("notificationOf() has all that is shown of an event", () => {
   );
 });
 
-Deno.test("notificationOf() shows the address, and a name of the client's DNS only beside it", () => {
+Deno.test("notificationOf() shows the address, and a name of the client's DNS only after it", () => {
   const placeOf = (event: Parameters<typeof judgedEvent>[0]) => {
     const { remoteHost, dnsName, address } = notificationOf(judgedEvent(event), HOST);
     return [remoteHost, dnsName, address];
@@ -32,7 +32,7 @@ Deno.test("notificationOf() shows the address, and a name of the client's DNS on
     [{}, ["203.0.113.7", "", "203.0.113.7"]],
     [{ remoteHost: "host.example.net" }, ["203.0.113.7", "host.example.net", "203.0.113.7"]],
     [{ remoteHost: "\u202ehost\n" }, ["203.0.113.7", "\ufffdhost\ufffd", "203.0.113.7"]],
-    // As before, as PAM has it.
+    // As PAM passed it on.
     [{ remoteHost: "::ffff:203.0.113.7" }, ["::ffff:203.0.113.7", "", "203.0.113.7"]],
     [{ remoteHost: "host.example.net", address: "" }, ["host.example.net", "", ""]],
     [{ remoteHost: "", address: "" }, ["", "", ""]],

@@ -102,7 +102,7 @@ Deno.test("run() lets no route hold up another, whatever becomes of it", async (
   await running;
 });
 
-Deno.test("run() delivers between pages, while intake is not at its end and somebody keeps writing", async () => {
+Deno.test("run() delivers between pages, while intake goes on and events keep coming", async () => {
   using world = new World();
   world.logins(5_000);
   const positions: number[] = [];

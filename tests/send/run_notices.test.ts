@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
 
-Deno.test("run() tells on the other routes what one gives up, again and again until they have it, and on itself too", async () => {
+Deno.test("run() reports what a route gives up on the other routes, until that is delivered, and on the route itself", async () => {
   using world = new World();
   world.config = routes(["a", "b", "c"]);
   for (const user of ["alice", "poison", "poison2"]) world.login(user);
@@ -31,7 +31,7 @@ Deno.test("run() never makes a notice about a notice, though all routes refuse o
     world.answer = () => answer;
     await world.runRepeatedly(2 * DAY, 10 * MINUTE);
     assert.deepEqual(world.counts(), { pending: 9 });
-    // Each tells of the other two; where it refuses, of itself too.
+    // Each has a notice about the other two and, if it refuses, about itself.
     const notices = Number(world.query("SELECT count(*) AS n FROM notice")[0]?.["n"]);
     assert.ok(notices <= 9, `${notices} notices`);
     // Each has a plain form too, which is no other notice.

@@ -1,4 +1,4 @@
-// Runs with an event that a service refuses, or fails on: it is found among the others, which it holds up no longer.
+// Runs with an event that a service refuses, or fails on: it is found, and delays the others no longer.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
@@ -24,7 +24,7 @@ Deno.test("run() tries others after a refused event, and gives it up only when i
   assert.equal(world.logged.filter(([severity]) => severity === "error").length, 1);
 });
 
-Deno.test("run() finds that an event is refused which is alone by the notice about it", async () => {
+Deno.test("run() finds by the notice about it that a single event is at fault", async () => {
   using world = new World();
   world.login("poison");
   world.answer = ({ body }) => body.includes("'poison'") ? POISON : FINE;
@@ -56,7 +56,7 @@ Deno.test("run() is not misled by a service that repeats what it refuses: the pl
 });
 
 // Finding A2: each event was dead after two requests, 300 of them in 44 s.
-Deno.test("run() gives nothing up while all is refused, asks seldom, and delivers all once that ends", async () => {
+Deno.test("run() gives nothing up while everything is refused, tries seldom, and delivers all once that ends", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   world.logins(300);
@@ -79,7 +79,7 @@ Deno.test("run() gives nothing up while all is refused, asks seldom, and deliver
   assert.ok(asked() - before < 20, `${asked() - before} requests once it worked`);
 });
 
-Deno.test("run() tries what was refused at once where the settings have changed, and forgets who was refused", async () => {
+Deno.test("run() tries refused events at once after a change of the settings, and forgets the refusals", async () => {
   using world = new World();
   world.login("alice");
   world.login("bob");
@@ -125,7 +125,7 @@ Deno.test("run() halves a digest that is too large for the service, after all, a
   assert.deepEqual(world.counts(), { delivered: 100 });
 });
 
-Deno.test("run() goes on with the halves of a refused digest where a run before it ended", async () => {
+Deno.test("run() continues with the halves of a refused digest after an earlier run has ended", async () => {
   using world = new World();
   world.logins(32);
   world.answer = ({ body }) => {
@@ -154,14 +154,14 @@ Deno.test("run() is not held up by events that a service, or a firewall before i
         .map(({ user }) => user);
     await world.runRepeatedly(10 * MINUTE);
     assert.equal(left().length, 43, "all but the intruder, who came first");
-    // Now and then something comes that gets through: so it is not the route that is at fault.
+    // Now and then a message gets through, so the route is not at fault.
     for (let hour = 0; hour < 5; hour++) {
       world.login("late");
       await world.runRepeatedly(HOUR, 2 * MINUTE);
     }
     assert.deepEqual(left(), ["poison1", "poison2", "poison3"]);
     assert.ok(world.requests.length < 150, `${world.requests.length} requests`);
-    // Told once for each batch that fails, not again and again.
+    // One notice for each batch that fails, not one for each attempt.
     const told = new Set(world.messages("//b.").filter((message) => !message.startsWith("'")));
     assert.ok(told.size <= 3, [...told].join("\n"));
   }

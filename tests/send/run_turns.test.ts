@@ -1,4 +1,4 @@
-// Urgent events go out in turns by user: nobody's noise delays the alarm about somebody else.
+// Urgent events are sent in turns by user: the noise of one user does not delay the alarm about another.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -44,7 +44,7 @@ Deno.test("run() sends a handful of urgent events of one user one by one, and mo
     await world.run();
     assert.equal(world.requests.length, messages);
     assert.equal(world.users().flatMap((users) => users.split(",")).length, count);
-    // As loud as one alone.
+    // As urgent as a single one.
     for (const { request } of world.requests) assert.equal(JSON.parse(request.body).priority, 5);
   }
 });
@@ -64,7 +64,7 @@ function judgeUrgent(deliveries: Deliveries, users: readonly string[]): void {
   });
 }
 
-/** Sends what is due; gives whose events it was, or undefined where nothing is. */
+/** Sends what is due; returns the user of the events, or undefined if nothing is due. */
 function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
   const due = deliveries.nextDue({ route: "r", nowMs: 0, limit });
   if (due?.kind !== "events") return undefined;
@@ -74,7 +74,7 @@ function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
   return due.events.map(({ user }) => user);
 }
 
-Deno.test("nextDue() gives who comes later before the rest of who made much noise, and a user's own in order", () => {
+Deno.test("nextDue() gives a later user's event before the rest of a noisy user's, and those of one user in order", () => {
   const deliveries = storeWith(Array.from({ length: 30 }, () => "mallory"));
   assert.deepEqual(sendNext(deliveries, 10), Array(10).fill("mallory"));
   judgeUrgent(deliveries, ["mallory", "carol", "root"]);
@@ -134,7 +134,7 @@ Deno.test("a store of an earlier release gets the turns of what is pending there
   Deno.removeSync(path);
 });
 
-/** The order in which all goes out, as it would without digests. */
+/** The order in which everything is sent, as it would be without digests. */
 function orderOf(users: readonly string[]): string[] {
   const deliveries = storeWith(users);
   const shown = deliveries.pendingEvents("r").map(({ user }) => user);
@@ -145,7 +145,7 @@ function orderOf(users: readonly string[]): string[] {
   return sent;
 }
 
-Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)-th, and root's wait for nobody's", () => {
+Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)-th, and root's wait for no others", () => {
   const user = fc.constantFrom("root", "alice", "bob", "mallory");
   fc.assert(
     fc.property(fc.array(user, { maxLength: 40 }), (users) => {

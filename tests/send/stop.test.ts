@@ -1,4 +1,4 @@
-// `send` ends when it is told to, however much there is to take in.
+// `send` ends on SIGTERM, however much there is to take in.
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
@@ -25,7 +25,7 @@ Deno.test("SIGTERM ends a send in the middle of a full queue, and what was taken
   assert.ok(taken > 0 && taken < total, `${taken}`);
 });
 
-Deno.test("a configuration that is wrong keeps no event from being taken in", async () => {
+Deno.test("a wrong configuration does not stop events from being taken in", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig('[notification]\nservice = "none"\n');
   const paths = statePaths(installation.stateDir);

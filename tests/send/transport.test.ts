@@ -17,7 +17,7 @@ Deno.test("startTransport() says that the Worker did not start, and leaves that 
   assert.deepEqual(rest, { name: "Failure", exitCode: ExitCode.tempFail, state: "granted" });
 });
 
-Deno.test("startTransport() starts a Worker that has the network alone: the hosts, and the addresses of one with several", async () => {
+Deno.test("startTransport() starts a Worker that may only reach the hosts, and the addresses of a host that has several", async () => {
   const permissions = await evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
     globalThis.Worker = class {

@@ -1,5 +1,5 @@
-// What the answers of real services and servers mean, row by row (findings A2, A10, D8, E4): above all that an answer which
-// is about the settings is never held against the message.
+// What the answers of real services and servers mean, row by row (findings A2, A10, D8, E4): above all, an answer about
+// the settings never counts against the message.
 
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
@@ -88,7 +88,7 @@ for (const [name, status, body, kind] of ROWS) {
   });
 }
 
-Deno.test("every service has the same meaning for what a server or a proxy before it may answer", () => {
+Deno.test("every service judges the usual answers of servers and proxies in the same way", () => {
   for (const [name, spec] of Object.entries(SPECS)) {
     if (spec.kind !== "http") continue;
     for (const [status, body, kind] of ANY) assert.equal(judged(name, status, body).kind, kind, `${name} ${status}`);

@@ -50,7 +50,7 @@ Deno.test("gotify: plain http is taken anywhere, with a warning off loopback", (
   }
 });
 
-Deno.test("gotify: its error is told", () => {
+Deno.test("gotify: its error is reported", () => {
   const judged = (status: number, body: unknown): Outcome =>
     configured("gotify", GOTIFY).judge({ status, headers: {}, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { id: 25 }), { kind: "delivered" });

@@ -54,7 +54,7 @@ Deno.test("slack: the plain form has no blocks, and a digest a line for each eve
   assert.equal(section?.text.text, text);
 });
 
-Deno.test("slack: a word about the webhook is about the settings", () => {
+Deno.test("slack: an error about the webhook is about the settings", () => {
   const judged = (status: number, body: string): Outcome => slack().judge({ status, headers: {}, body }, NOW_MS);
   assert.deepEqual(judged(200, "ok"), { kind: "delivered" });
   assert.deepEqual(judged(200, "ok\n"), { kind: "delivered" });

@@ -1,4 +1,4 @@
-// A store that somebody else has made, or changed, makes no command hang: it is refused, and `send` sets it aside.
+// A store that was made or changed by an attacker makes no command hang: it is refused, and `send` sets it aside.
 
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
@@ -32,7 +32,7 @@ const HOSTILE: Record<string, (path: string) => unknown> = {
     execute(path, `CREATE VIEW v AS ${ENDLESS}; PRAGMA user_version = ${SCHEMA_VERSION - 1}`),
 };
 
-Deno.test("every command refuses a store that is not of our making, at once, and send makes a new one", async () => {
+Deno.test("every command refuses a store with a foreign schema at once, and send makes a new one", async () => {
   for (const [what, spoil] of Object.entries(HOSTILE)) {
     await using installation = await Installation.create();
     await installation.writeConfig('[notification]\nservice = "stdout"\n');
@@ -74,7 +74,7 @@ Deno.test("assertSchema() accepts each version of the store, and what a migratio
   }
 });
 
-Deno.test("a store of the version before is brought up to this one, with all its rows", () => {
+Deno.test("a store of the previous version is migrated to this one, with all its rows", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/deliveries.db`;

@@ -55,7 +55,7 @@ Deno.test("Inbox.read() tells what may have been read before from what is new fo
   assert.deepEqual([second?.events.map(({ uuid }) => uuid), second?.again], [["c", "d"], 1]);
 });
 
-Deno.test("Inbox.read() knows the uptime where the hook recorded it, and believes no nonsense", () => {
+Deno.test("Inbox.read() reads the uptime if the hook recorded it, and ignores a wrong one", () => {
   using queue = new Queue();
   const recorded = [undefined, 0, 12_345, -1, 1.5, 2 ** 60, "5", null];
   const database = insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: "first" }));
@@ -140,7 +140,7 @@ Deno.test("Inbox.read() finds the events of a log that has lost its index", () =
   assert.deepEqual(queue.uuids(), ["a", "b"]);
 });
 
-Deno.test("Inbox.read() counts every record that it can't read, and has the others", () => {
+Deno.test("Inbox.read() counts every record that it can't read, and returns the others", () => {
   using queue = new Queue();
   queue.insert("good");
   const database = queue.open();

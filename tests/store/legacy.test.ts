@@ -225,7 +225,7 @@ Deno.test("parseDateTime() reads both forms, and nothing else", () => {
   for (const [text, expected] of table) assert.equal(parseDateTime(text), expected, String(text));
 });
 
-Deno.test("takeOver() waits for no FIFO and reads no view, which may have no end", () => {
+Deno.test("takeOver() does not wait for a FIFO, and reads no view, which may never end", () => {
   const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n";
   const spoil: Record<string, (legacy: Legacy) => unknown> = {
     "a FIFO": ({ paths }) => new Deno.Command("mkfifo", { args: [paths.legacyDatabase] }).outputSync(),

@@ -72,7 +72,7 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
   });
 });
 
-Deno.test("readOverview() says what became of the last attempt, which retry does not change", async () => {
+Deno.test("readOverview() has the outcome of the last attempt, which retry does not change", async () => {
   await withStore((path) => {
     const deliveries = new Deliveries(path);
     const newest = () => readOverview(path)?.routes.find(({ name }) => name === "b")?.newest;

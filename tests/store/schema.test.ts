@@ -1,4 +1,4 @@
-// The way from one version of deliveries.db to the next.
+// Migrations from one version of deliveries.db to the next.
 
 import assert from "node:assert/strict";
 import { Deliveries } from "../../src/store/deliveries.ts";
@@ -8,7 +8,7 @@ import { migrate } from "../../src/store/schema.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 
-Deno.test("migrate() keeps what the first version knew of deliveries, routes and notices", () => {
+Deno.test("migrate() keeps the deliveries, routes and notices of the first version", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/deliveries.db`;

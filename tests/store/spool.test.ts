@@ -70,7 +70,7 @@ Deno.test("Spool.read() leaves out what is not finished, and what is not there",
   assert.deepEqual(folder.read(), []);
 });
 
-Deno.test("Spool.read() counts whatever else lies there, without waiting or following", () => {
+Deno.test("Spool.read() counts all other files, without waiting for a FIFO or following a link", () => {
   using folder = new Folder();
   const uuid = crypto.randomUUID();
   Deno.writeTextFileSync(`${folder.directory}/secret`, JSON.stringify(sessionEvent({ uuid, user: "secret" })));
@@ -107,7 +107,7 @@ Deno.test("Spool.read() counts whatever else lies there, without waiting or foll
   const expected = names.filter((name) => [...Deno.readDirSync(folder.paths.spoolDir)].some((e) => e.name === name));
   assert.deepEqual(events, []);
   assert.deepEqual([...spool.unreadable].sort(), expected.sort());
-  // What was put right is not counted any more.
+  // A file that was repaired does not count any more.
   for (const name of expected.slice(1)) Deno.removeSync(folder.path(name), { recursive: true });
   folder.read(spool);
   assert.deepEqual(spool.unreadable, expected.slice(0, 1));
@@ -170,7 +170,7 @@ Deno.test("Spool.read() lists a full folder once for all its pages, and then wha
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [a]);
 });
 
-Deno.test("Spool refuses to list a folder that was filled", () => {
+Deno.test("Spool refuses to list a folder that is too large", () => {
   // The size of a folder grows with each name: in a tmpfs by 20 bytes, elsewhere by more.
   const folder = Deno.makeTempDirSync();
   try {

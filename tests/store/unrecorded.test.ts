@@ -1,4 +1,4 @@
-// What the last resort wrote is read once, whatever is in the file, and a login that was recorded as well is dropped.
+// What the last resort wrote is read once, whatever the file contains; a login that was recorded as well is dropped.
 
 import assert from "node:assert/strict";
 import { judgeNew } from "../../src/send/judge_new.ts";
@@ -37,7 +37,7 @@ class LastResort implements Disposable {
     Deno.utimeSync(this.path, seconds, seconds);
   }
 
-  /** Reads to the end, as a pass does; answers the users of the new events. */
+  /** Reads to the end, as a pass does; returns the users of the new events. */
   takeIn(): string[] {
     const before = this.users().length;
     for (let pages = 0;; pages++) {
@@ -67,7 +67,7 @@ class LastResort implements Disposable {
   }
 }
 
-Deno.test("readUnrecorded() reads each entry once, and goes on where it left off", () => {
+Deno.test("readUnrecorded() reads each entry once, and continues where it stopped", () => {
   using file = new LastResort();
   assert.deepEqual(file.takeIn(), []);
   file.append(`${HEADER}${body("alice")}`);
@@ -118,7 +118,7 @@ Deno.test("readUnrecorded() counts an entry that was cut for good, and reads wha
   }
 });
 
-Deno.test("readUnrecorded() believes the last of duplicates, and says that somebody has set the first", () => {
+Deno.test("readUnrecorded() uses the last of duplicate variables, and marks the entry as tampered with", () => {
   using file = new LastResort();
   file.append(
     `${HEADER}${body("alice", { before: "PAM_USER=root\0PAM_RHOST=192.0.2.99\0SSH_AUTH_INFO_0=password\0" })}`,
@@ -129,18 +129,18 @@ Deno.test("readUnrecorded() believes the last of duplicates, and says that someb
   assert.deepEqual(event?.tampered, ["PAM_USER", "PAM_RHOST"]);
 });
 
-Deno.test("readUnrecorded() has the real login too where somebody sets a variable that ends an entry", () => {
+Deno.test("readUnrecorded() finds the real login even if the user sets a variable that ends an entry", () => {
   using file = new LastResort();
   file.append(`${HEADER}${body("alice", { before: "PAM_USER=root\0PAM_TYPE=open_session\0" })}`);
   assert.deepEqual(file.takeIn(), ["root", "alice"]);
 });
 
-Deno.test("readUnrecorded() comes to an end of any bytes, and counts them", () => {
+Deno.test("readUnrecorded() ends for any bytes, and counts them", () => {
   using file = new LastResort();
   const noise = crypto.getRandomValues(new Uint8Array(60_000));
   for (let part = 0; part < 35; part++) file.append(noise);
   file.takeIn();
-  // One that is too long: its last variables are what counts.
+  // One that is too long: only its last variables count.
   file.append(`${HEADER}${body("mallory", { before: `A=${"x".repeat(2_000_000)}\0` })}`);
   file.append(`${HEADER}${body("alice")}`);
   assert.deepEqual(file.takeIn().slice(-2), ["mallory", "alice"]);
@@ -166,7 +166,7 @@ Deno.test("readUnrecorded() reads another file from its start, also one with the
   assert.deepEqual(file.takeIn(), ["alice"]);
 });
 
-Deno.test("readUnrecorded() makes the same events where the position was lost", () => {
+Deno.test("readUnrecorded() makes the same events again if the position was lost", () => {
   using file = new LastResort();
   file.append(`${HEADER}${body("alice")}${HEADER}${body("bob")}`);
   assert.deepEqual(file.takeIn(), ["alice", "bob"]);
@@ -214,7 +214,7 @@ Deno.test("a login of the last resort is urgent, says why, and no allowlist sile
   assert.deepEqual([event?.urgent, event?.reasons], [true, [HOOK_COULD_NOT_RUN, "first login of alice"]]);
 });
 
-Deno.test("takeInUnrecorded() says once of each file that it is full", () => {
+Deno.test("takeInUnrecorded() reports once for each file that it is full", () => {
   using file = new LastResort();
   const untold = () => takeUntoldFull(file.deliveries.database);
   file.append(`${HEADER}${body()}`);
