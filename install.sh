@@ -8,21 +8,22 @@ QUEUE_USER=ssh-session-queue
 SEND_USER=ssh-session-notifier
 # Like make's: where set, the files go below that directory, and no user, unit or cache of this machine is touched.
 ROOT=${DESTDIR:-}
-# Below / is this machine.
-ROOT=${ROOT%/}
 BINARY=/usr/sbin/$NAME
 CONFIG_DIR=/etc/$NAME
 STATE_DIR=/var/lib/$NAME
+RUN_DIR=/run/$NAME
 PAM_DIR=/etc/pam.d
 UNIT_DIR=/etc/systemd/system
 CRON_FILE=/etc/cron.d/$NAME
+TMPFILES=/etc/tmpfiles.d/$NAME.conf
 BASH_COMPLETION=/usr/share/bash-completion/completions/$NAME
 FISH_COMPLETION=/usr/share/fish/vendor_completions.d/$NAME.fish
 # Zsh looks in the first on Debian and its like, elsewhere in the second. What a DESTDIR is for can't be told: so both.
 ZSH_COMPLETION_DEBIAN=/usr/share/zsh/vendor-completions/_$NAME
 ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
 MAN_PAGE=/usr/share/man/man8/$NAME.8
-RUN_DIR=/run/$NAME
+# `env` has no environment to read but the hook's, and takes the place of `prlimit`: one process.
+LAST_RESORT="/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0"
 DENO="npx -y deno@2.9.6"
 
 usage() {
@@ -36,6 +37,8 @@ or builds one where there is none. Run it as root. Repeat it to upgrade.
   --fix-pam-env    --pam, and switch user_readenv=1 off wherever sshd's PAM stack has it, with a
                    backup (--pam alone asks, if there is a terminal)
   --binary FILE    install this binary
+  --scheduler=NAME what starts send: systemd, cron or none; by default systemd where it runs (below a
+                   DESTDIR: where it is installed), else cron
   --dry-run        only say what would be done
   --uninstall      take everything out but configuration and history
   --purge          take these out too
@@ -81,6 +84,48 @@ own() { # PATH OWNER:GROUP MODE
     state=''
   fi
   if [ "${state#* }" != "${3#0}" ]; then run chmod "$3" "$1"; fi
+}
+
+# A DESTDIR, and each directory below it that is written to or deleted from, must belong to root or to the user that runs
+# this, and must not be a link: otherwise another user could redirect the writes to the files of this machine.
+check_root() {
+  case $ROOT in /*) ;; *) ROOT=$PWD/$ROOT ;; esac
+  # In a sticky directory, no user can replace the files of another one.
+  check_way "" "$ROOT/." "! -perm -1000"
+  if [ -z "$dry_run$uninstall" ]; then
+    mkdir -p "$ROOT"
+    # Once more: another user may have made it just before.
+    check_way "" "$ROOT/." "! -perm -1000"
+  fi
+  if [ -d "$ROOT" ]; then ROOT=$(cd "$ROOT" && pwd -P); fi
+  # Below / is this machine.
+  ROOT=${ROOT%/}
+  if [ -z "$ROOT" ]; then
+    case $DESTDIR in *[!/]*) die "DESTDIR is not used: $DESTDIR is /, which is this machine" "leave it out" ;; esac
+    return
+  fi
+  for path in "$BINARY" "$CONFIG_DIR/backup/sshd" "$STATE_DIR/root/." "$PAM_DIR/sshd" "$UNIT_DIR/$NAME.path" \
+    "$CRON_FILE" "$TMPFILES" "$BASH_COMPLETION" "$FISH_COMPLETION" "$ZSH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" \
+    "$MAN_PAGE"; do
+    check_way "$ROOT" "$path"
+  done
+}
+
+# Checks the directories on the way to a file, as far as they exist.
+check_way() { # BASE PATH [EXCEPTION, for which directories others may write there]
+  way=$1
+  rest=${2#/}
+  while :; do
+    if [ -L "$way" ]; then die "DESTDIR is not used: $way is a symbolic link" "use a path without links"; fi
+    if [ ! -d "$way/" ]; then return; fi
+    # shellcheck disable=SC2086 # an expression of find, in words
+    if [ -n "$(find "$way/" -prune \( ! -user 0 ! -user "$(id -u)" -o -perm /022 ${3:-} \))" ]; then
+      die "DESTDIR is not used: $way belongs to another user, or others can write in it" "name a directory of your own"
+    fi
+    case $rest in */*) ;; *) return ;; esac
+    way=$way/${rest%%/*}
+    rest=${rest#*/}
+  done
 }
 
 # Makes a directory. Not through a link: someone may have put one there.
@@ -258,7 +303,7 @@ make_users() {
       report "made: the system user $user"
     fi
   done
-  # The group of queue/ opens nothing else: the hook, which has it too, can read neither configuration nor history.
+  # The group of queue/ gives access to nothing else, so the hook can read neither configuration nor history.
   case " $(id -Gn "$SEND_USER" 2>/dev/null) " in
     *" $QUEUE_USER "*) ;;
     *) run usermod --append --groups "$QUEUE_USER" "$SEND_USER" ;;
@@ -267,7 +312,7 @@ make_users() {
 
 make_dirs() {
   make_dir "$CONFIG_DIR" "root:$SEND_USER" 0750
-  # The user of the hook must get through to queue/.
+  # 0751: the user of the hook has to reach queue/.
   make_dir "$STATE_DIR" "root:$SEND_USER" 0751
   # The hook becomes the owner of this one. Setgid: its group, of which the user of send is a member, can read what the
   # hook writes there.
@@ -275,10 +320,28 @@ make_dirs() {
   make_dir "$STATE_DIR/queue/spool" "$QUEUE_USER:$QUEUE_USER" 2750
   change_queue_group
   make_dir "$STATE_DIR/send" "$SEND_USER:$SEND_USER" 0700
+  make_run_dir
 }
 
-# Earlier releases gave what is in queue/ to the group of send. Not as root, which would follow what the owner of queue/
-# may have put there.
+# What is kept in memory: a spool for a full disk, and the file of the last resort. After each boot, systemd or cron
+# creates it again.
+make_run_dir() {
+  write_file "$TMPFILES" root:root 0644 <<END
+# Written by install.sh. $NAME keeps logins here that the disk or the hook could not record; see tmpfiles.d(5).
+d $RUN_DIR 0750 root $QUEUE_USER -
+d $RUN_DIR/spool 2750 $QUEUE_USER $QUEUE_USER -
+f $RUN_DIR/unrecorded 0640 root $QUEUE_USER -
+END
+  if [ -n "$ROOT" ]; then return; fi
+  make_dir "$RUN_DIR" "root:$QUEUE_USER" 0750
+  make_dir "$RUN_DIR/spool" "$QUEUE_USER:$QUEUE_USER" 2750
+  # Only root can write in this folder. Never emptied: send remembers how far it has read.
+  if [ ! -e "$RUN_DIR/unrecorded" ]; then run install -m 0640 /dev/null "$RUN_DIR/unrecorded"; fi
+  own "$RUN_DIR/unrecorded" "root:$QUEUE_USER" 0640
+}
+
+# Earlier releases gave the files in queue/ to the group of send. Not run as root, since the owner of queue/ may have
+# put links there.
 change_queue_group() {
   if [ -n "$ROOT" ] || [ ! -d "$STATE_DIR/queue" ]; then return; fi
   if [ -n "$(find "$STATE_DIR/queue" ! -group "$QUEUE_USER" -print -quit 2>/dev/null)" ]; then
@@ -526,17 +589,41 @@ remove_selinux() {
 
 # --- the scheduler ----------------------------------------------------------------------------------------------------
 
-install_scheduler() {
+# The scheduler of this host, for when no option names one.
+find_scheduler() {
   if [ -n "$ROOT" ]; then
-    if [ -d "$ROOT/usr/lib/systemd" ] || [ -d "$ROOT/lib/systemd" ]; then write_units; else write_cron; fi
+    if [ -d "$ROOT/usr/lib/systemd" ] || [ -d "$ROOT/lib/systemd" ]; then say systemd; else say cron; fi
   elif [ -d /run/systemd/system ]; then
-    write_units
-    remove_file "$CRON_FILE"
-    run systemctl daemon-reload
-    run systemctl enable --now "$NAME.timer" "$NAME.path"
+    say systemd
   else
-    write_cron
+    say cron
   fi
+}
+
+# The new scheduler first, so that there always is one.
+install_scheduler() {
+  case $scheduler in
+    systemd)
+      write_units
+      remove_file "$CRON_FILE"
+      if [ -n "$ROOT" ]; then return; fi
+      if [ -d /run/systemd/system ]; then
+        run systemctl daemon-reload
+        run systemctl enable --now "$NAME.timer" "$NAME.path"
+      else
+        run systemctl enable "$NAME.timer" "$NAME.path" ||
+          warn "the units are not enabled" "systemctl enable --now $NAME.timer $NAME.path"
+      fi
+      ;;
+    cron)
+      write_cron
+      remove_units
+      ;;
+    none)
+      remove_units
+      remove_file "$CRON_FILE"
+      ;;
+  esac
 }
 
 write_cron() {
@@ -545,6 +632,9 @@ write_cron() {
 SHELL=/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 * * * * * $SEND_USER $BINARY send 2>&1 | logger -t $NAME -p auth.notice
+# For hosts without tmpfiles.d(5): /run is empty after a boot.
+@reboot root install -d -o root -g $QUEUE_USER -m 0750 $RUN_DIR && install -d -o $QUEUE_USER -g $QUEUE_USER -m 2750 \
+$RUN_DIR/spool && { test -e $RUN_DIR/unrecorded || install -o root -g $QUEUE_USER -m 0640 /dev/null $RUN_DIR/unrecorded; }
 END
   if [ -z "$ROOT" ] && ! command -v cron >/dev/null && ! command -v crond >/dev/null; then
     warn "there is neither systemd nor cron here: nothing delivers what is recorded" "install cron, and see that it runs"
@@ -575,6 +665,8 @@ Nice=5
 # The most that a run may take from the host, several times what it needs.
 MemoryMax=512M
 TasksMax=64
+# A user who fills the memory must not get it killed.
+OOMScoreAdjust=-500
 # Its memory holds secrets.
 LimitCORE=0
 
@@ -583,7 +675,7 @@ LimitCORE=0
 RootDirectory=$STATE_DIR/root
 MountAPIVFS=yes
 BindReadOnlyPaths=$BINARY /usr/lib -/usr/lib64 -/lib -/lib64 -/etc/ld.so.cache
-BindReadOnlyPaths=-$CONFIG_DIR $STATE_DIR/queue
+BindReadOnlyPaths=-$CONFIG_DIR $STATE_DIR/queue -$RUN_DIR
 BindPaths=$STATE_DIR/send
 # Whom TLS trusts.
 BindReadOnlyPaths=-/etc/ssl/certs/ca-certificates.crt -/etc/pki/tls/certs/ca-bundle.crt
@@ -638,7 +730,7 @@ SystemCallFilter=~kcmp name_to_handle_at personality userfaultfd
 SystemCallFilter=pipe pipe2
 SystemCallErrorNumber=EPERM
 END
-  # Two wakers, neither of which send can trigger by what it writes itself.
+  # send itself changes none of these paths.
   write_file "$UNIT_DIR/$NAME.path" root:root 0644 <<END
 [Unit]
 Description=Deliver notifications as soon as a session is recorded
@@ -647,6 +739,8 @@ StartLimitIntervalSec=0
 [Path]
 PathChanged=$STATE_DIR/queue/session_events.db-wal
 PathChanged=$STATE_DIR/queue/spool
+PathChanged=$RUN_DIR/spool
+PathChanged=$RUN_DIR/unrecorded
 # A burst of logins must not stop it for good.
 TriggerLimitIntervalSec=0
 
@@ -668,16 +762,18 @@ WantedBy=timers.target
 END
 }
 
-remove_scheduler() {
-  if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then
-    for unit in "$NAME.path" "$NAME.timer" "$NAME.service"; do
-      if [ -e "$UNIT_DIR/$unit" ]; then run systemctl disable --now "$unit" || true; fi
-    done
-  fi
+remove_units() {
+  is_running=''
+  if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then is_running=yes; fi
+  removed=''
+  for unit in path timer service; do
+    if [ ! -e "$ROOT$UNIT_DIR/$NAME.$unit" ]; then continue; fi
+    removed=yes
+    if [ -n "$is_running" ]; then run systemctl disable --now "$NAME.$unit" || true; fi
+  done
   for unit in path timer service; do remove_file "$UNIT_DIR/$NAME.$unit"; done
-  remove_file "$CRON_FILE"
   if [ -d "$ROOT$STATE_DIR/root" ]; then run rm -rf --one-file-system "$ROOT$STATE_DIR/root"; fi
-  if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then run systemctl daemon-reload; fi
+  if [ -n "$is_running" ] && [ -n "$removed" ]; then run systemctl daemon-reload; fi
 }
 
 # --- PAM --------------------------------------------------------------------------------------------------------------
@@ -688,11 +784,16 @@ PAM_AWK='
   { text = $0; sub(/#.*/, "", text); fields = split(text, field) }
   function is_session() { return tolower(field[1]) ~ /^-?session$/ }
   function is_include() { return is_session() && tolower(field[2]) ~ /^(include|substack)$/ }
-  # One of the two includes, or a hook line written by hand.
+  # A line of pam_first or pam_last, an include of an earlier release, or a hook line written by hand. Each line is
+  # judged by itself, so that a missing comment does not delete lines of the administrator.
   function is_ours(  i) {
+    if ($0 ~ "^# " name " (begin|end)(:|$)") return 1
     if (is_include()) return field[3] ~ "^(/.*/)?" name "(-last)?$"
-    if (!is_session() || text !~ /pam_exec\.so/) return 0
-    for (i = 3; i <= fields; i++) if (field[i] ~ "^/(.*/)?" name "$") return 1
+    if (!is_session() || text !~ /pam_(exec|env)\.so/) return 0
+    for (i = 3; i <= fields; i++) {
+      if (field[i] ~ "^(conffile=/etc/" name "/pam_env_(last|retry)\\.conf|log=/run/" name "/unrecorded)$") return 1
+      if (text ~ /pam_exec\.so/ && field[i] ~ "^/(.*/)?" name "$") return 1
+    }
     return 0
   }
   # A line that brings lines in which are not seen here; an @include is for all phases.
@@ -711,25 +812,61 @@ PAM_AWK='
     return most + 0
   }'
 
+# Not an include, since PAM refuses every login if an included file is missing. Logins go on even if a file that these
+# lines name is missing.
+PAM_BEGIN="# $NAME begin: do not edit between these lines; \`install.sh --uninstall\` takes them out"
+PAM_END="# $NAME end"
+PAM_CLEAN="pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_readenv=0"
+
+# The first lines of the session stack. No limit is set yet, and the environment holds no variable of the user, unless
+# the auth stack has read a ~/.pam_environment; harmful ones are removed. If the hook can't start (a user's certificate
+# can make SSH_AUTH_INFO_0 longer than the kernel allows), it runs once more without that variable. If it fails again
+# (no memory, no processes, a broken binary), `env` records the login: one small process, a file of at most 1 MiB, and
+# never with the user's LD_PRELOAD, since the line is skipped if the one before it fails. Not at the logout, since the
+# environment is not clean then, and `env` is not setgid.
+pam_first() {
+  cat <<END
+$PAM_BEGIN
+session optional $PAM_CLEAN
+session [success=4 default=ignore] pam_exec.so quiet $BINARY queue
+session optional pam_env.so conffile=$CONFIG_DIR/pam_env_retry.conf readenv=0 user_readenv=0
+session [success=2 default=ignore] pam_exec.so quiet $BINARY queue
+session [success=ignore default=1] $PAM_CLEAN
+session optional pam_exec.so quiet type=open_session log=$RUN_DIR/unrecorded $LAST_RESORT
+$PAM_END
+END
+}
+
+# The last lines. PAM's environment lasts until the logout, and by here may hold what a user wrote.
+pam_last() {
+  cat <<END
+$PAM_BEGIN
+session optional $PAM_CLEAN
+$PAM_END
+END
+}
+
 # Prints a PAM file without the lines of this program.
 without_hook() { # FILE
   awk -v name="$NAME" "$PAM_AWK"' !is_ours()' "$1"
 }
 
-# Prints it with the two includes: first and last of the session stack. Only behind a `pam_selinux close` that leads,
-# since that ends the context of sshd itself.
+# Prints it with these lines, at the start and at the end of the session stack. If the stack starts with a
+# `pam_selinux close`, they go after that, since it ends the context of sshd itself.
 with_hook() { # FILE
-  without_hook "$1" | awk -v name="$NAME" "$PAM_AWK"'
+  pam_first >"$work/first"
+  without_hook "$1" | awk -v name="$NAME" -v first="$work/first" "$PAM_AWK"'
+    function put_first(  line) { while ((getline line < first) > 0) print line }
     !done && (is_session() || is_foreign()) {
       done = 1
       behind = text ~ /pam_selinux\.so[ \t](.*[ \t])?close([ \t]|$)/ && !jump()
       if (behind) print
-      print "session    include      " name
+      put_first()
       if (behind) next
     }
     { print }
-    END { print "session    include      " name "-last" }
   '
+  pam_last
 }
 
 # Says which line of the session stack counts lines that this script takes out or puts in. How far a jump goes in a file
@@ -739,6 +876,7 @@ crossing_jump() { # FILE
     is_foreign() { left = 0; next }
     !is_session() { next }
     is_ours() && left > 0 { exit }
+    is_ours() { next }
     { left = left > 0 ? left - 1 : 0 }
     jump() > left { left = jump(); line = NR }
     END { if (left > 0) print line }
@@ -761,7 +899,8 @@ not_understood() { # FILE
   if [ -n "$line" ]; then say "line $line jumps over a place where the hook stands or would stand"; fi
 }
 
-install_pam() {
+# Checks, before anything is changed, that the PAM file of sshd exists and can be edited.
+check_pam() {
   if [ ! -e "$ROOT$PAM_DIR/sshd" ] && [ ! -L "$ROOT$PAM_DIR/sshd" ]; then
     mend="install the server of OpenSSH, then run this again"
     if [ -f "$ROOT/usr/lib/pam.d/sshd" ]; then
@@ -769,13 +908,20 @@ install_pam() {
     fi
     die "$PAM_DIR/sshd is not edited: there is none" "$mend"
   fi
-  # First what the includes name, also where they are put in by hand: PAM refuses a login where that is missing.
-  write_pam_files
   reason=$(not_understood "$ROOT$PAM_DIR/sshd")
-  if [ -n "$reason" ]; then
-    die "$PAM_DIR/sshd is not edited: $reason" "put 'session include $NAME' first and 'session include $NAME-last' \
-last into the session stack by hand, then run this without --pam"
-  fi
+  if [ -z "$reason" ]; then return; fi
+  say "These lines go before all other session lines of $PAM_DIR/sshd (but after a leading 'pam_selinux.so close'):"
+  say ""
+  pam_first
+  say ""
+  say "And these go after all other lines:"
+  say ""
+  pam_last
+  say ""
+  die "$PAM_DIR/sshd is not edited: $reason" "run this without --pam, then put the lines above in by hand"
+}
+
+install_pam() {
   with_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
   if cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
     say "unchanged: $PAM_DIR/sshd"
@@ -783,6 +929,14 @@ last into the session stack by hand, then run this without --pam"
     replace_pam_file "$PAM_DIR/sshd"
   fi
   warn_of_early_end
+}
+
+# Whether a file of sshd's PAM stack contains the hook.
+has_hook() {
+  for file in $(pam_stack_files); do
+    if ! without_hook "$ROOT$file" | cmp -s - "$ROOT$file"; then return 0; fi
+  done
+  return 1
 }
 
 # Where a line can end the session stack with success, the last include may not be reached.
@@ -798,7 +952,7 @@ warn_of_early_end() {
 
 # Puts the edited PAM file in the place of the old one, in one step, after a backup, with owner and mode of the old one.
 replace_pam_file() { # PATH
-  diff "$ROOT$1" "$work/edited" | sed -n "s|^[<>]|$1: &|p" || true
+  diff -U3 -L "$1" -L "$1, edited" "$ROOT$1" "$work/edited" || true
   if [ -n "$dry_run" ]; then
     say "would edit: $1"
     return
@@ -812,27 +966,15 @@ replace_pam_file() { # PATH
 }
 
 write_pam_files() {
-  write_file "$PAM_DIR/$NAME" root:root 0644 <<END
-# First of the session stack of sshd: no limit is set here, and nothing of the user's is in the environment, unless the
-# auth stack has read a ~/.pam_environment; what would hurt of that is taken out. Where the hook can't start (a
-# certificate of the user's can make SSH_AUTH_INFO_0 longer than the kernel takes), that variable is taken out, and the
-# hook runs once more.
-session optional pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_readenv=0
-session [success=2 default=ignore] pam_exec.so quiet $BINARY queue
-session optional pam_env.so conffile=$CONFIG_DIR/pam_env_retry.conf readenv=0 user_readenv=0
-session optional pam_exec.so quiet $BINARY queue
-END
-  write_file "$PAM_DIR/$NAME-last" root:root 0644 <<END
-# Last of the session stack of sshd: takes out of PAM's environment, which lasts until the logout and may hold what a
-# user wrote, what would hurt the hook at the logout.
-session optional pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_readenv=0
-END
   unset_variables SSH_AUTH_INFO_0 | write_file "$CONFIG_DIR/pam_env_retry.conf" root:root 0644
-  # The first three are the loader's. SSLKEYLOGFILE: a file that the runtime makes before the hook can give root up.
-  # ICU_*: data that it loads. The others end or hang it at its start. LANG and the like stay, since they are the user's.
-  unset_variables LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH SSLKEYLOGFILE ICU_DATA ICU_TIMEZONE_FILES_DIR \
-    OPENSSL_ia32cap SIMDUTF_FORCE_IMPLEMENTATION NODE_OPTIONS DENO_TOKIO_EVENT_INTERVAL DENO_TOKIO_GLOBAL_QUEUE_INTERVAL \
-    DENO_TOKIO_MAX_IO_EVENTS_PER_TICK |
+  # LD_* and GLIBC_TUNABLES act on the loader. Even in a setgid program it obeys some of them: those that make it print
+  # and exit, or write a file. GCONV_PATH, LOCPATH and MALLOC_* make the last resort load libraries and files, or end
+  # it. SSLKEYLOGFILE names a file that the runtime creates before the hook can give up root, ICU_* data that it loads.
+  # The others end or hang the runtime at its start. LANG and the like stay, since users rely on them.
+  unset_variables LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH LD_TRACE_LOADED_OBJECTS LD_TRACE_PRELINKING LD_ASSUME_KERNEL \
+    LD_DEBUG LD_DEBUG_OUTPUT LD_PROFILE LD_PROFILE_OUTPUT LD_SHOW_AUXV GLIBC_TUNABLES GCONV_PATH LOCPATH \
+    MALLOC_TOP_PAD_ SSLKEYLOGFILE ICU_DATA ICU_TIMEZONE_FILES_DIR OPENSSL_ia32cap SIMDUTF_FORCE_IMPLEMENTATION \
+    NODE_OPTIONS DENO_TOKIO_EVENT_INTERVAL DENO_TOKIO_GLOBAL_QUEUE_INTERVAL DENO_TOKIO_MAX_IO_EVENTS_PER_TICK |
     write_file "$CONFIG_DIR/pam_env_last.conf" root:root 0644
 }
 
@@ -894,7 +1036,7 @@ confirm() { # QUESTION
   case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
 
-# Takes the hook out of the stack; the files that the includes name stay until remove_pam_files.
+# Takes the lines of the hook out of the stack; remove_pam_files removes the files that they name.
 remove_hook() {
   for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then
@@ -915,25 +1057,50 @@ remove_hook() {
       replace_pam_file "$PAM_DIR/sshd"
     fi
   fi
-  # PAM refuses a login where an included file is missing.
+  includer=$(find_includer)
+  if [ -n "$includer" ]; then
+    die "$includer still includes the hook" "take the lines with $NAME out by hand, then run this again"
+  fi
+}
+
+# Prints a PAM file that includes a file of an earlier release: PAM refuses every login if that is missing.
+find_includer() {
   for file in "$ROOT$PAM_DIR"/*; do
     case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
-    if [ -f "$file" ] && after_uninstall "$file" |
+    if [ -f "$file" ] && as_edited "$file" |
       grep -Eq "^[^#]*(include|substack)[[:space:]]+(/[^#[:space:]]*/)?$NAME(-last)?([[:space:]]|#|\$)"
     then
-      die "${file#"$ROOT"} still includes the hook" "take the lines with $NAME out by hand, then run this again"
+      say "${file#"$ROOT"}"
+      return
     fi
   done
 }
 
-# Prints a PAM file as it is once the hook is taken out, which in a dry run is not done.
-after_uninstall() { # FILE
-  if [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then without_hook "$1"; else cat "$1"; fi
+# Prints a PAM file as it will be after this run; in a dry run, the file itself is not edited.
+as_edited() { # FILE
+  if [ -n "$dry_run" ] && [ -n "$pam$uninstall" ] && [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then
+    without_hook "$1"
+  else
+    cat "$1"
+  fi
+}
+
+# Earlier releases had the lines in two files, which sshd's included. They are removed last, since a login that has
+# begun may still read them.
+remove_old_includes() {
+  if [ ! -e "$ROOT$PAM_DIR/$NAME" ] && [ ! -e "$ROOT$PAM_DIR/$NAME-last" ]; then return; fi
+  includer=$(find_includer)
+  if [ -n "$includer" ]; then
+    warn "$includer includes a file of an earlier release: if that is missing, no login works" \
+      "run install.sh --pam; if it is another file than sshd's, replace the include with the lines by hand"
+    return
+  fi
+  remove_file "$PAM_DIR/$NAME"
+  remove_file "$PAM_DIR/$NAME-last"
 }
 
 remove_pam_files() {
-  remove_file "$PAM_DIR/$NAME"
-  remove_file "$PAM_DIR/$NAME-last"
+  remove_old_includes
   remove_file "$CONFIG_DIR/pam_env_retry.conf"
   remove_file "$CONFIG_DIR/pam_env_last.conf"
 }
@@ -941,6 +1108,8 @@ remove_pam_files() {
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 install_all() {
+  # Before the first change, since it may refuse to go on.
+  if [ -n "$pam" ]; then check_pam; fi
   find_binary
   make_users
   make_dirs
@@ -948,32 +1117,33 @@ install_all() {
   install_selinux
   install_binary
   write_config
+  write_pam_files
   if [ -n "$pam" ]; then
     install_pam
     fix_pam_env
-  elif [ -e "$ROOT$PAM_DIR/$NAME" ]; then
-    write_pam_files
   fi
   # Behind the PAM edit, so that a hook of the Go program in it writes no more.
   move_legacy_database
   install_scheduler
   install_documents
-  if [ -z "$ROOT" ] && [ -z "$dry_run" ]; then
+  remove_old_includes
+  if [ -z "$pam" ] && ! has_hook; then
+    say ""
+    say "nothing is recorded yet: the hook is not in $PAM_DIR/sshd; to put it there, run install.sh --pam"
+  elif [ -z "$ROOT$dry_run" ]; then
     say ""
     "$BINARY" check || warn "see the faults above"
-  fi
-  if [ -z "$pam" ] && { [ ! -f "$ROOT$PAM_DIR/sshd" ] || without_hook "$ROOT$PAM_DIR/sshd" | cmp -s - "$ROOT$PAM_DIR/sshd"; }
-  then
-    say "the hook is not in $PAM_DIR/sshd: run install.sh --pam"
   fi
   if [ -n "$is_new" ]; then say "next: say in $CONFIG_DIR/config.toml where notifications go, then run: $NAME test"; fi
 }
 
 uninstall_all() {
   remove_hook
-  remove_scheduler
+  remove_units
+  remove_file "$CRON_FILE"
+  remove_file "$TMPFILES"
   remove_file "$BINARY"
-  # Last: a login that has begun may still read the old lines.
+  # Last: a login that has begun may still run the old lines.
   remove_pam_files
   remove_selinux
   remove_documents
@@ -984,7 +1154,9 @@ uninstall_all() {
   run rm -rf "$ROOT$CONFIG_DIR" "$ROOT$STATE_DIR"
   report "removed: $CONFIG_DIR and $STATE_DIR"
   if [ -n "$ROOT" ]; then return; fi
-  for user in "$QUEUE_USER" "$SEND_USER"; do
+  run rm -rf --one-file-system "$RUN_DIR"
+  # First the user of send, which is a member of the other group.
+  for user in "$SEND_USER" "$QUEUE_USER"; do
     if getent passwd "$user" >/dev/null; then
       run userdel "$user" || die "the user $user can't be removed" "see above, then run this again"
       report "removed: the system user $user"
@@ -1001,6 +1173,7 @@ purge=''
 is_new=''
 runs_here=yes
 binary=''
+scheduler=''
 while [ $# -gt 0 ]; do
   case $1 in
     --pam) pam=yes ;;
@@ -1010,6 +1183,7 @@ while [ $# -gt 0 ]; do
       binary=$2
       shift
       ;;
+    --scheduler=systemd | --scheduler=cron | --scheduler=none) scheduler=${1#*=} ;;
     --dry-run) dry_run=yes ;;
     --uninstall) uninstall=yes ;;
     --purge) uninstall=yes purge=yes ;;
@@ -1030,9 +1204,11 @@ umask 022
 PATH=$PATH:/usr/sbin:/sbin
 # Any bytes may stand in a comment of a PAM file.
 export LC_ALL=C
+if [ -n "$ROOT" ]; then check_root; fi
 if [ -z "$ROOT" ] && [ "$(id -u)" -ne 0 ]; then die "this must run as root" "sudo ./install.sh" 77; fi
 [ "$(uname -s)" = Linux ] || die "this works on Linux only"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+: "${scheduler:=$(find_scheduler)}"
 if [ -n "$uninstall" ]; then uninstall_all; else install_all; fi

@@ -3,17 +3,22 @@
 
 import { ExitCode, Failure } from "./failure.ts";
 import { createLog } from "./log.ts";
-import { enterSandbox, hasSandbox } from "./sandbox.ts";
+import { enterSandbox, hasSandbox, mayRunItself } from "./sandbox.ts";
 
 /**
  * Runs what the arguments say.
  *
  * @returns the exit code
  */
-export async function command(args: readonly string[]): Promise<ExitCode> {
+export async function command(args: readonly string[]): Promise<number> {
   try {
     const [name] = args;
     enterSandbox(hasSandbox(name) ? name : "help");
+    if (mayRunItself(name)) {
+      const { runWithoutGroups } = await import("./admin/without_groups.ts");
+      const exitCode = await runWithoutGroups(args);
+      if (exitCode !== undefined) return exitCode;
+    }
     const { runCommand } = await import("./command_line.ts");
     return await runCommand(args);
   } catch (error) {

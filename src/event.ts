@@ -10,6 +10,8 @@ export interface SessionEvent {
   readonly uuid: string;
   /** The instant at which the hook ran, in milliseconds since the epoch. */
   readonly occurredAtMs: number;
+  /** How long the host had been up, in whole seconds: a clock that nobody can set. Older hooks did not record it. */
+  readonly uptimeSeconds?: number;
   readonly type: SessionEventType;
   /** `PAM_USER`: the account logged in to. */
   readonly user: string;

@@ -9,12 +9,14 @@ export const NOT_FOR_QUEUE = {
   net: true,
   read: `
     /etc/ssh-session-notifier /var/lib/ssh-session-notifier/send /run/ssh-session-notifier/unrecorded
-    /etc/ssl/certs/ca-certificates.crt
-    /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem /etc/pam.d /usr/lib/pam.d
-    /etc/security /etc/selinux /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/systemd/system /run/systemd/system
-    /etc/cron.d /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
+    /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
+    /etc/pam.d /usr/lib/pam.d /etc/security /etc/selinux /etc/ssh/sshd_config /etc/ssh/sshd_config.d
+    /usr/etc/ssh/sshd_config /usr/etc/ssh/sshd_config.d /etc/crypto-policies/back-ends /usr/share/crypto-policies
+    /etc/passwd /etc/group /etc/systemd/system /run/systemd/system /etc/cron.d /usr/sbin/cron /usr/sbin/crond
+    /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
   sys: ["hostname", "getegid", "statfs"],
+  run: ["/usr/sbin/ssh-session-notifier"],
 };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -32,9 +34,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Leaves this process with what the set `queue` of deno.json has, for good. */
-function giveUp({ read, write, sys }: typeof NOT_FOR_QUEUE): void {
+function giveUp({ read, write, sys, run }: typeof NOT_FOR_QUEUE): void {
   const { permissions } = Deno;
   permissions.revokeSync({ name: "net" });
+  for (const command of run) permissions.revokeSync({ name: "run", command });
   for (const path of read) permissions.revokeSync({ name: "read", path });
   for (const path of write) permissions.revokeSync({ name: "write", path });
   for (const kind of sys) permissions.revokeSync({ name: "sys", kind } as Deno.SysPermissionDescriptor);

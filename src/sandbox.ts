@@ -8,7 +8,7 @@ const SETS: Readonly<Record<string, PermissionSet>> = config.permissions;
 /** A permission set of deno.json: for each kind everything (`true`) or a list. */
 export type PermissionSet =
   & { readonly [kind in "env" | "net"]?: boolean }
-  & { readonly [kind in "read" | "write" | "sys"]?: readonly string[] };
+  & { readonly [kind in "read" | "write" | "sys" | "run"]?: readonly string[] };
 
 /** The commands that have a permission set of their own. */
 export type SandboxedCommand = Exclude<keyof typeof config.permissions, "binary">;
@@ -31,6 +31,7 @@ export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Den
   for (const kind of lacking(from.sys, to.sys)) {
     revoked.push({ name: "sys", kind } as Deno.SysPermissionDescriptor);
   }
+  for (const command of lacking(from.run, to.run)) revoked.push({ name: "run", command });
   return revoked;
 }
 
@@ -46,6 +47,11 @@ export function enterSandbox(command: SandboxedCommand): void {
 /** Whether a command has a permission set of its own. */
 export function hasSandbox(command: string | undefined): command is SandboxedCommand {
   return command !== undefined && command !== "binary" && Object.hasOwn(SETS, command);
+}
+
+/** Whether a command may start this program once more: see admin/without_groups.ts. */
+export function mayRunItself(command: string | undefined): boolean {
+  return hasSandbox(command) && SETS[command]?.run !== undefined;
 }
 
 function lacking(from: readonly string[] = [], to: readonly string[] = []): string[] {

@@ -7,8 +7,26 @@ import { readPamStack } from "../src/admin/pam_stack.ts";
 
 const NAME = "ssh-session-notifier";
 const PAM_FILES = `${import.meta.dirname}/testdata/pam`;
-const FIRST = `session    include      ${NAME}\n`;
-const LAST = `session    include      ${NAME}-last\n`;
+const BEGIN = `# ${NAME} begin: do not edit between these lines; \`install.sh --uninstall\` takes them out\n`;
+const END = `# ${NAME} end\n`;
+const CLEAN = `pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0`;
+const FIRST = `${BEGIN}session optional ${CLEAN}
+session [success=4 default=ignore] pam_exec.so quiet /usr/sbin/${NAME} queue
+session optional pam_env.so conffile=/etc/${NAME}/pam_env_retry.conf readenv=0 user_readenv=0
+session [success=2 default=ignore] pam_exec.so quiet /usr/sbin/${NAME} queue
+session [success=ignore default=1] ${CLEAN}
+session optional pam_exec.so quiet type=open_session log=/run/${NAME}/unrecorded \
+/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0
+${END}`;
+const LAST = `${BEGIN}session optional ${CLEAN}\n${END}`;
+/** What earlier releases put into sshd's file in their place, and the files that these name. */
+const OLD_FIRST = `session    include      ${NAME}\n`;
+const OLD_LAST = `session    include      ${NAME}-last\n`;
+const OLD_FILES: Readonly<Record<string, string>> = {
+  [`/etc/pam.d/${NAME}`]: `session optional pam_exec.so quiet /usr/sbin/${NAME} queue\n`,
+  [`/etc/pam.d/${NAME}-last`]: `session optional ${CLEAN}\n`,
+  [`/etc/${NAME}/pam_env_last.conf`]: "LD_PRELOAD DEFAULT=x\nLD_PRELOAD\n",
+};
 const SSHD = "/etc/pam.d/sshd";
 const BINARY = `/usr/sbin/${NAME}`;
 const CONFIG = `/etc/${NAME}`;
@@ -227,16 +245,13 @@ const BASE = {
   [`${STATE}/queue/`]: "2750",
   [`${STATE}/queue/spool/`]: "2750",
   [`${STATE}/send/`]: "0700",
+  [`${CONFIG}/pam_env_last.conf`]: "0644",
+  [`${CONFIG}/pam_env_retry.conf`]: "0644",
+  [`/etc/tmpfiles.d/${NAME}.conf`]: "0644",
   ...Object.fromEntries(Object.keys(DOCUMENTS).map((path) => [path, "0644"])),
 };
 const WITH_CRON = { ...BASE, [`/etc/cron.d/${NAME}`]: "0644" };
-const WITH_PAM = {
-  [`/etc/pam.d/${NAME}`]: "0644",
-  [`/etc/pam.d/${NAME}-last`]: "0644",
-  [`${CONFIG}/backup/`]: "0700",
-  [`${CONFIG}/pam_env_last.conf`]: "0644",
-  [`${CONFIG}/pam_env_retry.conf`]: "0644",
-};
+const WITH_PAM = { ...WITH_CRON, [`${CONFIG}/backup/`]: "0700" };
 const SYSTEMD = { "/usr/lib/systemd/systemd": "" };
 const WITH_UNITS = {
   ...BASE,
@@ -253,7 +268,7 @@ Deno.test("install.sh makes these files with these modes, and nothing else", asy
   assert.deepEqual(modes(tree), Object.fromEntries(Object.entries(WITH_CRON).sort()));
   assert.deepEqual(
     Object.keys(tree).filter((path) => !path.includes(NAME)).sort(),
-    ["/etc/", "/etc/cron.d/", "/usr/", "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
+    ["/etc/", "/etc/cron.d/", "/etc/tmpfiles.d/", "/usr/", "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
   );
   assert.equal(await root.read(BINARY), PROGRAM);
   for (const [path, command] of Object.entries(DOCUMENTS)) {
@@ -355,13 +370,16 @@ Deno.test("install.sh mends modes and texts that were changed since", async () =
   await Deno.chmod(root.path(`/etc/cron.d/${NAME}`), 0o666);
   await Deno.chmod(root.path(`${STATE}/queue`), 0o755);
   await Deno.chmod(root.path(`${CONFIG}/config.toml`), 0o644);
-  await root.write(`/etc/pam.d/${NAME}`, "");
+  await root.write(`${CONFIG}/pam_env_last.conf`, "");
+  await root.write(SSHD, (await root.read(SSHD)).replace("default=1", "default=ignore").replace(/^.*_retry.*\n/m, ""));
   await root.write(BINARY, "");
   await ok(root.install("--pam"));
   const after = await root.tree();
-  assert.deepEqual(modes(after), modes(before));
-  for (const path of [`/etc/pam.d/${NAME}`, BINARY]) {
-    assert.equal(after[path]?.split("\n")[1], before[path]?.split("\n")[1]);
+  // Another backup is there as well.
+  assert.deepEqual({ ...modes(after), ...modes(before) }, modes(after));
+  const text = (entry = "") => entry.slice(entry.indexOf("\n"));
+  for (const path of [`${CONFIG}/pam_env_last.conf`, SSHD, BINARY]) {
+    assert.equal(text(after[path]), text(before[path]), path);
   }
 });
 
@@ -390,7 +408,7 @@ Deno.test("install.sh makes no directory through a link, and gives nothing away 
     await Deno.symlink(root.path("/home/alice"), root.path(path));
     const { code, stderr } = await root.install();
     assert.equal(code, 1, path);
-    assert.match(stderr, new RegExp(`^error: ${path} is a symbolic link\nto mend it: `));
+    assert.match(stderr, new RegExp(`^error: .*${path} is a symbolic link\nto mend it: `));
     const tree = await root.tree();
     assert.deepEqual([tree["/home/alice/"], tree[BINARY]], ["0711", undefined], path);
   }
@@ -411,8 +429,9 @@ for (const installed of [false, true]) {
     const { stdout } = await ok(root.install("--dry-run", "--pam", "--fix-pam-env"));
     assert.deepEqual(await root.tree(), before);
     assert.match(stdout, /^would install: \/usr\/sbin\/ssh-session-notifier \(root:ssh-session-notifier, 2750\)$/m);
-    assert.match(stdout, /^\/etc\/pam\.d\/sshd: > session {4}include {6}ssh-session-notifier$/m);
-    assert.match(stdout, /^\/etc\/pam\.d\/sshd: > .*user_readenv=0/m);
+    // The lines around it show where it goes.
+    assert.ok(stdout.includes(` ${SELINUX}${FIRST}`.replaceAll(/(?<=\n)(?=.)/g, "+")), stdout);
+    assert.match(stdout, /^-.*user_readenv=1 .*\n\+.*user_readenv=0 /m);
     assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
     assert.doesNotMatch(stdout, /^(written|installed|edited|removed|moved aside)/m);
     if (!installed) {
@@ -435,7 +454,7 @@ Deno.test("install.sh --dry-run says what it would do to a root where it is inst
   const before = await root.tree();
   const { stdout } = await ok(root.install("--dry-run", "--uninstall"));
   assert.deepEqual(await root.tree(), before);
-  assert.match(stdout, /^\/etc\/pam\.d\/sshd: < session {4}include {6}ssh-session-notifier-last$/m);
+  assert.ok(stdout.includes(` @include common-password\n${LAST}`.replaceAll(/(?<=\n)(?=.)/g, "-")), stdout);
   assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
   // What is right needs no change.
   assert.doesNotMatch((await ok(root.install("--dry-run", "--pam"))).stdout, /^would (run|write|edit)/m);
@@ -471,7 +490,7 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
   const found = text(await root.tree());
-  const made = ["/etc/systemd/", "/etc/systemd/system/", "/usr/sbin/", ...DOCUMENT_DIRS];
+  const made = ["/etc/systemd/", "/etc/systemd/system/", "/etc/tmpfiles.d/", "/usr/sbin/", ...DOCUMENT_DIRS];
   for (const directory of made) delete found[directory];
   const expected = text(untouched);
   for (const path of left) delete expected[path];
@@ -590,29 +609,67 @@ Deno.test("install.sh can be killed anywhere: logins go on, and the next run com
 
 Deno.test("install.sh --purge can be killed anywhere: logins go on, and the next run completes it", async () => {
   await using whole = await FakeRoot.create(INTERRUPTED);
-  await ok(whole.install("--pam"));
+  // With includes, where the order matters more.
+  await makeOld(whole);
   const states = [await whole.read(SSHD), stock("debian")];
   await ok(whole.install("--purge"));
   const expected = essence(await whole.tree());
 
-  const prepare = async (root: FakeRoot) => void await ok(root.install("--pam"));
-  await killedAnywhere({ flags: ["--purge"], prepare }, async (root, what) => {
+  await killedAnywhere({ flags: ["--purge"], prepare: makeOld }, async (root, what) => {
     await assertLoginsWork(root, states, what);
     await ok(root.install("--purge"));
     assert.deepEqual(essence(await root.tree()), expected, what);
   });
 });
 
+/** A root as an earlier release left it, with the two includes. */
+async function makeOld(root: FakeRoot): Promise<void> {
+  await ok(root.install("--pam"));
+  await root.write(SSHD, (await root.read(SSHD)).replace(FIRST, OLD_FIRST).replace(LAST, OLD_LAST));
+  for (const [path, text] of Object.entries(OLD_FILES)) await root.write(path, text);
+}
+
+Deno.test("install.sh --pam can be killed anywhere as it takes out an earlier release's includes", async () => {
+  await using whole = await FakeRoot.create(INTERRUPTED);
+  await makeOld(whole);
+  const old = await whole.read(SSHD);
+  await ok(whole.install("--pam"));
+  const expected = essence(await whole.tree());
+  const states = [old, await whole.read(SSHD)];
+  for (const path of Object.keys(OLD_FILES).slice(0, 2)) assert.ok(!(path in expected), path);
+  assert.ok(states[1]?.includes(FIRST) && states[1].endsWith(LAST), states[1]);
+
+  await killedAnywhere({ flags: ["--pam"], prepare: makeOld }, async (root, what) => {
+    await assertLoginsWork(root, states, what);
+    await ok(root.install("--pam"));
+    assert.deepEqual(essence(await root.tree()), expected, what);
+  });
+});
+
+Deno.test("install.sh without --pam leaves an earlier release's includes working, and says what to do", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
+  await makeOld(root);
+  const old = await root.read(SSHD);
+  const { stdout, stderr } = await ok(root.install());
+  assert.match(
+    stderr,
+    /^warning: \/etc\/pam\.d\/sshd includes a file of an earlier .*\nto mend it: run install\.sh --pam; /m,
+  );
+  assert.doesNotMatch(stdout, /nothing is recorded/);
+  assert.equal(await root.read(SSHD), old);
+  for (const path of Object.keys(OLD_FILES).slice(0, 2)) assert.equal(await root.read(path), OLD_FILES[path]);
+  const { stdout: shown } = await ok(root.install("--pam", "--dry-run"));
+  assert.ok(shown.includes(`-${OLD_FIRST}`) && shown.includes(`+${BEGIN}`), shown);
+  assert.match(shown, /^would run: rm -f .*\/etc\/pam\.d\/ssh-session-notifier-last$/m);
+});
+
 // --- PAM ---
 
-/** The line that the first include stands before, or, for pam_selinux, behind. */
+const SELINUX = "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n";
+/** The line before which the first lines go, or after which, for pam_selinux. */
 const PLACES: Record<string, { before: string } | { behind: string }> = {
-  debian: {
-    behind: "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n",
-  },
-  ubuntu: {
-    behind: "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n",
-  },
+  debian: { behind: SELINUX },
+  ubuntu: { behind: SELINUX },
   fedora: { behind: "session    required     pam_selinux.so close\n" },
   arch: { before: "session   include   system-remote-login\n" },
 };
@@ -630,9 +687,8 @@ for (const [distribution, place] of Object.entries(PLACES)) {
     assert.equal(await root.read(SSHD), hooked + LAST);
     assert.equal((await Deno.stat(root.path(SSHD))).mode, mode);
     assert.deepEqual(await backups(root), [original]);
-    for (const [path, expected] of Object.entries(WITH_PAM)) {
-      assert.equal(modes(await root.tree())[path], expected, path);
-    }
+    const made = Object.entries(modes(await root.tree())).filter(([path]) => !/\/backup\/./.test(path));
+    assert.deepEqual(Object.fromEntries(made), Object.fromEntries(Object.entries(WITH_PAM).sort()));
 
     assert.match((await ok(root.install("--pam"))).stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
     // Without --pam, what is there stays.
@@ -671,7 +727,7 @@ for (const [distribution, place] of Object.entries(PLACES)) {
     // The other files of these distributions are not here.
     inspectPam({ stack: { ...stack, missing: [] }, read, limits: [] }, findings);
     assert.deepEqual(findings.all.filter(({ level }) => level !== "pass"), []);
-    assert.ok(findings.all.length >= 4);
+    assert.ok(findings.all.length >= 5);
   });
 }
 
@@ -686,6 +742,7 @@ Deno.test("install.sh --pam keeps every backup, and so the file as it was first"
 });
 
 const STACK = "auth required pam_unix.so\nsession required pam_unix.so\n";
+const OLD_HOOKED = `auth required pam_unix.so\n${OLD_FIRST}session required pam_unix.so\n${OLD_LAST}`;
 const HOOKED = `auth required pam_unix.so\n${FIRST}session required pam_unix.so\n${LAST}`;
 
 Deno.test("install.sh --pam replaces hook lines: the Go program's, and those written by hand", async () => {
@@ -695,6 +752,9 @@ Deno.test("install.sh --pam replaces hook lines: the Go program's, and those wri
     "-session\toptional\t/lib/security/pam_exec.so\t/usr/local/bin/ssh-session-notifier\tqueue",
     "Session [success=ok default=ignore] pam_exec.so seteuid /opt/ssh-session-notifier queue",
     "session Include ssh-session-notifier # by hand",
+    // Those of this release, whatever became of the comments around them, and of their controls.
+    ...FIRST.replace("optional", "required").trimEnd().split("\n"),
+    LAST.trimEnd().split("\n")[1],
   ];
   const original = `${STACK}${hooks.join("\n")}\n`;
   await using root = await FakeRoot.create({ [SSHD]: original });
@@ -712,6 +772,9 @@ Deno.test("install.sh --pam keeps what only looks like a hook line", async () =>
     "session optional pam_exec.so /usr/bin/ssh-session-notifier-wrapper",
     "session optional pam_exec.so log=/var/log/ssh-session-notifier /usr/bin/other",
     "auth optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
+    "session optional pam_env.so conffile=/etc/ssh-session-notifier/mine.conf",
+    "session optional pam_exec.so log=/run/ssh-session-notifier/unrecorded.mine /usr/bin/other",
+    "# ssh-session-notifier beginning",
     "# not UTF-8: \xe9",
     "# a comment that ends in a backslash \\",
   ];
@@ -798,34 +861,43 @@ const REFUSED: [name: string, text: string, reason: RegExp][] = [
 ];
 
 for (const [name, text, reason] of REFUSED) {
-  Deno.test(`install.sh --pam refuses a PAM file with ${name}, but makes what to include by hand`, async () => {
+  Deno.test(`install.sh --pam refuses a PAM file with ${name}, changes nothing, and prints the lines`, async () => {
     await using root = await FakeRoot.create({ [SSHD]: text });
-    const before = (await root.tree())[SSHD];
-    const { code, stderr } = await root.install("--pam");
-    assert.equal(code, 1);
-    assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: .*\nto mend it: put 'session include /);
-    assert.match(stderr, reason);
-    const tree = await root.tree();
-    assert.equal(tree[SSHD], before);
-    // PAM refuses a login where an included file is missing.
-    const made = Object.keys(tree).filter((path) => /^\/etc\/pam\.d\/./.test(path) && path !== SSHD);
-    const named = [...stderr.matchAll(/'session include (\S+)'/g)].map(([, included]) => `/etc/pam.d/${included}`);
-    assert.deepEqual(made.sort(), named.sort());
-    assert.equal(named.length, 2);
+    const before = await root.tree();
+    for (const flags of [["--pam"], ["--pam", "--dry-run"], ["--fix-pam-env"]]) {
+      const { code, stdout, stderr } = await root.install(...flags);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^error: \/etc\/pam\.d\/sshd is not edited: .*\nto mend it: run this without --pam, then put /,
+      );
+      assert.match(stderr, reason);
+      assert.ok(stdout.includes(`\n\n${FIRST}\n`) && stdout.endsWith(`\n\n${LAST}\n`), stdout);
+      assert.deepEqual(await root.tree(), before);
+    }
   });
 }
 
-Deno.test("install.sh without --pam renews the files that the PAM lines include, and makes none", async () => {
+Deno.test("the README shows the lines that install.sh puts into the PAM file", async () => {
+  const readme = await Deno.readTextFile(`${import.meta.dirname}/../README.md`);
+  for (const block of [FIRST, LAST]) assert.ok(readme.includes(`\n\n\`\`\`\n${block}\`\`\`\n`), block);
+});
+
+Deno.test("install.sh without --pam leaves sshd's file alone, and says that nothing is recorded where it has no hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
-  const withoutHook = /^the hook is not in \/etc\/pam\.d\/sshd: run install\.sh --pam$/m;
+  const withoutHook = /^nothing is recorded yet: the hook is not in \/etc\/pam\.d\/sshd; .*install\.sh --pam$/m;
   assert.match((await ok(root.install())).stdout, withoutHook);
-  assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
+  assert.equal(await root.read(SSHD), stock("debian"));
   await ok(root.install("--pam"));
-  const paths = [`/etc/pam.d/${NAME}`, `/etc/pam.d/${NAME}-last`, `${CONFIG}/pam_env_last.conf`];
-  const texts = await Promise.all(paths.map((path) => root.read(path)));
-  for (const path of paths) await root.write(path, "# of an older version\n");
+  const [hooked, path] = [await root.read(SSHD), `${CONFIG}/pam_env_last.conf`];
+  const text = await root.read(path);
+  await root.write(path, "# of an older version\n");
   assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
-  assert.deepEqual(await Promise.all(paths.map((path) => root.read(path))), texts);
+  assert.deepEqual([await root.read(SSHD), await root.read(path)], [hooked, text]);
+  // The lines may be in a file that sshd's includes.
+  await root.write(SSHD, `${stock("debian")}`);
+  await root.write("/etc/pam.d/common-session", FIRST);
+  assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
 });
 
 Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no file", async () => {
@@ -852,8 +924,8 @@ Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no fil
 Deno.test("install.sh --pam warns where a line can end the session stack before its last line", async () => {
   for (
     const [text, place] of [
-      ["session sufficient a.so\nsession required b.so\n", "sshd:2"],
-      ["session [success=done default=ignore] a.so\nsession required b.so\n", "sshd:2"],
+      ["session sufficient a.so\nsession required b.so\n", "sshd:9"],
+      ["session [success=done default=ignore] a.so\nsession required b.so\n", "sshd:9"],
       ["session include local\nsession required b.so\n", "local:2"],
       ["session required a.so # sufficient\n# session sufficient a.so\nauth sufficient b.so\n", undefined],
     ] as const
@@ -869,12 +941,14 @@ Deno.test("install.sh --pam warns where a line can end the session stack before 
 });
 
 Deno.test("install.sh --uninstall refuses while another service includes the hook, and breaks no login", async () => {
-  await using root = await FakeRoot.create({ [SSHD]: STACK, "/etc/pam.d/sshd.bak": HOOKED });
-  await ok(root.install("--pam"));
+  await using root = await FakeRoot.create({ [SSHD]: STACK, "/etc/pam.d/sshd.bak": OLD_HOOKED, ...OLD_FILES });
   await root.write("/etc/pam.d/login", `auth required a.so\nsession include ${NAME} # ours\n`);
   const { code, stderr } = await root.install("--uninstall");
   assert.equal(code, 1);
   assert.match(stderr, /^error: \/etc\/pam\.d\/login still includes the hook\nto mend it: /);
+  assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
+  const { stderr: warned } = await ok(root.install("--pam"));
+  assert.match(warned, /^warning: \/etc\/pam\.d\/login includes a file of an earlier release: /);
   assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
   await root.write("/etc/pam.d/login", "auth required a.so\n");
   await ok(root.install("--uninstall"));
@@ -883,13 +957,13 @@ Deno.test("install.sh --uninstall refuses while another service includes the hoo
 
 Deno.test("install.sh --uninstall takes out an include by its path, and refuses while an @include of sshd's is there", async () => {
   const byPath = `session include /etc/pam.d/${NAME}\n`;
-  await using root = await FakeRoot.create({ [SSHD]: `${byPath}${STACK}` });
+  await using root = await FakeRoot.create({ [SSHD]: `${byPath}${STACK}`, ...OLD_FILES });
   await ok(root.install());
   await ok(root.install("--uninstall"));
   assert.equal(await root.read(SSHD), STACK);
 
   for (const include of [`@include ${NAME}\n`, `@include /etc/pam.d/${NAME}-last\n`]) {
-    await ok(root.install("--pam"));
+    for (const [path, text] of Object.entries(OLD_FILES)) await root.write(path, text);
     await root.write(SSHD, `${STACK}${include}`);
     for (const flags of [["--uninstall", "--dry-run"], ["--uninstall"]]) {
       const { code, stderr } = await root.install(...flags);
@@ -910,9 +984,9 @@ Deno.test("install.sh --uninstall refuses where a jump counts the lines of the h
   await root.write(SSHD, edited);
   const { code, stderr } = await root.install("--uninstall");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: line 4 jumps over a place/);
+  assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: line 11 jumps over a place/);
   assert.equal(await root.read(SSHD), edited);
-  assert.ok(`/etc/pam.d/${NAME}-last` in await root.tree());
+  assert.ok(BINARY in await root.tree());
 });
 
 // --- user_readenv ---
@@ -1016,6 +1090,133 @@ Deno.test("install.sh takes a DESTDIR of / for this machine, which is root's", a
   await using root = await FakeRoot.create();
   const { code, stderr } = await root.installTo("/", "--dry-run");
   assert.deepEqual([code, stderr], [77, "error: this must run as root\nto mend it: sudo ./install.sh\n"]);
+});
+
+Deno.test("install.sh refuses a DESTDIR that is a link or leads through one, and deletes nothing through it", async () => {
+  await using root = await FakeRoot.create({ "/elsewhere/lib/file": "kept", "/package/usr/sbin/tool": "kept" });
+  await Deno.symlink("elsewhere", root.path("/link"));
+  await Deno.mkdir(root.path("/package/var/lib"), { recursive: true });
+  await Deno.symlink(root.path("/elsewhere"), root.path(`/package${STATE}`));
+  await Deno.mkdir(root.path("/other"));
+  await Deno.symlink(root.path("/package/usr"), root.path("/other/usr"));
+  const before = await root.tree();
+  for (const destDir of ["/link", "/link/lib", "/link/", "/package", "/other"]) {
+    for (const flags of [[], ["--dry-run"], ["--uninstall"], ["--purge"]]) {
+      const { code, stderr } = await root.installTo(root.path(destDir), ...flags);
+      assert.equal(code, 1, `${destDir} ${flags}`);
+      assert.match(stderr, /^error: DESTDIR is not used: \S+ is a symbolic link\nto mend it: /);
+      assert.deepEqual(await root.tree(), before);
+    }
+  }
+});
+
+Deno.test("install.sh refuses a DESTDIR in which others can write, itself or below", async () => {
+  await using root = await FakeRoot.create({ "/package/usr/sbin/tool": "", "/open/file": "" });
+  await Deno.chmod(root.path("/open"), 0o1777);
+  for (const [path, destDir] of [["/package", "/package"], ["/package/usr", "/package"], ["/open", "/open"]] as const) {
+    const { mode } = await Deno.stat(root.path(path));
+    await Deno.chmod(root.path(path), 0o1777);
+    for (const flags of [[], ["--purge"]]) {
+      const { code, stderr } = await root.installTo(root.path(destDir), ...flags);
+      assert.equal(code, 1, path);
+      assert.match(
+        stderr,
+        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to another user, or others can`),
+      );
+    }
+    await Deno.chmod(root.path(path), (mode ?? 0) & 0o7777);
+  }
+  // In a sticky folder, users can't replace the files of others: /tmp/package is the example of --help.
+  await Deno.chmod(root.path("/open"), 0o1777);
+  await ok(root.installTo(root.path("/open/made")));
+  assert.equal(((await Deno.stat(root.path("/open/made"))).mode ?? 0) & 0o7777, 0o755);
+  await Deno.chmod(root.path("/open"), 0o777);
+  assert.equal((await root.installTo(root.path("/open/made"))).code, 1);
+});
+
+Deno.test({
+  name: "install.sh refuses a DESTDIR that another user has made",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    const env = { DESTDIR: `${directory}/package` };
+    const run = async (...flags: string[]) =>
+      await new Deno.Command("sh", { args: [`${import.meta.dirname}/../install.sh`, ...flags], env }).output();
+    try {
+      await Deno.mkdir(`${directory}/package/var`, { recursive: true });
+      for (const path of ["/package/var", "/package"]) {
+        await Deno.chown(`${directory}${path}`, 65534, 65534);
+        for (const flags of [["--purge"], ["--dry-run"]]) {
+          const { code, stderr } = await run(...flags);
+          assert.equal(code, 1);
+          assert.match(
+            new TextDecoder().decode(stderr),
+            new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to `),
+          );
+        }
+      }
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "install.sh refuses a DESTDIR that leads to this machine itself",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const up = directory.split("/").slice(1).map(() => "..").join("/");
+      // A dry run, so that nothing happens if it is not refused.
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: [`${import.meta.dirname}/../install.sh`, "--dry-run"],
+        env: { DESTDIR: `${directory}/${up}` },
+      }).output();
+      assert.match(new TextDecoder().decode(stderr), /^error: DESTDIR is not used: .* is \/, which is this machine\n/);
+      assert.equal(code, 1);
+    } finally {
+      await Deno.remove(directory);
+    }
+  },
+});
+
+Deno.test("install.sh writes the files of the scheduler that it is given, and removes those of the other one", async () => {
+  await using root = await FakeRoot.create();
+  const written = async (...flags: string[]) => {
+    await ok(root.install(...flags));
+    return Object.keys(await root.tree()).filter((path) => path.includes(NAME) && /systemd|cron/.test(path)).sort();
+  };
+  const units = ["path", "service", "timer"].map((unit) => `/etc/systemd/system/${NAME}.${unit}`);
+  assert.deepEqual(await written("--scheduler=systemd"), units);
+  assert.deepEqual(await written("--scheduler=cron"), [`/etc/cron.d/${NAME}`]);
+  assert.deepEqual(await written("--scheduler=none"), []);
+  assert.deepEqual(await written("--scheduler=systemd"), units);
+  assert.deepEqual(await written(), [`/etc/cron.d/${NAME}`]);
+  assert.equal((await root.install("--scheduler=launchd")).code, 64);
+});
+
+Deno.test("install.sh writes a line for cron that a shell understands and that keeps what is there", async () => {
+  await using root = await FakeRoot.create();
+  await ok(root.install("--scheduler=cron"));
+  const [, line = ""] = /^@reboot root (.*)$/m.exec(await root.read(`/etc/cron.d/${NAME}`)) ?? [];
+  const run = line.replaceAll("/run/", `${root.path("/run")}/`).replaceAll(/-[og] \S+ /g, "");
+  await Deno.mkdir(root.path("/run"));
+  const atBoot = async () => {
+    const { code, stderr } = await new Deno.Command("sh", { args: ["-c", run] }).output();
+    assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""]);
+    return Object.entries(await root.tree()).filter(([path]) => path.startsWith("/run/s")).map(([path, text]) =>
+      `${text.slice(0, 4)} ${path}`
+    );
+  };
+  assert.deepEqual((await atBoot()).sort(), [
+    "0640 /run/ssh-session-notifier/unrecorded",
+    "0750 /run/ssh-session-notifier/",
+    "2750 /run/ssh-session-notifier/spool/",
+  ]);
+  await root.write(`/run/${NAME}/unrecorded`, "a login");
+  await atBoot();
+  assert.equal(await root.read(`/run/${NAME}/unrecorded`), "a login");
 });
 
 Deno.test("install.sh leaves nothing in the folder for temporary files, however it ends", async () => {

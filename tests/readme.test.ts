@@ -108,7 +108,8 @@ Deno.test("the README's layout has the paths, owners and modes that install.sh g
     }
   }
   const layout = section("Layout");
-  for (const path of [statePaths().queueDir, statePaths().spoolDir, statePaths().sendDir]) {
+  const { queueDir, spoolDir, sendDir, runSpoolDir, unrecordedFile } = statePaths();
+  for (const path of [queueDir, spoolDir, sendDir, runSpoolDir, unrecordedFile]) {
     assert.ok(layout.includes(`\`${path}\``), path);
   }
 });

@@ -7,7 +7,7 @@ import { CA_BUNDLES } from "../src/send/certificates.ts";
 
 const { binary, ...commands } = config.permissions;
 const SETS: Readonly<Record<string, PermissionSet>> = commands;
-const LISTS = ["read", "write", "sys"] as const;
+const LISTS = ["read", "write", "sys", "run"] as const;
 const SWITCHES = ["env", "net"] as const;
 
 /** Every item of the sets, once. */
@@ -23,6 +23,7 @@ Deno.test("permissionsToRevoke() names what one set has and the other lacks, and
     [{ env: true, net: true }, {}, [{ name: "env" }, { name: "net" }]],
     [{ net: true }, { net: false }, [{ name: "net" }]],
     [{ net: false }, {}, []],
+    [{ run: ["/a", "/b"] }, { run: ["/a"] }, [{ name: "run", command: "/b" }]],
     [{ read: ["/a", "/b"], write: ["/a"] }, { read: ["/b"] }, [
       { name: "read", path: "/a" },
       { name: "write", path: "/a" },
@@ -40,6 +41,7 @@ for (const [command, set] of Object.entries(SETS)) {
     for (const kind of LISTS) {
       const gone = revoked.flatMap((descriptor) => {
         if (descriptor.name !== kind) return [];
+        if (descriptor.name === "run") return String(descriptor.command);
         return descriptor.name === "sys" ? descriptor.kind ?? [] : "path" in descriptor ? String(descriptor.path) : [];
       });
       const left = binary[kind].filter((item) => !gone.includes(item));
@@ -52,12 +54,13 @@ for (const [command, set] of Object.entries(SETS)) {
 }
 
 Deno.test("main.ts: the hook gives up all that deno.json has for other commands, and no more", () => {
-  const { net, read, write, sys } = NOT_FOR_QUEUE;
+  const { net, read, write, sys, run } = NOT_FOR_QUEUE;
   const spelledOut = [
     ...net ? [{ name: "net" }] : [],
     ...read.map((path) => ({ name: "read", path })),
     ...write.map((path) => ({ name: "write", path })),
     ...sys.map((kind) => ({ name: "sys", kind })),
+    ...run.map((command) => ({ name: "run", command })),
   ];
   const inOrder = (descriptors: readonly object[]) => descriptors.map((one) => JSON.stringify(one)).sort();
   const expected = permissionsToRevoke(binary as PermissionSet, commands.queue as PermissionSet);
@@ -98,9 +101,9 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   const { queue, send, check, test, status, history, explain, retry, repair, help } = commands;
   const stateRead = [queueDir, sendDir, runSpoolDir, unrecordedFile];
   // Beside its own files, the system log alone.
-  const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout", "/dev/log"];
+  const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
-  assert.deepEqual([repair.read, repair.write], [[queueDir], [queueDir]]);
+  assert.deepEqual([repair.read, repair.write], [[queueDir, runSpoolDir], [queueDir, runSpoolDir]]);
   assert.deepEqual([...send.read].sort(), [configDir, ...stateRead, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
@@ -125,4 +128,11 @@ Deno.test("deno.json: the hook has no network, and none but what root starts can
     "retry",
     "repair",
   ]);
+});
+
+Deno.test("deno.json: commands for root may run only this program, and the hook and send may run none", () => {
+  for (const [name, { run, sys = [] }] of Object.entries(SETS)) {
+    const becomes = name !== "queue" && sys.includes("setuid");
+    assert.deepEqual(run, becomes ? [BINARY] : undefined, name);
+  }
 });

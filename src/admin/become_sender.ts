@@ -4,6 +4,7 @@
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner, giveUpRoot } from "../hook/privileges.ts";
 import type { StatePaths } from "../paths.ts";
+import { refuseGroups } from "./without_groups.ts";
 
 /**
  * Becomes the owner of `send`'s directory, for good, if this is root; anyone else must be that owner already.
@@ -12,6 +13,7 @@ import type { StatePaths } from "../paths.ts";
  * @throws {Failure} where that can't be
  */
 export function becomeSender({ sendDir }: StatePaths, command: string): void {
+  refuseGroups(command);
   let owner: number | null;
   try {
     owner = Deno.lstatSync(sendDir).uid;
@@ -28,18 +30,19 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 }
 
 /**
- * Likewise, with the group of the queue, which is the only one that can read there. The configuration can't be read any
- * more then.
+ * As {@link becomeSender}, but with the group of the queue, the only one that can read there. The configuration can't
+ * be read after that.
  *
  * @throws {Failure} as {@link becomeSender} does
  */
 export function becomeQueueReader(paths: StatePaths, command: string): void {
   const owners = ownersOf(paths);
   if (Deno.uid() !== 0 || owners === undefined) return becomeSender(paths, command);
+  refuseGroups(command);
   giveUpRoot(owners);
 }
 
-/** The user of `send` and the group of the queue; undefined where either is missing or root's, as a fault of the files. */
+/** The user of `send` and the group of the queue; undefined if either is missing or root's, which files.ts reports. */
 function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
   try {
     const { uid } = Deno.lstatSync(sendDir);

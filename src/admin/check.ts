@@ -2,29 +2,32 @@
 // of `send` before it looks at anything that someone else may have written.
 
 import type { Config } from "../config/config.ts";
-import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { jsonText } from "../json_text.ts";
 import { oneLine } from "../log.ts";
-import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
+import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
 import { readOverview } from "../store/overview.ts";
+import { roomsOf } from "../store/room.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
-import { inspectAllowlist } from "./allowlist.ts";
 import { becomeQueueReader } from "./become_sender.ts";
+import { inspectConfig, type Reader } from "./config.ts";
 import { inspectDelivery } from "./delivery.ts";
-import { inspectFiles, inspectSetgid } from "./files.ts";
+import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
+import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
-import { inspectRoom, roomsOf } from "./room.ts";
-import { inspectScheduler } from "./scheduler.ts";
+import { inspectRoom } from "./room.ts";
+import { inspectRuns, inspectScheduler } from "./scheduler.ts";
 import { inspectSelinux } from "./selinux.ts";
 import { inspectSshd } from "./sshd.ts";
+import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
+import { groupsOfSender, inspectUsers } from "./users.ts";
 
 /** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
@@ -45,8 +48,11 @@ export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
-  // Root's own, and out of reach for what this becomes.
-  const config = inspectConfig(findings);
+  // Read now, while this is root: the user that it becomes can't read it.
+  let config: Config | undefined;
+  attempt("config", findings, () => {
+    config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
+  });
   try {
     becomeQueueReader(paths, "check");
     inspectState(paths, { config, findings });
@@ -60,6 +66,14 @@ export function check({ json }: CheckOptions): ExitCode {
   return isRight ? ExitCode.ok : ExitCode.config;
 }
 
+const GROUP_FILE = "/etc/group";
+
+/** The user of `send` with its groups; undefined if its folder is missing, which files.ts reports. */
+function senderOf({ sendDir }: StatePaths): Reader | undefined {
+  const { uid, gid } = statIfThere(sendDir) ?? {};
+  return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;
+}
+
 const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
 
 /** What belongs to root. */
@@ -68,36 +82,18 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
   const gids = { realGid: process.getgid?.() ?? -1, effectiveGid: process.getegid?.() ?? -1 };
   attempt("binary", findings, () => inspectSetgid({ program: Deno.execPath(), ...gids }, statIfThere, findings));
   attempt("files", findings, () => inspectFiles(paths, statIfThere, findings));
+  attempt("users", findings, () => {
+    const [passwd = "", group = ""] = ["/etc/passwd", GROUP_FILE].map(readIfThere);
+    inspectUsers({ paths, look: statIfThere, passwd, group }, findings);
+  });
   attempt("pam", findings, () => {
     const limits = ["/etc/security/limits.conf", ...filesIn("/etc/security/limits.d", ".conf")];
     const stack = readPamStack("sshd", (name) => readPamFile(name));
     inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
   });
-  attempt("sshd", findings, () => {
-    const files = [...filesIn("/etc/ssh/sshd_config.d", ".conf"), "/etc/ssh/sshd_config"];
-    inspectSshd(files.map((path) => readIfThere(path) ?? "").join("\n"), findings);
-  });
+  attempt("sshd", findings, () => inspectSshd(SSHD_FILES, findings));
   attempt("selinux", findings, () => inspectSelinux(readIfThere, findings));
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
-}
-
-function inspectConfig(findings: Findings): Config | undefined {
-  try {
-    const config = readConfig(CONFIG_FILE);
-    findings.pass(
-      "config",
-      `${CONFIG_FILE} is right: ${config.routes.map(({ name }) => `route "${name}"`).join(", ")}`,
-    );
-    for (const { place, message, mend } of config.warnings) {
-      findings.warning("config", `${place}: ${message}`, mend);
-    }
-    inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
-    return config;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    for (const line of error.message.split("\n")) findings.fault("config", line, error.mend);
-    return undefined;
-  }
 }
 
 /** What others may have written. */
@@ -105,12 +101,20 @@ function inspectState(
   paths: StatePaths,
   { config, findings }: { config: Config | undefined; findings: Findings },
 ): void {
+  attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
   attempt("delivery", findings, () => {
     const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
-    inspectDelivery({ routes: config?.routes ?? [], overview, unread, spooled, nowMs: Date.now() }, findings);
+    const nowMs = Date.now();
+    const { routes = [], runDeadlineMs = 0 } = config ?? {};
+    inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
+    inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
+  });
+  attempt("last-resort", findings, () => {
+    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+    inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
   });
 }
 

@@ -4,7 +4,9 @@ import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
 import { CONFIG_FILE } from "../paths.ts";
 import { plural } from "../plural.ts";
-import { UNREAD_AFTER_MS } from "../send/health.ts";
+import { quotedForShell } from "../shell.ts";
+import { type Problem, problemsOf } from "../send/health.ts";
+import { PROXY_REFUSAL } from "../services/http.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Overview, RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
@@ -14,16 +16,12 @@ import { QueueBusyError } from "./unread.ts";
 
 const AREA = "delivery";
 
-/** A service may be down for a while; an event that waits longer than this, someone should know of. */
-const PENDING_FAULT_MS = 60 * 60_000;
-
 const TRY = "ssh-session-notifier test";
 const REPAIR = "ssh-session-notifier repair";
 const SEE = "see what send says: journalctl -u ssh-session-notifier (under cron: the system log)";
 
 /** What is looked at. */
-export interface DeliverySources {
-  readonly routes: Config["routes"];
+export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"> {
   /** Undefined where `send` has never run. */
   readonly overview: Overview | undefined;
   /** Undefined where no event was ever recorded; an error where the queue database can't be read. */
@@ -33,10 +31,14 @@ export interface DeliverySources {
   readonly nowMs: number;
 }
 
-/** Looks at what waits, and says what is found. */
+/**
+ * Checks what waits, and reports a fault for everything that, as `status` says, keeps the alarm from working. A `send`
+ * that does not run is reported by scheduler.ts.
+ */
 export function inspectDelivery(sources: DeliverySources, findings: Findings): void {
   const { routes, overview, nowMs } = sources;
-  inspectQueue(sources, findings);
+  const problems = problemsIn(sources);
+  inspectQueue(sources, { problems, findings });
   inspectSpool(sources, findings);
   for (const { name, service } of routes) {
     for (const warning of service.warnings) {
@@ -44,30 +46,57 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
     }
     const route = overview?.routes.find((known) => known.name === name);
     if (route?.lastDeliveredAtMs === undefined) {
-      findings.warning(AREA, `nothing has been delivered on route "${name}" (${service.name}) yet`, `${TRY} shows why`);
+      findings.warning(
+        AREA,
+        `no login has been notified on route "${name}" (${service.name}) yet`,
+        route?.lastTestedAtMs === undefined ? `${TRY} shows whether it works` : "a test has passed: log in once by ssh",
+      );
     } else {
       findings.pass(AREA, `the last delivery on route "${name}" was ${formatAgo(route.lastDeliveredAtMs, nowMs)}`);
     }
   }
   for (const route of overview?.routes ?? []) {
-    inspectRoute(route, { isConfigured: routes.some(({ name }) => name === route.name), nowMs, findings });
+    const own = problems.filter((problem) => problem.route === route.name);
+    const isConfigured = routes.some(({ name }) => name === route.name);
+    inspectRoute(route, { isConfigured, problems: own, nowMs, findings });
   }
 }
 
-function inspectQueue({ unread, spooled, nowMs }: DeliverySources, findings: Findings): void {
+/** Databases that can't be read, and full disks, are reported elsewhere. */
+function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }: DeliverySources): Problem[] {
+  return problemsOf({
+    configured: routes.map(({ name }) => name),
+    routes: overview?.routes ?? [],
+    nowMs,
+    lastRunAtMs: overview?.lastRunAtMs,
+    runDeadlineMs,
+    unread: unread instanceof Error ? undefined : unread,
+    spooled: spooled instanceof Error ? undefined : spooled,
+    withoutRoom: [],
+    isUnreadable: false,
+  });
+}
+
+function inspectQueue(
+  { unread, spooled, nowMs }: DeliverySources,
+  { problems, findings }: { problems: readonly Problem[]; findings: Findings },
+): void {
   if (unread instanceof Error) {
     // What it holds goes unseen until then.
     findings.fault(AREA, unread.message, mendOf(unread));
     return;
   }
+  const isUnread = problems.some(({ kind }) => kind === "unread");
+  const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
+  if (isUnread && (unread?.count ?? 0) === 0) findings.fault(AREA, "send has not read the events in the spool", SEE);
   if (unread === undefined) {
-    if (!(spooled instanceof Error) && spooled.count > 0) return;
+    if (hasSpooled) return;
     findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
   const events = plural(count, "event");
-  if (count > 0 && nowMs - oldestAtMs > UNREAD_AFTER_MS) {
+  if (isUnread && count > 0) {
     findings.fault(AREA, `send has not read ${events}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`, SEE);
   } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events}`);
 }
@@ -94,14 +123,20 @@ function mendOf(error: Error): string {
 }
 
 function inspectRoute(
-  { name, pending, dead, oldestPendingAtMs, failures, isBroken, lastError }: RouteOverview,
-  { isConfigured, nowMs, findings }: { isConfigured: boolean; nowMs: number; findings: Findings },
+  route: RouteOverview,
+  { isConfigured, problems, nowMs, findings }: {
+    isConfigured: boolean;
+    problems: readonly Problem[];
+    nowMs: number;
+    findings: Findings;
+  },
 ): void {
+  const { name, pending, dead, oldestPendingAtMs } = route;
   if (pending > 0 && !isConfigured) {
     findings.fault(
       AREA,
       `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
-      `ssh-session-notifier retry --route ${name} --to NAME moves them to another route`,
+      `ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME moves them to another route`,
     );
     return;
   }
@@ -112,19 +147,29 @@ function inspectRoute(
       "status says why, retry brings them back",
     );
   }
-  if (pending === 0) return;
-  const oldest = `the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
-  const waited = `${deliveries(pending, "wait")} on route "${name}", ${oldest}`;
-  if (isBroken) {
-    const message = `route "${name}" is broken: ${lastError ?? ""}; ${deliveries(pending, "wait")}, ${oldest}`;
-    findings.fault(AREA, message, `correct its settings in ${CONFIG_FILE}, then ${TRY}`);
-  } else if (failures > 0) {
-    const message = `${waited}; ${failures === 1 ? "the last attempt" : `the last ${failures} attempts`} failed: ${
-      lastError ?? ""
-    }`;
-    if (nowMs - (oldestPendingAtMs ?? nowMs) > PENDING_FAULT_MS) findings.fault(AREA, message, `${TRY} tries it now`);
-    else findings.warning(AREA, message, `${TRY} tries it now`);
-  } else findings.pass(AREA, waited);
+  const waiting = pending === 0
+    ? "nothing waits"
+    : `${deliveries(pending, "wait")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  if (problems.length > 0) findings.fault(AREA, ...faultOf(route, { problems, waiting }));
+  else if (pending > 0) findings.pass(AREA, `route "${name}": ${waiting}`);
+}
+
+/** What is wrong with a route, and what to do about it. */
+function faultOf(
+  { name, failures, lastError = "" }: RouteOverview,
+  { problems, waiting }: { problems: readonly Problem[]; waiting: string },
+): [message: string, mend: string] {
+  const kinds = problems.map(({ kind }) => kind);
+  if (kinds.includes("broken")) {
+    const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
+    return [
+      `route "${name}" is broken: ${lastError}; ${waiting}`,
+      `correct ${what} in ${CONFIG_FILE}, then ${TRY}`,
+    ];
+  }
+  if (!kinds.includes("failing")) return [`an event on route "${name}" is overdue: ${waiting}`, SEE];
+  const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
+  return [`route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`, `${TRY} tries it now`];
 }
 
 function deliveries(count: number, what: "wait" | "were given up"): string {

@@ -1,6 +1,6 @@
 // Looks at owners and modes of what install.sh makes. The two system users are told by what they own, not by name.
 
-import { BINARY, CONFIG_FILE, type StatePaths } from "../paths.ts";
+import { BINARY, CONFIG_FILE, STATE_DIR, type StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "files";
@@ -14,11 +14,12 @@ interface Expected {
   readonly kind: "file" | "directory";
   readonly uid: number;
   readonly gid: number;
-  readonly mode: number;
+  /** Undefined: any that lets its owner read and write. */
+  readonly mode?: number;
   /** `user:group` for people. */
   readonly owner: string;
-  /** Whether it need not be there. */
-  readonly optional?: boolean;
+  /** What it means if it is missing; by default, a fault. */
+  readonly missing?: "fine" | "warning";
 }
 
 const GROUP = "ssh-session-notifier";
@@ -55,6 +56,8 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   }
   const root = { uid: 0, gid: send.gid, owner: `root:${GROUP}` };
   const queue = { ...queueIds, owner: QUEUE_OWNER };
+  const rootOfQueue = { uid: 0, gid: queueIds.gid, owner: "root:ssh-session-queue" };
+  const sendOwner = `${GROUP}:${GROUP}`;
   const expected: Expected[] = [
     { path: BINARY, kind: "file", mode: 0o2750, ...root },
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
@@ -62,12 +65,19 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
     // Watched by the path unit, so that it is there from the beginning.
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
-    { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: `${GROUP}:${GROUP}` },
+    { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: sendOwner },
+    // Without these, no run of send gets anywhere.
+    ...[paths.sendLock, paths.deliveriesDatabase].map((path): Expected => (
+      { path, kind: "file", missing: "fine", ...send, owner: sendOwner }
+    )),
     ...["", "-wal"].map((suffix): Expected => (
-      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, optional: true, ...queue }
+      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, missing: "fine", ...queue }
     )),
     // Who can open it can lock it, and so hold up every login.
-    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, optional: true, ...queue },
+    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, missing: "fine", ...queue },
+    // Without these, the rest works.
+    { path: paths.runSpoolDir, kind: "directory", mode: 0o2750, missing: "warning", ...queue },
+    { path: paths.unrecordedFile, kind: "file", mode: 0o640, missing: "warning", ...rootOfQueue },
   ];
   const before = findings.hasFault(AREA);
   for (const file of expected) inspectFile(file, look(file.path), findings);
@@ -76,9 +86,18 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
 
 function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findings: Findings): void {
   const { path, kind, uid, gid, owner } = expected;
-  const mode = expected.mode.toString(8).padStart(4, "0");
+  const mode = octal(expected.mode ?? 0o600);
   if (info === undefined) {
-    if (expected.optional !== true) findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+    if (expected.missing === "fine") return;
+    if (expected.missing === undefined) {
+      findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+    } else {
+      findings.warning(
+        AREA,
+        `there is no "${path}", which keeps logins that the disk or the hook can't`,
+        "run install.sh, which makes it, and see that systemd-tmpfiles or cron does so at each boot",
+      );
+    }
     return;
   }
   const isKind = kind === "file" ? info.isFile : info.isDirectory;
@@ -92,9 +111,29 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
       `"${path}" belongs to ${info.uid}:${info.gid} in place of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
-  } else if (((info.mode ?? 0) & 0o7777) !== expected.mode) {
-    const found = ((info.mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
-    findings.fault(AREA, `"${path}" has the mode ${found} in place of ${mode}`, `chmod ${mode} ${path}`);
+  } else {
+    const found = (info.mode ?? 0) & 0o7777;
+    const isRight = expected.mode === undefined ? (found & 0o600) === 0o600 : found === expected.mode;
+    if (isRight) return;
+    findings.fault(AREA, `"${path}" has the mode ${octal(found)} in place of ${mode}`, `chmod ${mode} ${path}`);
+  }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+/** Whether the hook can pass through the folder of all state. As it, this process is in no group of that by now. */
+export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: Findings): void {
+  try {
+    look(queueDir);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    findings.fault(
+      AREA,
+      `the hook can't reach "${queueDir}": "${STATE_DIR}" is closed to it`,
+      `chmod 0751 ${STATE_DIR}`,
+    );
   }
 }
 

@@ -6,7 +6,7 @@ export type Level = "pass" | "warning" | "fault";
 /** One thing that was looked at. */
 export interface Finding {
   readonly level: Level;
-  /** Where to look: `binary`, `config`, `files`, `pam`, `limits`, `sshd`, `selinux`, `scheduler`, `disk`, `delivery`. */
+  /** Where to look, such as `binary`, `config`, `files`, `pam`, `delivery`. */
   readonly area: string;
   readonly message: string;
   /** What to do about it; a sentence without a period. Empty for a pass. */

@@ -1,5 +1,6 @@
 // HistoryEntry -> the cells of a table, and the JSON of a line. Whatever an attacker wrote is made harmless. Pure.
 
+import { parseAddress } from "../config/address.ts";
 import { formatDuration } from "../duration.ts";
 import { isoInstant } from "../json_text.ts";
 import { oneLine } from "../log.ts";
@@ -30,16 +31,22 @@ export interface RowOptions {
 
 /** The cells of an entry, as {@link COLUMNS} has them. */
 export function historyCells(entry: HistoryEntry, options: RowOptions): string[] {
-  const { event, address } = entry;
+  const { event } = entry;
   return [
     clockTime(event.occurredAtMs, options.timezone),
     event.user,
-    address || event.remoteHost || "-",
+    placeText(entry),
     keyText(entry, options.keyNames),
     lengthText(entry),
     deliveryText(entry),
     reasonTexts(entry).join("; "),
   ].map(oneLine);
+}
+
+/** The address, followed by the name that the client's DNS gave it (sshd's `UseDNS`). */
+function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
+  if (address === "") return remoteHost || "-";
+  return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;
 }
 
 /** An instant as `2026-11-23 11:13:32`; the seconds may be cut. */

@@ -9,7 +9,7 @@
 // Killed anywhere, the spool takes the events, and the next `repair` goes on.
 
 import type { StatePaths } from "../paths.ts";
-import { damagedFolderName, statIfThere, syncFolder } from "../store/files.ts";
+import { damagedFolderName, listFolder, MAX_FOLDER_BYTES, statIfThere, syncFolder } from "../store/files.ts";
 
 /** By then a hook that had the database open has ended, in milliseconds. It waits for locks half a second at most. */
 const HOOKS_END_AFTER_MS = 5_000;
@@ -21,7 +21,7 @@ type Paths = Pick<StatePaths, "queueDir" | "queueDatabase">;
 
 /** The folder that an interrupted repair has left. */
 export function unfinishedMove({ queueDir }: Paths): string | undefined {
-  const names = [...Deno.readDirSync(queueDir)]
+  const names = listFolder(queueDir)
     .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-") && name.endsWith(MOVING))
     .map(({ name }) => name).sort();
   return names[0] === undefined ? undefined : `${queueDir}/${names[0]}`;
@@ -70,7 +70,8 @@ export function obstaclesOf({ queueDatabase }: Paths): [journal: string, log: st
 
 /** Whether something is an empty folder, such as an interrupted repair leaves. */
 export function isObstacle(path: string): boolean {
-  return statIfThere(path)?.isDirectory === true && Deno.readDirSync(path)[Symbol.iterator]().next().done === true;
+  const info = statIfThere(path);
+  return info?.isDirectory === true && info.size <= MAX_FOLDER_BYTES && listFolder(path).length === 0;
 }
 
 function replaceByObstacle(path: string, folder: string): void {

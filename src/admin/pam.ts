@@ -1,6 +1,6 @@
 // Looks at sshd's PAM stack: whether the hook is in it, in its place, and what of the user's can reach it there.
 
-import { BINARY } from "../paths.ts";
+import { BINARY, statePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
 import { lowLimits } from "./limits.ts";
 import { jumpsOver, type PamFile, type PamModule, type PamStack } from "./pam_stack.ts";
@@ -9,13 +9,25 @@ const AREA = "pam";
 const INSTALL = "run install.sh --pam, which puts the lines into their places";
 
 /**
- * What must not be left in PAM's environment for the logout: a file loaded or made, or an end, before the hook can give
- * root up. install.sh takes these out; a test holds the two lists together.
+ * Variables that must not be in PAM's environment at the logout or for the last resort: they load or create a file, or
+ * end the program, before the hook can give up root. install.sh removes them; a test compares the two lists.
  */
 export const HARMFUL_VARIABLES: readonly string[] = [
   "LD_PRELOAD",
   "LD_AUDIT",
   "LD_LIBRARY_PATH",
+  "LD_TRACE_LOADED_OBJECTS",
+  "LD_TRACE_PRELINKING",
+  "LD_ASSUME_KERNEL",
+  "LD_DEBUG",
+  "LD_DEBUG_OUTPUT",
+  "LD_PROFILE",
+  "LD_PROFILE_OUTPUT",
+  "LD_SHOW_AUXV",
+  "GLIBC_TUNABLES",
+  "GCONV_PATH",
+  "LOCPATH",
+  "MALLOC_TOP_PAD_",
   "SSLKEYLOGFILE",
   "ICU_DATA",
   "ICU_TIMEZONE_FILES_DIR",
@@ -47,9 +59,11 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
     findings.fault(AREA, "the hook is not in the session stack of sshd: no login is recorded", INSTALL);
     return;
   }
+  inspectIncludes(session, findings);
   inspectHooks(session.filter(isHook), findings);
   inspectPlace(session, { first, read, findings });
   inspectRetry(session, { first, read, findings });
+  inspectLastResort(session, { read, findings });
   inspectLast(session, { first, read, findings });
   inspectUserEnvironment(stack, findings);
   inspectLimits(session, { limits, findings });
@@ -57,6 +71,17 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
 
 function isHook({ name, args }: PamModule): boolean {
   return name === "pam_exec.so" && args.some((arg) => /\/ssh-session-notifier$/.test(arg));
+}
+
+/** Earlier releases had the lines in two files of their own. */
+function inspectIncludes(session: readonly PamModule[], findings: Findings): void {
+  const included = session.find(({ place }) => /(^|\/)ssh-session-notifier(-last)?:\d+$/.test(place));
+  if (included === undefined) return;
+  findings.fault(
+    AREA,
+    `the hook is included from a file of its own (${included.place}): if that file is missing, PAM refuses every login`,
+    "run install.sh --pam, which puts the lines into sshd's own file",
+  );
 }
 
 function inspectHooks(hooks: readonly PamModule[], findings: Findings): void {
@@ -115,12 +140,44 @@ function inspectRetry(
   }
 }
 
+/** The line that records the login if the hook can't start; no variable of the user may act on its loader. */
+function inspectLastResort(
+  session: readonly PamModule[],
+  { read, findings }: { read: PamSources["read"]; findings: Findings },
+): void {
+  const { unrecordedFile } = statePaths();
+  const index = session.findIndex(({ name, args }) => name === "pam_exec.so" && args.includes(`log=${unrecordedFile}`));
+  const line = session[index];
+  const guard = session[index - 1];
+  if (line === undefined) {
+    findings.warning(
+      AREA,
+      "nothing records a login for which the hook can't start, as when memory or processes run out",
+      INSTALL,
+    );
+  } else if (
+    guard === undefined || !unsets(guard, HARMFUL_VARIABLES, read) || !/\bdefault=1$/.test(guard.control) ||
+    !line.args.includes("type=open_session")
+  ) {
+    findings.fault(
+      AREA,
+      `${line.place} can load a user's library as root: the line before it does not clean the environment`,
+      INSTALL,
+    );
+  } else if (line.control !== "optional") {
+    findings.fault(AREA, `${line.place} is "${line.control}": if it fails, it refuses the login`, INSTALL);
+  } else findings.pass(AREA, `a login is recorded even if the hook can't start (${line.place})`);
+}
+
 /** The line that cleans PAM's environment for the logout. */
 function inspectLast(
   session: readonly PamModule[],
   { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
 ): void {
-  const last = session.findLastIndex((module, index) => index > first && unsets(module, HARMFUL_VARIABLES, read));
+  // Not the one that guards the last resort, which has a jump.
+  const last = session.findLastIndex((module, index) =>
+    index > first && jumpsOver(module) === 0 && unsets(module, HARMFUL_VARIABLES, read)
+  );
   const cleaner = session[last];
   const later = session.slice(last + 1).find(({ name }) => name === "pam_env.so");
   const skipping = session.slice(0, last).find((module, index) => index + jumpsOver(module) >= last);

@@ -1,7 +1,7 @@
 // Puts right what is wrong around the queue database: modes, the spool, and what an interrupted repair has left.
 
 import type { StatePaths } from "../paths.ts";
-import { statIfThere } from "../store/files.ts";
+import { MAX_FOLDER_BYTES, statIfThere } from "../store/files.ts";
 import { isObstacle, movedAside, obstaclesOf } from "./move_queue_aside.ts";
 import { SUFFIXES } from "./queue_fault.ts";
 
@@ -21,8 +21,10 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
   const journal = statIfThere(`${queueDatabase}-journal`);
   if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
   const spool = statIfThere(spoolDir);
-  if (spool !== undefined && !spool.isDirectory) moveAside(spoolDir, { paths, say });
-  if (spool?.isDirectory !== true) {
+  // No program lists such a large folder, and it may stay that large after it was emptied.
+  const isUsable = spool?.isDirectory === true && spool.size <= MAX_FOLDER_BYTES;
+  if (spool !== undefined && !isUsable) moveAside(spoolDir, { paths, say });
+  if (!isUsable) {
     Deno.mkdirSync(spoolDir);
     say(`made "${spoolDir}"`);
   }

@@ -5,6 +5,7 @@ import type { StatePaths } from "../paths.ts";
 import { statIfThere } from "../store/files.ts";
 import { faultOfNumbers } from "../store/inbox.ts";
 import { type Database, openDatabase, pragma } from "../store/open.ts";
+import { faultOfQueueTable } from "../store/queue_table.ts";
 import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_LOCKED, sqliteCode } from "../store/sqlite_error.ts";
 
 /** How long to wait for the hooks of logins that happen meanwhile, in milliseconds. */
@@ -18,6 +19,13 @@ export const SUFFIXES = ["", "-wal", "-shm"] as const;
  * name: from `send`, which can't read without it, or from a new database that has got that name since.
  */
 const held: Database[] = [];
+
+/** Opens the queue database, which must be sound. It stays open, as above. */
+export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): Database {
+  const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+  held.push(database);
+  return database;
+}
 
 /**
  * What is wrong with the queue database, so that only another one helps.
@@ -38,9 +46,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
   // SQLite would take the log away, and the events in it.
   if (size === 0 && logSize > 0) return "it is empty, and its log is not";
   try {
-    const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-    held.push(database);
-    return faultOf(database);
+    return faultOf(openHeld({ queueDatabase }));
   } catch (error) {
     if (!isSqliteError(error)) throw error;
     if ([SQLITE_BUSY, SQLITE_LOCKED].includes(sqliteCode(error))) {
@@ -63,13 +69,14 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
 }
 
 function faultOf(database: Database): string | undefined {
+  // Comes first, since the other statements would run a trigger or a generated column, which may never end.
+  const schema = faultOfQueueTable(database);
+  if (schema !== undefined) return schema;
   const found = pragma(database, "integrity_check(1)");
   if (found !== "ok") return String(found);
-  const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'event'").get();
-  if (hasTable === undefined) return undefined;
   const numbers = faultOfNumbers(database);
   if (numbers !== undefined) return numbers;
-  // As the hook does, since a table of another shape, or a trigger, would refuse its event.
+  // Writes as the hook does: some damage shows only here.
   database.prepare("BEGIN IMMEDIATE").run();
   try {
     database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')").run(crypto.randomUUID());

@@ -6,10 +6,14 @@ import { becomeOwner } from "../hook/privileges.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
+import { statIfThere } from "../store/files.ts";
+import { isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
+import { emptySpool } from "./empty_spool.ts";
 import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
 import { putRight } from "./put_right.ts";
-import { faultOfDatabase } from "./queue_fault.ts";
+import { faultOfDatabase, openHeld } from "./queue_fault.ts";
+import { refuseGroups } from "./without_groups.ts";
 
 /** What an event takes in the log, or as a file of the spool, and more; in bytes. */
 const ROOM_BYTES = 64 * 1024;
@@ -31,7 +35,7 @@ export interface RepairOptions {
 export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCode> {
   const paths = statePaths(stateDir);
   becomeQueue(paths, { anyOwner: stateDir !== undefined });
-  using lock = takeLock(paths);
+  using lock = explaining(paths, () => takeLock(paths));
   if (lock === undefined) {
     throw new Failure("another repair is running", { exitCode: ExitCode.tempFail, mend: "wait until it has ended" });
   }
@@ -57,9 +61,20 @@ export async function mend(paths: StatePaths, { force, ...options }: { force: bo
   const fault = faultOfDatabase(paths);
   if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
   else say("the queue database is not damaged");
-  if (fault === undefined && !force) return tryRoom(paths);
+  if (fault === undefined && !force) {
+    tryRoom(paths);
+    // A hook makes the database.
+    if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
+    return;
+  }
   await moveQueueAside(paths, options);
   say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
+}
+
+/** Moves the events of each spool into the database, and reports it. */
+function emptySpools(paths: StatePaths, say: (line: string) => void): void {
+  const database = openHeld(paths);
+  for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
 }
 
 /** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */
@@ -74,6 +89,8 @@ function tryRoom({ queueDir }: StatePaths): void {
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
+  // Another directory is for trials, where root is not given up.
+  if (!options.anyOwner) refuseGroups("repair");
   try {
     const owner = Deno.lstatSync(queueDir).uid;
     becomeOwner(queueDir, options);
@@ -89,12 +106,31 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
   }
 }
 
-/** A lock on the folder itself, which the kernel frees however this ends. */
+/**
+ * A lock that the kernel frees however this ends. It is on a file that only the user of `queue` can open: `send` can
+ * open the folder, and could lock it.
+ */
 function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
-  const folder = Deno.openSync(queueDir);
-  if (folder.tryLockSync(true)) return folder;
-  folder.close();
+  const path = `${queueDir}/repair.lock`;
+  // Opening a FIFO would wait for a reader.
+  if (statIfThere(path)?.isFile === false) {
+    throw new Failure(`"${path}" is not a plain file`, {
+      exitCode: ExitCode.config,
+      mend: `see what it is, and remove it: rm -r ${path}`,
+    });
+  }
+  const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  if (file.tryLockSync(true)) return file;
+  file.close();
   return undefined;
+}
+
+function explaining<T>(paths: StatePaths, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explained(error, paths);
+  }
 }
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
@@ -104,12 +140,13 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
   if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
     return fail("the disk is full", ExitCode.tempFail, "make room, and run repair again");
   }
+  if (isReadOnly(error)) return fail("its file system is read-only", ExitCode.config, REMOUNT);
   const { tempFail, config } = ExitCode;
   return isPassingSystemError(error)
     ? fail(messageOf(error), tempFail, "see what the disk says, and run repair again")
     : fail(
       messageOf(error),
       config,
-      "see that its file system is mounted read-write, and move what belongs to somebody else out of it by hand",
+      "move files of other users out of it by hand",
     );
 }

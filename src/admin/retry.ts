@@ -8,6 +8,7 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { print } from "../print.ts";
+import { quotedForShell } from "../shell.ts";
 import { Deliveries } from "../store/deliveries.ts";
 import { readOverview } from "../store/overview.ts";
 import { explainingStore } from "../store/store_failure.ts";
@@ -81,12 +82,12 @@ function revived(
   const what = [
     ...dead > 0 ? [`brought back ${plural(dead, "notification")} that had been given up`] : [],
     ...pending > 0 ? [`made ${plural(pending, "notification")} due now that waited`] : [],
-    ...notices > 0 ? [`made ${plural(notices, "notice")} about other routes due now`] : [],
+    ...notices > 0 ? [`made ${plural(notices, "notice")} due now`] : [],
   ];
   const name = `route "${route}"`;
   if (what.length === 0) return `${name}: nothing was given up, and nothing waits`;
   const then = configured?.includes(route) === false
-    ? `it is not in the configuration, so nothing is sent: move it with --route ${route} --to NAME`
+    ? `it is not in the configuration, so nothing is sent: move it with --route ${quotedForShell(route)} --to NAME`
     : "send delivers at its next run";
   return `${name}: ${what.join(", ")}; ${then}`;
 }

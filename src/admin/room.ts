@@ -1,53 +1,13 @@
-// How much room the disks of the state directory have: where the queue's has none, a login is recorded nowhere but in the
-// journal, and where the store's has none, nothing is delivered.
+// Looks at the room that the disks of the state directory have.
 
-import { statfsSync } from "node:fs";
-import type { StatePaths } from "../paths.ts";
+import { isFull, type Room } from "../store/room.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "disk";
 const MEND = "make room";
 
-/** With less than this, a row and its log may find no room: a fold of the log takes 256 KiB. In bytes. */
-const FULL_BYTES = 1024 * 1024;
-
 /** With less than this, a person should make room while there is some. In bytes. */
 const LOW_BYTES = 64 * 1024 * 1024;
-
-/** Likewise in files, of which a run of `send` makes a few. */
-const FULL_FILES = 10;
-
-/** What is left of a file system. */
-export interface Room {
-  readonly bytes: number;
-  /** How many files can still be made; undefined where the file system sets no limit. */
-  readonly files: number | undefined;
-}
-
-/**
- * What root alone may fill does not count.
- *
- * @returns undefined where that can't be told: whoever reads or writes there says why
- */
-function roomIn(directory: string): Room | undefined {
-  try {
-    const { bavail, bsize, files, ffree } = statfsSync(directory);
-    return { bytes: bavail * bsize, files: files === 0 ? undefined : ffree };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether nothing more may find room there. */
-export function isFull({ bytes, files = Infinity }: Room): boolean {
-  return bytes < FULL_BYTES || files < FULL_FILES;
-}
-
-/** The room of each directory, as far as it can be told. */
-export function roomsOf({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, Room> {
-  const rooms = [queueDir, sendDir].map((directory) => [directory, roomIn(directory)] as const);
-  return new Map(rooms.flatMap(([directory, room]) => room === undefined ? [] : [[directory, room]]));
-}
 
 /** Looks at the room that there is, and says what is found. */
 export function inspectRoom(rooms: ReadonlyMap<string, Room>, findings: Findings): void {

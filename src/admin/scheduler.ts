@@ -1,5 +1,7 @@
-// Looks at what starts `send`: the systemd units, or cron.
+// Checks what starts `send`: the systemd units, or cron. Only the last run of `send` shows whether they really run.
 
+import { formatAgo } from "../duration.ts";
+import { hasStopped } from "../send/health.ts";
 import type { Findings } from "./finding.ts";
 
 const AREA = "scheduler";
@@ -20,12 +22,12 @@ export interface SchedulerFiles {
 /** A line of a crontab that starts `send`, and is no comment. */
 const CRON_LINE = /^\s*[^#\s].*\bssh-session-notifier\s+send\b/m;
 
-/** Looks at the scheduler, and says what is found. What runs, shows in the backlog. */
+/** Checks how the scheduler is set up, and reports the findings. */
 export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Findings): void {
   const cronFile = `/etc/cron.d/${NAME}`;
   const isForCron = CRON_LINE.test(read(cronFile) ?? "");
   if (isForCron && CRON_PROGRAMS.some(isThere)) {
-    findings.pass(AREA, `cron runs send (${cronFile})`);
+    findings.pass(AREA, `cron is set up to run send (${cronFile})`);
     return;
   }
   if (!isThere("/run/systemd/system")) {
@@ -55,4 +57,30 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
       `systemctl enable --now ${NAME}.path`,
     );
   } else findings.pass(AREA, `${NAME}.path is enabled`);
+}
+
+/** What is known about the runs of `send`. */
+export interface Runs {
+  /** When the last one ended; undefined where none has. */
+  readonly lastRunAtMs: number | undefined;
+  /** How long one may take, in milliseconds. */
+  readonly runDeadlineMs: number;
+  readonly nowMs: number;
+}
+
+/** Checks whether `send` really runs, by the rule of `status`: it starts each minute, and a run may take a while. */
+export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, findings: Findings): void {
+  if (lastRunAtMs === undefined) {
+    findings.warning(AREA, "send has not run yet", "wait a minute, then run check again");
+    return;
+  }
+  const since = `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}`;
+  if (!hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) findings.pass(AREA, since);
+  else {
+    findings.fault(
+      AREA,
+      `${since}: nothing starts it, or it does not finish`,
+      "see that cron or ssh-session-notifier.timer is running (systemctl list-timers), and what send says",
+    );
+  }
 }

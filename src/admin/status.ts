@@ -7,11 +7,12 @@ import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { InboxError } from "../store/inbox.ts";
+import { lastResortProblems } from "../store/last_resort.ts";
 import { readOverview } from "../store/overview.ts";
+import { withoutRoom } from "../store/room.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeQueueReader } from "./become_sender.ts";
-import { isFull, roomsOf } from "./room.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
@@ -38,7 +39,7 @@ export interface StatusOptions {
 export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
   const paths = statePaths(stateDir);
   const faults: string[] = [];
-  // Root's own, and out of reach for what this becomes.
+  // Read now, while this is root: the user that it becomes can't read it.
   const config = attempt(() => readConfig(configFile), faults);
   if (stateDir === undefined) becomeQueueReader(paths, "status");
   const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);
@@ -46,9 +47,19 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
-  const withoutRoom = [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
   const nowMs = Date.now();
-  const found = statusOf({ config, overview, unread, isQueueReadable, spooled, withoutRoom, faults, nowMs });
+  const others = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
+  const found = statusOf({
+    others,
+    config,
+    overview,
+    unread,
+    isQueueReadable,
+    spooled,
+    withoutRoom: withoutRoom(paths),
+    faults,
+    nowMs,
+  });
   for (const line of shown(found, form)) print(line);
   return ExitCode.ok;
 }

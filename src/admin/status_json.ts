@@ -1,14 +1,14 @@
 // A status for programs, as JSON. Pure.
 
 import { isoInstant } from "../json_text.ts";
-import type { Status } from "./status_of.ts";
+import { isBroken, type Status } from "./status_of.ts";
 
 /** A status for programs: names in snake_case, instants as in ISO 8601, null for what is not there. */
 export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs, problems }: Status): unknown {
   return {
     at: isoInstant(nowMs),
     is_alive: problems.length === 0,
-    problems,
+    problems: problems.map(({ text }) => text),
     last_run_at: isoInstant(lastRunAtMs),
     queue: { unread: unread?.count ?? null, oldest_unread_at: isoInstant(unread?.oldestAtMs) },
     spool: { count: spooled?.count ?? null, oldest_at: isoInstant(spooled?.oldestAtMs) },
@@ -16,7 +16,7 @@ export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs
       name: route.name,
       service: route.service ?? null,
       is_configured: route.isConfigured ?? null,
-      is_broken: route.isBroken,
+      is_broken: isBroken(route),
       pending: route.pending,
       oldest_pending_at: isoInstant(route.oldestPendingAtMs),
       next_attempt_at: isoInstant(route.nextAttemptAtMs),
@@ -26,6 +26,7 @@ export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs
       dead_reasons: route.deadReasons,
       notices: route.notices,
       last_delivered_at: isoInstant(route.lastDeliveredAtMs),
+      last_test_passed_at: isoInstant(route.lastTestedAtMs),
     })),
     faults,
   };

@@ -2,9 +2,10 @@
 
 import { formatAgo, formatDuration } from "../duration.ts";
 import { plural } from "../plural.ts";
+import { quotedForShell } from "../shell.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { Spooled } from "../store/spool.ts";
-import type { RouteStatus, Status } from "./status_of.ts";
+import { isBroken, type RouteStatus, type Status } from "./status_of.ts";
 
 /** A status for people. */
 export function statusLines(status: Status): string[] {
@@ -15,7 +16,7 @@ export function statusLines(status: Status): string[] {
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
     ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${formatAgo(lastRunAtMs, nowMs)}`],
-    `alarm: ${problems.length === 0 ? "works" : `does not work: ${problems.join("; ")}`}`,
+    `alarm: ${problems.length === 0 ? "works" : `does not work: ${problems.map(({ text }) => text).join("; ")}`}`,
   ];
 }
 
@@ -38,7 +39,7 @@ function routeTitle({ name, service }: RouteStatus): string {
 
 function routeTexts(route: RouteStatus, nowMs: number): string[] {
   const { name, service, dead, deadReasons, lastDeliveredAtMs } = route;
-  const brings = `ssh-session-notifier retry --route ${name}`;
+  const brings = `ssh-session-notifier retry --route ${quotedForShell(name)}`;
   const reasons = deadReasons.map(({ reason, count }) => `${count} for: ${reason}`).join("; ");
   return [
     ...service === undefined
@@ -53,17 +54,16 @@ function routeTexts(route: RouteStatus, nowMs: number): string[] {
 }
 
 function pendingText(route: RouteStatus, nowMs: number): string {
-  const { service, pending, notices, oldestPendingAtMs, nextAttemptAtMs, failures, lastError, isBroken } = route;
-  if (nextAttemptAtMs === undefined) return "nothing waits";
+  const { service, pending, notices, oldestPendingAtMs, nextAttemptAtMs, failures, lastError } = route;
+  const failed = failures === 0
+    ? []
+    : [`${isBroken(route) ? "broken, correct its settings" : `${failures} failed in a row`}: ${lastError ?? ""}`];
+  if (nextAttemptAtMs === undefined) return ["nothing waits", ...failed].join(", ");
   const parts = [`${pending} pending`];
   if (oldestPendingAtMs !== undefined) parts.push(`the oldest from ${formatAgo(oldestPendingAtMs, nowMs)}`);
-  if (notices > 0) parts.push(`${plural(notices, "notice")} about other routes`);
+  if (notices > 0) parts.push(plural(notices, "notice"));
   if (service !== undefined) {
     parts.push(nextAttemptAtMs > nowMs ? `next attempt in ${formatDuration(nextAttemptAtMs - nowMs)}` : "due now");
   }
-  if (failures > 0) {
-    const fault = isBroken ? "broken, mend it in the configuration" : `${failures} failed in a row`;
-    parts.push(`${fault}: ${lastError ?? ""}`);
-  }
-  return parts.join(", ");
+  return [...parts, ...failed].join(", ");
 }

@@ -3,7 +3,7 @@
 
 import denoConfig from "../../deno.json" with { type: "json" };
 import { oneLine } from "../log.ts";
-import type { RouteStatus, Status } from "./status_of.ts";
+import { isBroken, type RouteStatus, type Status } from "./status_of.ts";
 
 /** One metric: all its samples stand together, behind its help. */
 interface Metric {
@@ -44,7 +44,7 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
     {
       name: "alive",
       help:
-        "Whether a login now would be told: there is room, send runs and reads, no route is failing, no event is overdue.",
+        "Whether a login now would be notified: there is room, send runs and reads, no route is failing, no event is overdue.",
       samples: one(problems.length === 0 ? 1 : 0),
     },
     { name: "faults", help: "How many parts of the status can't be read.", samples: one(faults.length) },
@@ -91,8 +91,8 @@ function routeMetrics({ nowMs, routes }: Status): Metric[] {
     each("failures", "Attempts on the route that failed since its last delivery.", ({ failures }) => failures),
     each(
       "broken",
-      "Whether a person has to mend the route before anything gets through.",
-      ({ isBroken }) => isBroken ? 1 : 0,
+      "Whether a person has to correct the settings of the route before anything gets through.",
+      (route) => isBroken(route) ? 1 : 0,
     ),
     each("dead", "Events that were given up on the route; retry brings them back.", ({ dead }) => dead),
     each(

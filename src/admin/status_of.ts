@@ -1,8 +1,7 @@
 // How everything is doing, as data: what `status` shows in one form or another. Pure.
 
 import type { Config } from "../config/config.ts";
-import { formatDuration } from "../duration.ts";
-import { healthOf, OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../send/health.ts";
+import { type Problem, problemsOf } from "../send/health.ts";
 import type { Unread } from "../store/inbox.ts";
 import { IDLE, type Overview, type RouteOverview } from "../store/overview.ts";
 import { believedRest } from "../store/routes.ts";
@@ -32,22 +31,29 @@ export interface Status {
   readonly faults: readonly string[];
   /** When the last run of `send` came to its end; undefined where none has yet. */
   readonly lastRunAtMs: number | undefined;
-  /** What of the alarm does not work, a few words each; none if a login now would be told. */
-  readonly problems: readonly string[];
+  /** What keeps the alarm from working; empty if a login now would be notified. */
+  readonly problems: readonly Problem[];
 }
 
 /** What a status is made of. */
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
   /** The directories on whose disk there is no room. */
   readonly withoutRoom: readonly string[];
+  /** Problems that were found elsewhere, a few words each. */
+  readonly others?: readonly string[];
   /** Undefined where the configuration can't be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
   /** Undefined where `send` has never run. */
   readonly overview: Overview | undefined;
 }
 
+/** Whether a person has to correct the settings of a route before anything gets through, by its newest outcome. */
+export function isBroken({ newest }: Pick<RouteOverview, "newest">): boolean {
+  return newest === "broken" || newest === "refused";
+}
+
 /** Puts together what is known. Without a configuration, no route is said to have gone from it. */
-export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSources): Status {
+export function statusOf({ config, overview, withoutRoom, others = [], ...rest }: StatusSources): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
@@ -65,32 +71,15 @@ export function statusOf({ config, overview, withoutRoom, ...rest }: StatusSourc
   // A route that has gone, and has left nothing behind, is no news.
   const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
   const lastRunAtMs = overview?.lastRunAtMs;
-  return { ...rest, routes: shown, lastRunAtMs, problems: problemsOf({ config, overview, withoutRoom, ...rest }) };
-}
-
-/**
- * What of the alarm does not work. `send` runs every minute, so where it has not ended for as long as an event may wait,
- * or as a run may take, it does not run any more.
- */
-function problemsOf({ config, overview, unread, spooled, withoutRoom, faults, nowMs }: StatusSources): string[] {
-  const lastRunAtMs = overview?.lastRunAtMs;
-  const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
-  // What lies in the spool stays there until a hook moves it; a run that has ended since has read it.
-  const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
-  const silenceMs = nowMs - (lastRunAtMs ?? nowMs);
-  const configured = config?.routes.map(({ name }) => name) ?? [];
-  const { failing, overdue } = healthOf(overview?.routes ?? [], { configured, nowMs });
-  return [
-    ...withoutRoom.map((directory) => `there is no room in "${directory}"`),
-    ...faults.length > 0 ? ["not all of it can be read"] : [],
-    ...lastRunAtMs === undefined ? ["no run of send has come to its end yet"] : [],
-    ...silenceMs > OVERDUE_AFTER_MS + (config?.runDeadlineMs ?? 0)
-      ? [`the last run of send ended ${formatDuration(silenceMs)} ago`]
-      : [],
-    ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
-      ? ["send does not read what is queued"]
-      : [],
-    ...failing.map((route) => `route "${route}" is failing`),
-    ...overdue.map((route) => `an event on route "${route}" is overdue`),
-  ];
+  const problems = problemsOf({
+    ...rest,
+    configured: [...services.keys()],
+    routes: overview?.routes ?? [],
+    lastRunAtMs,
+    runDeadlineMs: config?.runDeadlineMs ?? 0,
+    withoutRoom,
+    isUnreadable: rest.faults.length > 0,
+    others,
+  });
+  return { ...rest, routes: shown, lastRunAtMs, problems };
 }

@@ -2,8 +2,9 @@
 
 import { readConfig } from "../config/read_config.ts";
 import type { Route } from "../config/routes.ts";
-import { ExitCode } from "../failure.ts";
-import { CONFIG_FILE, statePaths } from "../paths.ts";
+import { ExitCode, messageOf } from "../failure.ts";
+import { createLog } from "../log.ts";
+import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { attempt } from "../send/attempt.ts";
 import { systemClock } from "../send/clock.ts";
@@ -11,21 +12,25 @@ import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
 import { startTransport, transportOptions } from "../send/transport.ts";
 import type { Outcome } from "../services/service.ts";
+import { Deliveries } from "../store/deliveries.ts";
+import { statIfThere } from "../store/files.ts";
+import { openToRead } from "../store/open_to_read.ts";
 import { becomeSender } from "./become_sender.ts";
 
 /** What `test` may be told. */
 export interface TestOptions {
-  /** In place of the fixed one, for trying things out; any user may then run it. */
+  /** In place of the fixed ones, for trying things out; any user may then run it. */
+  readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
  * Sends a test notification on every route at once, and prints what the services say.
  *
- * @returns 0 if all were delivered, 78 if a route needs a mend, 75 if it may work later
+ * @returns 0 if all were delivered, 78 if a route or its settings are at fault, 75 if it may work later
  * @throws {Failure} where it can't work at all
  */
-export async function testRoutes({ configFile }: TestOptions): Promise<ExitCode> {
+export async function testRoutes({ stateDir, configFile }: TestOptions): Promise<ExitCode> {
   if (configFile === undefined) becomeSender(statePaths(), "test");
   const config = readConfig(configFile ?? CONFIG_FILE);
   const transport = await startTransport(transportOptions(config));
@@ -36,8 +41,33 @@ export async function testRoutes({ configFile }: TestOptions): Promise<ExitCode>
     print(resultLine(route, outcome));
     return outcome;
   }));
-  if (outcomes.some(({ kind }) => kind === "broken" || kind === "rejected")) return ExitCode.config;
+  const passed = config.routes.filter((_, index) => outcomes[index]?.kind === "delivered");
+  // The store is about the installed configuration only.
+  if (configFile === undefined || stateDir !== undefined) note(passed, statePaths(stateDir));
+  if (outcomes.some(({ kind }) => kind === "broken" || kind === "refused")) return ExitCode.config;
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
+}
+
+/** Notes for `send`, which may be running, that a route works. If that fails, the test has passed all the same. */
+function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): void {
+  if (passed.length === 0) return;
+  try {
+    // A store of an older release is migrated by `send` alone, under its lock.
+    const isThere = statIfThere(deliveriesDatabase) !== undefined;
+    const readable = isThere ? openToRead(deliveriesDatabase) : undefined;
+    readable?.close();
+    if (isThere && readable === undefined) return;
+    const deliveries = new Deliveries(deliveriesDatabase);
+    try {
+      for (const { name, service } of passed) {
+        deliveries.noteTest({ route: name, settings: service.fingerprint, nowMs: Date.now() });
+      }
+    } finally {
+      deliveries.close();
+    }
+  } catch (error) {
+    createLog()("warning", `cannot note in "${deliveriesDatabase}" that the test passed: ${messageOf(error)}`);
+  }
 }
 
 function resultLine({ name, service }: Route, outcome: Outcome): string {
@@ -46,13 +76,18 @@ function resultLine({ name, service }: Route, outcome: Outcome): string {
     case "delivered":
       return `pass     ${route}: delivered`;
     case "retry":
-      return `warning  ${route}: not now: ${outcome.reason}; to mend it: see that the service is up and this host ` +
-        "reaches it; send keeps trying, so no event is lost";
+      return outcome.limitsRate
+        ? `warning  ${route}: not now: ${outcome.reason}; to mend it: wait: the service limits the rate, and send keeps ` +
+          "to that, so no event is lost"
+        : `warning  ${route}: not now: ${outcome.reason}; to mend it: see that the service is up and this host ` +
+          "reaches it; send keeps trying, so no event is lost";
     case "broken":
-      return `fault    ${route}: refused: ${outcome.reason}; to mend it: compare its settings in ${CONFIG_FILE} with ` +
-        "what the service says";
-    case "rejected":
-      return `fault    ${route}: the service refuses the message itself: ${outcome.reason}; to mend it: report it, ` +
-        "with this line";
+      return outcome.at === "proxy"
+        ? `fault    ${route}: ${outcome.reason}; to mend it: set user and password in "proxy" in ${CONFIG_FILE}`
+        : `fault    ${route}: refused: ${outcome.reason}; to mend it: compare its settings in ${CONFIG_FILE} with ` +
+          "what the service says";
+    case "refused":
+      return `fault    ${route}: refused: ${outcome.reason}; to mend it: the settings are the likely cause: compare ` +
+        `those in ${CONFIG_FILE} with what the service says; events wait until then`;
   }
 }

@@ -18,7 +18,7 @@ const FILES = [
   [CONFIG_FILE, "the configuration"],
   [STATE_DIR, "what was recorded, and what became of it"],
   [BINARY, "the program"],
-  ["/etc/pam.d/ssh-session-notifier", "the hook, as the session stack of sshd includes it"],
+  ["/etc/pam.d/sshd", "has the lines of the hook, between two comments that name it"],
 ] as const;
 
 const ENVIRONMENT = [

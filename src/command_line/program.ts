@@ -200,10 +200,11 @@ function addRetry(program: Command, done: Done): void {
 function addTest(program: Command, done: Done): void {
   program.command("test")
     .description("Send a test notification on every route, and show what the services answer.")
+    .addOption(stateDirFlag())
     .addOption(configFlag())
-    .action(async ({ config }: Places) => {
+    .action(async ({ stateDir, config }: Places) => {
       const { testRoutes } = await import("../admin/test_routes.ts");
-      done(await testRoutes({ configFile: config }));
+      done(await testRoutes({ stateDir, configFile: config }));
     });
 }
 

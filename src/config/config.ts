@@ -1,15 +1,15 @@
 // TOML -> Config. Says everything that is wrong at once, each with its place.
 
-import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { DAY_MS } from "../duration.ts";
 import type { AllowRule } from "./allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";
-import { parseHeartbeat } from "./heartbeat.ts";
+import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
+import { parseSyntax } from "./syntax.ts";
 
 /** The configuration, complete and valid. */
 export interface Config {
@@ -33,11 +33,15 @@ export interface Config {
   /** How long a delivered event is kept. */
   readonly retentionDays: number;
   /** Pinged after each run. */
-  readonly heartbeat?: URL;
+  readonly heartbeat?: Heartbeat;
   /** Every value that must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** What is unwise, though it works. */
   readonly warnings: readonly ConfigWarning[];
+  /** The key paths of values that are still an example: nothing is delivered there. */
+  readonly placeholders: readonly string[];
+  /** The paths of the files that it names. */
+  readonly files: readonly string[];
 }
 
 /** What reading a configuration needs to know of its surroundings. */
@@ -60,8 +64,15 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
   const faults = (result.issues ?? []).map((issue) => faultOf(issue, { place: [], known: knownAt }));
   const warnings: ConfigWarning[] = [];
   const secrets: string[] = [];
+  const placeholders: string[] = [];
+  const files = new Set<string>();
+  const readAndNote: ReadBeside = (path) => {
+    const file = readBeside(path);
+    files.add(path);
+    return file;
+  };
   // The options of the services are looked at even where something else is wrong, so that one look shows it all.
-  const context = { readBeside, faults, warnings, secrets };
+  const context = { readBeside: readAndNote, faults, warnings, secrets, placeholders };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
@@ -86,25 +97,13 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
     ...(heartbeat === undefined ? {} : { heartbeat }),
     secrets: secrets.filter((secret) => secret !== ""),
     warnings,
+    placeholders,
+    files: [...files],
   };
 }
 
 function readNothing(): never {
   throw new Error("can't name a file here");
-}
-
-function parseSyntax(text: string): unknown {
-  try {
-    return parseToml(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    // The rest of the message quotes the lines around, which may hold a secret.
-    const reason = error.message.split("\n", 1)[0] ?? "";
-    throw new ConfigError([{
-      place: `line ${error.line}, column ${error.column}`,
-      message: reason.replace(/^Invalid TOML document: /, ""),
-    }]);
-  }
 }
 
 /** The keys that are known at a path, or the values where there are but a few. */

@@ -1,5 +1,8 @@
 // Reads the files that a configuration names: secrets and certificates. They lie below the folder of the configuration,
-// the only one that the sandbox lets `send` read. No message quotes a path: it may be a secret, put into the wrong key.
+// the only one that the sandbox lets `send` read. A path elsewhere is not quoted: it may be a secret, put into the wrong
+// key.
+
+import { quotedForShell } from "../shell.ts";
 
 /** Larger than any secret or certificate, in bytes. */
 const MAX_BYTES = 256 * 1024;
@@ -37,16 +40,47 @@ export function filesBeside(directory: string): ReadBeside {
       const openMode = ((mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
       return { text, ...((mode ?? 0) & 0o004 ? { openMode } : {}) };
     } catch (error) {
-      throw new Error(reasonOf(error), { cause: error });
+      const { PermissionDenied } = Deno.errors;
+      const reason = error instanceof PermissionDenied ? notReadable(path, directory) : reasonOf(error);
+      throw new Error(reason, { cause: error });
     }
   };
 }
 
+/** Why a file can't be read: the first folder on the way that can't be entered, or the file itself. */
+function notReadable(path: string, directory: string): string {
+  const hidden = [...foldersBetween(directory, path), path].find((one) => !canLookAt(one));
+  const [closed, mode] = hidden === undefined ? [path, "0640"] as const : [parentOf(hidden), "0750"] as const;
+  return `names "${path}", which may not be read: ${readableBySend(closed, mode)}`;
+}
+
+function canLookAt(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parentOf(path: string): string {
+  return path.replace(/\/+[^/]*$/, "");
+}
+
+/** The command that lets the user of `send` read a file, or enter a folder. */
+export function readableBySend(path: string, mode: "0640" | "0750"): string {
+  const quoted = quotedForShell(path);
+  return `chown root:ssh-session-notifier ${quoted} && chmod ${mode} ${quoted}`;
+}
+
+/** The folders between a folder and a file below it, the outermost first. */
+export function foldersBetween(directory: string, path: string): string[] {
+  const names = path.slice(directory.length + 1).split("/").slice(0, -1).filter((name) => name !== "");
+  return names.map((_, index) => [directory, ...names.slice(0, index + 1)].join("/"));
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "names a file that is not there";
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return "names a file that may not be read: chown root:ssh-session-notifier and chmod 0640 it, and its folder 0750";
-  }
   if (error instanceof Deno.errors.NotCapable) return "names a file outside of the sandbox";
   if (error instanceof TypeError) return "names a file that is not UTF-8";
   return error instanceof Error && error.constructor === Error ? error.message : "names a file that can't be read";

@@ -3,8 +3,10 @@
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
 import { faultOf } from "./config_error.ts";
+import { certificatesIn } from "./files_beside.ts";
+import { isPlaceholder } from "./placeholder.ts";
 import { isTable } from "./schema_parts.ts";
-import { readSecretFile, type RouteContext } from "./service_options.ts";
+import { readNamed, readSecretFile, type RouteContext } from "./service_options.ts";
 
 /** The keys of the section. What they hold is looked into below, since it may stand in a file. */
 export const HEARTBEAT = {
@@ -13,12 +15,23 @@ export const HEARTBEAT = {
     v.description("pinged after each run of `send`; with `/fail` behind it where events do not get through"),
   ),
   url_file: v.pipe(v.optional(v.string()), v.description("a file that holds the URL, in place of it")),
+  ca_file: v.pipe(
+    v.optional(v.string()),
+    v.description("a PEM file of certificates that the heartbeat trusts, besides the host's own"),
+  ),
 };
 
 const url = urlSchema({ plainHttp: "anywhere" });
 
-/** The URL to ping; undefined where there is none, or where something is wrong, which is added to the faults. */
-export function parseHeartbeat(toml: unknown, context: RouteContext): URL | undefined {
+/** The heartbeat, as it is configured. */
+export interface Heartbeat {
+  readonly url: URL;
+  /** Certificates that it trusts besides the host's, as PEM. */
+  readonly caCert?: string;
+}
+
+/** The heartbeat; undefined if none is configured, or if something is wrong, which is added to the faults. */
+export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat | undefined {
   const section = isTable(toml) ? toml["heartbeat"] : undefined;
   if (!isTable(section)) return undefined;
   const isInFile = Object.hasOwn(section, "url_file");
@@ -27,7 +40,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): URL | unde
   if (Object.values(section).some((value) => typeof value !== "string")) return undefined;
   const text = isInFile ? readSecretFile("url", section, { place, context }) : section["url"];
   if (typeof text !== "string") {
-    if (Object.keys(section).length === 0) context.faults.push({ place, message: "is missing" });
+    if (Object.keys(section).every((key) => key === "ca_file")) context.faults.push({ place, message: "is missing" });
     return undefined;
   }
   const parsed = v.safeParse(url, text);
@@ -37,6 +50,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): URL | unde
     return undefined;
   }
   context.secrets.push(...urlSecrets(parsed.output));
+  if (isPlaceholder(text)) context.placeholders.push(place);
   if (parsed.output.protocol !== "https:" && !isLoopback(parsed.output)) {
     context.warnings.push({
       place,
@@ -44,5 +58,8 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): URL | unde
       mend: "use a URL that begins with https://",
     });
   }
-  return parsed.output;
+  const { ca_file: caFile } = section;
+  if (caFile === undefined) return { url: parsed.output };
+  const caCert = readNamed(caFile, { place: "heartbeat.ca_file", context }, certificatesIn);
+  return caCert === undefined ? undefined : { url: parsed.output, caCert };
 }

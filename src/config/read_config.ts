@@ -43,11 +43,18 @@ function readText(path: string): string {
         },
       );
     }
-    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+    const bytes = Deno.readFileSync(path);
+    if (isUtf16(bytes)) throw new TypeError("UTF-16");
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
     throw unreadable(path, cause);
   }
+}
+
+/** Whether a text begins with the byte order mark of UTF-16, or with an ASCII character in UTF-16. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
 }
 
 function unreadable(path: string, cause: unknown): Failure {
@@ -66,7 +73,10 @@ function unreadable(path: string, cause: unknown): Failure {
   if (cause instanceof NotCapable) {
     return fail(" as the sandbox allows only /etc/ssh-session-notifier", noPermission, "put the configuration there");
   }
-  if (cause instanceof TypeError) return fail(" as it is not valid UTF-8", config, "save it as UTF-8");
+  if (cause instanceof TypeError) {
+    const what = cause.message === "UTF-16" ? "is UTF-16 (Windows calls that Unicode)" : "is not valid UTF-8";
+    return fail(` as it ${what}`, config, "save it as UTF-8");
+  }
   return fail(
     `: ${messageOf(cause)}`,
     isPassingSystemError(cause) ? tempFail : config,

@@ -1,8 +1,10 @@
 // The options of a service, some of which may stand in files: `token_file` in place of the secret option `token`.
 
+import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
-import { type ReadBeside, secretIn } from "./files_beside.ts";
+import { readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
+import { isPlaceholder } from "./placeholder.ts";
 
 /** What reading routes needs, and adds to. */
 export interface RouteContext {
@@ -11,6 +13,8 @@ export interface RouteContext {
   readonly warnings: ConfigWarning[];
   /** The secrets that were read from files. */
   readonly secrets: string[];
+  /** The key paths of values that are still an example. */
+  readonly placeholders: string[];
 }
 
 /** What the configuration may say of a service's options. */
@@ -50,6 +54,12 @@ export function configure(
     else complete[option] = secret;
   }
   const configured = service.configure(complete);
+  const example = parseToml(service.example);
+  for (const [option, value] of Object.entries(complete)) {
+    // A value that is no secret may be right as it is in the example.
+    if (!isPlaceholder(value, service.secretOptions.includes(option) ? example[option] : undefined)) continue;
+    context.placeholders.push([...place, inFiles.includes(option) ? fileKey(option) : option].join("."));
+  }
   if ("service" in configured) return unread.size === 0 ? configured.service : undefined;
   for (const issue of configured.issues) {
     const [{ key: option = "" } = {}] = issue.path ?? [];
@@ -86,7 +96,7 @@ export function readSecretFile(
       context.warnings.push({
         place,
         message: `names a file that anyone on this host can read (mode ${file.openMode})`,
-        mend: "chown root:ssh-session-notifier and chmod 0640 it",
+        mend: readableBySend(String(path), "0640"),
       });
     }
     return secret;

@@ -7,11 +7,7 @@ import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent, type Ses
 export type Environment = Pick<Deno.Env, "get" | "toObject">;
 
 /** What an event has from elsewhere than the environment. */
-export interface Circumstances {
-  readonly uuid: string;
-  readonly occurredAtMs: number;
-  readonly parentPid: number;
-}
+export type Circumstances = Pick<SessionEvent, "uuid" | "occurredAtMs" | "uptimeSeconds" | "parentPid">;
 
 /** Stands for a value that is not valid UTF-8. It can't be a user or host name, since it has spaces. */
 export const NOT_UTF8 = "(not valid UTF-8)";

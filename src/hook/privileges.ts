@@ -17,29 +17,27 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
   giveUpRoot({ uid, gid });
 }
 
-/** Becomes a user and a group, for good. */
+/** Becomes a user and a group, permanently. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
-  // The group first: without root, it could no longer be changed. For root, both set the real, effective and saved ids
-  // (setuid(2), setgid(2)), and the capabilities go with them; the end-to-end tests look at a running hook.
-  // Deno has no setgroups(2); under sshd the hook has no supplementary groups at this point.
-  // Deno has no ids to set of its own, so Node's; as a global, since the import of the module costs every login more.
+  // The group first: without root, it can't be changed. For root, both set the real, effective and saved ids, and the
+  // capabilities go with them (setuid(2), setgid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
+  // Node's global, since Deno has no setuid of its own, and an import of node:process takes longer.
   const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);
   if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot give up root for ${uid}:${gid}`);
 }
 
+/** Follows no link: only a directory is accepted. */
 function ownerOf(directory: string): { uid: number; gid: number } {
   let info: Deno.FileInfo;
   try {
-    // Not followed: nothing but a directory will do.
     info = Deno.lstatSync(directory);
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound ? "there is none" : String(cause);
     throw new Error(`Cannot use the queue directory "${directory}": ${reason}`, { cause });
   }
-  if (!info.isDirectory || info.uid === null || info.gid === null) {
-    throw new Error(`Cannot use "${directory}" as it is not a directory`);
-  }
-  return { uid: info.uid, gid: info.gid };
+  const { isDirectory, uid, gid } = info;
+  if (!isDirectory || uid === null || gid === null) throw new Error(`"${directory}" is not a directory`);
+  return { uid, gid };
 }

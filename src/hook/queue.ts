@@ -2,31 +2,27 @@
 // It reads no configuration, loads no package, opens no network socket and prints nothing unless something failed.
 
 import type { SessionEvent } from "../event.ts";
-import { statePaths } from "../paths.ts";
-import type { Database } from "../store/open.ts";
+import { queuePaths } from "../queue_paths.ts";
 import { readSessionEvent } from "./environment.ts";
 import { insertEvent } from "./insert.ts";
 import { becomeOwner } from "./privileges.ts";
+import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "./spool.ts";
 
 const MEND = "to mend it: run ssh-session-notifier check";
 
-/** What `queue` may be told. */
-export interface QueueOptions {
-  /** A state directory in place of the fixed one; any owner will do for it. For tests and the demo. */
-  readonly stateDir?: string;
-}
-
 /**
- * Records the session event that the environment describes: in the queue database, else as a file of its own, else as
- * a line of the system log.
+ * Records the session event that the environment describes: in the queue database, else as a file on disk, else as a
+ * file in memory, else as a line in the journal.
  *
+ * @param options.stateDir in place of the fixed one, may belong to any user; for tests and the demo
  * @returns the exit code: 0 if the event is kept anywhere or there is none, 1 if it is lost
  */
-export async function queue(options: QueueOptions): Promise<0 | 1> {
-  const paths = statePaths(options.stateDir);
+export async function queue(options: { readonly stateDir?: string }): Promise<0 | 1> {
+  const paths = queuePaths(options.stateDir);
   const event = readSessionEvent(Deno.env, {
     uuid: crypto.randomUUID(),
     occurredAtMs: Date.now(),
+    uptimeSeconds: Deno.osUptime(),
     parentPid: Deno.ppid,
   });
   if (event === undefined) return 0;
@@ -36,34 +32,26 @@ export async function queue(options: QueueOptions): Promise<0 | 1> {
     // Still root, and so nothing must be written but to the log.
     return await keepInLog(event, reason(error));
   }
-  let fault = "";
-  try {
-    const database = insertEvent(paths.queueDatabase, event);
-    await moveSpool(paths.spoolDir, database);
+  const { queueDatabase, spoolDir, runSpoolDir } = paths;
+  const ladder: readonly [place: string, write: () => void][] = [
+    [queueDatabase, () => moveIntoDatabase([spoolDir, runSpoolDir], insertEvent(queueDatabase, event))],
+    [spoolDir, () => writeToSpool(spoolDir, event)],
+    [runSpoolDir, () => writeToRunSpool(runSpoolDir, event)],
+  ];
+  const faults: string[] = [];
+  for (const [place, write] of ladder) {
+    try {
+      write();
+    } catch (error) {
+      faults.push(reason(error));
+      continue;
+    }
+    if (faults.length === 0) return 0;
+    const { say } = await import("./system_log.ts");
+    say(`the queue database refuses a session event, kept in ${place}: ${faults.join("; ")}; ${MEND}`);
     return 0;
-  } catch (error) {
-    fault = reason(error);
   }
-  try {
-    const { writeToSpool } = await import("./spool.ts");
-    writeToSpool(paths.spoolDir, event);
-  } catch (error) {
-    return await keepInLog(event, `${fault}; ${reason(error)}`);
-  }
-  const { say } = await import("./system_log.ts");
-  say(`the queue database refuses a session event, kept in ${paths.spoolDir}: ${fault}; ${MEND}`);
-  return 0;
-}
-
-/** What an earlier hook had to leave in the spool goes into the database. Not being able to is no fault of this event. */
-async function moveSpool(directory: string, database: Database): Promise<void> {
-  try {
-    if (![...Deno.readDirSync(directory)].some(({ name }) => name.endsWith(".json"))) return;
-    const { moveIntoDatabase } = await import("./spool.ts");
-    moveIntoDatabase(directory, database);
-  } catch {
-    // `send` reads the spool, too.
-  }
+  return await keepInLog(event, faults.join("; "));
 }
 
 async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {

@@ -1,24 +1,38 @@
-// The spool: events that the queue database refused, one JSON file each. `send` reads it as it reads the database.
+// The spools: events that the queue database refused, one JSON file each. `send` reads them as it reads the database.
 
-import type { SessionEvent } from "../event.ts";
+import { cap, type SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
-import { INSERT } from "./insert.ts";
+import { INSERT_EVENT } from "../store/queue_table.ts";
+import { listSmall } from "./insert.ts";
 
-/** How many files one hook moves, and how many it looks at for that, so that no login pays for many. */
-const MOVE_AT_MOST = 50;
-const LOOK_AT_MOST = 200;
-
+/** How many files one hook tries to move, so that no login is delayed by many. */
+const MOVE_AT_MOST = 100;
 /** No file of ours is longer, in bytes: what is, is something else. */
-const MAX_BYTES = 256 * 1024;
+const MAX_FILE_BYTES = 256 * 1024;
+/** Limits of the spool in memory: the number of files, and in each the part that a user can make long (code units). */
+const MAX_RUN_FILES = 1_000;
+const MAX_RUN_AUTH_INFO = 4 * 1024;
 
-/**
- * Keeps an event as `<uuid>.json`, durably: when this returns, a power loss does not undo it. Under another name until
- * it is whole, so that nobody reads half of it.
- *
- * @throws what the disk says; nothing is left then
- */
+/** Keeps an event as `<uuid>.json`, so that a power loss does not undo it; or throws, and leaves nothing. */
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
+  writeWhole(directory, event);
+  // The new name must survive a power loss too, as must that of a new folder.
+  for (const path of [directory, `${directory}/..`]) {
+    using folder = Deno.openSync(path);
+    folder.syncSync();
+  }
+}
+
+/** Keeps an event in the same way until the next boot. Throws if the folder is missing or full. */
+export function writeToRunSpool(directory: string, event: SessionEvent): void {
+  const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
+  if (isFull) throw new Error(`"${directory}" is full, or not a directory`);
+  writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
+}
+
+/** Writes under another name until the file is complete, so that no half of it is read. */
+function writeWhole(directory: string, event: SessionEvent): void {
   const unfinished = `${directory}/${event.uuid}.unfinished`;
   using file = Deno.openSync(unfinished, { createNew: true, write: true });
   try {
@@ -31,11 +45,6 @@ export function writeToSpool(directory: string, event: SessionEvent): void {
   } catch (error) {
     Deno.removeSync(unfinished);
     throw error;
-  }
-  // The new name too must outlast a power loss, and that of a new folder.
-  for (const path of [directory, `${directory}/..`]) {
-    using folder = Deno.openSync(path);
-    folder.syncSync();
   }
 }
 
@@ -50,33 +59,42 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Moves files of the spool into the database. What is no event of ours stays, for `send` to report. Killed between the
+ * Moves files of the spools into the database. What is no event of ours stays, for `send` to report. Killed between the
  * two steps, or done by two hooks at once, an event is in both for a while: it is told by its uuid.
  */
-export function moveIntoDatabase(directory: string, database: Database): void {
-  const moved: string[] = [];
-  let looked = 0;
-  // The login may have waited for this lock before.
-  pragma(database, "busy_timeout = 0");
-  transaction(database, () => {
-    for (const { name, isFile } of Deno.readDirSync(directory)) {
-      const path = `${directory}/${name}`;
-      if (moved.length === MOVE_AT_MOST || ++looked > LOOK_AT_MOST) break;
-      if (!isFile || !name.endsWith(".json") || Deno.statSync(path).size > MAX_BYTES) continue;
-      if (insertRecord(database, Deno.readTextFileSync(path), name.replace(/\.json$/, ""))) moved.push(path);
-    }
-  });
-  for (const path of moved) Deno.removeSync(path);
+export function moveIntoDatabase(directories: readonly string[], database: Database): void {
+  const files = directories.flatMap(spooledFiles).slice(0, MOVE_AT_MOST);
+  if (files.length === 0) return;
+  try {
+    // The login may have waited for this lock before.
+    pragma(database, "busy_timeout = 0");
+    const moved = transaction(database, () => files.filter((path) => insertFile(database, path)));
+    for (const path of moved) Deno.removeSync(path);
+  } catch {
+    // A later hook tries again, and `send` reads the spools too.
+  }
 }
 
-function insertRecord(database: Database, record: string, uuid: string): boolean {
+function spooledFiles(directory: string): string[] {
   try {
-    const event: SessionEvent = JSON.parse(record);
-    if (event.uuid !== uuid || !Number.isSafeInteger(event.occurredAtMs)) return false;
-    database.prepare(INSERT).run(uuid, event.occurredAtMs, record);
+    const files = listSmall(directory)?.filter(({ name, isFile }) => isFile && name.endsWith(".json")) ?? [];
+    return files.map(({ name }) => `${directory}/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+/** False for what is no event of ours; what the database says is thrown. */
+function insertFile(database: Database, path: string): boolean {
+  try {
+    if (Deno.statSync(path).size > MAX_FILE_BYTES) return false;
+    const record = Deno.readTextFileSync(path);
+    const { uuid, occurredAtMs }: SessionEvent = JSON.parse(record);
+    if (!path.endsWith(`/${uuid}.json`) || !Number.isSafeInteger(occurredAtMs)) return false;
+    database.prepare(INSERT_EVENT).run(uuid, occurredAtMs, record);
     return true;
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return false;
-    throw error;
+    if (error instanceof Error && "errcode" in error) throw error;
+    return false;
   }
 }

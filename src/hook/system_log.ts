@@ -1,18 +1,13 @@
 // The last place where an event is kept: a line of the system log, for when no disk takes it.
 
-/** Severity `err` and facility `auth` of syslog(3). */
+/** Severity `err` of syslog(3). */
 const ERR = 3;
-const AUTH = 4;
-
-/** systemd-journald's socket for streams, with the protocol of sd_journal_stream_fd(3). It knows no facility. */
-const JOURNAL = "/run/systemd/journal/stdout";
 
 /**
- * The socket of other system logs. Only one that takes streams will do, such as that of syslog-ng: for datagrams, Deno
- * wants its unstable net features, which cost each start 1.4 ms of CPU on 2.7.11. Where none will, pam_exec itself
- * writes to the system log that the hook failed.
+ * systemd-journald's socket for streams, with the protocol of sd_journal_stream_fd(3). Other system logs take datagrams,
+ * for which Deno needs its unstable net features; without the journal, pam_exec logs that the hook failed.
  */
-const DEV_LOG = "/dev/log";
+const JOURNAL = "/run/systemd/journal/stdout";
 
 const TAG = "ssh-session-notifier";
 
@@ -29,32 +24,21 @@ export function say(message: string): void {
 }
 
 /**
- * Writes one line to the system log.
+ * Writes one line to the journal.
  *
- * @returns whether one took it
+ * @returns whether the journal accepted it
  */
 export async function writeToSystemLog(message: string): Promise<boolean> {
-  const line = inAscii(message);
-  // Identifier, unit, priority, whether lines have a priority of their own, and three ways to forward them.
-  return await isWritten(JOURNAL, `${TAG}\n\n${ERR}\n0\n0\n0\n0\n${line}\n`) ||
-    await isWritten(DEV_LOG, `<${AUTH * 8 + ERR}>${localTime()} ${TAG}[${Deno.pid}]: ${line}\n`);
-}
-
-async function isWritten(path: string, text: string): Promise<boolean> {
   const late = new Promise<false>((resolve) => setTimeout(resolve, DEADLINE_MS, false));
-  return await Promise.race([write(path, text).catch(() => false), late]);
+  // Identifier, unit, priority, whether lines have a priority of their own, and three ways to forward them.
+  const text = `${TAG}\n\n${ERR}\n0\n0\n0\n0\n${inAscii(message)}\n`;
+  return await Promise.race([write(JOURNAL, text).catch(() => false), late]);
 }
 
 async function write(path: string, text: string): Promise<true> {
   using socket = await Deno.connect({ transport: "unix", path });
   for (let rest = new TextEncoder().encode(text); rest.length > 0;) rest = rest.subarray(await socket.write(rest));
   return true;
-}
-
-/** Now, as syslog(3) has it: `Nov  4 09:05:01`. */
-function localTime(): string {
-  const [, month, day = "", , time] = new Date().toString().split(" ");
-  return `${month} ${day.replace(/^0/, " ")} ${time}`;
 }
 
 /** A text as one line of ASCII: whatever an attacker wrote into it, it is one entry, and looks like what it is. */

@@ -3,6 +3,7 @@
 import { cap } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
+import { PROXY_REFUSAL } from "../services/http.ts";
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, Form, HttpRequest, Outcome } from "../services/service.ts";
 import type { Clock } from "./clock.ts";
@@ -25,14 +26,14 @@ export interface AttemptContext {
 }
 
 /**
- * Hands a batch over. A single notification in its plain form too, where the service rejects the rich one, since what
+ * Hands a batch over. A single notification in its plain form too, where the service refuses the rich one, since what
  * a service does not like about a message is mostly its ornament; of a digest, the caller has to find what is at fault.
  *
  * @returns what became of it, with a reason that is fit to be shown
  */
 export async function attempt(batch: Batch, context: AttemptContext): Promise<Outcome> {
   let outcome = await attemptForm(batch, "rich", context);
-  if (outcome.kind === "rejected" && batch.notifications.length === 1) {
+  if (outcome.kind === "refused" && batch.notifications.length === 1) {
     outcome = await attemptForm(batch, "plain", context);
   }
   if (outcome.kind === "delivered") return outcome;
@@ -40,8 +41,20 @@ export async function attempt(batch: Batch, context: AttemptContext): Promise<Ou
 }
 
 async function attemptForm(batch: Batch, form: Form, context: AttemptContext): Promise<Outcome> {
-  const request = context.service.render(batch, { form, nowMs: context.clock.nowMs() });
+  const request = context.service.render(form === "plain" ? withoutReason(batch) : batch, {
+    form,
+    nowMs: context.clock.nowMs(),
+  });
   return request.kind === "print" ? print(request.text, context) : await exchange(request, context);
+}
+
+/**
+ * A notice without the reason in it, which is a service's word: one that repeats what it refuses would have the notice
+ * refused as well, and a working route would pass for a broken one.
+ */
+function withoutReason(batch: Batch): Batch {
+  const [first] = batch.notifications;
+  return first.type === "notice" ? { ...batch, notifications: [{ ...first, text: first.plainText }] } : batch;
 }
 
 function print(text: string, { print }: AttemptContext): Outcome {
@@ -59,6 +72,8 @@ async function exchange(
 ): Promise<Outcome> {
   const result = await transport(request, { caCert });
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
+  // Deno's HTTP client reports a proxy's refusal of CONNECT as a failed connection, not as a response.
+  if (/proxy auth/i.test(result.detail)) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
   // A host outside of the sandbox: nothing but another configuration will help.
   return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };
 }

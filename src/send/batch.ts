@@ -1,4 +1,5 @@
-// What goes out together: an urgent event or a notice by itself, a few routine events one by one, many as a digest.
+// Which events are sent together: a notice alone, a few events one by one, many as a digest. A digest has routine
+// events, or the urgent ones of one user.
 
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, SessionNotification } from "../services/service.ts";
@@ -7,7 +8,7 @@ import type { JudgedEvent } from "../store/stored_event.ts";
 import { noticeNotification } from "./notice.ts";
 import { type HostOptions, notificationOf } from "./render.ts";
 
-/** So many routine events go one by one, since a message of its own is read best; more go as a digest. */
+/** Up to so many events are sent one by one, since single messages are easiest to read; more are sent as a digest. */
 export const HANDFUL = 3;
 
 /** The most events that one digest takes, whatever the service would. */

@@ -4,7 +4,7 @@ import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
 import { plural } from "../plural.ts";
 import type { Outcome } from "../services/service.ts";
-import type { Outgoing } from "../store/batches.ts";
+import type { Outgoing, OutgoingEvents } from "../store/batches.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { RouteIncident } from "../store/notices.ts";
 import { MAX_WAIT_MS } from "../store/routes.ts";
@@ -69,26 +69,80 @@ function settle(outgoing: Outgoing, outcome: Outcome, context: DeliveryContext):
       log("info", `delivered ${described(outgoing)}`);
       return;
     }
-    case "rejected":
-      return settleRejected(outgoing, outcome.reason, context);
+    case "refused":
+      return settleRefused(outgoing, outcome.reason, context);
     case "retry":
     case "broken":
       return settleFailed(outgoing, outcome, context);
   }
 }
 
-/** Of a digest, one event may be at fault: each half is tried by itself. */
-function settleRejected(outgoing: Outgoing, error: string, context: DeliveryContext): void {
-  const { deliveries, log } = context;
+/**
+ * In a digest, one event may be at fault, so each half is tried by itself. For a single event, other messages show
+ * whether the event or the route is at fault: see refusals.ts.
+ */
+function settleRefused(outgoing: Outgoing, error: string, context: DeliveryContext): void {
+  const { deliveries, clock, random, log, routeNames } = context;
   const { route } = outgoing;
-  if (outgoing.kind === "events" && outgoing.events.length > 1) {
-    deliveries.split(outgoing, error);
-    log("info", `looking for what the service rejects in ${described(outgoing)}: ${error}`);
+  if (isDigest(outgoing) && deliveries.refusalsOf(route).inARow === 0) {
+    deliveries.split(outgoing, { error, anew: true });
+    log("info", `looking for what the service refuses in ${described(outgoing)}: ${error}`);
     return;
   }
-  deliveries.settle(outgoing, { state: "dead", error });
-  log("error", `gave up ${described(outgoing)}: the service rejects it, in its plain form too: ${error}`);
-  if (outgoing.kind === "events") announce({ about: route, kind: "dead", count: 1, reason: error }, context);
+  const atMs = clock.nowMs();
+  const failures = deliveries.failuresOf(route);
+  const { isAtFault, isRouteBroken } = deliveries.countRefusal(outgoing);
+  if (isAtFault) {
+    deliveries.settle(outgoing, { state: "dead", kind: "refused", error, atMs, restsUntilMs: 0 });
+    log("error", `gave up ${described(outgoing)}: the service refuses it, and takes others: ${error}`);
+    if (outgoing.kind === "events") {
+      deliveries.announce(routeNames, { about: route, kind: "dead", count: 1, reason: error, occurredAtMs: atMs });
+    }
+    return;
+  }
+  const waitMs = isRouteBroken ? backoffMs({ failures, random }) : 0;
+  deliveries.settle(outgoing, {
+    state: "pending",
+    kind: "refused",
+    error,
+    atMs,
+    restsUntilMs: waitMs && atMs + waitMs,
+  });
+  if (outgoing.kind === "events") {
+    deliveries.announceRefusal({ about: route, count: 1, reason: error, occurredAtMs: atMs });
+  }
+  if (!isRouteBroken) {
+    log("warning", `the service refuses ${described(outgoing)}; trying whether it takes another message: ${error}`);
+    return;
+  }
+  tellBroken(outgoing, { error, waitMs }, context);
+  if (isDigest(outgoing) && outgoing.attempts >= HALVED_AFTER.nothingGetsThrough) {
+    deliveries.split(outgoing, { error, anew: false });
+  }
+}
+
+/** Logs that a route is broken, and notifies the other routes, unless the message was a notice about one of them. */
+function tellBroken(
+  outgoing: Outgoing,
+  { error, waitMs }: { error: string; waitMs: number },
+  context: DeliveryContext,
+): void {
+  const { route } = outgoing;
+  context.log(
+    "error",
+    `route "${route}" is broken: ${error}; correct its settings in the config; ${nextAttempt(waitMs)}`,
+  );
+  if (outgoing.kind === "events" || outgoing.notice.about === route) {
+    announce({ about: route, kind: "broken", count: 0, reason: error }, context);
+  }
+}
+
+function nextAttempt(waitMs: number): string {
+  return `next attempt in ${Math.ceil(waitMs / 1000)} s`;
+}
+
+function isDigest(outgoing: Outgoing): outgoing is OutgoingEvents {
+  return outgoing.kind === "events" && outgoing.events.length > 1;
 }
 
 function settleFailed(
@@ -103,20 +157,18 @@ function settleFailed(
   const askedMs = kind === "retry" ? outcome.retryAfterMs : undefined;
   const failures = deliveries.failuresOf(route);
   const waitMs = backoffMs({ failures, askedMs, random });
-  deliveries.settle(outgoing, { state: "pending", error, atMs, restsUntilMs: atMs + waitMs, counts: kind === "retry" });
-  const next = `next attempt in ${Math.ceil(waitMs / 1000)} s`;
+  deliveries.settle(outgoing, { state: "pending", kind, error, atMs, restsUntilMs: atMs + waitMs });
+  const next = nextAttempt(waitMs);
   const attempts = outgoing.kind === "events" ? outgoing.attempts : outgoing.notice.attempts;
   // Then something was delivered since it was first tried: the route is not at fault.
   const othersGetThrough = attempts > failures;
   if (othersGetThrough) {
     log("warning", `cannot deliver ${described(outgoing)}, while others get through: ${error}; ${next}`);
-  } else if (kind === "broken") {
-    log("error", `route "${route}" is broken: ${error}; mend it in the config; ${next}`);
-    if (outgoing.kind === "events") announce({ about: route, kind, count: 0, reason: error }, context);
-  } else log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
-  if (outgoing.kind === "events" && outgoing.events.length > 1) {
+  } else if (kind === "broken") tellBroken(outgoing, { error, waitMs }, context);
+  else log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
+  if (isDigest(outgoing)) {
     const most = othersGetThrough ? HALVED_AFTER.othersGetThrough : HALVED_AFTER.nothingGetsThrough;
-    if (attempts >= most) deliveries.split(outgoing, error);
+    if (attempts >= most) deliveries.split(outgoing, { error, anew: false });
   }
   if (kind === "retry") giveUp(route, error, context);
 }
@@ -140,7 +192,11 @@ function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: Delive
 
 function described(outgoing: Outgoing): string {
   const on = `on route "${outgoing.route}"`;
-  if (outgoing.kind === "notice") return `a notice about route "${outgoing.notice.about}" ${on}`;
+  if (outgoing.kind === "notice") {
+    const { kind, about } = outgoing.notice;
+    if (about === outgoing.route) return `the notice of a refusal ${on}`;
+    return `a notice about ${kind === "unreadable" || kind === "full" ? "the queue" : `route "${about}"`} ${on}`;
+  }
   const [{ uuid }, ...more] = outgoing.events;
   return more.length === 0 ? `event ${uuid} ${on}` : `a digest of ${more.length + 1} events ${on}`;
 }

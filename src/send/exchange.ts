@@ -12,6 +12,12 @@ export type Exchange =
     readonly detail: string;
   };
 
+/** The other end of a connection. An IPv6 address is in brackets. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** The first message to the Worker. */
 export interface WorkerSettings {
   /** Certificates to trust beside Mozilla's, as PEM. */
@@ -19,6 +25,8 @@ export interface WorkerSettings {
   /** Certificates that single routes trust beside those, as PEM. */
   readonly routeCaCerts?: readonly string[];
   readonly proxyUrl?: string;
+  /** The addresses of the hosts that have several, by `host:port`. */
+  readonly addresses?: ReadonlyMap<string, readonly Address[]>;
   readonly timeoutMs: number;
 }
 
@@ -26,6 +34,8 @@ export interface WorkerSettings {
 export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
+  /** The host to connect to, as `host:port`: the proxy, if one is configured. */
+  readonly host?: string;
   /** Which of `routeCaCerts` is trusted for it, by its place there. */
   readonly routeCaCert?: number;
 }

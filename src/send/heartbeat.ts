@@ -8,7 +8,7 @@ import type { Deliveries } from "../store/deliveries.ts";
 import { routesOf } from "../store/overview.ts";
 import { countPing } from "../store/pings.ts";
 import type { Clock } from "./clock.ts";
-import { healthOf } from "./health.ts";
+import { routeProblems } from "./health.ts";
 import type { Intake } from "./intake.ts";
 import type { Transport } from "./transport.ts";
 
@@ -21,29 +21,34 @@ export interface HeartbeatContext {
   readonly log: Log;
   /** Takes the secrets out of a text. */
   readonly redact: (text: string) => string;
+  /** What else keeps the alarm from working on this host. */
+  readonly hostProblems: () => readonly string[];
 }
 
 /** Pings the heartbeat, if there is one and it may be pinged again. Never throws; a failure is one warning. */
 export async function pingHeartbeat(
   { heartbeat, routes }: Pick<Config, "heartbeat" | "routes">,
-  { deliveries, intake, transport, clock, log, redact }: HeartbeatContext,
+  { deliveries, intake, transport, clock, log, redact, hostProblems }: HeartbeatContext,
 ): Promise<void> {
   if (heartbeat === undefined) return;
   try {
     const nowMs = clock.nowMs();
     if (!countPing(deliveries.database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
-    const { failing, overdue } = healthOf(routesOf(deliveries.database), { configured, nowMs });
-    const isWell = intake.fault === undefined && failing.length + overdue.length === 0;
-    const url = isWell ? heartbeat.href : failUrl(heartbeat);
-    const result = await transport({ kind: "http", method: "GET", url, headers: {}, body: "" });
+    // `send` runs, as this shows; what remains to check is whether this run could read everything, the routes, and the host.
+    const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
+    const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
+    const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
+    const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
+    const result = await transport(request, { caCert: heartbeat.caCert });
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
-      : { ok: false, detail: result.detail };
+      // The advice names the key of a route.
+      : { ok: false, detail: result.detail.replaceAll("ca_file", "heartbeat.ca_file") };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
-    else log("warning", redact(`cannot ping the heartbeat: ${detail}`));
+    else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);
   } catch (error) {
-    log("warning", redact(`cannot ping the heartbeat: ${messageOf(error)}`));
+    log("warning", `cannot ping the heartbeat: ${redact(messageOf(error))}`);
   }
 }
 

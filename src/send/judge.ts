@@ -33,7 +33,12 @@ export interface JudgeOptions {
   /** How long after the first event of the host novelty alone does not make a login urgent. */
   readonly learningMs: number;
   readonly nowMs: number;
+  /** Whether the hook could not run, so that less is known about the login. Default: false. */
+  readonly isUnrecorded?: boolean;
 }
+
+/** The reason why such a login is unexpected. */
+export const HOOK_COULD_NOT_RUN = "the hook could not run";
 
 /** Said beside what is new, while nearly everything is. */
 export const LEARNING = "this host is still learning what is usual";
@@ -42,12 +47,15 @@ export const LEARNING = "this host is still learning what is usual";
 const MAX_USER_IN_REASON = 32;
 const MAX_PLACE_IN_REASON = 64;
 
-/** Judges a login or logout. One that was tampered with is never allowlisted, and always urgent. */
-export function judge(login: Login, { allowlist, known, learningMs, nowMs }: JudgeOptions): Meaning {
+/**
+ * Judges a login or logout. One that was tampered with, or for which the hook could not run, is never allowlisted and
+ * always urgent: an attacker may have stopped the hook.
+ */
+export function judge(login: Login, options: JudgeOptions): Meaning {
+  const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
   const { type, user, address, remoteHost, tampered } = login;
-  const rule = tampered.length > 0
-    ? undefined
-    : allowlist.find((rule) => conditionsAgainst(login, { rule, nowMs }).length === 0);
+  const isSuspect = tampered.length > 0 || isUnrecorded;
+  const rule = isSuspect ? undefined : allowlist.find((rule) => conditionsAgainst(login, { rule, nowMs }).length === 0);
   const seenLogin = { user, address: address?.toString() ?? "", remoteHost, keyFingerprint: keyOf(login) };
   const history = type === "open" ? known(seenLogin) : undefined;
   const news = history === undefined ? [] : newsOf(login, history);
@@ -58,10 +66,14 @@ export function judge(login: Login, { allowlist, known, learningMs, nowMs }: Jud
     tampered,
     verdict: rule === undefined ? "notify" : "allowlisted",
     rule,
-    // It says why what is new is not urgent, which it is where somebody had a hand in it.
-    reasons: news.length > 0 && isLearning && tampered.length === 0 ? [...news, LEARNING] : news,
-    unexpected: tampered.length > 0 || news.length > 0,
-    urgent: tampered.length > 0 || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
+    reasons: [
+      ...isUnrecorded ? [HOOK_COULD_NOT_RUN] : [],
+      ...news,
+      // This reason explains why the other ones are not urgent.
+      ...news.length > 0 && isLearning && !isSuspect ? [LEARNING] : [],
+    ],
+    unexpected: isSuspect || news.length > 0,
+    urgent: isSuspect || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
   };
 }
 

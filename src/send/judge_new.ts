@@ -4,6 +4,7 @@ import { ruleName } from "../config/allowlist.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import type { SeenLogin } from "../store/seen.ts";
 import type { StoredEvent } from "../store/stored_event.ts";
 import type { Clock } from "./clock.ts";
 import { judge } from "./judge.ts";
@@ -12,6 +13,9 @@ import { routesFor } from "./routes_for.ts";
 
 /** How many events are judged at a time, in one transaction. */
 const PAGE = 100;
+
+/** How many such pages are judged in one step. */
+const PAGES_PER_STEP = 10;
 
 /** The part of the configuration that judging needs. */
 export type JudgeConfig = Pick<Config, "routes" | "allowlist" | "learningMs">;
@@ -24,12 +28,16 @@ export interface JudgeContext {
   readonly log: Log;
 }
 
-/** Judges all that is not judged yet. */
-export function judgeNew(config: JudgeConfig, context: JudgeContext): void {
+/**
+ * Judges some of the events that are not judged yet.
+ *
+ * @returns whether there may be more
+ */
+export function judgeNew(config: JudgeConfig, context: JudgeContext): boolean {
   const { deliveries } = context;
-  for (;;) {
+  for (let pages = 0; pages < PAGES_PER_STEP; pages++) {
     const events = deliveries.unjudged(PAGE);
-    if (events.length === 0) return;
+    if (events.length === 0) return false;
     deliveries.together(() => {
       deliveries.seen.rememberFirstEvent();
       for (const event of events) {
@@ -40,6 +48,7 @@ export function judgeNew(config: JudgeConfig, context: JudgeContext): void {
       }
     });
   }
+  return true;
 }
 
 function lateOpenOf(event: StoredEvent, deliveries: Deliveries): StoredEvent | undefined {
@@ -54,7 +63,8 @@ function judgeOne(
   const nowMs = clock.nowMs();
   const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
   const login = loginOf(event, opened);
-  const meaning = judge(login, { ...config, known: (login) => deliveries.seen.known(login), nowMs });
+  const known = (login: SeenLogin) => deliveries.seen.known(login);
+  const meaning = judge(login, { ...config, known, nowMs, isUnrecorded: event.isUnrecorded ?? false });
   const { rule, unexpected: _, ...judgement } = meaning;
   deliveries.judge({
     ...judgement,

@@ -72,7 +72,10 @@ function differing(close: SessionEvent, open: SessionEvent): string[] {
   return names;
 }
 
+/** By the uptime of the host if both hooks recorded it, since the clock may have been set in between. */
 function durationOf(close: SessionEvent, open: SessionEvent): number | undefined {
-  const ms = close.occurredAtMs - open.occurredAtMs;
+  const ms = close.uptimeSeconds === undefined || open.uptimeSeconds === undefined
+    ? close.occurredAtMs - open.occurredAtMs
+    : (close.uptimeSeconds - open.uptimeSeconds) * 1_000;
   return ms >= 0 && ms <= MAX_DURATION_MS ? ms : undefined;
 }

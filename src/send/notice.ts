@@ -1,17 +1,35 @@
-// What one route tells of another. Pure.
+// The text of a notice about a route or about the queue. Pure.
 
 import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
 import type { Notice } from "../store/notices.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
 
-/** What a service shows of what happened on another route. The reason is a service's word, so hostile. */
+/** The text of a notice. Its reason comes from a service, so it is hostile. */
 export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
-  return { type: "notice", hostName: name, time: localTime(notice.occurredAtMs, timezone), text: noticeText(notice) };
+  const { text, reason } = wordsOf(notice);
+  return {
+    type: "notice",
+    hostName: name,
+    time: localTime(notice.occurredAtMs, timezone),
+    text: reason === undefined ? text : `${text}: ${shown(reason)}`,
+    plainText: reason === undefined ? text : `${text}; the log of send says why`,
+  };
 }
 
-function noticeText({ about, kind, count, reason }: Notice): string {
+function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason?: string } {
+  if (kind === "unreadable") {
+    const text = `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
+      "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
+    return { text };
+  }
+  if (kind === "full") {
+    const text = "logins may be missing: the hook could not run, and the file for such logins is full; " +
+      "hint: run ssh-session-notifier check";
+    return { text };
+  }
   const route = `route "${shown(about)}"`;
-  if (kind === "broken") return `${route} is broken, its notifications wait until it is mended: ${shown(reason)}`;
-  return `gave up ${plural(count, "notification")} on ${route}: ${shown(reason)}`;
+  if (kind === "refused") return { text: `${route} works, but its service refused a notification`, reason };
+  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is mended`, reason };
+  return { text: `gave up ${plural(count, "notification")} on ${route}`, reason };
 }

@@ -1,19 +1,33 @@
 // Keeps secrets out of everything that a person or a log gets to see. Pure.
 
+/** A shorter secret is redacted only as a whole word: inside other words, the gaps would reveal it. */
+const MIN_ANYWHERE = 8;
+
+/** Where a word begins and ends in a URL, in JSON and in a sentence; the apostrophe of "don't" is neither. */
+const BEGIN = String.raw`(?<=^|[\s/?&=#:"@,;([{<]|(?<!\w)')`;
+const END = String.raw`(?=$|[\s/?&=#:"\\@,;.)\]}>]|'(?!\w))`;
+
 /**
  * A function that replaces every secret in a text by `[secret]`, also where it was quoted or percent-encoded.
  *
  * @param secrets the values that must not be shown
  */
 export function redactor(secrets: readonly string[]): (text: string) => string {
-  const forms = new Set(
-    secrets.flatMap((secret) => [
-      secret,
-      encodeURIComponent(secret),
-      JSON.stringify(secret).slice(1, -1),
-    ]),
-  );
   // The longest first, so that no part of one is left standing beside a shorter one.
-  const inOrder = [...forms].filter((form) => form !== "").sort((a, b) => b.length - a.length);
-  return (text) => inOrder.reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
+  const forms = [...new Set(secrets.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  const patterns = forms.map((form) => {
+    const literal = form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    return new RegExp(form.length < MIN_ANYWHERE ? `${BEGIN}${literal}${END}` : literal, "g");
+  });
+  return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, "[secret]"), text);
+}
+
+/** The ways to write a secret: as it is, in a URL, in a form, and in JSON, where some servers escape the slash. */
+function formsOf(secret: string): string[] {
+  if (secret === "") return [];
+  const inUrl = encodeURIComponent(secret.toWellFormed());
+  const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const lowerCase = [inUrl, inForm].map((form) => form.replace(/%../g, (escape) => escape.toLowerCase()));
+  return [secret, inUrl, inForm, ...lowerCase, inJson, inJson.replaceAll("/", "\\/")];
 }

@@ -1,6 +1,7 @@
 // Event -> Notification: what a service shows. Nothing that can't be seen gets through, and long values are cut so far
 // that the sentence stays whole within the limits of every service. Pure.
 
+import { parseAddress } from "../config/address.ts";
 import { formatDuration } from "../duration.ts";
 import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification, Urgency } from "../services/service.ts";
@@ -42,7 +43,7 @@ export function notificationOf(
     uuid: event.uuid,
     occurredAtMs: event.occurredAtMs,
     user: shown(event.user),
-    remoteHost: shown(event.remoteHost),
+    ...placeOf(event),
     terminal: shown(event.terminal),
     service: shown(event.service),
     hostName: host.name,
@@ -56,6 +57,16 @@ export function notificationOf(
     ],
     isRepeat: event.isRepeat,
   };
+}
+
+/** Where the client is: never a name instead of the address, since the client's own DNS may choose the name. */
+function placeOf(
+  { address, remoteHost }: JudgedEvent,
+): Pick<SessionNotification, "address" | "remoteHost" | "dnsName"> {
+  const isName = address !== "" && parseAddress(remoteHost) === undefined;
+  return isName
+    ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }
+    : { address, remoteHost: shown(remoteHost), dnsName: "" };
 }
 
 /** How loud an event is to be. */

@@ -5,6 +5,7 @@ import type { Route } from "../config/routes.ts";
 import { deliverDue, type DeliveryContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
+import { tellOfQueue } from "./tell_of_queue.ts";
 
 /** How often a run looks for what has newly come, in milliseconds. */
 const TICK_MS = 1_000;
@@ -41,23 +42,32 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   const underWay = new Map<string, Promise<void>>();
   let ending: Ending | undefined;
   for (;;) {
-    context.intake.takeIn();
-    judgeNew(config, context);
+    // Always both: what the last step took in is delivered before the next step.
+    const isTakingIn = [context.intake.takeIn(), judgeNew(config, context)].includes(true);
+    // At the end of a pass, so that one notice counts everything that it has found.
+    if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
-      if (underWay.has(route.name) || !isDue(route.name, context)) continue;
+      if (underWay.has(route.name) || !isDue(route, context)) continue;
       underWay.set(
         route.name,
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
       );
     }
-    if (underWay.size === 0 && (stopping() || !isDueSoon(config.routes, context))) {
+    const isIdle = underWay.size === 0 && !isTakingIn && !isDueSoon(config.routes, context);
+    if (isIdle || (underWay.size === 0 && stopping())) {
       ending ??= begin(context.atEnd);
       if (ending.isDone || signal.aborted) return;
     }
     const ends = ending === undefined || ending.isDone ? [] : [ending.done];
-    await Promise.race([...underWay.values(), ...ends, clock.sleep(TICK_MS, signal)]);
+    if (isTakingIn) await nextTurn();
+    else await Promise.race([...underWay.values(), ...ends, clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }
+}
+
+/** Lets answers and signals be handled. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** What is done at the end. */
@@ -75,9 +85,12 @@ function begin(atEnd: (() => Promise<void>) | undefined): Ending {
   return ending;
 }
 
-function isDue(route: string, { deliveries, clock }: RunContext): boolean {
+function isDue({ name, service }: Route, { deliveries, clock }: RunContext): boolean {
   const nowMs = clock.nowMs();
-  return deliveries.nextDueAtMs(route, nowMs) === nowMs;
+  if (deliveries.nextDueAtMs(name, nowMs) === undefined) return false;
+  // Before the check of its rest, since a change of the settings ends that.
+  deliveries.noteSettings(name, service.fingerprint);
+  return deliveries.nextDueAtMs(name, nowMs) === nowMs;
 }
 
 function isDueSoon(

@@ -1,5 +1,6 @@
 // `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
 
+import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
@@ -8,20 +9,24 @@ import { print } from "../print.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { NotPlainError, statIfThere } from "../store/files.ts";
 import { Inbox, InboxError } from "../store/inbox.ts";
+import { lastResortProblems } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
+import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
+import { withoutRoom } from "../store/room.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../store/spool.ts";
 import { isDamage } from "../store/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { systemClock } from "./clock.ts";
 import { dryRun } from "./dry_run.ts";
+import { type Problem, routeProblems } from "./health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
 import { redactor } from "./redact.ts";
-import { run } from "./run.ts";
+import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
 /** What `send` may be told. */
@@ -38,7 +43,7 @@ export interface SendOptions {
 /**
  * Delivers what is pending.
  *
- * @returns 0 if nothing is left to deliver, 75 if something is
+ * @returns 0 if nothing is left to deliver, 75 if something is, 78 if a person has to correct something before it can be
  * @throws {Failure} where it can't work at all
  */
 export async function send(options: SendOptions): Promise<ExitCode> {
@@ -94,7 +99,8 @@ function open(
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
   const deliveries = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
-  const elsewhere = { spool: new Spool(paths), paths, clock: systemClock };
+  const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
+  const elsewhere = { spools, paths, clock: systemClock };
   return { deliveries, intake: new Intake({ deliveries, inbox, elsewhere, log }) };
 }
 
@@ -114,26 +120,31 @@ function showPending(work: Work): ExitCode {
   const { deliveries, intake } = open(work, previewStore);
   const lines = deliveries.discarding(() => {
     takeOver({ paths, deliveries, log, keep: true });
-    intake.takeIn();
-    judgeNew(config, { deliveries, clock: systemClock, log });
+    while (intake.takeIn());
+    while (judgeNew(config, { deliveries, clock: systemClock, log }));
     return dryRun(config, deliveries);
   });
   deliveries.close();
   lines.forEach(print);
-  return exitCodeOf(intake, { pending: 0 });
+  return exitCodeOf(intake, { pending: 0, problems: [] });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
   const { deliveries, intake } = open(work, openStore);
   markStore(lock);
-  // Before the configuration is read: whatever is wrong with that, the events are safe here.
-  takeOver({ paths, deliveries, log });
-  intake.takeIn();
-  const config = readConfig(configFile);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
+  }
+  takeOver({ paths, deliveries, log });
+  let config: Config;
+  try {
+    config = readConfig(configFile);
+  } catch (error) {
+    // The events are safe in the store, even if the configuration is wrong.
+    while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
+    throw error;
   }
   const context = {
     deliveries,
@@ -146,10 +157,16 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     redact: redactor(config.secrets),
     signal: stop.signal,
   };
-  await run(config, { ...context, atEnd: () => pingHeartbeat(config, context) });
+  const hostProblems = () => [
+    ...withoutRoom(paths),
+    ...lastResortProblems({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }),
+  ];
+  await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();
+  const configured = config.routes.map(({ name }) => name);
+  const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
   deliveries.close();
   if (pending > 0) {
     log(
@@ -157,13 +174,17 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  return exitCodeOf(intake, { pending });
+  return exitCodeOf(intake, { pending, problems });
 }
 
 /** What a person has to mend goes before what the next run may find better. */
-function exitCodeOf({ fault }: Intake, { pending }: { pending: number }): ExitCode {
+function exitCodeOf(
+  { fault }: Intake,
+  { pending, problems }: { pending: number; problems: readonly Problem[] },
+): ExitCode {
   if (fault !== undefined && !isPassingInQueue(fault)) return ExitCode.config;
-  return fault !== undefined || pending > 0 ? ExitCode.tempFail : ExitCode.ok;
+  if (problems.some(({ kind }) => kind === "broken")) return ExitCode.config;
+  return fault !== undefined || pending + problems.length > 0 ? ExitCode.tempFail : ExitCode.ok;
 }
 
 /**

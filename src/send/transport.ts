@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
+import { type AddressOptions, severalAddresses } from "./addresses.ts";
 import { systemCertificates } from "./certificates.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
@@ -13,9 +14,11 @@ const START_MS = 30_000;
 const GRACE_MS = 5_000;
 
 /** How the requests are made. */
-export interface TransportOptions extends WorkerSettings {
+export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
   /** The only hosts that can be reached, each as `host:port`. */
   readonly hosts: readonly string[];
+  /** Resolves a name; by default as every program of this host does. */
+  readonly resolve?: AddressOptions["resolve"];
 }
 
 /** What a configuration says of the requests. */
@@ -23,10 +26,12 @@ export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }:
   return {
     hosts: [
       ...routes.flatMap(({ service }) => service.endpoints),
-      ...[heartbeat, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
+      ...[heartbeat?.url, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
     ],
     caCerts: systemCertificates(),
-    routeCaCerts: [...new Set(routes.flatMap(({ caCert }) => caCert ?? []))],
+    routeCaCerts: [
+      ...new Set([...routes, ...heartbeat === undefined ? [] : [heartbeat]].flatMap(({ caCert }) => caCert ?? [])),
+    ],
     timeoutMs: requestTimeoutMs,
     ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
   };
@@ -47,10 +52,13 @@ export type Transport = (
  *
  * @throws {Failure} if the Worker does not stand
  */
-export async function startTransport({ hosts, ...settings }: TransportOptions): Promise<Transport> {
+export async function startTransport({ hosts, resolve, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
-  const worker = new HttpWorker(hosts);
-  if (await worker.ask(settings, { id: 0, timeoutMs: START_MS }) === undefined) {
+  const { proxyUrl } = settings;
+  const addresses = await severalAddresses(connectedTo({ hosts, proxyUrl }), resolve === undefined ? {} : { resolve });
+  const more = [...addresses.values()].flat().map(({ hostname, port }) => `${hostname}:${port}`);
+  const worker = new HttpWorker([...hosts, ...more]);
+  if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
     throw new Failure("The part of this process that makes HTTP requests did not start", {
       exitCode: ExitCode.tempFail,
@@ -64,13 +72,23 @@ export async function startTransport({ hosts, ...settings }: TransportOptions): 
     const id = ++lastId;
     const routeCaCert = caCert === undefined ? {} : { routeCaCert: settings.routeCaCerts?.indexOf(caCert) ?? -1 };
     const timeoutMs = settings.timeoutMs + GRACE_MS;
-    const answer = await worker.ask({ id, request, ...routeCaCert }, { id, timeoutMs });
+    const host = endpoint(new URL(proxyUrl ?? request.url));
+    const answer = await worker.ask({ id, request, host, ...routeCaCert }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
       detail: "the Worker for HTTP requests gave no answer",
     };
   };
+}
+
+/** The hosts to connect to: only the proxy, if there is one. */
+function connectedTo(
+  { hosts, proxyUrl }: { hosts: readonly string[]; proxyUrl: string | undefined },
+): readonly string[] {
+  if (proxyUrl === undefined) return hosts;
+  // A proxy with TLS is verified by its name, so it can't be given by an address.
+  return URL.canParse(proxyUrl) && proxyUrl.startsWith("http:") ? [endpoint(new URL(proxyUrl))] : [];
 }
 
 /** The Worker, which may reach some hosts and nothing else. */

@@ -8,9 +8,11 @@ import {
   jsonFields,
   jsonRequest,
   judgeAnswer,
+  namesAny,
   secondsToMs,
   textOf,
   urlSchema,
+  urlSecrets,
 } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
@@ -32,6 +34,18 @@ type Settings = v.InferOutput<typeof options>;
 
 /** The hosts of Discord, with its release channels and the name that it had before. */
 const OWN_HOST = /^((canary|ptb)\.)?discord(app)?\.com$/;
+
+/**
+ * Errors about the webhook or its channel, whatever the message: no such channel, webhook or guild; no access or
+ * permission; invalid token; an archived or locked thread; a forum that wants a thread, or a channel that takes none.
+ * https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
+ */
+const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set(
+  [10003, 10004, 10015, 50001, 50013, 50027, 50083, 160005, 220001, 220002, 220003, 220004],
+);
+
+/** The parts of the URL that Discord names if they are invalid, such as an id that "is not snowflake". */
+const URL_PARTS = ["webhook_id", "webhook_token", "thread_id"];
 
 /** Longest sender name, in characters. */
 const MAX_USERNAME = 80;
@@ -76,11 +90,7 @@ export const discord: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => [
-    webhook_url.href,
-    webhook_url.pathname,
-    ...webhook_url.pathname.split("/").slice(4),
-  ],
+  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
 
@@ -107,12 +117,14 @@ export const discord: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
+    const { code, errors } = fields;
     const outcome = judgeAnswer(response, nowMs, {
       from: "Discord",
-      // With `wait=true` Discord answers with the stored message; a relay may answer as Discord does without.
-      isConfirmed: response.status === 204 || textOf(fields["id"]) !== undefined,
-      detail: textOf(fields["message"]),
+      // With `wait=true` Discord answers with the stored message, which has an id and no code.
+      saysFailed: typeof code === "number" && fields["id"] === undefined,
+      detail: textOf(fields["message"]) ?? textOf([fields["webhook_id"]].flat()[0]),
       retryAfterMs: secondsToMs(fields["retry_after"]),
+      blamesSettings: SETTINGS_FAULTS.has(code) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
     });
     const restMs = outcome.kind === "delivered" ? exhaustedForMs(response) : undefined;
     return restMs === undefined ? outcome : { kind: "delivered", restMs };
@@ -171,7 +183,7 @@ function exhaustedForMs({ headers }: HttpResponse): number | undefined {
 
 /**
  * The machine as the sender, unless Discord would refuse its name. The list of what it refuses is not all public;
- * what slips through is rejected, and then sent in the plain form, without a sender name.
+ * what slips through is refused, and then sent in the plain form, without a sender name.
  */
 function senderName({ notifications: [{ hostName }] }: Batch): string | undefined {
   const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;

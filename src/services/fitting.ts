@@ -49,6 +49,7 @@ function shortened(notification: Notification, longest: number): Notification {
     hostName,
     user: short(notification.user),
     remoteHost: short(notification.remoteHost),
+    dnsName: short(notification.dnsName),
     terminal: short(notification.terminal),
     service: short(notification.service),
     authentication: short(notification.authentication),

@@ -67,10 +67,13 @@ export const gotify: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
+    const detail = textOf(fields["errorDescription"]) ?? textOf(fields["error"]);
     return judgeAnswer(response, nowMs, {
       from: "a Gotify server",
-      isConfirmed: typeof fields["id"] === "number",
-      detail: textOf(fields["errorDescription"]) ?? textOf(fields["error"]),
+      saysFailed: typeof fields["errorCode"] === "number",
+      detail,
+      // The token of a client is not that of an application: "appid is required".
+      blamesSettings: detail !== undefined && /appid|token/i.test(detail),
     });
   },
 };

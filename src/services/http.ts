@@ -48,13 +48,27 @@ export function below(server: URL, path: string): string {
   return `${server.origin}${server.pathname.replace(/\/$/, "")}/${path}`;
 }
 
-/** A shorter part of a URL is no secret, and would be taken out of texts where it only happens to stand. */
-const MIN_SECRET_LENGTH = 8;
+/** A segment before the last one of a path that may be secret: neither `v2` nor a plain word such as `services`. */
+const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 
-/** What of a URL must not be shown, where the secret is in its path. */
-export function urlSecrets({ href, pathname, search }: URL): string[] {
-  const secret = `${pathname}${search}`;
-  return [href, ...(secret.length >= MIN_SECRET_LENGTH ? [secret] : [])];
+/**
+ * The parts of a URL that must not be shown if the secret is in its path or query: the whole, and each part by itself,
+ * since the answer of a service may contain any of them.
+ */
+export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
+  const segments = pathname.split("/").filter((segment) => segment !== "");
+  const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
+  const query = [...searchParams].map(([name, value]) => value === "" ? name : value);
+  const parts = [`${pathname}${search}`, ...secret.flatMap((segment) => [segment, decoded(segment)]), ...query];
+  return [href, ...new Set(parts.filter((part) => part !== "" && part !== "/"))];
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 /** A warning for a URL whose traffic can be read on its way. */
@@ -127,39 +141,67 @@ export function judgeStatus(
   const { status } = response;
   if (status >= 200 && status < 300) return { kind: "delivered" };
   const reason = `HTTP ${status}${hints.detail === undefined ? "" : `: ${hints.detail}`}`;
-  if (status === 408 || status === 425 || status === 429 || status >= 500 || status < 200) {
+  if (RETRIED.has(status) || status >= 500 || status < 200) {
     const retryAfterMs = hints.retryAfterMs ?? parseRetryAfter(response.headers["retry-after"], nowMs);
     return {
       kind: "retry",
       reason,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(status === 429 ? { limitsRate: true } : {}),
     };
   }
-  // 407 is the proxy's word, and says nothing about the message.
-  if ([401, 403, 404, 407, 410].includes(status) || status < 400) {
-    return { kind: "broken", reason };
+  if (status === 407) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
+  if (status === 400 && WANTS_TLS.test(response.body)) {
+    return { kind: "broken", reason: `${reason}: this port takes https:// alone` };
   }
-  return { kind: "rejected", reason };
+  return { kind: BROKEN.has(status) || status < 400 ? "broken" : "refused", reason };
 }
+
+/** Statuses that pass with time; 424 comes from a gateway whose own target failed. */
+const RETRIED: ReadonlySet<number> = new Set([408, 424, 425, 429]);
+
+/** Statuses about credentials, the address or the method, which are the same for every message. */
+const BROKEN: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 410, 415, 421, 451]);
+
+/** The reason if a proxy wants credentials, whether it answers so or a connection through it fails. */
+export const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
+
+/** What nginx, Go and Apache answer to plain HTTP on a TLS port. */
+const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL/i;
 
 /** What a service says of itself, beside the status. */
 export interface Answer extends StatusHints {
   /** Whose answer it should be: `Discord`, `an ntfy server`. */
   readonly from: string;
-  /** Whether the body says that the service has the message. */
-  readonly isConfirmed: boolean;
+  /** Whether the body is the service's own report of a failure, whatever the status. */
+  readonly saysFailed: boolean;
   /** Whether the body says that the settings are wrong; then no other message would get through either. */
   readonly blamesSettings?: boolean;
 }
 
-/** What an answer means, for a service that says so in its body. What says 2xx and nothing else has stored nothing. */
+/**
+ * What an answer means, for a service that reports failures in its own words. Any other 2xx is a delivery, since
+ * compatible servers confirm requests in other words; except for a web page, which comes from a captive portal or a
+ * login page, not from an API.
+ */
 export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answer): Outcome {
   const outcome = judgeStatus(response, nowMs, answer);
-  if (outcome.kind === "delivered" && !answer.isConfirmed) {
-    return { kind: "broken", reason: `HTTP ${response.status}, but not the answer of ${answer.from}` };
+  if (outcome.kind === "delivered") {
+    const { status, body } = response;
+    if (/^\uFEFF?\s*</.test(body)) {
+      return { kind: "broken", reason: `HTTP ${status}, but a web page and not the answer of ${answer.from}` };
+    }
+    if (!answer.saysFailed) return outcome;
+    const reason = `HTTP ${status}: ${answer.detail ?? `${answer.from} says that it failed`}`;
+    return { kind: answer.blamesSettings ? "broken" : "refused", reason };
   }
-  if (outcome.kind === "rejected" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
+  if (outcome.kind === "refused" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
   return outcome;
+}
+
+/** Whether the errors of a service name any of these parameters. */
+export function namesAny(errors: unknown, names: readonly string[]): boolean {
+  return typeof errors === "object" && errors !== null && names.some((name) => Object.hasOwn(errors, name));
 }
 
 /** A field of a JSON body, if it is a text that says something. */

@@ -47,6 +47,21 @@ const limits: Limits = { text: 8000, unit: "bytes" };
 
 const WORDING = { limits, escape: inert };
 
+/**
+ * Errors about the room, the token or the server, whatever the message. `M_INVALID_PARAM` is about the path, which
+ * names the room. https://spec.matrix.org/latest/client-server-api/#standard-error-response
+ */
+const SETTINGS_FAULTS: readonly string[] = [
+  "M_FORBIDDEN",
+  "M_GUEST_ACCESS_FORBIDDEN",
+  "M_INVALID_PARAM",
+  "M_MISSING_TOKEN",
+  "M_NOT_FOUND",
+  "M_UNKNOWN_TOKEN",
+  "M_UNRECOGNIZED",
+  "M_USER_DEACTIVATED",
+];
+
 /** The `matrix` service. The transaction id is that of the batch, so that the homeserver drops repeats. */
 export const matrix: Service<Settings> = {
   name: "matrix",
@@ -84,9 +99,10 @@ export const matrix: Service<Settings> = {
     const waitMs = fields["retry_after_ms"];
     return judgeAnswer(response, nowMs, {
       from: "a Matrix homeserver",
-      isConfirmed: textOf(fields["event_id"]) !== undefined,
+      saysFailed: errcode !== undefined,
       detail: errcode === undefined ? undefined : [errcode, textOf(fields["error"])].filter(Boolean).join(": "),
       retryAfterMs: secondsToMs(typeof waitMs === "number" ? waitMs / 1000 : undefined),
+      blamesSettings: errcode !== undefined && SETTINGS_FAULTS.includes(errcode),
     });
   },
 };

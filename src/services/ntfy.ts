@@ -13,6 +13,7 @@ import {
   textOf,
   tokenSchema,
   urlSchema,
+  urlSecrets,
 } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
@@ -46,6 +47,14 @@ const options = v.pipe(
 
 type Settings = v.InferOutput<typeof options>;
 
+// https://github.com/binwiederhier/ntfy/blob/main/server/errors.go has ntfy's error codes.
+
+/**
+ * Errors about the settings: an invalid topic; one that the server reserves, such as `docs`; and the 429 after too many
+ * failed logins, since a wrong token stays wrong.
+ */
+const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set([40009, 40010, 42909]);
+
 /** ntfy's error code for a daily quota that is used up, https://docs.ntfy.sh/publish/#limitations. */
 const DAILY_QUOTA = 42908;
 
@@ -76,8 +85,7 @@ export const ntfy: Service<Settings> = {
   limits,
 
   secrets: ({ topic_url, token, user, password }) => [
-    topic_url.href,
-    split(topic_url).topic,
+    ...urlSecrets(topic_url),
     ...(token === undefined ? [] : [token]),
     ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
   ],
@@ -112,11 +120,14 @@ export const ntfy: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
+    const blamesSettings = SETTINGS_FAULTS.has(fields["code"]);
     const outcome = judgeAnswer(response, nowMs, {
       from: "an ntfy server",
-      isConfirmed: textOf(fields["id"]) !== undefined,
+      saysFailed: typeof fields["code"] === "number",
       detail: textOf(fields["error"]),
+      blamesSettings,
     });
+    if (outcome.kind === "retry" && blamesSettings) return { kind: "broken", reason: outcome.reason };
     if (response.status !== 429 || outcome.kind !== "retry" || outcome.retryAfterMs !== undefined) return outcome;
     return {
       ...outcome,

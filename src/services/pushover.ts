@@ -73,7 +73,7 @@ export const pushover: Service<Settings> = {
     const errors = Array.isArray(fields["errors"]) ? fields["errors"].join(", ") : undefined;
     const outcome = judgeAnswer(response, nowMs, {
       from: "Pushover",
-      isConfirmed: fields["status"] === 1,
+      saysFailed: fields["status"] === 0,
       detail: errors,
       // The names of the parameters that are wrong stand beside the errors.
       blamesSettings: fields["token"] !== undefined || fields["user"] !== undefined,

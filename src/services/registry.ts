@@ -1,5 +1,6 @@
 // The services there are. A new one is its own file, and one line here.
 
+import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { discord } from "./discord.ts";
 import { gotify } from "./gotify.ts";
@@ -23,6 +24,8 @@ import { webhook } from "./webhook.ts";
 /** A service with the settings of one route: {@link Service} without the settings that are always the same. */
 export interface ConfiguredService {
   readonly name: string;
+  /** A digest of service and settings, to see when they change. No secret can be read from it. */
+  readonly fingerprint: string;
   readonly secrets: readonly string[];
   readonly endpoints: readonly string[];
   readonly warnings: readonly string[];
@@ -87,6 +90,7 @@ export function register<Settings>(service: Service<Settings>): RegisteredServic
       return {
         service: {
           name,
+          fingerprint: createHash("sha256").update(JSON.stringify([name, settings])).digest("base64url"),
           secrets: service.secrets(settings),
           endpoints: service.endpoints(settings),
           warnings: service.warnings?.(settings) ?? [],

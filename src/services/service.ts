@@ -19,6 +19,10 @@ export interface SessionNotification {
   readonly user: string;
   /** The client's address, or its name where that is all there is; empty for a console. */
   readonly remoteHost: string;
+  /** The name that the client's DNS gives to the address in `remoteHost` (sshd's `UseDNS`); usually empty. */
+  readonly dnsName: string;
+  /** The client's address in its usual form; empty if it is not known. */
+  readonly address: string;
   readonly terminal: string;
   readonly service: string;
   /** This machine, as the configuration names it. */
@@ -50,6 +54,8 @@ export interface NoticeNotification {
   readonly time: string;
   /** What happened, one sentence without a period. */
   readonly text: string;
+  /** The same without the words of a service, which may hold what this one refuses. */
+  readonly plainText: string;
 }
 
 /** What goes out in one request: one notification, or a digest of several session events. */
@@ -99,18 +105,19 @@ export const MAX_RESPONSE_BYTES = 64 * 1024;
 /** What an answer means for the delivery. `reason` is for people; what happens is decided by `kind` alone. */
 export type Outcome = /** The service has it. `restMs`: it wants no request before that. */
   | { readonly kind: "delivered"; readonly restMs?: number }
-  /** Not now. `retryAfterMs`: when, if the service said so. */
+  /** Not now. `retryAfterMs`: when, if the service said so. `limitsRate`: it works, and we asked too often. */
   | {
     readonly kind: "retry";
     readonly reason: string;
     readonly retryAfterMs?: number;
+    readonly limitsRate?: true;
   }
-  /** Nothing gets through on this route until a person mends it. */
-  | { readonly kind: "broken"; readonly reason: string }
-  /** The service refuses this very message. */
-  | { readonly kind: "rejected"; readonly reason: string };
+  /** Nothing gets through on this route until a person corrects its settings, or those of the proxy if `at` says so. */
+  | { readonly kind: "broken"; readonly reason: string; readonly at?: "proxy" }
+  /** The service refuses this message. Other messages show whether the message or the route is at fault. */
+  | { readonly kind: "refused"; readonly reason: string };
 
-/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was rejected. */
+/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was refused. */
 export type Form = "rich" | "plain";
 
 /** How a batch is to be rendered. */

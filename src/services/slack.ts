@@ -2,7 +2,16 @@
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
-import { endpoint, foreignHostWarnings, jsonRequest, judgeAnswer, urlSchema, urlSecrets } from "./http.ts";
+import {
+  endpoint,
+  foreignHostWarnings,
+  jsonFields,
+  jsonRequest,
+  judgeAnswer,
+  textOf,
+  urlSchema,
+  urlSecrets,
+} from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
@@ -33,15 +42,33 @@ const SETTINGS_FAULTS: readonly string[] = [
   "action_prohibited",
   "channel_is_archived",
   "channel_not_found",
+  "invalid_auth",
   "invalid_token",
+  "is_archived",
   "no_active_hooks",
   "no_service",
   "no_service_id",
   "no_team",
   "posting_to_general_channel_denied",
   "team_disabled",
+  "token_revoked",
   "user_not_found",
 ];
+
+/** Slack's errors about the message itself. */
+const MESSAGE_FAULTS: readonly string[] = [
+  "invalid_blocks",
+  "invalid_blocks_format",
+  "invalid_payload",
+  "msg_too_long",
+  "no_text",
+  "rollup_error",
+  "too_many_attachments",
+];
+
+/** The ids of Mattermost's errors about a webhook; those about a message end in `parse`, `split_…` or `text`. */
+const MATTERMOST_SETTINGS_FAULT =
+  /^web\.incoming_webhook\.(channel|channel_locked|disabled|general|invalid|permissions|user)\b/;
 
 /** The `slack` service: blocks for people, and the sentences as `text`, which is what notifications show. */
 export const slack: Service<Settings> = {
@@ -53,7 +80,7 @@ export const slack: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => [...urlSecrets(webhook_url), webhook_url.pathname.split("/").at(-1) ?? ""],
+  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
   endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
 
@@ -76,13 +103,17 @@ export const slack: Service<Settings> = {
   },
 
   judge(response, nowMs): Outcome {
-    // Errors are a plain word; what is longer is the page of somebody else.
-    const word = /^[a-z_]{1,60}$/.exec(response.body.trim())?.[0];
+    const fields = jsonFields(response.body);
+    // An error is one plain word, or JSON with it; a longer text is the page of another server.
+    const word = /^[a-z_]{1,60}$/.exec((textOf(fields["error"]) ?? response.body).trim())?.[0];
+    const id = textOf(fields["id"]);
     return judgeAnswer(response, nowMs, {
       from: "Slack",
-      isConfirmed: word === "ok",
-      detail: word,
-      blamesSettings: word !== undefined && SETTINGS_FAULTS.includes(word),
+      saysFailed: fields["ok"] === false || fields["success"] === false ||
+        (word !== undefined && (SETTINGS_FAULTS.includes(word) || MESSAGE_FAULTS.includes(word))),
+      detail: textOf(fields["message"]) ?? word ?? textOf(fields["error"]),
+      blamesSettings: word !== undefined && SETTINGS_FAULTS.includes(word) ||
+        id !== undefined && MATTERMOST_SETTINGS_FAULT.test(id),
     });
   },
 };

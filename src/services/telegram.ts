@@ -46,7 +46,7 @@ const TITLE: Limits = { text: 300, unit: "code units" };
 
 /** What Telegram says of a chat that can't be written to: no other message would get there either. */
 const CHAT_FAULTS =
-  /chat not found|chat_id|deactivated|upgraded|not enough rights|have no rights|admin|not a member|kicked|blocked|WRITE_FORBIDDEN|PEER_ID|CHAT_ID/i;
+  /chat not found|chat_id|deactivated|upgraded|not enough rights|have no rights|admin|not a member|kicked|blocked|WRITE_FORBIDDEN|PEER_ID|CHAT_ID|CHAT_RESTRICTED|TOPIC_|thread not found/i;
 
 /**
  * The `telegram` service. Telegram finds mentions, links and commands in any text, whatever is asked for; but not in
@@ -103,7 +103,7 @@ export const telegram: Service<Settings> = {
     const detail = textOf(fields["description"]);
     return judgeAnswer(response, nowMs, {
       from: "Telegram",
-      isConfirmed: fields["ok"] === true,
+      saysFailed: fields["ok"] === false,
       detail,
       retryAfterMs: secondsToMs(retryAfter),
       blamesSettings: detail !== undefined && CHAT_FAULTS.test(detail),

@@ -126,7 +126,7 @@ function timeOf({ occurredAtMs }: SessionNotification): { readonly time?: string
 }
 
 function eventOf(notification: SessionNotification): Readonly<Record<string, unknown>> {
-  const { type, uuid, occurredAtMs, time, user, remoteHost, terminal, service } = notification;
+  const { type, uuid, occurredAtMs, time, user, remoteHost, dnsName, address, terminal, service } = notification;
   const { urgency, authentication, duration, reasons, isRepeat } = notification;
   return {
     uuid,
@@ -134,7 +134,9 @@ function eventOf(notification: SessionNotification): Readonly<Record<string, unk
     occurred_at_ms: occurredAtMs,
     local_time: time,
     user,
-    remote_host: remoteHost,
+    address,
+    // As PAM passed it on.
+    remote_host: dnsName === "" ? remoteHost : dnsName,
     terminal,
     service,
     urgency,

@@ -18,13 +18,19 @@ export function sentence(
   if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
   const { terminal, service } = notification;
-  const from = notification.remoteHost === "" ? "" : ` (${shown(notification.remoteHost)})`;
+  const place = placeOf(notification).map(shown).join(", ");
+  const from = place === "" ? "" : ` (${place})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" || service === "" ? shown(terminal + service) : `${shown(terminal)} (${shown(service)})`;
   const known = details(notification, escape);
   return `'${escape(unlinked(notification.user.replaceAll("'", "’")))}'${from} ${happened} ${host}${
     via === "" ? "" : ` via ${via}`
   } at ${time}${known === "" ? "" : ` [${known}]`}`;
+}
+
+/** Where the client is: its address, followed by its name in the DNS. */
+function placeOf({ remoteHost, dnsName }: SessionNotification): string[] {
+  return [remoteHost, dnsName].filter((value) => value !== "");
 }
 
 /** What is known around the sentence. */
@@ -92,10 +98,10 @@ export interface Fact {
 
 /** What there is to tell of an event, for services that show labels; the values have no sentence around to break. */
 export function factsOf(notification: SessionNotification): readonly Fact[] {
-  const { user, remoteHost, authentication, duration, reasons, hostName, time, terminal, service } = notification;
+  const { user, authentication, duration, reasons, hostName, time, terminal, service } = notification;
   const facts = [
     { label: "User", value: user },
-    { label: "From", value: remoteHost },
+    { label: "From", value: placeOf(notification).join(", ") },
     { label: "Authentication", value: authentication },
     { label: "Session", value: duration },
     { label: "Why unexpected", value: reasons.join("; ") },

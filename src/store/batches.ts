@@ -1,9 +1,10 @@
 // The queue of deliveries: what goes out next on a route, and what became of it. What goes out in one request is a
 // batch, which keeps its id and its events over retries and crashes. Every function is a part of the caller's transaction.
 
-import { beginNotice, endNotice, nextNotice, type Notice } from "./notices.ts";
+import { beginNotice, endNotice, nextNotice, nextProbe, type Notice } from "./notices.ts";
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
+import { needsProbe, type Refusals, refusalsOf } from "./refusals.ts";
 import { beginOnRoute, failuresOf, restsUntilMs } from "./routes.ts";
 import { type JudgedEvent, judgedEventOf } from "./stored_event.ts";
 
@@ -60,55 +61,97 @@ export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): n
 }
 
 /**
- * What is to go out next on a route: urgent events, each by itself; then notices; then the other events, oldest first.
- * Nothing while the route rests.
+ * What to send next on a route: urgent events, those of one user together, in turns by user; then notices; then the
+ * other events, oldest first. Nothing while the route rests. Messages that were refused since the last delivery go
+ * last, so that another message shows whether the route works.
  *
  * @param options.limit how many events that are not in a batch yet are looked at, at most
  */
 export function nextDue(database: Database, options: DueOptions & { readonly limit: number }): Due | undefined {
-  const { route, limit } = options;
+  const { route } = options;
   if (restsUntilMs(database, options) > 0) return undefined;
-  const takeTurns = failuresOf(database, route) >= TURNS_FROM;
-  const head = headOf(database, { route, takeTurns });
-  const notice = nextNotice(database, { route, fewestAttempts: takeTurns });
-  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, { takeTurns }))) {
+  const refusals = refusalsOf(database, route);
+  const probe = needsProbe(refusals) ? nextProbe(database, { route, delivered: refusals.delivered }) : undefined;
+  if (probe !== undefined) return { kind: "notice", route, notice: probe };
+  const order = { takeTurns: failuresOf(database, route) >= TURNS_FROM, refusals };
+  const head = headOf(database, route, order);
+  const notice = nextNotice(database, {
+    route,
+    fewestAttempts: order.takeTurns,
+    refusedLastFrom: refusedLastFrom(refusals),
+    withRefusals: head === undefined || head.isRefused === 1 || needsProbe(refusals),
+  });
+  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, order))) {
     return { kind: "notice", route, notice };
   }
   if (head === undefined) return undefined;
   const batch = head.batch ?? undefined;
-  const [first, ...more] = batch !== undefined
-    ? prepared(database, `${SELECT_PENDING} AND batch = ? ORDER BY event_id`).all(route, head.urgent, batch)
-    : prepared(database, `${SELECT_PENDING} AND event_id >= ? AND batch IS NULL ORDER BY event_id LIMIT ?`)
-      .all(route, head.urgent, head.eventId, head.urgent === 1 ? 1 : limit);
+  const [first, ...more] = pendingWith(database, { ...options, head });
   if (first === undefined) return undefined;
   const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
   return { kind: "events", route, batch, events, attempts: head.attempts };
 }
 
-// CROSS: in this order, so that SQLite reads no more of the index than the limit asks for.
-const SELECT_PENDING = `SELECT event.*, delivery.urgent FROM delivery CROSS JOIN event ON event.id = delivery.event_id
-                        WHERE route = ? AND state = 'pending' AND delivery.urgent = ?`;
+/** The events that are sent together with the head, the head included. */
+function pendingWith(database: Database, { route, limit, head }: { route: string; limit: number; head: Head }) {
+  const { urgent, user, eventId, batch } = head;
+  if (batch !== null) {
+    return prepared(database, `${selectPending()} AND delivery.urgent = ? AND batch = ? ORDER BY turn, event_id`)
+      .all(route, urgent, batch);
+  }
+  if (urgent === 1) {
+    const ofUser = `${selectPending("INDEXED BY delivery_turn")} AND delivery.urgent = 1 AND turn_of = ?`;
+    return prepared(database, `${ofUser} AND batch IS NULL ORDER BY turn, event_id LIMIT ?`).all(route, user, limit);
+  }
+  const routine = `${selectPending()} AND delivery.urgent = 0 AND turn = 0 AND event_id >= ?`;
+  return prepared(database, `${routine} AND batch IS NULL ORDER BY event_id LIMIT ?`).all(route, eventId, limit);
+}
+
+/** CROSS JOIN keeps this order, so that SQLite reads no more of the index than the limit allows. */
+function selectPending(index = ""): string {
+  return `SELECT event.*, delivery.urgent FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
+          WHERE route = ? AND state = 'pending'`;
+}
 
 /** The delivery that decides what goes out. */
 interface Head {
   readonly eventId: number;
   readonly urgent: number;
+  /** The user of the event, if it is urgent. */
+  readonly user: string;
   readonly batch: string | null;
   readonly attempts: number;
+  /** Whether it was refused since the last delivery on the route: 0 or 1. */
+  readonly isRefused: number;
 }
 
-function headOf(
-  database: Database,
-  { route, takeTurns }: { route: string; takeTurns: boolean },
-): Head | undefined {
+/** What the order depends on. */
+interface Order {
+  readonly takeTurns: boolean;
+  readonly refusals: Refusals;
+}
+
+/** Puts last what was refused at this count of deliveries: another message has to show whether the route works. */
+function refusedLastFrom(refusals: Refusals): number | undefined {
+  return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
+}
+
+function headOf(database: Database, route: string, { takeTurns, refusals }: Order): Head | undefined {
+  const lastFrom = refusedLastFrom(refusals);
+  // If nothing was refused, the index has this order already.
+  const order = `${lastFrom === undefined ? "" : "isRefused, "}${
+    takeTurns ? "attempts, " : ""
+  }urgent DESC, turn, event_id`;
   return prepared(
     database,
-    `SELECT event_id AS eventId, urgent, batch, attempts FROM delivery WHERE route = ? AND state = 'pending'
-     ORDER BY ${takeTurns ? "attempts, " : ""}urgent DESC, event_id LIMIT 1`,
-  ).get(route) as Head | undefined;
+    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts, coalesce(refused_at >= ?, 0) AS isRefused
+     FROM delivery WHERE route = ? AND state = 'pending' ORDER BY ${order} LIMIT 1`,
+  ).get(lastFrom ?? null, route) as Head | undefined;
 }
 
-function goesBefore(head: Head, notice: Notice, { takeTurns }: { takeTurns: boolean }): boolean {
+function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order): boolean {
+  const isNoticeRefused = Number((notice.refusedAt ?? -1) >= (refusedLastFrom(refusals) ?? Infinity));
+  if (head.isRefused !== isNoticeRefused) return head.isRefused < isNoticeRefused;
   if (takeTurns && head.attempts !== notice.attempts) return head.attempts < notice.attempts;
   return head.urgent === 1;
 }
@@ -145,16 +188,21 @@ export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd):
   for (const event of outgoing.events) write.run(end.state, error, atMs, event.id, outgoing.route);
 }
 
-/** Makes two batches of one, each under a new id. */
+/**
+ * Makes two batches of one, each under a new id.
+ *
+ * @param options.anew whether both count as not tried yet
+ */
 export function splitBatch(
   database: Database,
   { events, route }: OutgoingEvents,
-  error: string,
+  { error, anew }: { error: string; anew: boolean },
 ): void {
   const half = Math.ceil(events.length / 2);
   const write = prepared(
     database,
-    "UPDATE delivery SET batch = ?, last_error = ? WHERE event_id = ? AND route = ? AND state = 'pending'",
+    `UPDATE delivery SET batch = ?, last_error = ?, attempts = ${anew ? "0" : "attempts"}
+     WHERE event_id = ? AND route = ? AND state = 'pending'`,
   );
   for (const part of [events.slice(0, half), events.slice(half)]) {
     const id = crypto.randomUUID();

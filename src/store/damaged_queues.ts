@@ -1,7 +1,7 @@
 // The queue databases that `repair` has set aside, folders in queue/ that `send` may only read: which of them there are,
 // and which have been read to their end.
 
-import { statIfThere } from "./files.ts";
+import { listFolder, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
 
 /** A hook that still had a database open when it was set aside has ended by then. In milliseconds. */
@@ -26,6 +26,7 @@ export interface DamagedQueue {
 /**
  * The databases that were set aside, oldest first.
  *
+ * @throws if the folder is too large to be listed
  * @param databaseName how a queue database is called
  */
 export function findDamagedQueues(
@@ -56,13 +57,10 @@ function filesOf(database: string): (Deno.FileInfo | undefined)[] | undefined {
 }
 
 function foldersIn(queueDir: string): string[] {
-  try {
-    return [...Deno.readDirSync(queueDir)].filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
-      .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);
-  } catch {
-    // Whoever reads the database there says what is wrong with the folder.
-    return [];
-  }
+  // Why there is none, reading the database says.
+  if (statIfThere(queueDir)?.isDirectory !== true) return [];
+  return listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
+    .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);
 }
 
 /** Whether something was taken over to its end, as it looks now. */

@@ -25,15 +25,29 @@ import {
   unjudgedOpenOf,
   writeJudgement,
 } from "./events.ts";
+import { assertPlainFiles } from "./foreign_schema.ts";
 import type { InboxPage, InboxPosition } from "./inbox.ts";
-import { addNotices, keepNoticesOf, type RouteIncident } from "./notices.ts";
+import { addNotices, addRefusal, dropRefusal, keepNoticesOf, type RouteIncident } from "./notices.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 import { positionOf } from "./overview.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
+import {
+  countRefusal,
+  hasSettings,
+  noteSettings,
+  noteTest,
+  type Refusal,
+  type Refusals,
+  refusalsOf,
+  type Refused,
+} from "./refusals.ts";
 import { move, type MoveOptions, revive, type Revived } from "./revive.ts";
 import { endOnRoute, failuresOf, tellBroken } from "./routes.ts";
-import { migrate } from "./schema.ts";
+import { assertSchema, migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
+import { takeInUnrecorded, unrecordedPosition } from "./take_in_unrecorded.ts";
+import { countUnreadable } from "./unreadable.ts";
+import type { UnrecordedPage } from "./unrecorded.ts";
 import { type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
@@ -42,16 +56,14 @@ const BUSY_TIMEOUT_MS = 10_000;
 /** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
 export type Settlement =
   | { readonly state: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** `counts`: whether the wait counts for giving up. */
+  /** `dead`: given up, since the service refuses it while others get through. */
   | {
-    readonly state: "pending";
+    readonly state: "pending" | "dead";
+    readonly kind: "retry" | "broken" | "refused";
     readonly error: string;
     readonly atMs: number;
     readonly restsUntilMs: number;
-    readonly counts: boolean;
-  }
-  /** The service refuses it; that says nothing of the route. */
-  | { readonly state: "dead"; readonly error: string };
+  };
 
 /** The open database. */
 export class Deliveries {
@@ -64,11 +76,13 @@ export class Deliveries {
    * Opens the database, makes it where there is none, and migrates it.
    *
    * @param path a file, or `:memory:`
-   * @throws {NewerSchemaError} and what SQLite says
+   * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and errors of SQLite
    */
   constructor(path: string) {
+    if (path !== ":memory:") assertPlainFiles(path);
     this.#database = openDatabase(path, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
+      assertSchema(this.#database);
       pragma(this.#database, "journal_mode = WAL");
       pragma(this.#database, "synchronous = FULL");
       pragma(this.#database, "foreign_keys = ON");
@@ -117,10 +131,12 @@ export class Deliveries {
   }
 
   /** Takes in what was read from the queue database, each event once, whatever is read twice. */
-  takeIn({ events, position, again = 0 }: InboxPage): TakenIn {
+  takeIn({ events, position, again = 0, unreadable = 0 }: InboxPage): TakenIn {
     return this.together(() => {
-      const before = insertEvents(this.#database, events.slice(0, again), horizonOf(this.#database, { pruned: true }));
-      const after = insertEvents(this.#database, events.slice(again), undefined);
+      const horizon = horizonOf(this.#database, { pruned: true });
+      const before = insertEvents(this.#database, events.slice(0, again), { horizon });
+      const after = insertEvents(this.#database, events.slice(again), { horizon: undefined });
+      countUnreadable(this.#database, unreadable);
       this.#database
         .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid, again_to_id) VALUES (1, ?, ?, ?)")
         .run(position.lastId, position.lastUuid, position.againToId ?? position.lastId);
@@ -134,7 +150,17 @@ export class Deliveries {
    * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
    */
   takeInFromElsewhere(events: readonly SessionEvent[], { horizon }: { horizon: Horizon | undefined }): TakenIn {
-    return this.together(() => insertEvents(this.#database, events, horizon));
+    return this.together(() => insertEvents(this.#database, events, { horizon }));
+  }
+
+  /** How far the file of the last resort was read; undefined if it was never looked for. */
+  unrecordedPosition(): ReturnType<typeof unrecordedPosition> {
+    return unrecordedPosition(this.#database);
+  }
+
+  /** Takes in what the last resort wrote: see {@link takeInUnrecorded}. */
+  takeInUnrecorded(page: UnrecordedPage): TakenIn {
+    return this.together(() => takeInUnrecorded(this.#database, page));
   }
 
   /** Events that are not judged yet, oldest first. */
@@ -181,13 +207,40 @@ export class Deliveries {
         endOnRoute(this.#database, route, { kind: "delivered", ...settlement });
         // Only an event shows whether the route works: else two routes could tell of each other for ever.
         if (outgoing.kind === "events") tellBroken(this.#database, route, false);
-      } else if (settlement.state === "pending") endOnRoute(this.#database, route, { kind: "failed", ...settlement });
+      } else endOnRoute(this.#database, route, settlement);
     });
   }
 
-  /** Makes two batches of one, to find the event at fault. */
-  split(outgoing: OutgoingEvents, error: string): void {
-    this.together(() => splitBatch(this.#database, outgoing, error));
+  /** Makes two batches of one, to find the event at fault: see {@link splitBatch}. */
+  split(outgoing: OutgoingEvents, options: { readonly error: string; readonly anew: boolean }): void {
+    this.together(() => splitBatch(this.#database, outgoing, options));
+  }
+
+  /** What is known of refusals on a route. */
+  refusalsOf(route: string): Refusals {
+    return refusalsOf(this.#database, route);
+  }
+
+  /** Counts a refusal: see {@link countRefusal}. */
+  countRefusal(outgoing: Outgoing): Refusal {
+    return this.together(() => countRefusal(this.#database, refusedOf(outgoing)));
+  }
+
+  /** Makes a notice on a route that its own service refuses a message: see {@link addRefusal}. */
+  announceRefusal(incident: Omit<RouteIncident, "kind">): void {
+    this.together(() => addRefusal(this.#database, incident));
+  }
+
+  /** Records that a test passed: see {@link noteTest}. */
+  noteTest(options: Parameters<typeof noteTest>[1]): void {
+    this.together(() => noteTest(this.#database, options));
+  }
+
+  /** Records the settings of a route: see {@link noteSettings}. */
+  noteSettings(route: string, settings: string): void {
+    // Called each second, so no transaction if there is nothing to write.
+    if (hasSettings(this.#database, route, settings)) return;
+    this.together(() => noteSettings(this.#database, route, settings));
   }
 
   /** Gives up what has been retried for too long on a route: see {@link giveUp}. */
@@ -199,6 +252,7 @@ export class Deliveries {
   announce(routes: readonly string[], incident: RouteIncident): void {
     this.together(() => {
       if (incident.kind === "broken" && !tellBroken(this.#database, incident.about, true)) return;
+      if (incident.kind === "dead" && routes.includes(incident.about)) dropRefusal(this.#database, incident.about);
       addNotices(this.#database, routes, incident);
     });
   }
@@ -232,7 +286,8 @@ export class Deliveries {
   pendingEvents(route: string): JudgedEvent[] {
     return this.#database.prepare(
       `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
-       WHERE delivery.route = ? AND delivery.state = 'pending' ORDER BY delivery.urgent DESC, delivery.event_id`,
+       WHERE delivery.route = ? AND delivery.state = 'pending' 
+       ORDER BY delivery.urgent DESC, delivery.turn, delivery.event_id`,
     ).all(route).map(judgedEventOf);
   }
 
@@ -244,4 +299,10 @@ export class Deliveries {
   together<T>(work: () => T): T {
     return this.#database.isTransaction ? work() : transaction(this.#database, work);
   }
+}
+
+function refusedOf(outgoing: Outgoing): Refused {
+  if (outgoing.kind === "notice") return outgoing;
+  const { route, events: [{ id: eventId }, ...more] } = outgoing;
+  return more.length > 0 ? { kind: "digest", route } : { kind: "event", route, eventId };
 }

@@ -38,17 +38,18 @@ const OPEN_OF =
 /**
  * Writes events down, each once.
  *
- * @param horizon what may have been taken in before; undefined: all of them are new for certain
+ * @param options.horizon which events may have been taken in before; undefined if all of them are certainly new
+ * @param options.isUnrecorded whether they come from the last resort: the hook could not run. Default: false
  */
 export function insertEvents(
   database: Database,
   events: readonly SessionEvent[],
-  horizon: Horizon | undefined,
+  { horizon, isUnrecorded = false }: { horizon: Horizon | undefined; isUnrecorded?: boolean },
 ): TakenIn {
   const insert = database.prepare(
     `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
-                        parent_pid, tampered, is_repeat, is_history, taken_in_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
+                        parent_pid, uptime_s, tampered, is_repeat, is_history, is_unrecorded, taken_in_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
      ON CONFLICT (uuid) DO NOTHING`,
   );
   const result = { taken: 0, history: 0 };
@@ -61,15 +62,35 @@ export function insertEvents(
       event.occurredAtMs,
       ...names,
       event.parentPid,
+      event.uptimeSeconds ?? null,
       event.tampered.join(" "),
       Number(fate === "repeat"),
       Number(fate === "history"),
+      Number(isUnrecorded),
     );
     if (changes === 0) continue;
     result.taken++;
     if (fate === "history") result.history++;
   }
   return result;
+}
+
+/** How much the times of one login can differ between the hook and the last resort, in ms; see unrecorded.ts. */
+const SAME_LOGIN_MS = 10 * 60 * 1000;
+
+/**
+ * Whether a login from the last resort was also recorded by the hook, which was killed after that. Only the connection
+ * identifies a login, so one without it, or whose connection the user may have set, never counts as recorded.
+ */
+export function isRecorded(database: Database, event: SessionEvent): boolean {
+  const { user, service, remoteHost, connection, occurredAtMs, tampered } = event;
+  if (connection === "" || tampered.length > 0) return false;
+  return prepared(
+    database,
+    `SELECT 1 FROM event WHERE type = 'open' AND is_unrecorded = 0 AND user = ? AND service = ? AND remote_host = ?
+       AND connection = ? AND occurred_at_ms BETWEEN ? AND ?`,
+  ).get(user, service, remoteHost, connection, occurredAtMs - SAME_LOGIN_MS, occurredAtMs + SAME_LOGIN_MS) !==
+    undefined;
 }
 
 /** Events that are not judged yet, oldest first. */
@@ -106,7 +127,7 @@ export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEv
 export function writeJudgement(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
   const durationMs = judgement.durationMs ?? null;
-  const row = prepared(database, "SELECT is_history FROM event WHERE id = ?").get(eventId);
+  const row = prepared(database, "SELECT is_history, user FROM event WHERE id = ?").get(eventId);
   const isHistory = row?.["is_history"] === 1;
   const verdict = isHistory ? "history" : judgement.verdict;
   const routes = isHistory ? [] : judgement.routes;
@@ -130,10 +151,29 @@ export function writeJudgement(database: Database, judgement: Judgement, nowMs: 
     prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
   }
   for (const route of routes) {
-    prepared(
-      database,
-      `INSERT INTO delivery (event_id, route, urgent, retried_from_ms)
-       VALUES (:event, :route, :urgent, ${RETRIED_FROM_MS})`,
-    ).run({ event: eventId, route, urgent: Number(urgent), now: nowMs });
+    addDelivery(database, { eventId, route, user: urgent ? String(row?.["user"]) : undefined, nowMs });
   }
+}
+
+/** A new delivery. `user`: only of an urgent event. */
+interface NewDelivery {
+  readonly eventId: number;
+  readonly route: string;
+  readonly user: string | undefined;
+  readonly nowMs: number;
+}
+
+/**
+ * Urgent events are sent in turns by user, so that no user can delay the alarm about another one by making noise. Those
+ * of root go before all others.
+ */
+function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
+  prepared(
+    database,
+    `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
+     VALUES (:event, :route, :urgent, coalesce(:user, ''),
+       CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
+         SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1 AND turn_of = :user), 0) END,
+       ${RETRIED_FROM_MS})`,
+  ).run({ event: eventId, route, urgent: Number(user !== undefined), user: user ?? null, now: nowMs });
 }

@@ -1,9 +1,9 @@
-// Reads what `queue` wrote, without writing there. All of it is hostile: what can't be read as an event
-// becomes an event that says so, since a person must hear of it.
+// Reads what `queue` wrote, without writing there. All of it is hostile: what can't be read as an event is counted.
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
+import { assertQueueSchema } from "./foreign_schema.ts";
 import { openPlainFile, removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
@@ -19,9 +19,11 @@ export interface InboxPosition {
   readonly againToId?: number;
 }
 
-/** Some events, oldest first, and the position behind the last one. */
+/** Some events, oldest first, and the position after the last record. */
 export interface InboxPage {
   readonly events: readonly SessionEvent[];
+  /** How many records between them can't be read. Default: none. */
+  readonly unreadable?: number;
   readonly position: InboxPosition;
   /** How many of them, the first ones, may have been taken in before. Default: none. */
   readonly again?: number;
@@ -68,7 +70,14 @@ export class Inbox {
    * @throws {InboxError} where it can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
-    return this.#explaining(() => this.#read(position, limit));
+    return this.#explaining(() => this.#read(this.#open(), { position, limit }));
+  }
+
+  /**
+   * As {@link read}, but from the copy that is open, so that many pages need one copy. Later events are not in it.
+   */
+  readOn(position: InboxPosition, limit: number): InboxPage | undefined {
+    return this.#explaining(() => this.#read(this.#database ?? this.#open(), { position, limit }));
   }
 
   /**
@@ -117,8 +126,10 @@ export class Inbox {
     }
   }
 
-  #read(position: InboxPosition, limit: number): InboxPage | undefined {
-    const database = this.#open();
+  #read(
+    database: Database | undefined,
+    { position, limit }: { position: InboxPosition; limit: number },
+  ): InboxPage | undefined {
     if (database === undefined) {
       const isThere = statIfThere(this.#paths.queueDatabase) !== undefined;
       return isThere ? undefined : { events: [], position: { againToId: 0, ...position } };
@@ -132,11 +143,14 @@ export class Inbox {
     let again = 0;
     for (const row of rows) {
       const uuid = String(row["uuid"]);
-      events.push(parseRecord({ uuid, occurredAtMs: row["at"], record: String(row["record"]) }));
+      const event = parseRecord({ uuid, occurredAtMs: row["at"], record: String(row["record"]) });
       last = { lastId: Number(row["id"]), lastUuid: uuid, againToId };
+      if (event === undefined) continue;
+      events.push(event);
       if (last.lastId <= againToId) again++;
     }
-    return { events, position: last, again };
+    const unreadable = rows.length - events.length;
+    return { events, position: last, again, ...(unreadable > 0 ? { unreadable } : {}) };
   }
 
   /**
@@ -155,7 +169,7 @@ export class Inbox {
       // A copy need not outlast a power loss.
       this.#database.exec("PRAGMA synchronous = OFF");
       // Has SQLite open the log, too.
-      assertPlainTable(this.#database);
+      assertQueueSchema(this.#database);
     } finally {
       // Once they are open they need no names, and so nothing is left however the process ends.
       removeCopy(queueCopy);
@@ -163,15 +177,6 @@ export class Inbox {
     this.#looks = looks;
     return this.#database;
   }
-}
-
-/** A view, or a column that is computed, may take for ever to read, and with it all that waits to be delivered. */
-function assertPlainTable(database: Database): void {
-  const table = database.prepare(
-    "SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = 'event' AND type = 'table'",
-  ).get();
-  const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo('event') WHERE hidden <> 0").get();
-  if (table === undefined || computed !== undefined) throw new Error("its events are in no table as queue makes it");
 }
 
 /**

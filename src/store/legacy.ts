@@ -10,6 +10,7 @@ import { carveRows } from "./carve.ts";
 import { isSalvaged, rememberSalvaged } from "./damaged_queues.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { statIfThere } from "./files.ts";
+import { assertPlainFiles, assertPlainTable } from "./foreign_schema.ts";
 import { openDatabase } from "./open.ts";
 import { MAX_TIME_MS } from "./record.ts";
 import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "./sqlite_error.ts";
@@ -78,8 +79,10 @@ function putBy(path: string): void {
 function readRows(path: string, options: { log: Log; readOnly: boolean }): LegacyRow[] | undefined {
   const { log, readOnly } = options;
   try {
+    assertPlainFiles(path);
     const database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
+      assertPlainTable(database, "session_events");
       return database.prepare(`SELECT ${COLUMNS} FROM session_events ORDER BY id`).all() as unknown[] as LegacyRow[];
     } finally {
       database.close();

@@ -5,8 +5,8 @@ import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { Deliveries } from "./deliveries.ts";
-import { statIfThere } from "./files.ts";
-import type { Database } from "./open.ts";
+import { NotPlainError, statIfThere } from "./files.ts";
+import { ForeignSchemaError } from "./foreign_schema.ts";
 import { beginStore, isBegun } from "./read_again.ts";
 import { salvageStore } from "./salvage.ts";
 import { finishReading, finishSettingAside, foldersToRead, setAside } from "./set_aside.ts";
@@ -69,21 +69,15 @@ export function previewStore(options: OpenStoreOptions): Deliveries {
  * thrown: a lock, a disk that is full, a mode.
  */
 function tryToOpen(path: string): Deliveries | string {
-  for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
-    const info = statIfThere(file);
-    if (info !== undefined && !info.isFile) return `"${file}" is not a plain file`;
-  }
   // SQLite would take such a log away, and with it all that the last run has done.
   const isEmpty = (statIfThere(path)?.size ?? 0) === 0;
   if (isEmpty && (statIfThere(`${path}-wal`)?.size ?? 0) > 0) return `"${path}" is empty, and its log is not`;
-  let deliveries: Deliveries | undefined;
   try {
-    deliveries = new Deliveries(path);
-    if (shapeOf(deliveries.database) === expectedShape()) return deliveries;
-    deliveries.close();
-    return `"${path}" has other tables than the store`;
+    return new Deliveries(path);
   } catch (error) {
-    if (!isDamage(error) && sqliteCode(error) !== SQLITE_ERROR) throw error;
+    if (error instanceof NotPlainError) return error.message;
+    const isForeign = error instanceof ForeignSchemaError;
+    if (!isForeign && !isDamage(error) && sqliteCode(error) !== SQLITE_ERROR) throw error;
     return `the store "${path}" is damaged: ${messageOf(error)}`;
   }
 }
@@ -93,24 +87,6 @@ function makeWritable(path: string): void {
   for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
     const info = statIfThere(file);
     if (info?.isFile && info.uid === Deno.uid() && ((info.mode ?? 0) & 0o600) !== 0o600) Deno.chmodSync(file, 0o600);
-  }
-}
-
-/** The tables and their columns. */
-function shapeOf(database: Database): string {
-  const rows = database.prepare(
-    `SELECT t.name AS name, group_concat(c.name) AS columns FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-     WHERE t.type = 'table' GROUP BY t.name ORDER BY t.name`,
-  ).all();
-  return rows.map(({ name, columns }) => `${name}: ${columns}`).join("\n");
-}
-
-function expectedShape(): string {
-  const deliveries = new Deliveries(":memory:");
-  try {
-    return shapeOf(deliveries.database);
-  } finally {
-    deliveries.close();
   }
 }
 

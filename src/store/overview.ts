@@ -22,8 +22,8 @@ export interface RouteOverview {
   readonly deadReasons: readonly DeadReason[];
   /** What it has yet to tell of other routes. */
   readonly notices: number;
-  /** Whether a person has to mend something before anything gets through, by what the last attempt was told. */
-  readonly isBroken: boolean;
+  /** The kind of the newest outcome; `none` if nothing was ever tried. */
+  readonly newest: "none" | "delivered" | "retry" | "broken" | "refused";
   /** When the oldest event happened that is pending. */
   readonly oldestPendingAtMs?: number;
   /** No request before that, as far as it is believed: see routes.ts. */
@@ -34,6 +34,8 @@ export interface RouteOverview {
   readonly failures: number;
   readonly lastError?: string;
   readonly lastDeliveredAtMs?: number;
+  /** When a `test` last passed. */
+  readonly lastTestedAtMs?: number;
 }
 
 /** A route that never had anything to do. */
@@ -42,7 +44,7 @@ export const IDLE: Omit<RouteOverview, "name"> = {
   dead: 0,
   deadReasons: [],
   notices: 0,
-  isBroken: false,
+  newest: "none",
   restsFromMs: 0,
   restsUntilMs: 0,
   failures: 0,
@@ -94,7 +96,8 @@ function lastRunOf(database: Database): { lastRunAtMs?: number } {
 /** How each route is doing that the store knows. */
 export function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
-    `SELECT names.name, rests_from_ms, rests_until_ms, failures, waits_since_ms, route.last_error, last_delivered_at_ms,
+    `SELECT names.name, rests_from_ms, rests_until_ms, failures, newest, route.last_error, last_delivered_at_ms,
+       last_tested_at_ms,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
        (SELECT count(*) FROM notice WHERE route = names.name) AS notices,
@@ -116,13 +119,17 @@ export function routesOf(database: Database): RouteOverview[] {
       { reason: String(reason), count: Number(count) }
     )),
     notices: Number(row["notices"]),
-    // A wait that a broken route makes counts for nothing: see routes.ts.
-    isBroken: Number(row["failures"]) > 0 && row["waits_since_ms"] === null,
+    newest: newestOf(row["newest"]),
     restsFromMs: Number(row["rests_from_ms"] ?? 0),
     restsUntilMs: Number(row["rests_until_ms"] ?? 0),
     failures: Number(row["failures"] ?? 0),
     ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),
     ...(row["last_error"] === null ? {} : { lastError: String(row["last_error"]) }),
     ...(row["last_delivered_at_ms"] === null ? {} : { lastDeliveredAtMs: Number(row["last_delivered_at_ms"]) }),
+    ...(row["last_tested_at_ms"] === null ? {} : { lastTestedAtMs: Number(row["last_tested_at_ms"]) }),
   }));
+}
+
+function newestOf(value: unknown): RouteOverview["newest"] {
+  return value === "delivered" || value === "retry" || value === "broken" || value === "refused" ? value : "none";
 }

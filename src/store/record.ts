@@ -1,11 +1,8 @@
-// The record of an event, as `queue` writes it: into its database, and into the spool. All of it is hostile: what can't
-// be read as an event becomes an event that says so, since a person must hear of it.
+// The record of an event, as `queue` writes it: into its database, and into the spool. All of it is hostile. Records that
+// can't be read as an event are counted, and reported by one notice: see unreadable.ts.
 
 import * as v from "valibot";
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
-
-/** Stands for the user of an event whose record can't be read. */
-export const UNREADABLE = "(unreadable record)";
 
 /** The longest record that is read, in bytes (of a damaged database, in characters); more than a hook can write. */
 export const MAX_RECORD_LENGTH = 128 * 1024;
@@ -25,17 +22,22 @@ const recordSchema = v.object({
   connection: name,
   authInfo: text(MAX_AUTH_INFO_LENGTH),
   parentPid: v.pipe(v.number(), v.safeInteger()),
+  // Earlier hooks did not record it.
+  uptimeSeconds: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   tampered: v.array(
     v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
   ),
 });
 
-/** The event that a row holds; uuid and time are those of the row. */
-export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent {
+/**
+ * The event in a row; uuid and time are those of the row.
+ *
+ * @returns undefined if it is not an event
+ */
+export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent | undefined {
   const { uuid, occurredAtMs } = row;
   const { success, output } = v.safeParse(recordSchema, parseJson(row.record));
-  if (success && isTime(occurredAtMs)) return { uuid, occurredAtMs, ...output };
-  return unreadableEvent(uuid, occurredAtMs);
+  return success && isTime(occurredAtMs) ? { uuid, occurredAtMs, ...output } : undefined;
 }
 
 const spooledSchema = v.object({ uuid: v.string(), occurredAtMs: v.custom<number>(isTime), ...recordSchema.entries });
@@ -49,23 +51,6 @@ const spooledSchema = v.object({ uuid: v.string(), occurredAtMs: v.custom<number
 export function parseSpooled(json: string): SessionEvent | undefined {
   const { success, output } = v.safeParse(spooledSchema, parseJson(json));
   return success ? output : undefined;
-}
-
-/** An event that says that there is something which should be one; never allowlisted, and urgent. */
-export function unreadableEvent(uuid: string, occurredAtMs: unknown): SessionEvent {
-  return {
-    uuid,
-    occurredAtMs: isTime(occurredAtMs) ? occurredAtMs : 0,
-    type: "open",
-    user: UNREADABLE,
-    remoteHost: "",
-    terminal: "",
-    service: "",
-    connection: "",
-    authInfo: "",
-    parentPid: 0,
-    tampered: ["record"],
-  };
 }
 
 function parseJson(text: string): unknown {

@@ -3,13 +3,14 @@
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
+import { forgetRefusals } from "./refusals.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
 /** How many deliveries there were, by what they were before. */
 export interface Revived {
   readonly dead: number;
   readonly pending: number;
-  /** How much the route has yet to tell of other routes, which rested with it. */
+  /** How many notices of the route are due now too. */
   readonly notices: number;
 }
 
@@ -22,9 +23,10 @@ export function revive(database: Database, { route, nowMs }: { route: string; no
   ).run(route);
   const { changes: dead } = prepared(
     database,
-    `UPDATE delivery SET state = 'pending', batch = NULL, attempts = 0, retried_from_ms = ${RETRIED_FROM_MS}
-     WHERE route = :route AND state = 'dead'`,
+    `UPDATE delivery SET state = 'pending', batch = NULL, attempts = 0, refused_at = NULL,
+       retried_from_ms = ${RETRIED_FROM_MS} WHERE route = :route AND state = 'dead'`,
   ).run({ route, now: nowMs });
+  forgetRefusals(database, route);
   prepared(database, "UPDATE route SET rests_until_ms = 0, failures = 0 WHERE name = ?").run(route);
   const notices = prepared(database, "SELECT count(*) AS count FROM notice WHERE route = ?").get(route)?.["count"];
   return { dead: Number(dead), pending: Number(pending), notices: Number(notices) };
@@ -44,7 +46,8 @@ export interface MoveOptions {
  * @returns how many deliveries were moved, and how many were dropped as the other route has, or had, the same event
  */
 export function move(database: Database, { from, to, nowMs }: MoveOptions): { moved: number; dropped: number } {
-  const pendingNow = `state = 'pending', batch = NULL, attempts = 0, retried_from_ms = ${RETRIED_FROM_MS}`;
+  const pendingNow =
+    `state = 'pending', batch = NULL, attempts = 0, refused_at = NULL, retried_from_ms = ${RETRIED_FROM_MS}`;
   const { changes: again } = prepared(
     database,
     `UPDATE delivery SET ${pendingNow}

@@ -25,13 +25,12 @@ export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM 
 /** How an attempt left its route. `restsUntilMs`: no request before that; 0 if it may go on. */
 export type RouteEnd =
   | { readonly kind: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** `counts`: whether the wait counts for giving up. */
+  /** The wait counts for giving up only where it is `retry`. */
   | {
-    readonly kind: "failed";
+    readonly kind: "retry" | "broken" | "refused";
     readonly atMs: number;
     readonly restsUntilMs: number;
     readonly error: string;
-    readonly counts: boolean;
   };
 
 /** Until when a route rests, as far as that is believed; 0 if it does not. */
@@ -77,15 +76,15 @@ export function endOnRoute(database: Database, route: string, end: RouteEnd): vo
   if (end.kind === "delivered") {
     prepared(
       database,
-      `UPDATE route SET failures = 0, last_error = NULL, rests_until_ms = ?1, waits_since_ms = NULL,
-         rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
+      `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
+         rests_until_ms = ?1, waits_since_ms = NULL, rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
     ).run(end.restsUntilMs, end.atMs, route);
   } else {
     prepared(
       database,
-      `UPDATE route SET failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?, waits_since_ms = ?
-       WHERE name = ?`,
-    ).run(end.error, end.restsUntilMs, end.atMs, end.counts ? end.atMs : null, route);
+      `UPDATE route SET newest = ?, failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?,
+         waits_since_ms = ? WHERE name = ?`,
+    ).run(end.kind, end.error, end.restsUntilMs, end.atMs, end.kind === "retry" ? end.atMs : null, route);
   }
 }
 

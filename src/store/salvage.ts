@@ -3,16 +3,17 @@
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { type CarvedRow, type CarvedValue, carveRows } from "./carve.ts";
-import { type Database, transaction } from "./open.ts";
+import { type Database, openDatabase, transaction } from "./open.ts";
 import { MAX_RECORD_LENGTH, parseRecord } from "./record.ts";
+import { migrate } from "./schema.ts";
 import { SQLITE_CONSTRAINT, sqliteCode } from "./sqlite_error.ts";
 
 /**
- * The events of a queue database that was set aside.
+ * The events of a queue database that was set aside; undefined for a record that can't be read.
  *
  * @param path the database; its `-wal` is read too
  */
-export function* salvageQueue(path: string): Generator<SessionEvent> {
+export function* salvageQueue(path: string): Generator<SessionEvent | undefined> {
   for (const { rowid, values } of carveRows(path)) {
     const [id, uuid, occurredAtMs, record] = values;
     const isEvent = values.length === 4 && id === null && rowid !== undefined &&
@@ -33,7 +34,7 @@ export interface SalvagedStore {
 }
 
 /** Tables that a new store begins by itself, and the one whose rows can't be told for sure from those of an index. */
-const NOT_SALVAGED = ["inbox", "store", "salvaged", "host"];
+const NOT_SALVAGED = ["inbox", "store", "salvaged", "host", "unrecorded", "unreadable"];
 
 /**
  * Fills a store that is new with what can be read of one that was set aside. What is pending comes as a possible repeat:
@@ -86,38 +87,60 @@ interface Column {
 }
 
 function tablesOf(database: Database): Table[] {
-  return database.prepare("PRAGMA table_list").all()
+  const before = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  migrate(before, { upTo: 1 });
+  const tables = database.prepare("PRAGMA table_list").all()
     .filter(({ schema, type, name }) =>
       schema === "main" && type === "table" && !String(name).startsWith("sqlite_") &&
       !NOT_SALVAGED.includes(String(name))
     )
-    .map(({ name, wr }) => tableOf(database, { name: String(name), hasRowid: wr === 0 }));
+    .map(({ name, wr }) => {
+      const table = { name: String(name), hasRowid: wr === 0 };
+      return tableOf(database, { ...table, lengthBefore: columnsOf(before, table).length });
+    });
+  before.close();
+  return tables;
 }
 
-function tableOf(database: Database, { name, hasRowid }: { name: string; hasRowid: boolean }): Table {
+/** In stored order: without rowids, the primary key comes first ("WITHOUT ROWID Tables" of the file format). */
+function columnsOf(database: Database, { name, hasRowid }: { name: string; hasRowid: boolean }): Column[] {
   const columns = database.prepare(`PRAGMA table_info(${name})`).all().map((column): Column => ({
     name: String(column["name"]),
     isText: column["type"] === "TEXT",
     mayBeNull: column["notnull"] === 0 && column["pk"] === 0,
     keyPlace: Number(column["pk"]),
   }));
+  const place = ({ keyPlace }: Column) => keyPlace || columns.length + 1;
+  return hasRowid ? columns : columns.toSorted((a, b) => place(a) - place(b));
+}
+
+function tableOf(
+  database: Database,
+  { name, hasRowid, lengthBefore }: { name: string; hasRowid: boolean; lengthBefore: number },
+): Table {
+  const all = columnsOf(database, { name, hasRowid });
   const isRowid = ({ keyPlace, isText }: Column) => hasRowid && keyPlace > 0 && !isText;
-  // Without rowids, the primary key comes first ("WITHOUT ROWID Tables" of the format).
-  const stored = hasRowid
-    ? columns
-    : columns.toSorted((a, b) => (a.keyPlace || columns.length + 1) - (b.keyPlace || columns.length + 1));
-  const names = stored.map((column) => column.name);
-  const insert = database.prepare(
-    `INSERT INTO ${name} (${names}) VALUES (${names.map(() => "?")}) ${onConflict(name, names)}`,
+  // If a store was damaged before it was migrated, its rows have the length of version 1.
+  const shapes = new Map(
+    [all.length, lengthBefore].filter((length) => length > 0).map((length) => {
+      const stored = all.slice(0, length);
+      const names = stored.map((column) => column.name);
+      const insert = database.prepare(
+        `INSERT INTO ${name} (${names}) VALUES (${names.map(() => "?")}) ${onConflict(name, names)}`,
+      );
+      return [length, { stored, insert }];
+    }),
   );
   return {
     fits: ({ rowid, values }) =>
-      (hasRowid ? Number.isSafeInteger(rowid) : rowid === undefined) && values.length === stored.length &&
-      stored.every((column, index) => isRowid(column) ? values[index] === null : isOf(column, values[index])),
+      (hasRowid ? Number.isSafeInteger(rowid) : rowid === undefined) &&
+      (shapes.get(values.length)?.stored.every((column, index) =>
+        isRowid(column) ? values[index] === null : isOf(column, values[index])
+      ) ?? false),
     insert: ({ rowid, values }) => {
-      const row = stored.map((column, index) => (isRowid(column) ? rowid : values[index]) ?? null);
+      const { stored = [], insert } = shapes.get(values.length) ?? {};
       try {
-        insert.run(...row);
+        insert?.run(...stored.map((column, index) => (isRowid(column) ? rowid : values[index]) ?? null));
       } catch (error) {
         // A row of something else that has the same shape, or of another time.
         if (sqliteCode(error) !== SQLITE_CONSTRAINT) throw error;

@@ -1,6 +1,7 @@
 // The tables of deliveries.db, which belongs to `send` alone, and the way from one version to the next.
 
-import { type Database, pragma, transaction } from "./open.ts";
+import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
+import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 
 /**
  * Each entry brings the database one version further. Never change one that was released: add one.
@@ -10,25 +11,38 @@ import { type Database, pragma, transaction } from "./open.ts";
  *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
  *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
  *             be that, so that it only tells what was seen before. is_closed: an open whose close has come.
- *             duration_ms: of the session, at its close; null where that is not known.
+ *             duration_ms: of the session, at its close; null where that is not known. uptime_s: how long the host had
+ *             been up; null where the hook did not record it.
  * `host`      the one row that says when the first event happened, which the history may have lost since.
  * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
  *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
+ *             turn_of: the user, of an urgent one. turn: how many of that user go before it; 0 for root. The lowest
+ *             goes first.
  * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
  *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
  *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
  *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
- *             told_broken: the other routes were told that it is broken.
- * `notice`    what a route has yet to tell of another one, a row until it has. kind: deliveries were given up there
- *             (count of them), or it is broken.
+ *             told_broken: the other routes were notified that it is broken. newest: the kind of its newest outcome.
+ *             settings: a digest of the service's settings. delivered: how many messages got through, tests included.
+ *             refusals: messages refused in a row since the last that got through; see refusals.ts.
+ * `notice`    what is still to be sent on a route about another one or about itself. kind: deliveries were given
+ *             up there (count of them), it is broken, or the service refuses a message of it.
+ *             refused_at, here and of a delivery: the route's count of delivered messages when it was refused.
  * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
  *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
  * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
  *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
  * `heartbeat` the one row that says when the heartbeat was pinged last.
  * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
+ *
+ * event.is_unrecorded: the hook could not run; the event comes from the last resort.
+ * notice.kind: `unreadable` and `full` are about the queue (count: of the records), not about a route.
+ * `unrecorded` one row: how far the file of the last resort was read, which file that was, whether it is full, and
+ *             whether a notice has reported that.
+ * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice
+ *             was made, and how many such files each spool had when it was last read.
  */
-const MIGRATIONS: readonly (readonly string[])[] = [[
+export const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE,
@@ -126,10 +140,104 @@ const MIGRATIONS: readonly (readonly string[])[] = [[
     name TEXT PRIMARY KEY,
     looks TEXT NOT NULL
   ) STRICT, WITHOUT ROWID`,
+], [
+  "ALTER TABLE event ADD COLUMN uptime_s INTEGER",
+  "ALTER TABLE event ADD COLUMN is_unrecorded INTEGER NOT NULL DEFAULT 0 CHECK (is_unrecorded IN (0, 1))",
+  "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
+  // Writes every row with all its columns, since the salvage of a damaged store identifies rows by that number.
+  "UPDATE event SET is_unrecorded = 0",
+  "UPDATE delivery SET refused_at = NULL",
+  "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
+  `UPDATE delivery SET turn = counted.turn
+   FROM (SELECT event_id, route, row_number() OVER (PARTITION BY route, turn_of ORDER BY event_id) AS turn
+         FROM delivery WHERE state <> 'delivered' AND urgent = 1 AND turn_of <> 'root') AS counted
+   WHERE delivery.event_id = counted.event_id AND delivery.route = counted.route`,
+  "DROP INDEX delivery_pending",
+  "CREATE INDEX delivery_pending ON delivery (route, urgent DESC, turn, event_id) WHERE state = 'pending'",
+  "CREATE INDEX delivery_turn ON delivery (route, turn_of, turn, event_id) WHERE state = 'pending' AND urgent = 1",
+  `ALTER TABLE route ADD COLUMN newest TEXT NOT NULL DEFAULT 'none'
+   CHECK (newest IN ('none', 'delivered', 'retry', 'broken', 'refused'))`,
+  "ALTER TABLE route ADD COLUMN settings TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE route ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE route ADD COLUMN last_tested_at_ms INTEGER",
+  `UPDATE route SET newest = CASE WHEN failures = 0 THEN 'delivered' WHEN waits_since_ms IS NULL THEN 'broken'
+   ELSE 'retry' END`,
+  "UPDATE route SET newest = 'none' WHERE failures = 0 AND last_delivered_at_ms IS NULL",
+  // A CHECK can't be changed in place. Without a rename, so that the text of the schema stays as it is written here.
+  "CREATE TABLE notice_before AS SELECT * FROM notice",
+  "DROP TABLE notice",
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken', 'refused', 'unreadable', 'full')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0,
+    refused_at INTEGER
+  ) STRICT`,
+  `INSERT INTO notice (id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms)
+   SELECT id, uuid, route, about, kind, count, reason, occurred_at_ms, attempts, retried_from_ms FROM notice_before`,
+  "DROP TABLE notice_before",
+  "CREATE INDEX notice_route ON notice (route, id)",
+  `CREATE TABLE unrecorded (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    file TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    is_full TEXT NOT NULL DEFAULT 'no' CHECK (is_full IN ('no', 'untold', 'told'))
+  ) STRICT`,
+  `CREATE TABLE unreadable (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    untold INTEGER NOT NULL DEFAULT 0,
+    told_at_ms INTEGER,
+    spool_files INTEGER NOT NULL DEFAULT 0,
+    run_spool_files INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
+  "INSERT INTO unreadable (one) VALUES (1)",
 ]];
 
 /** The version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
+
+const expected = new Map<number, string>();
+
+/** The schema of a store of a version, as {@link schemaOf} reads it. */
+export function expectedSchema(version: number): string {
+  let schema = expected.get(version);
+  if (schema !== undefined) return schema;
+  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  try {
+    for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
+    expected.set(version, schema = schemaOf(database));
+    return schema;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Refuses a store with any other schema than that of its version, before anything in it is read: a view, a trigger or a
+ * computed column would run code of an attacker, and may never end.
+ *
+ * @returns its version
+ * @throws {NewerSchemaError} and {@link ForeignSchemaError}
+ */
+export function assertSchema(database: Database): number {
+  const version = Number(pragma(database, "user_version"));
+  if (version > SCHEMA_VERSION) {
+    throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
+  }
+  if (schemaOf(database) !== expectedSchema(version)) {
+    throw new ForeignSchemaError("it has other tables than the store");
+  }
+  return version;
+}
 
 /** A database that a later release has migrated. */
 export class NewerSchemaError extends Error {
@@ -139,17 +247,20 @@ export class NewerSchemaError extends Error {
 /**
  * Brings a database up to {@link SCHEMA_VERSION}, one transaction per version.
  *
+ * @param options.upTo another version to stop at, for tests
  * @throws {NewerSchemaError} and leaves the database alone where it is newer than this program
  */
-export function migrate(database: Database): void {
+export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): void {
   for (;;) {
     const version = Number(pragma(database, "user_version"));
     if (version > SCHEMA_VERSION) {
       throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
     }
     const statements = MIGRATIONS[version];
-    if (statements === undefined) return;
+    if (statements === undefined || version >= upTo) return;
     transaction(database, () => {
+      // Another process may have made a new store meanwhile: `test` may, beside `send`.
+      if (Number(pragma(database, "user_version")) !== version) return;
       for (const statement of statements) database.prepare(statement).run();
       pragma(database, `user_version = ${version + 1}`);
     });

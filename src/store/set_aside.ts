@@ -3,7 +3,7 @@
 // read is in the new store, then `damaged-…`, which is for people.
 
 import type { StatePaths } from "../paths.ts";
-import { damagedFolderName, statIfThere, syncFolder } from "./files.ts";
+import { damagedFolderName, listFolder, statIfThere, syncFolder } from "./files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 
@@ -48,7 +48,7 @@ export function finishReading(folder: string): string {
 }
 
 function foldersIn(directory: string, step: string): string[] {
-  return [...Deno.readDirSync(directory)]
+  return listFolder(directory)
     .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-") && name.endsWith(step))
     .map(({ name }) => `${directory}/${name}`).sort();
 }

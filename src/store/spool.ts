@@ -1,12 +1,11 @@
 // Reads the events that the queue database refused: one JSON file each, written by `queue`, which also takes them away
-// once it has put them into the database. Anything may stand there: what can't be read becomes an event that says so.
+// once it has put them into the database. All of it is hostile: files that can't be read are counted, and stay.
 
-import { createHash } from "node:crypto";
 import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { NotPlainError, openPlainFile, statIfThere } from "./files.ts";
-import { parseSpooled, unreadableEvent } from "./record.ts";
+import { listFolder, openPlainFile, statIfThere } from "./files.ts";
+import { parseSpooled } from "./record.ts";
 
 /** The most that is read of a file, in bytes; several times what a hook can write. */
 const MAX_FILE_BYTES = 256 * 1024;
@@ -26,15 +25,16 @@ export interface Spooled {
   readonly oldestAtMs?: number;
 }
 
-/** An event of the spool, and whether the file held none: then it says so. */
-interface SpooledEvent {
-  readonly event: SessionEvent;
-  readonly isUnreadable: boolean;
+/** Some events of the spool. */
+export interface SpoolPage {
+  readonly events: readonly SessionEvent[];
+  /** Whether this is the end of the listing. */
+  readonly isLast: boolean;
 }
 
-/** The folder of spool files, for one run. */
+/** A folder of spool files, for one run. */
 export class Spool {
-  readonly #directory: string;
+  readonly directory: string;
   /** Names that are left of the last listing, the first one last; undefined: to be listed anew. */
   #left: string[] | undefined;
   /** Names that need no look any more in this run. */
@@ -44,54 +44,63 @@ export class Spool {
   #failure: unknown;
 
   constructor({ spoolDir }: Pick<StatePaths, "spoolDir">) {
-    this.#directory = spoolDir;
+    this.directory = spoolDir;
   }
 
-  /** The names of the files, met so far in this run, that hold no event. */
+  /** The names of the files, in the last listing, that were read in this run and hold no event. */
   get unreadable(): readonly string[] {
     return [...this.#unreadable];
   }
 
   /**
-   * Events that were not read in this run and that the store does not know, oldest file name first. The folder is listed
-   * anew once the last listing has come to its end: whoever fills it must not make each page cost as much as all.
+   * Reads some files, lowest name first, for events that were not read in this run and that the store does not know.
+   * The folder is listed again only at the end of the last listing, so that in a full folder a page costs no more than
+   * usual.
    *
-   * @param options.limit how many at most
+   * @param options.limit the most files to read
    * @param options.knows whether the store has an event
    * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
    */
-  read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SessionEvent[] {
+  read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SpoolPage {
     const events: SessionEvent[] = [];
-    this.#left ??= this.#names().reverse();
-    while (events.length < limit) {
-      const name = this.#left.pop();
-      if (name === undefined) {
-        this.#left = undefined;
-        break;
-      }
-      if (this.#done.has(name)) continue;
-      const uuid = uuidOf(name);
-      if (uuid !== undefined && knows(uuid)) {
-        this.#done.add(name);
-        continue;
-      }
-      let spooled: SpooledEvent | undefined;
+    const left = this.#left ??= this.#list();
+    for (let looks = 0; looks < limit; looks++) {
+      const name = left.pop();
+      if (name === undefined) break;
       try {
-        spooled = this.#readFile(name, uuid);
+        const event = this.#look(name, knows);
+        if (event !== undefined) events.push(event);
       } catch (error) {
         // Told once all else was read: it keeps no other from that.
         this.#failure ??= error;
-        continue;
       }
-      if (spooled === undefined) continue;
-      this.#done.add(name);
-      if (spooled.isUnreadable) this.#unreadable.add(name);
-      events.push(spooled.event);
     }
+    const isLast = left.length === 0;
+    if (isLast) this.#left = undefined;
     const failure = this.#failure;
-    if (events.length > 0 || failure === undefined) return events;
+    if (events.length > 0 || failure === undefined || !isLast) {
+      return { events, isLast: isLast && failure === undefined };
+    }
     this.#failure = undefined;
     throw failure;
+  }
+
+  /** The names that this run has not read, the first one last. */
+  #list(): string[] {
+    const names = this.#names();
+    const there = new Set(names);
+    for (const name of this.#unreadable) if (!there.has(name)) this.#unreadable.delete(name);
+    return names.filter((name) => !this.#done.has(name)).reverse();
+  }
+
+  /** The event in a file; undefined if there is none, or if it is known. */
+  #look(name: string, knows: (uuid: string) => boolean): SessionEvent | undefined {
+    const uuid = uuidOf(name);
+    const event = uuid !== undefined && knows(uuid) ? "known" : this.#readFile(name, uuid);
+    if (event === "gone") return undefined;
+    this.#done.add(name);
+    if (event === "unreadable") this.#unreadable.add(name);
+    return typeof event === "string" ? undefined : event;
   }
 
   /**
@@ -111,10 +120,8 @@ export class Spool {
 
   #names(): string[] {
     try {
-      const info = statIfThere(this.#directory);
-      if (info === undefined) return [];
-      if (!info.isDirectory) throw new NotPlainError("it is not a folder");
-      return [...Deno.readDirSync(this.#directory)].map(({ name }) => name).filter((name) => NAME.test(name)).sort();
+      if (statIfThere(this.directory) === undefined) return [];
+      return listFolder(this.directory).map(({ name }) => name).filter((name) => NAME.test(name)).sort();
     } catch (cause) {
       throw this.#error(cause);
     }
@@ -123,7 +130,7 @@ export class Spool {
   /** Undefined where the file has gone. */
   #writtenAtMs(name: string): number | undefined {
     try {
-      return statIfThere(`${this.#directory}/${name}`)?.mtime?.getTime();
+      return statIfThere(`${this.directory}/${name}`)?.mtime?.getTime();
     } catch (cause) {
       // Its owner may have made the folder one that can be listed, but not entered.
       throw this.#error(cause);
@@ -131,31 +138,28 @@ export class Spool {
   }
 
   #error(cause: unknown): SpoolError {
-    return new SpoolError(`Cannot read the spool "${this.#directory}": ${messageOf(cause)}; its events are kept`, {
+    return new SpoolError(`Cannot read the spool "${this.directory}": ${messageOf(cause)}; its events are kept`, {
       cause,
     });
   }
 
-  /** Undefined where the file has gone, as it does once a hook has put it into the database. */
-  #readFile(name: string, uuid: string | undefined): SpooledEvent | undefined {
-    const path = `${this.#directory}/${name}`;
+  /** A file may be gone, since a hook has moved it into the database. */
+  #readFile(name: string, uuid: string | undefined): SessionEvent | "unreadable" | "gone" {
+    const path = `${this.directory}/${name}`;
     try {
       using file = openPlainFile(path);
-      if (file === undefined) return undefined;
+      if (file === undefined) return "gone";
       const bytes = new Uint8Array(Math.min(file.size, MAX_FILE_BYTES));
       const length = file.read(bytes, 0);
       const event = file.size > MAX_FILE_BYTES
         ? undefined
         : parseSpooled(new TextDecoder().decode(bytes.subarray(0, length)));
       // The name is what the store is asked for, so a file that holds another event holds none.
-      if (event !== undefined && event.uuid === uuid) return { event, isUnreadable: false };
+      if (event !== undefined && event.uuid === uuid) return event;
     } catch {
       // A link, a FIFO, a file that may not be read: whatever it is, a person has to look at it.
     }
-    const writtenAtMs = this.#writtenAtMs(name);
-    return writtenAtMs === undefined
-      ? undefined
-      : { event: unreadableEvent(unreadableUuidOf(name), writtenAtMs), isUnreadable: true };
+    return this.#writtenAtMs(name) === undefined ? "gone" : "unreadable";
   }
 }
 
@@ -165,9 +169,4 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 function uuidOf(name: string): string | undefined {
   const uuid = name.replace(NAME, "$1");
   return UUID.test(uuid) ? uuid : undefined;
-}
-
-/** Names the event which says that a file holds none: the same in every run, and harmless wherever it is put. */
-function unreadableUuidOf(name: string): string {
-  return `spool-${createHash("sha256").update(name).digest("hex").slice(0, 32)}`;
 }

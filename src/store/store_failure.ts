@@ -4,7 +4,8 @@
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
-import { statIfThere } from "./files.ts";
+import { NotPlainError, statIfThere } from "./files.ts";
+import { ForeignSchemaError } from "./foreign_schema.ts";
 import { NewerSchemaError } from "./schema.ts";
 import {
   isDamage,
@@ -62,6 +63,10 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (error instanceof NewerSchemaError) {
     const mend = "install the newer ssh-session-notifier again that has written it";
     return { reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
+  }
+  if (error instanceof ForeignSchemaError || error instanceof NotPlainError) {
+    const mend = "see who has changed it; the next run of send moves it aside and makes a new one";
+    return { exitCode: ExitCode.config, mend };
   }
   if (error instanceof Deno.errors.NotCapable) {
     const mend = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +

@@ -5,11 +5,15 @@ import type { SessionEvent } from "../event.ts";
 /** An event with its number in the store. */
 export interface StoredEvent extends SessionEvent {
   readonly id: number;
+  /** Whether it comes from the last resort: the hook could not run. Default: false. */
+  readonly isUnrecorded?: boolean;
 }
 
 /** An event with what was decided about it. */
 export interface JudgedEvent extends StoredEvent {
   readonly urgent: boolean;
+  /** The client's address in its usual form; empty if it is not known. */
+  readonly address: string;
   /** `SHA256:…` of the key that the user came with; empty where there was none. */
   readonly keyFingerprint: string;
   /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
@@ -37,7 +41,9 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
     connection: text("connection"),
     authInfo: text("auth_info"),
     parentPid: Number(row["parent_pid"]),
+    ...(row["uptime_s"] === null ? {} : { uptimeSeconds: Number(row["uptime_s"]) }),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),
+    ...(row["is_unrecorded"] === 1 ? { isUnrecorded: true } : {}),
   };
 }
 
@@ -46,6 +52,7 @@ export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   return {
     ...eventOf(row),
     urgent: row["urgent"] === 1,
+    address: String(row["address"]),
     keyFingerprint: String(row["key_fingerprint"]),
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { inspectDelivery } from "../../src/admin/delivery.ts";
-import { Findings } from "../../src/admin/finding.ts";
+import fc from "npm:fast-check@4.10.2";
+import { type DeliverySources, inspectDelivery } from "../../src/admin/delivery.ts";
+import { type Finding, Findings } from "../../src/admin/finding.ts";
 import { QueueBusyError } from "../../src/admin/unread.ts";
+import { statusOf } from "../../src/admin/status_of.ts";
 import { parseConfig } from "../../src/config/config.ts";
+import { PROXY_REFUSAL } from "../../src/services/http.ts";
 import { InboxError } from "../../src/store/inbox.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 import { SpoolError } from "../../src/store/spool.ts";
@@ -13,28 +16,42 @@ const MINUTE_MS = 60_000;
 const POSITION = { lastId: 7, lastUuid: "x" };
 const LAST_DELIVERED_AT_MS = NOW_MS - 125 * MINUTE_MS;
 
-function found(
-  sources: {
-    config?: string;
-    routes?: readonly Partial<RouteOverview>[];
-    unread?: { count: number; oldestAtMs?: number } | undefined;
-    spooled?: { count: number; oldestAtMs?: number };
-  },
-): string[] {
+interface Sources {
+  readonly config?: string;
+  readonly routes?: readonly Partial<RouteOverview>[];
+  readonly unread?: { count: number; oldestAtMs?: number } | undefined;
+  readonly spooled?: { count: number; oldestAtMs?: number };
+}
+
+function sourcesOf(sources: Sources): DeliverySources {
   const { config = `notification.service = "stdout"`, routes = [{}], spooled = { count: 0 } } = sources;
   const unread = "unread" in sources ? sources.unread : { count: 0 };
-  const findings = new Findings();
-  inspectDelivery({
-    routes: parseConfig(config, { hostName: () => "x" }).routes,
+  return {
+    ...parseConfig(config, { hostName: () => "x" }),
     overview: {
       position: POSITION,
+      lastRunAtMs: NOW_MS - MINUTE_MS,
       routes: routes.map((route) => routeOverview({ lastDeliveredAtMs: LAST_DELIVERED_AT_MS, ...route })),
     },
     unread,
     spooled,
     nowMs: NOW_MS,
-  }, findings);
-  return findings.all.map(({ level, message }) => `${level}: ${message}`);
+  };
+}
+
+function findingsOf(sources: DeliverySources): readonly Finding[] {
+  const findings = new Findings();
+  inspectDelivery(sources, findings);
+  return findings.all;
+}
+
+function found(sources: Sources): string[] {
+  return findingsOf(sourcesOf(sources)).map(({ level, message }) => `${level}: ${message}`);
+}
+
+/** What is at fault, and what to do about it. */
+function faultsOf(sources: DeliverySources): string[] {
+  return findingsOf(sources).filter(({ level }) => level === "fault").map(({ message, mend }) => `${message}; ${mend}`);
 }
 
 Deno.test("inspectDelivery() says when the last delivery was, and that nothing waits", () => {
@@ -80,28 +97,85 @@ Deno.test("inspectDelivery() sends nobody to repair a queue with which nothing i
     const findings = new Findings();
     const spooled = fault instanceof SpoolError ? fault : { count: 0 };
     const unread = fault instanceof SpoolError ? { count: 0 } : fault;
-    inspectDelivery({ routes: [], overview: undefined, unread, spooled, nowMs: NOW_MS }, findings);
+    inspectDelivery({ routes: [], runDeadlineMs: 0, overview: undefined, unread, spooled, nowMs: NOW_MS }, findings);
     const [found] = findings.all.filter(({ level }) => level === "fault");
     assert.equal(found?.message, "x");
     assert.match(found?.mend ?? "", mend);
   }
 });
 
-Deno.test("inspectDelivery() tells a route that fails for a while from one that fails for long", () => {
-  const failing = { pending: 2, failures: 4, lastError: "HTTP 503" };
-  const lines = (minutes: number) =>
-    found({ routes: [{ ...failing, oldestPendingAtMs: NOW_MS - minutes * MINUTE_MS }] });
-  assert.match(lines(5).at(-1) ?? "", /^warning: 2 deliveries wait on route "default", .* 4 attempts failed: HTTP 503/);
-  assert.match(lines(61).at(-1) ?? "", /^fault: 2 deliveries wait .* from 1 h 1 min ago; the last 4 attempts failed/);
+Deno.test("inspectDelivery() faults a route whose last attempt failed, and says what to do", () => {
+  const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 5 * MINUTE_MS };
+  const table: [route: Partial<RouteOverview>, line: string | undefined][] = [
+    [
+      { ...waiting, newest: "retry", failures: 4, lastError: "HTTP 503" },
+      'route "default" is failing: the last 4 ' +
+      "attempts failed: HTTP 503; 2 deliveries wait, the oldest from 5 min ago; ssh-session-notifier test tries it now",
+    ],
+    [
+      { newest: "retry", failures: 1, lastError: "HTTP 503" },
+      'route "default" is failing: the last attempt failed: ' +
+      "HTTP 503; nothing waits; ssh-session-notifier test tries it now",
+    ],
+    [
+      { ...waiting, newest: "broken", failures: 1, lastError: "HTTP 404" },
+      'route "default" is broken: HTTP 404; 2 ' +
+      "deliveries wait, the oldest from 5 min ago; correct its settings in /etc/ssh-session-notifier/config.toml, " +
+      "then ssh-session-notifier test",
+    ],
+    [
+      { newest: "refused", failures: 1, lastError: "HTTP 400" },
+      'route "default" is broken: HTTP 400; nothing waits; ' +
+      "correct its settings in /etc/ssh-session-notifier/config.toml, then ssh-session-notifier test",
+    ],
+    [
+      { newest: "broken", failures: 1, lastError: PROXY_REFUSAL },
+      `route "default" is broken: ${PROXY_REFUSAL}; nothing ` +
+      "waits; correct the proxy in /etc/ssh-session-notifier/config.toml, then ssh-session-notifier test",
+    ],
+    [
+      { pending: 1, oldestPendingAtMs: NOW_MS - 16 * MINUTE_MS, newest: "delivered" },
+      'an event on route "default" is ' +
+      "overdue: 1 delivery waits, the oldest from 16 min ago; " +
+      "see what send says: journalctl -u ssh-session-notifier (under cron: the system log)",
+    ],
+    [{ ...waiting, newest: "delivered" }, undefined],
+    [{ newest: "delivered", dead: 3 }, undefined],
+  ];
+  for (const [route, line] of table) {
+    assert.deepEqual(faultsOf(sourcesOf({ routes: [route] })), line === undefined ? [] : [line], JSON.stringify(route));
+  }
 });
 
-Deno.test("inspectDelivery() faults a broken route at once, and says where to mend it", () => {
-  const broken = { pending: 1, failures: 1, isBroken: true, lastError: "HTTP 404", oldestPendingAtMs: NOW_MS - 1_000 };
-  assert.equal(
-    found({ routes: [broken] }).at(-1),
-    'fault: route "default" is broken: HTTP 404; 1 delivery waits, the oldest from 1 s ago',
-  );
-  assert.equal(found({ routes: [{ ...broken, pending: 0 }] }).some((line) => line.startsWith("fault")), false);
+// Finding D17: one rule for all who ask.
+Deno.test("inspectDelivery() faults exactly what status says keeps the alarm from working", () => {
+  const age = fc.constantFrom(0, 4, 6, 14, 16, 24, 26, 61).map((minutes) => NOW_MS - minutes * MINUTE_MS);
+  const queued = fc.oneof(fc.constant({ count: 0 }), fc.record({ count: fc.constant(2), oldestAtMs: age }));
+  const route = fc.record({
+    newest: fc.constantFrom<RouteOverview["newest"]>("none", "delivered", "retry", "broken", "refused"),
+    pending: fc.constantFrom(0, 1),
+    dead: fc.constantFrom(0, 1),
+    oldest: age,
+  });
+  fc.assert(fc.property(
+    route,
+    fc.option(age, { nil: undefined }),
+    fc.option(queued, { nil: undefined }),
+    queued,
+    ({ oldest, ...rest }, lastRunAtMs, unread, spooled) => {
+      const overview = {
+        position: POSITION,
+        routes: [routeOverview({ ...rest, ...rest.pending > 0 ? { oldestPendingAtMs: oldest } : {} })],
+        ...lastRunAtMs === undefined ? {} : { lastRunAtMs },
+      };
+      const config = parseConfig(`notification.service = "stdout"`, { hostName: () => "x" });
+      const sources = { ...config, overview, unread, spooled, nowMs: NOW_MS };
+      const { problems } = statusOf({ ...sources, config, isQueueReadable: true, withoutRoom: [], faults: [] });
+      // Except for a send that does not run: see scheduler.test.ts.
+      const isAtFault = problems.some(({ kind }) => kind !== "unrun" && kind !== "stopped");
+      assert.equal(faultsOf(sources).length > 0, isAtFault, JSON.stringify([problems, faultsOf(sources)]));
+    },
+  ));
 });
 
 Deno.test("inspectDelivery() names deliveries that were given up, and those of a route that has gone", () => {
@@ -117,7 +191,15 @@ Deno.test("inspectDelivery() names deliveries that were given up, and those of a
 });
 
 Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwise settings", () => {
-  assert.match(found({ routes: [] })[1] ?? "", /^warning: nothing has been delivered on route "default"/);
+  const warnings = (sources: Sources) =>
+    findingsOf(sourcesOf(sources)).filter(({ level }) => level === "warning").map(({ message, mend }) => (
+      `${message}; ${mend}`
+    ));
+  const nothing = 'no login has been notified on route "default" (stdout) yet';
+  assert.deepEqual(warnings({ routes: [] }), [`${nothing}; ssh-session-notifier test shows whether it works`]);
+  // Finding D5: the test has passed, so it is not the route.
+  const tested = { lastDeliveredAtMs: undefined, lastTestedAtMs: NOW_MS } as unknown as Partial<RouteOverview>;
+  assert.deepEqual(warnings({ routes: [tested] }), [`${nothing}; a test has passed: log in once by ssh`]);
   const discord = (host: string) =>
     found({
       config:

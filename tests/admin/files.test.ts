@@ -11,6 +11,7 @@ interface Entry {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  readonly size?: number;
 }
 
 const GOOD: Readonly<Record<string, Entry>> = {
@@ -19,7 +20,11 @@ const GOOD: Readonly<Record<string, Entry>> = {
   "/etc/ssh-session-notifier/config.toml": { kind: "file", uid: 0, gid: GID, mode: 0o640 },
   [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
+  [paths.runSpoolDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
+  [paths.unrecordedFile]: { kind: "file", uid: 0, gid: QUEUE_GID, mode: 0o640 },
   [paths.sendDir]: { kind: "directory", uid: SEND_UID, gid: GID, mode: 0o700 },
+  [paths.sendLock]: { kind: "file", uid: SEND_UID, gid: GID, mode: 0o644 },
+  [paths.deliveriesDatabase]: { kind: "file", uid: SEND_UID, gid: GID, mode: 0o600 },
   [paths.queueDatabase]: { kind: "file", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o640 },
 };
 
@@ -27,8 +32,8 @@ function lookAt(files: Readonly<Record<string, Entry>>): Look {
   return (path) => {
     const entry = files[path];
     if (entry === undefined) return undefined;
-    const { kind, uid, gid, mode } = entry;
-    return { isFile: kind === "file", isDirectory: kind === "directory", uid, gid, mode } as Deno.FileInfo;
+    const { kind, uid, gid, mode, size = 0 } = entry;
+    return { isFile: kind === "file", isDirectory: kind === "directory", uid, gid, mode, size } as Deno.FileInfo;
   };
 }
 
@@ -50,7 +55,19 @@ Deno.test("inspectFiles() passes what install.sh makes, before and after the fir
   assert.deepEqual(found({ [paths.queueDatabase]: undefined }), pass);
 });
 
+Deno.test("inspectFiles() only warns where nothing is in /run, since the rest works", () => {
+  const all = found({ [paths.runSpoolDir]: undefined, [paths.unrecordedFile]: undefined });
+  assert.deepEqual(all.map((line) => line.replace(/^(\w+: there is no "[^"]*").*/, "$1")), [
+    `warning: there is no "${paths.runSpoolDir}"`,
+    `warning: there is no "${paths.unrecordedFile}"`,
+    "pass: owners and modes are as install.sh sets them",
+  ]);
+});
+
 const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: RegExp][] = [
+  ["a lock that is a FIFO", { [paths.sendLock]: { kind: "link" } }, /send\.lock" is not a file/],
+  ["a lock of root's", { [paths.sendLock]: { uid: 0 } }, /send\.lock" belongs to 0:997 in place of/],
+  ["a store that send can't write", { [paths.deliveriesDatabase]: { mode: 0o444 } }, /0444 in place of 0600/],
   ["a lost setgid bit", { "/usr/sbin/ssh-session-notifier": { mode: 0o750 } }, /has the mode 0750 in place of 2750/],
   ["a binary for all", { "/usr/sbin/ssh-session-notifier": { mode: 0o2755 } }, /has the mode 2755 in place of 2750/],
   [
@@ -71,6 +88,13 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   ["no spool", { [`${paths.queueDir}/spool`]: undefined }, /there is no ".*\/queue\/spool"/],
   ["a spool of root's", { [`${paths.queueDir}/spool`]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],
   ["send/ for all", { [paths.sendDir]: { mode: 0o755 } }, /has the mode 0755 in place of 0700/],
+  ["a spool in /run of send's", { [paths.runSpoolDir]: { uid: SEND_UID } }, /"\/run\/.*\/spool" belongs to 999:996/],
+  ["a last record for all", { [paths.unrecordedFile]: { mode: 0o644 } }, /"\/run\/.*\/unrecorded" has the mode 0644/],
+  [
+    "a last record of queue's",
+    { [paths.unrecordedFile]: { uid: QUEUE_UID } },
+    /belongs to 998:996 in place of root:ssh-s/,
+  ],
   ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, /is not a file/],
   ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, /belongs to 0:996 in place of ssh-session-queue:/],
 ];

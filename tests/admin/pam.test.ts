@@ -8,25 +8,30 @@ import { readPamStack } from "../../src/admin/pam_stack.ts";
 const HOOK = "pam_exec.so quiet /usr/sbin/ssh-session-notifier queue";
 const RETRY = "/etc/ssh-session-notifier/pam_env_retry.conf";
 const LAST = "/etc/ssh-session-notifier/pam_env_last.conf";
+const CLEAN = `pam_env.so conffile=${LAST} readenv=0 user_readenv=0`;
+const LAST_RESORT = "pam_exec.so quiet type=open_session log=/run/ssh-session-notifier/unrecorded " +
+  "/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0";
 
 /** The files of an installation that is right, with the session lines of a small stack. */
 const GOOD: Readonly<Record<string, string>> = {
   sshd: [
     "session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_selinux.so close",
-    "session include ssh-session-notifier",
+    "# ssh-session-notifier begin",
+    `session optional ${CLEAN}`,
+    `session [success=4 default=ignore] ${HOOK}`,
+    `session optional pam_env.so conffile=${RETRY} readenv=0 user_readenv=0`,
+    `session [success=2 default=ignore] ${HOOK}`,
+    `session [success=ignore default=1] ${CLEAN}`,
+    `session optional ${LAST_RESORT}`,
+    "# ssh-session-notifier end",
     "session required pam_loginuid.so",
     "session [success=1 default=ignore] pam_succeed_if.so",
     "session required pam_env.so",
     "session required pam_limits.so",
-    "session include ssh-session-notifier-last",
+    "# ssh-session-notifier begin",
+    `session optional ${CLEAN}`,
+    "# ssh-session-notifier end",
   ].join("\n"),
-  "ssh-session-notifier": [
-    `session optional pam_env.so conffile=${LAST} readenv=0 user_readenv=0`,
-    `session [success=2 default=ignore] ${HOOK}`,
-    `session optional pam_env.so conffile=${RETRY} readenv=0 user_readenv=0`,
-    `session optional ${HOOK}`,
-  ].join("\n"),
-  "ssh-session-notifier-last": `session optional pam_env.so conffile=${LAST} readenv=0 user_readenv=0`,
   [RETRY]: "SSH_AUTH_INFO_0 DEFAULT=x\nSSH_AUTH_INFO_0\n",
   [LAST]: HARMFUL_VARIABLES.map((name) => `${name} DEFAULT=x\n${name}\n`).join(""),
   "limits.conf": "* hard core 0\n",
@@ -57,6 +62,22 @@ Deno.test("inspectPam() finds nothing wrong with the lines that install.sh write
   assert.deepEqual(found({}), []);
 });
 
+/** The file of sshd without its lines at these places, counted from 1. */
+const without = (...numbers: number[]) => (text: string) =>
+  text.split("\n").filter((_, index) => !numbers.includes(index + 1)).join("\n");
+/** The hook's lines as earlier releases had them. */
+const INCLUDED = {
+  sshd: [
+    "session include ssh-session-notifier",
+    "session required pam_limits.so",
+    "session include ssh-session-notifier-last",
+  ].join("\n"),
+  "ssh-session-notifier": `session optional ${CLEAN}\nsession optional ${HOOK}`,
+  "ssh-session-notifier-last": `session optional ${CLEAN}`,
+};
+/** The first line of the block of the hook. */
+const FIRST = `session optional ${CLEAN}\nsession [success=4`;
+
 const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: RegExp][] = [
   [
     "no hook at all",
@@ -65,80 +86,102 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   ],
   [
     "the hook in another phase only",
-    { sshd: (text) => text.replaceAll("session include", "account include") },
+    { sshd: (text) => text.replaceAll(/^session/gm, "account") },
     /^fault: the hook is not in the session stack/,
   ],
   [
     "the hook in a comment only",
-    { "ssh-session-notifier": (text) => text.replaceAll(/^/gm, "# ") },
+    { sshd: (text) => text.replaceAll(/^(?=session .* pam_exec)/gm, "# ") },
     /^fault: the hook is not in the session stack/,
+  ],
+  [
+    "the includes of an earlier release",
+    INCLUDED,
+    /^fault: the hook is included from a file of its own \(ssh-session-notifier:1\): if that file is missing, PAM refuses/,
+  ],
+  [
+    "the last include of an earlier release",
+    {
+      sshd: (text) => `${without(14, 15, 16)(text)}\nsession include ssh-session-notifier-last`,
+      "ssh-session-notifier-last": INCLUDED["ssh-session-notifier-last"],
+    },
+    /^fault: the hook is included from a file of its own \(ssh-session-notifier-last:1\)/,
   ],
   [
     "behind pam_env",
     { sshd: (text) => text.replace(/^/, "session required pam_env.so\n") },
-    /^fault: the hook at ssh-session-notifier:2 stands behind pam_env\.so \(sshd:1\)/,
+    /^fault: the hook at sshd:5 stands behind pam_env\.so \(sshd:1\)/,
   ],
   [
     "behind pam_limits",
-    { sshd: (text) => text.replace("session include", "session required pam_limits.so\nsession include") },
-    /^fault: the hook at ssh-session-notifier:2 stands behind pam_limits\.so \(sshd:2\)/,
+    { sshd: (text) => text.replace(FIRST, `session required pam_limits.so\n${FIRST}`) },
+    /^fault: the hook at sshd:5 stands behind pam_limits\.so \(sshd:3\)/,
   ],
   [
     "behind another module",
-    { sshd: (text) => text.replace("session include", "session required pam_loginuid.so\nsession include") },
-    /^warning: the hook at ssh-session-notifier:2 stands behind pam_loginuid\.so/,
+    { sshd: (text) => text.replace(FIRST, `session required pam_loginuid.so\n${FIRST}`) },
+    /^warning: the hook at sshd:5 stands behind pam_loginuid\.so/,
   ],
   [
     "behind a line that can end the stack",
-    { sshd: (text) => text.replace("session include", "session sufficient pam_unix.so\nsession include") },
-    /^fault: sshd:2 can skip the hook/,
+    { sshd: (text) => text.replace(FIRST, `session sufficient pam_unix.so\n${FIRST}`) },
+    /^fault: sshd:3 can skip the hook/,
   ],
   [
     "behind a jump",
-    { sshd: (text) => text.replace("session include", "session [default=3] pam_unix.so\nsession include") },
-    /^fault: sshd:2 can skip the hook/,
+    { sshd: (text) => text.replace(FIRST, `session [default=3] pam_unix.so\n${FIRST}`) },
+    /^fault: sshd:3 can skip the hook/,
+  ],
+  ["no second try", { sshd: without(5, 6) }, /^warning: the hook is not tried once more/],
+  ["a second try with its file emptied", { [RETRY]: "" }, /^warning: the hook is not tried once more/],
+  ["no last resort", { sshd: without(7, 8) }, /^warning: nothing records a login for which the hook can't start/],
+  [
+    "a last resort with nothing before it that cleans",
+    { sshd: without(7) },
+    /^fault: sshd:7 can load a user's library as root/,
   ],
   [
-    "no second try",
-    { "ssh-session-notifier": `session optional ${HOOK}` },
-    /^warning: the hook is not tried once more/,
+    "a last resort that is reached also where nothing was cleaned",
+    { sshd: (text) => text.replace("[success=ignore default=1]", "optional") },
+    /^fault: sshd:8 can load a user's library as root/,
   ],
-  ["a second try with its file emptied", { [RETRY]: "" }, /^warning: the hook is not tried once more/],
+  [
+    "a last resort at the logout too",
+    { sshd: (text) => text.replace(" type=open_session", "") },
+    /^fault: sshd:8 can load a user's library as root/,
+  ],
+  [
+    "a last resort that can refuse a login",
+    { sshd: (text) => text.replace(`optional ${LAST_RESORT}`, `required ${LAST_RESORT}`) },
+    /^fault: sshd:8 is "required": if it fails, it refuses the login/,
+  ],
   [
     "required",
-    { "ssh-session-notifier": (text) => text.replace("[success=2 default=ignore]", "required") },
-    /^fault: ssh-session-notifier:2 is "required": a hook that fails would refuse the login/,
+    { sshd: (text) => text.replace("[success=4 default=ignore]", "required") },
+    /^fault: sshd:4 is "required": a hook that fails would refuse the login/,
   ],
   [
     "default=die",
-    { "ssh-session-notifier": (text) => text.replace("default=ignore", "default=die") },
-    /^fault: ssh-session-notifier:2 is "success=2 default=die"/,
+    { sshd: (text) => text.replace("success=4 default=ignore", "success=4 default=die") },
+    /^fault: sshd:4 is "success=4 default=die"/,
   ],
-  [
-    "without quiet",
-    { "ssh-session-notifier": (text) => text.replace("quiet ", "") },
-    /^warning: ssh-session-notifier:2 has no "quiet"/,
-  ],
+  ["without quiet", { sshd: (text) => text.replace("quiet ", "") }, /^warning: sshd:4 has no "quiet"/],
   [
     "with the password",
-    { "ssh-session-notifier": (text) => text.replace("quiet ", "quiet expose_authtok ") },
-    /^fault: ssh-session-notifier:2 has "expose_authtok"/,
+    { sshd: (text) => text.replace("quiet ", "quiet expose_authtok ") },
+    /^fault: sshd:4 has "expose_authtok"/,
   ],
   [
     "another program of that name",
-    { "ssh-session-notifier": (text) => text.replace("/usr/sbin/", "/usr/local/bin/") },
-    /^fault: ssh-session-notifier:2 runs "\/usr\/local\/bin\/ssh-session-notifier queue"/,
+    { sshd: (text) => text.replace("/usr/sbin/", "/usr/local/bin/") },
+    /^fault: sshd:4 runs "\/usr\/local\/bin\/ssh-session-notifier queue"/,
   ],
   [
     "another command",
-    { "ssh-session-notifier": (text) => text.replace("queue", "send") },
-    /^fault: ssh-session-notifier:2 runs "\/usr\/sbin\/ssh-session-notifier send"/,
+    { sshd: (text) => text.replace("queue", "send") },
+    /^fault: sshd:4 runs "\/usr\/sbin\/ssh-session-notifier send"/,
   ],
-  [
-    "no last line",
-    { sshd: (text) => text.replace("session include ssh-session-notifier-last", "") },
-    /^fault: no last line takes LD_PRELOAD/,
-  ],
+  ["no last line", { sshd: without(15) }, /^fault: no last line takes LD_PRELOAD/],
   [
     "a last line that leaves one variable",
     { [LAST]: (text) => text.replace("\nSSLKEYLOGFILE\n", "\n") },
@@ -146,28 +189,28 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   ],
   [
     "a last line that reads the user's variables",
-    { "ssh-session-notifier-last": (text) => text.replace("user_readenv=0", "user_readenv=1") },
+    { sshd: (text) => text.replace(/user_readenv=0(?=\n# ssh-session-notifier end$)/, "user_readenv=1") },
     /^fault: no last line takes LD_PRELOAD/,
   ],
   [
     "user_readenv as another number",
-    { sshd: (text) => text.replace("pam_env.so", "pam_env.so user_readenv=02") },
-    /^fault: sshd:5 \(session\) has user_readenv=1/,
+    { sshd: (text) => text.replace("pam_env.so\n", "pam_env.so user_readenv=02\n") },
+    /^fault: sshd:12 \(session\) has user_readenv=1/,
   ],
   [
     "a pam_env behind the last line",
     { sshd: (text) => `${text}\nsession required pam_env.so` },
-    /^fault: sshd:8 stands behind the line that cleans/,
+    /^fault: sshd:17 stands behind the line that cleans/,
   ],
   [
     "a stack that can end before the last line",
     { sshd: (text) => text.replace("required pam_loginuid", "sufficient pam_loginuid") },
-    /^fault: sshd:3 can skip the line that cleans/,
+    /^fault: sshd:10 can skip the line that cleans/,
   ],
   [
     "user_readenv in the session phase",
-    { sshd: (text) => text.replace("pam_env.so", "pam_env.so user_readenv=1") },
-    /^fault: sshd:5 \(session\) has user_readenv=1/,
+    { sshd: (text) => text.replace("pam_env.so\n", "pam_env.so user_readenv=1\n") },
+    /^fault: sshd:12 \(session\) has user_readenv=1/,
   ],
   [
     "user_readenv in another phase, included",
@@ -183,7 +226,7 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
   [
     "limits of a file of their own",
     { sshd: (text) => text.replace("pam_limits.so", "pam_limits.so conf=/etc/other.conf") },
-    /^warning: sshd:6 has limits in a file of its own/,
+    /^warning: sshd:13 has limits in a file of its own/,
   ],
 ];
 

@@ -60,7 +60,7 @@ class Queue implements Disposable {
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
     inbox.close();
     const aside = this.folders().flatMap((folder) => [...salvageQueue(`${folder}/session_events.db`)]);
-    return [...new Set([...found, ...aside].map(({ uuid }) => uuid))].sort();
+    return [...new Set([...found, ...aside].flatMap((event) => event?.uuid ?? []))].sort();
   }
 
   folders(): string[] {
@@ -120,6 +120,38 @@ Deno.test("repair leaves no index of the log that others can open, where another
   assert.deepEqual(queue.uuids(), ["a", "b"]);
 });
 
+Deno.test("repair moves all events of the spool into the database, and leaves other files", async () => {
+  using queue = new Queue();
+  const { spoolDir } = queue.paths;
+  queue.insert("a");
+  const uuids = Array.from({ length: 250 }, (_, index) => `spooled ${index}`);
+  for (const uuid of uuids) Deno.writeTextFileSync(`${spoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+  await queue.repair();
+  assert.deepEqual(queue.said, [
+    "the queue database is not damaged",
+    `moved 250 events from "${spoolDir}" into the database`,
+  ]);
+  assert.deepEqual([...Deno.readDirSync(spoolDir)], []);
+  assert.equal((Deno.statSync(spoolDir).mode ?? 0) & 0o7777, 0o2750);
+  assert.deepEqual(queue.uuids(), ["a", ...uuids].sort());
+
+  const others: Record<string, string> = {
+    "empty.json": "",
+    "another name.json": JSON.stringify(sessionEvent({ uuid: "x" })),
+    "long.json": JSON.stringify(sessionEvent({ uuid: "long", user: "x".repeat(300_000) })),
+    "half.unfinished": "{",
+  };
+  for (const [name, text] of Object.entries(others)) Deno.writeTextFileSync(`${spoolDir}/${name}`, text);
+  for (const replace of ["a folder", "a FIFO", "a link"]) replacedBy[replace]?.(`${spoolDir}/${replace}.json`);
+  const names = () => [...Deno.readDirSync(spoolDir)].map(({ name }) => name).sort();
+  const before = names();
+  Deno.writeTextFileSync(`${spoolDir}/good.json`, JSON.stringify(sessionEvent({ uuid: "good" })));
+  await queue.repair();
+  assert.deepEqual(names(), before);
+  assert.equal(queue.said.at(-2), `moved 1 event from "${spoolDir}" into the database`);
+  assert.ok(queue.uuids().includes("good"));
+});
+
 Deno.test("repair has nothing to do where no login was recorded yet", async () => {
   using queue = new Queue();
   await queue.repair();
@@ -147,6 +179,11 @@ const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
   "a trigger refuses every event": (_, path) => {
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
+    database.close();
+  },
+  "an index that is not ours runs a program": (_, path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 0 });
+    database.exec("CREATE INDEX program ON event (length(record))");
     database.close();
   },
   "an event has a number that is too large": (_, path) => {
@@ -359,11 +396,61 @@ Deno.test("a second repair at once says that there is one", async () => {
   // It has the lock from before that until it ends, some seconds after.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-  using lock = Deno.openSync(queueDir);
+  // The user of send can open, and so lock, the folder.
+  using folder = Deno.openSync(queueDir);
+  assert.equal(folder.tryLockSync(true), true);
+  using lock = Deno.openSync(`${queueDir}/repair.lock`, { write: true });
+  assert.equal((lock.statSync().mode ?? 0) & 0o777, 0o600);
   assert.equal(lock.tryLockSync(true), false);
   const { code } = await first;
   assert.equal(code, 0);
   assert.equal(lock.tryLockSync(true), true);
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [75, "error: another repair is running"]);
+});
+
+Deno.test("repair refuses a lock that is not a plain file, at once", async () => {
+  for (const [what, make] of Object.entries(replacedBy)) {
+    await using installation = await Installation.create();
+    await installation.queue({ ...LOGIN, PAM_USER: "alice" });
+    make(`${statePaths(installation.stateDir).queueDir}/repair.lock`);
+    const { code, stderr } = await installation.repair();
+    assert.equal(code, 78, what);
+    assert.match(stderr, /repair\.lock" is not a plain file\n.*rm -r /, what);
+  }
+});
+
+Deno.test("repair moves the events of both spools into a sound database, and reports what it can't move", async () => {
+  using queue = new Queue();
+  queue.insert("a");
+  Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
+  const put = (folder: string) => {
+    const uuid = crypto.randomUUID();
+    Deno.writeTextFileSync(`${folder}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+    return uuid;
+  };
+  const uuids = Array.from({ length: 130 }, () => put(queue.paths.spoolDir));
+  uuids.push(put(queue.paths.runSpoolDir));
+  await queue.repair();
+  assert.deepEqual(queue.uuids(), ["a", ...uuids].sort());
+  assert.deepEqual([...Deno.readDirSync(queue.paths.spoolDir), ...Deno.readDirSync(queue.paths.runSpoolDir)], []);
+  assert.match(queue.said.join("\n"), /moved 130 events from ".*" into the database\nmoved 1 event from /);
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/junk.json`, "{}");
+  await queue.repair();
+  assert.match(queue.said.at(-1) ?? "", /^1 file in ".*" can't be moved/);
+});
+
+Deno.test("repair says that a file system is read-only, and not that the database is damaged", {
+  ignore: Deno.uid() !== 0 && !MUST_RUN,
+}, async () => {
+  await using installation = await Installation.create();
+  await installation.queue({ ...LOGIN, PAM_USER: "alice" });
+  const wrapper = ["unshare", "--mount", "sh", "-c", 'mount -o bind,ro "$0" "$0" && exec "$@"'];
+  for (const before of ["no lock", "a lock"]) {
+    if (before === "a lock") assert.equal((await installation.repair()).code, 0);
+    const { code, stderr, stdout } = await installation.repairUnder([...wrapper, installation.stateDir]);
+    assert.equal(code, 78, before);
+    assert.match(stderr, /read-only\n.*mounted read-only/, before);
+    assert.doesNotMatch(stdout, /damaged/, before);
+  }
 });

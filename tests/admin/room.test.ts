@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
-import { inspectRoom, isFull, type Room, roomsOf } from "../../src/admin/room.ts";
+import { inspectRoom } from "../../src/admin/room.ts";
+import { isFull, type Room, roomsOf } from "../../src/store/room.ts";
 import { statePaths } from "../../src/paths.ts";
 
 const MIB = 1024 * 1024;

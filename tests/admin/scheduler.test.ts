@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
-import { inspectScheduler } from "../../src/admin/scheduler.ts";
-import { inspectSshd } from "../../src/admin/sshd.ts";
+import { inspectRuns, inspectScheduler } from "../../src/admin/scheduler.ts";
 
 const UNITS = "/etc/systemd/system";
 const CRON_FILE = "/etc/cron.d/ssh-session-notifier";
@@ -29,7 +28,7 @@ Deno.test("inspectScheduler() passes enabled units, or cron", () => {
     "pass: ssh-session-notifier.path is enabled",
   ]);
   for (const cron of ["/usr/sbin/cron", "/usr/sbin/crond"]) {
-    assert.match(found([CRON_FILE, cron]).join(), /^pass: cron runs send/);
+    assert.match(found([CRON_FILE, cron]).join(), /^pass: cron is set up to run send/);
   }
 });
 
@@ -52,18 +51,20 @@ Deno.test("inspectScheduler() faults what would leave events lying", () => {
   assert.match(found(without("multi-user")).join(), /warning: ssh-session-notifier\.path is not enabled/);
 });
 
-Deno.test("inspectSshd() wants PAM, under the name that the hook is in", () => {
-  const table: [string, RegExp][] = [
-    ["UsePAM yes", /^pass: sshd uses PAM$/],
-    ["  usepam=Yes\nUsePAM no", /^pass/],
-    ["UsePAM no\nUsePAM yes", /^fault: sshd_config has "UsePAM no": the hook never runs$/],
-    ["#UsePAM yes", /^fault: sshd_config has no UsePAM: the hook never runs$/],
-    ["UsePAM yes\nPAMServiceName other", /^fault: sshd_config has "PAMServiceName other"/],
-    ["UsePAM yes\nPAMServiceName sshd", /^pass/],
+Deno.test("inspectRuns() faults a scheduler that is set up, but starts nothing", () => {
+  const minutes = (count: number) => count * 60_000;
+  const table: [lastRunAtMs: number | undefined, expected: RegExp][] = [
+    [undefined, /^warning: send has not run yet$/],
+    [minutes(1_000), /^pass: the last run of send ended /],
+    // The clock was set back since.
+    [minutes(2_000), /^pass: /],
+    // 15 minutes, and 10 for the run itself.
+    [minutes(1_000 - 25), /^pass: the last run of send ended 25 min ago$/],
+    [minutes(1_000 - 26), /^fault: the last run of send ended 26 min ago: nothing starts it, /],
   ];
-  for (const [text, expected] of table) {
+  for (const [lastRunAtMs, expected] of table) {
     const findings = new Findings();
-    inspectSshd(text, findings);
-    assert.match(findings.all.map(({ level, message }) => `${level}: ${message}`).join(), expected, text);
+    inspectRuns({ lastRunAtMs, runDeadlineMs: minutes(10), nowMs: minutes(1_000) }, findings);
+    assert.match(findings.all.map(({ level, message }) => `${level}: ${message}`).join(), expected);
   }
 });

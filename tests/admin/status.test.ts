@@ -45,18 +45,24 @@ Deno.test("statusLines() does not say that the queue is empty where it can't be 
 
 Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
   const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 185 * MINUTE_MS, lastDeliveredAtMs: NOW_MS - MINUTE_MS };
-  const failing = { ...waiting, failures: 4, lastError: "HTTP 503", restsUntilMs: NOW_MS + 12 * MINUTE_MS };
+  const failing = {
+    ...waiting,
+    newest: "retry",
+    failures: 4,
+    lastError: "HTTP 503",
+    restsUntilMs: NOW_MS + 12 * MINUTE_MS,
+  } as const;
   const table: [route: Partial<RouteOverview>, line: string][] = [
     [{}, "nothing waits"],
     [waiting, "2 pending, the oldest from 3 h 5 min ago, due now"],
     [failing, "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, 4 failed in a row: HTTP 503"],
     [
-      { ...failing, isBroken: true, lastError: "HTTP 404" },
-      "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, broken, mend it in the configuration: HTTP 404",
+      { ...failing, newest: "broken", lastError: "HTTP 404" },
+      "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, broken, correct its settings: HTTP 404",
     ],
     // A clock that was set back has left it there; send does not believe it either.
     [{ ...waiting, restsUntilMs: NOW_MS + 9e9 }, "2 pending, the oldest from 3 h 5 min ago, due now"],
-    [{ notices: 1 }, "0 pending, 1 notice about other routes, due now"],
+    [{ notices: 1 }, "0 pending, 1 notice, due now"],
   ];
   for (const [route, line] of table) {
     assert.equal(lines({ routes: [route] })[1], `route "default" (stdout): ${line}`);
@@ -101,7 +107,7 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
     [{ lastRunAtMs: NOW_MS - 26 * MINUTE_MS }, ["the last run of send ended 26 min ago"]],
     // The clock was set back since.
     [{ lastRunAtMs: NOW_MS + 9e9 }, []],
-    [{ overview: undefined }, ["no run of send has come to its end yet"]],
+    [{ overview: undefined }, ["no run of send has ended yet"]],
     [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
     [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read what is queued"]],
     [{ unread: { count: 1, oldestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],
@@ -113,13 +119,17 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
     [{ spooled: { count: 1, oldestAtMs: old }, lastRunAtMs: NOW_MS - MINUTE_MS }, []],
     [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
     [{ withoutRoom: ["/a/queue"] }, ['there is no room in "/a/queue"']],
-    [{ routes: [{ failures: 1 }] }, ['route "default" is failing']],
+    [{ routes: [{ newest: "retry" }] }, ['route "default" is failing']],
+    [{ routes: [{ newest: "broken" }] }, ['route "default" is broken']],
+    [{ routes: [{ newest: "refused" }] }, ['route "default" is broken']],
+    [{ routes: [{ newest: "delivered", dead: 3 }] }, []],
+    [{ others: ["the hook could not run"] }, ["the hook could not run"]],
     [{ routes: [{ pending: 1, oldestPendingAtMs: old }] }, ['an event on route "default" is overdue']],
-    [{ routes: [{ name: "gone", failures: 1 }] }, []],
+    [{ routes: [{ name: "gone", newest: "broken" }] }, []],
   ];
   for (const [sources, problems] of table) {
     const status = statusFrom(sources);
-    assert.deepEqual(status.problems, problems);
+    assert.deepEqual(status.problems.map(({ text }) => text), problems);
     assert.equal(
       statusLines(status).at(-1),
       problems.length === 0 ? "alarm: works" : `alarm: does not work: ${problems.join("; ")}`,

@@ -85,7 +85,7 @@ const FULL = statusOf({
       dead: 3,
       deadReasons: [],
       notices: 1,
-      isBroken: true,
+      newest: "broken",
       restsFromMs: 0,
       restsUntilMs: 0,
       failures: 4,

@@ -1,10 +1,11 @@
 // `test` as a process, against receivers that answer as the services do.
 
 import assert from "node:assert/strict";
-import { Installation } from "../helpers/program.ts";
+import { readOverview } from "../../src/store/overview.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, json, ntfyLike } from "../helpers/receivers.ts";
 
-Deno.test("test delivers a notification that says it is a test, and records nothing", async () => {
+Deno.test("test delivers a notification that says it is a test, and notes that the route works", async () => {
   await using installation = await Installation.create();
   await using discord = discordLike();
   await installation.writeConfig(
@@ -16,8 +17,38 @@ Deno.test("test delivers a notification that says it is a test, and records noth
     stderr: "",
   });
   assert.match(String(discord.accepted[0]?.body["content"]), /^This is a test from example\.com at /);
-  const left = [...Deno.readDirSync(`${installation.stateDir}/send`)];
-  assert.deepEqual(left, []);
+  const routes = readOverview(`${installation.stateDir}/send/deliveries.db`)?.routes ?? [];
+  assert.deepEqual(routes.map(({ name, newest, pending }) => [name, newest, pending]), [["default", "delivered", 0]]);
+});
+
+Deno.test("a test that passes lets send go on at once, even while send runs, and no state of the store makes it fail", async () => {
+  await using installation = await Installation.create();
+  await using ntfy = ntfyLike();
+  await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  ntfy.intercept = () => {
+    resolve();
+    return json(503, {}, { "retry-after": "50" });
+  };
+  await installation.queue(LOGIN);
+  const sending = installation.send();
+  await asked;
+  ntfy.intercept = () => undefined;
+  while (!/next attempt in/.test((await installation.status()).stdout));
+  const pass = { code: 0, stdout: 'pass     route "default" (ntfy): delivered\n', stderr: "" };
+  const startedAtMs = performance.now();
+  assert.deepEqual(await installation.test(), pass);
+  assert.equal((await sending).code, 0);
+  assert.ok(performance.now() - startedAtMs < 30_000);
+  assert.equal(ntfy.accepted.length, 2);
+
+  // The test has passed, even if the store is broken.
+  const path = `${installation.stateDir}/send/deliveries.db`;
+  await Deno.writeTextFile(path, "no database".repeat(1_000));
+  const { stderr, ...rest } = await installation.test();
+  assert.deepEqual(rest, { code: 0, stdout: pass.stdout });
+  assert.match(stderr, /^warning: cannot note in ".*deliveries\.db" that the test passed: .*\n$/);
+  assert.equal(await Deno.readTextFile(path), "no database".repeat(1_000));
 });
 
 Deno.test("test says what the service answered and what to mend, and shows no secret", async () => {
@@ -27,7 +58,17 @@ Deno.test("test says what the service answered and what to mend, and shows no se
       78,
       /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; to mend it: compare /,
     ],
-    [() => json(413, { error: "too large" }), 78, /^fault {4}.*the service refuses the message itself: HTTP 413/],
+    [
+      () => json(413, { error: "too large" }),
+      78,
+      /^fault {4}.*: refused: HTTP 413: too large; .*settings are the likely cause/,
+    ],
+    [() => json(429, {}), 75, /^warning {2}.*: not now: HTTP 429; to mend it: wait: the service limits the rate/],
+    [
+      () => json(407, {}),
+      78,
+      /^fault {4}.*: HTTP 407: the proxy asks for .*; to mend it: set user and password in "proxy"/,
+    ],
     [() => json(503, {}), 75, /^warning {2}route "default" \(ntfy\): not now: HTTP 503; .*no event is lost$/],
     [() => new Response("<html>It works!</html>"), 78, /^fault {4}.*not the answer of an ntfy server/],
   ];

@@ -12,8 +12,8 @@ import { discordLike, type Interceptor } from "../helpers/receivers.ts";
 export interface SendOptions {
   /** How many logins there are, each of a user of its own. */
   readonly logins: number;
-  /** Whose they all are, if one user's. */
-  readonly user?: string;
+  /** Whether each is urgent, and so a message of its own. */
+  readonly urgent?: boolean;
   /** Answers in place of the server, if it wants to. */
   readonly intercept?: Interceptor;
   /** A folder for what is made on the way. */
@@ -73,9 +73,7 @@ export async function sendToDiscord(options: SendOptions): Promise<Sent> {
   if (code !== 0) throw new Error(`send exited ${code}: ${stderr}`);
   const [peakKiB = NaN, nanoseconds = NaN] = stdout.trim().split(" ").map(Number);
   const users = new Set(discord.accepted.flatMap(({ text }) => text.match(/user\d+/g) ?? []));
-  // One user's logins can't be told apart, but they go one by one.
-  const arrived = options.user === undefined ? users.size : discord.accepted.length;
-  if (arrived !== options.logins) throw new Error(`${arrived} of ${options.logins} events arrived`);
+  if (users.size !== options.logins) throw new Error(`${users.size} of ${options.logins} events arrived`);
   return {
     requests: discord.received.length,
     refused: discord.received.length - discord.accepted.length,
@@ -86,9 +84,9 @@ export async function sendToDiscord(options: SendOptions): Promise<Sent> {
 }
 
 /** Makes the database elsewhere, since SQLite does not find its way through the namespace of the host. */
-async function queueInto(host: TestHost, { logins, user, scratch }: SendOptions): Promise<void> {
+async function queueInto(host: TestHost, { logins, urgent = false, scratch }: SendOptions): Promise<void> {
   const directory = await Deno.makeTempDir({ dir: scratch });
-  queueLogins(`${directory}/queue.db`, logins, user === undefined ? {} : { user });
+  queueLogins(`${directory}/queue.db`, logins, { urgent });
   // Held open, so that the log stays beside the database, as hooks leave it, whatever the garbage collector closes.
   const held = openDatabase(`${directory}/queue.db`, { busyTimeoutMs: 0 });
   held.prepare("SELECT count(*) FROM event").get();

@@ -65,6 +65,8 @@ Deno.test("parseConfig() has a default for everything but the service", () => {
     retentionDays: 365,
     secrets: [],
     warnings: [],
+    placeholders: [],
+    files: [],
   });
   assert.deepEqual(routes.map(({ name, service }) => [name, service.name]), [["default", "stdout"]]);
 });

@@ -15,7 +15,7 @@ Deno.test("parseConfig() reads a heartbeat, from a file too, and keeps it secret
   assert.equal(parse("").heartbeat, undefined);
   for (const section of [`url = "${URL_TEXT}"`, 'url_file = "/etc/x/heartbeat.url"']) {
     const { heartbeat, secrets, warnings } = parse(`[heartbeat]\n${section}`);
-    assert.equal(heartbeat?.href, URL_TEXT);
+    assert.equal(heartbeat?.url.href, URL_TEXT);
     assert.ok(secrets.includes(URL_TEXT));
     assert.deepEqual(warnings, []);
   }
@@ -32,6 +32,12 @@ Deno.test("parseConfig() says what is wrong with a heartbeat, and where", () => 
     ["[[heartbeat]]", "heartbeat: must be a table"],
     ["[heartbeat]\nurl = 1", "heartbeat.url: must be a text, in quotes"],
     ["[heartbeat]\nurl_file = 1", "heartbeat.url_file: must be a text, in quotes"],
+    ['[heartbeat]\nca_file = "/etc/x/ca.pem"', "heartbeat.url: is missing"],
+    [`[heartbeat]\nurl = "${URL_TEXT}"\nca_file = 1`, "heartbeat.ca_file: must be a text, in quotes"],
+    [
+      `[heartbeat]\nurl = "${URL_TEXT}"\nca_file = "/etc/x/ca.pem"`,
+      "heartbeat.ca_file: names a file without a valid certificate in PEM form",
+    ],
     ['[heartbeat]\nurl = "hc.example"', "heartbeat.url: must be a URL that begins with https://"],
     ['[heartbeat]\nurl_file = "/etc/x/a.bad"', "heartbeat.url_file: must be a URL that begins with https://"],
     ['[heartbeat]\nurl = "ftp://hc.example"', "heartbeat.url: must be a URL that begins with https://"],

@@ -127,7 +127,7 @@ ${ONCALL}token_file = "/etc/x/token"
   assert.deepEqual(warnings, [{
     place: "notification.discord.webhook_url_file",
     message: "names a file that anyone on this host can read (mode 0644)",
-    mend: "chown root:ssh-session-notifier and chmod 0640 it",
+    mend: "chown root:ssh-session-notifier /etc/x/hook && chmod 0640 /etc/x/hook",
   }]);
 });
 

@@ -36,7 +36,19 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
-  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd"];
+  const expected = [
+    "binary",
+    "config",
+    "delivery",
+    "disk",
+    "files",
+    "hook",
+    "limits",
+    "pam",
+    "scheduler",
+    "sshd",
+    "users",
+  ];
   assert.deepEqual([...areas].sort(), expected);
 
   const json = JSON.parse((await check(host, "--json")).stdout);
@@ -69,14 +81,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
   ],
   [
     "the hook stands behind pam_env",
-    String
-      .raw`sed -i '/include *ssh-session-notifier$/d; /pam_env.so.*locale/a session include ssh-session-notifier' ` +
-    "/etc/pam.d/sshd",
-    /^fault +pam +the hook at \/etc\/pam\.d\/ssh-session-notifier:\d+ stands behind pam_(env|limits)\.so/m,
+    String.raw`sed '/ssh-session-notifier begin/,/ssh-session-notifier end/!d;/ end$/q' /etc/pam.d/sshd >/root/first
+     sed -i '/ssh-session-notifier/d; /pam_env.so.*locale/r /root/first' /etc/pam.d/sshd`,
+    /^fault +pam +the hook at \/etc\/pam\.d\/sshd:\d+ stands behind pam_(env|limits)\.so/m,
+  ],
+  [
+    "the hook is included from a file, as earlier releases had it",
+    `grep ^session.*ssh-session-notifier /etc/pam.d/sshd >/etc/pam.d/ssh-session-notifier
+     sed -i '/ssh-session-notifier/d; /pam_selinux.so close/a session include ssh-session-notifier' /etc/pam.d/sshd`,
+    /^fault +pam +the hook is included from a file of its own .*; to mend it: run install\.sh --pam/m,
+  ],
+  [
+    "others can read the record of last resort",
+    "chmod 0644 /run/ssh-session-notifier/unrecorded",
+    /^fault +files +"\/run\/.*\/unrecorded" has the mode 0644 in place of 0640/m,
   ],
   [
     "users write the environment",
-    "sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
+    "sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
     /^fault +pam +\/etc\/pam\.d\/sshd:\d+ \(session\) has user_readenv=1/m,
   ],
   [
@@ -110,8 +132,24 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "rm -f /usr/sbin/cron /usr/sbin/crond",
     /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
   ],
+  [
+    "cron is dead",
+    `sqlite3 ${STATE}/send/deliveries.db 'UPDATE store SET last_run_at_ms = last_run_at_ms - 3600000'`,
+    /^fault +scheduler +the last run of send ended 1 h ago: nothing starts it/m,
+  ],
   ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
+  [
+    "sshd uses no PAM, though a later drop-in says so",
+    `mkdir -p /etc/ssh/sshd_config.d; echo 'UsePAM yes' >/etc/ssh/sshd_config.d/pam.conf
+     sed -i '1i UsePAM no' /etc/ssh/sshd_config`,
+    /^fault +sshd +.*"UsePAM no"/m,
+  ],
   ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
+  [
+    "the user of queue is gone",
+    "sed -i /^ssh-session-queue:/d /etc/passwd",
+    /^fault +users +there is no user ssh-session-queue in \/etc\/passwd/m,
+  ],
   ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],
   [
     "send does not run",
@@ -123,6 +161,47 @@ const PLANTED: [name: string, command: string, expected: RegExp][] = [
     "the store is damaged",
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
     /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
+  ],
+  [
+    "the store is a FIFO",
+    `cd ${STATE}/send && rm -f deliveries.db* && mkfifo deliveries.db && chown ssh-session-notifier deliveries.db`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": .*is not a plain file; to mend it: .*the next run of send/m,
+  ],
+  [
+    "the store has a view that never ends",
+    `sqlite3 ${STATE}/send/deliveries.db "DROP TABLE inbox; CREATE VIEW inbox AS
+       WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) AS last_id FROM r"`,
+    /^fault +delivery +Cannot use ".*\/deliveries\.db": it has other tables than the store; to mend it: /m,
+  ],
+  [
+    "the folder of all state is closed to the hook",
+    `chmod 0750 ${STATE}`,
+    /^fault +files +the hook can't reach ".*\/queue": .* is closed to it; to mend it: chmod 0751 \/var\/lib\/ssh-session-/m,
+  ],
+  [
+    "the lock of send is a FIFO",
+    `rm ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock`,
+    /^fault +files +".*\/send\.lock" is not a file; to mend it: see who put it there, remove it/m,
+  ],
+  [
+    "the lock of send belongs to root",
+    `chown root ${STATE}/send/send.lock`,
+    /^fault +files +".*\/send\.lock" belongs to 0:\d+ in place of ssh-session-notifier:/m,
+  ],
+  [
+    "send can't write its store",
+    `chmod 0400 ${STATE}/send/deliveries.db`,
+    /^fault +files +".*\/deliveries\.db" has the mode 0400 in place of 0600; to mend it: chmod 0600 /m,
+  ],
+  [
+    "the hook could not run at a login",
+    "mkdir -p /run/ssh-session-notifier && chmod 0755 /run/ssh-session-notifier && echo x >/run/ssh-session-notifier/unrecorded",
+    /^fault +hook +the hook could not run, .*unrecorded" \(2 bytes\), the last \d+ s ago; to mend it: find out why/m,
+  ],
+  [
+    "events are in the spool in /run",
+    "mkdir -p /run/ssh-session-notifier/spool && chmod -R 0755 /run/ssh-session-notifier && touch /run/ssh-session-notifier/spool/a.json",
+    /^fault +hook +1 event in "\/run\/ssh-session-notifier\/spool", .*; to mend it: see that the disk works/m,
   ],
 ];
 
@@ -145,14 +224,59 @@ endToEnd("check warns of what is open to others in the configuration, with a men
   await installed(host);
   const folder = "/etc/ssh-session-notifier";
   await host.writeConfig(
-    configFor("ntfy", `topic_url = "https://ntfy.example/t"\ntoken_file = "${folder}/token"`) +
-      `\n[heartbeat]\nurl = "http://hc.example/ping"\n`,
+    configFor("ntfy", `topic_url = "https://ntfy.home.arpa/t"\ntoken_file = "${folder}/token"`) +
+      `\n[heartbeat]\nurl = "http://hc.home.arpa/ping"\n`,
   );
   await shell(host, `printf tk_secret >${folder}/token; chmod 0644 ${folder}/token`);
   const { code, stdout } = await check(host);
   assert.equal(code, 0, stdout);
-  assert.match(stdout, /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:.* and chmod 0640 it$/m);
+  assert.match(
+    stdout,
+    /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:\S+ \S+\/token && chmod 0640 \S+\/token$/m,
+  );
   assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
+}, BARE);
+
+endToEnd(
+  "check finds a secret that send can't read, and names the command that changes that; send too",
+  async (host) => {
+    await installed(host);
+    const folder = "/etc/ssh-session-notifier";
+    const options = `topic_url = "https://ntfy.home.arpa/t"\ntoken_file = "${folder}/secrets/token"`;
+    await host.writeConfig(configFor("ntfy", options));
+    await shell(host, `install -d -m 0700 ${folder}/secrets; printf tk_secret >${folder}/secrets/token`);
+    await shell(host, `chown root:ssh-session-notifier ${folder}/secrets/token; chmod 0640 ${folder}/secrets/token`);
+    const steps: [arrange: string, mend: string][] = [
+      [":", `chown root:ssh-session-notifier ${folder}/secrets && chmod 0750 ${folder}/secrets`],
+      [
+        `chmod 0600 ${folder}/secrets/token`,
+        `chown root:ssh-session-notifier ${folder}/secrets/token && chmod 0640 ${folder}/secrets/token`,
+      ],
+    ];
+    for (const [arrange, mend] of steps) {
+      await shell(host, arrange);
+      const { code, stdout } = await check(host);
+      assert.equal(code, 78, stdout);
+      assert.ok(stdout.includes(`; to mend it: ${mend}\n`), stdout);
+      const { stderr } = await send(host);
+      assert.ok(stderr.includes(`which may not be read: ${mend}\n`), stderr);
+      await shell(host, mend);
+    }
+    assert.equal((await check(host)).code, 0);
+  },
+  BARE,
+);
+
+endToEnd("check finds that a route is still an example", async (host) => {
+  await installed(host);
+  await host.writeConfig(configFor("discord", 'webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"'));
+  const { code, stdout } = await check(host);
+  assert.equal(code, 78, stdout);
+  assert.match(stdout, /^fault +config +notification\.discord\.webhook_url: is still an example/m);
+  await host.writeConfig(configFor("discord").replace('"discord"', "discord"));
+  assert.match((await check(host)).stdout, /^fault +config +.*config\.toml: line 6, column 11: .*text needs quotes/m);
+  await shell(host, `iconv -t UTF-16 ${CONFIG} >/run/utf16 && cat /run/utf16 >${CONFIG}`);
+  assert.match((await check(host)).stdout, /^fault +config +.*is UTF-16 .*; to mend it: save it as UTF-8$/m);
 }, BARE);
 
 endToEnd("check and status say what they may not look into, and tell the rest", async (host) => {
@@ -197,7 +321,7 @@ endToEnd("check shows five faults at once, each on its line", async (host) => {
   await shell(
     host,
     `chmod 0750 ${BINARY}; chmod 0644 ${CONFIG}; rm /etc/cron.d/ssh-session-notifier
-     sed -i 's/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
+     sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd; echo 'alice hard nofile 8' >>/etc/security/limits.conf`,
   );
   const { code, stdout } = await check(host);
   assert.equal(code, 78);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
-import { QUEUE, readFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
+import { keptFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
 import { parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
 
 /** How each call fails. */
@@ -99,11 +99,11 @@ function canFail({ name, args }: SystemCall): boolean {
 
 /** Those users whose event can't be found. Fails for a database that is damaged. */
 function missing(users: readonly string[], host: TestHost): string[] {
-  const found = usersOf(readFiles(host.path(QUEUE)));
+  const found = usersOf(keptFiles(host));
   return users.filter((user) => !found.includes(user));
 }
 
 /** What an attempt has left that failed. */
 function unfinished(host: TestHost): string[] {
-  return [...readFiles(host.path(QUEUE)).keys()].filter((name) => /\.unfinished$|\.db\.[0-9a-f]/.test(name));
+  return [...keptFiles(host).keys()].filter((name) => /\.unfinished$|\.db\.[0-9a-f]/.test(name));
 }

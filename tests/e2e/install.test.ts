@@ -1,6 +1,7 @@
 // install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
 
 import assert from "node:assert/strict";
+import { ROOT } from "../helpers/checkout.ts";
 import { endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
@@ -22,7 +23,7 @@ async function install(host: TestHost, ...flags: string[]): Promise<string> {
 async function makeBare(host: TestHost): Promise<void> {
   await shell(
     host,
-    `userdel ${NAME} && userdel ssh-session-queue && rm -rf ${STATE} /etc/${NAME} /usr/sbin/${NAME}`,
+    `userdel ${NAME} && userdel ssh-session-queue && rm -rf ${STATE} /etc/${NAME} /usr/sbin/${NAME} /run/${NAME}`,
   );
 }
 
@@ -37,7 +38,8 @@ async function accounts(host: TestHost): Promise<string> {
 endToEnd("install.sh makes users, files and owners on a bare host, and --purge leaves it as it was", async (host) => {
   await makeBare(host);
   const before = await accounts(host);
-  const files = `find /etc /usr/sbin /usr/share /var/lib -name '*${NAME}*' | sort`;
+  const files =
+    `find /etc /run /usr/sbin /usr/share /var/lib -xdev -path /run/test-host -prune -o -name '*${NAME}*' -print | sort`;
   const filesBefore = await shell(host, files);
   await install(host, "--pam");
 
@@ -51,7 +53,8 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   );
   const found = await shell(
     host,
-    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/pam.d/${NAME}* -printf '%u:%g %m %p\n'
+    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/tmpfiles.d/${NAME}.conf /run/${NAME} \\
+       -printf '%u:%g %m %p\n'
      find /usr/share -name '*${NAME}*' -printf '%u:%g %m %p\n'`,
   );
   const listed = found.trim().split("\n").filter((line) => !line.includes("/backup/")).sort();
@@ -59,8 +62,7 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
     listed,
     [
       `root:root 644 /etc/cron.d/${NAME}`,
-      `root:root 644 /etc/pam.d/${NAME}`,
-      `root:root 644 /etc/pam.d/${NAME}-last`,
+      `root:root 644 /etc/tmpfiles.d/${NAME}.conf`,
       `root:root 644 /etc/${NAME}/pam_env_last.conf`,
       `root:root 644 /etc/${NAME}/pam_env_retry.conf`,
       `root:root 700 /etc/${NAME}/backup`,
@@ -70,6 +72,9 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
       `root:${NAME} 751 ${STATE}`,
       `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue`,
       `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue/spool`,
+      `root:ssh-session-queue 750 /run/${NAME}`,
+      `ssh-session-queue:ssh-session-queue 2750 /run/${NAME}/spool`,
+      `root:ssh-session-queue 640 /run/${NAME}/unrecorded`,
       `${NAME}:${NAME} 700 ${STATE}/send`,
       `root:root 644 /usr/share/bash-completion/completions/${NAME}`,
       `root:root 644 /usr/share/fish/vendor_completions.d/${NAME}.fish`,
@@ -85,10 +90,30 @@ endToEnd("install.sh makes users, files and owners on a bare host, and --purge l
   assert.equal(code, 0, stderr);
   assert.equal(stdout.match(/'alice'/g)?.length, 2, stdout);
 
-  await install(host, "--purge");
+  const purged = await runInstaller(host, "--purge");
+  assert.equal(purged.code, 0, purged.stderr);
+  assert.equal(purged.stderr, "");
   assert.equal(await accounts(host), before);
   assert.equal(await shell(host, files), filesBefore);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+}, BARE);
+
+endToEnd("after the steps of the README, check prints what the README shows", async (host) => {
+  await makeBare(host);
+  await install(host, "--pam", "--fix-pam-env");
+  await host.writeConfig(`[notification]\nservice = "stdout"\n`);
+  await shell(host, `${NAME} test`);
+  assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  assert.equal((await send(host)).code, 0);
+
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const [, sample = ""] = /^ {4}# ssh-session-notifier check\n((?: {4}pass .*\n)+)/m.exec(readme) ?? [];
+  // What differs from host to host: the scheduler, times, and the places of the lines.
+  const comparable = (text: string) =>
+    text.replaceAll(/:\d+\)|\d+ s ago/g, "…").split("\n").map((line) => line.trim())
+      .filter((line) => !/\.timer|\.path|cron/.test(line));
+  assert.deepEqual(comparable(await shell(host, `${NAME} check`)), comparable(sample));
 }, BARE);
 
 endToEnd(
@@ -108,12 +133,13 @@ endToEnd("install.sh changes nothing but the binary when it runs again, not even
   await install(host, "--pam", "--fix-pam-env");
   assert.equal((await queue(host)).code, 0);
   assert.equal((await send(host)).code, 0);
+  await shell(host, `echo kept >/run/${NAME}/unrecorded; echo kept >/run/${NAME}/spool/kept`);
   // The time of the last change of the file or of its owner and mode; a folder's counts only what it holds.
   const state = async () =>
     await shell(
       host,
-      `find ${STATE} /etc -type f -printf '%u:%g %m %C@ %p\n' | grep -v deliveries.db- | sort -k4
-       find ${STATE} /etc/${NAME} -type d -printf '%u:%g %m %p\n' | sort -k3`,
+      `find ${STATE} /etc /run/${NAME} -type f -printf '%u:%g %m %C@ %p\n' | grep -v deliveries.db- | sort -k4
+       find ${STATE} /etc/${NAME} /run/${NAME} -type d -printf '%u:%g %m %p\n' | sort -k3`,
     );
   const before = await state();
   await install(host, "--pam", "--fix-pam-env");
@@ -124,14 +150,17 @@ endToEnd("where install.sh refuses to edit the PAM file, what it says to do by h
   await makeBare(host);
   const sshd = "/etc/pam.d/sshd";
   await shell(host, `printf 'session optional \\\\\n  pam_permit.so\n' >>${sshd}`);
-  const { code, stderr } = await runInstaller(host, "--pam");
+  const { code, stdout } = await runInstaller(host, "--pam");
   assert.equal(code, 1);
-  const [, first, last] = /^to mend it: put '(.*)' first and '(.*)' last into the session stack/m.exec(stderr) ?? [];
+  const [first, last] = stdout.match(/^# .* begin[^]*?^# .* end$/gm) ?? [];
+  await install(host);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
 
+  await Deno.writeTextFile(host.path("/root/first"), `${first}\n`);
+  await Deno.writeTextFile(host.path("/root/last"), `${last}\n`);
   await shell(
     host,
-    `sed -i 's/user_readenv=1/user_readenv=0/; 1i ${first}' ${sshd} && echo '${last}' >>${sshd}`,
+    `sed -i 's/user_readenv=1/user_readenv=0/; /pam_selinux.so close/r /root/first' ${sshd} && cat /root/last >>${sshd}`,
   );
   const output = await install(host);
   assert.deepEqual(output.match(/^fault.*/gm), null);
@@ -146,13 +175,14 @@ endToEnd("install.sh puts owners and the setgid bit right where they were lost",
   await shell(
     host,
     `chown root:root /usr/sbin/${NAME} ${STATE}/queue ${STATE}/send; chmod 0777 ${STATE} /etc/cron.d/${NAME}
-     chown alice /etc/pam.d/${NAME}`,
+     chown alice /etc/${NAME}/pam_env_last.conf /run/${NAME}/unrecorded; chmod 0777 /run/${NAME}/spool`,
   );
   await install(host, "--pam");
   assert.equal(
     await shell(
       host,
-      `stat -c '%U:%G %a' /usr/sbin/${NAME} ${STATE}/queue ${STATE}/send ${STATE} /etc/cron.d/${NAME} /etc/pam.d/${NAME}`,
+      `stat -c '%U:%G %a' /usr/sbin/${NAME} ${STATE}/queue ${STATE}/send ${STATE} /etc/cron.d/${NAME} \\
+       /etc/${NAME}/pam_env_last.conf /run/${NAME} /run/${NAME}/spool /run/${NAME}/unrecorded`,
     ),
     [
       `root:${NAME} 2750`,
@@ -160,10 +190,27 @@ endToEnd("install.sh puts owners and the setgid bit right where they were lost",
       `${NAME}:${NAME} 700`,
       `root:${NAME} 751`,
       "root:root 644",
-      "root:root 644\n",
+      "root:root 644",
+      "root:ssh-session-queue 750",
+      "ssh-session-queue:ssh-session-queue 2750",
+      "root:ssh-session-queue 640\n",
     ].join("\n"),
   );
 }, BARE);
+
+/** What an earlier release had put into PAM: two includes in sshd's file, and what they name. */
+const OLD_LAYOUT = `
+  cd /etc/pam.d
+  clean='session optional pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0'
+  hook='pam_exec.so quiet /usr/sbin/${NAME} queue'
+  retry='session optional pam_env.so conffile=/etc/${NAME}/pam_env_retry.conf readenv=0 user_readenv=0'
+  printf '%s\\n' "$clean" "session [success=2 default=ignore] $hook" "$retry" "session optional $hook" >${NAME}
+  echo "$clean" >${NAME}-last
+  # In one step each, since people log in.
+  cp -p sshd /root/sshd.new
+  sed -i '/${NAME}/d; /pam_selinux.so close/a session    include      ${NAME}' /root/sshd.new
+  echo 'session    include      ${NAME}-last' >>/root/sshd.new
+  cp -p /root/sshd.new sshd.${NAME}-test && mv sshd.${NAME}-test sshd`;
 
 endToEnd("no login fails while it is upgraded or taken out, and none goes untold by an upgrade", async (host) => {
   await install(host, "--pam");
@@ -193,7 +240,11 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
   };
 
   const upgrade = during(async () => {
-    for (let times = 0; times < 3; times++) await install(host, "--pam", "--fix-pam-env");
+    for (let times = 0; times < 3; times++) {
+      await shell(host, OLD_LAYOUT);
+      await install(host, "--pam", "--fix-pam-env");
+      assert.equal(await shell(host, `ls /etc/pam.d | grep -c ${NAME} || true`), "0\n");
+    }
   });
   await Promise.all([upgrade.working, upgrade.logIn(), upgrade.logIn(), upgrade.runHooks()]);
   await host.loggedOut();
@@ -214,6 +265,7 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
 
   const remove = during(async () => {
     for (let times = 0; times < 3; times++) {
+      if (times === 1) await shell(host, OLD_LAYOUT);
       await install(host, "--uninstall");
       await install(host, "--pam");
     }

@@ -1,4 +1,5 @@
-// Where an event goes when the queue database refuses it: the spool, else the journal; and the login goes on in time.
+// Where an event goes when the queue database refuses it: the spool on disk, else the one in memory, else the journal;
+// and the login goes on in time.
 
 import assert from "node:assert/strict";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
@@ -8,11 +9,12 @@ const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
 const DATABASE = `${QUEUE}/session_events.db`;
 const SPOOL = `${QUEUE}/spool`;
+const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 const PROGRAM = "/usr/sbin/ssh-session-notifier";
 const PID_FILE = "/run/inner-sshd.pid";
 
 /** Where an event ends up. */
-type Rung = "database" | "spool" | "log";
+type Rung = "database" | "spool" | "run" | "log";
 
 interface Fault {
   readonly rung: Rung;
@@ -42,6 +44,8 @@ function instead(path: string, rung: Rung): Record<string, Fault> {
 const mount = (options: string) =>
   `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} &&
    chown -R ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
+
+const FULL = `${mount("size=64k")} && head -c 1M /dev/zero >${QUEUE}/filler 2>/dev/null || :`;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   "nothing is wrong": { rung: "database", arrange: ":" },
@@ -74,6 +78,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     rung: "spool",
     arrange: `sqlite3 ${DATABASE} 'CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END'`,
   },
+  "a trigger that never ends": {
+    rung: "spool",
+    arrange: `sqlite3 ${DATABASE} 'CREATE TRIGGER t BEFORE INSERT ON event BEGIN
+      SELECT (WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) FROM r); END'`,
+  },
+  "a generated column that never ends": {
+    rung: "spool",
+    arrange: `sqlite3 ${DATABASE} "ALTER TABLE event ADD COLUMN more TEXT AS (hex(zeroblob(900000000))) VIRTUAL;
+      CREATE INDEX more ON event (more)" || :`,
+  },
   "a table of another shape": {
     rung: "spool",
     arrange: `sqlite3 ${DATABASE} 'ALTER TABLE event RENAME record TO other'`,
@@ -86,28 +100,37 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   ...instead(`${DATABASE}-journal`, "spool"),
   ...instead(SPOOL, "database"),
   "no database and a link in place of the spool": {
-    rung: "log",
+    rung: "run",
     arrange: `rm -r ${DATABASE}* ${SPOOL}; mkdir ${DATABASE}; ln -s /run ${SPOOL}`,
   },
-  "a full disk": {
+  "a full disk": { rung: "run", arrange: FULL },
+  "a full disk, and no spool in memory": { rung: "log", arrange: `${FULL}; rm -r /run/ssh-session-notifier` },
+  "a full disk, and a link in place of the spool in memory": {
     rung: "log",
-    arrange: `${mount("size=64k")} && head -c 1M /dev/zero >${QUEUE}/filler 2>/dev/null || :`,
+    arrange: `${FULL}; rm -r ${RUN_SPOOL}; ln -s /tmp ${RUN_SPOOL}`,
   },
-  "no inodes left": { rung: "log", arrange: mount("nr_inodes=3") },
-  "a disk that can only be read": { rung: "log", arrange: `${mount("size=1m")} && mount -o remount,ro ${QUEUE}` },
+  "a full disk, and a spool in memory of root's": { rung: "log", arrange: `${FULL}; chown root:root ${RUN_SPOOL}` },
+  "a full disk, and 1,000 files in the spool in memory": {
+    rung: "log",
+    arrange: `${FULL}; cd ${RUN_SPOOL}; touch $(seq --format=%g.unfinished 1000)`,
+  },
+  "no inodes left": { rung: "run", arrange: mount("nr_inodes=3") },
+  "a disk that can only be read": { rung: "run", arrange: `${mount("size=1m")} && mount -o remount,ro ${QUEUE}` },
   "no state directory": { rung: "log", arrange: `rm -rf ${STATE}` },
   "no queue directory": { rung: "log", arrange: `rm -rf ${QUEUE}` },
   "a file in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; touch ${QUEUE}` },
   "a link in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; ln -s /home/alice ${QUEUE}` },
   "a FIFO in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; mkfifo ${QUEUE}` },
   "queue/ belongs to root": { rung: "log", arrange: `chown root:root ${QUEUE}` },
-  "queue/ can't be written": { rung: "log", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${SPOOL}` },
+  "queue/ can't be written": { rung: "run", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${SPOOL}` },
 };
 
 /** As install.sh makes it. */
 const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-notifier queue=ssh-session-queue
   install -d -o root -g $send -m 0751 ${STATE} &&
-  install -d -o $queue -g $queue -m 2750 ${QUEUE} ${SPOOL} && install -d -o $send -g $send -m 0700 ${STATE}/send`;
+  rm -rf /run/ssh-session-notifier && install -d -o root -g $queue -m 0750 /run/ssh-session-notifier &&
+  install -d -o $queue -g $queue -m 2750 ${QUEUE} ${SPOOL} ${RUN_SPOOL} &&
+  install -d -o $send -g $send -m 0700 ${STATE}/send`;
 
 underSystemd(
   "whatever is wrong with the queue, a login goes on in time, its user sees nothing of it, and the event is kept",
@@ -131,16 +154,17 @@ underSystemd(
       usualMs = Math.min(usualMs, login.elapsedMs);
       assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
 
-      const { database, spool, log } = await kept(systemd);
+      const { database, spool, run, log } = await kept(systemd);
       const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];
       // Before the fault one event was recorded; it may be gone with its database.
       const found = {
         database: rung === "database" ? database.slice(-expected.length) : database.slice(1),
         spool,
+        run,
         log: log.slice(logged),
       };
       logged = log.length;
-      assert.deepEqual(found, { database: [], spool: [], log: [], [rung]: expected }, name);
+      assert.deepEqual(found, { database: [], spool: [], run: [], log: [], [rung]: expected }, name);
     }
     await systemd.shell(RESET);
   },
@@ -171,14 +195,16 @@ async function kept(systemd: Systemd): Promise<Record<Rung, string[]>> {
     [ -f ${DATABASE} ] && [ ! -p ${DATABASE}-journal ] &&
       sqlite3 -readonly ${DATABASE} 'SELECT record FROM event ORDER BY id' 2>/dev/null
     echo ----
-    [ -d ${QUEUE} ] && [ -d ${SPOOL} ] && cd ${SPOOL} && for file in $(ls -rt *.json); do cat $file; echo; done 2>/dev/null
-    echo ----
+    for spool in ${SPOOL} ${RUN_SPOOL}; do
+      [ -d $spool ] && cd $spool && for file in $(ls -rt *.json); do cat $file; echo; done 2>/dev/null
+      echo ----
+    done
     journalctl --sync; journalctl --quiet --output=cat --identifier=ssh-session-notifier PRIORITY=3`);
-  const [database = [], spool = [], log = []] = stdout.split("----\n").map((text) =>
+  const [database = [], spool = [], run = [], log = []] = stdout.split("----\n").map((text) =>
     text.split("\n").filter((line) => line.includes("{")).map((line) => {
       const { type, remoteHost } = JSON.parse(line.slice(line.indexOf("{")));
       return `${type} ${remoteHost}`;
     })
   );
-  return { database, spool, log };
+  return { database, spool, run, log };
 }

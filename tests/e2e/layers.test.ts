@@ -71,6 +71,21 @@ const MATRIX: Readonly<Record<string, Row>> = {
   ld_preload_system: { environment: ["LD_PRELOAD=libpcprofile.so", PROFILE], right: "told told", wrong: "told told" },
   ld_audit: { environment: [`LD_AUDIT=${LIBRARY}`, PROFILE], right: "told told", wrong: "told told" },
   ld_library_path: { environment: ["LD_LIBRARY_PATH=/home/alice"], right: "told told", wrong: "told told" },
+  // The loader obeys these in a setgid program too.
+  ld_trace: { environment: ["LD_TRACE_LOADED_OBJECTS=1"], right: "told told", wrong: "lost lost" },
+  ld_debug: { environment: ["LD_DEBUG=help"], right: "told told", wrong: "lost lost" },
+  ld_debug_output: {
+    environment: ["LD_DEBUG=all", `LD_DEBUG_OUTPUT DEFAULT=${MARKERS}/@{PAM_USER}`],
+    right: "told told",
+    wrong: "told told",
+  },
+  ld_profile: {
+    environment: ["LD_PROFILE=libc.so.6", `LD_PROFILE_OUTPUT=${MARKERS}`],
+    right: "told told",
+    wrong: "told told",
+  },
+  ld_show_auxv: { environment: ["LD_SHOW_AUXV=1"], right: "told told", wrong: "told told" },
+  glibc_tunables: { environment: ["GLIBC_TUNABLES=glibc.malloc.check=3"], right: "told told", wrong: "told told" },
 
   // What the hook reads. pam_exec has the last word on PAM_*; PAM_RUSER is not read, since nothing tells a forged one.
   pam_rhost: { environment: [`PAM_RHOST=${ALLOWLISTED}`], right: "told tampered", wrong: "tampered tampered" },
@@ -174,6 +189,8 @@ endToEnd("in a wrong place nothing forged is believed, but a user can go unseen"
 /** What the second line and the last one are for: where a bare line in the first place does less well than these. */
 const BARE_FIRST: Readonly<Record<string, string>> = {
   sslkeylogfile: "told told, root makes a file at the logout",
+  ld_trace: "told lost",
+  ld_debug: "told lost",
   simdutf: "told lost or told told",
   node_options: "told lost or told told",
   tokio_panic: "told lost",
@@ -197,9 +214,11 @@ endToEnd(
 endToEnd("what an auth line has read of the user's is taken out before the first hook starts", async (host) => {
   await install(host, "--pam");
   await shell(host, "sed -i '1i auth optional pam_env.so user_readenv=1' /etc/pam.d/sshd");
-  const names = ["ld_preload", "ld_audit", "sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang"];
-  const rows = Object.fromEntries(Object.entries(MATRIX).filter(([name]) => names.includes(name)));
-  assert.equal(Object.keys(rows).length, names.length);
+  const names = ["sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang", "glibc_tunables"];
+  const rows = Object.fromEntries(
+    Object.entries(MATRIX).filter(([name]) => name.startsWith("ld_") || names.includes(name)),
+  );
+  assert.equal(Object.keys(rows).length, names.length + 9);
   await assertOutcomes(host, () => "told told", rows);
   // What the hook reads stays there, and is not believed.
   const { pam_user, pam_rhost } = MATRIX;
@@ -216,10 +235,14 @@ endToEnd("a login that fails does so without a hook too", async (host) => {
 /** What becomes of a user's library where layers are taken out. */
 const MISSING_LAYERS: [command: string, outcome: string][] = [
   [`chmod 0750 ${BINARY}`, "told told"],
-  [`chmod 2750 ${BINARY}; : >/etc/pam.d/ssh-session-notifier-last`, "told told"],
+  [
+    `chmod 2750 ${BINARY}
+     line=$(grep -n pam_env_last /etc/pam.d/sshd | tail -n 1); sed -i "\${line%%:*}d" /etc/pam.d/sshd`,
+    "told told",
+  ],
   [`chmod 0750 ${BINARY}`, "told told, root makes a file at the logout"],
   [
-    `sed -i '/include.*ssh-session-notifier/d' /etc/pam.d/sshd; echo '${BARE_LINE}' >>/etc/pam.d/sshd`,
+    `sed -i '/ssh-session-notifier/d' /etc/pam.d/sshd; echo '${BARE_LINE}' >>/etc/pam.d/sshd`,
     "told told, root makes a file at the login",
   ],
 ];

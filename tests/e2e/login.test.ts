@@ -1,7 +1,7 @@
 // A person logs in over SSH, and the notification arrives: the compiled program, behind a real sshd.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, send, sendUntilItSays } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00`;
@@ -60,6 +60,27 @@ endToEnd("a login with a password and its logout arrive at ntfy by one send", as
   assert.match(messages[1] ?? "", closed("password"));
   assert.equal(ntfy.accepted[0]?.body["topic"], "topic-secret-name");
 });
+
+endToEnd(
+  "a login with UseDNS arrives with its address and its name",
+  async (host) => {
+    await host.writeConfig(configFor("stdout"));
+    // The name of the address, and the address of the name.
+    await shell(host, "printf '127.0.0.1 client.evil.test\n' >/etc/hosts");
+    for (const _ of [1, 2]) assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
+    await host.loggedOut();
+    const { code, stdout } = await send(host);
+    assert.equal(code, 0);
+    const places = [...stdout.matchAll(/'alice' \(([^)]*)\) logged (in|out)/g)].map(([, place, what]) =>
+      `${what} ${place}`
+    );
+    const place = "127.0.0.1, client.evil.test";
+    assert.deepEqual(places.toSorted(), [`in ${place}`, `in ${place}`, `out ${place}`, `out ${place}`]);
+    const history = await host.run(["/usr/sbin/ssh-session-notifier", "history"]);
+    assert.equal(history.stdout.match(/ 127\.0\.0\.1, client\.evil\.test /g)?.length, 2, history.stdout);
+  },
+  { sshdOptions: ["UseDNS yes"] },
+);
 
 endToEnd("an allowlisted login is recorded and makes no noise", async (host) => {
   await using discord = discordLike();

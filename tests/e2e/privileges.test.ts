@@ -2,7 +2,7 @@
 // cost it half a second, and ten seconds once an hour.
 
 import assert from "node:assert/strict";
-import { endToEnd, holdWriteLock, queue, shell } from "../helpers/end_to_end.ts";
+import { endToEnd, holdWriteLock, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
@@ -154,6 +154,32 @@ endToEnd("the user of send can neither stop nor look into a running hook", async
   assert.equal((await hook).code, 0);
   await release();
 });
+
+endToEnd(
+  "the user of queue reads nothing but what is in queue/: no token, no history, and not the program",
+  async (host) => {
+    const token = "/etc/ssh-session-notifier/ntfy.token";
+    await host.writeConfig("# secret");
+    await shell(host, `install -o root -g ${SENDER} -m 0640 /dev/null ${token}`);
+    assert.equal((await queue(host)).code, 0);
+    await send(host);
+    const asHook = async (script: string) => await host.run(["sh", "-c", script], { user: "ssh-session-queue" });
+    assert.equal((await asHook(`id -Gn; cat ${DATABASE} >/dev/null`)).stdout, "ssh-session-queue\n");
+    const closed = [
+      "/etc/ssh-session-notifier/config.toml",
+      token,
+      `${STATE}/send/deliveries.db`,
+      "/usr/sbin/ssh-session-notifier",
+    ];
+    for (const path of closed) {
+      assert.equal((await host.run(["test", "-f", path])).code, 0, path);
+      const { code, stderr } = await asHook(`cat ${path}`);
+      assert.deepEqual([code, /Permission denied/.test(stderr)], [1, true], path);
+    }
+    // The user of send reads both its own files and the queue.
+    assert.equal((await asSender(host, `cat ${closed.slice(0, 3).join(" ")} ${DATABASE} >/dev/null`)).code, 0);
+  },
+);
 
 async function asSender(host: TestHost, script: string) {
   return await host.run(["sh", "-c", script], { user: SENDER });

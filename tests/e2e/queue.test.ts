@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/checkout.ts";
-import { configFor, endToEnd, holdWriteLock, PAM_OPEN, queue, send } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, holdWriteLock, PAM_OPEN, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
@@ -10,6 +10,13 @@ import { openedForWriting, parseTrace, straceTo, type SystemCall } from "../help
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 const DATABASE = `${QUEUE}/session_events.db`;
+const RUN_SPOOL = "/run/ssh-session-notifier/spool";
+
+/** As tmpfiles.d does at each boot. */
+async function makeRunSpool(host: TestHost): Promise<void> {
+  const spool = `install -d -o ssh-session-queue -g ssh-session-queue -m 2750 ${RUN_SPOOL}`;
+  await shell(host, `install -d /run/ssh-session-notifier && ${spool}`);
+}
 
 async function traced(host: TestHost): Promise<SystemCall[]> {
   const { code, stderr } = await queue(host, { wrapper: straceTo("/run/trace") });
@@ -44,6 +51,7 @@ endToEnd(
       `the trace shows the database: ${written}`,
     );
     assert.deepEqual(written.filter((path) => !path.startsWith(`${QUEUE}/`) && path !== "/dev/null"), []);
+    assert.deepEqual(calls.filter(({ name }) => /^(clone3?|v?fork)$/.test(name)), [], "one process is enough");
     const sockets = calls.filter(({ name }) => name === "socket").map(({ args }) => args.split(",", 1)[0]);
     assert.deepEqual(sockets, []);
     assert.deepEqual(calls.filter(({ name }) => name === "execve").length, 1);
@@ -91,9 +99,14 @@ endToEnd(
     const [opened, closed, ...more] = await records(host);
     assert.deepEqual(more, []);
     assert.equal(closed?.["type"], "close");
-    const { uuid, occurredAtMs, parentPid, ...said } = opened ?? {};
+    const { uuid, occurredAtMs, uptimeSeconds, parentPid, ...said } = opened ?? {};
     assert.match(String(uuid), /^[0-9a-f-]{36}$/);
     assert.ok(Math.abs(Number(occurredAtMs) - Date.now()) < 60_000);
+    const uptime = Number((await Deno.readTextFile("/proc/uptime")).split(".", 1)[0]);
+    assert.ok(
+      Number(uptimeSeconds) <= uptime + 1 && Number(uptimeSeconds) > uptime - 60,
+      `${uptimeSeconds}, ${uptime}`,
+    );
     assert.ok(Number(parentPid) > 1);
     assert.deepEqual(said, {
       type: "open",
@@ -148,10 +161,95 @@ endToEnd(
 );
 
 endToEnd(
-  "where neither disk nor system log takes an event, the hook exits with 1, and the login goes on",
+  "an event that a full disk refused waits in memory, and a later hook brings it into the database",
+  async (host) => {
+    await makeRunSpool(host);
+    await shell(host, `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; chown 61111:61111 ${QUEUE}`);
+    assert.equal((await queue(host)).code, 0);
+    await shell(host, `head -c 2M /dev/zero >${QUEUE}/filler || :`);
+    const { code, stdout, stderr } = await queue(host, { env: { PAM_USER: "bob" } });
+    assert.deepEqual([code, stdout], [0, ""]);
+    assert.match(stderr, /^error: the queue database refuses a session event, kept in \/run\/.*\n$/);
+    assert.equal([...Deno.readDirSync(host.path(RUN_SPOOL))].length, 1);
+
+    await shell(host, `rm ${QUEUE}/filler`);
+    const third = await queue(host, { env: { PAM_USER: "carol" } });
+    assert.deepEqual([third.code, third.stderr], [0, ""]);
+    assert.deepEqual((await records(host)).map(({ user }) => user), ["alice", "carol", "bob"]);
+    assert.deepEqual([...Deno.readDirSync(host.path(RUN_SPOOL))], []);
+  },
+);
+
+endToEnd("a hook does not list a folder with very many files, and records its event", async (host) => {
+  await makeRunSpool(host);
+  assert.equal((await queue(host)).code, 0);
+  const usual = await traced(host);
+  for (const folder of [QUEUE, `${QUEUE}/spool`, RUN_SPOOL]) {
+    await shell(host, `cd ${folder} && seq --format=%g.json 30000 | xargs touch`);
+  }
+  const calls = await traced(host);
+  const lists = (trace: readonly SystemCall[]) => trace.filter(({ name }) => name === "getdents64").length;
+  assert.deepEqual([lists(usual) > 0, lists(calls)], [true, 0]);
+  assert.equal((await records(host)).length, 3);
+
+  // Nor if the database refuses the event.
+  await shell(host, `rm ${DATABASE}*; mkdir ${DATABASE}`);
+  assert.equal(lists(await traced(host)), 0);
+  assert.equal([...Deno.readDirSync(host.path(`${QUEUE}/spool`))].length, 30_001);
+});
+
+/** Shell that makes a control group, in `$group`, for a number of processes. */
+const PIDS_GROUP = `
+  mkdir -p /run/pids; mount -t cgroup2 cgroup2 /run/pids
+  group=$(mktemp -d /run/pids/ssh-session-notifier-test.XXXXXX)
+  # Where the first version has this controller, the second one does not.
+  [ -e $group/pids.max ] || {
+    rmdir $group; umount /run/pids; mount -t cgroup -o pids pids /run/pids || exit
+    group=$(mktemp -d /run/pids/ssh-session-notifier-test.XXXXXX)
+  }
+  [ -e $group/pids.max ] || exit`;
+
+endToEnd("a hook needs no process but itself: if no other one can be started, it records its event", async (host) => {
+  const wrapper = [
+    "sh",
+    "-c",
+    `PATH=/usr/sbin:/usr/bin:/sbin:/bin; ${PIDS_GROUP}; echo 1 >$group/pids.max
+     sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' $group "$@"
+     code=$?; rmdir $group; exit $code`,
+    "sh",
+  ];
+  const { code, stdout, stderr } = await queue(host, { wrapper });
+  assert.deepEqual([code, stdout, stderr], [0, "", ""]);
+  assert.deepEqual((await records(host)).map(({ user }) => user), ["alice"]);
+});
+
+endToEnd("a login is recorded if the host has only as many processes left as the login needs", async (host) => {
+  assert.equal((await host.ssh("bob", { auth: "key" })).code, 0);
+  await host.loggedOut();
+  // For sshd: its process of the connection, the one of the user, and the command. While the hook runs, one of them.
+  const group = await shell(
+    host,
+    `${PIDS_GROUP}; cat /run/test-host/sshd.pid >$group/cgroup.procs; echo 4 >$group/pids.max; echo $group`,
+  );
+  try {
+    const login = await host.ssh("alice", { auth: "key", command: "echo here" });
+    assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""]);
+    await host.loggedOut();
+  } finally {
+    await shell(host, `cat /run/test-host/sshd.pid >/run/pids/cgroup.procs; rmdir ${group}`);
+  }
+  const alices = (await records(host)).filter(({ user }) => user === "alice");
+  assert.deepEqual(alices.map(({ type }) => type), ["open", "close"]);
+});
+
+endToEnd(
+  "where neither disk nor memory nor system log takes an event, the hook exits with 1, and the login goes on",
   async (host) => {
     const faults: [name: string, command: string][] = [
-      ["neither database nor spool", `rm -rf ${DATABASE}* ${QUEUE}/spool; mkdir ${DATABASE}; touch ${QUEUE}/spool`],
+      [
+        "neither database nor spool, and nothing in memory",
+        `rm -rf ${DATABASE}* ${QUEUE}/spool ${RUN_SPOOL}; mkdir ${DATABASE}; touch ${QUEUE}/spool`,
+      ],
       ["queue/ that belongs to root", `chown root:root ${QUEUE}`],
       ["no queue/", `rm -rf ${QUEUE}`],
       ["a file in place of queue/", `touch ${QUEUE}`],

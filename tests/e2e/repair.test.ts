@@ -1,23 +1,23 @@
-// `repair` on a disk that is full, or that fails: it says that the next hook could not write.
+// `repair` on a disk that is full, or that fails, and on a database with code of an attacker.
 
 import assert from "node:assert/strict";
-import { endToEnd, queue } from "../helpers/end_to_end.ts";
+import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 
 endToEnd(
   "repair says with 75 that the disk takes no event, and with 0 that it does; check and status say it, too",
   async (host) => {
-    const shell = (command: string) => host.run(["sh", "-c", command]);
+    const run = (command: string) => host.run(["sh", "-c", command]);
     const repair = () => host.run(["/usr/sbin/ssh-session-notifier", "repair"]);
     const mount = `mount -t tmpfs -o size=80m,mode=2750 tmpfs ${QUEUE} && ` +
       `chown ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE}`;
-    assert.equal((await shell(mount)).code, 0);
+    assert.equal((await run(mount)).code, 0);
     assert.equal((await queue(host)).code, 0);
     assert.equal((await repair()).code, 0);
     const check = async () => (await host.run(["/usr/sbin/ssh-session-notifier", "check"])).stdout;
     assert.match(await check(), /^pass +disk +there is room in ".*\/queue"$/m);
-    await shell(`cat /dev/zero >${QUEUE}/filler`);
+    await run(`cat /dev/zero >${QUEUE}/filler`);
     // Whoever looks is told so before the next login.
     assert.match(
       await check(),
@@ -28,7 +28,7 @@ endToEnd(
     const full = await repair();
     assert.equal(full.code, 75, full.stdout);
     assert.match(full.stderr, /the disk is full\n.*make room/);
-    assert.equal((await shell(`rm ${QUEUE}/filler && ls ${QUEUE}`)).stdout.includes("room."), false);
+    assert.equal((await run(`rm ${QUEUE}/filler && ls ${QUEUE}`)).stdout.includes("room."), false);
     const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync,fdatasync:error=EIO"];
     const failing = await host.run([...strace, "/usr/sbin/ssh-session-notifier", "repair"]);
     assert.equal(failing.code, 75, failing.stderr);
@@ -37,3 +37,23 @@ endToEnd(
     assert.deepEqual([code, stderr], [0, ""], stdout);
   },
 );
+
+endToEnd("repair runs nothing that a database contains, and sets it aside", async (host) => {
+  const endless = "SELECT (WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) FROM r)";
+  const programs = [
+    `CREATE TRIGGER t BEFORE INSERT ON event BEGIN ${endless}; END`,
+    `ALTER TABLE event RENAME TO other; CREATE VIEW event AS ${endless} AS id, 1 AS uuid, 1 AS occurred_at_ms, 1 AS record`,
+    "CREATE INDEX i ON event (length(record))",
+  ];
+  for (const program of programs) {
+    assert.equal((await queue(host)).code, 0);
+    await shell(host, `sqlite3 ${QUEUE}/session_events.db "PRAGMA writable_schema = ON; ${program}" || :`);
+    const refused = await queue(host);
+    assert.deepEqual(refused.code, 0, program);
+    assert.match(refused.stderr, /kept in .*\/spool: its schema is not that of a queue/, program);
+    const { code, stdout, stderr } = await host.run(["/usr/sbin/ssh-session-notifier", "repair"]);
+    assert.deepEqual([code, stderr], [0, ""], `${program}: ${stdout}`);
+    assert.match(stdout, /^the queue database is damaged: its schema is not that of a queue\n/, program);
+    assert.deepEqual((await queue(host)).stderr, "", program);
+  }
+});

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 import { parseTrace } from "../helpers/strace.ts";
@@ -31,13 +32,17 @@ endToEnd("send without room for its copy of the queue delivers what it knows, ex
   assert.deepEqual(heardOf(ntfy), ["alice"]);
 
   // More than fits in there.
-  await shell(host, `sqlite3 ${STATE}/queue/session_events.db 'CREATE TABLE more AS SELECT randomblob(4194304)'`);
+  await shell(
+    host,
+    `sqlite3 ${STATE}/queue/session_events.db "INSERT INTO event (uuid, record) VALUES ('long', hex(randomblob(2097152)))"`,
+  );
   await login(host, "bob");
-  await shell(host, `echo '{}' >${STATE}/queue/spool/${SPOOLED}.json`);
+  const spooled = JSON.stringify(sessionEvent({ uuid: SPOOLED, user: "carol", occurredAtMs: Date.now() }));
+  await shell(host, `printf %s '${spooled}' >${STATE}/queue/spool/${SPOOLED}.json`);
   const { code, stdout, stderr } = await send(host);
   assert.deepEqual([code, stdout], [75, ""], stderr);
   assert.match(stderr, /^error: Cannot read the queue database ".*": cannot write its copy ".*": No space left /m);
-  assert.deepEqual(heardOf(ntfy).length, 1);
+  assert.deepEqual(heardOf(ntfy), ["carol"]);
   await shell(host, `test ! -e ${STATE}/send/queue_copy.db`);
 
   await shell(host, `mount -o remount,size=20m ${STATE}/send`);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
 import { discordLike, json, ntfyLike, Receiver } from "../helpers/receivers.ts";
+import { silentAt } from "../helpers/silent.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const BINARY = "/usr/sbin/ssh-session-notifier";
@@ -16,9 +17,11 @@ endToEnd(
     await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
     assert.equal((await queue(host)).code, 0);
     const { code, stderr } = await sendUntilItSays(host);
-    assert.equal(code, 75);
+    assert.equal(code, 78);
     const [, waitS] =
-      /^error: route "default" is broken: HTTP 307; mend it in the config; next attempt in (\d+) s$/m.exec(stderr) ??
+      /^error: route "default" is broken: HTTP 307; correct its settings in the config; next attempt in (\d+) s$/m.exec(
+        stderr,
+      ) ??
         [];
     assert.ok(waitS !== undefined, stderr);
     assert.equal(elsewhere.received.length, 0);
@@ -81,12 +84,13 @@ endToEnd("of an endless answer only the start is read", async (host) => {
           stream.enqueue(chunk);
         },
       }),
+      { status: 404 },
     );
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
   assert.equal((await queue(host)).code, 0);
   const { code, stderr } = await sendUntilItSays(host);
-  assert.equal(code, 75);
-  assert.match(stderr, /not the answer of Discord/);
+  assert.equal(code, 78);
+  assert.match(stderr, /is broken: HTTP 404/);
   assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were asked for`);
 });
 
@@ -95,13 +99,13 @@ endToEnd("no secret is shown, whatever the service answers", async (host) => {
   discord.intercept = (request) => json(400, { message: `bad \u001b[31m\n ${request.url} webhook-secret-token` });
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
   assert.equal((await queue(host)).code, 0);
-  const { code, stdout, stderr } = await send(host, "--verbose");
-  assert.equal(code, 0);
-  assert.match(stderr, /^error: gave up event .*: the service rejects it, in its plain form too: HTTP 400: bad /m);
+  const { code, stdout, stderr } = await sendUntilItSays(host);
+  assert.equal(code, 78);
+  assert.match(stderr, /^warning: the service refuses event .*: HTTP 400: bad /m);
   assert.doesNotMatch(`${stdout}${stderr}`, /webhook-secret-token/);
   assert.ok(!stderr.includes("\u001b"));
   const stored = await shell(host, `sqlite3 ${STATE}/send/deliveries.db 'SELECT state, last_error FROM delivery'`);
-  assert.match(stored, /^dead\|/);
+  assert.match(stored, /^pending\|/);
   assert.doesNotMatch(stored, /webhook-secret-token/);
 });
 
@@ -136,4 +140,14 @@ endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen 
   );
   assert.ok(content.includes("logged in to büro-東京 🗼 via ssh"), content);
   assert.deepEqual(discord.accepted[0]?.body["allowed_mentions"], { parse: [] });
+});
+
+endToEnd("an event reaches a service by a name whose second address is the only one that answers", async (host) => {
+  await using ntfy = ntfyLike();
+  using _silent = await silentAt(ntfy.port);
+  await shell(host, "printf '127.0.0.2 two.example\\n127.0.0.1 two.example\\n' >>/etc/hosts");
+  await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl.replace("127.0.0.1", "two.example")}"`));
+  assert.equal((await queue(host)).code, 0);
+  assert.deepEqual([(await send(host)).code, ntfy.accepted.length, ntfy.received.length], [0, 1, 1]);
+  assert.equal(ntfy.received[0]?.headers.get("host"), `two.example:${ntfy.port}`);
 });

@@ -60,7 +60,16 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
 
 /** The same event, once it is judged: nothing is unexpected about it. */
 export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
-  return { id: 1, urgent: false, keyFingerprint: "", reasons: [], isRepeat: false, ...sessionEvent(), ...overrides };
+  return {
+    id: 1,
+    urgent: false,
+    address: "203.0.113.7",
+    keyFingerprint: "",
+    reasons: [],
+    isRepeat: false,
+    ...sessionEvent(),
+    ...overrides,
+  };
 }
 
 /** What is decided about an event: that the route `r` wants it, and that nothing about it is urgent. */
@@ -83,6 +92,8 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     type: "open",
     user: "alice",
     remoteHost: "203.0.113.7",
+    dnsName: "",
+    address: "203.0.113.7",
     terminal: "ssh",
     service: "sshd",
     hostName: "example.com",

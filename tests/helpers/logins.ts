@@ -8,15 +8,20 @@ import { sessionEvent } from "./fixtures.ts";
  * Puts logins of `user1`, `user2` and so on into a queue database.
  *
  * @param options.first the number of the first
- * @param options.user whose logins they are, if all are one user's
+ * @param options.urgent whether each is urgent: it was tampered with
  */
 export function queueLogins(
   path: string,
   count: number,
-  { first = 1, user }: { first?: number; user?: string } = {},
+  { first = 1, urgent = false }: { first?: number; urgent?: boolean } = {},
 ): void {
   const event = (number: number) =>
-    sessionEvent({ uuid: crypto.randomUUID(), user: user ?? `user${number}`, authInfo: "" });
+    sessionEvent({
+      uuid: crypto.randomUUID(),
+      user: `user${number}`,
+      authInfo: "",
+      tampered: urgent ? ["SSH_CONNECTION"] : [],
+    });
   insertEvent(path, event(first));
   const database = openDatabase(path, { busyTimeoutMs: 1_000 });
   const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, ?, ?)");

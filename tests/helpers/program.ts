@@ -77,7 +77,10 @@ export class Installation implements AsyncDisposable {
   }
 
   async test(): Promise<Ended> {
-    return await this.#run("test", { flags: ["--config", this.configFile], environment: {} });
+    return await this.#run("test", {
+      flags: ["--state-dir", this.stateDir, "--config", this.configFile],
+      environment: {},
+    });
   }
 
   async explain(...flags: string[]): Promise<Ended> {

@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import type { Files } from "./disk_model.ts";
+import type { TestHost } from "./host.ts";
 
 /** The folder of a test host. */
 export const QUEUE = "/var/lib/ssh-session-notifier/queue";
 const DATABASE = `${QUEUE}/session_events.db`;
+/** The spool in memory. */
+const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 
 /** What a hook finds. */
 export interface Situation {
@@ -46,8 +49,18 @@ function login(user: string): string {
   return `PAM_TYPE=open_session PAM_USER=${user} PAM_SERVICE=sshd /usr/sbin/ssh-session-notifier queue 2>/dev/null`;
 }
 
-/** Shell that brings queue/ back to nothing. */
-export const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool; install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool`;
+/** Shell that brings queue/ and the spool in memory back to nothing. */
+export const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool ${RUN_SPOOL}
+  install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool ${RUN_SPOOL}`;
+
+/** The files of queue/ and of the spool in memory of a test host. */
+export function keptFiles(host: TestHost): Files {
+  const inMemory = readFiles(host.path(RUN_SPOOL));
+  return new Map([
+    ...readFiles(host.path(QUEUE)),
+    ...[...inMemory].map(([name, bytes]) => [`run/${name}`, bytes] as const),
+  ]);
+}
 
 /** The users of all events that `send` would find, each event once. Fails for a database that is damaged. */
 export function usersOf(files: Files): string[] {

@@ -59,21 +59,23 @@ export const MESSAGES: Readonly<Record<string, Batch>> = {
   "An unexpected login": batchOf({
     ...LOGIN,
     remoteHost: "198.51.100.23",
+    address: "198.51.100.23",
     authentication: "password",
     urgency: "urgent",
     reasons: ["first login of alice from 198.51.100.23"],
   }),
   "A digest": batchOf(
-    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.10" },
+    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.10", address: "192.0.2.10" },
     {
       ...LOGIN,
       user: "deploy",
       remoteHost: "192.0.2.10",
+      address: "192.0.2.10",
       type: "close",
       duration: "4 s",
       time: "2026-11-23 11:13:36+13:00",
     },
-    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.11", time: "2026-11-23 11:13:37+13:00" },
+    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.11", address: "192.0.2.11", time: "2026-11-23 11:13:37+13:00" },
   ),
 };
 

@@ -31,8 +31,10 @@ export interface HttpSpec {
   readonly refused: (origin: string) => Options;
   /** How else than by `Retry-After` an answer of 429 says when to come back, as milliseconds after {@link NOW_MS}. */
   readonly waits: readonly { readonly answer: Partial<HttpResponse>; readonly waitMs: number }[];
-  /** Whether any 2xx will do; else the body has to say that the service has the message. */
-  readonly believesStatus: boolean;
+  /** Answers with a status of 2xx that report a failure, and what they mean. */
+  readonly failures: readonly (readonly [body: string, kind: "broken" | "refused"])[];
+  /** Whether its 2xx may be a web page. */
+  readonly believesPages: boolean;
   /** Whether the receiver refuses what is beyond the service's limits; else the limit is our own. */
   readonly isLimited: boolean;
   /** What of a request would be more than text to its readers. */
@@ -50,7 +52,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ webhook_url: `${origin}/api/webhooks/123456789/${SECRET}` }),
     refused: (origin) => ({ webhook_url: `${origin}/api/webhooks/123456789/wrong` }),
     waits: [{ answer: { body: `{"retry_after":64.57}`, headers: { "retry-after": "65" } }, waitMs: 64_570 }],
-    believesStatus: false,
+    failures: [
+      [`{"message":"Unknown Webhook","code":10015}`, "broken"],
+      [`{"message":"Invalid Form Body","code":50035}`, "refused"],
+    ],
+    believesPages: false,
     isLimited: true,
     active: (request) =>
       textsOf(bodyOf(request)).map((text) =>
@@ -63,7 +69,14 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ webhook_url: `${origin}/services/T1/B1/${SECRET}` }),
     refused: (origin) => ({ webhook_url: `${origin}/services/T1/B1/wrong` }),
     waits: [],
-    believesStatus: false,
+    failures: [
+      [`{"ok":false,"error":"invalid_auth"}`, "broken"],
+      [`{"ok":false,"error":"msg_too_long"}`, "refused"],
+      [`{"success":false,"error":"Invalid integration id"}`, "refused"],
+      ["no_service", "broken"],
+      ["invalid_payload", "refused"],
+    ],
+    believesPages: false,
     isLimited: true,
     active: (request) => {
       const { text, blocks = [] } = bodyOf(request);
@@ -78,7 +91,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ server_url: origin, chat_id: -1001234567890, token: `123456:${SECRET}` }),
     refused: (origin) => ({ server_url: origin, chat_id: -1001234567890, token: `123456:wrong` }),
     waits: [{ answer: { body: `{"ok":false,"parameters":{"retry_after":35}}` }, waitMs: 35_000 }],
-    believesStatus: false,
+    failures: [
+      [`{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}`, "broken"],
+      [`{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}`, "refused"],
+    ],
+    believesPages: false,
     isLimited: true,
     active: (request) => matches(withoutCode(bodyOf(request)), SIGNS),
   },
@@ -91,7 +108,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
       { answer: { body: `{"code":42908}` }, waitMs: 60 * 60 * 1000 },
       { answer: { body: `{"code":42901}` }, waitMs: 5_000 },
     ],
-    believesStatus: false,
+    failures: [
+      [`{"code":40010,"http":400,"error":"invalid request: topic name is disallowed"}`, "broken"],
+      [`{"code":41301,"http":413,"error":"too large"}`, "refused"],
+    ],
+    believesPages: false,
     isLimited: true,
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
@@ -101,7 +122,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ server_url: `${origin}/gotify`, token: `A${SECRET}` }),
     refused: (origin) => ({ server_url: `${origin}/gotify/`, token: "Awrong" }),
     waits: [],
-    believesStatus: false,
+    failures: [
+      [`{"error":"Bad Request","errorCode":400,"errorDescription":"Field 'message' is required"}`, "refused"],
+      [`{"error":"Unauthorized","errorCode":401,"errorDescription":"you need to provide a valid token"}`, "broken"],
+    ],
+    believesPages: false,
     isLimited: false,
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
@@ -114,7 +139,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
       { answer: { headers: { "x-limit-app-reset": String(NOW_MS / 1000 + 3600) } }, waitMs: 3_600_000 },
       { answer: {}, waitMs: 24 * 60 * 60 * 1000 },
     ],
-    believesStatus: false,
+    failures: [
+      [`{"user":"invalid","errors":["user key is invalid"],"status":0}`, "broken"],
+      [`{"message":"cannot be blank","errors":["message cannot be blank"],"status":0}`, "refused"],
+    ],
+    believesPages: false,
     isLimited: true,
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
@@ -124,7 +153,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ server_url: origin, room_id: "!room:example.org", token: `syt_${SECRET}` }),
     refused: (origin) => ({ server_url: origin, room_id: "!other:example.org", token: `syt_${SECRET}` }),
     waits: [{ answer: { body: `{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":2000}` }, waitMs: 2_000 }],
-    believesStatus: false,
+    failures: [
+      [`{"errcode":"M_FORBIDDEN","error":"not in room"}`, "broken"],
+      [`{"errcode":"M_TOO_LARGE","error":"event too large"}`, "refused"],
+    ],
+    believesPages: false,
     isLimited: false,
     active: (request) => {
       const { body, formatted_body: html = "" } = bodyOf(request);
@@ -137,7 +170,8 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     options: (origin) => ({ url: `${origin}/hooks/${SECRET}`, secret: WEBHOOK_SECRET }),
     refused: (origin) => ({ url: `${origin}/hooks/${SECRET}`, secret: `whsec_${"A".repeat(32)}` }),
     waits: [],
-    believesStatus: true,
+    failures: [],
+    believesPages: true,
     isLimited: true,
     // Data for a program; nobody reads it as it is.
     active: () => "",

@@ -8,7 +8,7 @@ import { HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 type Entry = readonly [name: string, value: string | Uint8Array];
 
 const INVALID = new Uint8Array([0x61, 0xff, 0x62]);
-const CIRCUMSTANCES = { uuid: "uuid-1", occurredAtMs: 1_800_000_000_000, parentPid: 4711 };
+const CIRCUMSTANCES = { uuid: "uuid-1", occurredAtMs: 1_800_000_000_000, uptimeSeconds: 86_400, parentPid: 4711 };
 
 /** Where the event has what each variable says. */
 const FIELDS = {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
+import { CREATE_QUEUE_TABLE } from "../../src/store/queue_table.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { shortestMs } from "../helpers/shortest.ts";
 
@@ -146,7 +147,7 @@ Deno.test("insertEvent() opens nothing but plain files: a FIFO would keep the lo
 Deno.test("insertEvent() refuses a database that lost its content, or has another shape, and leaves it as it is", () => {
   withQueue((path) => {
     Deno.writeTextFileSync(path, "");
-    assert.throws(() => insertEvent(path, sessionEvent()), /no such table/);
+    assert.throws(() => insertEvent(path, sessionEvent()), /it has no table/);
     assert.equal(Deno.statSync(path).size, 0);
   });
 });
@@ -174,15 +175,89 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
 Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is put into it/);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is inserted/);
     const database = open();
     const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
     assert.deepEqual(users, ["alice"]);
-    database.exec("CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END");
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /drops what is put into it/);
-    database.exec("DROP TRIGGER t; ALTER TABLE event RENAME COLUMN record TO other");
     database.close();
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /no column named record/);
+  });
+});
+
+/** What an attacker could make SQLite run or read in each login. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  "a trigger": "CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END",
+  "a view": "CREATE VIEW v AS SELECT 1",
+  "an index": "CREATE INDEX i ON event (occurred_at_ms)",
+  "an index on an expression": "CREATE INDEX i ON event (length(record))",
+  "another table": "CREATE TABLE t (a)",
+  "statistics": "ANALYZE",
+  "another name of a column": "ALTER TABLE event RENAME COLUMN record TO other",
+  "a column": "ALTER TABLE event ADD COLUMN more TEXT",
+  "a generated column": "ALTER TABLE event ADD COLUMN more INTEGER AS (length(record))",
+  "a default": remade("record TEXT", "record TEXT DEFAULT (hex(zeroblob(1000)))"),
+  "a check": remade("record TEXT", "record TEXT CHECK (length(record) > 0)"),
+  "a collation": remade("uuid TEXT", "uuid TEXT COLLATE NOCASE"),
+  "another spelling": remade("record TEXT", "record  TEXT"),
+  "no index": remade("uuid TEXT UNIQUE", "uuid TEXT"),
+  "no table": "DROP TABLE event",
+  "a view in its place":
+    "DROP TABLE event; CREATE VIEW event AS SELECT 1 AS id, 2 AS uuid, 3 AS occurred_at_ms, 4 AS record",
+  "a virtual table in its place":
+    "DROP TABLE event; CREATE VIRTUAL TABLE event USING fts5(uuid, occurred_at_ms, record)",
+};
+
+function remade(from: string, to: string): string {
+  const changed = CREATE_QUEUE_TABLE.replace(from, to);
+  assert.notEqual(changed, CREATE_QUEUE_TABLE);
+  return `DROP TABLE event; ${changed}`;
+}
+
+for (const [what, sql] of Object.entries(PROGRAMS)) {
+  Deno.test(`insertEvent() refuses a database with ${what}, and runs nothing of it`, () => {
+    withQueue((path, open) => {
+      insertEvent(path, sessionEvent({ uuid: "one" })).close();
+      const database = open();
+      database.exec(sql);
+      const schema = database.prepare("SELECT * FROM sqlite_schema").all();
+      assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /it has no table|its schema is not/);
+      assert.deepEqual(database.prepare("SELECT * FROM sqlite_schema").all(), schema);
+      // No lock is left: another tool can repair it.
+      database.exec("CREATE TABLE anything (a)");
+      database.close();
+    });
+  });
+}
+
+Deno.test("insertEvent() still takes a database that another tool has made whole, or smaller", () => {
+  for (const sql of ["VACUUM", "REINDEX", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA user_version = 7"]) {
+    withQueue((path, open) => {
+      insertEvent(path, sessionEvent({ uuid: "one" })).close();
+      const database = open();
+      database.exec(sql);
+      database.close();
+      insertEvent(path, sessionEvent({ uuid: "two" }));
+    });
+  }
+});
+
+Deno.test("insertEvent() does not list a folder with very many files", () => {
+  withQueue((path) => {
+    insertEvent(path, sessionEvent({ uuid: "one" }));
+    const directory = path.replace(/\/[^/]*$/, "");
+    for (let index = 0; index < 20_000; index++) Deno.createSync(`${directory}/${crypto.randomUUID()}.json`).close();
+    const { readDirSync } = Deno;
+    Deno.readDirSync = () => {
+      throw new Error("a folder is listed");
+    };
+    try {
+      insertEvent(path, sessionEvent({ uuid: "two" }));
+      Deno.mkdirSync(`${path}-journal`);
+      assert.throws(() => insertEvent(path, sessionEvent({ uuid: "three" })), /is not a plain file/);
+      for (const suffix of ["", "-wal", "-shm", "-journal"]) Deno.removeSync(`${path}${suffix}`);
+      insertEvent(path, sessionEvent({ uuid: "four" }));
+    } finally {
+      Deno.readDirSync = readDirSync;
+    }
   });
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { insertEvent } from "../../src/hook/insert.ts";
-import { moveIntoDatabase, writeToSpool } from "../../src/hook/spool.ts";
+import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "../../src/hook/spool.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { evaluate } from "../helpers/checkout.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
@@ -12,17 +12,18 @@ import { shortestMs } from "../helpers/shortest.ts";
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "spool-test-" });
   readonly spool = `${this.directory}/spool`;
+  readonly runSpool = `${this.directory}/run`;
   readonly path = `${this.directory}/session_events.db`;
   #moves = 0;
 
-  files(): string[] {
-    return [...Deno.readDirSync(this.spool)].map(({ name }) => name).sort();
+  files(spool = this.spool): string[] {
+    return [...Deno.readDirSync(spool)].map(({ name }) => name).sort();
   }
 
   /** Moves what is in the spool, as a hook does once its own event is safe. */
   move(): void {
     const database = insertEvent(this.path, sessionEvent({ uuid: `mover ${this.#moves++}` }));
-    moveIntoDatabase(this.spool, database);
+    moveIntoDatabase([this.spool, this.runSpool], database);
     database.close();
   }
 
@@ -36,6 +37,23 @@ class Queue implements Disposable {
   [Symbol.dispose](): void {
     Deno.removeSync(this.directory, { recursive: true });
   }
+}
+
+/** The paths that a function of Deno is called with meanwhile. */
+function argumentsOf(name: "readTextFileSync" | "readDirSync", work: () => void): string[] {
+  const called: string[] = [];
+  const original = Deno[name];
+  const spy = (path: string | URL) => {
+    called.push(String(path));
+    return original(path);
+  };
+  Object.assign(Deno, { [name]: spy });
+  try {
+    work();
+  } finally {
+    Object.assign(Deno, { [name]: original });
+  }
+  return called;
 }
 
 Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", async () => {
@@ -123,17 +141,19 @@ Deno.test("what is no event of ours stays in the spool, and holds nothing up", (
   assert.deepEqual(queue.uuids(), ["good"]);
 });
 
-Deno.test("one hook moves 50 files at most, and the next ones the rest", () => {
+Deno.test("one hook moves 100 files at most of both spools, and the next ones the rest", () => {
   using queue = new Queue();
-  for (let index = 0; index < 120; index++) writeToSpool(queue.spool, sessionEvent({ uuid: `${index}` }));
-  for (const left of [70, 20, 0]) {
+  Deno.mkdirSync(queue.runSpool);
+  for (let index = 0; index < 130; index++) writeToSpool(queue.spool, sessionEvent({ uuid: `disk ${index}` }));
+  for (let index = 0; index < 120; index++) writeToRunSpool(queue.runSpool, sessionEvent({ uuid: `run ${index}` }));
+  for (const left of [[30, 120], [0, 50], [0, 0]]) {
     queue.move();
-    assert.equal(queue.files().length, left);
+    assert.deepEqual([queue.files().length, queue.files(queue.runSpool).length], left);
   }
-  assert.equal(queue.uuids().length, 120);
+  assert.equal(queue.uuids().length, 250);
 });
 
-Deno.test("one hook reads 200 files at most, however many there are that it can't move", () => {
+Deno.test("one hook reads 100 files at most, however many there are that it can't move", () => {
   for (const bytes of [0, 250_000]) {
     using queue = new Queue();
     Deno.mkdirSync(queue.spool);
@@ -142,20 +162,87 @@ Deno.test("one hook reads 200 files at most, however many there are that it can'
       Deno.writeTextFileSync(path, "{}");
       if (bytes > 0) Deno.truncateSync(path, bytes);
     }
-    const opened = new Set<string>();
-    const { readTextFileSync } = Deno;
-    Deno.readTextFileSync = (path) => {
-      opened.add(String(path));
-      return readTextFileSync(path);
-    };
-    try {
-      queue.move();
-    } finally {
-      Deno.readTextFileSync = readTextFileSync;
-    }
-    assert.equal(opened.size, 200);
+    const opened = argumentsOf("readTextFileSync", () => queue.move());
+    assert.equal(new Set(opened).size, 100);
     assert.equal(queue.files().length, 300);
   }
+});
+
+Deno.test("a spool with very many files is not listed, and still takes events", () => {
+  using queue = new Queue();
+  for (const spool of [queue.spool, queue.runSpool]) {
+    Deno.mkdirSync(spool);
+    for (let index = 0; index < 20_000; index++) Deno.createSync(`${spool}/${crypto.randomUUID()}.json`).close();
+  }
+  const listed = argumentsOf("readDirSync", () => {
+    queue.move();
+    writeToSpool(queue.spool, sessionEvent({ uuid: "one more" }));
+    assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent({ uuid: "another" })), /is full/);
+  });
+  assert.deepEqual(listed.filter((path) => [queue.spool, queue.runSpool].includes(path)), []);
+  assert.ok(Deno.statSync(`${queue.spool}/one more.json`).isFile);
+});
+
+Deno.test("a spool that can't be listed does not stop the other one from being moved", () => {
+  for (const spools of [["spool", "runSpool"], ["runSpool", "spool"]] as const) {
+    using queue = new Queue();
+    const [broken, good] = spools;
+    Deno.symlinkSync("/etc", queue[broken]);
+    Deno.mkdirSync(queue[good]);
+    writeToSpool(queue[good], sessionEvent({ uuid: "one" }));
+    queue.move();
+    assert.deepEqual(queue.files(queue[good]), []);
+    assert.deepEqual(queue.uuids(), ["one"]);
+  }
+});
+
+Deno.test("a file that can't be read does not stop the others from being moved", () => {
+  using queue = new Queue();
+  for (const uuid of ["good", "bad"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
+  const { readTextFileSync } = Deno;
+  // Root can read any file, so that its mode would change nothing here.
+  Deno.readTextFileSync = (path) => {
+    if (String(path).endsWith("bad.json")) throw new Deno.errors.PermissionDenied("permission denied");
+    return readTextFileSync(path);
+  };
+  try {
+    queue.move();
+  } finally {
+    Deno.readTextFileSync = readTextFileSync;
+  }
+  assert.deepEqual(queue.files(), ["bad.json"]);
+  assert.deepEqual(queue.uuids(), ["good"]);
+});
+
+Deno.test("writeToRunSpool() makes no folder, and follows no link", () => {
+  using queue = new Queue();
+  assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent()), Deno.errors.NotFound);
+  Deno.mkdirSync(`${queue.directory}/elsewhere`);
+  Deno.symlinkSync(`${queue.directory}/elsewhere`, queue.runSpool);
+  assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent()), /not a directory/);
+  assert.deepEqual([...Deno.readDirSync(`${queue.directory}/elsewhere`)], []);
+});
+
+Deno.test("writeToRunSpool() allows at most 1,000 files of any kind, and writes no long one", () => {
+  using queue = new Queue();
+  Deno.mkdirSync(queue.runSpool);
+  // The longest JSON: each of these takes six bytes there.
+  const long = "\0".repeat(16 * 1024);
+  const name = "\0".repeat(256);
+  const names = { user: name, remoteHost: name, terminal: name, service: name, connection: name };
+  writeToRunSpool(queue.runSpool, sessionEvent({ uuid: "long", ...names, authInfo: long }));
+  assert.ok(Deno.statSync(`${queue.runSpool}/long.json`).size < 40_000);
+  const { authInfo, ...rest } = JSON.parse(Deno.readTextFileSync(`${queue.runSpool}/long.json`));
+  assert.deepEqual(authInfo, `${"\0".repeat(4095)}…`);
+  assert.deepEqual({ ...rest, authInfo: "" }, sessionEvent({ uuid: "long", ...names, authInfo: "" }));
+
+  for (let index = 0; index < 998; index++) Deno.createSync(`${queue.runSpool}/${index}.unfinished`).close();
+  const honest = sessionEvent({ uuid: "honest" });
+  writeToRunSpool(queue.runSpool, honest);
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(`${queue.runSpool}/honest.json`)), honest);
+  assert.equal((Deno.statSync(`${queue.runSpool}/honest.json`).mode ?? 0) & 0o7777, 0o640);
+  assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent({ uuid: "late" })), /is full/);
+  assert.equal(queue.files(queue.runSpool).length, 1_000);
 });
 
 Deno.test("what the database refuses to take from the spool stays there, and is not tried file by file", () => {
@@ -163,10 +250,11 @@ Deno.test("what the database refuses to take from the spool stays there, and is 
   for (const uuid of ["one", "two", "three"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
   database.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END");
-  assert.throws(() => moveIntoDatabase(queue.spool, database), /the disk is full/);
+  const read = argumentsOf("readTextFileSync", () => moveIntoDatabase([queue.spool], database));
+  assert.equal(read.length, 1);
   assert.equal(queue.files().length, 3);
   database.exec("DROP TRIGGER full");
-  moveIntoDatabase(queue.spool, database);
+  moveIntoDatabase([queue.spool], database);
   database.close();
   assert.deepEqual(queue.files(), []);
   assert.deepEqual(queue.uuids(), ["mover", "one", "three", "two"]);
@@ -178,7 +266,7 @@ Deno.test("moving the spool waits for no lock: the login may have waited for its
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
   const other = openDatabase(queue.path, { busyTimeoutMs: 0 });
   other.exec("BEGIN IMMEDIATE");
-  const waitedMs = shortestMs(() => assert.throws(() => moveIntoDatabase(queue.spool, database), /locked/));
+  const waitedMs = shortestMs(() => moveIntoDatabase([queue.spool], database));
   assert.ok(waitedMs < 300, `${waitedMs} ms`);
   other.close();
   database.close();

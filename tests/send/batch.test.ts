@@ -71,6 +71,7 @@ Deno.test("compose() gives each new batch an id of its own, and a notice the one
       hostName: "example.com",
       time: "1970-01-01 00:00:00+00:00",
       text: 'gave up 1 notification on route "x\uFFFD": no\uFFFD',
+      plainText: 'gave up 1 notification on route "x\uFFFD"; the log of send says why',
     }],
   });
 });

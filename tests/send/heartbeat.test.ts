@@ -1,13 +1,15 @@
 // The heartbeat, pinged by the real program over real sockets.
 
 import assert from "node:assert/strict";
+import { statePaths } from "../../src/paths.ts";
 import { failUrl } from "../../src/send/heartbeat.ts";
-import { healthOf, OVERDUE_AFTER_MS } from "../../src/send/health.ts";
+import { OVERDUE_AFTER_MS, routeProblems } from "../../src/send/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/store/open.ts";
 import { countPing } from "../../src/store/pings.ts";
-import { routeOverview } from "../helpers/fixtures.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
+import { routeOverview, sessionEvent } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
@@ -62,6 +64,28 @@ Deno.test("send pings the heartbeat after a run, by GET, and again only after a 
   assert.deepEqual(heart.pings, ["200 ", "200 "]);
 });
 
+Deno.test("send pings /fail while the last resort or the spool in memory shows that the hook does not work", async () => {
+  await using ntfy = ntfyLike();
+  await using heart = heartbeats();
+  await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
+  const { runSpoolDir, unrecordedFile } = statePaths(installation.stateDir);
+  const pinged = async () => {
+    await installation.send();
+    forgetPing(installation);
+    return heart.pings.at(-1);
+  };
+  Deno.mkdirSync(runSpoolDir, { recursive: true });
+  Deno.writeTextFileSync(unrecordedFile, "");
+  assert.equal(await pinged(), "200 ");
+  Deno.writeTextFileSync(unrecordedFile, "PAM_USER=alice\0PAM_SERVICE=sshd\0PAM_TYPE=open_session\0");
+  assert.equal(await pinged(), "200 /fail");
+  Deno.writeTextFileSync(unrecordedFile, "");
+  assert.equal(await pinged(), "200 ");
+  const event = sessionEvent({ uuid: crypto.randomUUID() });
+  Deno.writeTextFileSync(`${runSpoolDir}/${event.uuid}.json`, JSON.stringify(event));
+  assert.equal(await pinged(), "200 /fail");
+});
+
 Deno.test("send pings /fail where a route is failing, and no more once it works", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
@@ -100,6 +124,28 @@ Deno.test("send pings a heartbeat whose URL stands in a file", async () => {
   );
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
   assert.deepEqual(heart.pings, ["200 "]);
+});
+
+Deno.test("send pings a heartbeat with a certificate of a private CA by heartbeat.ca_file, and says so without it", async () => {
+  await using ntfy = ntfyLike();
+  const { ca, cert, key } = await makeCertificates("IP:127.0.0.1");
+  const pings: string[] = [];
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} }, (request) => {
+    pings.push(new URL(request.url).pathname);
+    return new Response("OK");
+  });
+  const url = `url = "https://127.0.0.1:${(server.addr as Deno.NetAddr).port}${SECRET_PATH}"`;
+  await using installation = await installed(ntfy.topicUrl, url);
+  const { code, stderr } = await installation.send();
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: cannot ping the heartbeat: .*UnknownIssuer \(.*\bheartbeat\.ca_file\b/);
+  const caFile = `${installation.directory}/etc/ca.pem`;
+  await Deno.writeTextFile(caFile, ca, { mode: 0o640 });
+  const config = await Deno.readTextFile(installation.configFile);
+  await installation.writeConfig(config.replace("[heartbeat]\n", `[heartbeat]\nca_file = "${caFile}"\n`));
+  forgetPing(installation);
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(pings, [SECRET_PATH]);
 });
 
 Deno.test("a heartbeat that fails is one warning without its URL, and changes nothing else", async () => {
@@ -179,26 +225,25 @@ Deno.test("failUrl() puts /fail behind the path", () => {
   for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
 });
 
-Deno.test("healthOf() tells a route that fails from one that is only behind, and both from one that works", () => {
+Deno.test("routeProblems() distinguishes a route that fails, one that is only behind, and one that works", () => {
   const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
-  const table: [route: Partial<RouteOverview>, failing: boolean, overdue: boolean][] = [
-    [{}, false, false],
-    [{ dead: 3 }, false, false],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS }, false, false],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS - 1 }, false, true],
-    [{ pending: 1, oldestPendingAtMs: NOW_MS + 9e9 }, false, false],
-    [{ failures: 1 }, true, false],
-    [{ failures: 1, pending: 1, oldestPendingAtMs: 0 }, true, true],
+  const table: [route: Partial<RouteOverview>, kinds: string[]][] = [
+    [{}, []],
+    [{ dead: 3, newest: "delivered" }, []],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS }, []],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS - OVERDUE_AFTER_MS - 1 }, ["overdue"]],
+    [{ pending: 1, oldestPendingAtMs: NOW_MS + 9e9 }, []],
+    [{ newest: "retry" }, ["failing"]],
+    [{ newest: "broken" }, ["broken"]],
+    [{ newest: "refused" }, ["broken"]],
+    [{ newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["failing", "overdue"]],
     // Nothing is tried there any more, but what it has left behind waits.
-    [{ name: "gone", failures: 1, pending: 1, oldestPendingAtMs: 0 }, false, true],
-    [{ name: "gone", failures: 1 }, false, false],
+    [{ name: "gone", newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["overdue"]],
+    [{ name: "gone", newest: "broken" }, []],
   ];
-  for (const [overrides, failing, overdue] of table) {
-    const { name } = route(overrides);
-    assert.deepEqual(
-      healthOf([route(overrides)], { configured: ["a"], nowMs: NOW_MS }),
-      { failing: failing ? [name] : [], overdue: overdue ? [name] : [] },
-      JSON.stringify(overrides),
-    );
+  for (const [overrides, kinds] of table) {
+    const problems = routeProblems({ configured: ["a"], routes: [route(overrides)], nowMs: NOW_MS });
+    assert.deepEqual(problems.map(({ kind }) => kind), kinds, JSON.stringify(overrides));
+    for (const problem of problems) assert.equal(problem.route, route(overrides).name);
   }
 });

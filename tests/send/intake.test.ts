@@ -8,7 +8,10 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { Inbox, InboxError, type InboxPosition } from "../../src/store/inbox.ts";
 import { beginStore } from "../../src/store/read_again.ts";
+import { openDatabase } from "../../src/store/open.ts";
 import { Spool } from "../../src/store/spool.ts";
+import { takeUntold } from "../../src/store/unreadable.ts";
+import { queueLogins } from "../helpers/logins.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 
@@ -22,6 +25,10 @@ class ScriptedInbox extends Inbox {
   }
 
   override read(position: InboxPosition): ReturnType<Inbox["read"]> {
+    return this.#read(position);
+  }
+
+  override readOn(position: InboxPosition): ReturnType<Inbox["read"]> {
     return this.#read(position);
   }
 }
@@ -38,14 +45,17 @@ Deno.test("takeIn() ends where the database makes reading start again and again"
   assert.equal(deliveries.unjudged(10).length, 1);
 });
 
-Deno.test("takeIn() takes in all pages at once", () => {
+Deno.test("takeIn() takes in a few pages in each step, until the pass is at its end", () => {
   const deliveries = new Deliveries(":memory:");
   const inbox = new ScriptedInbox(({ lastId }) => ({
-    events: lastId < 5 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
+    events: lastId < 13 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
     position: { lastId: lastId + 1, lastUuid: `${lastId + 1}` },
   }));
-  new Intake({ deliveries, inbox, log: () => {} }).takeIn();
-  assert.deepEqual(deliveries.unjudged(10).map(({ uuid }) => uuid), ["1", "2", "3", "4", "5"]);
+  const intake = new Intake({ deliveries, inbox, log: () => {} });
+  assert.equal(intake.takeIn(), true);
+  assert.equal(deliveries.unjudged(100).length, 10);
+  assert.equal(intake.takeIn(), false);
+  assert.equal(deliveries.unjudged(100).length, 13);
 });
 
 Deno.test("takeIn() says once what keeps it from reading, and notices when it is over", () => {
@@ -86,15 +96,15 @@ class Queue implements Disposable {
     const { paths, clock, deliveries } = this;
     this.#inbox.close();
     this.#inbox = new Inbox(paths);
-    const elsewhere = { spool: new Spool(paths), paths, clock };
+    const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
+    const elsewhere = { spools, paths, clock };
     const intake = new Intake({
       deliveries,
       inbox: this.#inbox,
       elsewhere,
       log: (...entry) => void this.logged.push(entry),
     });
-    intake.takeIn();
-    intake.takeIn();
+    for (const _ of [1, 2]) while (intake.takeIn());
     return intake;
   }
 
@@ -161,16 +171,89 @@ Deno.test("takeIn() reads the spool beside a database that is missing, damaged o
   }
 });
 
-Deno.test("takeIn() says once in a run which files of the spool hold no event, and makes an event of each, once", () => {
+Deno.test("takeIn() says once in a run which files of a spool can't be read, and counts each once in all runs", () => {
   using queue = new Queue();
-  Deno.writeTextFileSync(`${queue.paths.spoolDir}/odd.json`, "{}");
+  Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
+  const untold = () => takeUntold(queue.deliveries.database, queue.clock.nowMs());
+  for (const folder of [queue.paths.spoolDir, queue.paths.runSpoolDir]) {
+    queue.logged.length = 0;
+    Deno.writeTextFileSync(`${folder}/odd.json`, "{}");
+    queue.takeIn();
+    assert.deepEqual(queue.logged.filter(([, message]) => message.includes(`"${folder}"`)), [
+      ["error", `1 file in "${folder}" can't be read, and stay: "odd.json"`],
+    ]);
+    queue.takeIn();
+    assert.deepEqual(queue.uuids(), []);
+    queue.clock.pass(2 * 60 * 60 * 1000);
+    assert.equal(untold(), 1);
+  }
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/more.json`, "{}");
   queue.takeIn();
+  assert.equal(untold(), 0, "at most one notice in an hour");
+  queue.clock.pass(2 * 60 * 60 * 1000);
   queue.takeIn();
-  assert.equal(queue.uuids().length, 1);
-  assert.deepEqual(queue.logged.filter(([severity]) => severity === "error"), [
-    ["error", '1 files of the spool hold no event, and are kept: "odd.json"'],
-    ["error", '1 files of the spool hold no event, and are kept: "odd.json"'],
+  assert.equal(untold(), 1);
+  // What was removed makes room in the count for another one.
+  Deno.removeSync(`${queue.paths.spoolDir}/more.json`);
+  Deno.removeSync(`${queue.paths.spoolDir}/odd.json`);
+  queue.takeIn();
+  Deno.writeTextFileSync(`${queue.paths.spoolDir}/other.json`, "{}");
+  queue.takeIn();
+  queue.clock.pass(2 * 60 * 60 * 1000);
+  assert.equal(untold(), 1);
+});
+
+Deno.test("takeIn() says once in a pass how many events are too old to be sent", () => {
+  using queue = new Queue();
+  for (let row = 0; row < 250; row++) {
+    insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: `${row}`, occurredAtMs: row }));
+  }
+  queue.takeIn();
+  assert.deepEqual(queue.logged.map(([severity, message]) => [severity, message.slice(0, 25)]), [
+    ["warning", "250 events are not known,"],
+    ["info", "took in 250 new events"],
   ]);
+});
+
+Deno.test("takeIn() reads the spool in /run as it reads the other one, each event once", () => {
+  using queue = new Queue();
+  Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
+  queue.spool(A);
+  for (const uuid of [A, B]) {
+    Deno.writeTextFileSync(`${queue.paths.runSpoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+  }
+  queue.takeIn();
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+});
+
+Deno.test("takeIn() makes one copy of the queue database for all pages of a pass, and ends even if events keep coming", () => {
+  using queue = new Queue();
+  queueLogins(queue.paths.queueDatabase, 1_200);
+  let passes = 0;
+  const intake = new Intake({ deliveries: queue.deliveries, inbox: new Inbox(queue.paths), log: () => {} });
+  // A writer that is faster than each step.
+  for (let first = 2_000; intake.takeIn(); first += 1_000) {
+    queueLogins(queue.paths.queueDatabase, 600, { first });
+    assert.ok(++passes < 10, "it does not end");
+  }
+  assert.equal(queue.uuids().length, 1_200);
+});
+
+Deno.test("takeIn() counts the rows that can't be read, makes no event of them, and reads what comes after them", () => {
+  using queue = new Queue();
+  queue.insert(A);
+  const database = openDatabase(queue.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+  const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')");
+  database.exec("BEGIN");
+  for (let row = 0; row < 1_000; row++) insert.run(`bad ${row}`);
+  database.exec("COMMIT");
+  database.close();
+  queue.insert(B);
+  queue.takeIn();
+  queue.takeIn();
+  assert.deepEqual(queue.uuids(), [A, B]);
+  assert.equal(takeUntold(queue.deliveries.database, queue.clock.nowMs()), 1_000);
 });
 
 Deno.test("takeIn() reads the database beside a spool that can't be read", () => {

@@ -328,6 +328,22 @@ Deno.test("loginOf() measures a session by its open, and nothing absurd", () => 
   assert.equal(loginOf(CLOSE).durationMs, undefined);
 });
 
+Deno.test("loginOf() measures a session by the uptime of the host, whatever the clock did in between", () => {
+  const lasted = (opened: number | undefined, closed: number | undefined, clockMs: number) => {
+    const at = (seconds: number | undefined) => seconds === undefined ? {} : { uptimeSeconds: seconds };
+    const close = { ...CLOSE, occurredAtMs: OPEN.occurredAtMs + clockMs, ...at(closed) };
+    return loginOf(close, { ...OPEN, ...at(opened) }).durationMs;
+  };
+  assert.equal(lasted(100, 190, 3 * DAY), 90_000, "the clock was set forward");
+  assert.equal(lasted(100, 190, -3 * DAY), 90_000, "the clock was set back");
+  assert.equal(lasted(100, 100, 400), 0);
+  assert.equal(lasted(100, 99, 90_000), undefined, "the host was started in between");
+  assert.equal(lasted(0, Number.MAX_SAFE_INTEGER, 90_000), undefined);
+  for (const [opened, closed] of [[undefined, 190], [100, undefined], [undefined, undefined]]) {
+    assert.equal(lasted(opened, closed, 90_000), 90_000, "a hook of an earlier release recorded one of them");
+  }
+});
+
 const hostile = fc.oneof(
   fc.constantFrom(...HOSTILE_TEXTS, "203.0.113.7", "alice", "sshd", `publickey ${ALICE_KEY.public}`),
   fc.string({ unit: "binary" }),

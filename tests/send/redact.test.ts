@@ -31,14 +31,47 @@ Deno.test("redactor() has nothing to do for an empty secret", () => {
   assert.equal(redactor([])("abc"), "abc");
 });
 
-Deno.test("redactor() lets no secret through, in any text around it", () => {
-  const secret = fc.string({ unit: "binary", minLength: 9, maxLength: 20 });
+/** A secret as it is written in a URL, in a form, in JSON, and in the JSON of PHP. */
+function encodings(secret: string): string[] {
+  const inUrl = encodeURIComponent(secret);
+  const lowerCase = inUrl.replace(/%../g, (escape) => escape.toLowerCase());
+  const inForm = new URLSearchParams({ secret }).toString().replace("secret=", "");
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  return [secret, inUrl, lowerCase, inForm, inJson, inJson.replaceAll("/", "\\/")];
+}
+
+Deno.test("redactor() lets no secret of 8 or more characters through, however written and in any text around it", () => {
+  const secret = fc.string({ unit: "binary", minLength: 8, maxLength: 20 }).filter((text) => text.isWellFormed());
   fc.assert(fc.property(fc.array(secret, { minLength: 1, maxLength: 4 }), fc.array(fc.string()), (secrets, around) => {
-    const encoded = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret)]);
-    const text = redactor(secrets)([...around, ...encoded, ...around, ...encoded].join(" "));
-    for (const secret of secrets) {
-      assert.ok(!text.includes(secret), secret);
-      assert.ok(!text.includes(encodeURIComponent(secret)), secret);
+    const encoded = secrets.flatMap(encodings);
+    const text = redactor(secrets)([...around, ...encoded, ...around, ...encoded].join("x"));
+    for (const form of encoded) assert.ok(!text.includes(form), form);
+  }));
+});
+
+Deno.test("redactor() redacts a short secret if it is a whole word, and leaves all other words alone", () => {
+  const redact = redactor(["t", "lim", "/b", "b", "p@ss"]);
+  const table: [text: string, expected: string][] = [
+    ["HTTP 429: limit reached: too many requests; it's not about bob's tab", ""],
+    ["don't", ""],
+    ["https://ntfy.example/lim", "https://ntfy.example/[secret]"],
+    ["https://ntfy.example/t?x=lim&y=t#b", "https://ntfy.example/[secret]?x=[secret]&y=[secret]#[secret]"],
+    ['{"topic":"lim","path":"\\/b","x":"{\\"topic\\":\\"t\\"}"}', ""],
+    ["topic 'lim' is reserved, lim.", "topic '[secret]' is reserved, [secret]."],
+    ["p%40ss p@ss p@ssword", "[secret] [secret] p@ssword"],
+  ];
+  for (const [text, expected] of table) {
+    if (text.startsWith("{")) assert.doesNotMatch(redact(text), /lim|\\"t\\"|\/b/);
+    else assert.equal(redact(text), expected || text);
+  }
+  const word = fc.stringMatching(/^[a-z0-9]{1,7}$/);
+  const prose = fc.array(fc.stringMatching(/^[a-z0-9]{1,12}$/), { maxLength: 12 });
+  fc.assert(fc.property(word, prose, fc.constantFrom(" ", ", ", "/", ": ", "-", "'"), (secret, words, between) => {
+    const others = words.filter((one) => one !== secret);
+    const text = others.join(between);
+    assert.equal(redactor([secret])(text), text);
+    for (const [before, after] of [["https://a.example/", ""], ["?x=", "&y"], ['"', '"'], ["topic ", " is bad"]]) {
+      assert.equal(redactor([secret])(`${before}${secret}${after}`).includes("[secret]"), true);
     }
   }));
 });

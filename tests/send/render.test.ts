@@ -23,6 +23,23 @@ Deno.test("notificationOf() has all that is shown of an event", () => {
   );
 });
 
+Deno.test("notificationOf() shows the address, and a name of the client's DNS only after it", () => {
+  const placeOf = (event: Parameters<typeof judgedEvent>[0]) => {
+    const { remoteHost, dnsName, address } = notificationOf(judgedEvent(event), HOST);
+    return [remoteHost, dnsName, address];
+  };
+  const table: [Parameters<typeof judgedEvent>[0], string[]][] = [
+    [{}, ["203.0.113.7", "", "203.0.113.7"]],
+    [{ remoteHost: "host.example.net" }, ["203.0.113.7", "host.example.net", "203.0.113.7"]],
+    [{ remoteHost: "\u202ehost\n" }, ["203.0.113.7", "\ufffdhost\ufffd", "203.0.113.7"]],
+    // As PAM passed it on.
+    [{ remoteHost: "::ffff:203.0.113.7" }, ["::ffff:203.0.113.7", "", "203.0.113.7"]],
+    [{ remoteHost: "host.example.net", address: "" }, ["host.example.net", "", ""]],
+    [{ remoteHost: "", address: "" }, ["", "", ""]],
+  ];
+  for (const [event, expected] of table) assert.deepEqual(placeOf(event), expected);
+});
+
 Deno.test("sentence() is word for word that of the Go program", () => {
   const table: [Parameters<typeof notification>[0], string][] = [
     [{}, "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
@@ -31,6 +48,10 @@ Deno.test("sentence() is word for word that of the Go program", () => {
       "'alice' (203.0.113.7) logged out from example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00",
     ],
     [{ remoteHost: "" }, "'alice' logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
+    [
+      { dnsName: "host.example.net" },
+      "'alice' (203.0.113.7, host.example.net) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00",
+    ],
     [{ service: "" }, "'alice' (203.0.113.7) logged in to example.com via ssh at 2026-11-23 11:13:32+13:00"],
     [{ terminal: "", service: "" }, "'alice' (203.0.113.7) logged in to example.com at 2026-11-23 11:13:32+13:00"],
     [{ terminal: "" }, "'alice' (203.0.113.7) logged in to example.com via sshd at 2026-11-23 11:13:32+13:00"],
@@ -48,10 +69,10 @@ Deno.test("sentence() lets no user name close the quotes around it", () => {
 });
 
 Deno.test("sentence() escapes every value that an event can choose, and nothing of its own", () => {
-  const values = { user: "u", remoteHost: "r", terminal: "t", service: "s", hostName: "h" };
+  const values = { user: "u", remoteHost: "r", dnsName: "d", terminal: "t", service: "s", hostName: "h" };
   assert.equal(
     sentence(notification(values), (value) => `<${value}>`),
-    "'<u>' (<r>) logged in to <h> via <t> (<s>) at 2026-11-23 11:13:32+13:00",
+    "'<u>' (<r>, <d>) logged in to <h> via <t> (<s>) at 2026-11-23 11:13:32+13:00",
   );
   assert.match(sentence(notification({ ...values, terminal: "" }), (value) => `<${value}>`), / via <s> at /);
 });

@@ -115,7 +115,7 @@ Deno.test("a route that answers with nonsense or never is no matter to the other
   await using installation = await Installation.create();
   await using fine = ntfyLike();
   await using hanging = new Receiver(() => json(200, {}));
-  await using nonsense = new Receiver(() => new Response("\u0000".repeat(100_000)));
+  await using nonsense = new Receiver(() => new Response(`<html>${"\u0000".repeat(100_000)}`));
   hanging.intercept = () => new Promise(() => {});
   await installation.writeConfig(
     `[notification]\nrun_deadline_seconds = 10\nrequest_timeout_seconds = 2\n` +
@@ -124,11 +124,11 @@ Deno.test("a route that answers with nonsense or never is no matter to the other
   );
   queueLogins(`${installation.stateDir}/queue/session_events.db`, 5);
   const { code } = await installation.send();
-  assert.equal(code, 75);
+  assert.equal(code, 78);
   // The events, and that the route of nonsense is broken.
   assert.equal(fine.accepted.length, 2);
   assert.match(
     String(fine.accepted.at(-1)?.body["message"]),
-    /^route "nonsense" is broken, .*not the answer of an ntfy/,
+    /^route "nonsense" is broken, .*a web page and not the answer of an ntfy/,
   );
 });

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { Exchange } from "../../src/send/exchange.ts";
+import { openDatabase, transaction } from "../../src/store/open.ts";
+import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 
 Deno.test("run() delivers each event once, the oldest first, and makes no request where nothing is due", async () => {
@@ -77,14 +79,14 @@ Deno.test("run() tells each route of the events that it wants", async () => {
 
 Deno.test("run() lets no route hold up another, whatever becomes of it", async () => {
   using world = new World();
-  world.config = routes(["down", "broken", "limited", "hanging", "rejecting", "fine"]);
+  world.config = routes(["down", "broken", "limited", "hanging", "refusing", "fine"]);
   world.logins(20);
   const { promise: hangs, resolve: endIt } = Promise.withResolvers<Exchange>();
   world.answer = ({ url }) => {
     if (url.includes("//down.")) return DOWN;
     if (url.includes("//broken.")) return response(401);
     if (url.includes("//limited.")) return response(429, {}, { "retry-after": "3600" });
-    if (url.includes("//rejecting.")) return response(422);
+    if (url.includes("//refusing.")) return response(422);
     return url.includes("//hanging.") ? hangs : response(200, { id: "1" });
   };
   const running = world.run();
@@ -94,9 +96,69 @@ Deno.test("run() lets no route hold up another, whatever becomes of it", async (
     assert.deepEqual(world.counts(route), expected, route);
   };
   await becomes("fine", { delivered: 20 });
-  await becomes("rejecting", { dead: 20 });
-  for (const name of ["down", "broken", "limited", "hanging"]) await becomes(name, { pending: 20 });
+  for (const name of ["down", "broken", "limited", "hanging", "refusing"]) await becomes(name, { pending: 20 });
   world.stop.abort();
   endIt(DOWN);
   await running;
+});
+
+Deno.test("run() delivers between pages, while intake goes on and events keep coming", async () => {
+  using world = new World();
+  world.logins(5_000);
+  const positions: number[] = [];
+  world.answer = () => {
+    positions.push(world.deliveries.inboxPosition().lastId);
+    if (world.requests.length < 10) queueLogins(world.paths.queueDatabase, 500);
+    if (world.requests.length === 20) world.stop.abort();
+    return response(200, { id: "1" });
+  };
+  await world.run();
+  assert.ok((positions[0] ?? Infinity) < 5_000, `${positions}`);
+  assert.equal(world.requests.length, 20, "told to end, it ended");
+});
+
+Deno.test("run() reports any number of unreadable records by one notice, and delivers what is among them", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  const spoil = (count: number) => {
+    const database = openDatabase(world.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+    const insert = database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')");
+    transaction(database, () => {
+      for (let row = 0; row < count; row++) insert.run(crypto.randomUUID());
+    });
+    database.close();
+  };
+  world.login("alice");
+  spoil(3_000);
+  world.login("bob");
+  await world.run();
+  for (const host of ["//a.", "//b."]) {
+    const messages = world.messages(host);
+    const notices = messages.filter((message) => message.includes("can't be read"));
+    assert.deepEqual(notices.map((text) => text.split(" ", 1)[0]), ["3000"]);
+    assert.deepEqual(messages.filter((message) => !notices.includes(message)).map((text) => usersOf(text).join()), [
+      "alice",
+      "bob",
+    ]);
+  }
+  const toldBefore = world.requests.length;
+  spoil(1);
+  await world.run();
+  assert.equal(world.requests.length, toldBefore, "within the hour");
+  world.clock.pass(61 * MINUTE);
+  await world.run();
+  const last = world.messages("//a.").at(-1) ?? "";
+  assert.match(last, /^1 record in the queue can't be read, .*hint: run ssh-session-notifier check/);
+});
+
+Deno.test("run() reports on every route, once, that the file of the last resort is full", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  const position = { file: "f", offset: 1 };
+  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: true, isFull: true });
+  await world.run();
+  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: false, isFull: true });
+  await world.run();
+  assert.equal(world.requests.length, 2);
+  for (const message of world.messages()) assert.match(message, /^logins may be missing: .*hint: run ssh-session/);
 });

@@ -88,7 +88,11 @@ Deno.test("run() keeps the events of a broken route however long it takes", asyn
     world.clock.pass(60 * DAY);
     await world.runRepeatedly(3 * HOUR, 10 * MINUTE);
     assert.deepEqual(world.states(), ["pending"], `${status}`);
-    assert.ok(world.logged.some(([severity, line]) => severity === "error" && line.includes("mend it in the config")));
+    assert.ok(
+      world.logged.some(([severity, line]) =>
+        severity === "error" && line.includes("correct its settings in the config")
+      ),
+    );
     world.answer = () => response(200, { id: "1" });
     await world.runRepeatedly(2 * HOUR);
     assert.deepEqual(world.states(), ["delivered"], `${status}`);

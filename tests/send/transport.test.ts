@@ -16,3 +16,45 @@ Deno.test("startTransport() says that the Worker did not start, and leaves that 
   // The network is given up only behind a Worker that stands.
   assert.deepEqual(rest, { name: "Failure", exitCode: ExitCode.tempFail, state: "granted" });
 });
+
+Deno.test("startTransport() starts a Worker that may only reach the hosts, and the addresses of a host that has several", async () => {
+  const permissions = await evaluate(`
+    import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
+    globalThis.Worker = class {
+      constructor(url, { deno }) {
+        console.log(JSON.stringify(deno.permissions));
+        Deno.exit(0);
+      }
+    };
+    const addresses = { "two.example": ["192.0.2.1", "2001:db8::1"], "one.example": ["192.0.2.2"] };
+    const resolve = (name) => Promise.resolve(addresses[name].map((address) => ({ address })));
+    await startTransport({ hosts: ["two.example:443", "one.example:80"], caCerts: [], timeoutMs: 1_000, resolve });`);
+  assert.deepEqual(JSON.parse(permissions), {
+    net: ["two.example:443", "one.example:80", "192.0.2.1:443", "[2001:db8::1]:443"],
+    env: false,
+    ffi: false,
+    import: false,
+    read: false,
+    run: false,
+    sys: false,
+    write: false,
+  });
+});
+
+Deno.test("startTransport() finds the addresses of the proxy, and of no host that is reached through it", async () => {
+  const asked = (proxyUrl: string) =>
+    evaluate(`
+    import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
+    const asked = [];
+    globalThis.Worker = class {
+      constructor() {
+        console.log(asked.join());
+        Deno.exit(0);
+      }
+    };
+    const resolve = async (name) => (asked.push(name), []);
+    const hosts = ["a.example:443", "proxy.example:3128"];
+    await startTransport({ hosts, caCerts: [], timeoutMs: 1_000, resolve, proxyUrl: ${JSON.stringify(proxyUrl)} });`);
+  assert.equal(await asked("http://proxy.example:3128"), "proxy.example\n");
+  assert.equal(await asked("https://proxy.example:3128"), "\n");
+});

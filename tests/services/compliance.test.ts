@@ -6,7 +6,7 @@ import { discord } from "../../src/services/discord.ts";
 import { register, type RegisteredService, services } from "../../src/services/registry.ts";
 import type { Service } from "../../src/services/service.ts";
 import { CHECKS, type Subject } from "../helpers/compliance.ts";
-import { SPECS } from "../helpers/service_specs.ts";
+import { type HttpSpec, SPECS } from "../helpers/service_specs.ts";
 import { checkDown, WIRE_CHECKS, wireFor } from "../helpers/wire.ts";
 import { pager } from "../testdata/pager.ts";
 import { pagerSpec } from "../testdata/pager_spec.ts";
@@ -23,15 +23,24 @@ for (const subject of SUBJECTS) {
   }
 
   if (spec?.kind !== "http") continue;
+  testOverSockets(`${name}: over real sockets`, { subject, spec });
+  // How a request is made then is the same for all services.
+  if (name === "discord") testOverSockets(`${name}: by a name with two addresses`, { subject, spec, several: true });
+}
+
+function testOverSockets(
+  name: string,
+  { subject, ...options }: { subject: Subject; spec: HttpSpec; several?: boolean },
+): void {
   Deno.test({
-    name: `${name}: over real sockets`,
+    name,
     // Given back when the test ends: the transport takes the network from whoever starts it.
     permissions: { net: true, read: true, env: true },
     // The transport lives as long as its process.
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async (test) => {
-      await using wire = await wireFor(subject, spec);
+      await using wire = await wireFor(subject, options);
       for (const [promise, check] of Object.entries(WIRE_CHECKS)) {
         wire.receiver.received.length = 0;
         await test.step(promise, () => check(wire, subject));

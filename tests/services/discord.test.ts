@@ -194,11 +194,14 @@ Deno.test("discord: only a webhook is one", () => {
   }
 });
 
-Deno.test("discord: an answer is believed when it has the message", () => {
-  assert.deepEqual(judged({}), { kind: "delivered" });
-  for (const body of ["", "ok", "{}", "[]", "null", '{"id":1}', '{"id":null}', "<html>Log in to the Wi-Fi</html>"]) {
-    assert.equal(judged({ body }).kind, "broken", body);
+Deno.test("discord: a 2xx is believed, unless it is an error of Discord or a web page", () => {
+  for (const body of ["", "ok", "{}", "[]", "null", '{"id":"1"}', '{"id":null}']) {
+    assert.deepEqual(judged({ body }), { kind: "delivered" }, body);
   }
+  assert.deepEqual(judged({ body: "<html>Log in to the Wi-Fi</html>" }), {
+    kind: "broken",
+    reason: "HTTP 200, but a web page and not the answer of Discord",
+  });
 });
 
 Deno.test("discord: what Discord says is wrong is told", () => {
@@ -208,7 +211,7 @@ Deno.test("discord: what Discord says is wrong is told", () => {
       kind: "broken",
       reason: "HTTP 401: Invalid Webhook Token",
     }],
-    [400, `{"message":"Invalid Form Body","code":50035}`, { kind: "rejected", reason: "HTTP 400: Invalid Form Body" }],
+    [400, `{"message":"Invalid Form Body","code":50035}`, { kind: "refused", reason: "HTTP 400: Invalid Form Body" }],
     [502, "<html>Bad gateway</html>", { kind: "retry", reason: "HTTP 502" }],
     [404, `{"message":{"x":1}}`, { kind: "broken", reason: "HTTP 404" }],
   ];

@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { endpoint, jsonFields, judgeStatus, parseRetryAfter, safeId, secondsToMs } from "../../src/services/http.ts";
+import {
+  endpoint,
+  jsonFields,
+  judgeStatus,
+  parseRetryAfter,
+  safeId,
+  secondsToMs,
+  urlSecrets,
+} from "../../src/services/http.ts";
 import { type HttpResponse, type Outcome } from "../../src/services/service.ts";
 import { evaluate } from "../helpers/checkout.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
@@ -16,9 +24,9 @@ function response(overrides: Partial<HttpResponse> = {}): HttpResponse {
 /** The outcome table of the design: delivered 2xx, then the statuses that it names, then what is left of each class. */
 function expectedKind(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
-  if ([408, 425, 429].includes(status) || status >= 500) return "retry";
-  if ([401, 403, 404, 407, 410].includes(status) || status < 400) return "broken";
-  return "rejected";
+  if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
+  if ([401, 402, 403, 404, 405, 407, 410, 415, 421, 451].includes(status) || status < 400) return "broken";
+  return "refused";
 }
 
 Deno.test("judgeStatus() keeps to the outcome table for every status", () => {
@@ -140,4 +148,16 @@ Deno.test("safeId() leaves an id alone, and lets nothing out of its place", () =
   const batch = batchOf(notification());
   assert.equal(safeId(batch), batch.id);
   assert.equal(safeId({ ...batch, id: "../x?y\r\n\ud800" }), "..%2Fx%3Fy%0D%0A%EF%BF%BD");
+});
+
+Deno.test("urlSecrets() names the URL, and each part of it that may be the secret", () => {
+  const table: [url: string, secrets: string[]][] = [
+    ["https://a.example/", []],
+    ["https://a.example/hooks/lim", ["/hooks/lim", "lim"]],
+    ["https://a.example/api/webhooks/123456789/t-0k/", ["/api/webhooks/123456789/t-0k/", "123456789", "t-0k"]],
+    ["https://a.example/v1/services/T0000000/%41b", ["/v1/services/T0000000/%41b", "T0000000", "%41b", "Ab"]],
+    ["https://a.example/?key=a%20b&c", ["/?key=a%20b&c", "a b", "c"]],
+    ["https://a.example/x%ff", ["/x%ff", "x%ff"]],
+  ];
+  for (const [url, secrets] of table) assert.deepEqual(urlSecrets(new URL(url)), [url, ...secrets]);
 });

@@ -107,11 +107,9 @@ Deno.test("ntfy: a topic is one to 64 letters, digits, - or _, and a token has n
   ntfy({ topic_url: `https://ntfy.sh/${"a".repeat(64)}` });
 });
 
-Deno.test("ntfy: an answer is believed when it has the message", () => {
-  assert.deepEqual(judged({}), { kind: "delivered" });
-  for (const body of ["", "ok", "{}", "[]", '{"id":1}', "<html>It works!</html>"]) {
-    assert.equal(judged({ body }).kind, "broken", body);
-  }
+Deno.test("ntfy: a 2xx is believed, unless it is an error of ntfy or a web page", () => {
+  for (const body of ["", "ok", "{}", "[]", '{"id":"1"}']) assert.equal(judged({ body }).kind, "delivered", body);
+  assert.equal(judged({ body: "<html>It works!</html>" }).kind, "broken");
 });
 
 Deno.test("ntfy: a daily quota that is used up rests for an hour, too many requests for the refill of one", () => {
@@ -136,7 +134,7 @@ Deno.test("ntfy: what the server says is wrong is told", () => {
   const table: [number, string, Outcome][] = [
     [403, `{"code":40301,"http":403,"error":"forbidden"}`, { kind: "broken", reason: "HTTP 403: forbidden" }],
     [401, `{"code":40101,"http":401,"error":"unauthorized"}`, { kind: "broken", reason: "HTTP 401: unauthorized" }],
-    [413, `{"code":41301,"http":413,"error":"too large"}`, { kind: "rejected", reason: "HTTP 413: too large" }],
+    [413, `{"code":41301,"http":413,"error":"too large"}`, { kind: "refused", reason: "HTTP 413: too large" }],
     [404, "page not found", { kind: "broken", reason: "HTTP 404" }],
     [500, `{"error":5}`, { kind: "retry", reason: "HTTP 500" }],
   ];

@@ -54,15 +54,15 @@ Deno.test("slack: the plain form has no blocks, and a digest a line for each eve
   assert.equal(section?.text.text, text);
 });
 
-Deno.test("slack: an answer is believed when it is the word, and a word about the webhook is about the settings", () => {
+Deno.test("slack: an error about the webhook is about the settings", () => {
   const judged = (status: number, body: string): Outcome => slack().judge({ status, headers: {}, body }, NOW_MS);
   assert.deepEqual(judged(200, "ok"), { kind: "delivered" });
   assert.deepEqual(judged(200, "ok\n"), { kind: "delivered" });
-  assert.deepEqual(judged(400, "invalid_blocks"), { kind: "rejected", reason: "HTTP 400: invalid_blocks" });
+  assert.deepEqual(judged(400, "invalid_blocks"), { kind: "refused", reason: "HTTP 400: invalid_blocks" });
   for (const word of ["no_service", "invalid_token", "channel_is_archived", "user_not_found"]) {
     assert.deepEqual(judged(400, word), { kind: "broken", reason: `HTTP 400: ${word}` });
   }
-  assert.deepEqual(judged(400, "<html>no_service</html>"), { kind: "rejected", reason: "HTTP 400" });
+  assert.deepEqual(judged(400, "<html>no_service</html>"), { kind: "refused", reason: "HTTP 400" });
 });
 
 Deno.test("slack: warns of another host, and has the path as its secret", () => {

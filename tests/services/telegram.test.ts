@@ -84,7 +84,7 @@ Deno.test("telegram: what Telegram says of the chat is about the settings, and a
   const judged = (status: number, body: unknown): Outcome =>
     telegram().judge({ status, headers: {}, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { ok: true, result: {} }), { kind: "delivered" });
-  assert.equal(judged(200, { ok: "true" }).kind, "broken");
+  assert.equal(judged(200, { ok: "true" }).kind, "delivered");
   const moved = { ok: false, description: "group chat was upgraded", parameters: { migrate_to_chat_id: -100987 } };
   assert.deepEqual(judged(400, moved), {
     kind: "broken",
@@ -95,8 +95,8 @@ Deno.test("telegram: what Telegram says of the chat is about the settings, and a
   }
   const tooLong = "Bad Request: message is too long";
   assert.deepEqual(judged(400, { ok: false, description: tooLong }), {
-    kind: "rejected",
+    kind: "refused",
     reason: `HTTP 400: ${tooLong}`,
   });
-  assert.equal(judged(400, { parameters: { migrate_to_chat_id: "<script>" } }).kind, "rejected");
+  assert.equal(judged(400, { parameters: { migrate_to_chat_id: "<script>" } }).kind, "refused");
 });

@@ -63,6 +63,7 @@ Deno.test("webhook: the body is a CloudEvent, with the sentence and every value 
     occurred_at_ms: Date.UTC(2026, 10, 22, 22, 13, 32),
     local_time: "2026-11-23 11:13:32+13:00",
     user: "alice",
+    address: "203.0.113.7",
     remote_host: "203.0.113.7",
     terminal: "ssh",
     service: "sshd",

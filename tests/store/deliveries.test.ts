@@ -81,13 +81,16 @@ function uuids(outgoing: Outgoing | undefined): string[] {
 }
 
 function waits(nowMs: number, waitMs: number, counts = true) {
-  return { state: "pending", error: "down", atMs: nowMs, restsUntilMs: waitMs && nowMs + waitMs, counts } as const;
+  const kind = counts ? "retry" : "broken";
+  return { state: "pending", kind, error: "down", atMs: nowMs, restsUntilMs: waitMs && nowMs + waitMs } as const;
 }
 
 const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
 
-Deno.test("nextDue() gives urgent events first, each alone, then the others, oldest first and as many as asked for", () => {
-  const deliveries = storeWith(...["a", "b", "u1", "c", "u2"].map((uuid) => sessionEvent({ uuid })));
+Deno.test("nextDue() gives urgent events first, those of one user together, then the others, oldest first and as many as asked for", () => {
+  const deliveries = storeWith(
+    ...["a", "b", "u1", "c", "u2", "u3"].map((uuid) => sessionEvent({ uuid, user: uuid === "u2" ? "bob" : "alice" })),
+  );
   for (const { id, uuid } of deliveries.unjudged(10)) {
     deliveries.judge(judgement(id, { urgent: uuid.startsWith("u") }), NOW);
   }
@@ -97,7 +100,7 @@ Deno.test("nextDue() gives urgent events first, each alone, then the others, old
     order.push(uuids(outgoing));
     deliveries.settle(outgoing, DELIVERED);
   }
-  assert.deepEqual(order, [["u1"], ["u2"], ["a", "b"], ["c"]]);
+  assert.deepEqual(order, [["u1", "u3"], ["u2"], ["a", "b"], ["c"]]);
   assert.equal(deliveries.pendingCount(), 0);
 });
 
@@ -120,7 +123,7 @@ Deno.test("split() makes two batches of one, both kept", () => {
   judgeAll(deliveries);
   const whole = begun(deliveries);
   assert.ok(whole.kind === "events");
-  deliveries.split(whole, "HTTP 400");
+  deliveries.split(whole, { error: "HTTP 400", anew: true });
   const half = begun(deliveries);
   assert.deepEqual(uuids(half), ["a", "b"]);
   assert.notEqual(half.id, whole.id);

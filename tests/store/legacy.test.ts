@@ -224,3 +224,21 @@ Deno.test("parseDateTime() reads both forms, and nothing else", () => {
   ];
   for (const [text, expected] of table) assert.equal(parseDateTime(text), expected, String(text));
 });
+
+Deno.test("takeOver() does not wait for a FIFO, and reads no view, which may never end", () => {
+  const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n";
+  const spoil: Record<string, (legacy: Legacy) => unknown> = {
+    "a FIFO": ({ paths }) => new Deno.Command("mkfifo", { args: [paths.legacyDatabase] }).outputSync(),
+    "a view": (legacy) => {
+      const database = legacy.open();
+      database.exec(`CREATE VIEW session_events AS ${endless}`);
+      database.close();
+    },
+  };
+  for (const [what, make] of Object.entries(spoil)) {
+    using legacy = new Legacy();
+    make(legacy);
+    legacy.takeOver(new Deliveries(":memory:"));
+    assert.match(legacy.logged.join(), /cannot read the database of the Go program/, what);
+  }
+});

@@ -132,6 +132,21 @@ const DAMAGES: Record<string, { damage: (store: Store, path: string) => unknown;
     damage: (store, path) => (Deno.renameSync(path, `${store.directory}/x`), Deno.symlinkSync("../x", path)),
     whole: false,
   },
+  "its header is garbage, and its rows are from before a column was added": {
+    damage: (_, path) => {
+      const database = openDatabase(path, { busyTimeoutMs: 0 });
+      database.exec("DROP INDEX delivery_pending; DROP INDEX delivery_turn");
+      for (const [table, last] of [["event", "taken_in_ms"], ["delivery", "delivered_at_ms"]]) {
+        const columns = database.prepare(`PRAGMA table_info(${table})`).all().map(({ name }) => String(name));
+        const added = columns.slice(columns.indexOf(`${last}`) + 1);
+        assert.notDeepEqual(added, []);
+        for (const name of added) database.exec(`ALTER TABLE ${table} DROP COLUMN ${name}`);
+      }
+      database.close();
+      overwrite(path, 0);
+    },
+    whole: true,
+  },
   "its log is a folder": {
     damage: (_, path) => Deno.mkdirSync(`${path}-wal`),
     whole: true,

@@ -1,6 +1,7 @@
+import { ForeignSchemaError } from "../../src/store/foreign_schema.ts";
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/store/batches.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
+import { Deliveries, type Settlement } from "../../src/store/deliveries.ts";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
@@ -25,8 +26,8 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
       return outgoing;
     };
     deliveries.settle(begun(), { state: "delivered", atMs: NOW_MS + 10, restsUntilMs: 0 });
-    deliveries.settle(begun(), { state: "dead", error: "HTTP 400" });
-    const waiting = { state: "pending", error: "HTTP 503", atMs: NOW_MS, counts: true } as const;
+    deliveries.settle(begun(), { state: "dead", kind: "refused", error: "HTTP 400", atMs: NOW_MS, restsUntilMs: 0 });
+    const waiting = { state: "pending", kind: "retry", error: "HTTP 503", atMs: NOW_MS } as const;
     deliveries.settle(begun(), { ...waiting, restsUntilMs: NOW_MS + 60_000 });
     deliveries.close();
     await test(path);
@@ -46,11 +47,11 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
           dead: 1,
           deadReasons: [{ reason: "HTTP 400", count: 1 }],
           notices: 0,
-          isBroken: false,
+          newest: "retry",
           oldestPendingAtMs: NOW_MS + 2,
           restsFromMs: NOW_MS,
           restsUntilMs: NOW_MS + 60_000,
-          failures: 1,
+          failures: 2,
           lastError: "HTTP 503",
           lastDeliveredAtMs: NOW_MS + 10,
         },
@@ -60,7 +61,7 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
           dead: 0,
           deadReasons: [],
           notices: 0,
-          isBroken: false,
+          newest: "none",
           oldestPendingAtMs: NOW_MS,
           restsFromMs: 0,
           restsUntilMs: 0,
@@ -71,21 +72,26 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
   });
 });
 
-Deno.test("readOverview() calls a route broken by what the last attempt was told, until retry begins anew", async () => {
+Deno.test("readOverview() has the outcome of the last attempt, which retry does not change", async () => {
   await withStore((path) => {
     const deliveries = new Deliveries(path);
-    const fail = (counts: boolean) => {
+    const newest = () => readOverview(path)?.routes.find(({ name }) => name === "b")?.newest;
+    const end = (settlement: Settlement) => {
       const due = deliveries.nextDue({ route: "b", nowMs: NOW_MS, limit: 1 });
       assert.ok(due?.kind === "events");
-      const outgoing = { ...due, id: "batch" };
+      const outgoing = { ...due, id: crypto.randomUUID() };
       deliveries.beginAttempt(outgoing, NOW_MS);
-      deliveries.settle(outgoing, { state: "pending", error: "x", atMs: NOW_MS, counts, restsUntilMs: 0 });
-      return readOverview(path)?.routes.find(({ name }) => name === "b")?.isBroken;
+      deliveries.settle(outgoing, settlement);
     };
-    assert.deepEqual([false, true, false].map((isBroken) => fail(!isBroken)), [false, true, false]);
-    fail(false);
+    assert.equal(newest(), "none");
+    for (const kind of ["retry", "broken", "refused", "retry"] as const) {
+      end({ state: "pending", kind, error: "x", atMs: NOW_MS, restsUntilMs: 0 });
+      assert.equal(newest(), kind);
+    }
     deliveries.revive({ route: "b", nowMs: NOW_MS });
-    assert.equal(readOverview(path)?.routes.find(({ name }) => name === "b")?.isBroken, false);
+    assert.equal(newest(), "retry");
+    end({ state: "delivered", atMs: NOW_MS, restsUntilMs: 0 });
+    assert.equal(newest(), "delivered");
     deliveries.close();
   });
 });
@@ -110,7 +116,9 @@ Deno.test("readOverview() migrates nothing, and answers nothing where there is n
       database.close();
     };
     setVersion(0);
-    assert.equal(readOverview(path), undefined);
+    assert.throws(() => readOverview(path), ForeignSchemaError);
+    Deno.writeTextFileSync(`${path}.empty`, "");
+    assert.equal(readOverview(`${path}.empty`), undefined);
     setVersion(999);
     assert.throws(() => readOverview(path), NewerSchemaError);
   });

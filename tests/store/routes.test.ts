@@ -26,8 +26,8 @@ Deno.test("restsUntilMs() believes what an attempt has written down, whatever ca
   const wait = { atMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
   const ends = [
     { kind: "delivered", ...wait },
-    { kind: "failed", error: "HTTP 503", counts: true, ...wait },
-    { kind: "failed", error: "HTTP 404", counts: false, ...wait },
+    { kind: "retry", error: "HTTP 503", ...wait },
+    { kind: "broken", error: "HTTP 404", ...wait },
   ] as const;
   for (const [index, end] of ends.entries()) {
     const route = `route ${index}`;

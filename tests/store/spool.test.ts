@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
-import { UNREADABLE } from "../../src/store/record.ts";
 import { Spool, SpoolError } from "../../src/store/spool.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
@@ -28,7 +27,7 @@ class Folder implements Disposable {
   }
 
   read(spool = new Spool(this.paths), limit = 1_000): SessionEvent[] {
-    return spool.read({ limit, knows: (uuid) => this.known.has(uuid) });
+    return [...spool.read({ limit, knows: (uuid) => this.known.has(uuid) }).events];
   }
 
   [Symbol.dispose](): void {
@@ -71,7 +70,7 @@ Deno.test("Spool.read() leaves out what is not finished, and what is not there",
   assert.deepEqual(folder.read(), []);
 });
 
-Deno.test("Spool.read() makes one event that says so of whatever else lies there, without waiting or following", () => {
+Deno.test("Spool.read() counts all other files, without waiting for a FIFO or following a link", () => {
   using folder = new Folder();
   const uuid = crypto.randomUUID();
   Deno.writeTextFileSync(`${folder.directory}/secret`, JSON.stringify(sessionEvent({ uuid, user: "secret" })));
@@ -106,15 +105,12 @@ Deno.test("Spool.read() makes one event that says so of whatever else lies there
   assert.ok(performance.now() - startedAtMs < 5_000);
   // A socket's name goes when it closes.
   const expected = names.filter((name) => [...Deno.readDirSync(folder.paths.spoolDir)].some((e) => e.name === name));
-  assert.equal(events.length, expected.length);
-  for (const event of events) {
-    assert.deepEqual([event.user, event.tampered], [UNREADABLE, ["record"]]);
-    assert.match(event.uuid, /^spool-[0-9a-f]{32}$/);
-  }
+  assert.deepEqual(events, []);
   assert.deepEqual([...spool.unreadable].sort(), expected.sort());
-  // The next run derives the same names.
-  const again = folder.read();
-  assert.deepEqual(again.map(({ uuid }) => uuid).sort(), events.map(({ uuid }) => uuid).sort());
+  // A file that was repaired does not count any more.
+  for (const name of expected.slice(1)) Deno.removeSync(folder.path(name), { recursive: true });
+  folder.read(spool);
+  assert.deepEqual(spool.unreadable, expected.slice(0, 1));
 });
 
 Deno.test("Spool.read() says what is wrong with the folder itself", () => {
@@ -140,7 +136,7 @@ Deno.test("Spool.read() reads on while files vanish under it", () => {
       return false;
     },
   });
-  assert.equal(read.length, 10);
+  assert.equal(read.events.length, 10);
   assert.deepEqual(spool.unreadable, []);
 });
 
@@ -171,6 +167,19 @@ Deno.test("Spool.read() lists a full folder once for all its pages, and then wha
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [b]);
   const a = put("a");
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [c]);
-  assert.deepEqual(folder.read(spool, 1), []);
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [a]);
+});
+
+Deno.test("Spool refuses to list a folder that is too large", () => {
+  // The size of a folder grows with each name: in a tmpfs by 20 bytes, elsewhere by more.
+  const folder = Deno.makeTempDirSync();
+  try {
+    const fill = 'i=0; while [ $i -lt 110000 ]; do echo "$i.json"; i=$((i + 1)); done | xargs touch';
+    new Deno.Command("sh", { args: ["-c", fill], cwd: folder }).outputSync();
+    const spool = new Spool({ spoolDir: folder });
+    assert.throws(() => spool.read({ limit: 1, knows: () => false }), /holds, or held, too many files/);
+    assert.throws(() => spool.inspect(), SpoolError);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

@@ -45,7 +45,7 @@ export const pager: Service<v.InferOutput<typeof options>> = {
     return jsonRequest(below(server_url, "api/pages"), body, { headers: bearer(token) });
   },
   judge(response, nowMs) {
-    const { id, error } = jsonFields(response.body);
-    return judgeAnswer(response, nowMs, { from: "Pager", isConfirmed: typeof id === "number", detail: textOf(error) });
+    const error = textOf(jsonFields(response.body)["error"]);
+    return judgeAnswer(response, nowMs, { from: "Pager", saysFailed: error !== undefined, detail: error });
   },
 };

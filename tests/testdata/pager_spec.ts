@@ -16,7 +16,8 @@ export const pagerSpec: HttpSpec = {
   options: (origin) => ({ server_url: origin, token: SECRET }),
   refused: (origin) => ({ server_url: origin, token: "wrong" }),
   waits: [],
-  believesStatus: false,
+  failures: [[`{"error":"text must have 1 to 1000"}`, "refused"]],
+  believesPages: false,
   isLimited: true,
   active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
 };

@@ -1,0 +1,72 @@
+// Moves all events of a spool into the queue database. A hook moves only a few, and none from a folder that is too
+// large to list during a login.
+
+import type { SessionEvent } from "../event.ts";
+import { plural } from "../plural.ts";
+import { NotPlainError, openPlainFile, removeIfThere, statIfThere } from "../store/files.ts";
+import { type Database, pragma, transaction } from "../store/open.ts";
+import { INSERT_EVENT } from "../store/queue_table.ts";
+import { parseSpooled } from "../store/record.ts";
+
+/** How many are moved in one transaction. Hooks wait for it, half a second at most. */
+const PAGE = 100;
+
+/** More than a hook can write, in bytes. */
+const MAX_FILE_BYTES = 256 * 1024;
+
+/**
+ * Moves the files that hold an event. Others stay for a person to look at; `send` reports them.
+ *
+ * @returns what it has done, for people; empty if there was nothing to move
+ */
+export function emptySpool(database: Database, spoolDir: string): string[] {
+  if (statIfThere(spoolDir)?.isDirectory !== true) return [];
+  const names = [...Deno.readDirSync(spoolDir)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
+  // The rows must be safe before the files go.
+  pragma(database, "synchronous = FULL");
+  let moved = 0;
+  for (let from = 0; from < names.length; from += PAGE) {
+    const page = names.slice(from, from + PAGE);
+    const taken = transaction(database, () => page.filter((name) => insert(database, { spoolDir, name })));
+    for (const name of taken) removeIfThere(`${spoolDir}/${name}`);
+    moved += taken.length;
+  }
+  const left = names.length - moved;
+  if (moved > 0) makeAnew(spoolDir);
+  return [
+    ...moved > 0 ? [`moved ${plural(moved, "event")} from "${spoolDir}" into the database`] : [],
+    ...left > 0 ? [`${plural(left, "file")} in "${spoolDir}" can't be moved: look at them, and remove them`] : [],
+  ];
+}
+
+function insert(database: Database, { spoolDir, name }: { spoolDir: string; name: string }): boolean {
+  const record = readSmall(`${spoolDir}/${name}`);
+  const event: SessionEvent | undefined = record === undefined ? undefined : parseSpooled(record);
+  if (record === undefined || event === undefined || name !== `${event.uuid}.json`) return false;
+  database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, record);
+  return true;
+}
+
+function readSmall(path: string): string | undefined {
+  try {
+    using file = openPlainFile(path);
+    if (file === undefined || file.size > MAX_FILE_BYTES) return undefined;
+    const bytes = new Uint8Array(file.size);
+    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes, 0)));
+  } catch (error) {
+    if (error instanceof NotPlainError || error instanceof Deno.errors.PermissionDenied) return undefined;
+    throw error;
+  }
+}
+
+/** ext4 never shrinks a folder, so it is removed; the next hook that needs it makes a new one. */
+function makeAnew(spoolDir: string): void {
+  try {
+    Deno.removeSync(spoolDir);
+    Deno.mkdirSync(spoolDir);
+    Deno.chmodSync(spoolDir, 0o2750);
+  } catch (error) {
+    // It is not empty, or a hook has just written to it.
+    if (statIfThere(spoolDir)?.isDirectory !== true) throw error;
+  }
+}

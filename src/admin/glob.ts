@@ -1,0 +1,41 @@
+// The paths that a pattern matches, as in glob(3): sshd's Include takes such patterns.
+
+/** Access to folders. */
+export interface GlobFiles {
+  /** The names in a folder; undefined if it does not exist. */
+  readonly list: (directory: string) => readonly string[] | undefined;
+  readonly isThere: (path: string) => boolean;
+}
+
+/**
+ * The paths that a pattern matches, in the order of their names.
+ *
+ * @param pattern absolute; `*`, `?` and `[…]` match within a name, and no dot at its beginning
+ * @throws what `files` throws
+ */
+export function glob(pattern: string, { list, isThere }: GlobFiles): string[] {
+  const [, ...names] = pattern.split("/");
+  let folders = [""];
+  for (const name of names) {
+    folders = /[*?[\\]/.test(name)
+      ? folders.flatMap((folder) =>
+        (list(folder === "" ? "/" : folder) ?? []).filter(matcher(name)).sort().map((entry) => `${folder}/${entry}`)
+      )
+      : folders.map((folder) => `${folder}/${name}`);
+  }
+  return folders.filter(isThere);
+}
+
+/** Whether a name matches a pattern without slashes. */
+function matcher(pattern: string): (name: string) => boolean {
+  const source = pattern.replace(
+    /\\(.)|\[([!^]?)(\]?[^\]]*)\]|[*?]|[^]/gu,
+    (all: string, escaped?: string, not?: string, set?: string) => {
+      if (set !== undefined) return `[${not === "" ? "" : "^"}${set.replace(/[\\\]^]/g, "\\$&")}]`;
+      if (all === "*") return "[^]*";
+      return all === "?" ? "[^]" : (escaped ?? all).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    },
+  );
+  const expression = new RegExp(`^${source}$`);
+  return (name) => (!name.startsWith(".") || pattern.startsWith(".")) && expression.test(name);
+}

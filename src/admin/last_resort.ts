@@ -1,0 +1,16 @@
+// Looks at what the last resort of the hook wrote, and at the spool in /run.
+
+import { statIfThere } from "../store/files.ts";
+import { lastResortFaults, type LastResortSources } from "../store/last_resort.ts";
+import type { Findings } from "./finding.ts";
+
+const AREA = "hook";
+
+/** Reports the findings. */
+export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
+  const problems = lastResortFaults(sources);
+  for (const { message, mend } of problems) findings.fault(AREA, message, mend);
+  // Without the file, this is not known.
+  if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
+  findings.pass(AREA, "the hook could run at every login of the last 24 hours");
+}

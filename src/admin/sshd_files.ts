@@ -1,0 +1,41 @@
+// How `check` reads the files of sshd's configuration: only those that the sandbox names.
+
+import { statIfThere } from "../store/files.ts";
+import { glob } from "./glob.ts";
+import type { SshdFiles } from "./sshd_config.ts";
+
+const { NotCapable, NotADirectory, NotFound } = Deno.errors;
+
+/** The files of this host. */
+export const SSHD_FILES: SshdFiles = {
+  // sshd skips a folder, and a file that has gone since the listing.
+  read: (path) => unlessForbidden(() => textOf(path) ?? ""),
+  match: (pattern) =>
+    unlessForbidden(() => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),
+};
+
+function textOf(path: string): string | undefined {
+  return ifThere(() => Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined);
+}
+
+function namesIn(directory: string): string[] | undefined {
+  return ifThere(() => [...Deno.readDirSync(directory)].map(({ name }) => name));
+}
+
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+function unlessForbidden<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof NotCapable) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+// Checks the two system users. Everything else uses the ids that own the folders; but without the names, systemd and
+// cron start nothing, and the next user that is added may get these ids.
+
+import type { StatePaths } from "../paths.ts";
+import type { Findings } from "./finding.ts";
+import type { Look } from "./files.ts";
+
+const AREA = "users";
+const SEND = "ssh-session-notifier";
+const QUEUE = "ssh-session-queue";
+
+/** What is checked. */
+export interface UserSources {
+  readonly paths: StatePaths;
+  readonly look: Look;
+  /** The texts of passwd(5) and group(5), where install.sh makes both users and groups. */
+  readonly passwd: string;
+  readonly group: string;
+}
+
+/** Checks the users and their groups, and reports the findings. */
+export function inspectUsers({ paths, look, passwd, group }: UserSources, findings: Findings): void {
+  const users = entriesOf(passwd);
+  const groups = entriesOf(group);
+  for (const [name, directory] of [[QUEUE, paths.queueDir], [SEND, paths.sendDir]] as const) {
+    const owner = look(directory);
+    const isOurs = ([, , id]: readonly string[], owned: number | null) => owned !== null && id === String(owned);
+    const [user, ownGroup] = [users.get(name), groups.get(name)];
+    if (user === undefined) findings.fault(AREA, `there is no user ${name} in /etc/passwd`, "run install.sh");
+    if (ownGroup === undefined) findings.fault(AREA, `there is no group ${name} in /etc/group`, "run install.sh");
+    // If it is missing, files.ts reports that.
+    if (owner === undefined || user === undefined || ownGroup === undefined) continue;
+    if (isOurs(user, owner.uid) && isOurs(ownGroup, owner.gid)) continue;
+    findings.fault(
+      AREA,
+      `"${directory}" belongs to ${owner.uid}:${owner.gid}, which is not ${name}:${name}`,
+      "run install.sh",
+    );
+  }
+  const members = groups.get(QUEUE)?.[3]?.trim().split(",");
+  if (members?.includes(SEND) === false && users.get(SEND)?.[3] !== groups.get(QUEUE)?.[2]) {
+    findings.fault(
+      AREA,
+      `the user ${SEND} is not in the group ${QUEUE}: send can't read the queue`,
+      `usermod --append --groups ${QUEUE} ${SEND}`,
+    );
+  }
+  if (!findings.hasFault(AREA)) findings.pass(AREA, `the users ${QUEUE} and ${SEND} exist, and own their folders`);
+}
+
+/** The ids of the groups that have the user of `send` as a member. */
+export function groupsOfSender(group: string): number[] {
+  const isMember = ([, , , members = ""]: readonly string[]) => members.trim().split(",").includes(SEND);
+  return [...entriesOf(group).values()].filter(isMember).map(([, , id]) => Number(id));
+}
+
+/** The lines by their first fields, each split into its fields. */
+function entriesOf(text: string): Map<string, readonly string[]> {
+  const lines = text.split("\n").map((line) => line.split(":")).reverse();
+  // Of two lines with one name, the first counts.
+  return new Map(lines.map((fields) => [fields[0] ?? "", fields]));
+}

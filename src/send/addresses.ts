@@ -1,0 +1,56 @@
+// Finds the addresses of the hosts that requests go to, while this isolate still has the network.
+
+import { isIP } from "node:net";
+import type { LookupAddress } from "node:dns";
+import { lookup } from "node:dns/promises";
+import type { Address } from "./exchange.ts";
+
+/** How long name resolution may delay the start, in milliseconds. */
+const RESOLVE_MS = 5_000;
+
+/** How many addresses of each family are used. Both families count, since IPv6 alone may be broken on a host. */
+const MAX_OF_FAMILY = 4;
+
+/** Options of {@linkcode severalAddresses}. */
+export interface AddressOptions {
+  /** Resolves a name; by default like getaddrinfo(3), which also reads /etc/hosts. */
+  readonly resolve?: (name: string) => Promise<readonly LookupAddress[]>;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The addresses of each host that has several. Other hosts are left out, as are those that can't be resolved in time:
+ * requests to them are made by name, and report what is wrong.
+ *
+ * @param hosts each as `host:port`
+ */
+export async function severalAddresses(
+  hosts: readonly string[],
+  { resolve = resolveAll, timeoutMs = RESOLVE_MS }: AddressOptions = {},
+): Promise<ReadonlyMap<string, readonly Address[]>> {
+  const { promise: isOver, resolve: end } = Promise.withResolvers<readonly LookupAddress[]>();
+  const timer = setTimeout(() => end([]), timeoutMs);
+  const entries = await Promise.all(
+    [...new Set(hosts)].map(async (host): Promise<[string, Address[]]> => {
+      const colon = host.lastIndexOf(":");
+      const found = await Promise.race([resolve(host.slice(0, colon)).catch(() => []), isOver]);
+      return [host, usable(found).map((hostname) => ({ hostname, port: Number(host.slice(colon + 1)) }))];
+    }),
+  );
+  clearTimeout(timer);
+  return new Map(entries.filter(([, addresses]) => addresses.length > 1));
+}
+
+async function resolveAll(name: string): Promise<readonly LookupAddress[]> {
+  // An address needs no resolver.
+  if (isIP(name.replace(/^\[|\]$/g, "")) !== 0) return [];
+  return await lookup(name, { all: true, order: "verbatim" });
+}
+
+/** With IPv6 in brackets, as in URLs, permissions and Deno's HTTP client. */
+function usable(found: readonly LookupAddress[]): string[] {
+  const known = new Set(found.map(({ address }) => address));
+  const ofFamily = (family: number) => [...known].filter((address) => isIP(address) === family).slice(0, MAX_OF_FAMILY);
+  const taken = new Set([...ofFamily(4), ...ofFamily(6).filter((address) => !address.includes("%"))]);
+  return [...known].filter((address) => taken.has(address)).map((one) => isIP(one) === 6 ? `[${one}]` : one);
+}

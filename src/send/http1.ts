@@ -1,0 +1,123 @@
+// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` can't be used here: it chooses the address of a
+// name itself, and through a `tcp` proxy it sends even an https request in the clear.
+
+import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
+
+/** The longest response head that is accepted, in bytes. */
+const MAX_HEAD_BYTES = 64 * 1024;
+
+/** The longest answer that is read, in bytes, with all that a server may put before its head and between its chunks. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** How much is read at a time, in bytes. */
+const CHUNK_BYTES = 16 * 1024;
+
+/**
+ * Sends a request and reads the start of its answer.
+ *
+ * @param connection for this request only; left open
+ * @throws the error of the connection, or an `Error` if the answer is not HTTP
+ */
+export async function exchangeOver(
+  connection: Pick<Deno.Conn, "read" | "write">,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  // A server may answer and reset the connection before it has read everything; then the answer says what happened.
+  void writeAll(connection, requestBytes(request)).catch(() => {});
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let text = "";
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count !== null) text += String.fromCharCode(...buffer.subarray(0, count));
+    const response = parseResponse(text, { isWhole: count === null });
+    if (response !== undefined) return response;
+    if (text.length > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
+  }
+}
+
+async function writeAll(connection: Pick<Deno.Conn, "write">, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+}
+
+/** The bytes of a request. `Headers` refuses values that would end a header line early. */
+function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
+  const { host, pathname, search } = new URL(url);
+  const bytes = new TextEncoder().encode(method === "GET" ? "" : body);
+  const fields = new Headers({ accept: "*/*", "user-agent": navigator.userAgent, ...headers });
+  fields.set("connection", "close");
+  if (method !== "GET") fields.set("content-length", String(bytes.length));
+  const lines = [`${method} ${pathname}${search} HTTP/1.1`, `host: ${host}`];
+  for (const [name, value] of fields) lines.push(`${name}: ${value}`);
+  const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
+  return new Uint8Array([...head, ...bytes]);
+}
+
+/**
+ * Parses a response; only the start of a long body. Pure.
+ *
+ * @param text the bytes so far, one character each
+ * @param options.isWhole whether no more will come
+ * @returns undefined if more is needed
+ * @throws {Error} if it is not a response
+ */
+export function parseResponse(text: string, options: { readonly isWhole: boolean }): HttpResponse | undefined {
+  const end = text.indexOf("\r\n\r\n");
+  if (end === -1) {
+    if (options.isWhole) throw new Error("the connection was closed before an answer");
+    if (text.length > MAX_HEAD_BYTES) throw new Error("the answer has no end of its head");
+    return undefined;
+  }
+  const [statusLine = "", ...lines] = text.slice(0, end).split("\r\n");
+  const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)( |$)/.exec(statusLine)?.[1] ?? NaN);
+  if (Number.isNaN(status)) throw new Error("the answer is not HTTP/1.1");
+  const rest = text.slice(end + 4);
+  // The final response follows an informational one.
+  if (status < 200) return parseResponse(rest, options);
+  const headers = parseHeaders(lines);
+  const body = status === 204 || status === 304 ? "" : bodyIn(rest, { headers, ...options });
+  if (body === undefined) return undefined;
+  const bytes = Uint8Array.from(body.slice(0, MAX_RESPONSE_BYTES), (character) => character.charCodeAt(0));
+  return { status, headers, body: new TextDecoder().decode(bytes) };
+}
+
+function parseHeaders(lines: readonly string[]): Readonly<Record<string, string>> {
+  const values = new Map<string, string>();
+  for (const line of lines) {
+    const [, name = "", value = ""] = /^([^:\s]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    const before = values.get(name.toLowerCase());
+    values.set(name.toLowerCase(), before === undefined ? value : `${before}, ${value}`);
+  }
+  return Object.fromEntries(values);
+}
+
+/** The body, if it is complete or long enough. */
+function bodyIn(
+  rest: string,
+  { headers, isWhole }: { headers: Readonly<Record<string, string>>; isWhole: boolean },
+): string | undefined {
+  if (/(^|,)\s*chunked$/i.test(headers["transfer-encoding"] ?? "")) return unchunked(rest, { isWhole });
+  const length = headers["content-length"];
+  if (length === undefined) return isWhole || rest.length >= MAX_RESPONSE_BYTES ? rest : undefined;
+  if (!/^\d{1,15}$/.test(length)) throw new Error("the answer has a bad length");
+  if (rest.length >= Math.min(Number(length), MAX_RESPONSE_BYTES)) return rest.slice(0, Number(length));
+  return incomplete(isWhole);
+}
+
+function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | undefined {
+  let body = "";
+  for (let at = 0; body.length < MAX_RESPONSE_BYTES;) {
+    const end = rest.indexOf("\r\n", at);
+    if (end === -1) return incomplete(isWhole);
+    const size = parseInt(/^[0-9a-f]{1,8}(?=[ \t;]|$)/i.exec(rest.slice(at, end))?.[0] ?? "", 16);
+    if (Number.isNaN(size)) throw new Error("the answer has a bad chunk");
+    if (size === 0) return body;
+    body += rest.slice(end + 2, end + 2 + size);
+    at = end + 2 + size + 2;
+    if (rest.length < at && body.length < MAX_RESPONSE_BYTES) return incomplete(isWhole);
+  }
+  return body;
+}
+
+function incomplete(isWhole: boolean): undefined {
+  if (isWhole) throw new Error("the connection was closed in the middle of the answer");
+}

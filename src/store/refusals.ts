@@ -1,0 +1,127 @@
+// If a service refuses a message, is the message or the route at fault? The message is, only if it is refused, then
+// another one gets through on the same route with the same settings, and then the next refusal is that of this message:
+//
+//   refused --> another message gets through --> refused, as the first since then --> given up
+//      |                 (else it waits, however long that takes)
+//      +--> other messages go first. The notice about the refusal is sent if nothing else is left to try, or after
+//           FREE_REFUSALS refusals in a row. If that is refused too, the route is broken and rests between attempts.
+//
+// Every function is a part of the caller's transaction.
+
+import type { Notice } from "./notices.ts";
+import type { Database } from "./open.ts";
+import { prepared } from "./prepared.ts";
+
+/** How many messages in a row may be refused before the route rests. */
+const FREE_REFUSALS = 2;
+
+/** What is known of a route whose service refuses something. */
+export interface Refusals {
+  /** Messages refused in a row since the last one that got through, tests included. */
+  readonly inARow: number;
+  /** How many messages got through. */
+  readonly delivered: number;
+}
+
+/** What is known of the refusals on a route. */
+export function refusalsOf(database: Database, route: string): Refusals {
+  const row = prepared(database, "SELECT refusals, delivered FROM route WHERE name = ?").get(route);
+  return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
+}
+
+/** Whether so many were refused in a row that only the notice about that can show whether the route works. */
+export function needsProbe({ inARow }: Refusals): boolean {
+  return inARow >= FREE_REFUSALS;
+}
+
+/** What was refused. In a digest, the event at fault is not known. */
+export type Refused =
+  | { readonly kind: "event"; readonly route: string; readonly eventId: number }
+  | { readonly kind: "notice"; readonly route: string; readonly notice: Notice }
+  | { readonly kind: "digest"; readonly route: string };
+
+/** What a refusal means. */
+export interface Refusal {
+  /** The message is at fault: the route works for others. */
+  readonly isAtFault: boolean;
+  /** The route has to rest: nothing is left that could show whether it works. */
+  readonly isRouteBroken: boolean;
+}
+
+/** Counts the refusal of a single message, or of a digest while other messages are refused. */
+export function countRefusal(database: Database, refused: Refused): Refusal {
+  const { route } = refused;
+  const known = refusalsOf(database, route);
+  const refusedAt = markRefused(database, refused, known.delivered);
+  prepared(database, "UPDATE route SET refusals = refusals + 1 WHERE name = ?").run(route);
+  const isProbe = refused.kind === "notice" && refused.notice.about === route;
+  return {
+    isAtFault: refusedAt !== undefined && refusedAt < known.delivered && known.inARow === 0,
+    isRouteBroken: isProbe || needsProbe(known),
+  };
+}
+
+/** Marks a message as refused, and returns its previous mark. */
+function markRefused(database: Database, refused: Refused, delivered: number): number | undefined {
+  if (refused.kind === "digest") return undefined;
+  if (refused.kind === "notice") {
+    prepared(database, "UPDATE notice SET refused_at = ? WHERE id = ?").run(delivered, refused.notice.id);
+    return refused.notice.refusedAt;
+  }
+  const { eventId, route } = refused;
+  const before = prepared(database, "SELECT refused_at FROM delivery WHERE event_id = ? AND route = ?")
+    .get(eventId, route)?.["refused_at"] ?? null;
+  prepared(database, "UPDATE delivery SET refused_at = ? WHERE event_id = ? AND route = ?")
+    .run(delivered, eventId, route);
+  return before === null ? undefined : Number(before);
+}
+
+/** Whether what is known of a route is from attempts with these settings; `settings` is a digest of them. */
+export function hasSettings(database: Database, route: string, settings: string): boolean {
+  return prepared(database, "SELECT settings FROM route WHERE name = ?").get(route)?.["settings"] === settings;
+}
+
+/**
+ * Records the settings of a route. If they have changed, its refusals are forgotten, and a broken route is tried at
+ * once.
+ *
+ * @param settings a digest of them
+ */
+export function noteSettings(database: Database, route: string, settings: string): void {
+  if (hasSettings(database, route, settings)) return;
+  prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
+  forgetRefusals(database, route);
+  prepared(
+    database,
+    `UPDATE route SET settings = :settings,
+       rests_until_ms = CASE WHEN settings <> '' AND newest IN ('broken', 'refused') THEN 0 ELSE rests_until_ms END
+     WHERE name = :route`,
+  ).run({ route, settings });
+}
+
+/** Forgets the refusals on a route, as if nothing had been refused there. */
+export function forgetRefusals(database: Database, route: string): void {
+  prepared(database, "UPDATE route SET refusals = 0 WHERE name = ?").run(route);
+  prepared(
+    database,
+    "UPDATE delivery SET refused_at = NULL WHERE route = ? AND state = 'pending' AND refused_at IS NOT NULL",
+  ).run(route);
+  prepared(database, "UPDATE notice SET refused_at = NULL WHERE route = ?").run(route);
+}
+
+/**
+ * Records that a `test` passed: like a delivery, it shows that the route works. What waits is tried at once.
+ *
+ * @param options.settings a digest of the settings that it passed with
+ */
+export function noteTest(
+  database: Database,
+  { route, settings, nowMs }: { route: string; settings: string; nowMs: number },
+): void {
+  noteSettings(database, route, settings);
+  prepared(
+    database,
+    `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
+       rests_until_ms = 0, waits_since_ms = NULL, last_tested_at_ms = ? WHERE name = ?`,
+  ).run(nowMs, route);
+}

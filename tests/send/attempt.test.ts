@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/config.ts";
+import { attempt } from "../../src/send/attempt.ts";
+import { redactor } from "../../src/send/redact.ts";
+import { batchOf, notification } from "../helpers/fixtures.ts";
+
+const KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const URL_TEXT = "https://hooks.example/in/b2a6f0c4d8e1?token=qT7x9LmZ";
+const CONFIG = `[notification]\nservice = "webhook"\nwebhook.url = "${URL_TEXT}"\nwebhook.secret = "whsec_${KEY}"\n`;
+
+/** The reason that is kept where a request fails for this one. */
+async function reasonFor(detail: string): Promise<string> {
+  const { routes: [route], secrets } = parseConfig(CONFIG, { hostName: () => "h" });
+  assert.ok(route);
+  const outcome = await attempt(batchOf(notification()), {
+    service: route.service,
+    transport: () => Promise.resolve({ kind: "failed", failure: "network", detail }),
+    print: () => {},
+    clock: { nowMs: () => 0 },
+    redact: redactor(secrets),
+  });
+  assert.equal(outcome.kind, "retry");
+  return "reason" in outcome ? outcome.reason : "";
+}
+
+Deno.test("attempt() shows no part of a secret at the end of a reason that is too long", async () => {
+  for (let before = 300 - URL_TEXT.length - 10; before < 310; before++) {
+    const reason = await reasonFor(`${"-".repeat(before)}${URL_TEXT}${KEY}${"-".repeat(300)}`);
+    assert.ok(reason.length <= 300, `${reason.length}`);
+    assert.doesNotMatch(reason, /hooks|b2a6|MfKQ/, `${before}`);
+  }
+});
+
+Deno.test("attempt() shows no part of a webhook's URL or key that is a secret by itself", async () => {
+  for (const part of [`whsec_${KEY}`, KEY, "b2a6f0c4d8e1", "qT7x9LmZ", "/in/b2a6f0c4d8e1?token=qT7x9LmZ"]) {
+    assert.equal(await reasonFor(`no such hook: ${part}`), "no such hook: [secret]");
+  }
+});

@@ -1,0 +1,187 @@
+// Urgent events are sent in turns by user: the noise of one user does not delay the alarm about another.
+
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@4.10.2";
+import { parseConfig } from "../../src/config/config.ts";
+import { openDatabase, pragma } from "../../src/store/open.ts";
+import { MIGRATIONS } from "../../src/store/schema.ts";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { DISCORD_LIMITS, rateLimited } from "../bench/rate_limit.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { TAMPERED, World } from "../helpers/world.ts";
+
+const DISCORD =
+  `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://discord.com/api/webhooks/1/secret"\n`;
+
+Deno.test("run() sends root's alarm first and another user's second, however much noise one user makes", async () => {
+  using world = new World();
+  world.config = parseConfig(DISCORD, { hostName: () => "example.com" });
+  const limited = rateLimited(DISCORD_LIMITS, () => world.clock.nowMs());
+  const sent: string[] = [];
+  world.answer = async (request) => {
+    const answer = await limited(new Request(request.url), request.body);
+    const { content, embeds } = JSON.parse(request.body);
+    if (answer?.status === 200) sent.push(JSON.stringify([content, embeds]));
+    const body = await answer?.text() ?? "";
+    return { kind: "response", response: { status: answer?.status ?? 0, headers: {}, body } };
+  };
+  for (let login = 0; login < 75; login++) world.login("mallory", TAMPERED);
+  world.login("carol", TAMPERED);
+  world.login("root");
+  const sinceMs = world.clock.monotonicMs();
+  await world.run();
+  const about = sent.map((text) => ["root", "carol", "mallory"].find((user) => text.includes(`'${user}'`)));
+  assert.deepEqual(about.slice(0, 3), ["root", "mallory", "carol"]);
+  assert.ok(sent.length <= 10, `${sent.length} messages`);
+  assert.ok(world.clock.monotonicMs() - sinceMs < 30_000);
+  assert.equal(world.deliveries.pendingCount(), 0);
+});
+
+Deno.test("run() sends a handful of urgent events of one user one by one, and more as one message", async () => {
+  for (const [count, messages] of [[3, 3], [4, 1]] as const) {
+    using world = new World();
+    for (let login = 0; login < count; login++) world.login("root");
+    await world.run();
+    assert.equal(world.requests.length, messages);
+    assert.equal(world.users().flatMap((users) => users.split(",")).length, count);
+    // As urgent as a single one.
+    for (const { request } of world.requests) assert.equal(JSON.parse(request.body).priority, 5);
+  }
+});
+
+/** A store with urgent events of these users. */
+function storeWith(users: readonly string[]): Deliveries {
+  const deliveries = new Deliveries(":memory:");
+  judgeUrgent(deliveries, users);
+  return deliveries;
+}
+
+function judgeUrgent(deliveries: Deliveries, users: readonly string[]): void {
+  const events = users.map((user) => sessionEvent({ uuid: crypto.randomUUID(), user }));
+  deliveries.takeIn({ events, position: { lastId: events.length, lastUuid: "" } });
+  deliveries.together(() => {
+    for (const { id } of deliveries.unjudged(users.length)) deliveries.judge(judgement(id, { urgent: true }), 0);
+  });
+}
+
+/** Sends what is due; returns the user of the events, or undefined if nothing is due. */
+function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
+  const due = deliveries.nextDue({ route: "r", nowMs: 0, limit });
+  if (due?.kind !== "events") return undefined;
+  const outgoing = { ...due, id: crypto.randomUUID() };
+  deliveries.beginAttempt(outgoing, 0);
+  deliveries.settle(outgoing, { state: "delivered", atMs: 0, restsUntilMs: 0 });
+  return due.events.map(({ user }) => user);
+}
+
+Deno.test("nextDue() gives a later user's event before the rest of a noisy user's, and those of one user in order", () => {
+  const deliveries = storeWith(Array.from({ length: 30 }, () => "mallory"));
+  assert.deepEqual(sendNext(deliveries, 10), Array(10).fill("mallory"));
+  judgeUrgent(deliveries, ["mallory", "carol", "root"]);
+  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
+  assert.deepEqual(sendNext(deliveries, 10), ["carol"]);
+  assert.deepEqual([sendNext(deliveries, 20)?.length, sendNext(deliveries, 20)], [20, ["mallory"]]);
+  deliveries.close();
+});
+
+Deno.test("nextDue() gives a digest of urgent events again as it was, whatever has come since", () => {
+  const deliveries = storeWith(Array(5).fill("mallory"));
+  const first = deliveries.nextDue({ route: "r", nowMs: 0, limit: 4 });
+  assert.ok(first?.kind === "events");
+  deliveries.beginAttempt({ ...first, id: "the id" }, 0);
+  const failed = { state: "pending", kind: "retry", error: "down", atMs: 0, restsUntilMs: 0 } as const;
+  deliveries.settle({ ...first, id: "the id" }, failed);
+  judgeUrgent(deliveries, ["mallory", "mallory"]);
+  const again = deliveries.nextDue({ route: "r", nowMs: 0, limit: 1 });
+  assert.ok(again?.kind === "events");
+  assert.deepEqual([again.batch, again.events], ["the id", first.events]);
+  judgeUrgent(deliveries, ["root"]);
+  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
+  deliveries.close();
+});
+
+Deno.test("a store of an earlier release gets the turns of what is pending there", () => {
+  const path = Deno.makeTempFileSync();
+  const database = openDatabase(path, { busyTimeoutMs: 1_000 });
+  for (const statement of MIGRATIONS[0] ?? []) database.prepare(statement).run();
+  pragma(database, "user_version = 1");
+  const addEvent = database.prepare(
+    `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
+                        parent_pid, tampered, verdict)
+     VALUES (?, 0, 'open', ?, '', '', '', '', '', 0, '', 'notify')`,
+  );
+  const addDelivery = database.prepare("INSERT INTO delivery (event_id, route, state, urgent) VALUES (?, 'r', ?, ?)");
+  const rows: [user: string, state: string, urgent: number][] = [
+    ["mallory", "delivered", 1],
+    ["mallory", "pending", 1],
+    ["alice", "pending", 0],
+    ["mallory", "pending", 1],
+    ["carol", "pending", 1],
+    ["root", "pending", 1],
+  ];
+  for (const [index, [user, state, urgent]] of rows.entries()) {
+    addEvent.run(`${index}`, user);
+    addDelivery.run(index + 1, state, urgent);
+  }
+  database.close();
+  const deliveries = new Deliveries(path);
+  assert.deepEqual(deliveries.pendingEvents("r").map(({ uuid }) => uuid), ["5", "1", "4", "3", "2"]);
+  judgeUrgent(deliveries, ["mallory"]);
+  assert.equal(deliveries.pendingEvents("r").at(-2)?.user, "mallory");
+  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
+  assert.deepEqual(sendNext(deliveries, 10), ["mallory", "mallory", "mallory"]);
+  deliveries.close();
+  Deno.removeSync(path);
+});
+
+/** The order in which everything is sent, as it would be without digests. */
+function orderOf(users: readonly string[]): string[] {
+  const deliveries = storeWith(users);
+  const shown = deliveries.pendingEvents("r").map(({ user }) => user);
+  const sent: string[] = [];
+  for (let next = sendNext(deliveries, 1); next !== undefined; next = sendNext(deliveries, 1)) sent.push(...next);
+  assert.deepEqual(shown, sent, "a dry run shows the order in which it would go out");
+  deliveries.close();
+  return sent;
+}
+
+Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)-th, and root's wait for no others", () => {
+  const user = fc.constantFrom("root", "alice", "bob", "mallory");
+  fc.assert(
+    fc.property(fc.array(user, { maxLength: 40 }), (users) => {
+      const order = orderOf(users);
+      assert.deepEqual(order.toSorted(), users.toSorted());
+      const roots = order.filter((user) => user === "root").length;
+      assert.ok(order.slice(0, roots).every((user) => user === "root"));
+      const counts = new Map<string, number>();
+      const turns = order.slice(roots).map((user) => {
+        counts.set(user, (counts.get(user) ?? 0) + 1);
+        return counts.get(user) ?? 0;
+      });
+      assert.deepEqual(turns, turns.toSorted((a, b) => a - b), order.join());
+    }),
+    { numRuns: 50 },
+  );
+});
+
+/** How long so many urgent events take to be judged and sent, 30 in each message. */
+function drainMs(count: number): number {
+  const sinceMs = performance.now();
+  const deliveries = storeWith(Array(count).fill("mallory"));
+  while (sendNext(deliveries, 30) !== undefined);
+  assert.equal(deliveries.pendingCount(), 0);
+  deliveries.close();
+  return performance.now() - sinceMs;
+}
+
+Deno.test("10,000 urgent events of one user cost hardly more each than 1,000", () => {
+  // Ten times as many; were each step linear in what is pending, it would be a hundred times. The shortest of several
+  // times, since the machine has other things to do.
+  let few = Infinity;
+  let many = Infinity;
+  for (let round = 0; round < 8 && !(many < 40 * few); round++) {
+    few = Math.min(few, drainMs(1_000));
+    many = Math.min(many, drainMs(10_000));
+  }
+  assert.ok(many < 40 * few, `${many} ms over ${few} ms`);
+});

@@ -1,0 +1,106 @@
+// What the answers of real services and servers mean, row by row (findings A2, A10, D8, E4): above all, an answer about
+// the settings never counts against the message.
+
+import assert from "node:assert/strict";
+import { services } from "../../src/services/registry.ts";
+import type { Outcome } from "../../src/services/service.ts";
+import { configured } from "../helpers/compliance.ts";
+import { NOW_MS, SPECS } from "../helpers/service_specs.ts";
+
+type Row = readonly [service: string, status: number, body: string, kind: Outcome["kind"]];
+
+const NGINX = "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>";
+const GO = "Client sent an HTTP request to an HTTPS server.\n";
+const APACHE = "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />";
+
+const mattermost = (id: string, message: string) =>
+  JSON.stringify({ id: `web.incoming_webhook.${id}.app_error`, message, detailed_error: "", status_code: 400 });
+const telegram = (description: string) => JSON.stringify({ ok: false, error_code: 400, description });
+const gotify = (errorDescription: string) => JSON.stringify({ error: "Bad Request", errorCode: 400, errorDescription });
+
+const ROWS: readonly Row[] = [
+  ["ntfy", 400, `{"code":40009,"http":400,"error":"invalid request: topic invalid"}`, "broken"],
+  ["ntfy", 400, `{"code":40010,"http":400,"error":"invalid request: topic name is not allowed"}`, "broken"],
+  ["ntfy", 400, `{"code":40007,"http":400,"error":"invalid request: invalid priority"}`, "refused"],
+  ["ntfy", 429, `{"code":42909,"http":429,"error":"limit reached: too many auth failures"}`, "broken"],
+  ["ntfy", 429, `{"code":42901,"http":429,"error":"limit reached: too many requests"}`, "retry"],
+  ["ntfy", 200, `{"code":42909,"error":"limit reached: too many auth failures"}`, "broken"],
+  ["gotify", 400, gotify("appid is required for client tokens"), "broken"],
+  ["gotify", 400, gotify("Field 'message' is required"), "refused"],
+  ["discord", 400, `{"message":"Webhooks posted to forum channels must have a thread_name","code":220001}`, "broken"],
+  ["discord", 400, `{"message":"This thread is archived","code":50083}`, "broken"],
+  ["discord", 400, `{"webhook_id":["Value \\"abc\\" is not snowflake."]}`, "broken"],
+  [
+    "discord",
+    400,
+    `{"message":"Invalid Form Body","code":50035,"errors":{"webhook_id":{"_errors":[{"message":"is not snowflake"}]}}}`,
+    "broken",
+  ],
+  [
+    "discord",
+    400,
+    `{"message":"Invalid Form Body","code":50035,"errors":{"username":{"_errors":[{"message":"no"}]}}}`,
+    "refused",
+  ],
+  ["slack", 400, mattermost("invalid", "Invalid webhook."), "broken"],
+  ["slack", 400, mattermost("channel", "Couldn't find the channel."), "broken"],
+  ["slack", 400, mattermost("text", "No text specified."), "refused"],
+  ["slack", 400, mattermost("parse", "Unable to parse incoming data."), "refused"],
+  ["slack", 403, "action_prohibited", "broken"],
+  ["slack", 400, "invalid_blocks", "refused"],
+  ["slack", 200, `{"success":true}`, "delivered"],
+  ["slack", 200, `{"ok":true,"result":"success"}`, "delivered"],
+  ["slack", 200, "1", "delivered"],
+  ["slack", 200, `{"ok":false,"error":"channel_not_found"}`, "broken"],
+  ["telegram", 400, telegram("Bad Request: TOPIC_CLOSED"), "broken"],
+  ["telegram", 400, telegram("Bad Request: TOPIC_DELETED"), "broken"],
+  ["telegram", 400, telegram("Bad Request: message thread not found"), "broken"],
+  ["telegram", 400, telegram("Bad Request: message text is empty"), "refused"],
+  ["matrix", 400, `{"errcode":"M_INVALID_PARAM","error":"!x was not legal room ID"}`, "broken"],
+  ["matrix", 400, `{"errcode":"M_BAD_JSON","error":"Bad event content"}`, "refused"],
+  ["pushover", 400, `{"token":"invalid","errors":["application token is invalid"],"status":0}`, "broken"],
+  ["webhook", 400, `{"message":"no"}`, "refused"],
+  ["webhook", 409, "", "refused"],
+  ["webhook", 200, "<html>thanks</html>", "delivered"],
+];
+
+/** What any server may answer, or a proxy before it. */
+const ANY: readonly (readonly [status: number, body: string, kind: Outcome["kind"]])[] = [
+  [400, NGINX, "broken"],
+  [400, GO, "broken"],
+  [400, APACHE, "broken"],
+  [400, "", "refused"],
+  [413, "", "refused"],
+  [422, "", "refused"],
+  [424, "", "retry"],
+  ...[402, 405, 407, 415, 421, 451].map((status) => [status, "", "broken"] as const),
+];
+
+function judged(name: string, status: number, body: string): Outcome {
+  const [registered, spec] = [services.get(name), SPECS[name]];
+  assert.ok(registered !== undefined && spec?.kind === "http");
+  return configured(registered, spec.options("https://service.example")).judge({ status, headers: {}, body }, NOW_MS);
+}
+
+for (const [name, status, body, kind] of ROWS) {
+  Deno.test(`${name}: HTTP ${status} ${body.slice(0, 80)} is ${kind}`, () => {
+    assert.equal(judged(name, status, body).kind, kind);
+  });
+}
+
+Deno.test("every service judges the usual answers of servers and proxies in the same way", () => {
+  for (const [name, spec] of Object.entries(SPECS)) {
+    if (spec.kind !== "http") continue;
+    for (const [status, body, kind] of ANY) assert.equal(judged(name, status, body).kind, kind, `${name} ${status}`);
+  }
+});
+
+Deno.test("an answer says that the port wants TLS, that the proxy wants a password, that the rate is limited", () => {
+  assert.deepEqual(judged("webhook", 400, GO), { kind: "broken", reason: "HTTP 400: this port takes https:// alone" });
+  assert.deepEqual(judged("ntfy", 407, ""), {
+    kind: "broken",
+    reason: "HTTP 407: the proxy asks for a user name and a password",
+    at: "proxy",
+  });
+  assert.deepEqual(judged("webhook", 429, ""), { kind: "retry", reason: "HTTP 429", limitsRate: true });
+});

@@ -1,0 +1,44 @@
+// Migrations from one version of deliveries.db to the next.
+
+import assert from "node:assert/strict";
+import { Deliveries } from "../../src/store/deliveries.ts";
+import { openDatabase } from "../../src/store/open.ts";
+import { routesOf } from "../../src/store/overview.ts";
+import { migrate } from "../../src/store/schema.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 23);
+
+Deno.test("migrate() keeps the deliveries, routes and notices of the first version", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const path = `${directory}/deliveries.db`;
+    const old = openDatabase(path, { busyTimeoutMs: 0 });
+    migrate(old, { upTo: 1 });
+    const run = (sql: string) => void old.prepare(sql).run();
+    run(`INSERT INTO event (id, uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
+                            parent_pid, tampered, verdict)
+         VALUES (1, 'x', ${NOW_MS}, 'open', 'alice', '', 'ssh', 'sshd', '', '', 1, '', 'notify')`);
+    run("INSERT INTO delivery (event_id, route, urgent, attempts) VALUES (1, 'broken', 1, 3)");
+    run("INSERT INTO route (name) VALUES ('idle')");
+    run(`INSERT INTO route (name, last_delivered_at_ms) VALUES ('works', ${NOW_MS})`);
+    run(`INSERT INTO route (name, failures, waits_since_ms) VALUES ('down', 2, ${NOW_MS})`);
+    run("INSERT INTO route (name, failures, last_error) VALUES ('broken', 2, 'HTTP 401')");
+    run(`INSERT INTO notice (uuid, route, about, kind, count, reason, occurred_at_ms, attempts)
+         VALUES ('n', 'works', 'broken', 'broken', 0, 'HTTP 401', ${NOW_MS}, 1)`);
+    old.close();
+
+    const deliveries = new Deliveries(path);
+    assert.deepEqual(
+      routesOf(deliveries.database).map(({ name, newest, pending, notices }) => [name, newest, pending, notices]),
+      [["broken", "broken", 1, 0], ["down", "retry", 0, 0], ["idle", "none", 0, 0], ["works", "delivered", 0, 1]],
+    );
+    const due = deliveries.nextDue({ route: "works", nowMs: NOW_MS, limit: 1 });
+    assert.ok(due?.kind === "notice");
+    assert.deepEqual([due.notice.uuid, due.notice.kind, due.notice.attempts], ["n", "broken", 1]);
+    deliveries.announceRefusal({ about: "works", count: 1, reason: "no", occurredAtMs: NOW_MS });
+    assert.equal(deliveries.pendingCount(), 3);
+    deliveries.close();
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
