@@ -36,7 +36,19 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
   const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
-  const expected = ["binary", "config", "delivery", "disk", "files", "limits", "pam", "scheduler", "sshd", "users"];
+  const expected = [
+    "binary",
+    "config",
+    "delivery",
+    "disk",
+    "files",
+    "hook",
+    "limits",
+    "pam",
+    "scheduler",
+    "sshd",
+    "users",
+  ];
   assert.deepEqual([...areas].sort(), expected);
 
   const json = JSON.parse((await check(host, "--json")).stdout);
