@@ -13,12 +13,13 @@ Deno.test("SIGTERM ends a send in the middle of a full queue, and what was taken
   const total = 60_000;
   queueLogins(paths.queueDatabase, total);
   const child = installation.startSend();
+  const stderr = new Response(child.stderr).text();
   // From its first message on, it takes in and delivers in turns.
   const reader = child.stdout.getReader();
   await reader.read();
   child.kill("SIGTERM");
   while (!(await reader.read()).done);
-  assert.equal((await child.status).code, 75);
+  assert.equal((await child.status).code, 75, await stderr);
   const database = openDatabase(paths.deliveriesDatabase, { readOnly: true, busyTimeoutMs: 1_000 });
   const taken = Number(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"]);
   database.close();
