@@ -18,7 +18,7 @@ export interface LowLimit {
  */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly unit: string }>> = {
   as: { least: 64 * 1024 * 1024, unit: "KB" },
-  data: { least: 700 * 1024, unit: "KB" },
+  data: { least: 32 * 1024, unit: "KB" },
   stack: { least: 128, unit: "KB" },
   fsize: { least: 1024, unit: "KB" },
   nofile: { least: 16, unit: "files" },

@@ -9,7 +9,7 @@ Deno.test("lowLimits() finds what would end the hook, for whomever and of either
 *         hard  as      2000000        # 2 GB
 @students soft  NOFILE  10
 alice     -     fsize   0
-bob       hard  data    200000
+bob       hard  data    30000
 root      hard  stack   64
 %group    hard  cpu     0
 `);
@@ -17,7 +17,7 @@ root      hard  stack   64
     ["*", "as", "2000000"],
     ["@students", "nofile", "10"],
     ["alice", "fsize", "0"],
-    ["bob", "data", "200000"],
+    ["bob", "data", "30000"],
     ["root", "stack", "64"],
     ["%group", "cpu", "0"],
   ]);
@@ -28,6 +28,7 @@ Deno.test("lowLimits() leaves alone what is high enough, unlimited, or no matter
 * soft as unlimited
 * hard as infinity
 * hard data -1
+* hard data 32768
 * hard nofile 1024
 * soft stack 8192
 * hard nproc 1
