@@ -3,16 +3,14 @@
 
 import type { SessionEvent } from "../event.ts";
 import { plural } from "../plural.ts";
-import { NotPlainError, openPlainFile, removeIfThere, statIfThere } from "../store/files.ts";
+import { NotPlainError, removeIfThere, statIfThere } from "../store/files.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT_EVENT } from "../store/queue_table.ts";
 import { parseSpooled } from "../store/record.ts";
+import { readSpoolFile } from "../store/spool.ts";
 
 /** How many are moved in one transaction. Hooks wait for it, half a second at most. */
 const PAGE = 100;
-
-/** More than a hook can write, in bytes. */
-const MAX_FILE_BYTES = 256 * 1024;
 
 /**
  * Moves the files that hold an event. Others stay for a person to look at; `send` reports them.
@@ -40,19 +38,16 @@ export function emptySpool(database: Database, spoolDir: string): string[] {
 }
 
 function insert(database: Database, { spoolDir, name }: { spoolDir: string; name: string }): boolean {
-  const record = readSmall(`${spoolDir}/${name}`);
+  const record = readUnlessForeign(`${spoolDir}/${name}`);
   const event: SessionEvent | undefined = record === undefined ? undefined : parseSpooled(record);
   if (record === undefined || event === undefined || name !== `${event.uuid}.json`) return false;
   database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, record);
   return true;
 }
 
-function readSmall(path: string): string | undefined {
+function readUnlessForeign(path: string): string | undefined {
   try {
-    using file = openPlainFile(path);
-    if (file === undefined || file.size > MAX_FILE_BYTES) return undefined;
-    const bytes = new Uint8Array(file.size);
-    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes, 0)));
+    return readSpoolFile(path);
   } catch (error) {
     if (error instanceof NotPlainError || error instanceof Deno.errors.PermissionDenied) return undefined;
     throw error;

@@ -286,7 +286,7 @@ export class Deliveries {
   pendingEvents(route: string): JudgedEvent[] {
     return this.#database.prepare(
       `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
-       WHERE delivery.route = ? AND delivery.state = 'pending' 
+       WHERE delivery.route = ? AND delivery.state = 'pending'
        ORDER BY delivery.urgent DESC, delivery.turn, delivery.event_id`,
     ).all(route).map(judgedEventOf);
   }

@@ -145,15 +145,9 @@ export class Spool {
 
   /** A file may be gone, since a hook has moved it into the database. */
   #readFile(name: string, uuid: string | undefined): SessionEvent | "unreadable" | "gone" {
-    const path = `${this.directory}/${name}`;
     try {
-      using file = openPlainFile(path);
-      if (file === undefined) return "gone";
-      const bytes = new Uint8Array(Math.min(file.size, MAX_FILE_BYTES));
-      const length = file.read(bytes, 0);
-      const event = file.size > MAX_FILE_BYTES
-        ? undefined
-        : parseSpooled(new TextDecoder().decode(bytes.subarray(0, length)));
+      const record = readSpoolFile(`${this.directory}/${name}`);
+      const event = record === undefined ? undefined : parseSpooled(record);
       // The name is what the store is asked for, so a file that holds another event holds none.
       if (event !== undefined && event.uuid === uuid) return event;
     } catch {
@@ -161,6 +155,18 @@ export class Spool {
     }
     return this.#writtenAtMs(name) === undefined ? "gone" : "unreadable";
   }
+}
+
+/**
+ * The text of a spool file; undefined if it is gone, or longer than any that a hook writes.
+ *
+ * @throws {NotPlainError} and what the disk says
+ */
+export function readSpoolFile(path: string): string | undefined {
+  using file = openPlainFile(path);
+  if (file === undefined || file.size > MAX_FILE_BYTES) return undefined;
+  const bytes = new Uint8Array(file.size);
+  return new TextDecoder().decode(bytes.subarray(0, file.read(bytes, 0)));
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
