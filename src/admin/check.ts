@@ -9,7 +9,7 @@ import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { statIfThere } from "../store/files.ts";
 import { InboxError } from "../store/inbox.ts";
-import { readOverview } from "../store/overview.ts";
+import { type Overview, readOverview } from "../store/overview.ts";
 import { roomsOf } from "../store/room.ts";
 import { Spool, SpoolError } from "../store/spool.ts";
 import { explainingStore } from "../store/store_failure.ts";
@@ -103,8 +103,9 @@ function inspectState(
 ): void {
   attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
+  let overview: Overview | undefined;
   attempt("delivery", findings, () => {
-    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+    overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     const nowMs = Date.now();
@@ -112,8 +113,8 @@ function inspectState(
     inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
     inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
   });
-  attempt("last-resort", findings, () => {
-    const overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+  // Not part of the above, since it can be inspected without the store too.
+  attempt("hook", findings, () => {
     inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
   });
 }

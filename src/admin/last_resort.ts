@@ -12,5 +12,5 @@ export function inspectLastResort(sources: LastResortSources, findings: Findings
   for (const { message, mend } of problems) findings.fault(AREA, message, mend);
   // Without the file, this is not known.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
-  findings.pass(AREA, "the hook could run at every login of the last 24 hours");
+  findings.pass(AREA, "the last resort has recorded no login in the last 24 hours");
 }

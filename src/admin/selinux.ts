@@ -27,7 +27,7 @@ export function inspectSelinux(read: (path: string) => string | undefined, findi
     );
   }
   if (read(contexts)?.includes(":ssh_session_queue_t:")) {
-    findings.pass(AREA, `the policy "${type}" lets login programs record sessions`);
+    findings.pass(AREA, `the policy "${type}" has the module that lets login programs record sessions`);
   } else {
     findings.fault(
       AREA,
