@@ -51,7 +51,7 @@ const fill = (lines: number) => Array.from({ length: lines }, (_, index) => `FIL
 const MATRIX: Readonly<Record<string, Row>> = {
   honest: { right: "told told", wrong: "told told" },
 
-  // Limits, which an administrator sets and pam_limits applies, to sshd too. Behind them, no hook starts: `check` says so.
+  // Limits, which an administrator sets and pam_limits applies, to sshd too. Behind most of them, no hook starts: `check` says so.
   // First, since sshd's log, a file here, must be small.
   // As long as the database's log is shorter than that, a hook that starts can write.
   limit_fsize: { limit: "hard fsize 16", right: "told lost or told told", wrong: "lost lost or lost told" },
