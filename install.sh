@@ -488,6 +488,10 @@ selinux_module() {
 ; Fedora's attribute of all login programs; the others lack it.
 (optional ssh_session_login_pgm (typeattributeset ssh_session_hook login_pgm))
 (optional ssh_session_login (typeattributeset ssh_session_hook local_login_t))
+; su of users that SELinux confines; that of others runs in their own domain, which may do this already.
+(optional ssh_session_user_su (typeattributeset ssh_session_hook user_su_t))
+(optional ssh_session_staff_su (typeattributeset ssh_session_hook staff_su_t))
+(optional ssh_session_sysadm_su (typeattributeset ssh_session_hook sysadm_su_t))
 
 ; Make, replace and remove spool files and the database with its log.
 (allow ssh_session_hook ssh_session_queue_t (dir (search getattr open read write add_name remove_name)))
@@ -634,7 +638,8 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 * * * * * $SEND_USER $BINARY send 2>&1 | logger -t $NAME -p auth.notice
 # For hosts without tmpfiles.d(5): /run is empty after a boot.
 @reboot root install -d -o root -g $QUEUE_USER -m 0750 $RUN_DIR && install -d -o $QUEUE_USER -g $QUEUE_USER -m 2750 \
-$RUN_DIR/spool && { test -e $RUN_DIR/unrecorded || install -o root -g $QUEUE_USER -m 0640 /dev/null $RUN_DIR/unrecorded; }
+$RUN_DIR/spool && { test -e $RUN_DIR/unrecorded || install -o root -g $QUEUE_USER -m 0640 /dev/null $RUN_DIR/unrecorded; }; \
+if command -v restorecon >/dev/null; then restorecon -R $RUN_DIR; fi
 END
   if [ -z "$ROOT" ] && ! command -v cron >/dev/null && ! command -v crond >/dev/null; then
     warn "there is neither systemd nor cron here: nothing delivers what is recorded" "install cron, and see that it runs"

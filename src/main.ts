@@ -16,7 +16,7 @@ export const NOT_FOR_QUEUE = {
     /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
   sys: ["hostname", "getegid", "statfs"],
-  run: ["/usr/sbin/ssh-session-notifier"],
+  run: ["/usr/sbin/ssh-session-notifier", "/usr/sbin/restorecon", "/usr/sbin/getenforce"],
 };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

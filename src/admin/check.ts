@@ -48,6 +48,7 @@ export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
+  Deno.permissions.revokeSync({ name: "run" });
   // Read now, while this is root: the user that it becomes can't read it.
   let config: Config | undefined;
   attempt("config", findings, () => {
@@ -92,7 +93,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
   });
   attempt("sshd", findings, () => inspectSshd(SSHD_FILES, findings));
-  attempt("selinux", findings, () => inspectSelinux(readIfThere, findings));
+  attempt("selinux", findings, () => inspectSelinux({ read: readIfThere, run: runTool }, findings));
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
@@ -158,6 +159,19 @@ function readIfThere(path: string): string | undefined {
     return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+/** What a tool of the system prints; undefined where it is missing or can't do its work. */
+function runTool(program: string, args: readonly string[]): string | undefined {
+  try {
+    const { code, stdout } = new Deno.Command(program, { args: [...args], clearEnv: true, stderr: "null" })
+      .outputSync();
+    const text = new TextDecoder().decode(stdout);
+    return code === 0 || text !== "" ? text : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

@@ -20,7 +20,7 @@ export async function runWithoutGroups(args: readonly string[]): Promise<number 
   const needsChild = Deno.build.standalone && Deno.execPath() === BINARY && Deno.uid() === 0 && groups().length > 0 &&
     !Deno.env.has(MARK);
   const child = needsChild ? start(args) : undefined;
-  Deno.permissions.revokeSync({ name: "run" });
+  Deno.permissions.revokeSync({ name: "run", command: BINARY });
   if (child === undefined) return undefined;
   for (const signal of SIGNALS) Deno.addSignalListener(signal, () => pass(signal, child));
   return (await child.status).code;

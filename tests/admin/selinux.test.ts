@@ -3,28 +3,61 @@ import { Findings } from "../../src/admin/finding.ts";
 import { inspectSelinux } from "../../src/admin/selinux.ts";
 
 const OURS = "/run/ssh-session-notifier(/.*)?\tsystem_u:object_r:ssh_session_queue_t:s0\n";
+const ENFORCING = { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=default\n" };
+const CONTEXTS = "/etc/selinux/default/contexts/files/file_contexts";
 
-function levels(files: Readonly<Record<string, string>>): string[] {
-  const findings = new Findings();
-  inspectSelinux((path) => files[path], findings);
-  return findings.all.map(({ level }) => level);
+interface Host {
+  readonly files?: Readonly<Record<string, string>>;
+  /** What each tool prints; one that is not named is missing. */
+  readonly tools?: Readonly<Record<string, string>>;
+}
+
+function findings({ files = {}, tools = {} }: Host): Findings {
+  const found = new Findings();
+  inspectSelinux({ read: (path) => files[path], run: (program) => tools[program.replace("/usr/sbin/", "")] }, found);
+  return found;
+}
+
+function levels(host: Host): string[] {
+  return findings(host).all.map(({ level }) => level);
 }
 
 Deno.test("inspectSelinux() says nothing where SELinux does not enforce", () => {
   for (const config of [undefined, "", "SELINUX=permissive\n", "SELINUX=disabled\n", "# SELINUX=enforcing\n"]) {
-    assert.deepEqual(levels(config === undefined ? {} : { "/etc/selinux/config": config }), [], config);
+    const files = config === undefined ? {} : { "/etc/selinux/config": config };
+    for (const tools of [{}, { getenforce: "Permissive\n" }, { getenforce: "Disabled\n" }]) {
+      assert.deepEqual(levels({ files, tools }), [], config);
+    }
   }
 });
 
 Deno.test("inspectSelinux() passes only a policy that has the module", () => {
-  const enforcing = { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=default\n" };
-  const contexts = "/etc/selinux/default/contexts/files/file_contexts";
-  assert.deepEqual(levels({ ...enforcing, [contexts]: OURS }), ["pass"]);
-  assert.deepEqual(levels({ ...enforcing, [contexts]: "/var(/.*)?\tsystem_u:object_r:var_t:s0\n" }), ["fault"]);
-  assert.deepEqual(levels(enforcing), ["fault"]);
-  assert.deepEqual(levels({ "/etc/selinux/config": "selinux = \nSELINUX= Enforcing \n" }), ["fault"]);
+  const tools = { getenforce: "Enforcing\n", restorecon: "" };
+  assert.deepEqual(levels({ files: { ...ENFORCING, [CONTEXTS]: OURS }, tools }), ["pass", "pass"]);
+  const without = { ...ENFORCING, [CONTEXTS]: "/var(/.*)?\tsystem_u:object_r:var_t:s0\n" };
+  assert.deepEqual(levels({ files: without, tools }), ["fault"]);
+  assert.deepEqual(levels({ files: ENFORCING, tools }), ["fault"]);
+  assert.deepEqual(levels({ files: { "/etc/selinux/config": "selinux = \nSELINUX= Enforcing \n" } }), ["fault"]);
+});
+
+Deno.test("inspectSelinux() looks at what enforces now, too", () => {
+  const files = { "/etc/selinux/config": "SELINUX=permissive\nSELINUXTYPE=default\n" };
+  assert.deepEqual(levels({ files, tools: { getenforce: "Enforcing\n" } }), ["fault"]);
+});
+
+Deno.test("inspectSelinux() faults wrong labels, and claims none that it could not look at", () => {
+  const files = { ...ENFORCING, [CONTEXTS]: OURS };
+  const wrong = "Would relabel /var/lib/ssh-session-notifier/queue from a:b:var_lib_t:s0 to a:b:ssh_session_queue_t:s0";
+  const { all } = findings({ files, tools: { getenforce: "Enforcing\n", restorecon: `${wrong}\n${wrong}/x\n` } });
+  assert.deepEqual(all.map(({ level }) => level), ["pass", "fault"]);
+  assert.ok(all[1]?.message.startsWith("2 wrong labels") && all[1].message.endsWith(wrong), all[1]?.message);
+  assert.match(all[1]?.mend ?? "", /^restorecon -R \/usr\/sbin\/ssh-session-notifier \/etc/);
+  assert.deepEqual(levels({ files, tools: { getenforce: "Enforcing\n" } }), ["pass", "warning"]);
+  assert.deepEqual(levels({ files, tools: { getenforce: "Disabled\n" } }), ["pass"]);
 });
 
 Deno.test("inspectSelinux() reads no path that the name of a policy could lead to", () => {
-  assert.deepEqual(levels({ "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=../../root\n" }), ["fault"]);
+  assert.deepEqual(levels({ files: { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=../../root\n" } }), [
+    "fault",
+  ]);
 });

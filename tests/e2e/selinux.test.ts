@@ -71,3 +71,32 @@ endToEnd("where semodule fails, or has a module of that name from somebody else,
   assert.equal((await runInstaller(host, "--purge")).code, 0);
   assert.doesNotMatch(await shell(host, "cat /run/semodule.log"), /--install|--remove/);
 });
+
+endToEnd("check faults what an enforcing host lacks, as the tools of SELinux tell it", async (host) => {
+  await turnOn(host);
+  await addTools(host);
+  await install(host);
+  await shell(
+    host,
+    `mkdir -p /etc/selinux/targeted/contexts/files
+    echo SELINUX=enforcing >/etc/selinux/config
+    printf '#!/bin/sh\necho Enforcing\n' >/usr/sbin/getenforce && chmod 0755 /usr/sbin/getenforce`,
+  );
+  const lines = async () => {
+    const { stdout } = await host.run(["ssh-session-notifier", "check"]);
+    return stdout.split("\n").filter((line) => / selinux /.test(line));
+  };
+  assert.match((await lines()).join("\n"), /^fault .*the module is missing; to mend it: run install\.sh again$/);
+  await shell(
+    host,
+    `echo '/run/ssh-session-notifier(/.*)? system_u:object_r:ssh_session_queue_t:s0' \
+      >/etc/selinux/targeted/contexts/files/file_contexts
+    echo '#!/bin/sh' >/usr/sbin/restorecon`,
+  );
+  const isRight = await lines();
+  assert.deepEqual(isRight.map((line) => line.slice(0, 5)), ["pass ", "pass "], isRight.join("\n"));
+  await shell(host, `printf '#!/bin/sh\necho Would relabel "$*"\n' >/usr/sbin/restorecon`);
+  assert.match((await lines()).join("\n"), /\nfault .*1 wrong label,.*: Would relabel -i -R -n -v \/usr\/sbin\/ssh-/);
+  await shell(host, "rm /usr/sbin/restorecon");
+  assert.match((await lines()).join("\n"), /\nwarning .*restorecon does not run.*install policycoreutils$/);
+});
