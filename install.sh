@@ -488,10 +488,6 @@ selinux_module() {
 ; Fedora's attribute of all login programs; the others lack it.
 (optional ssh_session_login_pgm (typeattributeset ssh_session_hook login_pgm))
 (optional ssh_session_login (typeattributeset ssh_session_hook local_login_t))
-; su of users that SELinux confines; that of others runs in their own domain, which may do this already.
-(optional ssh_session_user_su (typeattributeset ssh_session_hook user_su_t))
-(optional ssh_session_staff_su (typeattributeset ssh_session_hook staff_su_t))
-(optional ssh_session_sysadm_su (typeattributeset ssh_session_hook sysadm_su_t))
 
 ; Make, replace and remove spool files and the database with its log.
 (allow ssh_session_hook ssh_session_queue_t (dir (search getattr open read write add_name remove_name)))
