@@ -16,7 +16,8 @@ export class Disk implements AsyncDisposable {
 
   /** A new disk with a fresh Debian, and the installer beside it. */
   static async create(): Promise<Disk> {
-    const disk = new Disk(await Deno.makeTempDir({ prefix: "ssh-session-notifier-vm." }), await image());
+    const built = await image();
+    const disk = new Disk(await Deno.makeTempDir({ prefix: "ssh-session-notifier-vm." }), built);
     await executeOrThrow(["cp", "--sparse=always", disk.image.disk, disk.path]);
     // A block device that tar reads: quicker than any network of an emulated machine.
     const payload = `${disk.directory}/payload`;

@@ -2,11 +2,11 @@
 # Builds what the virtual machine (vm.ts) boots: a Debian with systemd, sshd, SELinux and audit, as a disk image with its
 # kernel, and a key that logs in. The program is not in it. Needs root, debootstrap, e2fsprogs and ssh-keygen.
 #
-# usage: image.sh DIRECTORY
+# usage: image.sh DIRECTORY SUITE   (bookworm, trixie)
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 out=$1
-suite=bookworm
+suite=$2
 root=$out/root
 
 mkdir -p "$out"
@@ -37,6 +37,9 @@ RemainAfterExit=yes
 ExecStart=/sbin/ip link set eth0 up
 ExecStart=/sbin/ip address add 10.0.2.15/24 dev eth0
 ExecStart=/sbin/ip address add 10.0.2.16/24 dev eth0
+ExecStart=/bin/echo the network is up
+StandardOutput=tty
+TTYPath=/dev/ttyS0
 [Install]
 WantedBy=multi-user.target
 END_OF_FILE
@@ -58,6 +61,28 @@ RuntimeDirectory=sshd
 RuntimeDirectoryPreserve=yes
 END_OF_FILE
 chroot "$root" systemctl --quiet enable vm-network.service control.socket
+# In place of systemd, for a test that boots many times: sshd, the other one for orders, and send as cron would run it.
+# The initramfs has mounted /dev, /proc, /run and /sys.
+cat >"$root/usr/sbin/small-init" <<END_OF_FILE
+#!/bin/sh
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mkdir -p /dev/pts /run/sshd
+mount -t devpts devpts /dev/pts
+ip link set lo up
+ip link set eth0 up
+ip address add 10.0.2.15/24 dev eth0
+ip address add 10.0.2.16/24 dev eth0
+[ ! -e /etc/tmpfiles.d/ssh-session-notifier.conf ] || systemd-tmpfiles --create ssh-session-notifier.conf
+/usr/sbin/sshd
+/usr/sbin/sshd -f /dev/null -o ListenAddress=10.0.2.16 -o UsePAM=no -o AuthorizedKeysFile=/etc/ssh/test_keys
+echo the network is up
+while true; do
+  flock /run/send.lock setpriv --reuid=ssh-session-notifier --regid=ssh-session-notifier --init-groups \\
+    ssh-session-notifier send
+  sleep 4
+done >/dev/null 2>&1
+END_OF_FILE
+chmod 0755 "$root/usr/sbin/small-init"
 # Work of their own at boot, which no test is about. The machine reaches nothing but the test.
 chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
   e2scrub_reap.service fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service

@@ -3,6 +3,8 @@
 import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "../helpers/checkout.ts";
 
 const RECIPE = `${import.meta.dirname}/image.sh`;
+/** Which Debian, by its code name. */
+const SUITE = Deno.env.get("VM_SUITE") ?? "bookworm";
 
 /** The files that a machine is made of. */
 export interface Image {
@@ -17,10 +19,13 @@ export interface Image {
 /** The image; building it takes some minutes and downloads Debian packages. */
 export async function image(): Promise<Image> {
   const digest = (await sha256(await Deno.readFile(RECIPE))).slice(0, 16);
-  const directory = `${CACHE}/vm/${digest}`;
+  const directory = `${CACHE}/vm/${SUITE}-${digest}`;
+  await Deno.mkdir(`${CACHE}/vm`, { recursive: true });
+  // Several test files ask for it at once.
+  using lock = await Deno.open(`${CACHE}/vm/lock`, { create: true, write: true });
+  await lock.lock(true);
   if (!await isFile(`${directory}/disk.img`)) {
-    await Deno.mkdir(`${CACHE}/vm`, { recursive: true });
-    await makeWhole(directory, (unfinished) => executeOrThrow(["sh", RECIPE, unfinished]));
+    await makeWhole(directory, (unfinished) => executeOrThrow(["sh", RECIPE, unfinished, SUITE]));
   }
   return {
     disk: `${directory}/disk.img`,

@@ -8,6 +8,8 @@ import { VolatileDisk } from "./volatile_disk.ts";
 
 /** How long a boot and the like may take, in milliseconds: many times what it needs where nothing else runs. */
 const BOOT_MS = 600_000;
+/** What the machine prints to its console at each boot, once it can take orders. */
+const IS_UP = "the network is up";
 /** Where the checkout's installer and the binary are in the machine. */
 export const INSTALLER = "/root/ssh-session-notifier";
 
@@ -45,7 +47,7 @@ export class Vm implements AsyncDisposable {
   static async boot(disk: Disk, options: BootOptions = {}): Promise<Vm> {
     const vm = new Vm(disk, options);
     try {
-      await vm.#up();
+      await vm.#up(1);
       return vm;
     } catch (error) {
       await vm[Symbol.asyncDispose]();
@@ -78,8 +80,13 @@ export class Vm implements AsyncDisposable {
   async until(condition: () => Promise<boolean>, what: string): Promise<void> {
     const deadlineMs = performance.now() + BOOT_MS;
     while (!await condition()) {
-      if (performance.now() > deadlineMs) throw new Error(`It did not happen: ${what}${await this.serialLog()}`);
-      await sleep(500);
+      const hasEnded = this.#hasEnded && !await condition();
+      if (hasEnded || performance.now() > deadlineMs) {
+        throw new Error(
+          `${hasEnded ? "The machine has ended before" : "It did not happen"}: ${what}${await this.serialLog()}`,
+        );
+      }
+      await sleep(200);
     }
   }
 
@@ -91,12 +98,9 @@ export class Vm implements AsyncDisposable {
 
   /** Reboots it as an administrator does, and waits until it takes orders again. */
   async reboot(): Promise<void> {
-    const boot = await this.shell("cat /proc/sys/kernel/random/boot_id");
+    const boots = await this.#boots();
     await this.run("systemctl reboot");
-    await this.until(async () => {
-      const { code, stdout } = await this.run("cat /proc/sys/kernel/random/boot_id", { timeoutMs: 20_000 });
-      return code === 0 && stdout !== boot;
-    }, "reboot");
+    await this.#up(boots + 1);
   }
 
   /** Shuts it down as an administrator does. */
@@ -120,8 +124,7 @@ export class Vm implements AsyncDisposable {
 
   /** The end of what kernel and systemd said, for the message of a failure. */
   async serialLog(): Promise<string> {
-    const text = await Deno.readTextFile(`${this.#disk.directory}/serial.log`).catch(() => "");
-    return `\n--- the end of the machine's console ---\n${text.split("\n").slice(-40).join("\n")}`;
+    return `\n--- the end of the machine's console ---\n${(await this.#serial()).split("\n").slice(-40).join("\n")}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,13 +138,18 @@ export class Vm implements AsyncDisposable {
     await this.#volatile?.served;
   }
 
-  async #up(): Promise<void> {
-    const deadlineMs = performance.now() + BOOT_MS;
-    while ((await this.run("true", { timeoutMs: 20_000 })).code !== 0) {
-      if (this.#hasEnded) throw new Error(`The machine ended${await this.serialLog()}`);
-      if (performance.now() > deadlineMs) throw new Error(`The machine does not boot${await this.serialLog()}`);
-      await sleep(500);
-    }
+  /** Waits until it has come up so many times, and takes orders. */
+  async #up(boots: number): Promise<void> {
+    await this.until(async () => await this.#boots() >= boots, "boot");
+    await this.until(async () => (await this.run("true", { timeoutMs: 20_000 })).code === 0, "taking orders");
+  }
+
+  async #boots(): Promise<number> {
+    return (await this.#serial()).split(IS_UP).length - 1;
+  }
+
+  async #serial(): Promise<string> {
+    return await Deno.readTextFile(`${this.#disk.directory}/serial.log`).catch(() => "");
   }
 
   async #ssh(
