@@ -31,7 +31,8 @@ function explain(error: unknown): ExitCode {
   if (error instanceof Failure) {
     // Whoever reads has seen enough, as `head` has.
     if (error.cause instanceof Deno.errors.BrokenPipe) return error.exitCode;
-    for (const line of error.message.split("\n")) log("error", line);
+    const [first, ...more] = error.message.split("\n");
+    for (const line of [`${first} [${error.code}]`, ...more]) log("error", line);
     log("error", `to mend it: ${error.mend}`);
     return error.exitCode;
   }

@@ -1,5 +1,7 @@
 // What a person is told when a command can't do its work, and the exit code that goes with it.
 
+import type { Id } from "./ids.ts";
+
 /** Exit codes, those of sysexits(3) where they fit. */
 export const ExitCode = {
   ok: 0,
@@ -25,19 +27,23 @@ export function messageOf(error: unknown): string {
 /** An error that is explained to the user in one line each, without a stack trace. */
 export class Failure extends Error {
   override readonly name = "Failure";
+  /** What is wrong; of several things, the first. */
+  readonly code: Id;
   readonly exitCode: ExitCode;
   /** What to do about it; a sentence without a period. */
   readonly mend: string;
 
   /**
    * @param message what is wrong, and where; several lines where several things are
+   * @param options.code what is wrong, for scripts and for the manual
    * @param options.mend what to do about it
    */
   constructor(
     message: string,
-    options: { exitCode: ExitCode; mend: string; cause?: unknown },
+    options: { code: Id; exitCode: ExitCode; mend: string; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
+    this.code = options.code;
     this.exitCode = options.exitCode;
     this.mend = options.mend;
   }

@@ -13,6 +13,7 @@ export function print(line: string): void {
     while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
   } catch (cause) {
     throw new Failure(`Cannot write to standard output: ${messageOf(cause)}`, {
+      code: "output.not-writable",
       exitCode: ExitCode.tempFail,
       mend: "see that there is room where it goes, and run it again",
       cause,

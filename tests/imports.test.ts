@@ -54,7 +54,7 @@ function loadedBy(entry: string): string[] {
 }
 
 Deno.test("no package is loaded before the sandbox of a command stands", () => {
-  assert.deepEqual(loadedBy("command.ts"), ["command.ts", "deno.json", "failure.ts", "log.ts", "sandbox.ts"]);
+  assert.deepEqual(loadedBy("command.ts"), ["command.ts", "deno.json", "failure.ts", "ids.ts", "log.ts", "sandbox.ts"]);
 });
 
 Deno.test("the command line loads no command before it is known which one", () => {
@@ -64,6 +64,7 @@ Deno.test("the command line loads no command before it is known which one", () =
     "command_line/program.ts",
     "deno.json",
     "failure.ts",
+    "ids.ts",
     "npm:commander",
     "paths.ts",
     "queue_paths.ts",

@@ -13,7 +13,7 @@ export function inspectAllowlist(
     if (!isExpired(rule, nowMs)) continue;
     const ago = formatDuration(nowMs - (rule.expiresAtMs ?? nowMs));
     findings.warning(
-      "config",
+      "config.rule-expired",
       `${ruleName(rule)} expired ${ago} ago, and allows nothing`,
       "take the rule out, or give it a later expires_at",
     );

@@ -21,6 +21,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
   } catch (cause) {
     if (cause instanceof Deno.errors.PermissionDenied) throw notAllowed(command, cause);
     throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
+      code: "users.send-unusable",
       exitCode: ExitCode.config,
       mend: "run install.sh, which makes the user and the directory",
       cause,
@@ -55,6 +56,7 @@ function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; re
 
 function notAllowed(command: string, cause?: unknown): Failure {
   return new Failure(`${command} must run as root, or as the user ssh-session-notifier`, {
+    code: "command.not-permitted",
     exitCode: ExitCode.noPermission,
     mend: `sudo ssh-session-notifier ${command}`,
     cause,

@@ -59,7 +59,7 @@ export function check({ json }: CheckOptions): ExitCode {
     inspectState(paths, { config, findings });
   } catch (error) {
     if (!(error instanceof Failure) || error.exitCode === ExitCode.noPermission) throw error;
-    findings.fault("files", error.message, error.mend);
+    findings.fault(error.code, error.message, error.mend);
   }
   const isRight = !findings.hasFault();
   if (json) print(jsonText({ ok: isRight, findings: findings.all }, { indent: 2 }));
@@ -131,14 +131,14 @@ function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
 }
 
 /** One part that can't be looked at hides no other. */
-function attempt(area: string, findings: Findings, inspect: () => void): void {
+function attempt(part: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
   } catch (error) {
-    if (error instanceof Failure) return findings.fault(area, error.message, error.mend);
+    if (error instanceof Failure) return findings.fault(error.code, error.message, error.mend);
     findings.fault(
-      area,
-      `can't be looked at: ${messageOf(error)}`,
+      "check.not-inspected",
+      `"${part}" can't be looked at: ${messageOf(error)}`,
       "run check as root; if it is root, see what the disk says",
     );
   }

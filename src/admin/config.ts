@@ -3,6 +3,7 @@
 
 import { foldersBetween, readableBySend } from "../config/files_beside.ts";
 import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/config_error.ts";
 import { readConfig } from "../config/read_config.ts";
 import { Failure } from "../failure.ts";
 import { CONFIG_FILE } from "../paths.ts";
@@ -10,7 +11,6 @@ import { inspectAllowlist } from "./allowlist.ts";
 import type { Look } from "./files.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "config";
 const FOLDER = CONFIG_FILE.replace(/\/[^/]*$/, "");
 
 /** The user that has to read the files. */
@@ -39,17 +39,25 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
     config = readConfig(CONFIG_FILE);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    for (const line of error.message.split("\n")) findings.fault(AREA, line, error.mend);
+    if (error.cause instanceof ConfigError) {
+      for (const { id, place, message } of error.cause.faults) {
+        findings.fault(id, `${CONFIG_FILE}: ${place}: ${message}`, error.mend);
+      }
+    } else findings.fault(error.code, error.message, error.mend);
     return undefined;
   }
-  for (const { place, message, mend } of config.warnings) findings.warning(AREA, `${place}: ${message}`, mend);
+  for (const { id, place, message, mend } of config.warnings) findings.warning(id, `${place}: ${message}`, mend);
   for (const place of config.placeholders) {
-    findings.fault(AREA, `${place}: is still an example: nothing is delivered there`, "set it to your own value");
+    findings.fault(
+      "config.placeholder",
+      `${place}: is still an example: nothing is delivered there`,
+      "set it to your own value",
+    );
   }
   if (sender !== undefined) inspectFilesOf(config, { look, sender, findings });
-  if (!findings.hasFault(AREA)) {
+  if (!findings.hasFault("config")) {
     const routes = config.routes.map(({ name }) => `route "${name}"`).join(", ");
-    findings.pass(AREA, `${CONFIG_FILE} is right: ${routes}`);
+    findings.pass("config.valid", `${CONFIG_FILE} is right: ${routes}`);
   }
   inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   return config;
@@ -66,7 +74,7 @@ export function inspectFilesOf(
     // A folder has to be passed through, a file to be read.
     if (info === undefined || allows(info, { reader: sender, bit: info.isDirectory ? 0o1 : 0o4 })) continue;
     findings.fault(
-      AREA,
+      "config.file-not-readable",
       `send can't read what ${CONFIG_FILE} names, because of the owner and the mode of "${path}"`,
       readableBySend(path, info.isDirectory ? "0750" : "0640"),
     );

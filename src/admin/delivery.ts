@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
+import type { Id } from "../ids.ts";
 import { CONFIG_FILE } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { quotedForShell } from "../shell.ts";
@@ -13,8 +14,6 @@ import type { Spooled } from "../store/spool.ts";
 import { isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
 import { QueueBusyError } from "./unread.ts";
-
-const AREA = "delivery";
 
 const TRY = "ssh-session-notifier test";
 const REPAIR = "ssh-session-notifier repair";
@@ -42,17 +41,18 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   inspectSpool(sources, findings);
   for (const { name, service } of routes) {
     for (const warning of service.warnings) {
-      findings.warning(AREA, `route "${name}" (${service.name}): ${warning}`, "see that this is meant");
+      findings.warning("delivery.setting", `route "${name}" (${service.name}): ${warning}`, "see that this is meant");
     }
     const route = overview?.routes.find((known) => known.name === name);
     if (route?.lastDeliveredAtMs === undefined) {
       findings.warning(
-        AREA,
+        "delivery.none-yet",
         `no login has been notified on route "${name}" (${service.name}) yet`,
         route?.lastTestedAtMs === undefined ? `${TRY} shows whether it works` : "a test has passed: log in once by ssh",
       );
     } else {
-      findings.pass(AREA, `the last delivery on route "${name}" was ${formatAgo(route.lastDeliveredAtMs, nowMs)}`);
+      const ago = formatAgo(route.lastDeliveredAtMs, nowMs);
+      findings.pass("delivery.last", `the last delivery on route "${name}" was ${ago}`);
     }
   }
   for (const route of overview?.routes ?? []) {
@@ -83,28 +83,35 @@ function inspectQueue(
 ): void {
   if (unread instanceof Error) {
     // What it holds goes unseen until then.
-    findings.fault(AREA, unread.message, mendOf(unread));
+    const [id, mend] = faultOfReading(unread, "queue.not-readable");
+    findings.fault(id, unread.message, mend);
     return;
   }
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
-  if (isUnread && (unread?.count ?? 0) === 0) findings.fault(AREA, "send has not read the events in the spool", SEE);
+  if (isUnread && (unread?.count ?? 0) === 0) {
+    findings.fault("delivery.spool-unread", "send has not read the events in the spool", SEE);
+  }
   if (unread === undefined) {
     if (hasSpooled) return;
-    findings.warning(AREA, "no login was ever recorded", "log in once by ssh, then look again");
+    findings.warning("delivery.no-login", "no login was ever recorded", "log in once by ssh, then look again");
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
   const events = plural(count, "event");
   if (isUnread && count > 0) {
-    findings.fault(AREA, `send has not read ${events}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`, SEE);
-  } else findings.pass(AREA, count === 0 ? "send has read every event" : `send has yet to read ${events}`);
+    const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
+    findings.fault("delivery.unread", `send has not read ${events}, ${since}`, SEE);
+  } else {
+    findings.pass("delivery.unread", count === 0 ? "send has read every event" : `send has yet to read ${events}`);
+  }
 }
 
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
   if (spooled instanceof Error) {
-    findings.fault(AREA, spooled.message, mendOf(spooled));
+    const [id, mend] = faultOfReading(spooled, "spool.not-readable");
+    findings.fault(id, spooled.message, mend);
     return;
   }
   const { count, oldestAtMs = nowMs } = spooled;
@@ -112,14 +119,15 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
   const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
   const what = `${plural(count, "event")} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
-  findings.warning(AREA, what, REPAIR);
+  findings.warning("delivery.spooled", what, REPAIR);
 }
 
 /** `repair` moves all of the queue aside, which is too much where nothing is wrong with it. */
-function mendOf(error: Error): string {
-  if (error instanceof QueueBusyError) return "end that one";
-  if (isReadOnly(error)) return REMOUNT;
-  return isPassingInQueue(error) ? "see that the disk has room; nothing is lost" : REPAIR;
+function faultOfReading(error: Error, otherwise: Id): [id: Id, mend: string] {
+  if (error instanceof QueueBusyError) return ["queue.busy", "end that one"];
+  if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
+  if (isPassingInQueue(error)) return ["queue.unavailable", "see that the disk has room; nothing is lost"];
+  return [otherwise, REPAIR];
 }
 
 function inspectRoute(
@@ -134,7 +142,7 @@ function inspectRoute(
   const { name, pending, dead, oldestPendingAtMs } = route;
   if (pending > 0 && !isConfigured) {
     findings.fault(
-      AREA,
+      "delivery.route-removed",
       `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
       `ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME moves them to another route`,
     );
@@ -142,7 +150,7 @@ function inspectRoute(
   }
   if (dead > 0) {
     findings.warning(
-      AREA,
+      "delivery.given-up",
       `${deliveries(dead, "were given up")} on route "${name}"`,
       "status says why, retry brings them back",
     );
@@ -150,26 +158,33 @@ function inspectRoute(
   const waiting = pending === 0
     ? "nothing waits"
     : `${deliveries(pending, "wait")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
-  if (problems.length > 0) findings.fault(AREA, ...faultOf(route, { problems, waiting }));
-  else if (pending > 0) findings.pass(AREA, `route "${name}": ${waiting}`);
+  if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
+  else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
 }
 
 /** What is wrong with a route, and what to do about it. */
 function faultOf(
   { name, failures, lastError = "" }: RouteOverview,
   { problems, waiting }: { problems: readonly Problem[]; waiting: string },
-): [message: string, mend: string] {
+): [id: Id, message: string, mend: string] {
   const kinds = problems.map(({ kind }) => kind);
   if (kinds.includes("broken")) {
     const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
     return [
+      "delivery.broken",
       `route "${name}" is broken: ${lastError}; ${waiting}`,
       `correct ${what} in ${CONFIG_FILE}, then ${TRY}`,
     ];
   }
-  if (!kinds.includes("failing")) return [`an event on route "${name}" is overdue: ${waiting}`, SEE];
+  if (!kinds.includes("failing")) {
+    return ["delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE];
+  }
   const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
-  return [`route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`, `${TRY} tries it now`];
+  return [
+    "delivery.failing",
+    `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`,
+    `${TRY} tries it now`,
+  ];
 }
 
 function deliveries(count: number, what: "wait" | "were given up"): string {

@@ -136,5 +136,9 @@ function answerOf(
 }
 
 function usage(message: string): Failure {
-  return new Failure(message, { exitCode: ExitCode.usage, mend: "ssh-session-notifier explain --help" });
+  return new Failure(message, {
+    code: "usage.wrong-value",
+    exitCode: ExitCode.usage,
+    mend: "ssh-session-notifier explain --help",
+  });
 }

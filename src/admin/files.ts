@@ -3,8 +3,6 @@
 import { BINARY, CONFIG_FILE, STATE_DIR, type StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "files";
-
 /** What is known of a file, without following a link; undefined where there is none. */
 export type Look = (path: string) => Deno.FileInfo | undefined;
 
@@ -31,25 +29,25 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   const queueDir = look(paths.queueDir);
   if (sendDir === undefined || queueDir === undefined) {
     const missing = sendDir === undefined ? paths.sendDir : paths.queueDir;
-    findings.fault(AREA, `there is no "${missing}"`, "run install.sh, which makes it");
+    findings.fault("files.missing", `there is no "${missing}"`, "run install.sh, which makes it");
     return;
   }
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
   const queueIds = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
   if ([...Object.values(send), ...Object.values(queueIds)].includes(0)) {
-    findings.fault(AREA, `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
+    findings.fault("files.root-owned", `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
     return;
   }
   if (send.gid === queueIds.gid) {
     findings.fault(
-      AREA,
+      "files.shared-group",
       `"${paths.queueDir}" has the group of send: the hook could read the configuration, with all its secrets`,
       "run install.sh",
     );
   }
   if (send.uid === queueIds.uid) {
     findings.fault(
-      AREA,
+      "files.shared-user",
       "queue and send have the same user: a send that is taken over could stop logins",
       "run install.sh",
     );
@@ -79,9 +77,11 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: paths.runSpoolDir, kind: "directory", mode: 0o2750, missing: "warning", ...queue },
     { path: paths.unrecordedFile, kind: "file", mode: 0o640, missing: "warning", ...rootOfQueue },
   ];
-  const before = findings.hasFault(AREA);
+  const before = findings.hasFault("files");
   for (const file of expected) inspectFile(file, look(file.path), findings);
-  if (!before && !findings.hasFault(AREA)) findings.pass(AREA, "owners and modes are as install.sh sets them");
+  if (!before && !findings.hasFault("files")) {
+    findings.pass("files.modes", "owners and modes are as install.sh sets them");
+  }
 }
 
 function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findings: Findings): void {
@@ -90,10 +90,10 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
   if (info === undefined) {
     if (expected.missing === "fine") return;
     if (expected.missing === undefined) {
-      findings.fault(AREA, `there is no "${path}"`, "run install.sh, which makes it");
+      findings.fault("files.missing", `there is no "${path}"`, "run install.sh, which makes it");
     } else {
       findings.warning(
-        AREA,
+        "files.run-missing",
         `there is no "${path}", which keeps logins that the disk or the hook can't`,
         "run install.sh, which makes it, and see that systemd-tmpfiles or cron does so at each boot",
       );
@@ -102,12 +102,16 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
   }
   const isKind = kind === "file" ? info.isFile : info.isDirectory;
   if (!isKind) {
-    findings.fault(AREA, `"${path}" is not a ${kind}`, "see who put it there, remove it, and run install.sh");
+    findings.fault(
+      "files.wrong-kind",
+      `"${path}" is not a ${kind}`,
+      "see who put it there, remove it, and run install.sh",
+    );
     return;
   }
   if (info.uid !== uid || info.gid !== gid) {
     findings.fault(
-      AREA,
+      "files.wrong-owner",
       `"${path}" belongs to ${info.uid}:${info.gid} in place of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
@@ -115,7 +119,11 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
     const found = (info.mode ?? 0) & 0o7777;
     const isRight = expected.mode === undefined ? (found & 0o600) === 0o600 : found === expected.mode;
     if (isRight) return;
-    findings.fault(AREA, `"${path}" has the mode ${octal(found)} in place of ${mode}`, `chmod ${mode} ${path}`);
+    findings.fault(
+      "files.wrong-mode",
+      `"${path}" has the mode ${octal(found)} in place of ${mode}`,
+      `chmod ${mode} ${path}`,
+    );
   }
 }
 
@@ -130,7 +138,7 @@ export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: F
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     findings.fault(
-      AREA,
+      "files.state-closed",
       `the hook can't reach "${queueDir}": "${STATE_DIR}" is closed to it`,
       `chmod 0751 ${STATE_DIR}`,
     );
@@ -151,15 +159,15 @@ export function inspectSetgid({ program, realGid, effectiveGid }: SetgidEffect, 
   if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // A fault that the files show.
   if (program !== BINARY || realGid === binary.gid) {
     findings.warning(
-      "binary",
+      "binary.setgid-unknown",
       "whether its setgid bit has an effect can't be seen from here",
       `run ${BINARY} check as root`,
     );
   } else if (effectiveGid === binary.gid) {
-    findings.pass("binary", "the loader ignores a user's LD_PRELOAD and the like");
+    findings.pass("binary.setgid", "the loader ignores a user's LD_PRELOAD and the like");
   } else {
     findings.fault(
-      "binary",
+      "binary.setgid",
       `the setgid bit of "${BINARY}" has no effect: a user's LD_PRELOAD can run as root in the hook`,
       "mount its file system without nosuid",
     );

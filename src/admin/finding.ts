@@ -1,13 +1,17 @@
 // What `check` finds: one line each, with what to do about it.
 
+import type { Area, Id } from "../ids.ts";
+
 /** `fault`: events can be lost, forged, or go unseen until it is mended. `warning`: less safe than it could be. */
 export type Level = "pass" | "warning" | "fault";
 
 /** One thing that was looked at. */
 export interface Finding {
   readonly level: Level;
-  /** Where to look, such as `binary`, `config`, `files`, `pam`, `delivery`. */
-  readonly area: string;
+  /** What was found; what was examined, where nothing is wrong with it. */
+  readonly id: Id;
+  /** Where to look: the first part of the id. */
+  readonly area: Area;
   readonly message: string;
   /** What to do about it; a sentence without a period. Empty for a pass. */
   readonly mend: string;
@@ -21,25 +25,32 @@ export class Findings {
     return this.#all;
   }
 
-  pass(area: string, message: string): void {
-    this.#all.push({ level: "pass", area, message, mend: "" });
+  pass(id: Id, message: string): void {
+    this.#add("pass", id, message, "");
   }
 
-  warning(area: string, message: string, mend: string): void {
-    this.#all.push({ level: "warning", area, message, mend });
+  warning(id: Id, message: string, mend: string): void {
+    this.#add("warning", id, message, mend);
   }
 
-  fault(area: string, message: string, mend: string): void {
-    this.#all.push({ level: "fault", area, message, mend });
+  fault(id: Id, message: string, mend: string): void {
+    this.#add("fault", id, message, mend);
+  }
+
+  #add(level: Level, id: Id, message: string, mend: string): void {
+    this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message, mend });
   }
 
   /** Whether anything is at fault, of one area or of all. */
-  hasFault(area?: string): boolean {
+  hasFault(area?: Area): boolean {
     return this.#all.some((finding) => finding.level === "fault" && (area ?? finding.area) === finding.area);
   }
 }
 
+/** The longest id, in characters. */
+const ID_WIDTH = 24;
+
 /** A finding as a person reads it. */
-export function findingLine({ level, area, message, mend }: Finding): string {
-  return `${level.padEnd(7)}  ${area.padEnd(9)}  ${message}${mend === "" ? "" : `; to mend it: ${mend}`}`;
+export function findingLine({ level, id, message, mend }: Finding): string {
+  return `${level.padEnd(7)}  ${id.padEnd(ID_WIDTH)}  ${message}${mend === "" ? "" : `; to mend it: ${mend}`}`;
 }

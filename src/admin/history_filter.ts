@@ -76,5 +76,9 @@ function fingerprintOf(key: string, keyNames: RowOptions["keyNames"]): string {
 }
 
 function usage(message: string): Failure {
-  return new Failure(message, { exitCode: ExitCode.usage, mend: "ssh-session-notifier history --help" });
+  return new Failure(message, {
+    code: "usage.wrong-value",
+    exitCode: ExitCode.usage,
+    mend: "ssh-session-notifier history --help",
+  });
 }

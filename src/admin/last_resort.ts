@@ -4,13 +4,11 @@ import { statIfThere } from "../store/files.ts";
 import { lastResortFaults, type LastResortSources } from "../store/last_resort.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "hook";
-
 /** Reports the findings. */
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
   const problems = lastResortFaults(sources);
-  for (const { message, mend } of problems) findings.fault(AREA, message, mend);
+  for (const { id, message, mend } of problems) findings.fault(id, message, mend);
   // Without the file, this is not known.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
-  findings.pass(AREA, "the last resort has recorded no login in the last 24 hours");
+  findings.pass("hook.last-resort", "the last resort has recorded no login in the last 24 hours");
 }

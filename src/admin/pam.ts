@@ -5,7 +5,6 @@ import type { Findings } from "./finding.ts";
 import { lowLimits } from "./limits.ts";
 import { jumpsOver, type PamFile, type PamModule, type PamStack } from "./pam_stack.ts";
 
-const AREA = "pam";
 const INSTALL = "run install.sh --pam, which puts the lines into their places";
 
 /**
@@ -51,12 +50,16 @@ export interface PamSources {
 /** Looks at the stack, and says what is found. */
 export function inspectPam({ stack, read, limits }: PamSources, findings: Findings): void {
   for (const name of stack.missing) {
-    findings.fault(AREA, `"${name}" is included, but can't be read: PAM refuses logins`, "restore or remove it");
+    findings.fault(
+      "pam.include-missing",
+      `"${name}" is included, but can't be read: PAM refuses logins`,
+      "restore or remove it",
+    );
   }
   const session = stack.modules.filter(({ phase }) => phase === "session");
   const first = session.findIndex(isHook);
   if (first === -1) {
-    findings.fault(AREA, "the hook is not in the session stack of sshd: no login is recorded", INSTALL);
+    findings.fault("pam.hook-missing", "the hook is not in the session stack of sshd: no login is recorded", INSTALL);
     return;
   }
   inspectIncludes(session, findings);
@@ -78,7 +81,7 @@ function inspectIncludes(session: readonly PamModule[], findings: Findings): voi
   const included = session.find(({ place }) => /(^|\/)ssh-session-notifier(-last)?:\d+$/.test(place));
   if (included === undefined) return;
   findings.fault(
-    AREA,
+    "pam.hook-included",
     `the hook is included from a file of its own (${included.place}): if that file is missing, PAM refuses every login`,
     "run install.sh --pam, which puts the lines into sshd's own file",
   );
@@ -88,16 +91,28 @@ function inspectHooks(hooks: readonly PamModule[], findings: Findings): void {
   for (const { place, control, args } of hooks) {
     const command = args.slice(args.findIndex((arg) => arg.startsWith("/")));
     if (command.join(" ") !== `${BINARY} queue`) {
-      findings.fault(AREA, `${place} runs "${command.join(" ")}" in place of "${BINARY} queue"`, INSTALL);
+      findings.fault("pam.hook-command", `${place} runs "${command.join(" ")}" in place of "${BINARY} queue"`, INSTALL);
     }
     if (["required", "requisite"].includes(control) || /\b(die|bad)\b/.test(control)) {
-      findings.fault(AREA, `${place} is "${control}": a hook that fails would refuse the login`, "make it optional");
+      findings.fault(
+        "pam.hook-required",
+        `${place} is "${control}": a hook that fails would refuse the login`,
+        "make it optional",
+      );
     }
     if (!args.includes("quiet")) {
-      findings.warning(AREA, `${place} has no "quiet": a hook that fails is shown to the user`, INSTALL);
+      findings.warning(
+        "pam.hook-not-quiet",
+        `${place} has no "quiet": a hook that fails is shown to the user`,
+        INSTALL,
+      );
     }
     if (args.includes("expose_authtok")) {
-      findings.fault(AREA, `${place} has "expose_authtok", which hands passwords to the hook`, "take it out");
+      findings.fault(
+        "pam.hook-gets-password",
+        `${place} has "expose_authtok", which hands passwords to the hook`,
+        "take it out",
+      );
     }
   }
 }
@@ -115,12 +130,16 @@ function inspectPlace(
   const skipping = session.slice(0, first).find((module, index) => index + jumpsOver(module) >= first);
   const harmful = before.find(({ name }) => ["pam_env.so", "pam_limits.so"].includes(name));
   if (skipping !== undefined) {
-    findings.fault(AREA, `${skipping.place} can skip the hook, which comes later, at ${place}`, INSTALL);
+    findings.fault("pam.hook-skipped", `${skipping.place} can skip the hook, which comes later, at ${place}`, INSTALL);
   } else if (harmful !== undefined) {
-    findings.fault(AREA, `the hook at ${place} stands behind ${harmful.name} (${harmful.place})`, INSTALL);
+    findings.fault("pam.hook-order", `the hook at ${place} stands behind ${harmful.name} (${harmful.place})`, INSTALL);
   } else if (before[0] !== undefined) {
-    findings.warning(AREA, `the hook at ${place} stands behind ${before[0].name} (${before[0].place})`, INSTALL);
-  } else findings.pass(AREA, `the hook is first in the session stack (${place})`);
+    findings.warning(
+      "pam.hook-order",
+      `the hook at ${place} stands behind ${before[0].name} (${before[0].place})`,
+      INSTALL,
+    );
+  } else findings.pass("pam.hook-order", `the hook is first in the session stack (${place})`);
 }
 
 /** A second try, without the variable that can be too long for the kernel. */
@@ -130,10 +149,10 @@ function inspectRetry(
 ): void {
   const [, unset, again] = session.slice(first);
   if (unset !== undefined && again !== undefined && isHook(again) && unsets(unset, ["SSH_AUTH_INFO_0"], read)) {
-    findings.pass(AREA, "the hook is tried once more without SSH_AUTH_INFO_0 where it can't start");
+    findings.pass("pam.hook-retry", "the hook is tried once more without SSH_AUTH_INFO_0 where it can't start");
   } else {
     findings.warning(
-      AREA,
+      "pam.hook-retry",
       "the hook is not tried once more without SSH_AUTH_INFO_0: a user with a huge certificate logs in unseen",
       INSTALL,
     );
@@ -151,7 +170,7 @@ function inspectLastResort(
   const guard = session[index - 1];
   if (line === undefined) {
     findings.warning(
-      AREA,
+      "pam.last-resort-missing",
       "nothing records a login for which the hook can't start, as when memory or processes run out",
       INSTALL,
     );
@@ -160,13 +179,17 @@ function inspectLastResort(
     !line.args.includes("type=open_session")
   ) {
     findings.fault(
-      AREA,
+      "pam.last-resort-unsafe",
       `${line.place} can load a user's library as root: the line before it does not clean the environment`,
       INSTALL,
     );
   } else if (line.control !== "optional") {
-    findings.fault(AREA, `${line.place} is "${line.control}": if it fails, it refuses the login`, INSTALL);
-  } else findings.pass(AREA, `a login is recorded even if the hook can't start (${line.place})`);
+    findings.fault(
+      "pam.last-resort-required",
+      `${line.place} is "${line.control}": if it fails, it refuses the login`,
+      INSTALL,
+    );
+  } else findings.pass("pam.last-resort", `a login is recorded even if the hook can't start (${line.place})`);
 }
 
 /** The line that cleans PAM's environment for the logout. */
@@ -183,12 +206,24 @@ function inspectLast(
   const skipping = session.slice(0, last).find((module, index) => index + jumpsOver(module) >= last);
   const what = "a user's own variables can reach the hook at the logout";
   if (cleaner === undefined) {
-    findings.fault(AREA, `no last line takes LD_PRELOAD and the like out of PAM's environment: ${what}`, INSTALL);
+    findings.fault(
+      "pam.cleanup-missing",
+      `no last line takes LD_PRELOAD and the like out of PAM's environment: ${what}`,
+      INSTALL,
+    );
   } else if (later !== undefined) {
-    findings.fault(AREA, `${later.place} stands behind the line that cleans PAM's environment: ${what}`, INSTALL);
+    findings.fault(
+      "pam.cleanup-early",
+      `${later.place} stands behind the line that cleans PAM's environment: ${what}`,
+      INSTALL,
+    );
   } else if (skipping !== undefined) {
-    findings.fault(AREA, `${skipping.place} can skip the line that cleans PAM's environment: ${what}`, INSTALL);
-  } else findings.pass(AREA, `PAM's environment is cleaned for the logout (${cleaner.place})`);
+    findings.fault(
+      "pam.cleanup-skipped",
+      `${skipping.place} can skip the line that cleans PAM's environment: ${what}`,
+      INSTALL,
+    );
+  } else findings.pass("pam.cleanup", `PAM's environment is cleaned for the logout (${cleaner.place})`);
 }
 
 /**
@@ -208,12 +243,12 @@ function inspectUserEnvironment({ modules }: PamStack, findings: Findings): void
   );
   for (const { place, phase } of open) {
     findings.fault(
-      AREA,
+      "pam.user-environment",
       `${place} (${phase}) has user_readenv=1: whoever logs in writes the environment of PAM modules`,
       "run install.sh --pam --fix-pam-env, which switches it off",
     );
   }
-  if (open.length === 0) findings.pass(AREA, "no pam_env line reads a user's own ~/.pam_environment");
+  if (open.length === 0) findings.pass("pam.user-environment", "no pam_env line reads a user's own ~/.pam_environment");
 }
 
 function inspectLimits(
@@ -225,7 +260,7 @@ function inspectLimits(
   for (const { place, args } of modules) {
     if (!args.some((arg) => arg.startsWith("conf="))) continue;
     findings.warning(
-      "limits",
+      "limits.own-file",
       `${place} has limits in a file of its own, which is not looked at`,
       "see limits.conf(5)",
     );
@@ -233,10 +268,10 @@ function inspectLimits(
   const low = limits.flatMap(({ path, text }) => lowLimits(text).map((limit) => ({ path, ...limit })));
   for (const { path, domain, item, value, least, unit } of low) {
     findings.fault(
-      "limits",
+      "limits.values",
       `${path} sets ${item} ${value} for ${domain}: the hook can't start at the logout`,
       `raise it to at least ${least} ${unit}, or set it in the user's service or shell`,
     );
   }
-  if (low.length === 0) findings.pass("limits", "no limit keeps the hook from starting at the logout");
+  if (low.length === 0) findings.pass("limits.values", "no limit keeps the hook from starting at the logout");
 }

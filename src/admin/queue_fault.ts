@@ -51,6 +51,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
     if (!isSqliteError(error)) throw error;
     if ([SQLITE_BUSY, SQLITE_LOCKED].includes(sqliteCode(error))) {
       throw new Failure(`Cannot look at "${queueDatabase}": another process holds a lock on it`, {
+        code: "repair.queue-locked",
         exitCode: ExitCode.tempFail,
         mend:
           `see who it is (fuser -v ${queueDatabase}), end it, and run repair again; events go to the spool meanwhile`,
@@ -59,6 +60,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
     }
     if (sqliteCode(error) === SQLITE_FULL) {
       throw new Failure(`Cannot write "${queueDatabase}": the disk is full`, {
+        code: "repair.disk-full",
         exitCode: ExitCode.tempFail,
         mend: "make room; the database itself needs no repair",
         cause: error,

@@ -3,6 +3,7 @@
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner } from "../hook/privileges.ts";
+import type { Id } from "../ids.ts";
 import { oneLine } from "../log.ts";
 import { type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
@@ -37,7 +38,11 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
   becomeQueue(paths, { anyOwner: stateDir !== undefined });
   using lock = explaining(paths, () => takeLock(paths));
   if (lock === undefined) {
-    throw new Failure("another repair is running", { exitCode: ExitCode.tempFail, mend: "wait until it has ended" });
+    throw new Failure("another repair is running", {
+      code: "repair.running",
+      exitCode: ExitCode.tempFail,
+      mend: "wait until it has ended",
+    });
   }
   const say = (line: string) => print(oneLine(line));
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -100,8 +105,18 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
     throw new Failure(
       denied ? "repair must run as root" : `Cannot become the user of queue: ${messageOf(cause)}`,
       denied
-        ? { exitCode: ExitCode.noPermission, mend: "sudo ssh-session-notifier repair", cause }
-        : { exitCode: ExitCode.config, mend: "run install.sh, which makes the user and the directory", cause },
+        ? {
+          code: "command.not-permitted",
+          exitCode: ExitCode.noPermission,
+          mend: "sudo ssh-session-notifier repair",
+          cause,
+        }
+        : {
+          code: "users.queue-unusable",
+          exitCode: ExitCode.config,
+          mend: "run install.sh, which makes the user and the directory",
+          cause,
+        },
     );
   }
 }
@@ -115,6 +130,7 @@ function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
   // Opening a FIFO would wait for a reader.
   if (statIfThere(path)?.isFile === false) {
     throw new Failure(`"${path}" is not a plain file`, {
+      code: "repair.lock-unusable",
       exitCode: ExitCode.config,
       mend: `see what it is, and remove it: rm -r ${path}`,
     });
@@ -135,16 +151,19 @@ function explaining<T>(paths: StatePaths, work: () => T): T {
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
   if (error instanceof Failure || !isSystemError(error)) return error;
-  const fail = (reason: string, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot mend "${queueDir}": ${reason}`, { exitCode, mend, cause: error });
+  const fail = (code: Id, reason: string, exitCode: ExitCode, mend: string) =>
+    new Failure(`Cannot mend "${queueDir}": ${reason}`, { code, exitCode, mend, cause: error });
   if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
-    return fail("the disk is full", ExitCode.tempFail, "make room, and run repair again");
+    return fail("repair.disk-full", "the disk is full", ExitCode.tempFail, "make room, and run repair again");
   }
-  if (isReadOnly(error)) return fail("its file system is read-only", ExitCode.config, REMOUNT);
+  if (isReadOnly(error)) {
+    return fail("repair.read-only", "its file system is read-only", ExitCode.config, REMOUNT);
+  }
   const { tempFail, config } = ExitCode;
   return isPassingSystemError(error)
-    ? fail(messageOf(error), tempFail, "see what the disk says, and run repair again")
+    ? fail("repair.read-error", messageOf(error), tempFail, "see what the disk says, and run repair again")
     : fail(
+      "repair.refused",
       messageOf(error),
       config,
       "move files of other users out of it by hand",

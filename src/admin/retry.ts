@@ -69,6 +69,7 @@ function configuredRoutes(configFile: string, { isNeeded }: { isNeeded: boolean 
 function requireRoute(name: string, known: readonly string[], flag: string): void {
   if (known.includes(name)) return;
   throw new Failure(`There is no route "${name}"${suggestion(name, known)}`, {
+    code: "retry.unknown-route",
     exitCode: ExitCode.usage,
     mend: `name one of them with ${flag}; ssh-session-notifier status shows them all`,
   });
@@ -95,6 +96,7 @@ function revived(
 function moved(deliveries: Deliveries, { from, to }: { from: string; to: string }): string {
   if (from === to) {
     throw new Failure(`Cannot move from route "${from}" to itself`, {
+      code: "retry.same-route",
       exitCode: ExitCode.usage,
       mend: "leave --to out to try again on the same route",
     });

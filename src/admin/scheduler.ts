@@ -4,7 +4,6 @@ import { formatAgo } from "../duration.ts";
 import { hasStopped } from "../send/health.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "scheduler";
 const NAME = "ssh-session-notifier";
 const UNITS = "/etc/systemd/system";
 
@@ -27,36 +26,49 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
   const cronFile = `/etc/cron.d/${NAME}`;
   const isForCron = CRON_LINE.test(read(cronFile) ?? "");
   if (isForCron && CRON_PROGRAMS.some(isThere)) {
-    findings.pass(AREA, `cron is set up to run send (${cronFile})`);
+    findings.pass("scheduler.cron", `cron is set up to run send (${cronFile})`);
     return;
   }
   if (!isThere("/run/systemd/system")) {
-    if (isForCron) findings.fault(AREA, "nothing runs send: there is no cron", "install cron, and see that it runs");
-    else if (isThere(cronFile)) {
+    if (isForCron) {
       findings.fault(
-        AREA,
+        "scheduler.cron-missing",
+        "nothing runs send: there is no cron",
+        "install cron, and see that it runs",
+      );
+    } else if (isThere(cronFile)) {
+      findings.fault(
+        "scheduler.cron-line",
         `nothing runs send: no line of ${cronFile} does`,
         "take the # before its line away, or run install.sh",
       );
-    } else findings.fault(AREA, "nothing runs send: neither systemd nor a file in /etc/cron.d", "run install.sh");
+    } else {findings.fault(
+        "scheduler.missing",
+        "nothing runs send: neither systemd nor a file in /etc/cron.d",
+        "run install.sh",
+      );}
     return;
   }
   const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));
   if (missing.length > 0) {
     const units = missing.map((suffix) => NAME + suffix).join(", ");
-    findings.fault(AREA, `there is no ${units} in ${UNITS}`, "run install.sh");
+    findings.fault("scheduler.unit-missing", `there is no ${units} in ${UNITS}`, "run install.sh");
     return;
   }
   if (!isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
-    findings.fault(AREA, `${NAME}.timer is not enabled: nothing is retried`, `systemctl enable --now ${NAME}.timer`);
-  } else findings.pass(AREA, `${NAME}.timer is enabled`);
+    findings.fault(
+      "scheduler.timer",
+      `${NAME}.timer is not enabled: nothing is retried`,
+      `systemctl enable --now ${NAME}.timer`,
+    );
+  } else findings.pass("scheduler.timer", `${NAME}.timer is enabled`);
   if (!isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
     findings.warning(
-      AREA,
+      "scheduler.path",
       `${NAME}.path is not enabled: a notification waits up to a minute for the timer`,
       `systemctl enable --now ${NAME}.path`,
     );
-  } else findings.pass(AREA, `${NAME}.path is enabled`);
+  } else findings.pass("scheduler.path", `${NAME}.path is enabled`);
 }
 
 /** What is known about the runs of `send`. */
@@ -71,14 +83,14 @@ export interface Runs {
 /** Checks whether `send` really runs, by the rule of `status`: it starts each minute, and a run may take a while. */
 export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, findings: Findings): void {
   if (lastRunAtMs === undefined) {
-    findings.warning(AREA, "send has not run yet", "wait a minute, then run check again");
+    findings.warning("scheduler.never-run", "send has not run yet", "wait a minute, then run check again");
     return;
   }
   const since = `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}`;
-  if (!hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) findings.pass(AREA, since);
+  if (!hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) findings.pass("scheduler.last-run", since);
   else {
     findings.fault(
-      AREA,
+      "scheduler.last-run",
       `${since}: nothing starts it, or it does not finish`,
       "see that cron or ssh-session-notifier.timer is running (systemctl list-timers), and what send says",
     );

@@ -5,7 +5,6 @@ import { BINARY, CONFIG_FILE, RUN_DIR, STATE_DIR } from "../paths.ts";
 import { plural } from "../plural.ts";
 import type { Findings } from "./finding.ts";
 
-const AREA = "selinux";
 const CONFIG = "/etc/selinux/config";
 const RESTORECON = "/usr/sbin/restorecon";
 const LABELLED = [BINARY, CONFIG_FILE.replace(/\/[^/]+$/, ""), STATE_DIR, RUN_DIR];
@@ -29,19 +28,19 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
   const type = setting("SELINUXTYPE") ?? "targeted";
   if (!/^[a-z0-9_-]+$/i.test(type)) {
     return findings.fault(
-      AREA,
+      "selinux.policy-name",
       `${CONFIG} names a policy "${type}" that cannot exist`,
       `correct SELINUXTYPE in ${CONFIG}`,
     );
   }
   if (!read(`/etc/selinux/${type}/contexts/files/file_contexts`)?.includes(":ssh_session_queue_t:")) {
     return findings.fault(
-      AREA,
+      "selinux.module-missing",
       `SELinux enforces the policy "${type}", which does not let login programs record sessions: the module is missing`,
       "run install.sh again",
     );
   }
-  findings.pass(AREA, `the policy "${type}" has the module that lets login programs record sessions`);
+  findings.pass("selinux.module", `the policy "${type}" has the module that lets login programs record sessions`);
   // Else restorecon looks at nothing.
   if (current !== "Disabled") inspectLabels(run, findings);
 }
@@ -52,15 +51,15 @@ function inspectLabels(run: SelinuxHost["run"], findings: Findings): void {
   const output = run(RESTORECON, ["-i", "-R", "-n", "-v", ...LABELLED]);
   if (output === undefined) {
     return findings.warning(
-      AREA,
+      "selinux.labels-unknown",
       `${RESTORECON} does not run, so that the labels of the files are not known`,
       "install policycoreutils",
     );
   }
   const wrong = output.split("\n").filter((line) => line !== "");
-  if (wrong.length === 0) return findings.pass(AREA, "each file has the label that the policy wants");
+  if (wrong.length === 0) return findings.pass("selinux.labels", "each file has the label that the policy wants");
   findings.fault(
-    AREA,
+    "selinux.labels",
     `${plural(wrong.length, "wrong label")}, so that logins may not be recorded: ${wrong[0]}`,
     `restorecon -R ${LABELLED.join(" ")}`,
   );

@@ -3,8 +3,6 @@
 import type { Findings } from "./finding.ts";
 import { parseSshdConfig, type SshdFiles } from "./sshd_config.ts";
 
-const AREA = "sshd";
-
 /** The main file; openSUSE has its default below /usr, for when the administrator has none. */
 const MAIN_FILES = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
 
@@ -13,7 +11,7 @@ export function inspectSshd(files: SshdFiles, findings: Findings): void {
   const path = MAIN_FILES.find((path) => files.match(path)?.length);
   if (path === undefined) {
     findings.fault(
-      AREA,
+      "sshd.config-missing",
       `there is no ${MAIN_FILES[0]}: sshd is not set up`,
       "install and configure the OpenSSH server",
     );
@@ -22,7 +20,7 @@ export function inspectSshd(files: SshdFiles, findings: Findings): void {
   const { usePam, services, unread } = parseSshdConfig(files.read(path) ?? "", files);
   for (const pattern of unread) {
     findings.warning(
-      AREA,
+      "sshd.include-unread",
       `sshd includes ${pattern}, which check may not read: a "UsePAM no" there would win`,
       "see that sshd -T | grep -i usepam prints yes",
     );
@@ -30,7 +28,7 @@ export function inspectSshd(files: SshdFiles, findings: Findings): void {
   if (usePam === undefined && unread.length > 0) return;
   if (usePam !== "yes") {
     findings.fault(
-      AREA,
+      "sshd.use-pam",
       `${path} has ${usePam === undefined ? "no UsePAM" : `"UsePAM ${usePam}"`}: the hook never runs`,
       'set "UsePAM yes" and reload sshd',
     );
@@ -39,10 +37,10 @@ export function inspectSshd(files: SshdFiles, findings: Findings): void {
   const others = services.filter((service) => service !== "sshd");
   for (const service of others) {
     findings.fault(
-      AREA,
+      "sshd.pam-service",
       `${path} has "PAMServiceName ${service}": sshd does not use /etc/pam.d/sshd`,
       `put the lines of ssh-session-notifier in /etc/pam.d/sshd into /etc/pam.d/${service} too`,
     );
   }
-  if (others.length === 0) findings.pass(AREA, "sshd uses PAM");
+  if (others.length === 0) findings.pass("sshd.use-pam", "sshd uses PAM");
 }

@@ -6,7 +6,7 @@ import { Inbox, INBOX_START, InboxError, type Unread } from "../store/inbox.ts";
 import type { Overview } from "../store/overview.ts";
 
 /** How long one look waits for another one, in milliseconds: many times what a look into a full queue takes. */
-const MAX_WAIT_MS = 15_000;
+export const MAX_WAIT_MS = 15_000;
 
 /** How long between two tries, in milliseconds. */
 const TRY_EVERY_MS = 20;

@@ -5,7 +5,6 @@ import type { StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
 import type { Look } from "./files.ts";
 
-const AREA = "users";
 const SEND = "ssh-session-notifier";
 const QUEUE = "ssh-session-queue";
 
@@ -26,13 +25,17 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
     const owner = look(directory);
     const isOurs = ([, , id]: readonly string[], owned: number | null) => owned !== null && id === String(owned);
     const [user, ownGroup] = [users.get(name), groups.get(name)];
-    if (user === undefined) findings.fault(AREA, `there is no user ${name} in /etc/passwd`, "run install.sh");
-    if (ownGroup === undefined) findings.fault(AREA, `there is no group ${name} in /etc/group`, "run install.sh");
+    if (user === undefined) {
+      findings.fault("users.user-missing", `there is no user ${name} in /etc/passwd`, "run install.sh");
+    }
+    if (ownGroup === undefined) {
+      findings.fault("users.group-missing", `there is no group ${name} in /etc/group`, "run install.sh");
+    }
     // If it is missing, files.ts reports that.
     if (owner === undefined || user === undefined || ownGroup === undefined) continue;
     if (isOurs(user, owner.uid) && isOurs(ownGroup, owner.gid)) continue;
     findings.fault(
-      AREA,
+      "users.not-owner",
       `"${directory}" belongs to ${owner.uid}:${owner.gid}, which is not ${name}:${name}`,
       "run install.sh",
     );
@@ -40,12 +43,14 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
   const members = groups.get(QUEUE)?.[3]?.trim().split(",");
   if (members?.includes(SEND) === false && users.get(SEND)?.[3] !== groups.get(QUEUE)?.[2]) {
     findings.fault(
-      AREA,
+      "users.not-member",
       `the user ${SEND} is not in the group ${QUEUE}: send can't read the queue`,
       `usermod --append --groups ${QUEUE} ${SEND}`,
     );
   }
-  if (!findings.hasFault(AREA)) findings.pass(AREA, `the users ${QUEUE} and ${SEND} exist, and own their folders`);
+  if (!findings.hasFault("users")) {
+    findings.pass("users.accounts", `the users ${QUEUE} and ${SEND} exist, and own their folders`);
+  }
 }
 
 /** The ids of the groups that have the user of `send` as a member. */

@@ -35,6 +35,7 @@ function start(args: readonly string[]): Deno.ChildProcess {
     return new Deno.Command(BINARY, { args: [...args], uid: 0, gid: 0, clearEnv: true, env, ...stdio }).spawn();
   } catch (cause) {
     throw new Failure(`Cannot run without the groups of root: ${messageOf(cause)}`, {
+      code: "command.keeps-groups",
       exitCode: ExitCode.noPermission,
       mend: `setpriv --clear-groups ${BINARY} ${args[0] ?? ""}`,
       cause,
@@ -59,6 +60,7 @@ function pass(signal: Deno.Signal, child: Deno.ChildProcess): void {
 export function refuseGroups(command: string): void {
   if (Deno.uid() !== 0 || groups().length === 0) return;
   throw new Failure(`Cannot become another user: the groups of root (${groups().join(", ")}) would stay`, {
+    code: "command.has-groups",
     exitCode: ExitCode.noPermission,
     mend: `setpriv --clear-groups ${Deno.build.standalone ? Deno.execPath() : "ssh-session-notifier"} ${command}`,
   });

@@ -2,9 +2,12 @@
 
 import leven, { closestMatch } from "leven";
 import type * as v from "valibot";
+import type { Id } from "../ids.ts";
+import { isTable } from "./schema_parts.ts";
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigFault {
+  readonly id: Id;
   /** Key path (`notification.discord.webhook_url`), or `line 3, column 7` where the syntax is wrong. */
   readonly place: string;
   readonly message: string;
@@ -48,16 +51,27 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
   const at = path.join(".");
   if (issue.type === "strict_object" && issue.expected === "never") {
     const key = path.at(-1) ?? "";
-    return { place: at, message: `is not a key that is known here${suggestion(key, known(path.slice(0, -1)))}` };
+    return {
+      id: "config.unknown-key",
+      place: at,
+      message: `is not a key that is known here${suggestion(key, known(path.slice(0, -1)))}`,
+    };
   }
   // What is missing, is missing in a table that is named by its key in quotes.
-  if (issue.type === "strict_object" && issue.expected !== "Object") return { place: at, message: "is missing" };
+  if (issue.type === "strict_object" && issue.expected !== "Object") {
+    return { id: "config.missing-key", place: at, message: "is missing" };
+  }
   if (issue.type === "picklist") {
     const meant = typeof issue.input === "string" ? suggestion(issue.input, known(path)) : "";
-    return { place: at, message: `${issue.message}${meant}` };
+    return { id: "config.wrong-value", place: at, message: `${issue.message}${meant}` };
   }
   const expected = issue.kind === "schema" ? TYPE_NAMES[issue.expected ?? ""] : undefined;
-  return { place: at, message: expected === undefined ? issue.message : `must be ${expected}` };
+  const isNoTable = issue.type === "custom" || issue.requirement === isTable;
+  return {
+    id: expected !== undefined || isNoTable ? "config.wrong-type" : "config.wrong-value",
+    place: at,
+    message: expected === undefined ? issue.message : `must be ${expected}`,
+  };
 }
 
 /** What could have been meant: the closest of what is known, else all of it; to be put behind a message. */

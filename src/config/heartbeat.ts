@@ -40,19 +40,22 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat 
   if (Object.values(section).some((value) => typeof value !== "string")) return undefined;
   const text = isInFile ? readSecretFile("url", section, { place, context }) : section["url"];
   if (typeof text !== "string") {
-    if (Object.keys(section).every((key) => key === "ca_file")) context.faults.push({ place, message: "is missing" });
+    if (Object.keys(section).every((key) => key === "ca_file")) {
+      context.faults.push({ id: "config.missing-key", place, message: "is missing" });
+    }
     return undefined;
   }
   const parsed = v.safeParse(url, text);
   if (!parsed.success) {
     const faults = parsed.issues.map((issue) => faultOf(issue, { place: [], known: () => [] }));
-    context.faults.push(...faults.map(({ message }) => ({ place, message })));
+    context.faults.push(...faults.map((fault) => ({ ...fault, place })));
     return undefined;
   }
   context.secrets.push(...urlSecrets(parsed.output));
   if (isPlaceholder(text)) context.placeholders.push(place);
   if (parsed.output.protocol !== "https:" && !isLoopback(parsed.output)) {
     context.warnings.push({
+      id: "config.heartbeat-plain",
       place,
       message: "is plain http: whoever can read it can keep up the look of a live alarm",
       mend: "use a URL that begins with https://",

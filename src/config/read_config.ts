@@ -1,13 +1,14 @@
 // Reads the configuration file, and says in one line each what keeps it from being used.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
+import type { Id } from "../ids.ts";
 import { isPassingSystemError } from "../system_error.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
 
 /** Larger than any configuration; what is larger is something else. In bytes. */
-const MAX_CONFIG_BYTES = 1024 * 1024;
+export const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
  * Reads a configuration file.
@@ -24,6 +25,8 @@ export function readConfig(path: string): Config {
     if (!(cause instanceof ConfigError)) throw cause;
     const lines = cause.faults.map(({ place, message }) => `${path}: ${place}: ${message}`);
     throw new Failure(lines.join("\n"), {
+      // There is at least one.
+      code: cause.faults[0]?.id ?? "config.wrong-value",
       exitCode: ExitCode.config,
       mend: `edit ${path}; no event is lost meanwhile, what is queued goes out once the file is right`,
       cause,
@@ -38,6 +41,7 @@ function readText(path: string): string {
       throw new Failure(
         `Cannot read the configuration "${path}" as it is ${isFile ? `${size} bytes long` : "not a file"}`,
         {
+          code: "config.not-a-file",
           exitCode: ExitCode.config,
           mend: `put a TOML file of at most ${MAX_CONFIG_BYTES} bytes there`,
         },
@@ -60,25 +64,28 @@ function isUtf16([first, second]: Uint8Array): boolean {
 function unreadable(path: string, cause: unknown): Failure {
   const { NotFound, PermissionDenied, NotCapable } = Deno.errors;
   const { config, noPermission, tempFail } = ExitCode;
-  const fail = (why: string, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot read the configuration "${path}"${why}`, { exitCode, mend, cause });
+  const fail = (why: string, code: Id, exitCode: ExitCode, mend: string) =>
+    new Failure(`Cannot read the configuration "${path}"${why}`, { code, exitCode, mend, cause });
   if (cause instanceof NotFound) {
     const mend = "run install.sh, which writes a commented example, or write one by the README's table";
-    return new Failure(`There is no configuration "${path}"`, { exitCode: config, mend, cause });
+    const code = "config.missing";
+    return new Failure(`There is no configuration "${path}"`, { code, exitCode: config, mend, cause });
   }
   if (cause instanceof PermissionDenied) {
     const mend = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`;
-    return fail(": permission denied", noPermission, mend);
+    return fail(": permission denied", "config.not-readable", noPermission, mend);
   }
   if (cause instanceof NotCapable) {
-    return fail(" as the sandbox allows only /etc/ssh-session-notifier", noPermission, "put the configuration there");
+    const why = " as the sandbox allows only /etc/ssh-session-notifier";
+    return fail(why, "config.outside-sandbox", noPermission, "put the configuration there");
   }
   if (cause instanceof TypeError) {
     const what = cause.message === "UTF-16" ? "is UTF-16 (Windows calls that Unicode)" : "is not valid UTF-8";
-    return fail(` as it ${what}`, config, "save it as UTF-8");
+    return fail(` as it ${what}`, "config.not-utf8", config, "save it as UTF-8");
   }
   return fail(
     `: ${messageOf(cause)}`,
+    "config.read-error",
     isPassingSystemError(cause) ? tempFail : config,
     "see what the disk and its file system say",
   );

@@ -45,14 +45,22 @@ function parseDefault(
   { hasOthers, context }: { hasOthers: boolean; context: RouteContext },
 ): Route | undefined {
   const { faults } = context;
-  if (notification === undefined && !hasOthers) faults.push({ place: "notification", message: "is missing" });
+  if (notification === undefined && !hasOthers) {
+    faults.push({ id: "config.missing-key", place: "notification", message: "is missing" });
+  }
   if (!isTable(notification)) return undefined;
   const { service: name } = notification;
-  if (name === undefined && !hasOthers) faults.push({ place: "notification.service", message: "is missing" });
+  if (name === undefined && !hasOthers) {
+    faults.push({ id: "config.missing-key", place: "notification.service", message: "is missing" });
+  }
   if (name === undefined && hasOthers) {
     for (const key of [...Object.keys(ROUTE_KEYS), ...SERVICE_NAMES]) {
       if (!Object.hasOwn(notification, key)) continue;
-      faults.push({ place: `notification.${key}`, message: "has no effect, as [notification] has no service" });
+      faults.push({
+        id: "config.conflicting-keys",
+        place: `notification.${key}`,
+        message: "has no effect, as [notification] has no service",
+      });
     }
   }
   const service = typeof name === "string" ? services.get(name) : undefined;
@@ -72,12 +80,20 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   const at = ["routes", ROUTE_NAME.test(name) ? name : JSON.stringify(name)];
   const place = at.join(".");
   if (!ROUTE_NAME.test(name)) {
-    faults.push({ place, message: "must have a name of 1 to 64 letters, digits, - or _" });
+    faults.push({
+      id: "config.wrong-value",
+      place,
+      message: "must have a name of 1 to 64 letters, digits, - or _",
+    });
   } else if (name === DEFAULT_ROUTE) {
-    faults.push({ place, message: "must have another name, as that is the name of the route of [notification]" });
+    faults.push({
+      id: "config.wrong-value",
+      place,
+      message: "must have another name, as that is the name of the route of [notification]",
+    });
   }
   if (!isTable(table)) {
-    faults.push({ place, message: "must be a table" });
+    faults.push({ id: "config.wrong-type", place, message: "must be a table" });
     return undefined;
   }
   const { keys: given, options } = splitKeys(table);

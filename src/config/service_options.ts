@@ -85,7 +85,11 @@ export function readSecretFile(
   { place, context }: FileContext,
 ): string | undefined {
   if (Object.hasOwn(options, option)) {
-    context.faults.push({ place, message: `must not stand beside "${option}": one of the two` });
+    context.faults.push({
+      id: "config.conflicting-keys",
+      place,
+      message: `must not stand beside "${option}": one of the two`,
+    });
     return undefined;
   }
   const path = options[fileKey(option)];
@@ -94,6 +98,7 @@ export function readSecretFile(
     context.secrets.push(secret);
     if (file.openMode !== undefined) {
       context.warnings.push({
+        id: "config.secret-exposed",
         place,
         message: `names a file that anyone on this host can read (mode ${file.openMode})`,
         mend: readableBySend(String(path), "0640"),
@@ -113,7 +118,9 @@ export function readNamed(
     if (typeof path !== "string") throw new Error("must be a text, in quotes");
     return use(context.readBeside(path));
   } catch (error) {
-    context.faults.push({ place, message: error instanceof Error ? error.message : "can't be read" });
+    const message = error instanceof Error ? error.message : "can't be read";
+    const id = typeof path === "string" ? "config.file-unusable" : "config.wrong-type";
+    context.faults.push({ id, place, message });
     return undefined;
   }
 }

@@ -19,7 +19,8 @@ export function parseSyntax(text: string): unknown {
     const [reason = ""] = message.replace(/^Invalid TOML document: /, "").split("\n", 1);
     const hint = slipIn(text.split("\n")[line - 1] ?? "", { column, reason });
     const place = `line ${line}, column ${column}`;
-    throw new ConfigError([{ place, message: hint === undefined ? reason : `${reason}: ${hint}` }]);
+    const fault = hint === undefined ? reason : `${reason}: ${hint}`;
+    throw new ConfigError([{ id: "config.syntax", place, message: fault }]);
   }
 }
 

@@ -51,6 +51,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   const paths = statePaths(options.stateDir);
   if (options.stateDir === undefined && Deno.uid() === 0) {
     throw new Failure("send must not run as root", {
+      code: "send.as-root",
       exitCode: ExitCode.noPermission,
       mend: "run it as its own user: runuser -u ssh-session-notifier -- ssh-session-notifier send",
     });
@@ -216,6 +217,7 @@ function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
 function unusable(directory: string, cause: unknown): Failure {
   if (cause instanceof Deno.errors.NotFound) {
     return new Failure(`There is no state directory "${directory}"`, {
+      code: "state.missing",
       exitCode: ExitCode.config,
       mend: "run install.sh, which makes it",
       cause,
@@ -226,6 +228,7 @@ function unusable(directory: string, cause: unknown): Failure {
   return new Failure(
     `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
     {
+      code: "state.unusable",
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
       mend: isReadOnly(cause)
         ? REMOUNT

@@ -61,6 +61,7 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
     throw new Failure("The part of this process that makes HTTP requests did not start", {
+      code: "send.no-worker",
       exitCode: ExitCode.tempFail,
       mend: "see whether this host has too much to do, or too little memory; the next run tries again",
     });

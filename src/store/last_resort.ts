@@ -3,6 +3,7 @@
 
 import { DAY_MS, formatAgo } from "../duration.ts";
 import { messageOf } from "../failure.ts";
+import type { Id } from "../ids.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { statIfThere } from "./files.ts";
@@ -10,10 +11,11 @@ import { Spool } from "./spool.ts";
 import { MAX_UNRECORDED_BYTES } from "./unrecorded.ts";
 
 /** How long it is a fault after the last such login, in milliseconds. A full file is a fault until the next boot. */
-const FAULT_MS = DAY_MS;
+export const FAULT_MS = DAY_MS;
 
 /** A problem in one sentence and in a few words, and what to do. */
 export interface LastResortFault {
+  readonly id: Id;
   readonly message: string;
   readonly short: string;
   readonly mend: string;
@@ -36,21 +38,23 @@ export function lastResortProblems(sources: LastResortSources): string[] {
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;
   return [
-    ...orUnreadable(unrecordedFile, () => problemsOfFile(sources)),
-    ...orUnreadable(runSpoolDir, () => problemsOfSpool(sources)),
+    ...orUnreadable({ path: unrecordedFile, id: "hook.record-unusable" }, () => problemsOfFile(sources)),
+    ...orUnreadable({ path: runSpoolDir, id: "hook.run-spool-unusable" }, () => problemsOfSpool(sources)),
   ];
 }
 
-function orUnreadable(path: string, look: () => LastResortFault[]): LastResortFault[] {
+function orUnreadable({ path, id }: { path: string; id: Id }, look: () => LastResortFault[]): LastResortFault[] {
   try {
     return look();
   } catch (error) {
     const message = `"${path}" can't be looked at: ${messageOf(error)}`;
-    return [{ message, short: message, mend: "run install.sh, which makes it as it should be" }];
+    return [{ id, message, short: message, mend: "run install.sh, which makes it as it should be" }];
   }
 }
 
-function problemsOfFile({ paths: { unrecordedFile: path }, lastRunAtMs = -Infinity, nowMs }: LastResortSources) {
+function problemsOfFile(
+  { paths: { unrecordedFile: path }, lastRunAtMs = -Infinity, nowMs }: LastResortSources,
+): LastResortFault[] {
   const info = statIfThere(path);
   if (info === undefined || info.size === 0) return [];
   if (!info.isFile) throw new Error("it is not a plain file");
@@ -58,6 +62,7 @@ function problemsOfFile({ paths: { unrecordedFile: path }, lastRunAtMs = -Infini
   if (info.size >= MAX_UNRECORDED_BYTES) {
     const what = "is full: later logins for which the hook could not run are missing";
     return [{
+      id: "hook.record-full",
       message: `"${path}" ${what}`,
       short: "logins may be missing: the hook could not run, and the file for such logins is full",
       mend:
@@ -67,6 +72,7 @@ function problemsOfFile({ paths: { unrecordedFile: path }, lastRunAtMs = -Infini
   if (nowMs - writtenAtMs > FAULT_MS && lastRunAtMs > writtenAtMs) return [];
   const when = formatAgo(writtenAtMs, nowMs);
   return [{
+    id: "hook.did-not-run",
     message: `the hook could not run, and such logins were written to "${path}" (${info.size} bytes), the last ${when}`,
     short: `the hook could not run at a login, ${when}`,
     mend: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is a fault for 24 hours",
@@ -78,6 +84,7 @@ function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): 
   if (count === 0) return [];
   const what = `${plural(count, "event")} in "${runSpoolDir}", since the disk of the queue took nothing`;
   return [{
+    id: "hook.run-spooled",
     message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
     short: `${what}`,
     mend: "see that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",

@@ -5,10 +5,10 @@ import { statfsSync } from "node:fs";
 import type { StatePaths } from "../paths.ts";
 
 /** With less than this, a row and its log may find no room: a fold of the log takes 256 KiB. In bytes. */
-const FULL_BYTES = 1024 * 1024;
+export const FULL_BYTES = 1024 * 1024;
 
 /** Likewise in files, of which a run of `send` makes a few. */
-const FULL_FILES = 10;
+export const FULL_FILES = 10;
 
 /** What is left of a file system. */
 export interface Room {

@@ -2,6 +2,7 @@
 // next run.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
+import type { Id } from "../ids.ts";
 import type { StatePaths } from "../paths.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
 import { NotPlainError, statIfThere } from "./files.ts";
@@ -24,18 +25,21 @@ const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_P
 
 /** What an error means. `reason`: where its own message is not what to say. */
 interface Meaning {
+  readonly code: Id;
   readonly reason?: string;
   readonly exitCode: ExitCode;
   readonly mend: string;
 }
 
 const PASSES: Meaning = {
+  code: "store.unavailable",
   exitCode: ExitCode.tempFail,
   mend:
     "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
 };
 
 const IS_REFUSED: Meaning = {
+  code: "store.refused",
   exitCode: ExitCode.config,
   mend:
     "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
@@ -62,16 +66,17 @@ export function explainingStore<T>(paths: Pick<StatePaths, "deliveriesDatabase">
 function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (error instanceof NewerSchemaError) {
     const mend = "install the newer ssh-session-notifier again that has written it";
-    return { reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
+    return { code: "store.newer", reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
   }
   if (error instanceof ForeignSchemaError || error instanceof NotPlainError) {
     const mend = "see who has changed it; the next run of send moves it aside and makes a new one";
-    return { exitCode: ExitCode.config, mend };
+    return { code: "store.foreign", exitCode: ExitCode.config, mend };
   }
   if (error instanceof Deno.errors.NotCapable) {
     const mend = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
       "out of the sandbox: mount --bind the other place there";
-    return { reason: error.message.split(", ", 1)[0] ?? "", exitCode: ExitCode.config, mend };
+    const reason = error.message.split(", ", 1)[0] ?? "";
+    return { code: "store.outside-sandbox", reason, exitCode: ExitCode.config, mend };
   }
   if (isUnopened(error)) {
     const refusal = refusalOf(path);
@@ -80,7 +85,8 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
     const mend = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
-    return { reason: `it is damaged: ${messageOf(error)}`, exitCode: ExitCode.tempFail, mend };
+    const reason = `it is damaged: ${messageOf(error)}`;
+    return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, mend };
   }
   return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }

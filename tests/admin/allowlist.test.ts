@@ -1,7 +1,7 @@
-import assert from "node:assert/strict";
 import { inspectAllowlist } from "../../src/admin/allowlist.ts";
 import { Findings } from "../../src/admin/finding.ts";
 import type { AllowRule } from "../../src/config/allowlist.ts";
+import { assertAllFound } from "../helpers/findings.ts";
 
 Deno.test("inspectAllowlist() warns of each rule that has expired, and of no other", () => {
   const nowMs = Date.UTC(2027, 0, 3);
@@ -13,8 +13,8 @@ Deno.test("inspectAllowlist() warns of each rule that has expired, and of no oth
   });
   const findings = new Findings();
   inspectAllowlist([rule(0), rule(1, nowMs), rule(2, nowMs + 1), rule(3, Date.UTC(2027, 0))], { nowMs, findings });
-  assert.deepEqual(findings.all.map(({ level, message }) => `${level}: ${message}`), [
-    'warning: allowlist.rules.1 ("reason 1") expired 0 s ago, and allows nothing',
-    'warning: allowlist.rules.3 ("reason 3") expired 2 d ago, and allows nothing',
+  assertAllFound(findings.all, [
+    ["warning config.rule-expired", "allowlist.rules.1", '"reason 1"', "0 s ago"],
+    ["warning config.rule-expired", "allowlist.rules.3", '"reason 3"', "2 d ago"],
   ]);
 });

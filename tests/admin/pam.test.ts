@@ -1,9 +1,10 @@
 // What `check` says of a PAM stack, on the stock files of the distributions and on every way to get it wrong.
 
 import assert from "node:assert/strict";
-import { Findings } from "../../src/admin/finding.ts";
+import { type Finding, Findings } from "../../src/admin/finding.ts";
 import { HARMFUL_VARIABLES, inspectPam } from "../../src/admin/pam.ts";
 import { readPamStack } from "../../src/admin/pam_stack.ts";
+import { assertFound, type LevelAndId } from "../helpers/findings.ts";
 
 const HOOK = "pam_exec.so quiet /usr/sbin/ssh-session-notifier queue";
 const RETRY = "/etc/ssh-session-notifier/pam_env_retry.conf";
@@ -37,8 +38,8 @@ const GOOD: Readonly<Record<string, string>> = {
   "limits.conf": "* hard core 0\n",
 };
 
-/** The faults and warnings, each as `level: message`. */
-function found(changes: Readonly<Record<string, string | ((text: string) => string)>>): string[] {
+/** The faults and warnings. */
+function found(changes: Readonly<Record<string, string | ((text: string) => string)>>): readonly Finding[] {
   const files: Record<string, string> = { ...GOOD };
   for (const [name, change] of Object.entries(changes)) {
     const changed = typeof change === "string" ? change : change(files[name] ?? "");
@@ -55,7 +56,7 @@ function found(changes: Readonly<Record<string, string | ((text: string) => stri
     limits: [{ path: "limits.conf", text: files["limits.conf"] ?? "" }],
   }, findings);
   for (const { level, message, mend } of findings.all) assert.equal(mend === "", level === "pass", message);
-  return findings.all.filter(({ level }) => level !== "pass").map(({ level, message }) => `${level}: ${message}`);
+  return findings.all.filter(({ level }) => level !== "pass");
 }
 
 Deno.test("inspectPam() finds nothing wrong with the lines that install.sh writes", () => {
@@ -78,26 +79,26 @@ const INCLUDED = {
 /** The first line of the block of the hook. */
 const FIRST = `session optional ${CLEAN}\nsession [success=4`;
 
-const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: RegExp][] = [
+const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [LevelAndId, ...string[]]][] = [
   [
     "no hook at all",
     { sshd: "session required pam_unix.so" },
-    /^fault: the hook is not in the session stack of sshd/,
+    ["fault pam.hook-missing"],
   ],
   [
     "the hook in another phase only",
     { sshd: (text) => text.replaceAll(/^session/gm, "account") },
-    /^fault: the hook is not in the session stack/,
+    ["fault pam.hook-missing"],
   ],
   [
     "the hook in a comment only",
     { sshd: (text) => text.replaceAll(/^(?=session .* pam_exec)/gm, "# ") },
-    /^fault: the hook is not in the session stack/,
+    ["fault pam.hook-missing"],
   ],
   [
     "the includes of an earlier release",
     INCLUDED,
-    /^fault: the hook is included from a file of its own \(ssh-session-notifier:1\): if that file is missing, PAM refuses/,
+    ["fault pam.hook-included", "(ssh-session-notifier:1)"],
   ],
   [
     "the last include of an earlier release",
@@ -105,135 +106,141 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: Reg
       sshd: (text) => `${without(14, 15, 16)(text)}\nsession include ssh-session-notifier-last`,
       "ssh-session-notifier-last": INCLUDED["ssh-session-notifier-last"],
     },
-    /^fault: the hook is included from a file of its own \(ssh-session-notifier-last:1\)/,
+    ["fault pam.hook-included", "(ssh-session-notifier-last:1)"],
   ],
   [
     "behind pam_env",
     { sshd: (text) => text.replace(/^/, "session required pam_env.so\n") },
-    /^fault: the hook at sshd:5 stands behind pam_env\.so \(sshd:1\)/,
+    ["fault pam.hook-order", " sshd:5 ", "pam_env.so (sshd:1)"],
   ],
   [
     "behind pam_limits",
     { sshd: (text) => text.replace(FIRST, `session required pam_limits.so\n${FIRST}`) },
-    /^fault: the hook at sshd:5 stands behind pam_limits\.so \(sshd:3\)/,
+    ["fault pam.hook-order", " sshd:5 ", "pam_limits.so (sshd:3)"],
   ],
   [
     "behind another module",
     { sshd: (text) => text.replace(FIRST, `session required pam_loginuid.so\n${FIRST}`) },
-    /^warning: the hook at sshd:5 stands behind pam_loginuid\.so/,
+    ["warning pam.hook-order", " sshd:5 ", "pam_loginuid.so"],
   ],
   [
     "behind a line that can end the stack",
     { sshd: (text) => text.replace(FIRST, `session sufficient pam_unix.so\n${FIRST}`) },
-    /^fault: sshd:3 can skip the hook/,
+    ["fault pam.hook-skipped", "sshd:3 "],
   ],
   [
     "behind a jump",
     { sshd: (text) => text.replace(FIRST, `session [default=3] pam_unix.so\n${FIRST}`) },
-    /^fault: sshd:3 can skip the hook/,
+    ["fault pam.hook-skipped", "sshd:3 "],
   ],
-  ["no second try", { sshd: without(5, 6) }, /^warning: the hook is not tried once more/],
-  ["a second try with its file emptied", { [RETRY]: "" }, /^warning: the hook is not tried once more/],
-  ["no last resort", { sshd: without(7, 8) }, /^warning: nothing records a login for which the hook can't start/],
+  ["no second try", { sshd: without(5, 6) }, ["warning pam.hook-retry"]],
+  ["a second try with its file emptied", { [RETRY]: "" }, ["warning pam.hook-retry"]],
+  ["no last resort", { sshd: without(7, 8) }, ["warning pam.last-resort-missing"]],
   [
     "a last resort with nothing before it that cleans",
     { sshd: without(7) },
-    /^fault: sshd:7 can load a user's library as root/,
+    ["fault pam.last-resort-unsafe", "sshd:7 "],
   ],
   [
     "a last resort that is reached also where nothing was cleaned",
     { sshd: (text) => text.replace("[success=ignore default=1]", "optional") },
-    /^fault: sshd:8 can load a user's library as root/,
+    ["fault pam.last-resort-unsafe", "sshd:8 "],
   ],
   [
     "a last resort at the logout too",
     { sshd: (text) => text.replace(" type=open_session", "") },
-    /^fault: sshd:8 can load a user's library as root/,
+    ["fault pam.last-resort-unsafe", "sshd:8 "],
   ],
   [
     "a last resort that can refuse a login",
     { sshd: (text) => text.replace(`optional ${LAST_RESORT}`, `required ${LAST_RESORT}`) },
-    /^fault: sshd:8 is "required": if it fails, it refuses the login/,
+    ["fault pam.last-resort-required", "sshd:8 ", '"required"'],
   ],
   [
     "required",
     { sshd: (text) => text.replace("[success=4 default=ignore]", "required") },
-    /^fault: sshd:4 is "required": a hook that fails would refuse the login/,
+    ["fault pam.hook-required", "sshd:4 ", '"required"'],
   ],
   [
     "default=die",
     { sshd: (text) => text.replace("success=4 default=ignore", "success=4 default=die") },
-    /^fault: sshd:4 is "success=4 default=die"/,
+    ["fault pam.hook-required", "sshd:4 ", '"success=4 default=die"'],
   ],
-  ["without quiet", { sshd: (text) => text.replace("quiet ", "") }, /^warning: sshd:4 has no "quiet"/],
+  ["without quiet", { sshd: (text) => text.replace("quiet ", "") }, [
+    "warning pam.hook-not-quiet",
+    "sshd:4 ",
+    '"quiet"',
+  ]],
   [
     "with the password",
     { sshd: (text) => text.replace("quiet ", "quiet expose_authtok ") },
-    /^fault: sshd:4 has "expose_authtok"/,
+    ["fault pam.hook-gets-password", "sshd:4 ", '"expose_authtok"'],
   ],
   [
     "another program of that name",
     { sshd: (text) => text.replace("/usr/sbin/", "/usr/local/bin/") },
-    /^fault: sshd:4 runs "\/usr\/local\/bin\/ssh-session-notifier queue"/,
+    ["fault pam.hook-command", "sshd:4 ", '"/usr/local/bin/ssh-session-notifier queue"'],
   ],
   [
     "another command",
     { sshd: (text) => text.replace("queue", "send") },
-    /^fault: sshd:4 runs "\/usr\/sbin\/ssh-session-notifier send"/,
+    ["fault pam.hook-command", "sshd:4 ", '"/usr/sbin/ssh-session-notifier send"'],
   ],
-  ["no last line", { sshd: without(15) }, /^fault: no last line takes LD_PRELOAD/],
+  ["no last line", { sshd: without(15) }, ["fault pam.cleanup-missing"]],
   [
     "a last line that leaves one variable",
     { [LAST]: (text) => text.replace("\nSSLKEYLOGFILE\n", "\n") },
-    /^fault: no last line takes LD_PRELOAD/,
+    ["fault pam.cleanup-missing"],
   ],
   [
     "a last line that reads the user's variables",
     { sshd: (text) => text.replace(/user_readenv=0(?=\n# ssh-session-notifier end$)/, "user_readenv=1") },
-    /^fault: no last line takes LD_PRELOAD/,
+    ["fault pam.cleanup-missing"],
   ],
   [
     "user_readenv as another number",
     { sshd: (text) => text.replace("pam_env.so\n", "pam_env.so user_readenv=02\n") },
-    /^fault: sshd:12 \(session\) has user_readenv=1/,
+    ["fault pam.user-environment", "sshd:12 (session)"],
   ],
   [
     "a pam_env behind the last line",
     { sshd: (text) => `${text}\nsession required pam_env.so` },
-    /^fault: sshd:17 stands behind the line that cleans/,
+    ["fault pam.cleanup-early", "sshd:17 "],
   ],
   [
     "a stack that can end before the last line",
     { sshd: (text) => text.replace("required pam_loginuid", "sufficient pam_loginuid") },
-    /^fault: sshd:10 can skip the line that cleans/,
+    ["fault pam.cleanup-skipped", "sshd:10 "],
   ],
   [
     "user_readenv in the session phase",
     { sshd: (text) => text.replace("pam_env.so\n", "pam_env.so user_readenv=1\n") },
-    /^fault: sshd:12 \(session\) has user_readenv=1/,
+    ["fault pam.user-environment", "sshd:12 (session)"],
   ],
   [
     "user_readenv in another phase, included",
     { sshd: (text) => `auth include login\n${text}`, login: "auth required pam_env.so user_readenv=1" },
-    /^fault: login:1 \(auth\) has user_readenv=1/,
+    ["fault pam.user-environment", "login:1 (auth)"],
   ],
-  ["an include that is missing", { sshd: (text) => `${text}\nauth include gone` }, /^fault: "gone" is included/],
+  ["an include that is missing", { sshd: (text) => `${text}\nauth include gone` }, [
+    "fault pam.include-missing",
+    '"gone"',
+  ]],
   [
     "a limit that ends the hook",
     { "limits.conf": "* hard as 2000000" },
-    /^fault: limits\.conf sets as 2000000 for \*: the hook can't start at the logout/,
+    ["fault limits.values", "limits.conf ", " as 2000000 ", " *:"],
   ],
   [
     "limits of a file of their own",
     { sshd: (text) => text.replace("pam_limits.so", "pam_limits.so conf=/etc/other.conf") },
-    /^warning: sshd:13 has limits in a file of its own/,
+    ["warning limits.own-file", "sshd:13 "],
   ],
 ];
 
 for (const [name, changes, expected] of FAULTS) {
   Deno.test(`inspectPam() finds: ${name}`, () => {
-    const all = found(changes);
-    assert.ok(all.some((line) => expected.test(line)), all.join("\n"));
+    assertFound(found(changes), expected);
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { Findings } from "../../src/admin/finding.ts";
+import { type Finding, Findings } from "../../src/admin/finding.ts";
 import { inspectRuns, inspectScheduler } from "../../src/admin/scheduler.ts";
+import { assertAllFound, idsOf, type LevelAndId } from "../helpers/findings.ts";
 
 const UNITS = "/etc/systemd/system";
 const CRON_FILE = "/etc/cron.d/ssh-session-notifier";
@@ -12,10 +13,13 @@ const SYSTEMD = [
   `${UNITS}/multi-user.target.wants/ssh-session-notifier.path`,
 ];
 
-function found(files: readonly string[], cronLine = files.includes(CRON_FILE) ? CRON_LINE : undefined): string[] {
+function found(
+  files: readonly string[],
+  cronLine = files.includes(CRON_FILE) ? CRON_LINE : undefined,
+): readonly Finding[] {
   const findings = new Findings();
   inspectScheduler({ isThere: (path) => files.includes(path), read: () => cronLine }, findings);
-  return findings.all.map(({ level, message }) => `${level}: ${message}`);
+  return findings.all;
 }
 
 function without(part: string): string[] {
@@ -23,48 +27,47 @@ function without(part: string): string[] {
 }
 
 Deno.test("inspectScheduler() passes enabled units, or cron", () => {
-  assert.deepEqual(found(SYSTEMD), [
-    "pass: ssh-session-notifier.timer is enabled",
-    "pass: ssh-session-notifier.path is enabled",
-  ]);
+  assert.deepEqual(idsOf(found(SYSTEMD)), ["pass scheduler.timer", "pass scheduler.path"]);
   for (const cron of ["/usr/sbin/cron", "/usr/sbin/crond"]) {
-    assert.match(found([CRON_FILE, cron]).join(), /^pass: cron is set up to run send/);
+    assert.deepEqual(idsOf(found([CRON_FILE, cron])), ["pass scheduler.cron"]);
   }
 });
 
 Deno.test("inspectScheduler() faults what would leave events lying", () => {
-  assert.match(found([]).join(), /^fault: nothing runs send: neither/);
-  assert.match(found(["/usr/sbin/cron"]).join(), /^fault: nothing runs send: neither/);
-  assert.match(found([CRON_FILE]).join(), /^fault: nothing runs send: there is no cron$/);
+  assert.deepEqual(idsOf(found([])), ["fault scheduler.missing"]);
+  assert.deepEqual(idsOf(found(["/usr/sbin/cron"])), ["fault scheduler.missing"]);
+  assert.deepEqual(idsOf(found([CRON_FILE])), ["fault scheduler.cron-missing"]);
   for (const line of [`#${CRON_LINE}`, ` # ${CRON_LINE}`, "", CRON_LINE.replace("send", "status")]) {
-    assert.match(
-      found([CRON_FILE, "/usr/sbin/cron"], line).join(),
-      /^fault: nothing runs send: no line of .* does$/,
-      line,
-    );
+    assertAllFound(found([CRON_FILE, "/usr/sbin/cron"], line), [["fault scheduler.cron-line", CRON_FILE]], line);
   }
   // Then systemd has it.
-  assert.match(found([...SYSTEMD, CRON_FILE, "/usr/sbin/cron"], `#${CRON_LINE}`).join(), /^pass: .*timer is enabled/);
-  assert.match(found(["/run/systemd/system"]).join(), /^fault: there is no ssh-session-notifier\.service, /);
-  assert.match(found(without("notifier.service")).join(), /^fault: there is no ssh-session-notifier\.service in/);
-  assert.match(found(without("timers.target.wants")).join(), /^fault: ssh-session-notifier\.timer is not enabled/);
-  assert.match(found(without("multi-user")).join(), /warning: ssh-session-notifier\.path is not enabled/);
+  assert.deepEqual(idsOf(found([...SYSTEMD, CRON_FILE, "/usr/sbin/cron"], `#${CRON_LINE}`)), [
+    "pass scheduler.timer",
+    "pass scheduler.path",
+  ]);
+  const [service, timer, path] = [".service", ".timer", ".path"].map((suffix) => ` ssh-session-notifier${suffix}`);
+  assertAllFound(found(["/run/systemd/system"]), [
+    ["fault scheduler.unit-missing", `${service},${timer},${path} in ${UNITS}`],
+  ]);
+  assertAllFound(found(without("notifier.service")), [["fault scheduler.unit-missing", `${service} in ${UNITS}`]]);
+  assert.deepEqual(idsOf(found(without("timers.target.wants"))), ["fault scheduler.timer", "pass scheduler.path"]);
+  assert.deepEqual(idsOf(found(without("multi-user"))), ["pass scheduler.timer", "warning scheduler.path"]);
 });
 
 Deno.test("inspectRuns() faults a scheduler that is set up, but starts nothing", () => {
   const minutes = (count: number) => count * 60_000;
-  const table: [lastRunAtMs: number | undefined, expected: RegExp][] = [
-    [undefined, /^warning: send has not run yet$/],
-    [minutes(1_000), /^pass: the last run of send ended /],
+  const table: [lastRunAtMs: number | undefined, expected: [LevelAndId, ...string[]]][] = [
+    [undefined, ["warning scheduler.never-run"]],
+    [minutes(1_000), ["pass scheduler.last-run"]],
     // The clock was set back since.
-    [minutes(2_000), /^pass: /],
+    [minutes(2_000), ["pass scheduler.last-run"]],
     // 15 minutes, and 10 for the run itself.
-    [minutes(1_000 - 25), /^pass: the last run of send ended 25 min ago$/],
-    [minutes(1_000 - 26), /^fault: the last run of send ended 26 min ago: nothing starts it, /],
+    [minutes(1_000 - 25), ["pass scheduler.last-run", " 25 min ago"]],
+    [minutes(1_000 - 26), ["fault scheduler.last-run", " 26 min ago"]],
   ];
   for (const [lastRunAtMs, expected] of table) {
     const findings = new Findings();
     inspectRuns({ lastRunAtMs, runDeadlineMs: minutes(10), nowMs: minutes(1_000) }, findings);
-    assert.match(findings.all.map(({ level, message }) => `${level}: ${message}`).join(), expected);
+    assertAllFound(findings.all, [expected]);
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
 import { inspectSelinux } from "../../src/admin/selinux.ts";
+import { idsOf } from "../helpers/findings.ts";
 
 const OURS = "/run/ssh-session-notifier(/.*)?\tsystem_u:object_r:ssh_session_queue_t:s0\n";
 const ENFORCING = { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=default\n" };
@@ -18,46 +19,54 @@ function findings({ files = {}, tools = {} }: Host): Findings {
   return found;
 }
 
-function levels(host: Host): string[] {
-  return findings(host).all.map(({ level }) => level);
+function ids(host: Host): string[] {
+  return idsOf(findings(host).all);
 }
 
 Deno.test("inspectSelinux() says nothing where SELinux does not enforce", () => {
   for (const config of [undefined, "", "SELINUX=permissive\n", "SELINUX=disabled\n", "# SELINUX=enforcing\n"]) {
     const files = config === undefined ? {} : { "/etc/selinux/config": config };
     for (const tools of [{}, { getenforce: "Permissive\n" }, { getenforce: "Disabled\n" }]) {
-      assert.deepEqual(levels({ files, tools }), [], config);
+      assert.deepEqual(ids({ files, tools }), [], config);
     }
   }
 });
 
 Deno.test("inspectSelinux() passes only a policy that has the module", () => {
   const tools = { getenforce: "Enforcing\n", restorecon: "" };
-  assert.deepEqual(levels({ files: { ...ENFORCING, [CONTEXTS]: OURS }, tools }), ["pass", "pass"]);
+  assert.deepEqual(ids({ files: { ...ENFORCING, [CONTEXTS]: OURS }, tools }), [
+    "pass selinux.module",
+    "pass selinux.labels",
+  ]);
   const without = { ...ENFORCING, [CONTEXTS]: "/var(/.*)?\tsystem_u:object_r:var_t:s0\n" };
-  assert.deepEqual(levels({ files: without, tools }), ["fault"]);
-  assert.deepEqual(levels({ files: ENFORCING, tools }), ["fault"]);
-  assert.deepEqual(levels({ files: { "/etc/selinux/config": "selinux = \nSELINUX= Enforcing \n" } }), ["fault"]);
+  assert.deepEqual(ids({ files: without, tools }), ["fault selinux.module-missing"]);
+  assert.deepEqual(ids({ files: ENFORCING, tools }), ["fault selinux.module-missing"]);
+  assert.deepEqual(ids({ files: { "/etc/selinux/config": "selinux = \nSELINUX= Enforcing \n" } }), [
+    "fault selinux.module-missing",
+  ]);
 });
 
 Deno.test("inspectSelinux() looks at what enforces now, too", () => {
   const files = { "/etc/selinux/config": "SELINUX=permissive\nSELINUXTYPE=default\n" };
-  assert.deepEqual(levels({ files, tools: { getenforce: "Enforcing\n" } }), ["fault"]);
+  assert.deepEqual(ids({ files, tools: { getenforce: "Enforcing\n" } }), ["fault selinux.module-missing"]);
 });
 
 Deno.test("inspectSelinux() faults wrong labels, and claims none that it could not look at", () => {
   const files = { ...ENFORCING, [CONTEXTS]: OURS };
   const wrong = "Would relabel /var/lib/ssh-session-notifier/queue from a:b:var_lib_t:s0 to a:b:ssh_session_queue_t:s0";
   const { all } = findings({ files, tools: { getenforce: "Enforcing\n", restorecon: `${wrong}\n${wrong}/x\n` } });
-  assert.deepEqual(all.map(({ level }) => level), ["pass", "fault"]);
-  assert.ok(all[1]?.message.startsWith("2 wrong labels") && all[1].message.endsWith(wrong), all[1]?.message);
+  assert.deepEqual(idsOf(all), ["pass selinux.module", "fault selinux.labels"]);
+  assert.ok(all[1]?.message.startsWith("2 ") && all[1].message.endsWith(wrong), all[1]?.message);
   assert.match(all[1]?.mend ?? "", /^restorecon -R \/usr\/sbin\/ssh-session-notifier \/etc/);
-  assert.deepEqual(levels({ files, tools: { getenforce: "Enforcing\n" } }), ["pass", "warning"]);
-  assert.deepEqual(levels({ files, tools: { getenforce: "Disabled\n" } }), ["pass"]);
+  assert.deepEqual(ids({ files, tools: { getenforce: "Enforcing\n" } }), [
+    "pass selinux.module",
+    "warning selinux.labels-unknown",
+  ]);
+  assert.deepEqual(ids({ files, tools: { getenforce: "Disabled\n" } }), ["pass selinux.module"]);
 });
 
 Deno.test("inspectSelinux() reads no path that the name of a policy could lead to", () => {
-  assert.deepEqual(levels({ files: { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=../../root\n" } }), [
-    "fault",
+  assert.deepEqual(ids({ files: { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=../../root\n" } }), [
+    "fault selinux.policy-name",
   ]);
 });

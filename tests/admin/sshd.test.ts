@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { Findings } from "../../src/admin/finding.ts";
+import { type Finding, Findings } from "../../src/admin/finding.ts";
 import { glob } from "../../src/admin/glob.ts";
 import { inspectSshd } from "../../src/admin/sshd.ts";
 import { parseSshdConfig } from "../../src/admin/sshd_config.ts";
 import { SSHD_FILES } from "../../src/admin/sshd_files.ts";
 import { execute, isFile, MUST_RUN } from "../helpers/checkout.ts";
+import { assertAllFound, type LevelAndId } from "../helpers/findings.ts";
 
 const MAIN = "/etc/ssh/sshd_config";
+
+/** A finding, and values in it. */
+type Expected = [LevelAndId, ...string[]];
 
 /** Files by their paths; undefined stands for one that `check` may not read. */
 type Layout = Readonly<Record<string, string | undefined>>;
 
-function found(files: Layout): string[] {
+function found(files: Layout): readonly Finding[] {
   const findings = new Findings();
   const match = (pattern: string) => {
     const paths = glob(pattern, {
@@ -25,48 +29,49 @@ function found(files: Layout): string[] {
     return paths.some((path) => files[path] === undefined) ? undefined : paths;
   };
   inspectSshd({ read: (path) => files[path], match }, findings);
-  return findings.all.map(({ level, message }) => `${level}: ${message}`);
+  return findings.all;
 }
 
 Deno.test("inspectSshd() requires PAM, under the service name that has the hook", () => {
-  const table: [string, RegExp][] = [
-    ["UsePAM yes", /^pass: sshd uses PAM$/],
-    ["  usepam=Yes\nUsePAM no", /^pass/],
-    ["UsePAM 'yes'", /^pass/],
-    ['"UsePAM" yes', /^pass/],
-    ["UsePAM no\nUsePAM yes", /^fault: \/etc\/ssh\/sshd_config has "UsePAM no": the hook never runs$/],
-    ["#UsePAM yes", /^fault: \/etc\/ssh\/sshd_config has no UsePAM: the hook never runs$/],
-    ["Match User alice\nUsePAM yes", /^fault: .* has no UsePAM/],
-    ["UsePAM yes\nPAMServiceName other", /^fault: .* has "PAMServiceName other"/],
-    ["UsePAM yes\nPAMServiceName sshd\nPAMServiceName other", /^pass: sshd uses PAM$/],
-    ["UsePAM yes\nMatch User alice\nPAMServiceName other", /^fault: .* has "PAMServiceName other"/],
-    ["UsePAM yes\nPAMServiceName sshd", /^pass/],
+  const table: [string, ...Expected][] = [
+    ["UsePAM yes", "pass sshd.use-pam"],
+    ["  usepam=Yes\nUsePAM no", "pass sshd.use-pam"],
+    ["UsePAM 'yes'", "pass sshd.use-pam"],
+    ['"UsePAM" yes', "pass sshd.use-pam"],
+    ["UsePAM no\nUsePAM yes", "fault sshd.use-pam", MAIN, '"UsePAM no"'],
+    ["#UsePAM yes", "fault sshd.use-pam", MAIN, " no UsePAM"],
+    ["Match User alice\nUsePAM yes", "fault sshd.use-pam", " no UsePAM"],
+    ["UsePAM yes\nPAMServiceName other", "fault sshd.pam-service", '"PAMServiceName other"'],
+    ["UsePAM yes\nPAMServiceName sshd\nPAMServiceName other", "pass sshd.use-pam"],
+    ["UsePAM yes\nMatch User alice\nPAMServiceName other", "fault sshd.pam-service", '"PAMServiceName other"'],
+    ["UsePAM yes\nPAMServiceName sshd", "pass sshd.use-pam"],
   ];
-  for (const [text, expected] of table) assert.match(found({ [MAIN]: text }).join(), expected, text);
+  for (const [text, ...expected] of table) assertAllFound(found({ [MAIN]: text }), [expected], text);
 });
 
 Deno.test("inspectSshd() follows an Include in its place, and reports one that it may not read", () => {
   const dropIn = "/etc/ssh/sshd_config.d/50-cloud.conf";
   const include = "Include /etc/ssh/sshd_config.d/*.conf\n";
-  const table: [Layout, RegExp][] = [
+  const table: [Layout, ...Expected[]][] = [
     // The first value counts, in whatever file it is.
-    [{ [MAIN]: `UsePAM no\n${include}`, [dropIn]: "UsePAM yes" }, /^fault: .*"UsePAM no"/],
-    [{ [MAIN]: `${include}UsePAM no`, [dropIn]: "UsePAM yes" }, /^pass/],
-    [{ [MAIN]: "", [dropIn]: "UsePAM yes" }, /^fault: .* has no UsePAM/],
-    [{ [MAIN]: "Include sshd_config.d/*.conf", [dropIn]: "UsePAM yes" }, /^pass/],
-    [{ [MAIN]: "Include /none/*.conf extra.conf", "/etc/ssh/extra.conf": "UsePAM yes" }, /^pass/],
-    [{ "/usr/etc/ssh/sshd_config": "UsePAM yes" }, /^pass/],
-    [{ [MAIN]: "UsePAM no", "/usr/etc/ssh/sshd_config": "UsePAM yes" }, /^fault: \/etc\/ssh\/sshd_config /],
-    [{}, /^fault: there is no \/etc\/ssh\/sshd_config/],
+    [{ [MAIN]: `UsePAM no\n${include}`, [dropIn]: "UsePAM yes" }, ["fault sshd.use-pam", '"UsePAM no"']],
+    [{ [MAIN]: `${include}UsePAM no`, [dropIn]: "UsePAM yes" }, ["pass sshd.use-pam"]],
+    [{ [MAIN]: "", [dropIn]: "UsePAM yes" }, ["fault sshd.use-pam", " no UsePAM"]],
+    [{ [MAIN]: "Include sshd_config.d/*.conf", [dropIn]: "UsePAM yes" }, ["pass sshd.use-pam"]],
+    [{ [MAIN]: "Include /none/*.conf extra.conf", "/etc/ssh/extra.conf": "UsePAM yes" }, ["pass sshd.use-pam"]],
+    [{ "/usr/etc/ssh/sshd_config": "UsePAM yes" }, ["pass sshd.use-pam"]],
+    [{ [MAIN]: "UsePAM no", "/usr/etc/ssh/sshd_config": "UsePAM yes" }, ["fault sshd.use-pam", MAIN]],
+    [{}, ["fault sshd.config-missing", MAIN]],
     // A file that may not be read could say anything.
     [
       { [MAIN]: "Include /etc/ssh/extra/*.conf\nUsePAM yes", "/etc/ssh/extra/a.conf": undefined },
-      /^warning: sshd includes \/etc\/ssh\/extra\/\*\.conf, which check may not read: .*,pass: sshd uses PAM$/,
+      ["warning sshd.include-unread", " /etc/ssh/extra/*.conf,"],
+      ["pass sshd.use-pam"],
     ],
-    [{ [MAIN]: "Include x\n", "/etc/ssh/x": undefined }, /^warning: sshd includes \/etc\/ssh\/x, [^,]*$/],
-    [{ [MAIN]: "UsePAM yes\nInclude x\n", "/etc/ssh/x": undefined }, /^pass: sshd uses PAM$/],
+    [{ [MAIN]: "Include x\n", "/etc/ssh/x": undefined }, ["warning sshd.include-unread", " /etc/ssh/x,"]],
+    [{ [MAIN]: "UsePAM yes\nInclude x\n", "/etc/ssh/x": undefined }, ["pass sshd.use-pam"]],
   ];
-  for (const [files, expected] of table) assert.match(found(files).join(), expected, JSON.stringify(files));
+  for (const [files, ...expected] of table) assertAllFound(found(files), expected, JSON.stringify(files));
 });
 
 Deno.test("parseSshdConfig() ends where files include each other", () => {

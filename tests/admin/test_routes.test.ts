@@ -90,7 +90,7 @@ Deno.test("test says what is wrong with the configuration, or that nobody listen
   await installation.writeConfig(`[notification]\nservice = "ntfy"`);
   const wrong = await installation.test();
   assert.deepEqual([wrong.code, wrong.stdout], [78, ""]);
-  assert.match(wrong.stderr, /notification\.ntfy\.topic_url: is missing/);
+  assert.match(wrong.stderr, /: notification\.ntfy\.topic_url: .* \[config\.missing-key\]\n/);
 
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

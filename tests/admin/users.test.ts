@@ -1,7 +1,9 @@
-import assert from "node:assert/strict";
-import { Findings } from "../../src/admin/finding.ts";
+import { type Finding, Findings } from "../../src/admin/finding.ts";
 import { inspectUsers } from "../../src/admin/users.ts";
 import { statePaths } from "../../src/paths.ts";
+import { assertAllFound } from "../helpers/findings.ts";
+
+const PASS = ["pass users.accounts"] as const;
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 ssh-session-queue:x:901:901::/nonexistent:/usr/sbin/nologin
@@ -12,7 +14,7 @@ ssh-session-queue:x:901:ssh-session-notifier
 ssh-session-notifier:x:902:
 `;
 
-function found(passwd: string, group = GROUP, queueId = 901): string {
+function found(passwd: string, group = GROUP, queueId = 901): readonly Finding[] {
   const paths = statePaths();
   const findings = new Findings();
   const look = (path: string) => {
@@ -20,35 +22,29 @@ function found(passwd: string, group = GROUP, queueId = 901): string {
     return { uid: id, gid: id } as Deno.FileInfo;
   };
   inspectUsers({ paths, look, passwd, group }, findings);
-  return findings.all.map(({ level, message }) => `${level}: ${message}`).join("\n");
+  return findings.all;
 }
 
 Deno.test("inspectUsers() faults a user or a group that is missing, or is another one", () => {
-  assert.match(found(PASSWD), /^pass: [^\n]*$/);
-  assert.equal(
-    found(PASSWD.replace(/^ssh-session-queue.*\n/m, "")),
-    "fault: there is no user ssh-session-queue in /etc/passwd",
-  );
-  assert.match(
-    found(PASSWD.replace(/^ssh-session-notifier.*\n/m, "")),
-    /^fault: there is no user ssh-session-notifier/,
-  );
-  assert.match(
-    found(PASSWD, GROUP.replace(/^ssh-session-notifier.*\n/m, "")),
-    /^fault: there is no group ssh-session-notif/,
-  );
+  assertAllFound(found(PASSWD), [PASS]);
+  for (const name of ["ssh-session-queue", "ssh-session-notifier"]) {
+    const without = (text: string) => text.replace(new RegExp(`^${name}:.*\n`, "m"), "");
+    assertAllFound(found(without(PASSWD)), [["fault users.user-missing", ` ${name} `, "/etc/passwd"]]);
+    assertAllFound(found(PASSWD, without(GROUP)), [["fault users.group-missing", ` ${name} `, "/etc/group"]]);
+  }
   // The id was given to another user, who owns the queue now.
-  assert.equal(
-    found(`${PASSWD}mallory:x:903:903::/:/bin/sh\n`, GROUP, 903),
-    `fault: "${statePaths().queueDir}" belongs to 903:903, which is not ssh-session-queue:ssh-session-queue`,
-  );
+  assertAllFound(found(`${PASSWD}mallory:x:903:903::/:/bin/sh\n`, GROUP, 903), [
+    ["fault users.not-owner", `"${statePaths().queueDir}"`, "903:903", "ssh-session-queue:ssh-session-queue"],
+  ]);
   // A second line with the same name has no effect.
-  assert.match(found(`${PASSWD}ssh-session-queue:x:903:903::/:/bin/sh\n`), /^pass: [^\n]*$/);
+  assertAllFound(found(`${PASSWD}ssh-session-queue:x:903:903::/:/bin/sh\n`), [PASS]);
 });
 
 Deno.test("inspectUsers() faults a user of send that is not in the group of the queue", () => {
   const without = GROUP.replace(":ssh-session-notifier\n", ":bob\n");
-  assert.match(found(PASSWD, without), /^fault: the user ssh-session-notifier is not in the group ssh-session-queue/);
-  assert.match(found(PASSWD, GROUP.replace(":ssh-session-notifier\n", ":bob,ssh-session-notifier\n")), /^pass: /);
-  assert.match(found(PASSWD.replace("902:902", "902:901"), without), /^pass: /);
+  assertAllFound(found(PASSWD, without), [
+    ["fault users.not-member", "usermod --append --groups ssh-session-queue ssh-session-notifier"],
+  ]);
+  assertAllFound(found(PASSWD, GROUP.replace(":ssh-session-notifier\n", ":bob,ssh-session-notifier\n")), [PASS]);
+  assertAllFound(found(PASSWD.replace("902:902", "902:901"), without), [PASS]);
 });

@@ -1,6 +1,7 @@
 // What `deno task bench` is asked to do. Pure.
 
-import { ExitCode, Failure } from "../../src/failure.ts";
+import { ExitCode } from "../../src/failure.ts";
+import { Refusal } from "./refusal.ts";
 
 /** What to measure, and how to show it. */
 export interface Arguments {
@@ -21,7 +22,7 @@ export function usage(known: readonly string[]): string {
  * Reads the command line.
  *
  * @param known what can be measured
- * @throws {Failure} for what it does not know
+ * @throws {Refusal} for what it does not know
  */
 export function parseArguments(args: readonly string[], known: readonly string[]): Arguments {
   const names: string[] = [];
@@ -33,7 +34,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
     else if (["--markdown", "--help"].includes(argument)) flags.add(argument);
     else if (known.includes(argument)) names.push(argument);
     else {
-      throw new Failure(`Nothing to measure is called ${JSON.stringify(argument)}`, {
+      throw new Refusal(`Nothing to measure is called ${JSON.stringify(argument)}`, {
         exitCode: ExitCode.usage,
         mend: `name one of ${known.join(", ")}`,
       });

@@ -3,11 +3,11 @@
 
 import { Progress } from "../../src/admin/progress.ts";
 import { displayOf } from "../../src/admin/terminal.ts";
-import { Failure } from "../../src/failure.ts";
 import { isInstalled } from "../helpers/command_line.ts";
 import { missingForTestHost } from "../helpers/host.ts";
 import { type Arguments, parseArguments, usage } from "./arguments.ts";
 import { describeMachine } from "./machine.ts";
+import { Refusal } from "./refusal.ts";
 import { type MeasuredComparison, type MeasuredRow, type Report, reportLines } from "./report.ts";
 import { type Context, isRowKept, type Measured, type Need } from "./row.ts";
 import { COMPARISONS, ROWS } from "./rows.ts";
@@ -100,7 +100,7 @@ if (import.meta.main) {
   try {
     Deno.exitCode = await main(Deno.args);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof Refusal)) throw error;
     write(Deno.stderr, `error: ${error.message}\nto mend it: ${error.mend}\n`);
     Deno.exitCode = error.exitCode;
   }

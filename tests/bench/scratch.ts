@@ -1,7 +1,8 @@
 // The folder that one bench may fill, which is gone when it ends, also where it is interrupted.
 
-import { ExitCode, Failure } from "../../src/failure.ts";
+import { ExitCode } from "../../src/failure.ts";
 import { ROOT } from "../helpers/compile.ts";
+import { Refusal } from "./refusal.ts";
 
 const DIRECTORY = `${ROOT}/.cache/bench`;
 
@@ -17,12 +18,12 @@ export class Scratch implements Disposable {
   readonly #lock: Deno.FsFile;
   readonly #listeners: readonly (readonly [Deno.Signal, () => void])[];
 
-  /** @throws {Failure} while another bench runs */
+  /** @throws {Refusal} while another bench runs */
   constructor() {
     Deno.mkdirSync(`${ROOT}/.cache`, { recursive: true });
     this.#lock = Deno.openSync(`${DIRECTORY}.lock`, { create: true, write: true });
     if (!this.#lock.tryLockSync(true)) {
-      throw new Failure("Another bench is running, and each would spoil the other's figures", {
+      throw new Refusal("Another bench is running, and each would spoil the other's figures", {
         exitCode: ExitCode.tempFail,
         mend: "wait for its end",
       });

@@ -1,7 +1,9 @@
 // `check` on a host that install.sh has made, and on one where something was broken since.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
+import type { Finding } from "../../src/admin/finding.ts";
+import { configFor, endToEnd, findingsOn, queue, send, shell } from "../helpers/end_to_end.ts";
+import { assertFound, type LevelAndId } from "../helpers/findings.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -35,7 +37,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   assert.equal(await shell(host, state), before);
   const lines = stdout.trimEnd().split("\n");
   assert.deepEqual(lines.filter((line) => !line.startsWith("pass ")), []);
-  const areas = new Set(lines.map((line) => line.split(/ +/)[1]));
+  const areas = new Set(lines.map((line) => line.split(/ +|\./)[1]));
   const expected = [
     "binary",
     "config",
@@ -53,7 +55,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
 
   const json = JSON.parse((await check(host, "--json")).stdout);
   assert.equal(json.ok, true);
-  assert.deepEqual(json.findings.map(({ area }: { area: string }) => area), lines.map((line) => line.split(/ +/)[1]));
+  assert.deepEqual(json.findings.map(({ id }: Finding) => id), lines.map((line) => line.split(/ +/)[1]));
 
   // As the user of send, who can't tell whether the setgid bit has an effect.
   const asSender = await host.run([BINARY, "check"], { user: "ssh-session-notifier" });
@@ -68,155 +70,196 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
 }, BARE);
 
 /** Each breaks one thing on a host that was right. */
-const PLANTED: [name: string, command: string, expected: RegExp][] = [
+const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...values: string[]]][] = [
   [
     "the setgid bit is lost",
     `chmod 0750 ${BINARY}`,
-    /^fault +files +"\/usr\/sbin\/.*" has the mode 0750 in place of 2750/m,
+    "fault files.wrong-mode",
+    `"${BINARY}"`,
+    " 0750 ",
+    " 2750",
   ],
   [
     "the file system of the binary is mounted nosuid",
     "mount --bind /usr/sbin /usr/sbin && mount -o remount,bind,nosuid /usr/sbin",
-    /^fault +binary +the setgid bit of .* has no effect/m,
+    "fault binary.setgid",
+    `"${BINARY}"`,
   ],
   [
     "the hook stands behind pam_env",
     String.raw`sed '/ssh-session-notifier begin/,/ssh-session-notifier end/!d;/ end$/q' /etc/pam.d/sshd >/root/first
      sed -i '/ssh-session-notifier/d; /pam_env.so.*locale/r /root/first' /etc/pam.d/sshd`,
-    /^fault +pam +the hook at \/etc\/pam\.d\/sshd:\d+ stands behind pam_(env|limits)\.so/m,
+    "fault pam.hook-order",
+    " /etc/pam.d/sshd:",
+    " pam_",
   ],
   [
     "the hook is included from a file, as earlier releases had it",
     `grep ^session.*ssh-session-notifier /etc/pam.d/sshd >/etc/pam.d/ssh-session-notifier
      sed -i '/ssh-session-notifier/d; /pam_selinux.so close/a session include ssh-session-notifier' /etc/pam.d/sshd`,
-    /^fault +pam +the hook is included from a file of its own .*; to mend it: run install\.sh --pam/m,
+    "fault pam.hook-included",
+    "install.sh --pam",
   ],
   [
     "others can read the record of last resort",
     "chmod 0644 /run/ssh-session-notifier/unrecorded",
-    /^fault +files +"\/run\/.*\/unrecorded" has the mode 0644 in place of 0640/m,
+    "fault files.wrong-mode",
+    '"/run/ssh-session-notifier/unrecorded"',
+    " 0644 ",
+    " 0640",
   ],
   [
     "users write the environment",
     "sed -i '/locale/s/user_readenv=0/user_readenv=1/' /etc/pam.d/sshd",
-    /^fault +pam +\/etc\/pam\.d\/sshd:\d+ \(session\) has user_readenv=1/m,
+    "fault pam.user-environment",
+    "/etc/pam.d/sshd:",
+    "(session)",
   ],
   [
     "a limit ends the hook at the logout",
     "echo '* hard as 2000000' >/etc/security/limits.d/local.conf",
-    /^fault +limits +\/etc\/security\/limits\.d\/local\.conf sets as 2000000 for \*/m,
+    "fault limits.values",
+    "/etc/security/limits.d/local.conf ",
+    " as 2000000 ",
+    " *:",
   ],
   [
     "the configuration is for all to read",
     `chmod 0644 ${CONFIG}`,
-    /^fault +files +".*config\.toml" has the mode 0644/m,
+    "fault files.wrong-mode",
+    `"${CONFIG}"`,
+    " 0644 ",
   ],
   [
     "the configuration is wrong",
     `echo 'servise = 1' >>${CONFIG}`,
-    /^fault +config +.*config\.toml: allowlist\.servise: is not a key that is known here/m,
+    "fault config.unknown-key",
+    `${CONFIG}: allowlist.servise: `,
   ],
   [
     "the disk can only be read",
     `mount --bind ${STATE} ${STATE} && mount -o remount,bind,ro ${STATE}`,
-    /^fault +delivery +Cannot read the queue database .*Read-only.*; to mend it: see why its file system is mounted read-/m,
+    "fault queue.read-only",
+    "session_events.db",
   ],
-  ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", /^fault +scheduler +nothing runs send/m],
+  ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", "fault scheduler.missing"],
   [
     "cron's line is a comment",
     "sed -i 's/^/#/' /etc/cron.d/ssh-session-notifier",
-    /^fault +scheduler +nothing runs send: no line of .* does; to mend it: take the # before its line away/m,
+    "fault scheduler.cron-line",
+    " /etc/cron.d/ssh-session-notifier ",
   ],
   [
     "there is no cron",
     "rm -f /usr/sbin/cron /usr/sbin/crond",
-    /^fault +scheduler +nothing runs send: there is no cron; to mend it: install cron/m,
+    "fault scheduler.cron-missing",
   ],
   [
     "cron is dead",
     `sqlite3 ${STATE}/send/deliveries.db 'UPDATE store SET last_run_at_ms = last_run_at_ms - 3600000'`,
-    /^fault +scheduler +the last run of send ended 1 h ago: nothing starts it/m,
+    "fault scheduler.last-run",
+    " 1 h ago",
   ],
-  ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", /^fault +sshd +.*"UsePAM no"/m],
+  ["sshd uses no PAM", "sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config", "fault sshd.use-pam", '"UsePAM no"'],
   [
     "sshd uses no PAM, though a later drop-in says so",
     `mkdir -p /etc/ssh/sshd_config.d; echo 'UsePAM yes' >/etc/ssh/sshd_config.d/pam.conf
      sed -i '1i UsePAM no' /etc/ssh/sshd_config`,
-    /^fault +sshd +.*"UsePAM no"/m,
+    "fault sshd.use-pam",
+    '"UsePAM no"',
   ],
-  ["the queue belongs to root", `chown root ${STATE}/queue`, /^fault +files +.*belongs to root/m],
+  ["the queue belongs to root", `chown root ${STATE}/queue`, "fault files.root-owned", `"${STATE}/queue"`],
   [
     "the user of queue is gone",
     "sed -i /^ssh-session-queue:/d /etc/passwd",
-    /^fault +users +there is no user ssh-session-queue in \/etc\/passwd/m,
+    "fault users.user-missing",
+    " ssh-session-queue ",
   ],
-  ["the state directory is gone", `rm -r ${STATE}`, /^fault +files +there is no ".*"/m],
+  ["the state directory is gone", `rm -r ${STATE}`, "fault files.missing", `"${STATE}/send"`],
   [
     "send does not run",
     `sqlite3 ${STATE}/queue/session_events.db ` +
     `"INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('old', 1000, '{}')"`,
-    /^fault +delivery +send has not read 1 event, the oldest from \d+ d/m,
+    "fault delivery.unread",
+    " 1 event, ",
   ],
   [
     "the store is damaged",
     `head -c 40960 /dev/urandom >${STATE}/send/deliveries.db`,
-    /^fault +delivery +Cannot use ".*\/deliveries\.db": it is damaged: .*; to mend it: nothing needs to be done/m,
+    "fault store.damaged",
+    `"${STATE}/send/deliveries.db"`,
   ],
   [
     "the store is a FIFO",
     `cd ${STATE}/send && rm -f deliveries.db* && mkfifo deliveries.db && chown ssh-session-notifier deliveries.db`,
-    /^fault +delivery +Cannot use ".*\/deliveries\.db": .*is not a plain file; to mend it: .*the next run of send/m,
+    "fault store.foreign",
+    `"${STATE}/send/deliveries.db"`,
   ],
   [
     "the store has a view that never ends",
     `sqlite3 ${STATE}/send/deliveries.db "DROP TABLE inbox; CREATE VIEW inbox AS
        WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) AS last_id FROM r"`,
-    /^fault +delivery +Cannot use ".*\/deliveries\.db": it has other tables than the store; to mend it: /m,
+    "fault store.foreign",
+    `"${STATE}/send/deliveries.db"`,
   ],
   [
     "the folder of all state is closed to the hook",
     `chmod 0750 ${STATE}`,
-    /^fault +files +the hook can't reach ".*\/queue": .* is closed to it; to mend it: chmod 0751 \/var\/lib\/ssh-session-/m,
+    "fault files.state-closed",
+    `"${STATE}/queue"`,
+    `chmod 0751 ${STATE}`,
   ],
   [
     "the lock of send is a FIFO",
     `rm ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock`,
-    /^fault +files +".*\/send\.lock" is not a file; to mend it: see who put it there, remove it/m,
+    "fault files.wrong-kind",
+    `"${STATE}/send/send.lock"`,
   ],
   [
     "the lock of send belongs to root",
     `chown root ${STATE}/send/send.lock`,
-    /^fault +files +".*\/send\.lock" belongs to 0:\d+ in place of ssh-session-notifier:/m,
+    "fault files.wrong-owner",
+    `"${STATE}/send/send.lock"`,
+    " 0:",
+    " ssh-session-notifier:",
   ],
   [
     "send can't write its store",
     `chmod 0400 ${STATE}/send/deliveries.db`,
-    /^fault +files +".*\/deliveries\.db" has the mode 0400 in place of 0600; to mend it: chmod 0600 /m,
+    "fault files.wrong-mode",
+    `"${STATE}/send/deliveries.db"`,
+    " 0400 ",
+    "chmod 0600 ",
   ],
   [
     "the hook could not run at a login",
     "mkdir -p /run/ssh-session-notifier && chmod 0755 /run/ssh-session-notifier && echo x >/run/ssh-session-notifier/unrecorded",
-    /^fault +hook +the hook could not run, .*unrecorded" \(2 bytes\), the last \d+ s ago; to mend it: find out why/m,
+    "fault hook.did-not-run",
+    '"/run/ssh-session-notifier/unrecorded" (2 bytes)',
+    " s ago",
   ],
   [
     "events are in the spool in /run",
     "mkdir -p /run/ssh-session-notifier/spool && chmod -R 0755 /run/ssh-session-notifier && touch /run/ssh-session-notifier/spool/a.json",
-    /^fault +hook +1 event in "\/run\/ssh-session-notifier\/spool", .*; to mend it: see that the disk works/m,
+    "fault hook.run-spooled",
+    "1 event ",
+    '"/run/ssh-session-notifier/spool"',
   ],
 ];
 
-for (const [name, command, expected] of PLANTED) {
+for (const [name, command, ...expected] of PLANTED) {
   endToEnd(`check finds that ${name}, and says how to mend it`, async (host) => {
     await installed(host);
     assert.equal((await queue(host)).code, 0);
     assert.equal((await send(host)).code, 0);
     assert.equal((await check(host)).code, 0);
     await shell(host, command);
+    const findings = await findingsOn(host);
+    assertFound(findings, expected);
+    for (const { level, mend, message } of findings) assert.equal(mend === "", level === "pass", message);
     const { code, stdout, stderr } = await check(host);
     assert.deepEqual([code, stderr], [78, ""], stdout);
-    assert.match(stdout, expected);
     for (const line of stdout.match(/^(fault|warning).*/gm) ?? []) assert.match(line, /; to mend it: \S/);
-    assert.equal(JSON.parse((await check(host, "--json")).stdout).ok, false);
   }, BARE);
 }
 
@@ -228,13 +271,11 @@ endToEnd("check warns of what is open to others in the configuration, with a men
       `\n[heartbeat]\nurl = "http://hc.home.arpa/ping"\n`,
   );
   await shell(host, `printf tk_secret >${folder}/token; chmod 0644 ${folder}/token`);
-  const { code, stdout } = await check(host);
-  assert.equal(code, 0, stdout);
-  assert.match(
-    stdout,
-    /^warning +config +.*token_file: .*mode 0644\); to mend it: chown root:\S+ \S+\/token && chmod 0640 \S+\/token$/m,
-  );
-  assert.match(stdout, /^warning +config +heartbeat\.url: .*; to mend it: use a URL that begins with https:\/\/$/m);
+  const findings = await findingsOn(host);
+  assert.ok(!findings.some(({ level }) => level === "fault"), JSON.stringify(findings));
+  const repair = `chown root:ssh-session-notifier ${folder}/token && chmod 0640 ${folder}/token`;
+  assertFound(findings, ["warning config.secret-exposed", "token_file: ", "mode 0644", repair]);
+  assertFound(findings, ["warning config.heartbeat-plain", "heartbeat.url: ", "https://"]);
 }, BARE);
 
 endToEnd(
@@ -255,11 +296,9 @@ endToEnd(
     ];
     for (const [arrange, mend] of steps) {
       await shell(host, arrange);
-      const { code, stdout } = await check(host);
-      assert.equal(code, 78, stdout);
-      assert.ok(stdout.includes(`; to mend it: ${mend}\n`), stdout);
+      assertFound(await findingsOn(host), ["fault config.file-not-readable", mend]);
       const { stderr } = await send(host);
-      assert.ok(stderr.includes(`which may not be read: ${mend}\n`), stderr);
+      assert.ok(stderr.includes(`: ${mend} [config.file-unusable]\n`), stderr);
       await shell(host, mend);
     }
     assert.equal((await check(host)).code, 0);
@@ -270,23 +309,20 @@ endToEnd(
 endToEnd("check finds that a route is still an example", async (host) => {
   await installed(host);
   await host.writeConfig(configFor("discord", 'webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"'));
-  const { code, stdout } = await check(host);
-  assert.equal(code, 78, stdout);
-  assert.match(stdout, /^fault +config +notification\.discord\.webhook_url: is still an example/m);
+  assertFound(await findingsOn(host), ["fault config.placeholder", "notification.discord.webhook_url: "]);
   await host.writeConfig(configFor("discord").replace('"discord"', "discord"));
-  assert.match((await check(host)).stdout, /^fault +config +.*config\.toml: line 6, column 11: .*text needs quotes/m);
+  assertFound(await findingsOn(host), ["fault config.syntax", `${CONFIG}: line 6, column 11: `]);
   await shell(host, `iconv -t UTF-16 ${CONFIG} >/run/utf16 && cat /run/utf16 >${CONFIG}`);
-  assert.match((await check(host)).stdout, /^fault +config +.*is UTF-16 .*; to mend it: save it as UTF-8$/m);
+  assertFound(await findingsOn(host), ["fault config.not-utf8", `"${CONFIG}"`, "UTF-16"]);
 }, BARE);
 
 endToEnd("check and status say what they may not look into, and tell the rest", async (host) => {
   await installed(host);
   assert.equal((await queue(host)).code, 0);
   await shell(host, `chmod 0700 ${STATE}`);
-  const { code, stdout, stderr } = await check(host);
-  assert.deepEqual([code, stderr], [78, ""], stdout);
-  assert.match(stdout, /^fault +delivery +Cannot use ".*": .*ermission denied/m);
-  assert.match(stdout, /^pass +pam /m);
+  const findings = await findingsOn(host);
+  assertFound(findings, ["fault store.refused", `"${STATE}/send/deliveries.db"`, "ermission denied"]);
+  assertFound(findings, ["pass pam.hook-order"]);
   const status = await host.run([BINARY, "status"]);
   assert.deepEqual([status.code, status.stderr], [0, ""], status.stdout);
   assert.match(status.stdout, /^Cannot use ".*": .*ermission denied/m);
@@ -305,7 +341,7 @@ endToEnd(
       assert.equal(full.code, 75, `${command}: ${full.stderr}`);
       assert.match(
         full.stderr,
-        /^error: Cannot write to standard output: No space left .*\nerror: to mend it: .*\n$/,
+        /^error: .*: No space left .* \[output\.not-writable\]\nerror: .*\n$/,
         command,
       );
       const closed = await host.run(["sh", "-c", `{ sleep 0.2; ${BINARY} ${command}; echo $? >/tmp/code; } | true`]);
@@ -326,11 +362,11 @@ endToEnd("check shows five faults at once, each on its line", async (host) => {
   const { code, stdout } = await check(host);
   assert.equal(code, 78);
   assert.deepEqual(stdout.match(/^fault +\S+/gm)?.map((start) => start.replace(/^fault +/, "")).sort(), [
-    "files",
-    "files",
-    "limits",
-    "pam",
-    "scheduler",
+    "files.wrong-mode",
+    "files.wrong-mode",
+    "limits.values",
+    "pam.user-environment",
+    "scheduler.missing",
   ]);
 }, BARE);
 
@@ -349,7 +385,7 @@ endToEnd("check and test are for root and the user of send, and read nothing of 
       command,
     ]);
     assert.equal(code, 77);
-    assert.match(stderr, new RegExp(`^error: ${command} must run as root.*\nerror: to mend it: sudo `));
+    assert.match(stderr, new RegExp(`^error: ${command} .* \\[command\\.not-permitted\\]\nerror: .*sudo `));
   }
 
   const trace = "/run/trace";

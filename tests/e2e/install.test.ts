@@ -164,7 +164,7 @@ endToEnd("where install.sh refuses to edit the PAM file, what it says to do by h
   );
   const output = await install(host);
   assert.deepEqual(output.match(/^fault.*/gm), null);
-  assert.match(output, /^pass +pam +the hook is first in the session stack/m);
+  assert.match(output, /^pass +pam\.hook-order +/m);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
   await host.loggedOut();
   assert.equal(await shell(host, `sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`), "2\n");

@@ -69,7 +69,7 @@ for (
         ["check", "status", "history"].map((command) => host.run([BINARY, command])),
       );
       assert.equal(check?.code, 78);
-      assert.match(check?.stdout ?? "", /^fault +hook +the hook could not run/m);
+      assert.match(check?.stdout ?? "", /^fault +hook\.did-not-run /m);
       assert.match(status?.stdout ?? "", COULD_NOT_RUN);
       assert.match(history?.stdout ?? "", COULD_NOT_RUN);
       // Even as root, it reads only what the user of send can read.

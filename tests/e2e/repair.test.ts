@@ -1,7 +1,8 @@
 // `repair` on a disk that is full, or that fails, and on a database with code of an attacker.
 
 import assert from "node:assert/strict";
-import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
+import { endToEnd, findingsOn, queue, shell } from "../helpers/end_to_end.ts";
+import { assertFound } from "../helpers/findings.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 
@@ -15,24 +16,20 @@ endToEnd(
     assert.equal((await run(mount)).code, 0);
     assert.equal((await queue(host)).code, 0);
     assert.equal((await repair()).code, 0);
-    const check = async () => (await host.run(["/usr/sbin/ssh-session-notifier", "check"])).stdout;
-    assert.match(await check(), /^pass +disk +there is room in ".*\/queue"$/m);
+    assertFound(await findingsOn(host), ["pass disk.room", `"${QUEUE}"`]);
     await run(`cat /dev/zero >${QUEUE}/filler`);
     // Whoever looks is told so before the next login.
-    assert.match(
-      await check(),
-      /^fault +disk +there is no room in ".*\/queue": 0 MiB and \d+ files are left; to mend it/m,
-    );
+    assertFound(await findingsOn(host), ["fault disk.room", `"${QUEUE}"`, " 0 MiB "]);
     const status = await host.run(["/usr/sbin/ssh-session-notifier", "status"]);
     assert.match(status.stdout, /^alarm: does not work: there is no room in ".*\/queue"/m);
     const full = await repair();
     assert.equal(full.code, 75, full.stdout);
-    assert.match(full.stderr, /the disk is full\n.*make room/);
+    assert.match(full.stderr, / \[repair\.disk-full\]\n/);
     assert.equal((await run(`rm ${QUEUE}/filler && ls ${QUEUE}`)).stdout.includes("room."), false);
     const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync,fdatasync:error=EIO"];
     const failing = await host.run([...strace, "/usr/sbin/ssh-session-notifier", "repair"]);
     assert.equal(failing.code, 75, failing.stderr);
-    assert.match(failing.stderr, /^error: Cannot mend ".*": .*\nerror: to mend it: see what the disk says/);
+    assert.match(failing.stderr, /^error: .*"\/\S+\/queue": .* \[repair\.read-error\]\nerror: /);
     const { code, stdout, stderr } = await repair();
     assert.deepEqual([code, stderr], [0, ""], stdout);
   },

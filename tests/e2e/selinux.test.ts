@@ -2,7 +2,8 @@
 // is tests/vm's to show. This machine has no SELinux, so its tools are stand-ins here.
 
 import assert from "node:assert/strict";
-import { endToEnd, shell } from "../helpers/end_to_end.ts";
+import { endToEnd, findingsOn, shell } from "../helpers/end_to_end.ts";
+import { assertAllFound } from "../helpers/findings.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
@@ -82,21 +83,20 @@ endToEnd("check faults what an enforcing host lacks, as the tools of SELinux tel
     echo SELINUX=enforcing >/etc/selinux/config
     printf '#!/bin/sh\necho Enforcing\n' >/usr/sbin/getenforce && chmod 0755 /usr/sbin/getenforce`,
   );
-  const lines = async () => {
-    const { stdout } = await host.run(["ssh-session-notifier", "check"]);
-    return stdout.split("\n").filter((line) => / selinux /.test(line));
-  };
-  assert.match((await lines()).join("\n"), /^fault .*the module is missing; to mend it: run install\.sh again$/);
+  const found = async () => (await findingsOn(host)).filter(({ area }) => area === "selinux");
+  assertAllFound(await found(), [["fault selinux.module-missing", '"targeted"', "install.sh"]]);
   await shell(
     host,
     `echo '/run/ssh-session-notifier(/.*)? system_u:object_r:ssh_session_queue_t:s0' \
       >/etc/selinux/targeted/contexts/files/file_contexts
     echo '#!/bin/sh' >/usr/sbin/restorecon`,
   );
-  const isRight = await lines();
-  assert.deepEqual(isRight.map((line) => line.slice(0, 5)), ["pass ", "pass "], isRight.join("\n"));
+  assertAllFound(await found(), [["pass selinux.module", '"targeted"'], ["pass selinux.labels"]]);
   await shell(host, `printf '#!/bin/sh\necho Would relabel "$*"\n' >/usr/sbin/restorecon`);
-  assert.match((await lines()).join("\n"), /\nfault .*1 wrong label,.*: Would relabel -i -R -n -v \/usr\/sbin\/ssh-/);
+  assertAllFound(await found(), [
+    ["pass selinux.module"],
+    ["fault selinux.labels", "1 ", ": Would relabel -i -R -n -v /usr/sbin/ssh-"],
+  ]);
   await shell(host, "rm /usr/sbin/restorecon");
-  assert.match((await lines()).join("\n"), /\nwarning .*restorecon does not run.*install policycoreutils$/);
+  assertAllFound(await found(), [["pass selinux.module"], ["warning selinux.labels-unknown", "policycoreutils"]]);
 });

@@ -59,7 +59,7 @@ endToEnd(
         name: "no config",
         before: `rm -f ${CONFIG}`,
         code: 78,
-        says: /There is no configuration "\/etc/,
+        says: /"\/etc\/.*" \[config\.missing\]$/,
         mend: /install\.sh/,
       },
       {
@@ -67,7 +67,7 @@ endToEnd(
         config: good,
         before: `chmod 0600 ${CONFIG}`,
         code: 77,
-        says: /permission denied/,
+        says: /"\/etc\/.*config\.toml".* \[config\.not-readable\]$/,
         mend: /chown root:ssh-session-notifier/,
       },
       {
@@ -75,35 +75,35 @@ endToEnd(
         before: `rm -f ${CONFIG}; mkdir ${CONFIG}`,
         after: `rmdir ${CONFIG}`,
         code: 78,
-        says: /is not a file/,
+        says: /"\/etc\/.*config\.toml".* \[config\.not-a-file\]$/,
         mend: /TOML/,
       },
       {
         name: "bad syntax",
         config: `[host]\nname = "x"\n[notification\nwebhook_url = "secret"\n`,
         code: 78,
-        says: /config\.toml: line 3, column \d+: /,
+        says: /config\.toml: line 3, column \d+: .* \[config\.syntax\]$/,
         mend: /edit .*config\.toml/,
       },
       {
         name: "an unknown time zone",
         config: good.replace("Pacific/Auckland", "Mars/Olympus"),
         code: 78,
-        says: /host\.timezone: "Mars\/Olympus" is not a time zone/,
+        says: /host\.timezone: "Mars\/Olympus" .* \[config\.wrong-value\]$/,
         mend: /edit/,
       },
       {
         name: "a webhook URL that is none",
         config: configFor("discord", `webhook_url = "secret"`),
         code: 78,
-        says: /notification\.discord\.webhook_url: must be a URL/,
+        says: /notification\.discord\.webhook_url: .*https.* \[config\.wrong-value\]$/,
         mend: /edit/,
       },
       {
         name: "a webhook of something else",
         config: configFor("discord", `webhook_url = "https://example.com/secret"`),
         code: 78,
-        says: /must be a webhook of Discord/,
+        says: /notification\.discord\.webhook_url: .*Discord.* \[config\.wrong-value\]$/,
         mend: /edit/,
       },
       {
@@ -113,7 +113,7 @@ endToEnd(
           `sqlite3 ${STATE}/send/deliveries.db 'PRAGMA user_version = 99'; chown ssh-session-notifier ${STATE}/send/*`,
         after: `rm ${STATE}/send/deliveries.db*`,
         code: 78,
-        says: /schema version 99 is newer/,
+        says: / 99 .* \[store\.newer\]$/,
         mend: /install the newer/,
       },
       {
@@ -122,7 +122,7 @@ endToEnd(
         before: `chown -R root:root ${STATE}/send`,
         after: `chown -R ssh-session-notifier ${STATE}/send`,
         code: 77,
-        says: /permission denied/,
+        says: /"\/var\/.*": .* \[state\.unusable\]$/,
         mend: /as the user ssh-session-notifier/,
       },
       {
@@ -130,7 +130,7 @@ endToEnd(
         config: good,
         before: `rm -rf ${STATE}`,
         code: 78,
-        says: /There is no state directory/,
+        says: /"\/var\/.*" \[state\.missing\]$/,
         mend: /install\.sh/,
       },
     ];
@@ -151,18 +151,18 @@ endToEnd("send refuses to run as root, and a state directory or config outside o
   await host.writeConfig(configFor("stdout"));
   assertClear(await host.run([BINARY, "send"]), {
     code: 77,
-    says: /must not run as root/,
+    says: / \[send\.as-root\]$/,
     mend: /runuser -u ssh-session-notifier/,
   });
   await shell(host, "mkdir -p /tmp/other/send /tmp/other/queue && chmod -R 0777 /tmp/other");
   assertClear(await send(host, "--state-dir", "/tmp/other"), {
     code: 77,
-    says: /Cannot use the state directory "\/tmp\/other/,
+    says: /"\/tmp\/other.* \[state\.unusable\]$/,
     mend: /./,
   });
   assertClear(await send(host, "--config", "/tmp/config.toml"), {
     code: 77,
-    says: /sandbox allows only/,
+    says: /"\/tmp\/config\.toml" .* \[config\.outside-sandbox\]$/,
     mend: /put the configuration there/,
   });
 });

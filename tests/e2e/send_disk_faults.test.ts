@@ -60,7 +60,7 @@ endToEnd("send on a disk that takes no new file exits 75, as it does on a full o
   await shell(host, `! touch $(seq -f ${STATE}/send/%g 20) 2>/dev/null`);
   const { code, stderr } = await send(host);
   assert.equal(code, 75, stderr);
-  assert.match(stderr, /^error: to mend it: see that the disk works and has room/m);
+  assert.match(stderr, /^error: .* \[store\.unavailable\]$/m);
   await shell(host, `rm ${STATE}/send/[0-9]*`);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice"]);
@@ -72,14 +72,14 @@ endToEnd("send says what to do where something else lies in a place of its own",
     {
       put: `mv ${STATE} /run/moved && ln -s /run/moved ${STATE}`,
       back: `rm ${STATE} && mv /run/moved ${STATE}`,
-      says: /^error: Cannot use ".*": Requires \w+ access to "\/run\/moved\/.*"$/m,
+      says: /^error: .*"\/run\/moved\/.*" \[store\.outside-sandbox\]$/m,
       mend: /is a symbolic link, .* mount --bind/,
     },
     {
       put:
         `rm -f ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock && chown ssh-session-notifier ${STATE}/send/send.lock`,
       back: `rm ${STATE}/send/send.lock`,
-      says: /^error: Cannot use the state directory ".*": ".*send\.lock" is not a plain file$/m,
+      says: /^error: .*"\S+send\.lock" .* \[state\.unusable\]$/m,
       mend: /install\.sh/,
     },
   ];
@@ -180,7 +180,7 @@ endToEnd("send that the disk lets not read the configuration leaves that to the 
   const onConfig = ["-P", "/etc/ssh-session-notifier/config.toml", "--inject=openat:error=EIO"];
   const failed = await sendUnder(host, ["strace", "-qq", "-f", "-o", "/run/traces/trace", ...onConfig]);
   assert.equal(failed.code, 75, failed.stderr);
-  assert.match(failed.stderr, /^error: Cannot read the configuration ".*": Input\/output error/);
+  assert.match(failed.stderr, /^error: .*config\.toml": Input\/output error.* \[config\.read-error\]$/m);
   const next = await send(host);
   assert.match(next.stdout, /'alice'/);
 });

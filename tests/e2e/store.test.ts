@@ -43,14 +43,20 @@ endToEnd("send on a full disk says so, loses nothing, and goes on once there is 
   );
   await login(host, "alice");
   // Before there is a store, not even a lock.
-  assertOneClearLine(await send(host), { code: 75, says: /^error: Cannot use ".*": .*(full|No space left)/ });
+  assertOneClearLine(await send(host), {
+    code: 75,
+    says: /^error: .*"\/\S+\/send\S*".*(full|No space left).* \[store\.unavailable\]$/,
+  });
   await shell(host, `rm ${STATE}/send/filler`);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice"]);
   // With one.
   await shell(host, fill);
   await login(host, "bob");
-  assertOneClearLine(await send(host), { code: 75, says: /^error: Cannot use ".*deliveries\.db": .*(full|disk I\/O)/ });
+  assertOneClearLine(await send(host), {
+    code: 75,
+    says: /^error: .*deliveries\.db": .*(full|disk I\/O).* \[store\.unavailable\]$/,
+  });
   assert.deepEqual(heardOf(ntfy), ["alice"]);
   await shell(host, `rm ${STATE}/send/filler`);
   assert.equal((await send(host)).code, 0);
@@ -74,10 +80,10 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   await login(host, "bob");
   await shell(host, `mount --bind ${STATE}/send ${STATE}/send && mount -o remount,bind,ro ${STATE}/send`);
   const readOnly = await send(host);
-  assertOneClearLine(readOnly, { code: 78, says: /^error: Cannot use .*send".*: .*[Rr]ead-only/ });
+  assertOneClearLine(readOnly, { code: 78, says: /^error: .*send".*: .*[Rr]ead-only.* \[state\.unusable\]$/ });
   assert.match(readOnly.stderr, /to mend it: see why its file system is mounted read-only/);
   await shell(host, `umount ${STATE}/send && chown root ${STATE}/send/deliveries.db`);
-  assertOneClearLine(await send(host), { code: 78, says: /^error: Cannot use ".*deliveries\.db": / });
+  assertOneClearLine(await send(host), { code: 78, says: /^error: .*deliveries\.db": .* \[store\.refused\]$/ });
   // A mode it can put right by itself.
   await shell(
     host,
@@ -169,9 +175,9 @@ endToEnd("repair follows no link that the user of queue has planted, and writes 
 endToEnd("repair is for root, and refuses a queue that belongs to root", async (host) => {
   await login(host, "alice");
   const refused = await host.run([BINARY, "repair"], { user: "ssh-session-notifier" });
-  assertOneClearLine(refused, { code: 77, says: /^error: repair must run as root/ });
+  assertOneClearLine(refused, { code: 77, says: / \[command\.not-permitted\]$/ });
   await shell(host, `chown root ${STATE}/queue`);
-  assertOneClearLine(await repair(host), { code: 78, says: /^error: Cannot become the user of queue: / });
+  assertOneClearLine(await repair(host), { code: 78, says: / \[users\.queue-unusable\]$/ });
 });
 
 endToEnd("what the Go program had left is sent, and its database put by", async (host) => {

@@ -1,5 +1,6 @@
 // End-to-end tests: where they can run, on what, and what every one of them needs.
 
+import type { Finding } from "../../src/admin/finding.ts";
 import { MUST_RUN } from "./checkout.ts";
 import { compiledBinary } from "./compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
@@ -25,6 +26,15 @@ export function endToEnd(
       await test(host);
     },
   });
+}
+
+/** What `check --json` finds, run as root. */
+export async function findingsOn(host: TestHost): Promise<readonly Finding[]> {
+  const { code, stdout, stderr } = await host.run(["/usr/sbin/ssh-session-notifier", "check", "--json"]);
+  if (stderr !== "") throw new Error(`check exited ${code}: ${stderr}`);
+  const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
+  if (ok !== (code === 0)) throw new Error(`check exited ${code}: ${stdout}`);
+  return findings;
 }
 
 /** Runs `send` as its own user. */

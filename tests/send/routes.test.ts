@@ -70,7 +70,7 @@ Deno.test("a secret may be a file, and is shown nowhere", async () => {
   await Deno.remove(file);
   const missing = await installation.send();
   assert.equal(missing.code, 78);
-  assert.match(missing.stderr, /: routes\.oncall\.token_file: names a file that is not there\n/);
+  assert.match(missing.stderr, /: routes\.oncall\.token_file: .* \[config\.file-unusable\]\n/);
 });
 
 /** A CA, and a certificate of it for 127.0.0.1; made by openssl. */

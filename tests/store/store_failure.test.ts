@@ -44,19 +44,21 @@ Deno.test("explainStoreError() calls nothing of the disk a defect, and leaves al
   const explained = (error: unknown) => {
     const failure = explainStoreError(error, { deliveriesDatabase: path });
     assert.ok(failure instanceof Failure, String(error));
-    return failure.exitCode;
+    return [failure.code, failure.exitCode];
   };
-  for (const error of [FULL, BAD, STALE]) assert.equal(explained(error), ExitCode.tempFail);
-  for (const code of ["EROFS", "EACCES", "ENOENT"]) assert.equal(explained(systemError(code, "x")), ExitCode.config);
+  for (const error of [FULL, BAD, STALE]) assert.deepEqual(explained(error), ["store.unavailable", ExitCode.tempFail]);
+  for (const code of ["EROFS", "EACCES", "ENOENT"]) {
+    assert.deepEqual(explained(systemError(code, "x")), ["store.refused", ExitCode.config]);
+  }
   // SQLite says of a file that it can't open nothing but that.
   await Deno.mkdir(path);
   const unopened = thrownBy(() => openDatabase(path, { busyTimeoutMs: 0 }));
-  assert.equal(explained(unopened), ExitCode.config);
+  assert.deepEqual(explained(unopened), ["store.refused", ExitCode.config]);
   await Deno.remove(path);
-  assert.equal(explained(unopened), ExitCode.tempFail);
+  assert.deepEqual(explained(unopened), ["store.unavailable", ExitCode.tempFail]);
   await Deno.remove(directory, { recursive: true });
-  assert.equal(explained(unopened), ExitCode.config);
-  const failure = new Failure("x", { exitCode: ExitCode.config, mend: "y", cause: BAD });
+  assert.deepEqual(explained(unopened), ["store.refused", ExitCode.config]);
+  const failure = new Failure("x", { code: "state.unusable", exitCode: ExitCode.config, mend: "y", cause: BAD });
   for (const error of [new TypeError("x"), failure]) {
     assert.equal(explainStoreError(error, { deliveriesDatabase: path }), error);
   }

@@ -1,0 +1,16 @@
+// Why a bench does not run: one line, what to do about it, and an exit code.
+
+import type { ExitCode } from "../../src/failure.ts";
+
+/** Ends a bench without a stack trace. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly exitCode: ExitCode;
+  readonly mend: string;
+
+  constructor(message: string, { exitCode, mend }: { exitCode: ExitCode; mend: string }) {
+    super(message);
+    this.exitCode = exitCode;
+    this.mend = mend;
+  }
+}

@@ -1,0 +1,35 @@
+// What tests assert of the findings of `check`: level, id and the values in a message, not its words.
+
+import assert from "node:assert/strict";
+import type { Finding } from "../../src/admin/finding.ts";
+import type { Id } from "../../src/ids.ts";
+
+/** A level and an id, as `fault pam.hook-missing`. */
+export type LevelAndId = `${Finding["level"]} ${Id}`;
+
+/** The level and the id of each finding, in their order. */
+export function idsOf(findings: readonly Finding[]): LevelAndId[] {
+  return findings.map(({ level, id }): LevelAndId => `${level} ${id}`);
+}
+
+/** Asserts that one finding has this level and id, and all these values in its message or its hint. */
+export function assertFound(
+  findings: readonly Finding[],
+  [expected, ...values]: readonly [LevelAndId, ...string[]],
+  context = "",
+): void {
+  const isFound = findings.some(({ level, id, message, mend }) =>
+    `${level} ${id}` === expected && values.every((value) => message.includes(value) || mend.includes(value))
+  );
+  assert.ok(isFound, `${context}: no ${expected} with ${JSON.stringify(values)} in ${JSON.stringify(findings)}`);
+}
+
+/** Asserts that these are all findings, in this order, as {@link assertFound} does for one. */
+export function assertAllFound(
+  findings: readonly Finding[],
+  expected: readonly (readonly [LevelAndId, ...string[]])[],
+  context = "",
+): void {
+  assert.deepEqual(idsOf(findings), expected.map(([id]) => id), context);
+  for (const [index, one] of expected.entries()) assertFound(findings.slice(index, index + 1), one, context);
+}

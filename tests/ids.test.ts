@@ -1,0 +1,69 @@
+// Holds the table of ids to the code that uses them, and the README to the table.
+
+import assert from "node:assert/strict";
+import { LOW_BYTES } from "../src/admin/room.ts";
+import { MAX_WAIT_MS } from "../src/admin/unread.ts";
+import { MAX_CONFIG_BYTES } from "../src/config/read_config.ts";
+import { type Id, IDS } from "../src/ids.ts";
+import { OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../src/send/health.ts";
+import { FAULT_MS } from "../src/store/last_resort.ts";
+import { FULL_BYTES, FULL_FILES } from "../src/store/room.ts";
+import { MAX_UNRECORDED_BYTES } from "../src/store/unrecorded.ts";
+import { ROOT } from "./helpers/compile.ts";
+import { idTable } from "./helpers/id_docs.ts";
+import { squeezed } from "./helpers/service_docs.ts";
+
+/** The texts of all modules below a folder but the table itself. */
+async function sourceTexts(directory: string): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    const path = `${directory}/${name}`;
+    if (isDirectory) texts.push(...await sourceTexts(path));
+    else if (path !== `${ROOT}/src/ids.ts`) texts.push(await Deno.readTextFile(path));
+  }
+  return texts;
+}
+
+const source = (await sourceTexts(`${ROOT}/src`)).join("\n");
+
+// The compiler holds the opposite: no id is used that is not in the table.
+Deno.test("every id in the table is used", () => {
+  assert.deepEqual(Object.keys(IDS).filter((id) => !source.includes(`"${id}"`)), []);
+});
+
+Deno.test("an id is an area and a name in kebab case, short enough for its column, with one sentence", () => {
+  for (const [id, meaning] of Object.entries(IDS)) {
+    assert.match(id, /^[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*$/);
+    assert.ok(id.length <= 24, id);
+    // What is in code, such as a path, may hold a period.
+    assert.match(meaning.replaceAll(/`[^`]*`/g, "X"), /^[^.|]+\.$/, id);
+  }
+  assert.equal(new Set(Object.values(IDS)).size, Object.keys(IDS).length);
+});
+
+Deno.test("the limits in the table are those of the code", () => {
+  const [minutes, hours, mib] = [60_000, 3_600_000, 1024 * 1024];
+  const table: [id: Id, ...limits: string[]][] = [
+    ["scheduler.last-run", `${OVERDUE_AFTER_MS / minutes} minutes plus`],
+    ["delivery.overdue", `${OVERDUE_AFTER_MS / minutes} minutes`],
+    ["delivery.waiting", `${OVERDUE_AFTER_MS / minutes} minutes`],
+    ["delivery.unread", `${UNREAD_AFTER_MS / minutes} minutes`],
+    ["delivery.spool-unread", `${UNREAD_AFTER_MS / minutes} minutes`],
+    ["queue.busy", `${MAX_WAIT_MS / 1000} seconds`],
+    ["disk.room", `${FULL_BYTES / mib} MiB or ${FULL_FILES} files`, `${LOW_BYTES / mib} MiB`],
+    ["hook.last-resort", `${FAULT_MS / hours} hours`],
+    ["hook.did-not-run", `${FAULT_MS / hours} hours`],
+    ["hook.record-full", `${MAX_UNRECORDED_BYTES / mib} MiB`],
+    ["config.not-a-file", `${MAX_CONFIG_BYTES / mib} MiB`],
+  ];
+  for (const [id, ...limits] of table) {
+    for (const limit of limits) assert.ok(new RegExp(`\\b${limit}`).test(IDS[id]), `${id}: ${limit}`);
+  }
+  const held = table.map(([id]) => id);
+  const numbered = Object.entries(IDS).filter(([, meaning]) => /\d+ (?:min|sec|hour|MiB|files)/.test(meaning));
+  assert.deepEqual(numbered.map(([id]) => id).filter((id) => !held.some((known) => known === id)), []);
+});
+
+Deno.test("the README has the table of ids", async () => {
+  assert.ok(squeezed(await Deno.readTextFile(`${ROOT}/README.md`)).includes(squeezed(idTable())));
+});
