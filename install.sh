@@ -54,11 +54,11 @@ END
 say() { printf '%s\n' "$*"; }
 warn() {
   printf 'warning: %s\n' "$1" >&2
-  [ -z "${2:-}" ] || printf 'to mend it: %s\n' "$2" >&2
+  [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
 }
 die() {
   printf 'error: %s\n' "$1" >&2
-  [ -z "${2:-}" ] || printf 'to mend it: %s\n' "$2" >&2
+  [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
   exit "${3:-1}"
 }
 

@@ -33,11 +33,11 @@ function explain(error: unknown): ExitCode {
     if (error.cause instanceof Deno.errors.BrokenPipe) return error.exitCode;
     const [first, ...more] = error.message.split("\n");
     for (const line of [`${first} [${error.code}]`, ...more]) log("error", line);
-    log("error", `to mend it: ${error.mend}`);
+    log("hint", error.hint);
     return error.exitCode;
   }
   const fault = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   log("error", `internal error: ${fault}`);
-  log("error", "to mend it: this is a defect of ssh-session-notifier, please report it with the line above");
+  log("hint", "this is a defect of ssh-session-notifier, please report it with the line above");
   return ExitCode.software;
 }

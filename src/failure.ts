@@ -31,7 +31,7 @@ export class Failure extends Error {
   readonly code: Id;
   readonly exitCode: ExitCode;
   /** What to do about it; a sentence without a period. */
-  readonly mend: string;
+  readonly hint: string;
 
   /**
    * @param message what is wrong, and where; several lines where several things are
@@ -40,11 +40,11 @@ export class Failure extends Error {
    */
   constructor(
     message: string,
-    options: { code: Id; exitCode: ExitCode; mend: string; cause?: unknown },
+    options: { code: Id; exitCode: ExitCode; hint: string; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.code = options.code;
     this.exitCode = options.exitCode;
-    this.mend = options.mend;
+    this.hint = options.hint;
   }
 }

@@ -2,7 +2,7 @@
 // One entry is one line, whatever an attacker put into it. Loads no package.
 
 /** The severities in use, with the numbers of syslog(3). */
-export const PRIORITIES = { error: 3, warning: 4, info: 6 } as const;
+export const PRIORITIES = { error: 3, hint: 3, warning: 4, info: 6 } as const;
 
 /** How bad it is. */
 export type Severity = keyof typeof PRIORITIES;
@@ -15,6 +15,7 @@ export type LogFormat = "terminal" | "journal" | "plain";
 
 const COLOURS: Record<Severity, string> = {
   error: "\x1b[31m",
+  hint: "",
   warning: "\x1b[33m",
   info: "",
 };
@@ -40,9 +41,9 @@ export function formatEntry(
   message: string,
   format: LogFormat,
 ): string {
-  const line = oneLine(message);
+  const line = `${severity === "hint" ? "hint: " : ""}${oneLine(message)}`;
   if (format === "journal") return `<${PRIORITIES[severity]}>${line}`;
-  const text = severity === "info" ? line : `${severity}: ${line}`;
+  const text = severity === "error" || severity === "warning" ? `${severity}: ${line}` : line;
   const colour = COLOURS[severity];
   return format === "terminal" && colour !== "" ? `${colour}${text}\x1b[0m` : text;
 }

@@ -15,7 +15,7 @@ export function print(line: string): void {
     throw new Failure(`Cannot write to standard output: ${messageOf(cause)}`, {
       code: "output.not-writable",
       exitCode: ExitCode.tempFail,
-      mend: "see that there is room where it goes, and run it again",
+      hint: "see that there is room where it goes, and run it again",
       cause,
     });
   }

@@ -408,7 +408,7 @@ Deno.test("install.sh makes no directory through a link, and gives nothing away 
     await Deno.symlink(root.path("/home/alice"), root.path(path));
     const { code, stderr } = await root.install();
     assert.equal(code, 1, path);
-    assert.match(stderr, new RegExp(`^error: .*${path} is a symbolic link\nto mend it: `));
+    assert.match(stderr, new RegExp(`^error: .*${path} is a symbolic link\nhint: `));
     const tree = await root.tree();
     assert.deepEqual([tree["/home/alice/"], tree[BINARY]], ["0711", undefined], path);
   }
@@ -653,7 +653,7 @@ Deno.test("install.sh without --pam leaves an earlier release's includes working
   const { stdout, stderr } = await ok(root.install());
   assert.match(
     stderr,
-    /^warning: \/etc\/pam\.d\/sshd includes a file of an earlier .*\nto mend it: run install\.sh --pam; /m,
+    /^warning: \/etc\/pam\.d\/sshd includes a file of an earlier .*\nhint: run install\.sh --pam; /m,
   );
   assert.doesNotMatch(stdout, /nothing is recorded/);
   assert.equal(await root.read(SSHD), old);
@@ -869,7 +869,7 @@ for (const [name, text, reason] of REFUSED) {
       assert.equal(code, 1);
       assert.match(
         stderr,
-        /^error: \/etc\/pam\.d\/sshd is not edited: .*\nto mend it: run this without --pam, then put /,
+        /^error: \/etc\/pam\.d\/sshd is not edited: .*\nhint: run this without --pam, then put /,
       );
       assert.match(stderr, reason);
       assert.ok(stdout.includes(`\n\n${FIRST}\n`) && stdout.endsWith(`\n\n${LAST}\n`), stdout);
@@ -907,9 +907,9 @@ Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no fil
     assert.equal(code, 1);
     assert.match(stderr, reason);
   };
-  await refused(/sshd is not edited: there is none\nto mend it: install the server of OpenSSH/);
+  await refused(/sshd is not edited: there is none\nhint: install the server of OpenSSH/);
   await root.write("/usr/lib/pam.d/sshd", STACK);
-  await refused(/sshd is not edited: there is none\nto mend it: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
+  await refused(/sshd is not edited: there is none\nhint: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
   await Deno.symlink("other", root.path(SSHD));
   await refused(/sshd is not edited: it is a symbolic link/);
   assert.equal(await root.read(SSHD), STACK);
@@ -945,7 +945,7 @@ Deno.test("install.sh --uninstall refuses while another service includes the hoo
   await root.write("/etc/pam.d/login", `auth required a.so\nsession include ${NAME} # ours\n`);
   const { code, stderr } = await root.install("--uninstall");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: \/etc\/pam\.d\/login still includes the hook\nto mend it: /);
+  assert.match(stderr, /^error: \/etc\/pam\.d\/login still includes the hook\nhint: /);
   assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
   const { stderr: warned } = await ok(root.install("--pam"));
   assert.match(warned, /^warning: \/etc\/pam\.d\/login includes a file of an earlier release: /);
@@ -968,7 +968,7 @@ Deno.test("install.sh --uninstall takes out an include by its path, and refuses 
     for (const flags of [["--uninstall", "--dry-run"], ["--uninstall"]]) {
       const { code, stderr } = await root.install(...flags);
       assert.equal(code, 1, flags.join(" "));
-      assert.match(stderr, /^error: \/etc\/pam\.d\/sshd still includes the hook\nto mend it: /);
+      assert.match(stderr, /^error: \/etc\/pam\.d\/sshd still includes the hook\nhint: /);
     }
     assert.ok(`/etc/pam.d/${NAME}` in await root.tree());
     await root.write(SSHD, STACK);
@@ -1033,7 +1033,7 @@ Deno.test("install.sh --pam only warns of user_readenv=1 where nobody can be ask
   const { stderr } = await ok(root.install("--pam"));
   const warned = [...stderr.matchAll(/^warning: \/etc\/pam\.d\/(\S+) has user_readenv=1/gm)].map(([, name]) => name);
   assert.deepEqual(warned.sort(), ["common-session", "deeper", "sshd"]);
-  assert.match(stderr, /^to mend it: run install\.sh --pam --fix-pam-env$/m);
+  assert.match(stderr, /^hint: run install\.sh --pam --fix-pam-env$/m);
   assert.equal(await root.read(SSHD), OPEN_STACK.replace("@include", `${FIRST}@include`) + LAST);
   assert.equal(await root.read("/etc/pam.d/deeper"), OPEN_FILES["/etc/pam.d/deeper"]);
 });
@@ -1081,7 +1081,7 @@ Deno.test("install.sh refuses what it does not know, a binary that does not run,
   await Deno.remove(root.beside(NAME));
   const { code, stderr } = await root.install();
   assert.equal(code, 1);
-  assert.match(stderr, /^error: there is no binary beside install\.sh\nto mend it: /);
+  assert.match(stderr, /^error: there is no binary beside install\.sh\nhint: /);
   assert.deepEqual(await root.tree(), before);
   assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
 });
@@ -1089,7 +1089,7 @@ Deno.test("install.sh refuses what it does not know, a binary that does not run,
 Deno.test("install.sh takes a DESTDIR of / for this machine, which is root's", async () => {
   await using root = await FakeRoot.create();
   const { code, stderr } = await root.installTo("/", "--dry-run");
-  assert.deepEqual([code, stderr], [77, "error: this must run as root\nto mend it: sudo ./install.sh\n"]);
+  assert.deepEqual([code, stderr], [77, "error: this must run as root\nhint: sudo ./install.sh\n"]);
 });
 
 Deno.test("install.sh refuses a DESTDIR that is a link or leads through one, and deletes nothing through it", async () => {
@@ -1104,7 +1104,7 @@ Deno.test("install.sh refuses a DESTDIR that is a link or leads through one, and
     for (const flags of [[], ["--dry-run"], ["--uninstall"], ["--purge"]]) {
       const { code, stderr } = await root.installTo(root.path(destDir), ...flags);
       assert.equal(code, 1, `${destDir} ${flags}`);
-      assert.match(stderr, /^error: DESTDIR is not used: \S+ is a symbolic link\nto mend it: /);
+      assert.match(stderr, /^error: DESTDIR is not used: \S+ is a symbolic link\nhint: /);
       assert.deepEqual(await root.tree(), before);
     }
   }

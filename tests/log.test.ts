@@ -48,12 +48,15 @@ Deno.test("formatEntry() gives the journal its priority, a terminal its colour, 
   const table: [Severity, LogFormat, string][] = [
     ["error", "journal", "<3>a\\u{a}b"],
     ["warning", "journal", "<4>a\\u{a}b"],
+    ["hint", "journal", "<3>hint: a\\u{a}b"],
     ["info", "journal", "<6>a\\u{a}b"],
     ["error", "terminal", "\x1b[31merror: a\\u{a}b\x1b[0m"],
     ["warning", "terminal", "\x1b[33mwarning: a\\u{a}b\x1b[0m"],
+    ["hint", "terminal", "hint: a\\u{a}b"],
     ["info", "terminal", "a\\u{a}b"],
     ["error", "plain", "error: a\\u{a}b"],
     ["warning", "plain", "warning: a\\u{a}b"],
+    ["hint", "plain", "hint: a\\u{a}b"],
     ["info", "plain", "a\\u{a}b"],
   ];
   for (const [severity, format, expected] of table) {

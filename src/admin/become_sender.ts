@@ -23,7 +23,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
       code: "users.send-unusable",
       exitCode: ExitCode.config,
-      mend: "run install.sh, which makes the user and the directory",
+      hint: "run install.sh, which makes the user and the directory",
       cause,
     });
   }
@@ -58,7 +58,7 @@ function notAllowed(command: string, cause?: unknown): Failure {
   return new Failure(`${command} must run as root, or as the user ssh-session-notifier`, {
     code: "command.not-permitted",
     exitCode: ExitCode.noPermission,
-    mend: `sudo ssh-session-notifier ${command}`,
+    hint: `sudo ssh-session-notifier ${command}`,
     cause,
   });
 }

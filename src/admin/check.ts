@@ -59,7 +59,7 @@ export function check({ json }: CheckOptions): ExitCode {
     inspectState(paths, { config, findings });
   } catch (error) {
     if (!(error instanceof Failure) || error.exitCode === ExitCode.noPermission) throw error;
-    findings.fault(error.code, error.message, error.mend);
+    findings.fault(error.code, error.message, error.hint);
   }
   const isRight = !findings.hasFault();
   if (json) print(jsonText({ ok: isRight, findings: findings.all }, { indent: 2 }));
@@ -135,7 +135,7 @@ function attempt(part: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
   } catch (error) {
-    if (error instanceof Failure) return findings.fault(error.code, error.message, error.mend);
+    if (error instanceof Failure) return findings.fault(error.code, error.message, error.hint);
     findings.fault(
       "check.not-inspected",
       `"${part}" can't be looked at: ${messageOf(error)}`,

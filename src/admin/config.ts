@@ -41,12 +41,12 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
     if (!(error instanceof Failure)) throw error;
     if (error.cause instanceof ConfigError) {
       for (const { id, place, message } of error.cause.faults) {
-        findings.fault(id, `${CONFIG_FILE}: ${place}: ${message}`, error.mend);
+        findings.fault(id, `${CONFIG_FILE}: ${place}: ${message}`, error.hint);
       }
-    } else findings.fault(error.code, error.message, error.mend);
+    } else findings.fault(error.code, error.message, error.hint);
     return undefined;
   }
-  for (const { id, place, message, mend } of config.warnings) findings.warning(id, `${place}: ${message}`, mend);
+  for (const { id, place, message, hint } of config.warnings) findings.warning(id, `${place}: ${message}`, hint);
   for (const place of config.placeholders) {
     findings.fault(
       "config.placeholder",

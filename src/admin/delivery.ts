@@ -83,8 +83,8 @@ function inspectQueue(
 ): void {
   if (unread instanceof Error) {
     // What it holds goes unseen until then.
-    const [id, mend] = faultOfReading(unread, "queue.not-readable");
-    findings.fault(id, unread.message, mend);
+    const [id, hint] = faultOfReading(unread, "queue.not-readable");
+    findings.fault(id, unread.message, hint);
     return;
   }
   const isUnread = problems.some(({ kind }) => kind === "unread");
@@ -110,8 +110,8 @@ function inspectQueue(
 /** `send` delivers what lies there as it does the rest; but the database should have taken it. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
   if (spooled instanceof Error) {
-    const [id, mend] = faultOfReading(spooled, "spool.not-readable");
-    findings.fault(id, spooled.message, mend);
+    const [id, hint] = faultOfReading(spooled, "spool.not-readable");
+    findings.fault(id, spooled.message, hint);
     return;
   }
   const { count, oldestAtMs = nowMs } = spooled;
@@ -123,7 +123,7 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
 }
 
 /** `repair` moves all of the queue aside, which is too much where nothing is wrong with it. */
-function faultOfReading(error: Error, otherwise: Id): [id: Id, mend: string] {
+function faultOfReading(error: Error, otherwise: Id): [id: Id, hint: string] {
   if (error instanceof QueueBusyError) return ["queue.busy", "end that one"];
   if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
   if (isPassingInQueue(error)) return ["queue.unavailable", "see that the disk has room; nothing is lost"];
@@ -166,7 +166,7 @@ function inspectRoute(
 function faultOf(
   { name, failures, lastError = "" }: RouteOverview,
   { problems, waiting }: { problems: readonly Problem[]; waiting: string },
-): [id: Id, message: string, mend: string] {
+): [id: Id, message: string, hint: string] {
   const kinds = problems.map(({ kind }) => kind);
   if (kinds.includes("broken")) {
     const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";

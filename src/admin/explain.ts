@@ -139,6 +139,6 @@ function usage(message: string): Failure {
   return new Failure(message, {
     code: "usage.wrong-value",
     exitCode: ExitCode.usage,
-    mend: "ssh-session-notifier explain --help",
+    hint: "ssh-session-notifier explain --help",
   });
 }

@@ -14,7 +14,7 @@ export interface Finding {
   readonly area: Area;
   readonly message: string;
   /** What to do about it; a sentence without a period. Empty for a pass. */
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /** Collects what is found. */
@@ -29,16 +29,16 @@ export class Findings {
     this.#add("pass", id, message, "");
   }
 
-  warning(id: Id, message: string, mend: string): void {
-    this.#add("warning", id, message, mend);
+  warning(id: Id, message: string, hint: string): void {
+    this.#add("warning", id, message, hint);
   }
 
-  fault(id: Id, message: string, mend: string): void {
-    this.#add("fault", id, message, mend);
+  fault(id: Id, message: string, hint: string): void {
+    this.#add("fault", id, message, hint);
   }
 
-  #add(level: Level, id: Id, message: string, mend: string): void {
-    this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message, mend });
+  #add(level: Level, id: Id, message: string, hint: string): void {
+    this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message, hint });
   }
 
   /** Whether anything is at fault, of one area or of all. */
@@ -51,6 +51,6 @@ export class Findings {
 const ID_WIDTH = 24;
 
 /** A finding as a person reads it. */
-export function findingLine({ level, id, message, mend }: Finding): string {
-  return `${level.padEnd(7)}  ${id.padEnd(ID_WIDTH)}  ${message}${mend === "" ? "" : `; to mend it: ${mend}`}`;
+export function findingLine({ level, id, message, hint }: Finding): string {
+  return `${level.padEnd(7)}  ${id.padEnd(ID_WIDTH)}  ${message}${hint === "" ? "" : `; hint: ${hint}`}`;
 }

@@ -79,6 +79,6 @@ function usage(message: string): Failure {
   return new Failure(message, {
     code: "usage.wrong-value",
     exitCode: ExitCode.usage,
-    mend: "ssh-session-notifier history --help",
+    hint: "ssh-session-notifier history --help",
   });
 }

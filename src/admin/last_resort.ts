@@ -7,7 +7,7 @@ import type { Findings } from "./finding.ts";
 /** Reports the findings. */
 export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
   const problems = lastResortFaults(sources);
-  for (const { id, message, mend } of problems) findings.fault(id, message, mend);
+  for (const { id, message, hint } of problems) findings.fault(id, message, hint);
   // Without the file, this is not known.
   if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
   findings.pass("hook.last-resort", "the last resort has recorded no login in the last 24 hours");

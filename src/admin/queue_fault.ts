@@ -53,7 +53,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
       throw new Failure(`Cannot look at "${queueDatabase}": another process holds a lock on it`, {
         code: "repair.queue-locked",
         exitCode: ExitCode.tempFail,
-        mend:
+        hint:
           `see who it is (fuser -v ${queueDatabase}), end it, and run repair again; events go to the spool meanwhile`,
         cause: error,
       });
@@ -62,7 +62,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
       throw new Failure(`Cannot write "${queueDatabase}": the disk is full`, {
         code: "repair.disk-full",
         exitCode: ExitCode.tempFail,
-        mend: "make room; the database itself needs no repair",
+        hint: "make room; the database itself needs no repair",
         cause: error,
       });
     }

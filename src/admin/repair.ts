@@ -41,13 +41,13 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
     throw new Failure("another repair is running", {
       code: "repair.running",
       exitCode: ExitCode.tempFail,
-      mend: "wait until it has ended",
+      hint: "wait until it has ended",
     });
   }
   const say = (line: string) => print(oneLine(line));
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   try {
-    await mend(paths, { force, say, sleep });
+    await hint(paths, { force, say, sleep });
   } catch (error) {
     throw explained(error, paths);
   }
@@ -55,7 +55,7 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
 }
 
 /** Mends what is below a state directory. */
-export async function mend(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
+export async function hint(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
   const { say } = options;
   const unfinished = unfinishedMove(paths);
   if (unfinished !== undefined) {
@@ -108,13 +108,13 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
         ? {
           code: "command.not-permitted",
           exitCode: ExitCode.noPermission,
-          mend: "sudo ssh-session-notifier repair",
+          hint: "sudo ssh-session-notifier repair",
           cause,
         }
         : {
           code: "users.queue-unusable",
           exitCode: ExitCode.config,
-          mend: "run install.sh, which makes the user and the directory",
+          hint: "run install.sh, which makes the user and the directory",
           cause,
         },
     );
@@ -132,7 +132,7 @@ function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
     throw new Failure(`"${path}" is not a plain file`, {
       code: "repair.lock-unusable",
       exitCode: ExitCode.config,
-      mend: `see what it is, and remove it: rm -r ${path}`,
+      hint: `see what it is, and remove it: rm -r ${path}`,
     });
   }
   const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
@@ -151,8 +151,8 @@ function explaining<T>(paths: StatePaths, work: () => T): T {
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
   if (error instanceof Failure || !isSystemError(error)) return error;
-  const fail = (code: Id, reason: string, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot mend "${queueDir}": ${reason}`, { code, exitCode, mend, cause: error });
+  const fail = (code: Id, reason: string, exitCode: ExitCode, hint: string) =>
+    new Failure(`Cannot mend "${queueDir}": ${reason}`, { code, exitCode, hint, cause: error });
   if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
     return fail("repair.disk-full", "the disk is full", ExitCode.tempFail, "make room, and run repair again");
   }

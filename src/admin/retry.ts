@@ -71,7 +71,7 @@ function requireRoute(name: string, known: readonly string[], flag: string): voi
   throw new Failure(`There is no route "${name}"${suggestion(name, known)}`, {
     code: "retry.unknown-route",
     exitCode: ExitCode.usage,
-    mend: `name one of them with ${flag}; ssh-session-notifier status shows them all`,
+    hint: `name one of them with ${flag}; ssh-session-notifier status shows them all`,
   });
 }
 
@@ -98,7 +98,7 @@ function moved(deliveries: Deliveries, { from, to }: { from: string; to: string 
     throw new Failure(`Cannot move from route "${from}" to itself`, {
       code: "retry.same-route",
       exitCode: ExitCode.usage,
-      mend: "leave --to out to try again on the same route",
+      hint: "leave --to out to try again on the same route",
     });
   }
   const { moved, dropped } = deliveries.move({ from, to, nowMs: Date.now() });

@@ -4,7 +4,7 @@ import { isFull, type Room } from "../store/room.ts";
 import type { Findings } from "./finding.ts";
 
 const ID = "disk.room";
-const MEND = "make room";
+const HINT = "make room";
 
 /** With less than this, a person should make room while there is some. In bytes. */
 export const LOW_BYTES = 64 * 1024 * 1024;
@@ -14,8 +14,8 @@ export function inspectRoom(rooms: ReadonlyMap<string, Room>, findings: Findings
   for (const [directory, room] of rooms) {
     const { bytes, files } = room;
     const left = `${Math.floor(bytes / 1024 / 1024)} MiB${files === undefined ? "" : ` and ${files} files`} are left`;
-    if (isFull(room)) findings.fault(ID, `there is no room in "${directory}": ${left}`, MEND);
-    else if (bytes < LOW_BYTES) findings.warning(ID, `there is little room in "${directory}": ${left}`, MEND);
+    if (isFull(room)) findings.fault(ID, `there is no room in "${directory}": ${left}`, HINT);
+    else if (bytes < LOW_BYTES) findings.warning(ID, `there is little room in "${directory}": ${left}`, HINT);
     else findings.pass(ID, `there is room in "${directory}"`);
   }
 }

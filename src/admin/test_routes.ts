@@ -77,17 +77,17 @@ function resultLine({ name, service }: Route, outcome: Outcome): string {
       return `pass     ${route}: delivered`;
     case "retry":
       return outcome.limitsRate
-        ? `warning  ${route}: not now: ${outcome.reason}; to mend it: wait: the service limits the rate, and send keeps ` +
+        ? `warning  ${route}: not now: ${outcome.reason}; hint: wait: the service limits the rate, and send keeps ` +
           "to that, so no event is lost"
-        : `warning  ${route}: not now: ${outcome.reason}; to mend it: see that the service is up and this host ` +
+        : `warning  ${route}: not now: ${outcome.reason}; hint: see that the service is up and this host ` +
           "reaches it; send keeps trying, so no event is lost";
     case "broken":
       return outcome.at === "proxy"
-        ? `fault    ${route}: ${outcome.reason}; to mend it: set user and password in "proxy" in ${CONFIG_FILE}`
-        : `fault    ${route}: refused: ${outcome.reason}; to mend it: compare its settings in ${CONFIG_FILE} with ` +
+        ? `fault    ${route}: ${outcome.reason}; hint: set user and password in "proxy" in ${CONFIG_FILE}`
+        : `fault    ${route}: refused: ${outcome.reason}; hint: compare its settings in ${CONFIG_FILE} with ` +
           "what the service says";
     case "refused":
-      return `fault    ${route}: refused: ${outcome.reason}; to mend it: the settings are the likely cause: compare ` +
+      return `fault    ${route}: refused: ${outcome.reason}; hint: the settings are the likely cause: compare ` +
         `those in ${CONFIG_FILE} with what the service says; events wait until then`;
   }
 }

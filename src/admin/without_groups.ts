@@ -37,7 +37,7 @@ function start(args: readonly string[]): Deno.ChildProcess {
     throw new Failure(`Cannot run without the groups of root: ${messageOf(cause)}`, {
       code: "command.keeps-groups",
       exitCode: ExitCode.noPermission,
-      mend: `setpriv --clear-groups ${BINARY} ${args[0] ?? ""}`,
+      hint: `setpriv --clear-groups ${BINARY} ${args[0] ?? ""}`,
       cause,
     });
   }
@@ -62,7 +62,7 @@ export function refuseGroups(command: string): void {
   throw new Failure(`Cannot become another user: the groups of root (${groups().join(", ")}) would stay`, {
     code: "command.has-groups",
     exitCode: ExitCode.noPermission,
-    mend: `setpriv --clear-groups ${Deno.build.standalone ? Deno.execPath() : "ssh-session-notifier"} ${command}`,
+    hint: `setpriv --clear-groups ${Deno.build.standalone ? Deno.execPath() : "ssh-session-notifier"} ${command}`,
   });
 }
 

@@ -16,7 +16,7 @@ export interface ConfigFault {
 /** One thing that works, but is less safe than it could be. */
 export interface ConfigWarning extends ConfigFault {
   /** What to do about it; a sentence without a period. */
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /** A configuration that can't be used, with all that is wrong. */

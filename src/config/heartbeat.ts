@@ -58,7 +58,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat 
       id: "config.heartbeat-plain",
       place,
       message: "is plain http: whoever can read it can keep up the look of a live alarm",
-      mend: "use a URL that begins with https://",
+      hint: "use a URL that begins with https://",
     });
   }
   const { ca_file: caFile } = section;

@@ -28,7 +28,7 @@ export function readConfig(path: string): Config {
       // There is at least one.
       code: cause.faults[0]?.id ?? "config.wrong-value",
       exitCode: ExitCode.config,
-      mend: `edit ${path}; no event is lost meanwhile, what is queued goes out once the file is right`,
+      hint: `edit ${path}; no event is lost meanwhile, what is queued goes out once the file is right`,
       cause,
     });
   }
@@ -43,7 +43,7 @@ function readText(path: string): string {
         {
           code: "config.not-a-file",
           exitCode: ExitCode.config,
-          mend: `put a TOML file of at most ${MAX_CONFIG_BYTES} bytes there`,
+          hint: `put a TOML file of at most ${MAX_CONFIG_BYTES} bytes there`,
         },
       );
     }
@@ -64,16 +64,16 @@ function isUtf16([first, second]: Uint8Array): boolean {
 function unreadable(path: string, cause: unknown): Failure {
   const { NotFound, PermissionDenied, NotCapable } = Deno.errors;
   const { config, noPermission, tempFail } = ExitCode;
-  const fail = (why: string, code: Id, exitCode: ExitCode, mend: string) =>
-    new Failure(`Cannot read the configuration "${path}"${why}`, { code, exitCode, mend, cause });
+  const fail = (why: string, code: Id, exitCode: ExitCode, hint: string) =>
+    new Failure(`Cannot read the configuration "${path}"${why}`, { code, exitCode, hint, cause });
   if (cause instanceof NotFound) {
-    const mend = "run install.sh, which writes a commented example, or write one by the README's table";
+    const hint = "run install.sh, which writes a commented example, or write one by the README's table";
     const code = "config.missing";
-    return new Failure(`There is no configuration "${path}"`, { code, exitCode: config, mend, cause });
+    return new Failure(`There is no configuration "${path}"`, { code, exitCode: config, hint, cause });
   }
   if (cause instanceof PermissionDenied) {
-    const mend = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`;
-    return fail(": permission denied", "config.not-readable", noPermission, mend);
+    const hint = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`;
+    return fail(": permission denied", "config.not-readable", noPermission, hint);
   }
   if (cause instanceof NotCapable) {
     const why = " as the sandbox allows only /etc/ssh-session-notifier";

@@ -101,7 +101,7 @@ export function readSecretFile(
         id: "config.secret-exposed",
         place,
         message: `names a file that anyone on this host can read (mode ${file.openMode})`,
-        mend: readableBySend(String(path), "0640"),
+        hint: readableBySend(String(path), "0640"),
       });
     }
     return secret;

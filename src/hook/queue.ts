@@ -8,7 +8,7 @@ import { insertEvent } from "./insert.ts";
 import { becomeOwner } from "./privileges.ts";
 import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "./spool.ts";
 
-const MEND = "to mend it: run ssh-session-notifier check";
+const HINT = "hint: run ssh-session-notifier check";
 
 /**
  * Records the session event that the environment describes: in the queue database, else as a file on disk, else as a
@@ -48,7 +48,7 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
     }
     if (faults.length === 0) return 0;
     const { say } = await import("./system_log.ts");
-    say(`the queue database refuses a session event, kept in ${place}: ${faults.join("; ")}; ${MEND}`);
+    say(`the queue database refuses a session event, kept in ${place}: ${faults.join("; ")}; ${HINT}`);
     return 0;
   }
   return await keepInLog(event, faults.join("; "));
@@ -56,7 +56,7 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
 
 async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {
   const { say, writeToSystemLog } = await import("./system_log.ts");
-  const message = `Cannot record a session event: ${fault}; ${MEND}`;
+  const message = `Cannot record a session event: ${fault}; ${HINT}`;
   say(message);
   // Last what is long, since a system log may cut the line.
   const { authInfo, ...rest } = event;

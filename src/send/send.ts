@@ -53,7 +53,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
     throw new Failure("send must not run as root", {
       code: "send.as-root",
       exitCode: ExitCode.noPermission,
-      mend: "run it as its own user: runuser -u ssh-session-notifier -- ssh-session-notifier send",
+      hint: "run it as its own user: runuser -u ssh-session-notifier -- ssh-session-notifier send",
     });
   }
   using lock = takeLock(paths);
@@ -219,7 +219,7 @@ function unusable(directory: string, cause: unknown): Failure {
     return new Failure(`There is no state directory "${directory}"`, {
       code: "state.missing",
       exitCode: ExitCode.config,
-      mend: "run install.sh, which makes it",
+      hint: "run install.sh, which makes it",
       cause,
     });
   }
@@ -230,7 +230,7 @@ function unusable(directory: string, cause: unknown): Failure {
     {
       code: "state.unusable",
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
-      mend: isReadOnly(cause)
+      hint: isReadOnly(cause)
         ? REMOUNT
         : "run send as the user ssh-session-notifier, and run install.sh if it still fails",
       cause,

@@ -63,7 +63,7 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
     throw new Failure("The part of this process that makes HTTP requests did not start", {
       code: "send.no-worker",
       exitCode: ExitCode.tempFail,
-      mend: "see whether this host has too much to do, or too little memory; the next run tries again",
+      hint: "see whether this host has too much to do, or too little memory; the next run tries again",
     });
   }
   Deno.permissions.revokeSync({ name: "net" });

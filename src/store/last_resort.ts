@@ -18,7 +18,7 @@ export interface LastResortFault {
   readonly id: Id;
   readonly message: string;
   readonly short: string;
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /** Where to look, and what is known already. */
@@ -48,7 +48,7 @@ function orUnreadable({ path, id }: { path: string; id: Id }, look: () => LastRe
     return look();
   } catch (error) {
     const message = `"${path}" can't be looked at: ${messageOf(error)}`;
-    return [{ id, message, short: message, mend: "run install.sh, which makes it as it should be" }];
+    return [{ id, message, short: message, hint: "run install.sh, which makes it as it should be" }];
   }
 }
 
@@ -65,7 +65,7 @@ function problemsOfFile(
       id: "hook.record-full",
       message: `"${path}" ${what}`,
       short: "logins may be missing: the hook could not run, and the file for such logins is full",
-      mend:
+      hint:
         "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties it",
     }];
   }
@@ -75,7 +75,7 @@ function problemsOfFile(
     id: "hook.did-not-run",
     message: `the hook could not run, and such logins were written to "${path}" (${info.size} bytes), the last ${when}`,
     short: `the hook could not run at a login, ${when}`,
-    mend: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is a fault for 24 hours",
+    hint: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is a fault for 24 hours",
   }];
 }
 
@@ -87,6 +87,6 @@ function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): 
     id: "hook.run-spooled",
     message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
     short: `${what}`,
-    mend: "see that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
+    hint: "see that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
   }];
 }

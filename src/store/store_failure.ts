@@ -28,20 +28,20 @@ interface Meaning {
   readonly code: Id;
   readonly reason?: string;
   readonly exitCode: ExitCode;
-  readonly mend: string;
+  readonly hint: string;
 }
 
 const PASSES: Meaning = {
   code: "store.unavailable",
   exitCode: ExitCode.tempFail,
-  mend:
+  hint:
     "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
 };
 
 const IS_REFUSED: Meaning = {
   code: "store.refused",
   exitCode: ExitCode.config,
-  mend:
+  hint:
     "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
 };
 
@@ -65,18 +65,18 @@ export function explainingStore<T>(paths: Pick<StatePaths, "deliveriesDatabase">
 
 function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (error instanceof NewerSchemaError) {
-    const mend = "install the newer ssh-session-notifier again that has written it";
-    return { code: "store.newer", reason: `its ${error.message}`, exitCode: ExitCode.config, mend };
+    const hint = "install the newer ssh-session-notifier again that has written it";
+    return { code: "store.newer", reason: `its ${error.message}`, exitCode: ExitCode.config, hint };
   }
   if (error instanceof ForeignSchemaError || error instanceof NotPlainError) {
-    const mend = "see who has changed it; the next run of send moves it aside and makes a new one";
-    return { code: "store.foreign", exitCode: ExitCode.config, mend };
+    const hint = "see who has changed it; the next run of send moves it aside and makes a new one";
+    return { code: "store.foreign", exitCode: ExitCode.config, hint };
   }
   if (error instanceof Deno.errors.NotCapable) {
-    const mend = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
+    const hint = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
       "out of the sandbox: mount --bind the other place there";
     const reason = error.message.split(", ", 1)[0] ?? "";
-    return { code: "store.outside-sandbox", reason, exitCode: ExitCode.config, mend };
+    return { code: "store.outside-sandbox", reason, exitCode: ExitCode.config, hint };
   }
   if (isUnopened(error)) {
     const refusal = refusalOf(path);
@@ -84,9 +84,9 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   }
   if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
-    const mend = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
+    const hint = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
     const reason = `it is damaged: ${messageOf(error)}`;
-    return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, mend };
+    return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, hint };
   }
   return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }

@@ -14,22 +14,22 @@ function found(file: Owner, folder: Owner = [0, 902, 0o750]): string[] {
     return { uid, gid, mode, isDirectory: !path.endsWith("/token") } as Deno.FileInfo;
   };
   inspectFilesOf({ files: [`${FOLDER}/my secrets/token`] }, { look, sender: SENDER, findings });
-  return findings.all.map(({ level, id, mend }) => `${level} ${id}: ${mend}`);
+  return findings.all.map(({ level, id, hint }) => `${level} ${id}: ${hint}`);
 }
 
 Deno.test("inspectFilesOf() faults what the user of send can't read, and names the command that changes it", () => {
   const token = `'${FOLDER}/my secrets/token'`;
   const folder = `'${FOLDER}/my secrets'`;
-  const mendFile = `fault config.file-not-readable: chown root:ssh-session-notifier ${token} && chmod 0640 ${token}`;
-  const mendFolder =
+  const hintFile = `fault config.file-not-readable: chown root:ssh-session-notifier ${token} && chmod 0640 ${token}`;
+  const hintFolder =
     `fault config.file-not-readable: chown root:ssh-session-notifier ${folder} && chmod 0750 ${folder}`;
   for (
     const file of [[0, 902, 0o640], [902, 0, 0o400], [0, 0, 0o644], [0, 901, 0o040], [902, 902, 0o600]] as const
   ) assert.deepEqual(found(file), [], JSON.stringify(file));
   for (
     const file of [[0, 0, 0o600], [0, 0, 0o640], [0, 902, 0o600], [902, 0, 0o044], [0, 902, 0o604]] as const
-  ) assert.deepEqual(found(file), [mendFile], JSON.stringify(file));
-  assert.deepEqual(found([0, 902, 0o640], [0, 0, 0o700]), [mendFolder]);
-  assert.deepEqual(found([0, 902, 0o640], [0, 902, 0o640]), [mendFolder]);
-  assert.deepEqual(found([0, 0, 0o600], [0, 0, 0o700]), [mendFolder, mendFile]);
+  ) assert.deepEqual(found(file), [hintFile], JSON.stringify(file));
+  assert.deepEqual(found([0, 902, 0o640], [0, 0, 0o700]), [hintFolder]);
+  assert.deepEqual(found([0, 902, 0o640], [0, 902, 0o640]), [hintFolder]);
+  assert.deepEqual(found([0, 0, 0o600], [0, 0, 0o700]), [hintFolder, hintFile]);
 });

@@ -97,7 +97,7 @@ Deno.test("inspectDelivery() sends nobody to repair a queue with which nothing i
     inspectDelivery({ routes: [], runDeadlineMs: 0, overview: undefined, unread, spooled, nowMs: NOW_MS }, findings);
     const faults = findings.all.filter(({ level }) => level === "fault");
     assertAllFound(faults, [expected]);
-    assert.deepEqual(faults.map(({ message, mend }) => [message, mend === REPAIR]), [["x", expected.includes(REPAIR)]]);
+    assert.deepEqual(faults.map(({ message, hint }) => [message, hint === REPAIR]), [["x", expected.includes(REPAIR)]]);
   }
 });
 
@@ -184,7 +184,7 @@ Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwis
   // Finding D5: the test has passed, so it is not the route.
   const tested = { lastDeliveredAtMs: undefined, lastTestedAtMs: NOW_MS } as unknown as Partial<RouteOverview>;
   assertAllFound(warnings({ routes: [tested] }), [[...nothing, "ssh"]]);
-  assert.ok(!warnings({ routes: [tested] })[0]?.mend.includes(TEST));
+  assert.ok(!warnings({ routes: [tested] })[0]?.hint.includes(TEST));
   const discord = (host: string) =>
     warnings({
       config:

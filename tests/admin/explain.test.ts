@@ -164,7 +164,7 @@ Deno.test("explain says that the history is damaged, and that this is for the ne
   Deno.writeFileSync(`${installation.stateDir}/send/deliveries.db`, crypto.getRandomValues(new Uint8Array(8_192)));
   const { code, stderr } = await installation.explain("--user", "alice", "--ip", "203.0.113.7");
   assert.equal(code, ExitCode.tempFail, stderr);
-  assert.match(stderr, /^error: .*"\S+\/deliveries\.db".* \[store\.damaged\]\nerror: /);
+  assert.match(stderr, /^error: .*"\S+\/deliveries\.db".* \[store\.damaged\]\nhint: /);
 });
 
 Deno.test("explain says what is wrong with its command line, or with the configuration", async () => {

@@ -19,7 +19,7 @@ Deno.test("check and status quote the name of a route in commands, so that a she
   const findings = new Findings();
   inspectDelivery({ ...sources, routes: [], runDeadlineMs: 600_000 }, findings);
   const status = statusOf({ ...sources, config: undefined, isQueueReadable: true, withoutRoom: [], faults: [] });
-  const texts = [...findings.all.map(({ mend }) => mend), ...statusLines(status)];
+  const texts = [...findings.all.map(({ hint }) => hint), ...statusLines(status)];
   const commands = texts.filter((text) => text.includes("retry --route"));
   assert.ok(commands.length >= 2);
   for (const text of commands) assert.equal(text.split("retry --route").length, text.split(QUOTED).length, text);

@@ -55,7 +55,7 @@ function found(changes: Readonly<Record<string, string | ((text: string) => stri
     read: (path) => Object.hasOwn(files, path) ? files[path] : undefined,
     limits: [{ path: "limits.conf", text: files["limits.conf"] ?? "" }],
   }, findings);
-  for (const { level, message, mend } of findings.all) assert.equal(mend === "", level === "pass", message);
+  for (const { level, message, hint } of findings.all) assert.equal(hint === "", level === "pass", message);
   return findings.all.filter(({ level }) => level !== "pass");
 }
 

@@ -57,7 +57,7 @@ Deno.test("inspectSelinux() faults wrong labels, and claims none that it could n
   const { all } = findings({ files, tools: { getenforce: "Enforcing\n", restorecon: `${wrong}\n${wrong}/x\n` } });
   assert.deepEqual(idsOf(all), ["pass selinux.module", "fault selinux.labels"]);
   assert.ok(all[1]?.message.startsWith("2 ") && all[1].message.endsWith(wrong), all[1]?.message);
-  assert.match(all[1]?.mend ?? "", /^restorecon -R \/usr\/sbin\/ssh-session-notifier \/etc/);
+  assert.match(all[1]?.hint ?? "", /^restorecon -R \/usr\/sbin\/ssh-session-notifier \/etc/);
   assert.deepEqual(ids({ files, tools: { getenforce: "Enforcing\n" } }), [
     "pass selinux.module",
     "warning selinux.labels-unknown",

@@ -56,18 +56,18 @@ Deno.test("test says what the service answered and what to mend, and shows no se
     [
       () => json(403, { code: 40301, error: "forbidden for tk_s3cr3t" }),
       78,
-      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; to mend it: compare /,
+      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; hint: compare /,
     ],
     [
       () => json(413, { error: "too large" }),
       78,
       /^fault {4}.*: refused: HTTP 413: too large; .*settings are the likely cause/,
     ],
-    [() => json(429, {}), 75, /^warning {2}.*: not now: HTTP 429; to mend it: wait: the service limits the rate/],
+    [() => json(429, {}), 75, /^warning {2}.*: not now: HTTP 429; hint: wait: the service limits the rate/],
     [
       () => json(407, {}),
       78,
-      /^fault {4}.*: HTTP 407: the proxy asks for .*; to mend it: set user and password in "proxy"/,
+      /^fault {4}.*: HTTP 407: the proxy asks for .*; hint: set user and password in "proxy"/,
     ],
     [() => json(503, {}), 75, /^warning {2}route "default" \(ntfy\): not now: HTTP 503; .*no event is lost$/],
     [() => new Response("<html>It works!</html>"), 78, /^fault {4}.*not the answer of an ntfy server/],

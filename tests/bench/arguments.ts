@@ -36,7 +36,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
     else {
       throw new Refusal(`Nothing to measure is called ${JSON.stringify(argument)}`, {
         exitCode: ExitCode.usage,
-        mend: `name one of ${known.join(", ")}`,
+        hint: `name one of ${known.join(", ")}`,
       });
     }
   }

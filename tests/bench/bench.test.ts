@@ -19,7 +19,7 @@ function startBench(...args: string[]): Deno.ChildProcess {
 Deno.test("the bench refuses what it can't measure, and names what it can", async () => {
   const { code, stdout, stderr } = await startBench("no-such-row").output();
   assert.deepEqual([code, stdout.length], [64, 0]);
-  assert.match(new TextDecoder().decode(stderr), /"no-such-row"\nto mend it: name one of hook-cpu, /);
+  assert.match(new TextDecoder().decode(stderr), /"no-such-row"\nhint: name one of hook-cpu, /);
 });
 
 for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {

@@ -101,7 +101,7 @@ if (import.meta.main) {
     Deno.exitCode = await main(Deno.args);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    write(Deno.stderr, `error: ${error.message}\nto mend it: ${error.mend}\n`);
+    write(Deno.stderr, `error: ${error.message}\nhint: ${error.hint}\n`);
     Deno.exitCode = error.exitCode;
   }
 }

@@ -6,11 +6,11 @@ import type { ExitCode } from "../../src/failure.ts";
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly exitCode: ExitCode;
-  readonly mend: string;
+  readonly hint: string;
 
-  constructor(message: string, { exitCode, mend }: { exitCode: ExitCode; mend: string }) {
+  constructor(message: string, { exitCode, hint }: { exitCode: ExitCode; hint: string }) {
     super(message);
     this.exitCode = exitCode;
-    this.mend = mend;
+    this.hint = hint;
   }
 }

@@ -25,7 +25,7 @@ export class Scratch implements Disposable {
     if (!this.#lock.tryLockSync(true)) {
       throw new Refusal("Another bench is running, and each would spoil the other's figures", {
         exitCode: ExitCode.tempFail,
-        mend: "wait for its end",
+        hint: "wait for its end",
       });
     }
     // What a killed one has left.

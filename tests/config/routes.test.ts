@@ -123,7 +123,7 @@ ${ONCALL}token_file = "/etc/x/token"
     id: "config.secret-exposed",
     place: "notification.discord.webhook_url_file",
     message: "names a file that anyone on this host can read (mode 0644)",
-    mend: "chown root:ssh-session-notifier /etc/x/hook && chmod 0640 /etc/x/hook",
+    hint: "chown root:ssh-session-notifier /etc/x/hook && chmod 0640 /etc/x/hook",
   }]);
 });
 

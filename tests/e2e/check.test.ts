@@ -256,10 +256,10 @@ for (const [name, command, ...expected] of PLANTED) {
     await shell(host, command);
     const findings = await findingsOn(host);
     assertFound(findings, expected);
-    for (const { level, mend, message } of findings) assert.equal(mend === "", level === "pass", message);
+    for (const { level, hint, message } of findings) assert.equal(hint === "", level === "pass", message);
     const { code, stdout, stderr } = await check(host);
     assert.deepEqual([code, stderr], [78, ""], stdout);
-    for (const line of stdout.match(/^(fault|warning).*/gm) ?? []) assert.match(line, /; to mend it: \S/);
+    for (const line of stdout.match(/^(fault|warning).*/gm) ?? []) assert.match(line, /; hint: \S/);
   }, BARE);
 }
 
@@ -287,19 +287,19 @@ endToEnd(
     await host.writeConfig(configFor("ntfy", options));
     await shell(host, `install -d -m 0700 ${folder}/secrets; printf tk_secret >${folder}/secrets/token`);
     await shell(host, `chown root:ssh-session-notifier ${folder}/secrets/token; chmod 0640 ${folder}/secrets/token`);
-    const steps: [arrange: string, mend: string][] = [
+    const steps: [arrange: string, hint: string][] = [
       [":", `chown root:ssh-session-notifier ${folder}/secrets && chmod 0750 ${folder}/secrets`],
       [
         `chmod 0600 ${folder}/secrets/token`,
         `chown root:ssh-session-notifier ${folder}/secrets/token && chmod 0640 ${folder}/secrets/token`,
       ],
     ];
-    for (const [arrange, mend] of steps) {
+    for (const [arrange, hint] of steps) {
       await shell(host, arrange);
-      assertFound(await findingsOn(host), ["fault config.file-not-readable", mend]);
+      assertFound(await findingsOn(host), ["fault config.file-not-readable", hint]);
       const { stderr } = await send(host);
-      assert.ok(stderr.includes(`: ${mend} [config.file-unusable]\n`), stderr);
-      await shell(host, mend);
+      assert.ok(stderr.includes(`: ${hint} [config.file-unusable]\n`), stderr);
+      await shell(host, hint);
     }
     assert.equal((await check(host)).code, 0);
   },
@@ -341,7 +341,7 @@ endToEnd(
       assert.equal(full.code, 75, `${command}: ${full.stderr}`);
       assert.match(
         full.stderr,
-        /^error: .*: No space left .* \[output\.not-writable\]\nerror: .*\n$/,
+        /^error: .*: No space left .* \[output\.not-writable\]\nhint: .*\n$/,
         command,
       );
       const closed = await host.run(["sh", "-c", `{ sleep 0.2; ${BINARY} ${command}; echo $? >/tmp/code; } | true`]);
@@ -385,7 +385,7 @@ endToEnd("check and test are for root and the user of send, and read nothing of 
       command,
     ]);
     assert.equal(code, 77);
-    assert.match(stderr, new RegExp(`^error: ${command} .* \\[command\\.not-permitted\\]\nerror: .*sudo `));
+    assert.match(stderr, new RegExp(`^error: ${command} .* \\[command\\.not-permitted\\]\nhint: .*sudo `));
   }
 
   const trace = "/run/trace";

@@ -294,7 +294,7 @@ endToEnd("--purge says so where a user can't be removed, and completes it when r
   assert.equal(await shell(host, "cat /run/in"), "in\n");
   const { code, stderr } = await runInstaller(host, "--purge");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the user ssh-session-notifier can't be removed\nto mend it: /m);
+  assert.match(stderr, /^error: the user ssh-session-notifier can't be removed\nhint: /m);
   await shell(host, "echo bye >/run/out");
   assert.equal((await running).code, 0);
   await install(host, "--purge");

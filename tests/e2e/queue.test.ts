@@ -259,7 +259,7 @@ endToEnd(
       assert.equal((await host.run(["sh", "-c", command])).code, 0, name);
       const direct = await queue(host);
       assert.equal(direct.code, 1, name);
-      assert.match(direct.stderr, /^error: Cannot record a session event: .*; to mend it: .*\n$/, name);
+      assert.match(direct.stderr, /^error: Cannot record a session event: .*; hint: .*\n$/, name);
       const login = await host.ssh("alice", { auth: "key", command: "echo here" });
       assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
     }

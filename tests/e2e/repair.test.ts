@@ -29,7 +29,7 @@ endToEnd(
     const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync,fdatasync:error=EIO"];
     const failing = await host.run([...strace, "/usr/sbin/ssh-session-notifier", "repair"]);
     assert.equal(failing.code, 75, failing.stderr);
-    assert.match(failing.stderr, /^error: .*"\/\S+\/queue": .* \[repair\.read-error\]\nerror: /);
+    assert.match(failing.stderr, /^error: .*"\/\S+\/queue": .* \[repair\.read-error\]\nhint: /);
     const { code, stdout, stderr } = await repair();
     assert.deepEqual([code, stderr], [0, ""], stdout);
   },

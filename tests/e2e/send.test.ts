@@ -9,13 +9,13 @@ const CONFIG = "/etc/ssh-session-notifier/config.toml";
 const BINARY = "/usr/sbin/ssh-session-notifier";
 
 /** What a user may read of a failure: `error: …` lines, then the mend; nothing of the inside. */
-function assertClear({ code, stdout, stderr }: Finished, expected: { code: number; says: RegExp; mend: RegExp }): void {
+function assertClear({ code, stdout, stderr }: Finished, expected: { code: number; says: RegExp; hint: RegExp }): void {
   assert.equal(code, expected.code, stderr);
   assert.equal(stdout, "");
   const lines = stderr.trimEnd().split("\n");
   assert.match(lines[0] ?? "", expected.says);
-  assert.match(lines.at(-1) ?? "", expected.mend);
-  for (const line of lines) assert.match(line, /^error: /);
+  assert.match(lines.at(-1) ?? "", expected.hint);
+  for (const line of lines) assert.match(line, /^(error|hint): /);
   assert.doesNotMatch(stderr, /\n\s+at |\.ts:\d|file:\/\/|secret/);
 }
 
@@ -53,14 +53,14 @@ endToEnd(
       after?: string;
       code: number;
       says: RegExp;
-      mend: RegExp;
+      hint: RegExp;
     }[] = [
       {
         name: "no config",
         before: `rm -f ${CONFIG}`,
         code: 78,
         says: /"\/etc\/.*" \[config\.missing\]$/,
-        mend: /install\.sh/,
+        hint: /install\.sh/,
       },
       {
         name: "an unreadable config",
@@ -68,7 +68,7 @@ endToEnd(
         before: `chmod 0600 ${CONFIG}`,
         code: 77,
         says: /"\/etc\/.*config\.toml".* \[config\.not-readable\]$/,
-        mend: /chown root:ssh-session-notifier/,
+        hint: /chown root:ssh-session-notifier/,
       },
       {
         name: "a config that is a directory",
@@ -76,35 +76,35 @@ endToEnd(
         after: `rmdir ${CONFIG}`,
         code: 78,
         says: /"\/etc\/.*config\.toml".* \[config\.not-a-file\]$/,
-        mend: /TOML/,
+        hint: /TOML/,
       },
       {
         name: "bad syntax",
         config: `[host]\nname = "x"\n[notification\nwebhook_url = "secret"\n`,
         code: 78,
         says: /config\.toml: line 3, column \d+: .* \[config\.syntax\]$/,
-        mend: /edit .*config\.toml/,
+        hint: /edit .*config\.toml/,
       },
       {
         name: "an unknown time zone",
         config: good.replace("Pacific/Auckland", "Mars/Olympus"),
         code: 78,
         says: /host\.timezone: "Mars\/Olympus" .* \[config\.wrong-value\]$/,
-        mend: /edit/,
+        hint: /edit/,
       },
       {
         name: "a webhook URL that is none",
         config: configFor("discord", `webhook_url = "secret"`),
         code: 78,
         says: /notification\.discord\.webhook_url: .*https.* \[config\.wrong-value\]$/,
-        mend: /edit/,
+        hint: /edit/,
       },
       {
         name: "a webhook of something else",
         config: configFor("discord", `webhook_url = "https://example.com/secret"`),
         code: 78,
         says: /notification\.discord\.webhook_url: .*Discord.* \[config\.wrong-value\]$/,
-        mend: /edit/,
+        hint: /edit/,
       },
       {
         name: "a schema of a later release",
@@ -114,7 +114,7 @@ endToEnd(
         after: `rm ${STATE}/send/deliveries.db*`,
         code: 78,
         says: / 99 .* \[store\.newer\]$/,
-        mend: /install the newer/,
+        hint: /install the newer/,
       },
       {
         name: "a send/ of somebody else",
@@ -123,7 +123,7 @@ endToEnd(
         after: `chown -R ssh-session-notifier ${STATE}/send`,
         code: 77,
         says: /"\/var\/.*": .* \[state\.unusable\]$/,
-        mend: /as the user ssh-session-notifier/,
+        hint: /as the user ssh-session-notifier/,
       },
       {
         name: "no state directory",
@@ -131,7 +131,7 @@ endToEnd(
         before: `rm -rf ${STATE}`,
         code: 78,
         says: /"\/var\/.*" \[state\.missing\]$/,
-        mend: /install\.sh/,
+        hint: /install\.sh/,
       },
     ];
     for (const { name, config, before, after, ...expected } of cases) {
@@ -152,17 +152,17 @@ endToEnd("send refuses to run as root, and a state directory or config outside o
   assertClear(await host.run([BINARY, "send"]), {
     code: 77,
     says: / \[send\.as-root\]$/,
-    mend: /runuser -u ssh-session-notifier/,
+    hint: /runuser -u ssh-session-notifier/,
   });
   await shell(host, "mkdir -p /tmp/other/send /tmp/other/queue && chmod -R 0777 /tmp/other");
   assertClear(await send(host, "--state-dir", "/tmp/other"), {
     code: 77,
     says: /"\/tmp\/other.* \[state\.unusable\]$/,
-    mend: /./,
+    hint: /./,
   });
   assertClear(await send(host, "--config", "/tmp/config.toml"), {
     code: 77,
     says: /"\/tmp\/config\.toml" .* \[config\.outside-sandbox\]$/,
-    mend: /put the configuration there/,
+    hint: /put the configuration there/,
   });
 });

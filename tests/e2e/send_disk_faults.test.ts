@@ -68,27 +68,27 @@ endToEnd("send on a disk that takes no new file exits 75, as it does on a full o
 
 endToEnd("send says what to do where something else lies in a place of its own", async (host) => {
   await host.writeConfig(configFor("stdout"));
-  const cases: readonly { put: string; back: string; says: RegExp; mend: RegExp }[] = [
+  const cases: readonly { put: string; back: string; says: RegExp; hint: RegExp }[] = [
     {
       put: `mv ${STATE} /run/moved && ln -s /run/moved ${STATE}`,
       back: `rm ${STATE} && mv /run/moved ${STATE}`,
       says: /^error: .*"\/run\/moved\/.*" \[store\.outside-sandbox\]$/m,
-      mend: /is a symbolic link, .* mount --bind/,
+      hint: /is a symbolic link, .* mount --bind/,
     },
     {
       put:
         `rm -f ${STATE}/send/send.lock && mkfifo ${STATE}/send/send.lock && chown ssh-session-notifier ${STATE}/send/send.lock`,
       back: `rm ${STATE}/send/send.lock`,
       says: /^error: .*"\S+send\.lock" .* \[state\.unusable\]$/m,
-      mend: /install\.sh/,
+      hint: /install\.sh/,
     },
   ];
-  for (const { put, back, says, mend } of cases) {
+  for (const { put, back, says, hint } of cases) {
     await shell(host, put);
     const { code, stderr } = await send(host);
     assert.equal(code, 78, stderr);
     assert.match(stderr, says);
-    assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", mend);
+    assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", hint);
     await shell(host, back);
   }
   assert.equal((await send(host)).code, 0);

@@ -29,7 +29,7 @@ function assertOneClearLine({ code, stdout, stderr }: Finished, expected: { code
   const lines = stderr.trimEnd().split("\n");
   assert.equal(lines.length, 2, stderr);
   assert.match(lines[0] ?? "", expected.says);
-  assert.match(lines[1] ?? "", /^error: to mend it: /);
+  assert.match(lines[1] ?? "", /^hint: /);
 }
 
 endToEnd("send on a full disk says so, loses nothing, and goes on once there is room", async (host) => {
@@ -81,7 +81,7 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   await shell(host, `mount --bind ${STATE}/send ${STATE}/send && mount -o remount,bind,ro ${STATE}/send`);
   const readOnly = await send(host);
   assertOneClearLine(readOnly, { code: 78, says: /^error: .*send".*: .*[Rr]ead-only.* \[state\.unusable\]$/ });
-  assert.match(readOnly.stderr, /to mend it: see why its file system is mounted read-only/);
+  assert.match(readOnly.stderr, /hint: see why its file system is mounted read-only/);
   await shell(host, `umount ${STATE}/send && chown root ${STATE}/send/deliveries.db`);
   assertOneClearLine(await send(host), { code: 78, says: /^error: .*deliveries\.db": .* \[store\.refused\]$/ });
   // A mode it can put right by itself.

@@ -18,8 +18,8 @@ export function assertFound(
   [expected, ...values]: readonly [LevelAndId, ...string[]],
   context = "",
 ): void {
-  const isFound = findings.some(({ level, id, message, mend }) =>
-    `${level} ${id}` === expected && values.every((value) => message.includes(value) || mend.includes(value))
+  const isFound = findings.some(({ level, id, message, hint }) =>
+    `${level} ${id}` === expected && values.every((value) => message.includes(value) || hint.includes(value))
   );
   assert.ok(isFound, `${context}: no ${expected} with ${JSON.stringify(values)} in ${JSON.stringify(findings)}`);
 }

@@ -70,7 +70,7 @@ Deno.test("send keeps what a proxy that wants a password refuses, and the advice
   assert.equal(code, 78);
   assert.equal(
     stdout,
-    `fault    route "default" (ntfy): ${PROXY_REFUSAL}; to mend it: set user and password in "proxy" in ` +
+    `fault    route "default" (ntfy): ${PROXY_REFUSAL}; hint: set user and password in "proxy" in ` +
       "/etc/ssh-session-notifier/config.toml\n",
   );
   proxy.close();

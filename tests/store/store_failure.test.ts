@@ -58,7 +58,7 @@ Deno.test("explainStoreError() calls nothing of the disk a defect, and leaves al
   assert.deepEqual(explained(unopened), ["store.unavailable", ExitCode.tempFail]);
   await Deno.remove(directory, { recursive: true });
   assert.deepEqual(explained(unopened), ["store.refused", ExitCode.config]);
-  const failure = new Failure("x", { code: "state.unusable", exitCode: ExitCode.config, mend: "y", cause: BAD });
+  const failure = new Failure("x", { code: "state.unusable", exitCode: ExitCode.config, hint: "y", cause: BAD });
   for (const error of [new TypeError("x"), failure]) {
     assert.equal(explainStoreError(error, { deliveriesDatabase: path }), error);
   }
