@@ -114,7 +114,7 @@ Deno.test("nothing in a workflow names another runtime stub, and what is built i
 
 Deno.test("one version of Deno is named wherever one is", async () => {
   const versions = await Promise.all(
-    [".github/release.sh", ".ci/run", "install.sh"].map(async (name) =>
+    [".github/release.sh", ".ci/run", ".ci/nightly", "install.sh"].map(async (name) =>
       /^DENO=(?:"npx -y deno@)?([\d.]+)"?$/m.exec(await Deno.readTextFile(`${ROOT}/${name}`))?.[1]
     ),
   );
