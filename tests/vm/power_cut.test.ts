@@ -12,10 +12,10 @@ import { Vm } from "./vm.ts";
 const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 20);
 const SEED = Number(Deno.env.get("POWER_CUT_SEED") ?? Date.now() % 2 ** 32);
 /** After at most so many logins, and then so many milliseconds, comes the cut: a slow machine shows as much as a quick one. */
-const MOST_LOGINS = 4;
-const LONGEST_MS = 2_000;
+const MOST_LOGINS = 3;
+const LONGEST_MS = 1_500;
 /** How many users log in at once. */
-const CLIENTS = 3;
+const CLIENTS = 2;
 
 const STATE = "/var/lib/ssh-session-notifier";
 const APPEND = "init=/usr/sbin/small-init selinux=0 audit=0 quiet";
