@@ -1,5 +1,6 @@
-// The queue of deliveries: what goes out next on a route, and what became of it. What goes out in one request is a
-// batch, which keeps its id and its events over retries and crashes. Every function is a part of the caller's transaction.
+// The queue of deliveries: selects what to send next on a route, and records the outcome. The events of one request are a
+// batch, which keeps its id and its events across retries and crashes.
+// Every function is part of the caller's transaction.
 
 import { beginNotice, endNotice, nextNotice, nextProbe, type Notice } from "./notices.ts";
 import type { Database } from "./open.ts";
@@ -9,24 +10,24 @@ import { beginOnRoute, failuresOf, restsUntilMs } from "./routes.ts";
 import { type JudgedEvent, judgedEventOf } from "./stored_event.ts";
 
 /**
- * From so many failed attempts in a row on, batches take turns: else one that a service answers with an error of its own,
- * or that a firewall on the way swallows, would hold up all others for good.
+ * After this many failed attempts in a row, batches take turns. Otherwise a batch that makes the service fail, or that a
+ * firewall drops, would block all others indefinitely.
  */
 const TURNS_FROM = 2;
 
 /** At least one event. */
 export type Events = readonly [JudgedEvent, ...JudgedEvent[]];
 
-/** Events that are to go out on a route. */
+/** Events to send on a route. */
 interface RouteEvents {
   readonly kind: "events";
   readonly route: string;
   readonly events: Events;
-  /** How often they have been tried. */
+  /** How many attempts were made to send them. */
   readonly attempts: number;
 }
 
-/** What a route is to tell of another one. */
+/** A notice to send on a route. */
 interface RouteNotice {
   readonly kind: "notice";
   readonly route: string;
@@ -34,18 +35,18 @@ interface RouteNotice {
 }
 
 /**
- * What is to go out next on a route. `batch`: the id under which just these have been tried; undefined where the caller
- * may take fewer of them.
+ * What to send next on a route. `batch`: the id of the earlier attempts with exactly these events; undefined if there were
+ * none, so that the caller may send fewer of them.
  */
 export type Due = (RouteEvents & { readonly batch: string | undefined }) | RouteNotice;
 
-/** What goes out on a route in one request. `id`: the same over all tries. */
+/** The content of one request on a route. `id`: the same for all attempts. */
 export type Outgoing = (RouteEvents | RouteNotice) & { readonly id: string };
 
-/** A batch of events that goes out. */
+/** A batch of events to send. */
 export type OutgoingEvents = RouteEvents & { readonly id: string };
 
-/** Which route, and the time. */
+/** A route, and the current time. */
 export interface DueOptions {
   readonly route: string;
   readonly nowMs: number;
@@ -54,18 +55,18 @@ export interface DueOptions {
 const HAS_PENDING = `SELECT 1 FROM delivery WHERE route = :route AND state = 'pending'
                      UNION ALL SELECT 1 FROM notice WHERE route = :route LIMIT 1`;
 
-/** When something is due on a route next, now or later; undefined if nothing is pending. */
+/** When the next delivery or notice of a route is due, now or later; undefined if nothing is pending. */
 export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): number | undefined {
   if (prepared(database, HAS_PENDING).get({ route }) === undefined) return undefined;
   return Math.max(nowMs, restsUntilMs(database, { route, nowMs }));
 }
 
 /**
- * What to send next on a route: urgent events, those of one user together, in turns by user; then notices; then the
- * other events, oldest first. Nothing while the route rests. Messages that were refused since the last delivery go
- * last, so that another message shows whether the route works.
+ * Selects what to send next on a route: urgent events first, one user's together, in turns by user; then notices; then
+ * the other events, oldest first. Nothing while the route is paused. Messages that were refused since the last delivery
+ * go last, so that another message shows whether the route works.
  *
- * @param options.limit how many events that are not in a batch yet are looked at, at most
+ * @param options.limit the most events that are returned if they are not in a batch yet
  */
 export function nextDue(database: Database, options: DueOptions & { readonly limit: number }): Due | undefined {
   const { route } = options;
@@ -107,13 +108,13 @@ function pendingWith(database: Database, { route, limit, head }: { route: string
   return prepared(database, `${routine} AND batch IS NULL ORDER BY event_id LIMIT ?`).all(route, eventId, limit);
 }
 
-/** CROSS JOIN keeps this order, so that SQLite reads no more of the index than the limit allows. */
+/** CROSS JOIN fixes the order of the tables, so SQLite reads no more of the index than the limit allows. */
 function selectPending(index = ""): string {
   return `SELECT event.*, delivery.urgent FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
           WHERE route = ? AND state = 'pending'`;
 }
 
-/** The delivery that decides what goes out. */
+/** The first delivery in the queue, which decides what is sent. */
 interface Head {
   readonly eventId: number;
   readonly urgent: number;
@@ -125,20 +126,20 @@ interface Head {
   readonly isRefused: number;
 }
 
-/** What the order depends on. */
+/** The state of the route that changes the order. */
 interface Order {
   readonly takeTurns: boolean;
   readonly refusals: Refusals;
 }
 
-/** Puts last what was refused at this count of deliveries: another message has to show whether the route works. */
+/** The count of deliveries from which refused messages go last; undefined if they don't. */
 function refusedLastFrom(refusals: Refusals): number | undefined {
   return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
 }
 
 function headOf(database: Database, route: string, { takeTurns, refusals }: Order): Head | undefined {
   const lastFrom = refusedLastFrom(refusals);
-  // If nothing was refused, the index has this order already.
+  // Without a refusal, the order is that of the index.
   const order = `${lastFrom === undefined ? "" : "isRefused, "}${
     takeTurns ? "attempts, " : ""
   }urgent DESC, turn, event_id`;
@@ -156,7 +157,7 @@ function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order):
   return head.urgent === 1;
 }
 
-/** Counts an attempt, before it is made: an attempt that a crash ended has been one. From now on these are the batch. */
+/** Counts an attempt before it is made, so that an attempt ended by a crash counts. Makes the events a batch. */
 export function beginAttempt(database: Database, outgoing: Outgoing, nowMs: number): void {
   const { route, id } = outgoing;
   beginOnRoute(database, { route, nowMs });
@@ -168,12 +169,12 @@ export function beginAttempt(database: Database, outgoing: Outgoing, nowMs: numb
   for (const event of outgoing.events) begin.run(id, event.id, route);
 }
 
-/** What became of the deliveries of a batch. */
+/** The outcome of an attempt. */
 export type BatchEnd =
   | { readonly state: "delivered"; readonly atMs: number }
   | { readonly state: "pending" | "dead"; readonly error: string };
 
-/** Writes down what became of a batch. A notice that is not pending any more is forgotten. */
+/** Records the outcome of an attempt. Deletes a notice that is no longer pending. */
 export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd): void {
   if (outgoing.kind === "notice") {
     if (end.state !== "pending") endNotice(database, outgoing.notice);
@@ -189,9 +190,9 @@ export function endBatch(database: Database, outgoing: Outgoing, end: BatchEnd):
 }
 
 /**
- * Makes two batches of one, each under a new id.
+ * Splits a batch into two, each with a new id.
  *
- * @param options.anew whether both count as not tried yet
+ * @param options.anew whether to reset their count of attempts
  */
 export function splitBatch(
   database: Database,
@@ -210,16 +211,17 @@ export function splitBatch(
   }
 }
 
-/** What is given up, and why. */
+/** What to give up, and why. */
 export interface GiveUpOptions {
   readonly route: string;
-  /** How long something has to have been retried, in milliseconds. */
+  /** How long a delivery is retried before it is given up, in milliseconds. */
   readonly afterMs: number;
   readonly error: string;
 }
 
 /**
- * Gives up what a route has been retried for too long for. A batch stays whole: its youngest event decides.
+ * Gives up the deliveries and notices of a route that were retried for too long. A batch is given up as a whole, once
+ * its newest event was retried for that long.
  *
  * @returns how many deliveries and how many notices were given up
  */
@@ -240,7 +242,7 @@ export function giveUp(database: Database, options: GiveUpOptions): { deliveries
   return { deliveries: Number(deliveries), notices: Number(notices) };
 }
 
-/** How much is pending over all routes, notices included. */
+/** The number of pending deliveries and notices on all routes. */
 export function pendingCount(database: Database): number {
   const row = prepared(
     database,

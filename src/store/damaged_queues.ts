@@ -1,33 +1,33 @@
-// The queue databases that `repair` has set aside, folders in queue/ that `send` may only read: which of them there are,
-// and which have been read to their end.
+// Lists the queue databases that `repair` has moved aside, and records which were read completely. They are in
+// subdirectories of queue/, where `send` can only read.
 
 import { listFolder, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
 
-/** A hook that still had a database open when it was set aside has ended by then. In milliseconds. */
+/** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;
 
-/** More than any host has; whoever makes more only keeps his own from being read. */
+/** The most directories that are read; more than any host has. Only the user of `queue` can add more, hiding its own. */
 const MAX_FOLDERS = 100;
 
-/** What a folder is called that `repair` has finished; while it works, there is more behind the name. */
+/** The name of a directory that `repair` has finished; until then, the name has a suffix. */
 const NAME = /^damaged-[0-9A-Za-z-]{1,64}$/;
 
-/** A queue database that was set aside. */
+/** A queue database that was moved aside. */
 export interface DamagedQueue {
   readonly folder: string;
   readonly database: string;
-  /** Changes whenever somebody writes to it. */
+  /** Changes with every write to it. */
   readonly looks: string;
-  /** Whether nobody has written to it for a while. */
+  /** Whether there was no write to it for {@link SETTLED_AFTER_MS}. */
   readonly isSettled: boolean;
 }
 
 /**
- * The databases that were set aside, oldest first.
+ * Lists the databases that were moved aside, oldest first.
  *
- * @throws if the folder is too large to be listed
- * @param databaseName how a queue database is called
+ * @param databaseName the file name of a queue database
+ * @throws if the directory is too large to list
  */
 export function findDamagedQueues(
   queueDir: string,
@@ -37,17 +37,17 @@ export function findDamagedQueues(
     const folder = `${queueDir}/${name}`;
     const database = `${folder}/${databaseName}`;
     const files = filesOf(database);
-    // Whoever reads it says why not.
+    // The code that reads it reports why it can't.
     if (files === undefined) return [{ folder, database, looks: "", isSettled: true }];
     if (files.every((info) => info === undefined)) return [];
-    // A time in the future is one of a clock that was set back since.
+    // A time in the future means that the clock was set back since.
     const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
     const looks = files.map((info) => `${info?.ino} ${info?.size} ${info?.mtime?.getTime()}`).join(", ");
     return [{ folder, database, looks, isSettled }];
   });
 }
 
-/** The database and its log; undefined where its owner lets nobody look into the folder. */
+/** The database and its log; undefined if the directory can't be searched. */
 function filesOf(database: string): (Deno.FileInfo | undefined)[] | undefined {
   try {
     return [database, `${database}-wal`].map(statIfThere);
@@ -57,18 +57,18 @@ function filesOf(database: string): (Deno.FileInfo | undefined)[] | undefined {
 }
 
 function foldersIn(queueDir: string): string[] {
-  // Why there is none, reading the database says.
+  // Reading the database reports why the directory is missing.
   if (statIfThere(queueDir)?.isDirectory !== true) return [];
   return listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
     .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);
 }
 
-/** Whether something was taken over to its end, as it looks now. */
+/** Whether a database was read completely, and has not changed since. */
 export function isSalvaged(database: Database, { name, looks }: { name: string; looks: string }): boolean {
   return database.prepare("SELECT looks FROM salvaged WHERE name = ?").get(name)?.["looks"] === looks;
 }
 
-/** Remembers that something was taken over to its end. */
+/** Records that a database was read completely. */
 export function rememberSalvaged(database: Database, { name, looks }: { name: string; looks: string }): void {
   database.prepare("INSERT OR REPLACE INTO salvaged (name, looks) VALUES (?, ?)").run(name, looks);
 }

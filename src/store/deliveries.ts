@@ -1,5 +1,5 @@
-// The store of `send`: events as they were taken in and judged, and what became of their deliveries.
-// Every method is one transaction or one statement, or a part of the caller's (`together`).
+// The store of `send`: the events that were taken in, the judgements about them, and their deliveries.
+// Every method is one transaction or one statement, or part of the caller's transaction (`together`).
 
 import type { SessionEvent } from "../event.ts";
 import {
@@ -50,13 +50,13 @@ import { countUnreadable } from "./unreadable.ts";
 import type { UnrecordedPage } from "./unrecorded.ts";
 import { type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
-/** How long `send` waits for a person who reads its database with a tool, in milliseconds. */
+/** How long `send` waits for a lock, such as that of an administrator's SQLite tool, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-/** How an attempt ended. `restsUntilMs`: no request on the whole route before that; 0 if it may go on. */
+/** How an attempt ended. `restsUntilMs`: no request on the route before that time; 0 for no pause. */
 export type Settlement =
   | { readonly state: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** `dead`: given up, since the service refuses it while others get through. */
+  /** `dead`: given up, because the service refuses it but accepts other messages. */
   | {
     readonly state: "pending" | "dead";
     readonly kind: "retry" | "broken" | "refused";
@@ -69,11 +69,11 @@ export type Settlement =
 export class Deliveries {
   readonly #database: Database;
 
-  /** Who has logged in before. */
+  /** The logins seen before. */
   readonly seen: Seen;
 
   /**
-   * Opens the database, makes it where there is none, and migrates it.
+   * Opens the database, creates it if it does not exist, and migrates it.
    *
    * @param path a file, or `:memory:`
    * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and errors of SQLite
@@ -88,20 +88,20 @@ export class Deliveries {
       pragma(this.#database, "foreign_keys = ON");
       migrate(this.#database);
     } catch (error) {
-      // Not left to the garbage collector: to close takes the log away by its name, which may be another one's by then.
+      // Not left to the garbage collector: closing deletes the log by name, which may be that of a new store by then.
       this.#database.close();
       throw error;
     }
     this.seen = new Seen(this.#database);
   }
 
-  /** Folds the log into the database, so that one file is all there is between runs. */
+  /** Closes the database. This checkpoints and deletes the log, so only one file remains between runs. */
   close(): void {
     this.#database.close();
   }
 
   /**
-   * Does some work of which nothing is to stay.
+   * Runs `work` and rolls back all of its changes.
    *
    * @returns what `work` returns
    */
@@ -115,22 +115,22 @@ export class Deliveries {
     }
   }
 
-  /** How far the queue database was read. */
+  /** The position up to which the queue database was read. */
   inboxPosition(): InboxPosition {
     return positionOf(this.#database);
   }
 
-  /** For what keeps the store whole: see open_store.ts. */
+  /** The database itself, for the code that opens and recovers the store: see open_store.ts. */
   get database(): Database {
     return this.#database;
   }
 
-  /** Whether an event was taken in, and not pruned since. */
+  /** Whether an event was taken in, and has not been pruned. */
   knows(uuid: string): boolean {
     return this.#database.prepare("SELECT 1 FROM event WHERE uuid = ?").get(uuid) !== undefined;
   }
 
-  /** Takes in what was read from the queue database, each event once, whatever is read twice. */
+  /** Takes in a page of the queue database. An event that is already in the store is skipped. */
   takeIn({ events, position, again = 0, unreadable = 0 }: InboxPage): TakenIn {
     return this.together(() => {
       const horizon = horizonOf(this.#database, { pruned: true });
@@ -145,25 +145,25 @@ export class Deliveries {
   }
 
   /**
-   * Takes in events that come from elsewhere, each once.
+   * Takes in events from another source, such as a spool. An event that is already in the store is skipped.
    *
-   * @param options.horizon what may have been taken in before; undefined: all of them are new for certain
+   * @param options.horizon which events may have been taken in before; undefined if all of them are new
    */
   takeInFromElsewhere(events: readonly SessionEvent[], { horizon }: { horizon: Horizon | undefined }): TakenIn {
     return this.together(() => insertEvents(this.#database, events, { horizon }));
   }
 
-  /** How far the file of the last resort was read; undefined if it was never looked for. */
+  /** The position up to which the file of the last resort was read; undefined if it was never read. */
   unrecordedPosition(): ReturnType<typeof unrecordedPosition> {
     return unrecordedPosition(this.#database);
   }
 
-  /** Takes in what the last resort wrote: see {@link takeInUnrecorded}. */
+  /** Takes in a page of the file of the last resort: see {@link takeInUnrecorded}. */
   takeInUnrecorded(page: UnrecordedPage): TakenIn {
     return this.together(() => takeInUnrecorded(this.#database, page));
   }
 
-  /** Events that are not judged yet, oldest first. */
+  /** The events that are not judged yet, oldest first. */
   unjudged(limit: number): StoredEvent[] {
     return unjudged(this.#database, limit);
   }
@@ -173,50 +173,50 @@ export class Deliveries {
     return openOf(this.#database, close);
   }
 
-  /** Likewise, of the events that are not judged yet: see {@link unjudgedOpenOf}. */
+  /** The open event of a close, among the events that are not judged yet: see {@link unjudgedOpenOf}. */
   unjudgedOpenOf(close: StoredEvent): StoredEvent | undefined {
     return unjudgedOpenOf(this.#database, close);
   }
 
-  /** Writes down what was decided about an event, and makes its deliveries: see {@link writeJudgement}. */
+  /** Records a judgement and creates its deliveries: see {@link writeJudgement}. */
   judge(judgement: Judgement, nowMs: number): void {
     this.together(() => writeJudgement(this.#database, judgement, nowMs));
   }
 
-  /** When something is due on a route next, now or later; undefined if nothing is pending. */
+  /** When the next delivery or notice of a route is due, now or later; undefined if nothing is pending. */
   nextDueAtMs(route: string, nowMs: number): number | undefined {
     return nextDueAtMs(this.#database, { route, nowMs });
   }
 
-  /** What is to go out next on a route: see {@link nextDue}. */
+  /** Selects what to send next on a route: see {@link nextDue}. */
   nextDue(options: DueOptions & { readonly limit: number }): Due | undefined {
     return nextDue(this.#database, options);
   }
 
-  /** Counts an attempt, before it is made: see {@link beginAttempt}. */
+  /** Counts an attempt before it is made: see {@link beginAttempt}. */
   beginAttempt(outgoing: Outgoing, nowMs: number): void {
     this.together(() => beginAttempt(this.#database, outgoing, nowMs));
   }
 
-  /** Writes down how an attempt ended, for all that went out and for its route. */
+  /** Records how an attempt ended, for the deliveries and for their route. */
   settle(outgoing: Outgoing, settlement: Settlement): void {
     const { route } = outgoing;
     this.together(() => {
       endBatch(this.#database, outgoing, settlement);
       if (settlement.state === "delivered") {
         endOnRoute(this.#database, route, { kind: "delivered", ...settlement });
-        // Only an event shows whether the route works: else two routes could tell of each other for ever.
+        // Only for events: if a notice did this, two routes could send notices about each other indefinitely.
         if (outgoing.kind === "events") tellBroken(this.#database, route, false);
       } else endOnRoute(this.#database, route, settlement);
     });
   }
 
-  /** Makes two batches of one, to find the event at fault: see {@link splitBatch}. */
+  /** Splits a batch in two, to find the event at fault: see {@link splitBatch}. */
   split(outgoing: OutgoingEvents, options: { readonly error: string; readonly anew: boolean }): void {
     this.together(() => splitBatch(this.#database, outgoing, options));
   }
 
-  /** What is known of refusals on a route. */
+  /** Reads the refusals on a route. */
   refusalsOf(route: string): Refusals {
     return refusalsOf(this.#database, route);
   }
@@ -226,7 +226,7 @@ export class Deliveries {
     return this.together(() => countRefusal(this.#database, refusedOf(outgoing)));
   }
 
-  /** Makes a notice on a route that its own service refuses a message: see {@link addRefusal}. */
+  /** Adds a notice to a route that its own service refuses a message: see {@link addRefusal}. */
   announceRefusal(incident: Omit<RouteIncident, "kind">): void {
     this.together(() => addRefusal(this.#database, incident));
   }
@@ -238,17 +238,17 @@ export class Deliveries {
 
   /** Records the settings of a route: see {@link noteSettings}. */
   noteSettings(route: string, settings: string): void {
-    // Called each second, so no transaction if there is nothing to write.
+    // Called every second, so skip the transaction if there is nothing to write.
     if (hasSettings(this.#database, route, settings)) return;
     this.together(() => noteSettings(this.#database, route, settings));
   }
 
-  /** Gives up what has been retried for too long on a route: see {@link giveUp}. */
+  /** Gives up what was retried for too long on a route: see {@link giveUp}. */
   giveUp(options: GiveUpOptions): { deliveries: number; notices: number } {
     return this.together(() => giveUp(this.#database, options));
   }
 
-  /** Has some routes tell what happened on another one; that it is broken only once, until an event gets through. */
+  /** Adds a notice to some routes. "Broken" is announced once, until an event is delivered on the broken route. */
   announce(routes: readonly string[], incident: RouteIncident): void {
     this.together(() => {
       if (incident.kind === "broken" && !tellBroken(this.#database, incident.about, true)) return;
@@ -257,32 +257,32 @@ export class Deliveries {
     });
   }
 
-  /** Forgets what routes that are not among these had yet to tell. */
+  /** Deletes the notices of all routes but these. */
   keepNoticesOf(routes: readonly string[]): void {
     keepNoticesOf(this.#database, routes);
   }
 
-  /** Brings back what was given up on a route: see {@link revive}. */
+  /** Retries what was given up on a route: see {@link revive}. */
   revive(options: { readonly route: string; readonly nowMs: number }): Revived {
     return this.together(() => revive(this.#database, options));
   }
 
-  /** Moves what a route has not delivered to another one: see {@link move}. */
+  /** Moves the undelivered deliveries of a route to another one: see {@link move}. */
   move(options: MoveOptions): { moved: number; dropped: number } {
     return this.together(() => move(this.#database, options));
   }
 
-  /** How many attempts on a route have failed since its last delivery. */
+  /** The number of failed attempts on a route since its last delivery. */
   failuresOf(route: string): number {
     return failuresOf(this.#database, route);
   }
 
-  /** How much is pending, over all routes. */
+  /** The number of pending deliveries and notices on all routes. */
   pendingCount(): number {
     return pendingCount(this.#database);
   }
 
-  /** The events whose delivery on a route is pending, in the order in which they would go out. */
+  /** The events pending on a route, in the order in which they would be sent. */
   pendingEvents(route: string): JudgedEvent[] {
     return this.#database.prepare(
       `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
@@ -292,7 +292,7 @@ export class Deliveries {
   }
 
   /**
-   * Does some work as one transaction, or as a part of the one that is under way.
+   * Runs `work` in a transaction, or as part of the current one.
    *
    * @returns what `work` returns
    */

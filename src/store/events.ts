@@ -1,5 +1,5 @@
-// The events that were taken in: found by a session or by whether they are judged, and what was decided about them.
-// Every function is a part of the caller's transaction.
+// Inserts events into the store, finds them by session or as not yet judged, and records the judgements about them.
+// Every function is part of the caller's transaction.
 
 import type { SessionEvent } from "../event.ts";
 import type { Database } from "./open.ts";
@@ -8,37 +8,37 @@ import { fateOf, type Horizon } from "./read_again.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 import { eventOf, type StoredEvent } from "./stored_event.ts";
 
-/** What was decided about an event. */
+/** The decision about an event. */
 export interface Judgement {
   readonly eventId: number;
-  /** The client's address where it is known, in its usual form; else empty. */
+  /** The client's address in its canonical form; empty if unknown. */
   readonly address: string;
   readonly tampered: readonly string[];
   readonly verdict: "notify" | "allowlisted";
   readonly openedBy: number | undefined;
-  /** The routes that want the event; none if it is allowlisted. */
+  /** The routes that get the event; empty if it is allowlisted. */
   readonly routes: readonly string[];
   readonly urgent: boolean;
   readonly keyFingerprint?: string;
   readonly reasons?: readonly string[];
-  /** Of a close: how long the session was, if that is known. */
+  /** For a close: the duration of the session, if known. */
   readonly durationMs?: number | undefined;
 }
 
-/** How many events were new, and how many of these are too old to tell anyone. */
+/** How many events were new, and how many of these are too old to be sent. */
 export interface TakenIn {
   readonly taken: number;
   readonly history: number;
 }
 
-/** The open events that have had no close, of a process, user and service. */
+/** The open events without a close, of a process, user and service. */
 const OPEN_OF =
   "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
 
 /**
- * Writes events down, each once.
+ * Inserts events. An event that is already in the store is skipped.
  *
- * @param options.horizon which events may have been taken in before; undefined if all of them are certainly new
+ * @param options.horizon which events may have been taken in before; undefined if all of them are new
  * @param options.isUnrecorded whether they come from the last resort: the hook could not run. Default: false
  */
 export function insertEvents(
@@ -75,12 +75,12 @@ export function insertEvents(
   return result;
 }
 
-/** How much the times of one login can differ between the hook and the last resort, in ms; see unrecorded.ts. */
+/** How far the times of one login may differ between the hook and the last resort, in ms; see unrecorded.ts. */
 const SAME_LOGIN_MS = 10 * 60 * 1000;
 
 /**
- * Whether a login from the last resort was also recorded by the hook, which was killed after that. Only the connection
- * identifies a login, so one without it, or whose connection the user may have set, never counts as recorded.
+ * Whether the hook also recorded a login from the last resort, before it was killed. Only the connection identifies a
+ * login, so a login without one, or whose connection the user may have set, never counts as recorded.
  */
 export function isRecorded(database: Database, event: SessionEvent): boolean {
   const { user, service, remoteHost, connection, occurredAtMs, tampered } = event;
@@ -93,14 +93,14 @@ export function isRecorded(database: Database, event: SessionEvent): boolean {
     undefined;
 }
 
-/** Events that are not judged yet, oldest first. */
+/** The events that are not judged yet, oldest first. */
 export function unjudged(database: Database, limit: number): StoredEvent[] {
   return database.prepare("SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit).map(eventOf);
 }
 
 /**
- * The open event that a close belongs to: the latest one of the same process, user and service that no other close
- * belongs to. One that the clock puts after the close is taken only for want of another: the clock was set back.
+ * The open event of a close: the latest one of the same process, user and service that has no close yet. If the clock was
+ * set back, that may be one with a time after the close, but only if there is no earlier one.
  */
 export function openOf(database: Database, close: StoredEvent): StoredEvent | undefined {
   const row = prepared(
@@ -112,8 +112,8 @@ export function openOf(database: Database, close: StoredEvent): StoredEvent | un
 }
 
 /**
- * Likewise, of the events that are not judged yet: an open that was taken in after its close, as may happen where it
- * came by another way.
+ * The open event of a close, among the events that are not judged yet. An open from a spool, for example, may be taken in
+ * after its close.
  */
 export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEvent | undefined {
   const row = prepared(
@@ -123,7 +123,7 @@ export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEv
   return row === undefined ? undefined : eventOf(row);
 }
 
-/** Writes a judgement down, and makes the deliveries that follow from it: none for what is too old to tell anyone. */
+/** Records a judgement and creates its deliveries; none if the event is too old to be sent. */
 export function writeJudgement(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
   const durationMs = judgement.durationMs ?? null;
@@ -155,7 +155,7 @@ export function writeJudgement(database: Database, judgement: Judgement, nowMs: 
   }
 }
 
-/** A new delivery. `user`: only of an urgent event. */
+/** A new delivery. `user`: set only for an urgent event. */
 interface NewDelivery {
   readonly eventId: number;
   readonly route: string;
@@ -164,8 +164,8 @@ interface NewDelivery {
 }
 
 /**
- * Urgent events are sent in turns by user, so that no user can delay the alarm about another one by making noise. Those
- * of root go before all others.
+ * Adds a delivery. Urgent events take turns by user, so a user who causes many alarms can't delay those about another
+ * user. Those about root go first.
  */
 function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
   prepared(

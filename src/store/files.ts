@@ -1,10 +1,10 @@
-// Small things that files need everywhere but in the hook.
+// Helpers for files, used everywhere but in the hook.
 
-// Deno's own `open` has no O_NONBLOCK, and to open a FIFO would wait for ever for somebody who writes to it.
+// Deno's own `open` lacks O_NONBLOCK: opening a FIFO would block until a process opens it for writing.
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from "node:fs";
 import { systemCode } from "../system_error.ts";
 
-/** What is known of a file, without following a link; undefined where there is none. */
+/** lstat(2); undefined if the file does not exist. */
 export function statIfThere(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
@@ -14,7 +14,7 @@ export function statIfThere(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Removes a file where there is one. */
+/** Removes a file if it exists. */
 export function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
@@ -24,24 +24,24 @@ export function removeIfThere(path: string): void {
 }
 
 /**
- * The largest folder that is listed, in bytes (stat(2), `st_size`): some 25,000 names in ext4, XFS and Btrfs, and 100,000
- * in a tmpfs. Deno reads all names of a folder at once, so an overfilled one costs unlimited time and memory.
+ * The largest directory that is listed, in bytes (stat(2), `st_size`): some 25,000 names in ext4, XFS and Btrfs, and
+ * 100,000 in a tmpfs. Deno reads all names at once, so an attacker's directory could take unlimited time and memory.
  */
 export const MAX_FOLDER_BYTES = 2 * 1024 * 1024;
 
 /**
- * The entries of a folder.
+ * Lists a directory.
  *
- * @throws if there is no folder, or if it is larger than {@link MAX_FOLDER_BYTES}
+ * @throws if it does not exist, is not a directory, or is larger than {@link MAX_FOLDER_BYTES}
  */
 export function listFolder(path: string): Deno.DirEntry[] {
   const info = Deno.lstatSync(path);
-  if (!info.isDirectory) throw new NotPlainError(`"${path}" is not a folder`);
-  if (info.size > MAX_FOLDER_BYTES) throw new Error(`"${path}" holds, or held, too many files to be listed`);
+  if (!info.isDirectory) throw new NotPlainError(`"${path}" is not a directory`);
+  if (info.size > MAX_FOLDER_BYTES) throw new Error(`"${path}" has, or had, too many files to list`);
   return [...Deno.readDirSync(path)];
 }
 
-/** Something else than a plain file where one should be. */
+/** A path that should be a plain file or a directory is something else. */
 export class NotPlainError extends Error {
   override readonly name = "NotPlainError";
 }
@@ -50,20 +50,20 @@ export class NotPlainError extends Error {
 export interface PlainFile extends Disposable {
   /** Device and inode. */
   readonly id: string;
-  /** In bytes, when it was opened. */
+  /** Size when it was opened, in bytes. */
   readonly size: number;
-  /** What it takes of the disk, in bytes: less than its size where it has holes (stat(2), `st_blocks`). */
+  /** Allocated disk space, in bytes; less than the size if the file has holes (stat(2), `st_blocks`). */
   readonly allocated: number;
   readonly mtimeMs: number;
-  /** Fills as much of `bytes` as the file has from `position` on, and answers how much that is. */
+  /** Reads into `bytes` from `position` on. Returns the number of bytes read, which is smaller only at the end of file. */
   read(bytes: Uint8Array, position: number): number;
 }
 
 /**
- * Opens a file that somebody else may have put there. Whatever it is, this does not wait, and follows no link.
+ * Opens a file that an attacker may have created. Does not block (on a FIFO, for example) and does not follow a link.
  *
- * @returns undefined where there is none
- * @throws {NotPlainError} where it is something else than a plain file
+ * @returns undefined if it does not exist
+ * @throws {NotPlainError} if it is not a plain file
  */
 export function openPlainFile(path: string): PlainFile | undefined {
   const before = statIfThere(path);
@@ -77,10 +77,10 @@ export function openPlainFile(path: string): PlainFile | undefined {
     throw error;
   }
   const info = fstatSync(fd);
-  // Deno's sandbox resolves links before it opens, so a link that was planted just now shows only here.
+  // Deno's sandbox resolves links before it opens, so only this check detects a link that was created in between.
   if (!info.isFile() || info.ino !== before.ino || info.dev !== before.dev) {
     closeSync(fd);
-    throw new NotPlainError(`"${path}" was exchanged while it was opened`);
+    throw new NotPlainError(`"${path}" was replaced while it was being opened`);
   }
   return {
     id: `${info.dev}:${info.ino}`,
@@ -100,7 +100,7 @@ export function openPlainFile(path: string): PlainFile | undefined {
   };
 }
 
-/** Makes the names in a folder durable: a rename that was not synced may be undone by a power loss. */
+/** Makes the names in a directory durable: a power loss may undo a rename that was not synced. */
 export function syncFolder(path: string): void {
   const fd = openSync(path, constants.O_RDONLY);
   try {
@@ -111,8 +111,8 @@ export function syncFolder(path: string): void {
 }
 
 /**
- * Names a folder for what is set aside: `damaged-20261123T001332Z`, with a number behind where there is one of this second.
- * While something is done with it, there is a dot and more behind the name.
+ * Returns an unused directory name for damaged files: `damaged-20261123T001332Z`, with `-2` and so on appended if that
+ * second has one already. While work on it is in progress, the name ends in `.moving` or `.reading`.
  */
 export function damagedFolderName(directory: string, nowMs: number): string {
   const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "");

@@ -1,20 +1,20 @@
-// Checks that a database has exactly the schema that it must have. An attacker who can write one of our files can put a
-// view, a trigger or a computed column into it, which runs inside the process that reads it.
+// Checks that a database has exactly the expected schema. An attacker who can write a database file can add a view, a
+// trigger or a computed column, which would run in the process that reads it.
 
 import { NotPlainError, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
 import { faultOfQueueTable } from "./queue_table.ts";
 
-/** A database that this program did not make, or that was changed since. */
+/** The schema of a database is not the one that this program creates. */
 export class ForeignSchemaError extends Error {
   override readonly name = "ForeignSchemaError";
 }
 
-/** Limits: more objects than any of our databases has, and longer than the text of each. */
+/** Limits on what is read: more objects, and longer SQL texts, than any of our databases has. */
 const MAX_OBJECTS = 100;
 const MAX_TEXT = 10_000;
 
-/** The whole schema as one text. Reading it runs nothing of it. */
+/** The schema as one text. Reading it executes none of it. */
 export function schemaOf(database: Database): string {
   const rows = database.prepare(
     `SELECT type, name, tbl_name, substr(sql, 1, ${MAX_TEXT}) AS sql FROM sqlite_schema
@@ -24,7 +24,7 @@ export function schemaOf(database: Database): string {
 }
 
 /**
- * Refuses a queue database with anything but its one table.
+ * Rejects a queue database that has anything but its one table.
  *
  * @throws {ForeignSchemaError}
  */
@@ -34,8 +34,7 @@ export function assertQueueSchema(database: Database): void {
 }
 
 /**
- * Refuses a table that is a view or has computed columns: reading it may never end. For a database whose schema is not
- * ours.
+ * Rejects a table that is a view or has computed columns: reading it may never end. For databases of another program.
  *
  * @throws {ForeignSchemaError}
  */
@@ -49,7 +48,7 @@ export function assertPlainTable(database: Database, name: string): void {
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
 /**
- * Refuses a database if one of its files is not a plain file: SQLite would wait for a FIFO, and follow a link.
+ * Rejects a database if one of its files is not a plain file: SQLite would block on a FIFO, and follow a link.
  *
  * @throws {NotPlainError}
  */

@@ -1,31 +1,31 @@
-// Who has logged in, read from the store of `send` while it may be running. In pages, so that neither the memory nor
-// a lock is held for long, however much there is and however slowly it is read.
+// Reads past logins from the store of `send`, which may be running. Reads in pages, to limit memory and the time that a
+// lock is held, even if the history is large or the output is consumed slowly.
 
 import type { Database } from "./open.ts";
 import { openToRead } from "./open_to_read.ts";
 import { prepared } from "./prepared.ts";
 import { eventOf, type StoredEvent } from "./stored_event.ts";
 
-/** How many entries are read at a time. */
+/** Entries per page. */
 const PAGE = 200;
 
-/** Which entries to read; all that is given must hold. */
+/** Which entries to read: those that match all given conditions. */
 export interface HistoryFilter {
   readonly user?: string | undefined;
-  /** Whether an address, or the name that stands for it, is wanted. */
+  /** Whether to include a login from this address, or from this host name if the address is unknown. */
   readonly isFrom?: ((address: string) => boolean) | undefined;
   /** `SHA256:…`. */
   readonly keyFingerprint?: string | undefined;
-  /** Of the login, in milliseconds since the epoch. */
+  /** Earliest time of the login, in milliseconds since the epoch. */
   readonly sinceMs?: number | undefined;
-  /** The first instant that is not wanted any more. */
+  /** Time before which the login was, in milliseconds since the epoch. */
   readonly untilMs?: number | undefined;
   readonly unexpectedOnly?: boolean | undefined;
 }
 
-/** What became of a notification. */
+/** The delivery of a notification on one route. */
 export interface EntryDelivery {
-  /** Of the login, or of the logout. */
+  /** The notification was about the login (`open`) or the logout (`close`). */
   readonly type: "open" | "close";
   readonly route: string;
   readonly state: "pending" | "delivered" | "dead";
@@ -34,31 +34,31 @@ export interface EntryDelivery {
   readonly deliveredAtMs?: number;
 }
 
-/** A session: a login with its logout, if that has come; or a logout whose login is not known. */
+/** A session: a login, with its logout if it has ended; or a logout whose login is unknown. */
 export interface HistoryEntry {
-  /** The login, or the lone logout. */
+  /** The login, or the logout without a login. */
   readonly event: StoredEvent;
-  /** The client's address where it is known; else empty. */
+  /** The client's address; empty if unknown. */
   readonly address: string;
   readonly keyFingerprints: readonly string[];
-  /** Undefined where `send` has not judged it yet. `history`: it was too old to tell anyone. */
+  /** Undefined until `send` has judged it. `history`: it was too old to be sent. */
   readonly verdict: "notify" | "allowlisted" | "history" | undefined;
   readonly reasons: readonly string[];
-  /** The names of what somebody had a hand in, at the login or the logout. */
+  /** The names of the variables that the user may have set, at the login or the logout. */
   readonly tampered: readonly string[];
   readonly closedAtMs?: number;
   readonly durationMs?: number;
   readonly deliveries: readonly EntryDelivery[];
 }
 
-/** Logins of one user. */
+/** The number of logins of one user. */
 export interface UserLogins {
   readonly user: string;
   readonly logins: number;
   readonly unexpected: number;
 }
 
-/** An instant, and which of the events that happened then. */
+/** A position in the history: a time, and an event at that time. */
 interface Place {
   readonly atMs: number;
   readonly id: number;
@@ -79,7 +79,7 @@ const ENTRIES = `FROM ${SESSION}
 const LOGINS = `FROM ${SESSION}
   WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until AND e.type = 'open' AND ${WANTED}`;
 
-/** The open store. */
+/** The history in an open store. */
 export class History implements Disposable {
   readonly #database: Database;
   #isFrom: (address: string) => boolean = () => true;
@@ -91,15 +91,15 @@ export class History implements Disposable {
   }
 
   /**
-   * The newest entries, oldest first.
+   * The newest entries, in order of time.
    *
-   * @param options.limit how many at most
+   * @param options.limit the most entries
    */
   *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number } = {}): Generator<HistoryEntry> {
     let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
     for (;;) {
       const rows = this.#prepare(
-        // The index leads there at once, which the condition on both does not make it do.
+        // With this bound SQLite can use the index; the row comparison below alone does not make it do so.
         {
           ...filter,
           sinceMs: Math.max(filter.sinceMs ?? -Infinity, after?.atMs ?? -Infinity, Number.MIN_SAFE_INTEGER),
@@ -116,12 +116,12 @@ export class History implements Disposable {
     }
   }
 
-  /** Whether there are more entries than so many. */
+  /** Whether there are more than `limit` entries. */
   hasMore(filter: HistoryFilter, limit: number): boolean {
     return this.#before(filter, limit) !== undefined;
   }
 
-  /** The newest entry that stands before so many; undefined where there are not so many. */
+  /** The position just before the newest `limit` entries; undefined if there are no older ones. */
   #before(filter: HistoryFilter, limit: number): Place | undefined {
     const [row] = this.#prepare(
       filter,
@@ -131,7 +131,7 @@ export class History implements Disposable {
     return row === undefined ? undefined : { atMs: Number(row["occurred_at_ms"]), id: Number(row["id"]) };
   }
 
-  /** When the first and the last event happened; undefined where there is none. */
+  /** The times of the first and the last event; undefined if there are no events. */
   span(): { readonly firstMs: number; readonly lastMs: number } | undefined {
     const row = prepared(
       this.#database,
@@ -142,9 +142,9 @@ export class History implements Disposable {
   }
 
   /**
-   * Counts logins by the hour of the week, of which 0 begins on Thursday at midnight, as the epoch does.
+   * Counts logins by the hour of the week. Hour 0 begins on Thursday at midnight, as the epoch does.
    *
-   * @param offsetMs how far the local time is ahead of UTC in the whole of the time that the filter has
+   * @param offsetMs the offset of the local time from UTC, constant in the time that the filter selects
    */
   loginsByHour(filter: HistoryFilter, offsetMs: number): { readonly hour: number; readonly logins: number }[] {
     return this.#prepare(
@@ -218,8 +218,8 @@ export class History implements Disposable {
 /**
  * Opens the history.
  *
- * @returns undefined where {@link openToRead} has none
- * @throws what that throws
+ * @returns undefined if {@link openToRead} returns undefined
+ * @throws the errors of {@link openToRead}
  */
 export function openHistory(path: string): History | undefined {
   const database = openToRead(path);

@@ -1,4 +1,4 @@
-// Reads what `queue` wrote, without writing there. All of it is hostile: what can't be read as an event is counted.
+// Reads the queue database, without writing to it. All of it is hostile. Records that are not an event are counted.
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
@@ -8,83 +8,81 @@ import { openPlainFile, removeIfThere, statIfThere } from "./files.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
 
-/** How long reading waits for a lock on the copy, in milliseconds. */
+/** How long a read waits for a lock on the copy, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** How far the queue database was read: the last id, and the event that had it. */
+/** The position up to which the queue database was read: the last id, and the UUID of its event. */
 export interface InboxPosition {
   readonly lastId: number;
   readonly lastUuid: string;
-  /** What has a greater id is new for certain; up to it, events may have been taken in before. Undefined: unknown. */
+  /** Events up to this id may have been taken in before; events with a greater id are new. Undefined: unknown. */
   readonly againToId?: number;
 }
 
-/** Some events, oldest first, and the position after the last record. */
+/** A page of events, oldest first, and the position after its last record. */
 export interface InboxPage {
   readonly events: readonly SessionEvent[];
-  /** How many records between them can't be read. Default: none. */
+  /** How many records of the page are not an event. Default: 0. */
   readonly unreadable?: number;
   readonly position: InboxPosition;
-  /** How many of them, the first ones, may have been taken in before. Default: none. */
+  /** How many events, from the first one on, may have been taken in before. Default: 0. */
   readonly again?: number;
 }
 
-/** Events that were not read yet. */
+/** The events that were not read yet. */
 export interface Unread {
   readonly count: number;
-  /** When the oldest of them happened, if its time makes sense, in milliseconds since the epoch. */
+  /** Time of the oldest one, in milliseconds since the epoch; absent if no time is valid. */
   readonly oldestAtMs?: number;
 }
 
 /** Before the first event. */
 export const INBOX_START: InboxPosition = { lastId: 0, lastUuid: "" };
 
-/** The queue database can't be read. The message says why, and what to do. */
+/** The queue database can't be read. The message contains the reason. */
 export class InboxError extends Error {
   override readonly name = "InboxError";
 }
 
-/** The queue database, read in a copy. */
+/** Reads a copy of the queue database. */
 export class Inbox {
   readonly #paths: StatePaths;
   #database: Database | undefined;
-  /** What the database and its log looked like when they were copied. */
+  /** State of the database and its log when they were copied, from {@link looksOf}. */
   #looks = "";
 
   constructor(paths: StatePaths) {
     this.#paths = paths;
   }
 
-  /** Lets go of the database. It is opened again where something is read after that. */
+  /** Closes the copy. The next read opens a new one. */
   close(): void {
     this.#database?.close();
     this.#database = undefined;
   }
 
   /**
-   * The events behind a position. Where the database is not the one that the position is from (it was mended, or the
-   * row has gone), reading starts again from the first: what is known already is told by its uuid.
+   * Reads the events after a position. If the position is from another database (the queue was repaired, or the row was
+   * deleted), reads from the first event: the store recognizes known events by UUID.
    *
-   * @param limit how many at most
-   * @returns undefined where that must wait for the next time
-   * @throws {InboxError} where it can't be read
+   * @param limit the most records to read
+   * @returns undefined if the read must wait until the next run
+   * @throws {InboxError} if the database can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
     return this.#explaining(() => this.#read(this.#open(), { position, limit }));
   }
 
-  /**
-   * As {@link read}, but from the copy that is open, so that many pages need one copy. Later events are not in it.
-   */
+  /** Like {@link read}, but from the open copy if there is one, which does not have newer events. Saves copies. */
   readOn(position: InboxPosition, limit: number): InboxPage | undefined {
     return this.#explaining(() => this.#read(this.#database ?? this.#open(), { position, limit }));
   }
 
   /**
-   * What stands behind a position, without reading it.
+   * Counts the events after a position.
    *
-   * @returns undefined where there is no queue database yet
-   * @throws {InboxError} where it can't be read
+   * @returns undefined if the queue database does not exist yet
+   * @throws {InboxError} if it can't be read
    */
   unread(position: InboxPosition): Unread | undefined {
     return this.#explaining(() => {
@@ -99,10 +97,10 @@ export class Inbox {
   }
 
   /**
-   * When the newest event happened, by its own account, in milliseconds since the epoch.
+   * The time of the newest event, as recorded in the event, in milliseconds since the epoch.
    *
-   * @returns undefined where there is none
-   * @throws {InboxError} where it can't be read
+   * @returns undefined if there is no event
+   * @throws {InboxError} if the database can't be read
    */
   newestAtMs(): number | undefined {
     return this.#explaining(() => {
@@ -116,11 +114,11 @@ export class Inbox {
       return work();
     } catch (cause) {
       const { queueDatabase } = this.#paths;
-      // Open it anew next time: it may have been mended by then.
+      // The database may be repaired before the next read, which must open it again.
       this.close();
       throw new InboxError(
         `Cannot read the queue database "${queueDatabase}": ${messageOf(cause)}; ` +
-          "its events are kept, and go out once ssh-session-notifier can read it",
+          "its events are kept, and sent once ssh-session-notifier can read it",
         { cause },
       );
     }
@@ -154,8 +152,8 @@ export class Inbox {
   }
 
   /**
-   * Opens a copy of the database, made anew where that has changed. In place it can't be read: for that one must be able
-   * to lock the index of its log, and who can do that can hold every login up for ten seconds; see hook/insert.ts.
+   * Opens a copy of the database, and renews the copy if the database has changed. A WAL reader must lock the -shm file,
+   * and a process that can lock it can delay logins by ten seconds (see hook/insert.ts), so `send` reads a copy.
    */
   #open(): Database | undefined {
     const { queueDatabase, queueCopy } = this.#paths;
@@ -166,12 +164,12 @@ export class Inbox {
     try {
       if (!copyWhole(queueDatabase, queueCopy)) return undefined;
       this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-      // A copy need not outlast a power loss.
+      // The copy need not survive a power loss.
       this.#database.exec("PRAGMA synchronous = OFF");
-      // Has SQLite open the log, too.
+      // This also makes SQLite open the log.
       assertQueueSchema(this.#database);
     } finally {
-      // Once they are open they need no names, and so nothing is left however the process ends.
+      // The open files need no names: if the process is killed, nothing remains on the disk.
       removeCopy(queueCopy);
     }
     this.#looks = looks;
@@ -180,12 +178,12 @@ export class Inbox {
 }
 
 /**
- * What is wrong with the numbers of events, if anything is. SQLite numbers a row after the last one, so one row with a
- * number that can't be read would hide all logins after it, for ever, and in silence.
+ * Returns what is wrong with the row ids; undefined if nothing is. SQLite gives a new row the largest id plus one, so one
+ * row with an id that JavaScript can't represent would silently hide all logins after it.
  */
 export function faultOfNumbers(database: Database): string | undefined {
   const row = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
-  return row === undefined ? undefined : "events in it have numbers that are too large";
+  return row === undefined ? undefined : "it has events with numbers that are too large";
 }
 
 function assertNumbers(database: Database): void {
@@ -194,27 +192,27 @@ function assertNumbers(database: Database): void {
 }
 
 /**
- * From this size on a file that is mostly holes is not copied, in bytes: that of a million events. Whoever writes there may
- * make a hole of any size, for which the disk, and a run, would be too small.
+ * A larger file is not copied if it is mostly holes, in bytes; the size of a million events. The user of `queue` can make
+ * a hole of any size, and the copy would fill the disk or never end.
  */
 const MAX_HOLE = 1024 ** 3;
 
-/** How often copying is tried while hooks write, before it waits for the next time. */
+/** How many times to try a copy while hooks write, before leaving it to the next run. */
 const MAX_COPIES = 5;
 
-/** So much is copied at a time, in bytes. */
+/** Buffer size for copying, in bytes. */
 const CHUNK = 1024 * 1024;
 
-/** How long the header of a log is, in bytes; it changes whenever the log is begun anew ("WAL File Format"). */
+/** Size of the header of a log, in bytes; the header changes whenever the log is reset ("WAL File Format"). */
 const LOG_HEADER = 32;
 
 /**
- * Copies a database and its log while others may write.
+ * Copies a database and its log while hooks may write.
  *
- * What stands in the log may be copied at any time: a part of it that is not whole is left out by SQLite. And what is
- * folded into the database meanwhile stands in the log still, unless that has been begun anew: then the copy is none.
+ * The log can be copied at any time, because SQLite ignores an incomplete transaction in it. Pages that a checkpoint
+ * writes to the database during the copy are still in the log, unless the log was reset: then the copy is invalid.
  *
- * @returns whether that has succeeded
+ * @returns whether it succeeded
  */
 function copyWhole(from: string, to: string): boolean {
   for (let tries = 0; tries < MAX_COPIES; tries++) {
@@ -231,7 +229,7 @@ function removeCopy(path: string): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
 }
 
-/** Changes whenever the log is begun anew, and whenever it is folded into the database. */
+/** Changes whenever the log is reset or checkpointed. */
 function stateOf(path: string): string {
   using log = openPlainFile(`${path}-wal`);
   const header = new Uint8Array(LOG_HEADER);
@@ -239,7 +237,7 @@ function stateOf(path: string): string {
   return `${looksOfFile(path)} ${header.subarray(0, length)}`;
 }
 
-/** Changes whenever somebody writes. */
+/** Changes with every write to the database or its log. */
 function looksOf(path: string): string {
   return `${looksOfFile(path)} ${looksOfFile(`${path}-wal`)}`;
 }
@@ -253,11 +251,11 @@ function copy(from: string, to: string): void {
   using source = openPlainFile(from);
   if (source === undefined) return;
   if (source.size > MAX_HOLE && source.allocated < source.size / 2) {
-    throw new Error(`"${from}" is mostly a hole, of ${source.size} bytes`);
+    throw new Error(`"${from}" is mostly a hole (${source.size} bytes)`);
   }
   using target = orSay(to, () => Deno.openSync(to, { createNew: true, write: true, mode: 0o600 }));
   const chunk = new Uint8Array(CHUNK);
-  // What is written meanwhile comes with the next copy.
+  // Data written during the copy is in the next copy.
   for (let position = 0, length = 0; position < source.size; position += length) {
     length = source.read(chunk.subarray(0, Math.min(CHUNK, source.size - position)), position);
     if (length === 0) break;
@@ -266,7 +264,7 @@ function copy(from: string, to: string): void {
   }
 }
 
-/** Says that it is the copy that can't be written: the queue may be on another disk. */
+/** Names the copy in the error: it may be on another disk than the queue. */
 function orSay<T>(to: string, write: () => T): T {
   try {
     return write();
@@ -275,17 +273,17 @@ function orSay<T>(to: string, write: () => T): T {
   }
 }
 
-// A row without a uuid, or with one that is none, is an event too, and must not pass for another one.
+// A row with a missing or too long UUID is an event too, and must not be taken for another one.
 const UUID = `coalesce(CASE WHEN octet_length(uuid) <= ${MAX_NAME_LENGTH} THEN uuid END, 'row ' || id) AS uuid`;
 
-/** From where to read on: the position, or the start where it is from another database. */
+/** Where to continue: at the position, or at the start if the position is from another database. */
 function startOf(database: Database, position: InboxPosition): InboxPosition {
   if (position.lastId === 0) return position;
   const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
   return at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
 }
 
-/** The id of the newest event; 0 where there is none. */
+/** The id of the newest event; 0 if there is none. */
 function lastIdOf(database: Database): number {
   const row = database.prepare(`SELECT max(id) AS last FROM event WHERE id <= ${Number.MAX_SAFE_INTEGER}`).get();
   return Number(row?.["last"] ?? 0);
@@ -296,8 +294,8 @@ const AT = `CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} 
 const COUNT_UNREAD = `
   SELECT count(*) AS count, min(${AT}) AS oldest FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER}`;
 
-// What does not fit into a JavaScript number would make the whole read fail, and hide what stands behind it. A record
-// that is too long is no event, and is not even loaded: it may be as large as the database.
+// A value that does not fit in a JavaScript number would make the whole read fail, and hide the rows after it. A record
+// that is too long is not loaded: it may be as large as the database.
 const READ_PAGE = `
   SELECT id, ${UUID}, CASE WHEN octet_length(record) <= ${MAX_RECORD_LENGTH} THEN record END AS record,
     ${AT} AS at

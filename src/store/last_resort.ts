@@ -1,5 +1,5 @@
-// Checks two places that should be empty: the file of logins for which the hook could not run, and the spool in /run
-// for events that the disk could not take. `send` delivers what is in them, but the cause has to be repaired.
+// Checks two places that should be empty: the file of logins for which the hook could not run, and the spool in /run,
+// which holds events that could not be written to the disk. `send` delivers them, but the cause must be fixed.
 
 import { DAY_MS, formatAgo } from "../duration.ts";
 import { messageOf } from "../failure.ts";
@@ -10,7 +10,7 @@ import { statIfThere } from "./files.ts";
 import { Spool } from "./spool.ts";
 import { MAX_UNRECORDED_BYTES } from "./unrecorded.ts";
 
-/** How long it is a fault after the last such login, in milliseconds. A full file is a fault until the next boot. */
+/** How long such a login is reported as a fault, in milliseconds. A full file is a fault until the next boot. */
 export const FAULT_MS = DAY_MS;
 
 /** A problem in one sentence and in a few words, and what to do. */
@@ -21,20 +21,20 @@ export interface LastResortFault {
   readonly hint: string;
 }
 
-/** Where to look, and what is known already. */
+/** The places to check, and what the caller knows already. */
 export interface LastResortSources {
   readonly paths: Pick<StatePaths, "unrecordedFile" | "runSpoolDir">;
-  /** When the last run of `send` ended; undefined where none has yet. */
+  /** When the last run of `send` ended; undefined before the first one. */
   readonly lastRunAtMs: number | undefined;
   readonly nowMs: number;
 }
 
-/** The same problems in a few words each; empty if nothing is wrong. */
+/** The faults in a few words each; empty if there are none. */
 export function lastResortProblems(sources: LastResortSources): string[] {
   return lastResortFaults(sources).map(({ short }) => short);
 }
 
-/** The problems; none if nothing is wrong. */
+/** The faults; empty if there are none. */
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;
   return [
@@ -47,8 +47,8 @@ function orUnreadable({ path, id }: { path: string; id: Id }, look: () => LastRe
   try {
     return look();
   } catch (error) {
-    const message = `"${path}" can't be looked at: ${messageOf(error)}`;
-    return [{ id, message, short: message, hint: "run install.sh, which makes it as it should be" }];
+    const message = `"${path}" cannot be examined: ${messageOf(error)}`;
+    return [{ id, message, short: message, hint: "run install.sh, which repairs it" }];
   }
 }
 
@@ -66,27 +66,27 @@ function problemsOfFile(
       message: `"${path}" ${what}`,
       short: "logins may be missing: the hook could not run, and the file for such logins is full",
       hint:
-        "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties it",
+        "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties the file",
     }];
   }
   if (nowMs - writtenAtMs > FAULT_MS && lastRunAtMs > writtenAtMs) return [];
   const when = formatAgo(writtenAtMs, nowMs);
   return [{
     id: "hook.did-not-run",
-    message: `the hook could not run, and such logins were written to "${path}" (${info.size} bytes), the last ${when}`,
+    message: `the hook could not run at the logins in "${path}" (${info.size} bytes), the last one ${when}`,
     short: `the hook could not run at a login, ${when}`,
-    hint: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is a fault for 24 hours",
+    hint: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; this is a fault for 24 hours",
   }];
 }
 
 function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): LastResortFault[] {
   const { count, oldestAtMs = nowMs } = new Spool({ spoolDir: runSpoolDir }).inspect();
   if (count === 0) return [];
-  const what = `${plural(count, "event")} in "${runSpoolDir}", since the disk of the queue took nothing`;
+  const what = `${plural(count, "event")} in "${runSpoolDir}", because the queue could not be written to disk`;
   return [{
     id: "hook.run-spooled",
     message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
     short: `${what}`,
-    hint: "see that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
+    hint: "check that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
   }];
 }

@@ -1,5 +1,5 @@
-// Takes over what the Go program of the same name had left to send, once. Its rows become events, in one transaction
-// with the note that they did; then its database gets another name. Killed anywhere, the next run goes on from there.
+// Takes over the unsent events of the Go program of the same name, once. One transaction inserts them and notes that it
+// did; then the old database is renamed. If the run is killed, the next run completes this.
 
 import { createHash } from "node:crypto";
 import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
@@ -15,13 +15,13 @@ import { openDatabase } from "./open.ts";
 import { MAX_TIME_MS } from "./record.ts";
 import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "./sqlite_error.ts";
 
-/** How long to wait for a Go program that still runs, in milliseconds. */
+/** How long to wait for a lock of a Go program that is still running, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** The note in the store; there is one such database, so how it looks does not matter. */
+/** The note in the store that the events were taken over. There is only one such database, so `looks` is constant. */
 const NOTE = { name: "legacy.db", looks: "taken" };
 
-/** A row of the Go program's table `session_events`, whose columns but `id` are all text. */
+/** A row of the Go program's table `session_events`. All columns but `id` are text. */
 export interface LegacyRow {
   readonly id: unknown;
   readonly event_type: unknown;
@@ -34,20 +34,20 @@ export interface LegacyRow {
 
 const COLUMNS = ["id", "event_type", "user", "remote_host", "terminal", "service", "session_datetime"] as const;
 
-/** What taking over needs. */
+/** Options of {@link takeOver}. */
 export interface TakeOverOptions {
   readonly paths: Pick<StatePaths, "legacyDatabase">;
   readonly deliveries: Deliveries;
   readonly log: Log;
-  /** Leaves the file as it is; for a preview. */
+  /** Whether to leave the file unchanged, for a preview. Default: false. */
   readonly keep?: boolean;
 }
 
-/** Takes the rows over, where there is such a database. */
+/** Takes over the rows, if the database exists. */
 export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, keep = false }: TakeOverOptions): void {
   const { database } = deliveries;
   if (statIfThere(path) === undefined) {
-    // One that is put there later is another one.
+    // Forget the note, because a file that appears there later is another database.
     if (isSalvaged(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
     return;
   }
@@ -58,12 +58,12 @@ export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, kee
       rememberSalvaged(database, NOTE);
       return deliveries.takeInFromElsewhere(events, { horizon: undefined });
     });
-    log("warning", `took over ${taken} events that the Go program of the same name had left to send`);
+    log("warning", `took over ${taken} unsent events from the Go program of the same name`);
   }
   if (!keep) putBy(path);
 }
 
-/** The file stays, for people, under a name that says that it was taken over. */
+/** Keeps the file for the administrator, renamed to show that it was taken over. */
 function putBy(path: string): void {
   const taken = path.replace(/\.db$/, ".taken.db");
   for (const suffix of ["-wal", "-shm", "-journal", ""]) {
@@ -72,9 +72,9 @@ function putBy(path: string): void {
 }
 
 /**
- * All rows, also those with `locked_at`, which a crash of the Go program had left behind.
+ * Reads all rows, including those with `locked_at`, which a crash of the Go program leaves.
  *
- * @returns undefined where that must wait: it keeps nothing else from being sent
+ * @returns undefined if that must wait until the next run; other events are sent meanwhile
  */
 function readRows(path: string, options: { log: Log; readOnly: boolean }): LegacyRow[] | undefined {
   const { log, readOnly } = options;
@@ -88,7 +88,7 @@ function readRows(path: string, options: { log: Log; readOnly: boolean }): Legac
       database.close();
     }
   } catch (error) {
-    log("error", `cannot read the database of the Go program, "${path}": ${messageOf(error)}`);
+    log("error", `cannot read the Go program's database "${path}": ${messageOf(error)}`);
     return mayPass(error) ? undefined : carvedRows(path, log);
   }
 }
@@ -97,24 +97,27 @@ function mayPass(error: unknown): boolean {
   return [SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR].includes(sqliteCode(error));
 }
 
-/** What can be read of a database that is damaged. */
+/** Reads the readable rows of a damaged database. */
 function carvedRows(path: string, log: Log): LegacyRow[] | undefined {
   try {
     return [...carveRows(path, { leaveOut: true })]
-      // With `locked_at`.
+      // Plus one for `locked_at`.
       .filter(({ rowid, values }) => rowid !== undefined && values.length === COLUMNS.length + 1)
       .map(({ rowid, values: [id, event_type, user, remote_host, terminal, service, session_datetime] }) => (
         { id: id ?? rowid, event_type, user, remote_host, terminal, service, session_datetime }
       ));
   } catch (error) {
-    log("error", `nothing can be read of "${path}": ${messageOf(error)}; see that it belongs to ssh-session-notifier`);
+    log(
+      "error",
+      `cannot read anything from "${path}": ${messageOf(error)}; make sure that ssh-session-notifier owns it`,
+    );
     return undefined;
   }
 }
 
 const TYPES: Readonly<Record<string, "open" | "close">> = { open_session: "open", close_session: "close" };
 
-/** The event that a row stands for. What is odd about the row makes it one that was tampered with, so that it shows. */
+/** Converts a row to an event. An invalid row is marked as tampered with, so that it is noticed. */
 export function legacyEvent(row: LegacyRow): SessionEvent {
   const text = (value: unknown) =>
     cap(typeof value === "string" ? value : value === null ? "" : String(value), MAX_NAME_LENGTH);
@@ -123,7 +126,7 @@ export function legacyEvent(row: LegacyRow): SessionEvent {
   const digest = createHash("sha256").update(JSON.stringify(COLUMNS.map((column) => String(row[column]))));
   const id = Number(row.id);
   return {
-    // The same whenever it is read, and never that of a row of another database.
+    // The same each time the row is read, and different from that of any other row or database.
     uuid: `go-${Number.isSafeInteger(id) ? id : 0}-${digest.digest("hex").slice(0, 16)}`,
     occurredAtMs: occurredAtMs ?? 0,
     type: type ?? "open",
@@ -133,7 +136,7 @@ export function legacyEvent(row: LegacyRow): SessionEvent {
     service: text(row.service),
     connection: "",
     authInfo: "",
-    // It did not record the process, so nothing says which close belongs to which open: no two get the same.
+    // The Go program did not record the process, so opens and closes can't be paired: every row gets another number.
     parentPid: Number.isSafeInteger(id) ? -Math.abs(id) : 0,
     tampered: type === undefined || occurredAtMs === undefined ? ["record"] : [],
   };
@@ -142,9 +145,9 @@ export function legacyEvent(row: LegacyRow): SessionEvent {
 const DATE_TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?$/;
 
 /**
- * An instant as the Go program wrote it: ISO 8601 with an offset and a fraction, or `YYYY-MM-DD hh:mm:ss` in UTC.
+ * Parses a time of the Go program: ISO 8601 with an offset and a fraction, or `YYYY-MM-DD hh:mm:ss` in UTC.
  *
- * @returns milliseconds since the epoch; undefined where it is none
+ * @returns milliseconds since the epoch; undefined if it is invalid
  */
 export function parseDateTime(value: unknown): number | undefined {
   if (typeof value !== "string") return undefined;

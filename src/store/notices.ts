@@ -1,45 +1,44 @@
-// Notices that are still to be sent on a route. About another route: deliveries were given up there, or it is broken.
-// About itself: its service refuses a message. About the queue: records in it can't be read, or logins may be missing.
-// A notice makes no notice: what becomes of it is written down nowhere but in the log. Every function is a part of the
-// caller's transaction.
+// Notices to be sent on a route. About another route: deliveries were given up there, or it is broken. About itself: its
+// service refuses a message. About the queue: records in it can't be read, or logins may be missing. The outcome of a
+// notice is only logged, and causes no other notice. Every function is part of the caller's transaction.
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
-/** What `about` is of an incident that is not about a route. No route can have this name, which has a space. */
+/** The value of `about` for an incident of the queue. Not a valid route name, because it has a space. */
 export const QUEUE = "the queue";
 
 const KINDS = ["dead", "broken", "refused", "unreadable", "full"] as const;
 
-/** What happened on a route, or to the queue. */
+/** A problem of a route or of the queue. */
 export interface RouteIncident {
-  /** The route that it happened on, or {@link QUEUE}. */
+  /** The name of the route, or {@link QUEUE}. */
   readonly about: string;
   /**
-   * `dead`: deliveries were given up. `broken`: nothing gets through until a person fixes it. `refused`: the service
-   * refuses a message, and it is not known yet whether that or the route is at fault. Of the queue: `unreadable`: records
-   * can't be read; `full`: the file of the last resort is full.
+   * `dead`: deliveries were given up. `broken`: no delivery succeeds until the administrator fixes the route. `refused`: the
+   * service refuses a message, and it is not known yet whether the message or the route is at fault. Of the queue:
+   * `unreadable`: records can't be read; `full`: the file of the last resort is full.
    */
   readonly kind: typeof KINDS[number];
   /** How many deliveries were given up or are refused, or how many records can't be read; else 0. */
   readonly count: number;
-  /** What the service said, the last time. */
+  /** The latest error. */
   readonly reason: string;
   readonly occurredAtMs: number;
 }
 
-/** An incident that a route has yet to tell. */
+/** An incident that is to be sent on a route. */
 export interface Notice extends RouteIncident {
   readonly id: number;
-  /** The same over all tries, as the id of a batch. */
+  /** The same for all attempts, like the id of a batch. */
   readonly uuid: string;
   readonly attempts: number;
-  /** How many messages had got through on the route when it was refused; undefined if it was not. */
+  /** The route's count of delivered messages when the notice was refused; undefined if it was not. */
   readonly refusedAt?: number;
 }
 
-/** Has an incident told on some routes. What they have not begun to tell of the same kind is told with it. */
+/** Adds a notice to some routes. Merges it with one of the same kind that was not attempted yet. */
 export function addNotices(database: Database, routes: readonly string[], incident: RouteIncident): void {
   const { about, kind, count, reason, occurredAtMs } = incident;
   for (const route of routes) {
@@ -57,7 +56,7 @@ export function addNotices(database: Database, routes: readonly string[], incide
   }
 }
 
-/** Makes a notice on a route that its own service refuses a message; one for all refusals until that is sent. */
+/** Adds a notice to a route that its own service refuses a message; one for all refusals until it is sent. */
 export function addRefusal(database: Database, incident: Omit<RouteIncident, "kind">): void {
   const { about } = incident;
   const isThere = prepared(database, "SELECT 1 FROM notice WHERE route = ?1 AND about = ?1 AND attempts > 0").get(
@@ -72,14 +71,14 @@ export function dropRefusal(database: Database, route: string): void {
     .run(route);
 }
 
-/** Which notice is wanted. */
+/** Options of {@link nextNotice}. */
 export interface NextNoticeOptions {
   readonly route: string;
-  /** Whether the one with the fewest attempts goes before the oldest. */
+  /** Whether to prefer the notice with the fewest attempts to the oldest. */
   readonly fewestAttempts: boolean;
   /** A notice that was refused at this count of deliveries goes last. */
   readonly refusedLastFrom?: number | undefined;
-  /** Whether the notice of a refusal is wanted too: it is only sent if nothing else is left to try. */
+  /** Whether to include the notice of a refusal, which is only sent if nothing else is left to try. */
   readonly withRefusals: boolean;
 }
 
@@ -125,17 +124,17 @@ function noticeOf(row: Readonly<Record<string, unknown>> | undefined): Notice | 
   };
 }
 
-/** Counts an attempt to tell a notice. */
+/** Counts an attempt to send a notice. */
 export function beginNotice(database: Database, { id }: Notice): void {
   prepared(database, "UPDATE notice SET attempts = attempts + 1 WHERE id = ?").run(id);
 }
 
-/** Forgets a notice, which has been told, or never will be. */
+/** Deletes a notice that was sent or given up. */
 export function endNotice(database: Database, { id }: Notice): void {
   prepared(database, "DELETE FROM notice WHERE id = ?").run(id);
 }
 
-/** Forgets the notices of routes that nothing is told on any more. */
+/** Deletes the notices of all routes but these. */
 export function keepNoticesOf(database: Database, routes: readonly string[]): void {
   prepared(database, "DELETE FROM notice WHERE route NOT IN (SELECT value FROM json_each(?))")
     .run(JSON.stringify(routes));

@@ -1,4 +1,4 @@
-// Opens SQLite databases. The only file that names the SQLite module.
+// Opens SQLite databases. The only file that imports the SQLite module.
 
 import { DatabaseSync } from "node:sqlite";
 
@@ -7,29 +7,29 @@ export type Database = DatabaseSync;
 
 /** How to open a database. */
 export interface OpenOptions {
-  /** Whether SQLite refuses to write. Default: false. */
+  /** Whether writes fail. Default: false. */
   readonly readOnly?: boolean;
   /** How long a statement waits for a lock, in milliseconds. */
   readonly busyTimeoutMs: number;
 }
 
-/** Opens a database, made where there is none (unless `readOnly`). What it throws has no `errcode`. */
+/** Opens a database, and creates it if it does not exist (unless `readOnly`). Its errors have no `errcode`. */
 export function openDatabase(path: string, options: OpenOptions): Database {
   return new DatabaseSync(path, {
     readOnly: options.readOnly ?? false,
     timeout: options.busyTimeoutMs,
-    // Neither extensions nor quotes that turn a mistyped name into a text.
+    // No extensions, and no strings in double quotes: a mistyped column name in these would become a string.
     allowExtension: false,
     enableDoubleQuotedStringLiterals: false,
   });
 }
 
-/** Sets a pragma and answers its new value. A prepared statement, so that a refusal carries its `errcode`. */
+/** Reads or sets a pragma, and returns its value. Uses a prepared statement, whose errors have an `errcode`. */
 export function pragma(database: Database, assignment: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${assignment}`).get() ?? {})[0];
 }
 
-/** Runs statements as one transaction that holds the write lock from its start; rolled back where `work` throws. */
+/** Runs `work` in a transaction that takes the write lock at its start, and rolls back if `work` throws. */
 export function transaction<T>(database: Database, work: () => T): T {
   database.prepare("BEGIN IMMEDIATE").run();
   try {
@@ -37,7 +37,7 @@ export function transaction<T>(database: Database, work: () => T): T {
     database.prepare("COMMIT").run();
     return result;
   } catch (error) {
-    // Some errors (a full disk) have rolled it back already.
+    // Some errors, such as a full disk, roll it back themselves.
     if (database.isTransaction) database.prepare("ROLLBACK").run();
     throw error;
   }

@@ -1,5 +1,5 @@
-// Opens the store of `send` and keeps it whole: one that is damaged is set aside and made anew of what can be read, one
-// that was lost is begun again. A run that is killed meanwhile is completed by the next one.
+// Opens the store of `send`. Replaces a damaged store with a new one made from what can be read, and a lost store with an
+// empty one. If the run is killed, the next run completes the work.
 
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
@@ -12,21 +12,21 @@ import { salvageStore } from "./salvage.ts";
 import { finishReading, finishSettingAside, foldersToRead, setAside } from "./set_aside.ts";
 import { isDamage, isSqliteError, SQLITE_CONSTRAINT, SQLITE_ERROR, sqliteCode } from "./sqlite_error.ts";
 
-/** What opening needs to know. */
+/** Options of {@link openStore} and {@link previewStore}. */
 export interface OpenStoreOptions {
   readonly paths: Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
   readonly log: Log;
   readonly nowMs: number;
-  /** Whether there was a store on this host before: then one that is not there was lost. */
+  /** Whether this host has had a store before: if so, a missing store was lost. */
   readonly hadStore: boolean;
-  /** When the newest event in the queue happened, if that can be told. */
+  /** Time of the newest event in the queue, in milliseconds since the epoch; undefined if unknown. */
   readonly newestAtMs: () => number | undefined;
 }
 
 /**
- * Opens the store, as whole as it can be made.
+ * Opens the store, and recovers it first if it is damaged or lost.
  *
- * @throws {NewerSchemaError}, and what SQLite or the disk says: it is full, or may not be written
+ * @throws {NewerSchemaError} and errors of SQLite or the disk, such as a full or read-only one
  */
 export function openStore(options: OpenStoreOptions): Deliveries {
   const { paths, log, nowMs } = options;
@@ -34,7 +34,7 @@ export function openStore(options: OpenStoreOptions): Deliveries {
   makeWritable(paths.deliveriesDatabase);
   let deliveries = tryToOpen(paths.deliveriesDatabase);
   if (typeof deliveries === "string") {
-    log("error", `${deliveries}; making a new one of what can be read`);
+    log("error", `${deliveries}; creating a new one from what can be read`);
     setAside(paths, nowMs);
     deliveries = new Deliveries(paths.deliveriesDatabase);
   }
@@ -42,36 +42,35 @@ export function openStore(options: OpenStoreOptions): Deliveries {
   begin(deliveries, { ...options, hadStore: options.hadStore || folders.length > 0 });
   for (const folder of folders) {
     salvage(deliveries, `${folder}${paths.deliveriesDatabase.slice(paths.sendDir.length)}`, options);
-    log("warning", `the damaged store is kept in "${finishReading(folder)}", which can be removed`);
+    log("warning", `the damaged store is kept in "${finishReading(folder)}"; you can delete it`);
   }
   return deliveries;
 }
 
 /**
- * The store as {@link openStore} would make it. Where it would be a new one, it is made in memory, and nothing on the
- * disk changes.
+ * Returns the store as {@link openStore} would open it, without a change on the disk: a new store is made in memory.
  *
- * @throws as {@link openStore} does
+ * @throws the errors of {@link openStore}
  */
 export function previewStore(options: OpenStoreOptions): Deliveries {
   const { paths: { deliveriesDatabase: path }, log } = options;
   const found = statIfThere(path) === undefined ? new Deliveries(":memory:") : tryToOpen(path);
   const isDamaged = typeof found === "string";
   const deliveries = isDamaged ? new Deliveries(":memory:") : found;
-  if (isDamaged) log("warning", `${found}; the next run makes a new one of what can be read`);
+  if (isDamaged) log("warning", `${found}; the next run creates a new one from what can be read`);
   begin(deliveries, { ...options, hadStore: options.hadStore || isDamaged });
   if (isDamaged) salvage(deliveries, path, options);
   return deliveries;
 }
 
 /**
- * Opens the store, or says what keeps it from being used, and would for ever. What the next run may find mended is
- * thrown: a lock, a disk that is full, a mode.
+ * Opens the store, or returns the permanent fault that prevents its use. Throws temporary faults, which the next run may
+ * not meet: a lock, a full disk, a file mode.
  */
 function tryToOpen(path: string): Deliveries | string {
-  // SQLite would take such a log away, and with it all that the last run has done.
+  // SQLite would delete the log of an empty database, and with it the work of the last run.
   const isEmpty = (statIfThere(path)?.size ?? 0) === 0;
-  if (isEmpty && (statIfThere(`${path}-wal`)?.size ?? 0) > 0) return `"${path}" is empty, and its log is not`;
+  if (isEmpty && (statIfThere(`${path}-wal`)?.size ?? 0) > 0) return `"${path}" is empty but its log is not`;
   try {
     return new Deliveries(path);
   } catch (error) {
@@ -82,7 +81,7 @@ function tryToOpen(path: string): Deliveries | string {
   }
 }
 
-/** A store that may not be written is one that somebody has copied or restored: its folder is nobody else's. */
+/** Fixes the file modes of a store that was copied or restored without write permission. */
 function makeWritable(path: string): void {
   for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
     const info = statIfThere(file);
@@ -90,14 +89,14 @@ function makeWritable(path: string): void {
   }
 }
 
-/** Begins the life of a store that is new. */
+/** Initializes a new store. */
 function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
   if (isBegun(database)) return;
   if (hadStore) {
     log(
       "warning",
-      "the store that knew what was delivered is gone: what has happened in the last 24 hours and is not known as " +
-        "delivered is sent once more, as a possible repeat; what is older is kept as history",
+      "the store of past deliveries was lost: events of the last 24 hours that are not known to be delivered are sent " +
+        "again, as possible repeats; older events are kept as history",
     );
   }
   beginStore(database, { origin: hadStore ? "lost" : "first", nowMs, newestAtMs: newestAtMs() });
@@ -106,12 +105,12 @@ function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: O
 function salvage({ database }: Deliveries, path: string, { log }: OpenStoreOptions): void {
   try {
     const { events, deliveries } = salvageStore(database, path);
-    log("warning", `salvaged ${events} events and ${deliveries} deliveries of the damaged store`);
+    log("warning", `salvaged ${events} events and ${deliveries} deliveries from the damaged store`);
   } catch (error) {
-    // A disk that is full may have room for it in the next run. What salvaging itself can't cope with must not stop that.
+    // A full disk may have room at the next run. An error of the salvage itself must not stop `send`.
     if (isSqliteError(error) && sqliteCode(error) !== SQLITE_ERROR && sqliteCode(error) !== SQLITE_CONSTRAINT) {
       throw error;
     }
-    log("error", `nothing can be salvaged of the damaged store: ${messageOf(error)}`);
+    log("error", `cannot salvage anything from the damaged store: ${messageOf(error)}`);
   }
 }

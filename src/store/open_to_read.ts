@@ -1,20 +1,20 @@
-// Opens the store of `send` for people who look into it, while `send` may be running. It is not changed.
+// Opens the store of `send` read-only, for the commands that show it. `send` may be running.
 
 import { statIfThere } from "./files.ts";
 import { assertPlainFiles } from "./foreign_schema.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { assertSchema, SCHEMA_VERSION } from "./schema.ts";
 
-/** How long reading waits for a lock, in milliseconds. */
+/** How long a read waits for a lock, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * Opens a store to read in it.
+ * Opens a store read-only.
  *
  * @param path `deliveries.db`
- * @returns undefined where `send` has not made it yet, or has not brought it up to this release
- * @throws {NewerSchemaError} where it is newer than this program, {ForeignSchemaError} and {NotPlainError} where it is not
- *   of our making, and what SQLite says
+ * @returns undefined if `send` has not created it yet, or has not migrated it to this release
+ * @throws {NewerSchemaError} if it is newer than this program; {ForeignSchemaError} or {NotPlainError} if this program did
+ *   not create it; and errors of SQLite
  */
 export function openToRead(path: string): Database | undefined {
   if (statIfThere(path) === undefined) return undefined;

@@ -1,36 +1,36 @@
-// How `send` is doing, read from its store without changing it: for people who look while it may be running.
+// Reads the state of `send` from its store, without changing it. `send` may be running.
 
 import { INBOX_START, type InboxPosition } from "./inbox.ts";
 import type { Database } from "./open.ts";
 import { openToRead } from "./open_to_read.ts";
 
-/** Why some deliveries were given up. */
+/** A reason why deliveries were given up. */
 export interface DeadReason {
   readonly reason: string;
   readonly count: number;
 }
 
-/** How many reasons are shown at most. */
+/** The most reasons to show. */
 const MAX_REASONS = 5;
 
-/** How one route is doing. Instants are milliseconds since the epoch. */
+/** The state of one route. Times are in milliseconds since the epoch. */
 export interface RouteOverview {
   readonly name: string;
   readonly pending: number;
   readonly dead: number;
-  /** Why, the most frequent reasons first; not all of them. */
+  /** The most frequent reasons, at most {@link MAX_REASONS}. */
   readonly deadReasons: readonly DeadReason[];
-  /** What it has yet to tell of other routes. */
+  /** The number of notices to be sent on this route. */
   readonly notices: number;
-  /** The kind of the newest outcome; `none` if nothing was ever tried. */
+  /** The latest outcome; `none` if there was no attempt yet. */
   readonly newest: "none" | "delivered" | "retry" | "broken" | "refused";
-  /** When the oldest event happened that is pending. */
+  /** Time of the oldest pending event. */
   readonly oldestPendingAtMs?: number;
-  /** No request before that, as far as it is believed: see routes.ts. */
+  /** No request before this time, if it is plausible: see {@link believedRest} in routes.ts. */
   readonly restsUntilMs: number;
-  /** When that was written down. */
+  /** When `restsUntilMs` was recorded. */
   readonly restsFromMs: number;
-  /** Attempts that failed since the last delivery, and what the last of them said. */
+  /** Failed attempts since the last delivery, and the error of the latest one. */
   readonly failures: number;
   readonly lastError?: string;
   readonly lastDeliveredAtMs?: number;
@@ -38,7 +38,7 @@ export interface RouteOverview {
   readonly lastTestedAtMs?: number;
 }
 
-/** A route that never had anything to do. */
+/** A route without any delivery. */
 export const IDLE: Omit<RouteOverview, "name"> = {
   pending: 0,
   dead: 0,
@@ -50,21 +50,21 @@ export const IDLE: Omit<RouteOverview, "name"> = {
   failures: 0,
 };
 
-/** How `send` is doing. */
+/** The state of `send`. */
 export interface Overview {
-  /** How far the queue was read. */
+  /** The position up to which the queue was read. */
   readonly position: InboxPosition;
-  /** Every route that ever had a delivery, also those that have gone from the configuration. */
+  /** Every route that ever had a delivery, including those removed from the configuration. */
   readonly routes: readonly RouteOverview[];
-  /** When the last run of `send` came to its end; undefined where none has yet. */
+  /** When the last run of `send` completed; undefined before the first one. */
   readonly lastRunAtMs?: number;
 }
 
 /**
- * Reads the store.
+ * Reads the overview.
  *
- * @returns undefined where {@link openToRead} has none
- * @throws what that throws
+ * @returns undefined if {@link openToRead} returns undefined
+ * @throws the errors of {@link openToRead}
  */
 export function readOverview(path: string): Overview | undefined {
   const database = openToRead(path);
@@ -76,7 +76,7 @@ export function readOverview(path: string): Overview | undefined {
   }
 }
 
-/** How far `send` has read the queue. */
+/** The position up to which `send` has read the queue. */
 export function positionOf(database: Database): InboxPosition {
   const row = database.prepare("SELECT last_id, last_uuid, again_to_id FROM inbox").get();
   if (row === undefined) return INBOX_START;
@@ -87,13 +87,13 @@ export function positionOf(database: Database): InboxPosition {
   };
 }
 
-/** A store that has just been begun has counted nothing yet: see read_again.ts. */
+/** A new store has not counted any time yet, so no run has completed: see read_again.ts. */
 function lastRunOf(database: Database): { lastRunAtMs?: number } {
   const row = database.prepare("SELECT last_run_at_ms FROM store WHERE elapsed_ms > 0").get();
   return row === undefined ? {} : { lastRunAtMs: Number(row["last_run_at_ms"]) };
 }
 
-/** How each route is doing that the store knows. */
+/** The state of each route in the store. */
 export function routesOf(database: Database): RouteOverview[] {
   const rows = database.prepare(
     `SELECT names.name, rests_from_ms, rests_until_ms, failures, newest, route.last_error, last_delivered_at_ms,

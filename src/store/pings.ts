@@ -1,14 +1,15 @@
-// When the heartbeat was pinged: `send` may run every second, and a service of heartbeats takes only so many pings.
+// Limits the rate of heartbeat pings: `send` may run every second, and heartbeat services have rate limits.
 
 import type { Database } from "./open.ts";
 
-/** No ping within this time after another one, in milliseconds: healthchecks.io takes 5 a minute. */
+/** Minimum time between two pings, in milliseconds: healthchecks.io accepts 5 a minute. */
 const PING_GAP_MS = 15_000;
 
 /**
- * Counts a ping, before it is made: one that a crash ends has been one. A clock that was set back holds none up.
+ * Records a ping before it is sent, so that a ping interrupted by a crash counts too. A clock that was set back delays
+ * no ping.
  *
- * @returns whether it may be made
+ * @returns whether the ping may be sent
  */
 export function countPing(database: Database, nowMs: number): boolean {
   const { changes } = database.prepare(

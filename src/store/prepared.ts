@@ -1,4 +1,4 @@
-// Prepared statements, kept: compiling one takes longer than most of them run.
+// Caches prepared statements: compiling one takes longer than running most of them.
 
 import type { Database } from "./open.ts";
 
@@ -6,7 +6,7 @@ type Statement = ReturnType<Database["prepare"]>;
 
 const KEPT = new WeakMap<Database, Map<string, Statement>>();
 
-/** The prepared statement of an SQL text that is always the same; made once for each open database. */
+/** Returns the prepared statement of a constant SQL text, compiled once per open database. */
 export function prepared(database: Database, sql: string): Statement {
   let statements = KEPT.get(database);
   if (statements === undefined) KEPT.set(database, statements = new Map());

@@ -1,18 +1,18 @@
-// Drops what was delivered long ago. Never what is undelivered or dead, never an open whose close still needs it; a bounded
-// number in each run. How old an event is, is counted in the time that this store has been in use, not by the clock, so
-// no jump of the clock drops anything.
+// Deletes delivered events past the retention period, a limited number in each run. Never deletes an undelivered or dead
+// event, or an open event that its close still needs. Age is measured in the time that the store has been in use, not by
+// the clock, so a jump of the clock deletes nothing.
 
 import { DAY_MS } from "../duration.ts";
 import { type Database, transaction } from "./open.ts";
 import { countElapsed } from "./read_again.ts";
 
-/** The most events that one run drops, so that none takes long. Far more than come in between two runs. */
+/** The most events that one run deletes, which limits its duration. Far more than are recorded between two runs. */
 const PRUNE_AT_MOST = 5_000;
 
 /**
- * Drops what is older than the history is to be.
+ * Deletes the events that are older than `retentionDays`.
  *
- * @returns how many events
+ * @returns how many
  */
 export function prune(
   database: Database,
@@ -22,8 +22,8 @@ export function prune(
   return transaction(database, () => {
     const elapsedMs = countElapsed(database, nowMs);
     const doomed = database.prepare(DOOMED).all(elapsedMs - retentionMs, PRUNE_AT_MOST);
-    // From here on, an event that is not known and happened before may be one of these. The clock that it was recorded by
-    // may have been ahead, so none is believed that is younger than what is kept.
+    // An unknown event from before this time may be one that was deleted. The clock may have been ahead when an event was
+    // recorded, so the time is limited to the start of the retention period.
     const newestMs = doomed.reduce((newest, { at }) => Math.max(newest, Number(at)), -Infinity);
     if (doomed.length === 0) return 0;
     database.prepare("UPDATE store SET pruned_before_ms = max(pruned_before_ms, ?)")

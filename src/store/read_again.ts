@@ -1,5 +1,5 @@
-// What becomes of events that may have been delivered before, since the store that knew is gone or has pruned them:
-// the fresh ones are sent once more, and say so; the old ones become history. And what a store knows of its own life.
+// Decides about events that may have been delivered before, because the store was lost or has pruned them: recent ones
+// are sent again, marked as possible repeats; older ones become history. Also counts how long the store has been in use.
 
 import { DAY_MS } from "../duration.ts";
 import type { SessionEvent } from "../event.ts";
@@ -7,31 +7,30 @@ import type { Database } from "./open.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** What happened longer than this before a store was lost is not sent once more. In milliseconds. */
+/** Events older than this when a store was lost are not sent again. In milliseconds. */
 const SEND_AGAIN_MS = 24 * HOUR_MS;
 
 /**
- * What happened longer than this before the first `send` of all is not sent: nothing says whether it is that, or the
- * whole of `send/` was lost, after which 90 days of events would come. As long as a retry lasts by default. In
- * milliseconds.
+ * Events older than this at the first run of `send` are not sent: it may not be the first run, if all of `send/` was
+ * lost, and 90 days of events would be sent. The same as the default duration of retries. In milliseconds.
  */
 const FIRST_RUN_MS = 7 * DAY_MS;
 
-/** Where nothing has happened for so long, the clock is not believed. In milliseconds. */
+/** If the newest event is older than this, the clock is not trusted. In milliseconds. */
 const QUIET_MS = 7 * DAY_MS;
 
-/** How a store came to be: the first one of this host, or in place of one that was lost. */
+/** Why a store was created: as the first one of this host, or to replace one that was lost. */
 export type Origin = "first" | "lost";
 
-/** Before when an event that is not known may have been delivered; in milliseconds since the epoch. */
+/** The times before which an unknown event may have been delivered, in milliseconds since the epoch. */
 export interface Horizon {
-  /** It is sent, as a possible repeat. */
+  /** Events before this are sent as possible repeats. */
   readonly repeatsBeforeMs: number;
-  /** It is history. */
+  /** Events before this become history. */
   readonly historyBeforeMs: number;
 }
 
-/** What becomes of an event that may have been taken in before. */
+/** Decides about an event that may have been taken in before. */
 export function fateOf(
   { occurredAtMs }: SessionEvent,
   { repeatsBeforeMs, historyBeforeMs }: Horizon,
@@ -40,16 +39,16 @@ export function fateOf(
   return occurredAtMs < repeatsBeforeMs ? "repeat" : "new";
 }
 
-/** Whether a store has been begun by {@link beginStore}. */
+/** Whether {@link beginStore} has initialized a store. */
 export function isBegun(database: Database): boolean {
   return database.prepare("SELECT 1 FROM store").get() !== undefined;
 }
 
 /**
- * Begins the life of a store, before it takes anything in.
+ * Initializes a store, before it takes in events.
  *
- * @param options.newestAtMs when the newest event in the queue happened, if that is known: a clock that has jumped
- *   forward, while the store was lost too, must not make history of everything
+ * @param options.newestAtMs time of the newest event in the queue, if known. It keeps a clock that jumped forward from
+ *   turning all events into history if the store was lost too
  */
 export function beginStore(
   database: Database,
@@ -65,7 +64,7 @@ export function beginStore(
   );
 }
 
-/** Before when the store can't know an event. `pruned`: whether it may also be one that was known, and pruned. */
+/** Returns the horizon of a store. `pruned`: whether to count events that were pruned. */
 export function horizonOf(database: Database, { pruned }: { pruned: boolean }): Horizon {
   const row = database.prepare("SELECT * FROM store").get();
   const before = (column: string) => Number(row?.[column] ?? Number.MIN_SAFE_INTEGER);
@@ -76,10 +75,10 @@ export function horizonOf(database: Database, { pruned }: { pruned: boolean }): 
 }
 
 /**
- * Counts the time that the store is in use. A jump of the clock adds a day at most, so that none makes anything old; what
- * the machine was off for longer is not counted.
+ * Adds the time since the last run to the time that the store has been in use: at most one day, so that a jump of the
+ * clock does not make events old. If the machine was off for more than a day, only one day is counted.
  *
- * @returns how long it has been in use, in milliseconds
+ * @returns how long the store has been in use, in milliseconds
  */
 export function countElapsed(database: Database, nowMs: number): number {
   const row = database.prepare(

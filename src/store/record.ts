@@ -1,13 +1,13 @@
-// The record of an event, as `queue` writes it: into its database, and into the spool. All of it is hostile. Records that
-// can't be read as an event are counted, and reported by one notice: see unreadable.ts.
+// Parses the record of an event, which `queue` writes to its database or to the spool. All of it is hostile. Records that
+// are not an event are counted, and reported in one notice: see unreadable.ts.
 
 import * as v from "valibot";
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 
-/** The longest record that is read, in bytes (of a damaged database, in characters); more than a hook can write. */
+/** The longest record that is parsed, in bytes (from a damaged database: characters); more than a hook can write. */
 export const MAX_RECORD_LENGTH = 128 * 1024;
 
-/** The furthest time from the epoch that JavaScript knows, in milliseconds (ECMA-262, "Time Values and Time Range"). */
+/** The largest distance of a `Date` from the epoch, in milliseconds (ECMA-262, "Time Values and Time Range"). */
 export const MAX_TIME_MS = 8.64e15;
 
 const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
@@ -22,7 +22,7 @@ const recordSchema = v.object({
   connection: name,
   authInfo: text(MAX_AUTH_INFO_LENGTH),
   parentPid: v.pipe(v.number(), v.safeInteger()),
-  // Earlier hooks did not record it.
+  // Older hooks did not record it.
   uptimeSeconds: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   tampered: v.array(
     v.picklist(["PAM_TYPE", "PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"]),
@@ -30,7 +30,7 @@ const recordSchema = v.object({
 });
 
 /**
- * The event in a row; uuid and time are those of the row.
+ * Parses the record of a row of the queue database. UUID and time come from the row.
  *
  * @returns undefined if it is not an event
  */
@@ -43,10 +43,10 @@ export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: 
 const spooledSchema = v.object({ uuid: v.string(), occurredAtMs: v.custom<number>(isTime), ...recordSchema.entries });
 
 /**
- * The event that a spool file holds.
+ * Parses a spool file.
  *
- * @param json what stands in the file
- * @returns undefined where that is no event
+ * @param json the text of the file
+ * @returns undefined if it is not an event
  */
 export function parseSpooled(json: string): SessionEvent | undefined {
   const { success, output } = v.safeParse(spooledSchema, parseJson(json));

@@ -1,40 +1,40 @@
-// If a service refuses a message, is the message or the route at fault? The message is, only if it is refused, then
-// another one gets through on the same route with the same settings, and then the next refusal is that of this message:
+// Decides whether a refused message or its route is at fault. The message is at fault only if it is refused, then
+// another message is delivered on the same route with the same settings, and then the next refusal is this message again:
 //
-//   refused --> another message gets through --> refused, as the first since then --> given up
-//      |                 (else it waits, however long that takes)
-//      +--> other messages go first. The notice about the refusal is sent if nothing else is left to try, or after
-//           FREE_REFUSALS refusals in a row. If that is refused too, the route is broken and rests between attempts.
+//   refused --> another message is delivered --> refused, first refusal since then --> given up
+//      |                 (until then it waits, without a limit)
+//      +--> other messages go first. The notice about the refusal is sent if no other message is left to try, or after
+//           FREE_REFUSALS refusals in a row. If it is refused too, the route is broken, and is paused between attempts.
 //
-// Every function is a part of the caller's transaction.
+// Every function is part of the caller's transaction.
 
 import type { Notice } from "./notices.ts";
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 
-/** How many messages in a row may be refused before the route rests. */
+/** How many messages in a row may be refused before the route is paused. */
 const FREE_REFUSALS = 2;
 
-/** What is known of a route whose service refuses something. */
+/** The refusals on a route. */
 export interface Refusals {
-  /** Messages refused in a row since the last one that got through, tests included. */
+  /** Messages refused in a row since the last delivery, tests included. */
   readonly inARow: number;
-  /** How many messages got through. */
+  /** How many messages were delivered on the route, tests included. */
   readonly delivered: number;
 }
 
-/** What is known of the refusals on a route. */
+/** Reads the refusals on a route. */
 export function refusalsOf(database: Database, route: string): Refusals {
   const row = prepared(database, "SELECT refusals, delivered FROM route WHERE name = ?").get(route);
   return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
 }
 
-/** Whether so many were refused in a row that only the notice about that can show whether the route works. */
+/** Whether so many were refused in a row that the notice about the refusal goes next, to test the route. */
 export function needsProbe({ inARow }: Refusals): boolean {
   return inARow >= FREE_REFUSALS;
 }
 
-/** What was refused. In a digest, the event at fault is not known. */
+/** What was refused. Which event of a digest is at fault is unknown. */
 export type Refused =
   | { readonly kind: "event"; readonly route: string; readonly eventId: number }
   | { readonly kind: "notice"; readonly route: string; readonly notice: Notice }
@@ -42,9 +42,9 @@ export type Refused =
 
 /** What a refusal means. */
 export interface Refusal {
-  /** The message is at fault: the route works for others. */
+  /** The message is at fault: other messages are delivered. */
   readonly isAtFault: boolean;
-  /** The route has to rest: nothing is left that could show whether it works. */
+  /** The route must pause: no message is left that could show whether it works. */
   readonly isRouteBroken: boolean;
 }
 
@@ -76,7 +76,7 @@ function markRefused(database: Database, refused: Refused, delivered: number): n
   return before === null ? undefined : Number(before);
 }
 
-/** Whether what is known of a route is from attempts with these settings; `settings` is a digest of them. */
+/** Whether the state of a route comes from attempts with these settings. `settings` is a digest of them. */
 export function hasSettings(database: Database, route: string, settings: string): boolean {
   return prepared(database, "SELECT settings FROM route WHERE name = ?").get(route)?.["settings"] === settings;
 }
@@ -110,7 +110,7 @@ export function forgetRefusals(database: Database, route: string): void {
 }
 
 /**
- * Records that a `test` passed: like a delivery, it shows that the route works. What waits is tried at once.
+ * Records that a `test` passed: like a delivery, it shows that the route works. Pending messages are due at once.
  *
  * @param options.settings a digest of the settings that it passed with
  */

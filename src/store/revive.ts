@@ -1,22 +1,22 @@
-// What a person brings back: deliveries that were given up, and those of a route that has gone.
-// Every function is a part of the caller's transaction; `send` may be running.
+// Retries deliveries that were given up, and moves the deliveries of a removed route to another one.
+// Every function is part of the caller's transaction; `send` may be running.
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 import { forgetRefusals } from "./refusals.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
-/** How many deliveries there were, by what they were before. */
+/** How many deliveries were affected, by their previous state. */
 export interface Revived {
   readonly dead: number;
   readonly pending: number;
-  /** How many notices of the route are due now too. */
+  /** How many notices of the route are now due as well. */
   readonly notices: number;
 }
 
-/** Makes the deliveries of a route pending that were given up, and all of them due now, as if none had been tried. */
+/** Makes the dead deliveries of a route pending again, and all its deliveries due now, as if never attempted. */
 export function revive(database: Database, { route, nowMs }: { route: string; nowMs: number }): Revived {
-  // Attempts are held against the failures of the route, which begin anew too.
+  // `send` compares attempts with the failures of the route, which are reset too.
   const { changes: pending } = prepared(
     database,
     "UPDATE delivery SET attempts = 0 WHERE route = ? AND state = 'pending'",
@@ -32,7 +32,7 @@ export function revive(database: Database, { route, nowMs }: { route: string; no
   return { dead: Number(dead), pending: Number(pending), notices: Number(notices) };
 }
 
-/** What is moved from one route to another. */
+/** The source and the target of {@link move}. */
 export interface MoveOptions {
   readonly from: string;
   readonly to: string;
@@ -40,10 +40,10 @@ export interface MoveOptions {
 }
 
 /**
- * Moves what a route has not delivered to another one, where it is pending. What the other one has of its own is left as
- * it is, but for what it had given up.
+ * Moves the undelivered deliveries of a route to another route, as pending. The target's own deliveries do not change,
+ * except that a dead one of a moved event becomes pending.
  *
- * @returns how many deliveries were moved, and how many were dropped as the other route has, or had, the same event
+ * @returns how many deliveries were moved, and how many were dropped because the target has or had the same event
  */
 export function move(database: Database, { from, to, nowMs }: MoveOptions): { moved: number; dropped: number } {
   const pendingNow =

@@ -1,26 +1,26 @@
-// How much room the disks of the state directory have: where the queue's has none, events are kept in memory at best, and
-// where the store's has none, nothing is delivered.
+// Measures the free space of the disks of the state directory. If the queue's disk is full, events are kept in memory at
+// best; if the store's disk is full, nothing is delivered.
 
 import { statfsSync } from "node:fs";
 import type { StatePaths } from "../paths.ts";
 
-/** With less than this, a row and its log may find no room: a fold of the log takes 256 KiB. In bytes. */
+/** With less free space than this, in bytes, inserting a row may fail: a checkpoint of the log needs 256 KiB. */
 export const FULL_BYTES = 1024 * 1024;
 
-/** Likewise in files, of which a run of `send` makes a few. */
+/** The same limit in files (inodes): a run of `send` creates a few. */
 export const FULL_FILES = 10;
 
-/** What is left of a file system. */
+/** The free space of a file system. */
 export interface Room {
   readonly bytes: number;
-  /** How many files can still be made; undefined where the file system sets no limit. */
+  /** How many more files can be created; undefined if the file system has no limit. */
   readonly files: number | undefined;
 }
 
 /**
- * What root alone may fill does not count.
+ * Measures the free space, without the blocks that are reserved for root.
  *
- * @returns undefined where that can't be told: whoever reads or writes there says why
+ * @returns undefined if it is unknown; the code that reads or writes there reports why
  */
 function roomIn(directory: string): Room | undefined {
   try {
@@ -31,18 +31,18 @@ function roomIn(directory: string): Room | undefined {
   }
 }
 
-/** Whether nothing more may find room there. */
+/** Whether the next write may fail for lack of space. */
 export function isFull({ bytes, files = Infinity }: Room): boolean {
   return bytes < FULL_BYTES || files < FULL_FILES;
 }
 
-/** The room of each directory, as far as it can be told. */
+/** The free space of each directory; directories where it is unknown are left out. */
 export function roomsOf({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, Room> {
   const rooms = [queueDir, sendDir].map((directory) => [directory, roomIn(directory)] as const);
   return new Map(rooms.flatMap(([directory, room]) => room === undefined ? [] : [[directory, room]]));
 }
 
-/** The directories on whose disk there is no room. */
+/** The directories whose disk is full. */
 export function withoutRoom(paths: StatePaths): string[] {
   return [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
 }

@@ -1,31 +1,31 @@
-// How each route is doing: a route rests and fails as a whole, since what fails for one event fails for the next.
-// Every function is a part of the caller's transaction.
+// The state of each route. Pauses and failures apply to the whole route, because what fails for one event fails for the
+// next. Every function is part of the caller's transaction.
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 
 /**
- * No rest is believed that ends further ahead than this: no service makes us wait longer, so the clock was wrong when it
- * was written, or has been set back since. Nor does one wait count for more. In milliseconds.
+ * The longest pause, in milliseconds. A pause that ends later is ignored: no service makes us wait longer, so the clock
+ * was wrong when it was recorded, or was set back since. A single wait never counts for more either.
  */
 export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
-/** A clock that is set right by no more than that ends no rest, in milliseconds. */
+/** A correction of the clock by up to this does not end a pause, in milliseconds. */
 const CORRECTION_MS = 60_000;
 
 /**
- * How long the wait that is under way has been, as SQL: what the clock says it was, but never more than a service may ask
- * for, so that a clock that jumps can't end what has hardly been tried.
+ * SQL for the duration of the current wait: by the clock, but at most {@link MAX_WAIT_MS}, so that a jump of the clock
+ * does not give up a delivery after few attempts.
  */
 const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 0)`;
 
-/** What `retried_from_ms` of a delivery that comes up now is, as SQL with the parameters `:route` and `:now`. */
+/** SQL for `retried_from_ms` of a delivery created now, with the parameters `:route` and `:now`. */
 export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM route WHERE name = :route), 0)`;
 
-/** How an attempt left its route. `restsUntilMs`: no request before that; 0 if it may go on. */
+/** The state of a route after an attempt. `restsUntilMs`: no request before that time; 0 for no pause. */
 export type RouteEnd =
   | { readonly kind: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** The wait counts for giving up only where it is `retry`. */
+  /** Only the wait after a `retry` counts toward giving up. */
   | {
     readonly kind: "retry" | "broken" | "refused";
     readonly atMs: number;
@@ -33,35 +33,35 @@ export type RouteEnd =
     readonly error: string;
   };
 
-/** Until when a route rests, as far as that is believed; 0 if it does not. */
+/** When the pause of a route ends, according to {@link believedRest}; 0 if it is not paused. */
 export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
   const row = prepared(database, "SELECT rests_from_ms, rests_until_ms FROM route WHERE name = ?").get(route);
   const restsFromMs = Number(row?.["rests_from_ms"] ?? 0);
   return believedRest({ restsFromMs, restsUntilMs: Number(row?.["rests_until_ms"] ?? 0) }, nowMs);
 }
 
-/** A rest, as it was written down. */
+/** A recorded pause of a route. */
 export interface Rest {
   readonly restsFromMs: number;
   readonly restsUntilMs: number;
 }
 
 /**
- * Until when a rest lasts, as far as that is believed; 0 if it is over. Not where it has not even begun: then the clock
- * was set back since, as at a boot where it was ahead, and the route would rest for as long as that and longer.
+ * When a pause ends; 0 if it is over or not plausible. A pause that begins in the future is ignored: the clock was set
+ * back since, for example because it was ahead at boot, and the pause would be longer by that difference.
  */
 export function believedRest({ restsFromMs, restsUntilMs }: Rest, nowMs: number): number {
   const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
 }
 
-/** How many attempts on a route have failed since its last delivery. */
+/** The number of failed attempts on a route since its last delivery. */
 export function failuresOf(database: Database, route: string): number {
   const row = prepared(database, "SELECT failures FROM route WHERE name = ?").get(route);
   return Number(row?.["failures"] ?? 0);
 }
 
-/** Counts the wait that an attempt ends. */
+/** Adds up the wait that ends with a new attempt. */
 export function beginOnRoute(database: Database, { route, nowMs }: { route: string; nowMs: number }): void {
   prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
   prepared(
@@ -71,7 +71,7 @@ export function beginOnRoute(database: Database, { route, nowMs }: { route: stri
   ).run({ route, now: nowMs });
 }
 
-/** Writes down how an attempt left its route. */
+/** Records the state of a route after an attempt. */
 export function endOnRoute(database: Database, route: string, end: RouteEnd): void {
   if (end.kind === "delivered") {
     prepared(
@@ -89,9 +89,9 @@ export function endOnRoute(database: Database, route: string, end: RouteEnd): vo
 }
 
 /**
- * Remembers whether the other routes know that this one is broken.
+ * Records whether the other routes were notified that this route is broken.
  *
- * @returns whether that is new
+ * @returns whether that changed
  */
 export function tellBroken(database: Database, route: string, isBroken: boolean): boolean {
   const { changes } = prepared(database, "UPDATE route SET told_broken = ?1 WHERE name = ?2 AND told_broken <> ?1")

@@ -1,44 +1,42 @@
-// The tables of deliveries.db, which belongs to `send` alone, and the way from one version to the next.
+// The tables of deliveries.db, which only `send` writes, and the migrations between their versions.
 
 import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
 
 /**
- * Each entry brings the database one version further. Never change one that was released: add one.
+ * Each entry migrates the database by one version. Never change a released entry: add a new one.
  *
- * `event`     one row per session event, for ever in the order in which they were taken in.
- *             verdict: null until judged; history: found again after a loss, too old to tell anyone.
- *             opened_by: the open event of a close. tampered: names, with a space between. reasons: why it is
+ * `event`     one row per session event, in the order in which they were taken in.
+ *             verdict: null until judged; history: read again after a loss, and too old to be sent.
+ *             opened_by: the open event of a close. tampered: names, separated by spaces. reasons: why it is
  *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
- *             be that, so that it only tells what was seen before. is_closed: an open whose close has come.
- *             duration_ms: of the session, at its close; null where that is not known. uptime_s: how long the host had
- *             been up; null where the hook did not record it.
- * `host`      the one row that says when the first event happened, which the history may have lost since.
- * `delivery`  one row per event and route that wants it. batch: what goes out in one request, over all tries.
- *             retried_from_ms: the route's retried_ms when the delivery came up, or was brought back.
- *             turn_of: the user, of an urgent one. turn: how many of that user go before it; 0 for root. The lowest
- *             goes first.
- * `route`     how a route is doing. rests_until_ms: no request before that; nothing else decides when a delivery is
- *             due. rests_from_ms: when that was written; a clock before it was set back since. failures: in a row, for
- *             the backoff. retried_ms: how long it has been waited for this route, in all its life; no jump of the clock
- *             adds much to it. waits_since_ms: when its last attempt failed, if that was no fault of the configuration.
- *             told_broken: the other routes were notified that it is broken. newest: the kind of its newest outcome.
- *             settings: a digest of the service's settings. delivered: how many messages got through, tests included.
- *             refusals: messages refused in a row since the last that got through; see refusals.ts.
- * `notice`    what is still to be sent on a route about another one or about itself. kind: deliveries were given
- *             up there (count of them), it is broken, or the service refuses a message of it.
- *             refused_at, here and of a delivery: the route's count of delivered messages when it was refused.
- * `inbox`     the one row that says how far the queue database was read: the id, and the event that had it.
- *             again_to_id: up to there, what is read may have been taken in before; see read_again.ts.
- * `store`     the one row that says what this store can know; see read_again.ts. elapsed_ms: how long it has been in
- *             use, for pruning, and event.taken_in_ms by that count; see prune.ts.
- * `heartbeat` the one row that says when the heartbeat was pinged last.
- * `salvaged`  what was taken over as a whole, by its name in queue/ or send/, and what it looked like then.
- *
- * event.is_unrecorded: the hook could not run; the event comes from the last resort.
- * notice.kind: `unreadable` and `full` are about the queue (count: of the records), not about a route.
- * `unrecorded` one row: how far the file of the last resort was read, which file that was, whether it is full, and
- *             whether a notice has reported that.
+ *             be history; it only counts as a login seen before. is_closed: an open whose close was taken in.
+ *             duration_ms: of the session, in its close; null if unknown. uptime_s: how long the host had been up;
+ *             null if the hook did not record it. is_unrecorded: the hook could not run; the event comes from the
+ *             last resort. taken_in_ms: store.elapsed_ms when the event was taken in; see prune.ts.
+ * `host`      one row: the time of the first event, which may have been pruned since.
+ * `delivery`  one row per event and route that gets it. batch: the id of the request, the same for all attempts.
+ *             retried_from_ms: the route's retried_ms when the delivery was created or retried by a command.
+ *             turn_of: the user of an urgent event. turn: how many events of that user go before it; 0 for root. The
+ *             lowest goes first. refused_at: the route's count of delivered messages when it was refused.
+ * `route`     the state of a route. rests_until_ms: no request before that time; only this decides when a delivery is
+ *             due. rests_from_ms: when that was recorded; if it is in the future, the clock was set back. failures: in
+ *             a row, for the backoff. retried_ms: the total time spent waiting to retry on this route; a jump of the
+ *             clock adds little to it. waits_since_ms: when its last attempt failed, unless the configuration was at
+ *             fault. told_broken: the other routes were notified that it is broken. newest: its latest outcome.
+ *             settings: a digest of the service's settings. delivered: how many messages were delivered, tests
+ *             included. refusals: messages refused in a row since the last delivery; see refusals.ts.
+ * `notice`    a notice to be sent on a route. kind: dead: deliveries of the route `about` were given up (count: how
+ *             many); broken: that route is broken; refused: the route's own service refuses a message; unreadable,
+ *             full: about the queue (count: how many records). refused_at: as in `delivery`.
+ * `inbox`     one row: the position up to which the queue database was read, as an id and the UUID of its event.
+ *             again_to_id: events up to this id may have been taken in before; see read_again.ts.
+ * `store`     one row: which events this store can't know; see read_again.ts. elapsed_ms: how long the store has been
+ *             in use, for pruning; see prune.ts.
+ * `heartbeat` one row: when the heartbeat was last pinged.
+ * `salvaged`  the damaged databases that were read completely, by their names in queue/ or send/, and their state then.
+ * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
+ *             is full, and whether a notice has reported that.
  * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice
  *             was made, and how many such files each spool had when it was last read.
  */
@@ -146,7 +144,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
-  // Writes every row with all its columns, since the salvage of a damaged store identifies rows by that number.
+  // Rewrites every row with all its columns: the salvage of a damaged store identifies rows by their number of columns.
   "UPDATE event SET is_unrecorded = 0",
   "UPDATE delivery SET refused_at = NULL",
   "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
@@ -166,7 +164,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   `UPDATE route SET newest = CASE WHEN failures = 0 THEN 'delivered' WHEN waits_since_ms IS NULL THEN 'broken'
    ELSE 'retry' END`,
   "UPDATE route SET newest = 'none' WHERE failures = 0 AND last_delivered_at_ms IS NULL",
-  // A CHECK can't be changed in place. Without a rename, so that the text of the schema stays as it is written here.
+  // A CHECK can't be changed in place. A rename would change the text of the schema, which is compared with this one.
   "CREATE TABLE notice_before AS SELECT * FROM notice",
   "DROP TABLE notice",
   `CREATE TABLE notice (
@@ -207,7 +205,7 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 const expected = new Map<number, string>();
 
-/** The schema of a store of a version, as {@link schemaOf} reads it. */
+/** The schema of a store of this version, in the form of {@link schemaOf}. */
 export function expectedSchema(version: number): string {
   let schema = expected.get(version);
   if (schema !== undefined) return schema;
@@ -222,8 +220,8 @@ export function expectedSchema(version: number): string {
 }
 
 /**
- * Refuses a store with any other schema than that of its version, before anything in it is read: a view, a trigger or a
- * computed column would run code of an attacker, and may never end.
+ * Rejects a store whose schema is not that of its version, before anything else is read from it: a view, a trigger or a
+ * computed column would run an attacker's code, which may never end.
  *
  * @returns its version
  * @throws {NewerSchemaError} and {@link ForeignSchemaError}
@@ -234,21 +232,21 @@ export function assertSchema(database: Database): number {
     throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
   }
   if (schemaOf(database) !== expectedSchema(version)) {
-    throw new ForeignSchemaError("it has other tables than the store");
+    throw new ForeignSchemaError("its tables are not those of the store");
   }
   return version;
 }
 
-/** A database that a later release has migrated. */
+/** The database was created or migrated by a later release. */
 export class NewerSchemaError extends Error {
   override readonly name = "NewerSchemaError";
 }
 
 /**
- * Brings a database up to {@link SCHEMA_VERSION}, one transaction per version.
+ * Migrates a database to {@link SCHEMA_VERSION}, in one transaction per version.
  *
- * @param options.upTo another version to stop at, for tests
- * @throws {NewerSchemaError} and leaves the database alone where it is newer than this program
+ * @param options.upTo the version to stop at, for tests
+ * @throws {NewerSchemaError} if the database is newer than this program; it is not changed
  */
 export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): void {
   for (;;) {
@@ -259,7 +257,7 @@ export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): voi
     const statements = MIGRATIONS[version];
     if (statements === undefined || version >= upTo) return;
     transaction(database, () => {
-      // Another process may have made a new store meanwhile: `test` may, beside `send`.
+      // Another process may have migrated it meanwhile: `test` and `send` can both create a store.
       if (Number(pragma(database, "user_version")) !== version) return;
       for (const statement of statements) database.prepare(statement).run();
       pragma(database, `user_version = ${version + 1}`);

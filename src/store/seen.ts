@@ -1,37 +1,37 @@
-// Who has logged in before, from where and with which key. What counts is the order in which events were taken in and
-// judged, never what a clock said; and no event that somebody had a hand in makes anything known.
+// Looks up whether a user has logged in before, from where and with which key. Only the order in which events were taken
+// in and judged counts, never the clock. An event that was tampered with makes nothing known.
 
 import type { Database } from "./open.ts";
 import { openToRead } from "./open_to_read.ts";
 import { prepared } from "./prepared.ts";
 
-/** A login, as far as it can have been seen before. */
+/** The parts of a login that may have been seen before. */
 export interface SeenLogin {
   readonly user: string;
-  /** In its usual form; empty where it is not known. */
+  /** In its canonical form; empty if unknown. */
   readonly address: string;
-  /** Stands for the address where that is not known; empty for a login on the machine itself. */
+  /** Used if the address is unknown; empty for a login on the machine itself. */
   readonly remoteHost: string;
-  /** Empty where there was no key. */
+  /** Empty if no key was used. */
   readonly keyFingerprint: string;
 }
 
-/** What is known of a login. */
+/** What is known about a login. */
 export interface Known {
-  /** Whether the user has logged in at all. */
+  /** Whether the user has logged in before. */
   readonly user: boolean;
   /** Whether the user has logged in from there. */
   readonly place: boolean;
-  /** Whether the user has logged in with that key; true where there is none. */
+  /** Whether the user has logged in with that key; true if no key was used. */
   readonly key: boolean;
-  /** When the first event of this host happened, since the epoch; undefined before there is one. */
+  /** Time of the first event of this host, in milliseconds since the epoch; undefined before the first event. */
   readonly firstEventAtMs: number | undefined;
 }
 
-/** Of somebody of whom nothing is known. */
+/** The value for an unknown user on a host without events. */
 export const NOTHING_KNOWN: Known = { user: false, place: false, key: false, firstEventAtMs: undefined };
 
-// The indexes of schema.ts serve these only because their conditions stand here word for word.
+// SQLite uses the partial indexes of schema.ts only if these conditions are the same as theirs, word for word.
 const COUNTS = "type = 'open' AND tampered = '' AND verdict IS NOT NULL";
 
 const KNOWN = `SELECT
@@ -42,7 +42,7 @@ const KNOWN = `SELECT
           AND key_fingerprint = :keyFingerprint) AS key,
   coalesce((SELECT first_event_at_ms FROM host), (SELECT occurred_at_ms FROM event ORDER BY id LIMIT 1)) AS first`;
 
-/** Answers from the events of a store. */
+/** Looks up logins among the events of a store. */
 export class Seen implements Disposable {
   readonly #database: Database;
 
@@ -51,7 +51,7 @@ export class Seen implements Disposable {
     this.#database = database;
   }
 
-  /** What the events that are judged by now say of a login. */
+  /** Looks up a login among the judged events. */
   known({ user, address, remoteHost, keyFingerprint }: SeenLogin): Known {
     const row = prepared(this.#database, KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
     return {
@@ -62,7 +62,7 @@ export class Seen implements Disposable {
     };
   }
 
-  /** Writes down when the first event happened, if that is not known yet: it will not always be in the history. */
+  /** Records the time of the first event, if it is not recorded yet, because that event will be pruned. */
   rememberFirstEvent(): void {
     prepared(
       this.#database,
@@ -76,10 +76,10 @@ export class Seen implements Disposable {
 }
 
 /**
- * Opens a store to read in it.
+ * Opens a store read-only.
  *
- * @returns undefined where {@link openToRead} has none
- * @throws what that throws
+ * @returns undefined if {@link openToRead} returns undefined
+ * @throws the errors of {@link openToRead}
  */
 export function openSeen(path: string): Seen | undefined {
   const database = openToRead(path);

@@ -1,23 +1,23 @@
-// Moves a store that is damaged out of the way, so that a run which is killed at any point is completed by the next one.
-// A folder is named after the step that it has come to: `damaged-….moving`, then `damaged-….reading`, until what can be
-// read is in the new store, then `damaged-…`, which is for people.
+// Moves a damaged store aside; if the run is killed, the next run continues. The name of the directory records the step:
+// `damaged-….moving`; then `damaged-….reading`, until the readable data is in the new store; then `damaged-…`, which is
+// kept for the administrator.
 
 import type { StatePaths } from "../paths.ts";
 import { damagedFolderName, listFolder, statIfThere, syncFolder } from "./files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 
-// The log goes first: the database without it would be taken for whole, and older than it is.
+// The log is moved first: the database without its log would be valid, but out of date.
 const SUFFIXES = ["-wal", "-shm", "-journal", ""];
 
-/** Moves the store aside. */
+/** Moves the store to a new directory. */
 export function setAside(paths: SendPaths, nowMs: number): void {
   Deno.mkdirSync(`${damagedFolderName(paths.sendDir, nowMs)}.moving`, { mode: 0o700 });
   syncFolder(paths.sendDir);
   finishSettingAside(paths);
 }
 
-/** Completes what a run has begun that was killed. */
+/** Completes the move that a killed run has begun. */
 export function finishSettingAside({ sendDir, deliveriesDatabase }: SendPaths): void {
   for (const folder of foldersIn(sendDir, ".moving")) {
     const name = deliveriesDatabase.slice(sendDir.length + 1);
@@ -31,15 +31,15 @@ export function finishSettingAside({ sendDir, deliveriesDatabase }: SendPaths): 
   }
 }
 
-/** The folders that wait to be read. */
+/** The directories that are still to be read. */
 export function foldersToRead(sendDir: string): string[] {
   return foldersIn(sendDir, ".reading");
 }
 
 /**
- * Says that what could be read of a folder is in the new store.
+ * Marks a directory as read.
  *
- * @returns where it lies from now on
+ * @returns its new path
  */
 export function finishReading(folder: string): string {
   const finished = folder.replace(/\.reading$/, "");

@@ -1,5 +1,5 @@
-// Reads the events that the queue database refused: one JSON file each, written by `queue`, which also takes them away
-// once it has put them into the database. All of it is hostile: files that can't be read are counted, and stay.
+// Reads the events that could not be inserted in the queue database. `queue` writes them as one JSON file each, and
+// deletes a file after inserting it. All of it is hostile. Files that can't be read are counted, and stay.
 
 import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
@@ -7,59 +7,58 @@ import type { StatePaths } from "../paths.ts";
 import { listFolder, openPlainFile, statIfThere } from "./files.ts";
 import { parseSpooled } from "./record.ts";
 
-/** The most that is read of a file, in bytes; several times what a hook can write. */
+/** The largest file that is read, in bytes; several times larger than a hook can write. */
 const MAX_FILE_BYTES = 256 * 1024;
 
-/** How a finished file is named; what the hook is still writing has another ending. */
+/** The name of a complete file; a file that the hook is still writing has another suffix. */
 const NAME = /^(.*)\.json$/s;
 
-/** The spool can't be read. The message says why, and what to do. */
+/** The spool can't be read. The message contains the reason. */
 export class SpoolError extends Error {
   override readonly name = "SpoolError";
 }
 
-/** What lies in the spool. */
+/** The content of the spool. */
 export interface Spooled {
   readonly count: number;
-  /** When the oldest file was written, in milliseconds since the epoch. */
+  /** Modification time of the oldest file, in milliseconds since the epoch. */
   readonly oldestAtMs?: number;
 }
 
-/** Some events of the spool. */
+/** A page of events from the spool. */
 export interface SpoolPage {
   readonly events: readonly SessionEvent[];
-  /** Whether this is the end of the listing. */
+  /** Whether this page is the last one of the listing. */
   readonly isLast: boolean;
 }
 
-/** A folder of spool files, for one run. */
+/** A directory of spool files, for one run. */
 export class Spool {
   readonly directory: string;
-  /** Names that are left of the last listing, the first one last; undefined: to be listed anew. */
+  /** The names left of the last listing, in reverse order; undefined if the directory must be listed again. */
   #left: string[] | undefined;
-  /** Names that need no look any more in this run. */
+  /** The names that were read in this run. */
   readonly #done = new Set<string>();
   readonly #unreadable = new Set<string>();
-  /** What has gone wrong with a file of this listing, as no file may be looked at. */
+  /** The first error of this listing, such as a directory that can't be searched. */
   #failure: unknown;
 
   constructor({ spoolDir }: Pick<StatePaths, "spoolDir">) {
     this.directory = spoolDir;
   }
 
-  /** The names of the files, in the last listing, that were read in this run and hold no event. */
+  /** The names of the files of the last listing that were read in this run and are not an event. */
   get unreadable(): readonly string[] {
     return [...this.#unreadable];
   }
 
   /**
-   * Reads some files, lowest name first, for events that were not read in this run and that the store does not know.
-   * The folder is listed again only at the end of the last listing, so that in a full folder a page costs no more than
-   * usual.
+   * Reads the events that were not read in this run and that the store does not know, in order of name. Lists the
+   * directory again only after the last page, so a page costs the same in a large directory.
    *
    * @param options.limit the most files to read
    * @param options.knows whether the store has an event
-   * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
+   * @throws {SpoolError} if the directory can't be listed, or a file in it can't be examined
    */
   read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SpoolPage {
     const events: SessionEvent[] = [];
@@ -71,7 +70,7 @@ export class Spool {
         const event = this.#look(name, knows);
         if (event !== undefined) events.push(event);
       } catch (error) {
-        // Told once all else was read: it keeps no other from that.
+        // Thrown after all other files were read, so that it does not block them.
         this.#failure ??= error;
       }
     }
@@ -85,7 +84,7 @@ export class Spool {
     throw failure;
   }
 
-  /** The names that this run has not read, the first one last. */
+  /** The names that this run has not read, in reverse order. */
   #list(): string[] {
     const names = this.#names();
     const there = new Set(names);
@@ -93,7 +92,7 @@ export class Spool {
     return names.filter((name) => !this.#done.has(name)).reverse();
   }
 
-  /** The event in a file; undefined if there is none, or if it is known. */
+  /** The event in a file; undefined if it has none, or if the store knows it. */
   #look(name: string, knows: (uuid: string) => boolean): SessionEvent | undefined {
     const uuid = uuidOf(name);
     const event = uuid !== undefined && knows(uuid) ? "known" : this.#readFile(name, uuid);
@@ -104,9 +103,9 @@ export class Spool {
   }
 
   /**
-   * What lies there, without reading it.
+   * Counts the files, without reading them.
    *
-   * @throws {SpoolError} where the folder can't be listed, or what stands there can't be looked at
+   * @throws {SpoolError} if the directory can't be listed, or a file in it can't be examined
    */
   inspect(): Spooled {
     let oldestAtMs = Infinity;
@@ -127,12 +126,12 @@ export class Spool {
     }
   }
 
-  /** Undefined where the file has gone. */
+  /** The modification time of a file; undefined if it is gone. */
   #writtenAtMs(name: string): number | undefined {
     try {
       return statIfThere(`${this.directory}/${name}`)?.mtime?.getTime();
     } catch (cause) {
-      // Its owner may have made the folder one that can be listed, but not entered.
+      // The owner may have removed the search permission of the directory.
       throw this.#error(cause);
     }
   }
@@ -143,24 +142,25 @@ export class Spool {
     });
   }
 
-  /** A file may be gone, since a hook has moved it into the database. */
+  /** Reads the event of a file. The file may be gone, because a hook has moved it to the database. */
   #readFile(name: string, uuid: string | undefined): SessionEvent | "unreadable" | "gone" {
     try {
       const record = readSpoolFile(`${this.directory}/${name}`);
       const event = record === undefined ? undefined : parseSpooled(record);
-      // The name is what the store is asked for, so a file that holds another event holds none.
+      // The store is asked for the UUID in the file name, so a file with another event is rejected.
       if (event !== undefined && event.uuid === uuid) return event;
     } catch {
-      // A link, a FIFO, a file that may not be read: whatever it is, a person has to look at it.
+      // A link, a FIFO, or a file without read permission: an administrator has to examine it.
     }
     return this.#writtenAtMs(name) === undefined ? "gone" : "unreadable";
   }
 }
 
 /**
- * The text of a spool file; undefined if it is gone, or longer than any that a hook writes.
+ * Reads a spool file.
  *
- * @throws {NotPlainError} and what the disk says
+ * @returns its text; undefined if it is gone, or larger than a hook can write
+ * @throws {NotPlainError} and errors of the disk
  */
 export function readSpoolFile(path: string): string | undefined {
   using file = openPlainFile(path);
@@ -171,7 +171,7 @@ export function readSpoolFile(path: string): string | undefined {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The event that a file is named after. */
+/** The UUID in the name of a file; undefined if it has none. */
 function uuidOf(name: string): string | undefined {
   const uuid = name.replace(NAME, "$1");
   return UUID.test(uuid) ? uuid : undefined;

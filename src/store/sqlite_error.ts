@@ -1,4 +1,4 @@
-// Tells the errors of SQLite apart, by their codes.
+// Classifies SQLite errors by their result codes.
 
 /** Result codes (https://www.sqlite.org/rescode.html), as the lowest byte of an `errcode`. */
 export const SQLITE_ERROR = 1;
@@ -8,22 +8,22 @@ export const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
-/** A lock that the system gives or takes in a way that SQLite can't make sense of. */
+/** The file locking protocol failed. */
 export const SQLITE_PROTOCOL = 15;
 export const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
-/** Whether an error comes from SQLite. `errcode` is its extended result code, where a prepared statement failed. */
+/** Whether an error comes from SQLite. `errcode`, the extended result code, is set only if a prepared statement failed. */
 export function isSqliteError(error: unknown): error is Error & { readonly errcode?: number } {
   return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
 }
 
-/** The result code of an error, without what SQLite adds to it; 0 where it comes from elsewhere, or has none. */
+/** The primary result code of an error; 0 if it has none or does not come from SQLite. */
 export function sqliteCode(error: unknown): number {
   return isSqliteError(error) ? (error.errcode ?? 0) & 0xff : 0;
 }
 
-/** Whether what SQLite read can't be right. */
+/** Whether SQLite found the database damaged. */
 export function isDamage(error: unknown): boolean {
   return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(sqliteCode(error));
 }

@@ -1,5 +1,5 @@
-// What a person can do about an error of the store, or of the disk below it: what passes by itself is tried again in the
-// next run.
+// Explains errors of the store and its disk: an exit code, and a hint that says what the administrator can do. The next
+// run retries after a temporary error.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
@@ -20,10 +20,10 @@ import {
   sqliteCode,
 } from "./sqlite_error.ts";
 
-/** What passes by itself, or with room on the disk. */
+/** Temporary errors, including a full disk. */
 const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];
 
-/** What an error means. `reason`: where its own message is not what to say. */
+/** What an error means. `reason` replaces the message of the error. */
 interface Meaning {
   readonly code: Id;
   readonly reason?: string;
@@ -35,17 +35,17 @@ const PASSES: Meaning = {
   code: "store.unavailable",
   exitCode: ExitCode.tempFail,
   hint:
-    "see that the disk works and has room, and nothing else holds the file; nothing is lost, the next run tries again",
+    "check that the disk works and has room and that no process locks the file; nothing is lost, the next run retries",
 };
 
 const IS_REFUSED: Meaning = {
   code: "store.refused",
   exitCode: ExitCode.config,
   hint:
-    "see that the folder and all in it belong to ssh-session-notifier, and that its file system is mounted read-write",
+    "make sure that ssh-session-notifier owns the directory and its files, and that the file system is mounted read-write",
 };
 
-/** The failure that an error of the store, or of a file beside it, is for the command; any other error as it is. */
+/** Turns an error of the store, or of a file next to it, into a {@link Failure}; returns other errors unchanged. */
 export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<StatePaths, "deliveriesDatabase">) {
   if (error instanceof Failure) return error;
   const meaning = meaningOf(error, deliveriesDatabase);
@@ -54,7 +54,7 @@ export function explainStoreError(error: unknown, { deliveriesDatabase }: Pick<S
   return new Failure(`Cannot use "${deliveriesDatabase}": ${reason}`, { ...rest, cause: error });
 }
 
-/** Does some work on the store. What goes wrong with that is the failure that it is for the command. */
+/** Runs `work` on the store, and throws its errors as {@link explainStoreError} returns them. */
 export function explainingStore<T>(paths: Pick<StatePaths, "deliveriesDatabase">, work: () => T): T {
   try {
     return work();
@@ -65,16 +65,17 @@ export function explainingStore<T>(paths: Pick<StatePaths, "deliveriesDatabase">
 
 function meaningOf(error: unknown, path: string): Meaning | undefined {
   if (error instanceof NewerSchemaError) {
-    const hint = "install the newer ssh-session-notifier again that has written it";
+    const hint = "reinstall the newer version of ssh-session-notifier that created it";
     return { code: "store.newer", reason: `its ${error.message}`, exitCode: ExitCode.config, hint };
   }
   if (error instanceof ForeignSchemaError || error instanceof NotPlainError) {
-    const hint = "see who has changed it; the next run of send moves it aside and makes a new one";
+    const hint = "find out who changed it; the next run of send moves it aside and creates a new one";
     return { code: "store.foreign", exitCode: ExitCode.config, hint };
   }
   if (error instanceof Deno.errors.NotCapable) {
-    const hint = "see that neither its folder, nor one above that, nor what is in it is a symbolic link, which leads " +
-      "out of the sandbox: mount --bind the other place there";
+    const hint =
+      "if its directory, a parent directory or one of its files is a symbolic link, replace the link with a " +
+      "bind mount (mount --bind): the link leads out of the sandbox";
     const reason = error.message.split(", ", 1)[0] ?? "";
     return { code: "store.outside-sandbox", reason, exitCode: ExitCode.config, hint };
   }
@@ -84,46 +85,46 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   }
   if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
-    const hint = "nothing needs to be done: the next run makes a new one of what can be read, and goes on";
+    const hint = "do nothing: the next run creates a new one from what can be read, and continues";
     const reason = `it is damaged: ${messageOf(error)}`;
     return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, hint };
   }
   return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }
 
-/** Whether what went wrong, at the bottom of it, passes by itself, or with room on the disk. */
+/** Whether the root cause of an error is temporary; a full disk is. */
 export function isPassing(error: unknown): boolean {
   const root = rootOf(error);
   return PASSING.includes(sqliteCode(root)) || isPassingSystemError(root);
 }
 
 /**
- * Likewise, where something of the queue could not be read. A disk that can't read it is for a person, since `repair` moves
- * it out of the way.
+ * Like {@link isPassing}, for a failure to read the queue. A read error of the disk (EIO) is permanent there, because the
+ * administrator can run `repair`, which moves the queue database aside.
  */
 export function isPassingInQueue(error: unknown): boolean {
   return isPassing(error) && systemCode(rootOf(error)) !== "EIO";
 }
 
-/** Whether the file system can only be read: the kernel makes it so when its disk fails (ext4(5), `errors=remount-ro`). */
+/** Whether the file system is read-only; the kernel remounts it so when its disk fails (ext4(5), `errors=remount-ro`). */
 export function isReadOnly(error: unknown): boolean {
   return systemCode(rootOf(error)) === "EROFS";
 }
 
-/** What to do then. */
+/** The hint for a read-only file system. */
 export const REMOUNT =
-  "see why its file system is mounted read-only (dmesg tells whether its disk fails), and mount it read-write";
+  "check dmesg for disk errors, to find out why the file system is mounted read-only; then remount it read-write";
 
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
-/** Whether SQLite could not open a file, of which it says no more. */
+/** Whether SQLite could not open a file; it does not report the reason. */
 function isUnopened(error: unknown): boolean {
   return isSqliteError(error) && (error.errcode === undefined || sqliteCode(error) === SQLITE_CANTOPEN);
 }
 
-/** What the system says where the files of the store are opened as SQLite would; undefined where it says nothing. */
+/** The system's error when the files of the store are opened as SQLite opens them; undefined if that succeeds. */
 function refusalOf(path: string): unknown {
   try {
     for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {

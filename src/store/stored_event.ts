@@ -1,32 +1,32 @@
-// An event as the store of `send` keeps it: the fact, and what was decided about it.
+// An event in the store of `send`: the recorded facts, and the decision about them.
 
 import type { SessionEvent } from "../event.ts";
 
-/** An event with its number in the store. */
+/** An event with its id in the store. */
 export interface StoredEvent extends SessionEvent {
   readonly id: number;
   /** Whether it comes from the last resort: the hook could not run. Default: false. */
   readonly isUnrecorded?: boolean;
 }
 
-/** An event with what was decided about it. */
+/** An event with the decision about it. */
 export interface JudgedEvent extends StoredEvent {
   readonly urgent: boolean;
-  /** The client's address in its usual form; empty if it is not known. */
+  /** The client's address in its canonical form; empty if unknown. */
   readonly address: string;
-  /** `SHA256:…` of the key that the user came with; empty where there was none. */
+  /** `SHA256:…` of the key used to log in; empty if there was none. */
   readonly keyFingerprint: string;
-  /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
+  /** Why it is unexpected, a few words each; may contain hostile text. Tampering is reported only in `tampered`. */
   readonly reasons: readonly string[];
-  /** Whether it may have been delivered before: the store that knew was lost. */
+  /** Whether it may have been delivered before, because the store was lost. */
   readonly isRepeat: boolean;
-  /** Of a close: the open event of its session, if that is known. */
+  /** For a close: the id of the open event of its session, if known. */
   readonly openedBy?: number;
-  /** Of a close: how long the session was, if that is known. */
+  /** For a close: the duration of the session, if known. */
   readonly durationMs?: number;
 }
 
-/** The event that a row of `event` holds. */
+/** Converts a row of `event` to an event. */
 export function eventOf(row: Record<string, unknown>): StoredEvent {
   const text = (column: string) => String(row[column]);
   return {
@@ -47,7 +47,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
   };
 }
 
-/** The event that a row of `event` holds, with `urgent` of its delivery. */
+/** Converts a row of `event`, joined with `urgent` of its delivery, to a judged event. */
 export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   return {
     ...eventOf(row),

@@ -1,5 +1,5 @@
-// Turns entries of the last resort into events of the store, and keeps the position up to which they were read.
-// Every function is a part of the caller's transaction.
+// Inserts entries of the last resort as events in the store, and keeps the position up to which they were read.
+// Every function is part of the caller's transaction.
 
 import { insertEvents, isRecorded, type TakenIn } from "./events.ts";
 import type { Database } from "./open.ts";
@@ -8,7 +8,7 @@ import { horizonOf } from "./read_again.ts";
 import { countUnreadable } from "./unreadable.ts";
 import type { UnrecordedPage, UnrecordedPosition } from "./unrecorded.ts";
 
-/** How far the file was read, and whether it is known to be full; undefined if it was never looked for. */
+/** The position up to which the file was read, and whether it is known to be full; undefined if it was never read. */
 export function unrecordedPosition(
   database: Database,
 ): UnrecordedPosition & { readonly isFull: boolean } | undefined {
@@ -17,10 +17,10 @@ export function unrecordedPosition(
   return { file: String(row["file"]), offset: Number(row["position"]), isFull: row["is_full"] !== "no" };
 }
 
-/** Inserts the logins that are not recorded yet, and stores the position after them. */
+/** Inserts the logins that the hook did not record, and stores the position after them. */
 export function takeInUnrecorded(database: Database, page: UnrecordedPage): TakenIn {
   const { events, unreadable, position: { file, offset }, isNewFile, isFull } = page;
-  // Without a position, a store that had one may have been lost.
+  // If there is no position, a store that had one may have been lost.
   const horizon = unrecordedPosition(database) === undefined ? horizonOf(database, { pruned: false }) : undefined;
   const unrecorded = events.filter((event) => !isRecorded(database, event));
   const taken = insertEvents(database, unrecorded, { horizon, isUnrecorded: true });
@@ -35,7 +35,7 @@ export function takeInUnrecorded(database: Database, page: UnrecordedPage): Take
   return taken;
 }
 
-/** Whether to report now that the file is full; from then on, that counts as reported. */
+/** Returns whether to report now that the file is full, and marks that as reported. */
 export function takeUntoldFull(database: Database): boolean {
   return prepared(database, "UPDATE unrecorded SET is_full = 'told' WHERE is_full = 'untold'").run().changes === 1;
 }

@@ -1,23 +1,21 @@
-// Counts the records that can't be read as an event, so that any number of them makes one notice.
-// Every function is a part of the caller's transaction.
+// Counts the records that can't be parsed as an event: one notice reports all of them.
+// Every function is part of the caller's transaction.
 
 import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 
-/** At most one notice in this time, in milliseconds: the user of `queue` can write any number of such records. */
+/** Minimum time between two notices, in milliseconds: the user of `queue` can write any number of such records. */
 const TELL_EVERY_MS = 60 * 60 * 1000;
 
-/** Counts records of a place that is read once. */
+/** Counts records from a source that is read only once. */
 export function countUnreadable(database: Database, count: number): void {
   if (count > 0) prepared(database, "UPDATE unreadable SET untold = untold + ?").run(count);
 }
 
-/** The column that belongs to a spool. */
+/** The columns that count the unreadable files of each spool. */
 export type SpoolColumn = "spool_files" | "run_spool_files";
 
-/**
- * Records how many files of a spool can't be read. They stay there, so only an increase since the last time counts.
- */
+/** Records how many files of a spool can't be read. The files stay there, so only an increase counts. */
 export function noteUnreadableFiles(database: Database, column: SpoolColumn, files: number): void {
   prepared(
     database,
@@ -25,7 +23,7 @@ export function noteUnreadableFiles(database: Database, column: SpoolColumn, fil
   ).run({ files });
 }
 
-/** The number of records to report now, which count as reported from then on; 0 if nothing is to be reported yet. */
+/** Returns how many records to report now, and marks them as reported; 0 if there are none or the next notice is not due. */
 export function takeUntold(database: Database, nowMs: number): number {
   const row = prepared(
     database,

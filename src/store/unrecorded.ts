@@ -1,6 +1,6 @@
-// Reads what the last resort wrote: the environments of logins for which the hook could not run. pam_exec appends them
-// to one file that belongs to root, with `*** date` before each and a NUL after each variable. The file is emptied only
-// by a boot. Parallel logins may swap the order of headers and bodies, and a full disk may cut an entry anywhere.
+// Reads the file of the last resort: the environments of logins for which the hook could not run. pam_exec appends them
+// to a file owned by root, with `*** date` before each and a NUL after each variable. Only a boot empties the file.
+// Parallel logins may swap the order of headers and bodies, and a full disk may truncate an entry anywhere.
 
 import { createHash } from "node:crypto";
 import type { SessionEvent } from "../event.ts";
@@ -12,27 +12,27 @@ import { SpoolError } from "./spool.ts";
 /** The size at which the PAM line stops writing to the file (`prlimit --fsize`), in bytes. */
 export const MAX_UNRECORDED_BYTES = 1024 * 1024;
 
-/** The most that is read at a time, in bytes: also the longest entry that is read whole. */
+/** Page size, in bytes. A longer entry is unreadable. */
 const PAGE_BYTES = 256 * 1024;
 
-/** How much of a page without the end of an entry is read again, in bytes: the page may have cut that end. */
+/** If a page has no end of an entry, this much of it is read again, in bytes, because the page may have cut that end. */
 const OVERLAP_BYTES = 8 * 1024;
 
-/** The most entries that one page has. */
+/** The most entries in a page. */
 const MAX_ENTRIES = 100;
 
-/** How many of its first bytes identify a file, along with its inode, whose number may repeat after a boot. */
+/** How many of its first bytes identify a file, together with its inode, which may be reused after a boot. */
 const HEAD_BYTES = 256;
 
 /** What pam_exec writes before the output of its command. */
 const HEADER = /\*\*\* \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n/g;
 
-/** The last variable of an environment, which pam_exec sets itself (pam_exec.c). */
+/** The last variable of an environment, set by pam_exec itself (pam_exec.c). */
 const LAST_VARIABLE = "PAM_TYPE=open_session";
 
-/** How far the file was read. */
+/** The position up to which the file was read. */
 export interface UnrecordedPosition {
-  /** Identifies the file; empty for none. */
+  /** Identifies the file; empty if it does not exist. */
   readonly file: string;
   readonly offset: number;
 }
@@ -40,22 +40,22 @@ export interface UnrecordedPosition {
 /** Before the first entry. */
 export const UNRECORDED_START: UnrecordedPosition = { file: "", offset: 0 };
 
-/** Some entries, and the position after the last one. */
+/** A page of entries, and the position after the last one. */
 export interface UnrecordedPage {
   readonly events: readonly SessionEvent[];
   /** How many entries can't be read. */
   readonly unreadable: number;
   readonly position: UnrecordedPosition;
-  /** Whether the position before was in another file. */
+  /** Whether the previous position was in another file. */
   readonly isNewFile: boolean;
-  /** Whether the file has reached {@link MAX_UNRECORDED_BYTES}: what came after that is missing. */
+  /** Whether the file has reached {@link MAX_UNRECORDED_BYTES}, so that later logins are missing. */
   readonly isFull: boolean;
 }
 
 /**
- * The entries after a position; none if the rest is not a complete entry yet.
+ * Reads the entries after a position. An incomplete last entry is left for the next read.
  *
- * @param options.upTo entries that end after this offset are left for later
+ * @param options.upTo entries that end after this offset are left for the next read
  * @throws {SpoolError} if the file can't be read
  */
 export function readUnrecorded(
@@ -88,7 +88,7 @@ export function readUnrecorded(
   }
 }
 
-/** Identifies a file by its inode and by its first bytes, as far as they were read. */
+/** Identifies a file by its inode and the first bytes that were read. */
 function fileKey(file: PlainFile, offset: number): string {
   const head = new Uint8Array(Math.min(HEAD_BYTES, offset));
   return `${file.id}:${hash("", head.subarray(0, file.read(head, 0)))}`;
@@ -98,14 +98,14 @@ function hash(text: string, bytes: Uint8Array): string {
   return createHash("sha256").update(text).update(bytes).digest("hex").slice(0, 32);
 }
 
-/** The variables of an environment as they came, and where they begin. */
+/** An environment: its variables in their original order, and its offset in the page. */
 interface Entry {
   readonly start: number;
   readonly bytes: Uint8Array;
   readonly variables: readonly Uint8Array[];
 }
 
-/** The complete entries of a page, how many others can't be read, and where the next entry begins. */
+/** Returns the complete entries of a page, the number of unreadable ones, and the offset of the next entry. */
 function parseEntries(bytes: Uint8Array): { entries: Entry[]; unreadable: number; end: number } {
   const entries: Entry[] = [];
   let unreadable = 0;
@@ -116,7 +116,7 @@ function parseEntries(bytes: Uint8Array): { entries: Entry[]; unreadable: number
     const nul = bytes.indexOf(0, at);
     if (nul === -1) break;
     const { afterHeader, wasCut } = withoutHeaders(bytes.subarray(at, nul), variables.length > 0);
-    // The entry before the header was cut: a header comes before an entry, and bodies stay whole.
+    // A header starts a new entry, and bodies are written in one piece, so the entry before this header was truncated.
     if (wasCut) {
       cut++;
       variables = [];
@@ -130,7 +130,7 @@ function parseEntries(bytes: Uint8Array): { entries: Entry[]; unreadable: number
     unreadable += cut;
     cut = 0;
   }
-  // Not an entry, or one too long to be read. The next page may begin with its last variables, which count.
+  // Not an entry, or one that is too long. The next page may begin with its last variables, which are read as an entry.
   if (entries.length === 0 && bytes.length === PAGE_BYTES) {
     return { entries, unreadable: 1, end: PAGE_BYTES - OVERLAP_BYTES };
   }
@@ -147,7 +147,7 @@ function withoutHeaders(bytes: Uint8Array, isInEntry: boolean): { afterHeader: U
   return { afterHeader: bytes.subarray(end), wasCut: end > 0 && isCut };
 }
 
-/** One character for each byte, so that indices in text and bytes are the same. */
+/** Decodes each byte as one character, so that indexes into text and bytes are the same. */
 function ascii(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }
@@ -155,7 +155,10 @@ function ascii(bytes: Uint8Array): string {
 const LATIN1 = new TextDecoder("latin1");
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Trusted like an environment. The authentication is not known: sshd's variable is gone when pam_exec writes. */
+/**
+ * Converts an entry to an event, with the same checks as for the hook's environment. The authentication is unknown: sshd
+ * has removed its variable when pam_exec writes.
+ */
 function eventOf(
   { variables }: Entry,
   circumstances: { readonly uuid: string; readonly occurredAtMs: number },
@@ -163,7 +166,7 @@ function eventOf(
   const environment = environmentOf(variables);
   const all = environment.toObject();
   if (all["PAM_USER"] === undefined && all["PAM_SERVICE"] === undefined) return undefined;
-  // The time is the file's: the header has the local time, without a zone. It is late by the time since, a minute or so.
+  // Uses the modification time of the file, which is up to a minute or so late: the header has no time zone.
   const { uuid, occurredAtMs } = circumstances;
   const event = readSessionEvent(environment, {
     uuid: `unrecorded-${uuid}`,
@@ -173,7 +176,7 @@ function eventOf(
   return event === undefined ? undefined : { ...event, authInfo: "" };
 }
 
-/** The variables, as Deno would give them: `get` has the first of a name, `toObject` the last. */
+/** The variables as `Deno.env` returns them: for a duplicate name, `get` the first value and `toObject` the last. */
 function environmentOf(variables: readonly Uint8Array[]): Environment {
   const first = new Map<string, Uint8Array>();
   const last = new Map<string, Uint8Array>();

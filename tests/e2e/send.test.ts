@@ -114,7 +114,7 @@ endToEnd(
         after: `rm ${STATE}/send/deliveries.db*`,
         code: 78,
         says: / 99 .* \[store\.newer\]$/,
-        hint: /install the newer/,
+        hint: /reinstall the newer/,
       },
       {
         name: "a send/ of somebody else",

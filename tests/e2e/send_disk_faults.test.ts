@@ -73,7 +73,7 @@ endToEnd("send says what to do where something else lies in a place of its own",
       put: `mv ${STATE} /run/moved && ln -s /run/moved ${STATE}`,
       back: `rm ${STATE} && mv /run/moved ${STATE}`,
       says: /^error: .*"\/run\/moved\/.*" \[store\.outside-sandbox\]$/m,
-      hint: /is a symbolic link, .* mount --bind/,
+      hint: /symbolic link, .*mount --bind/,
     },
     {
       put:
@@ -220,7 +220,7 @@ endToEnd("a part of a damaged store that the disk can't read hides nothing of th
   await withBadParts(host, {
     check: ({ stderr, part }) => {
       const heard = heardOf(ntfy);
-      assert.match(stderr, /^warning: salvaged \d events and \d deliveries of the damaged store$/m);
+      assert.match(stderr, /^warning: salvaged \d events and \d deliveries from the damaged store$/m);
       assert.ok(heard.includes("bob"), `${part}: ${heard}`);
       parts++;
       // Unless it was that part that knew of her.

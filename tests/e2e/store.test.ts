@@ -81,7 +81,7 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   await shell(host, `mount --bind ${STATE}/send ${STATE}/send && mount -o remount,bind,ro ${STATE}/send`);
   const readOnly = await send(host);
   assertOneClearLine(readOnly, { code: 78, says: /^error: .*send".*: .*[Rr]ead-only.* \[state\.unusable\]$/ });
-  assert.match(readOnly.stderr, /hint: see why its file system is mounted read-only/);
+  assert.match(readOnly.stderr, /hint: check dmesg for disk errors, .* remount it read-write/);
   await shell(host, `umount ${STATE}/send && chown root ${STATE}/send/deliveries.db`);
   assertOneClearLine(await send(host), { code: 78, says: /^error: .*deliveries\.db": .* \[store\.refused\]$/ });
   // A mode it can put right by itself.
@@ -103,11 +103,14 @@ endToEnd("a damaged store is made anew by the next run, which tells everything o
   await shell(host, `dd if=/dev/urandom of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1`);
   const preview = await send(host, "--dry-run");
   assert.match(preview.stdout, /^default \(ntfy\): 'bob' [^\n]*\n$/);
-  assert.match(preview.stderr, /is damaged: .*; the next run makes a new one of what can be read$/m);
+  assert.match(preview.stderr, /is damaged: .*; the next run creates a new one from what can be read$/m);
   const { code, stderr } = await send(host);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^error: the store ".*deliveries\.db" is damaged: .*; making a new one of what can be read$/m);
-  assert.match(stderr, /^warning: salvaged 1 events and 1 deliveries of the damaged store$/m);
+  assert.match(
+    stderr,
+    /^error: the store ".*deliveries\.db" is damaged: .*; creating a new one from what can be read$/m,
+  );
+  assert.match(stderr, /^warning: salvaged 1 events and 1 deliveries from the damaged store$/m);
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
   assert.deepEqual([(await send(host)).stderr, heardOf(ntfy).length], ["", 2]);
 });

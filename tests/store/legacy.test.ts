@@ -91,7 +91,7 @@ Deno.test("takeOver() makes an event of every row, also of those that a crash ha
     ],
   );
   assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
-  assert.match(legacy.logged.join(), /took over 3 events/);
+  assert.match(legacy.logged.join(), /took over 3 unsent events/);
   legacy.takeOver(deliveries);
   assert.equal(deliveries.unjudged(10).length, 3);
 });
@@ -239,6 +239,6 @@ Deno.test("takeOver() does not wait for a FIFO, and reads no view, which may nev
     using legacy = new Legacy();
     make(legacy);
     legacy.takeOver(new Deliveries(":memory:"));
-    assert.match(legacy.logged.join(), /cannot read the database of the Go program/, what);
+    assert.match(legacy.logged.join(), /cannot read the Go program's database/, what);
   }
 });

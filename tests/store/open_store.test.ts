@@ -279,7 +279,7 @@ for (const isEmpty of [false, true]) {
       position: { lastId: 301, lastUuid: "new", againToId: 300 },
     });
     assert.deepEqual(census(deliveries), { history: 276, unjudged: 1, "unjudged repeat": 24 });
-    assert.match(store.logged.join(), /the store that knew what was delivered is gone/);
+    assert.match(store.logged.join(), /the store of past deliveries was lost/);
     deliveries.close();
   });
 }

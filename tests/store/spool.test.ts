@@ -177,7 +177,7 @@ Deno.test("Spool refuses to list a folder that is too large", () => {
     const fill = 'i=0; while [ $i -lt 110000 ]; do echo "$i.json"; i=$((i + 1)); done | xargs touch';
     new Deno.Command("sh", { args: ["-c", fill], cwd: folder }).outputSync();
     const spool = new Spool({ spoolDir: folder });
-    assert.throws(() => spool.read({ limit: 1, knows: () => false }), /holds, or held, too many files/);
+    assert.throws(() => spool.read({ limit: 1, knows: () => false }), /has, or had, too many files/);
     assert.throws(() => spool.inspect(), SpoolError);
   } finally {
     Deno.removeSync(folder, { recursive: true });
