@@ -1,4 +1,4 @@
-// The hook and the power end at any moment: what exited with 0 is there, and the next hook needs no help.
+// The hook is killed, or the power fails, at any moment. An event is kept if the hook exited with 0, and the next hook works.
 
 import assert from "node:assert/strict";
 import { DiskModel, straceContentsTo, VARIANTS } from "../helpers/disk_model.ts";
@@ -7,7 +7,7 @@ import { QUEUE, readFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_s
 import { parseTrace } from "../helpers/strace.ts";
 
 for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
-  endToEnd(`a power loss after any write of the hook loses nothing that was safe: ${situation}`, async (host) => {
+  endToEnd(`a power loss after any write of the hook loses no committed event: ${situation}`, async (host) => {
     await shell(host, arrange);
     const disk = new DiskModel(QUEUE, readFiles(host.path(QUEUE)));
     const { code, stderr } = await queue(host, { wrapper: straceContentsTo("/run/trace"), env: { PAM_USER: "late" } });
@@ -24,18 +24,18 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
       }
     }
     assert.ok(moments >= 4, `${moments} moments`);
-    // It has exited with 0.
+    // The hook has exited with 0.
     for (const variant of VARIANTS) {
       assert.deepEqual(usersOf(disk.held(variant)).sort(), [...earlier, "late"].sort(), variant);
     }
   });
 
   endToEnd(
-    `a hook that is killed at any call leaves nothing that the next one stumbles over: ${situation}`,
+    `a hook that is killed at any call leaves nothing that disturbs the next hook: ${situation}`,
     async (host) => {
       let kills = 0;
       for (const call of CALLS) {
-        // Of many calls of a kind, the first ones and some of the others.
+        // If there are many calls of a kind, the first ones and a sample of the others.
         for (let when = 1;; when += when < 10 ? 1 : 7) {
           await shell(host, `${RESET}; ${arrange}`);
           const wrapper = ["strace", "-qq", "-f", "-o", "/dev/null", `--inject=${call}:signal=KILL:when=${when}`];
@@ -53,5 +53,5 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
   );
 }
 
-/** All calls by which the hook changes a file. strace counts each for itself. */
+/** All system calls by which the hook changes a file. strace counts each name separately. */
 const CALLS = ["write", "pwrite64", "ftruncate", "fsync", "fdatasync", "link", "rename", "unlink", "chmod", "mkdir"];

@@ -1,5 +1,5 @@
-// Any call by which the hook reads or changes a file may fail. What exited with 0 is kept all the same, nothing of the
-// attempt is left lying about, and once the disk is well again, so is the queue.
+// Any system call of the hook on a file may fail. An event is kept if the hook exited with 0, a failed attempt leaves
+// no files, and the queue works again once the disk does.
 
 import assert from "node:assert/strict";
 import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
@@ -7,7 +7,7 @@ import type { TestHost } from "../helpers/host.ts";
 import { keptFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
 import { parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
 
-/** How each call fails. */
+/** The error of each call. */
 const ERRORS: Readonly<Record<string, string>> = {
   openat: "EIO",
   getdents64: "EIO",
@@ -27,10 +27,10 @@ const ERRORS: Readonly<Record<string, string>> = {
   mkdir: "ENOSPC",
 };
 
-/** What fails while the hook clears up may leave what it would have removed. */
+/** If one of these fails while the hook cleans up, a file may remain. */
 const CLEARS_UP = ["openat", "getdents64", "statx", "unlink"];
 
-/** A call, as strace counts it: each thread and each name for itself. */
+/** A system call, counted as by strace: per thread and per name. */
 interface Place {
   readonly call: string;
   readonly when: number;
@@ -38,7 +38,7 @@ interface Place {
 
 for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
   endToEnd(
-    `a disk that fails at any call of the hook costs no event that it says it keeps: ${situation}`,
+    `no event that the hook reports as kept is lost if the disk fails at any call: ${situation}`,
     async (host) => {
       await shell(host, arrange);
       const places = await placesOf(host);
@@ -50,13 +50,13 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
         const inject = `--inject=${call}:error=${ERRORS[call]}:when=${when}`;
         const wrapper = ["strace", "-qq", "-f", "-o", "/run/trace", inject];
         const { code, stdout, stderr, elapsedMs } = await queue(host, { wrapper, env: { PAM_USER: "late" } });
-        // Threads may share the calls out in another way.
+        // The calls may be distributed over the threads in another way.
         if (!(await Deno.readTextFile(host.path("/run/trace"))).includes("(INJECTED)")) continue;
         faults++;
         assert.equal(stdout, "", place);
-        // SQLite waits 10 s where it waits for itself; the machine may be busy.
+        // SQLite waits 10 s if it waits for its own lock; the machine may be busy.
         assert.ok(elapsedMs < 8_000, `${place}: ${elapsedMs} ms`);
-        // There is no system log here, and so an event that no disk takes is lost, and the hook says so.
+        // There is no system log here, so an event that no disk accepts is lost, and the hook reports it.
         if (code !== 0) assert.match(stderr, /^error: Cannot record a session event: .*\n$/, place);
         assert.deepEqual(missing([...earlier, ...code === 0 ? ["late"] : []], host), [], `${place}: ${stderr}`);
         if (!CLEARS_UP.includes(call)) assert.deepEqual(unfinished(host), [], place);
@@ -71,7 +71,7 @@ for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
   );
 }
 
-/** Every call of the hook that can fail, from when it is no longer root; of many of a kind, some. */
+/** The calls of the hook that can fail after it has dropped root; a sample if there are many of a kind. */
 async function placesOf(host: TestHost): Promise<Place[]> {
   const { code, stderr } = await queue(host, { wrapper: straceTo("/run/trace"), env: { PAM_USER: "late" } });
   assert.equal(code, 0, stderr);
@@ -92,18 +92,18 @@ async function placesOf(host: TestHost): Promise<Place[]> {
 }
 
 function canFail({ name, args }: SystemCall): boolean {
-  // Memory is not on the disk. And a lock that can't be given back makes SQLite wait for itself, 10 s: see the README.
+  // Memory is not on the disk. If SQLite cannot release a lock, it waits for its own lock, 10 s: see the README.
   if (name === "mmap") return args.includes("MAP_SHARED");
   return name !== "fcntl" || !args.includes("F_UNLCK");
 }
 
-/** Those users whose event can't be found. Fails for a database that is damaged. */
+/** The users whose event is missing. Fails if the database is damaged. */
 function missing(users: readonly string[], host: TestHost): string[] {
   const found = usersOf(keptFiles(host));
   return users.filter((user) => !found.includes(user));
 }
 
-/** What an attempt has left that failed. */
+/** The files left by a failed attempt. */
 function unfinished(host: TestHost): string[] {
   return [...keptFiles(host).keys()].filter((name) => /\.unfinished$|\.db\.[0-9a-f]/.test(name));
 }

@@ -1,4 +1,4 @@
-// The journal query of the README shows what the hook had to leave there, and nothing that another process wrote.
+// The README's journal query shows the events that the hook wrote to the journal, and no lines of other processes.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
@@ -20,12 +20,12 @@ underSystemd("the README's journal query finds the hook's lines, and no forged o
   const forge = "setpriv --reuid=alice --regid=alice --clear-groups";
   await systemd.shell(`${forge} logger -t ssh-session-notifier -p auth.err 'forged "user":"alice"'`);
   await systemd.shell(`${forge} systemd-cat -t ssh-session-notifier -p err echo 'forged "user":"alice"'`);
-  // A process can give itself any name.
+  // A process can choose any name.
   await systemd.shell(
     `cp /usr/bin/logger /tmp/ssh-session-not; chmod 0755 /tmp/ssh-session-not
      ${forge} /tmp/ssh-session-not -t ssh-session-notifier -p auth.err 'forged "user":"alice"'`,
   );
-  // As the user of queue, and as root: it stays root if there is no directory with an owner.
+  // As the user of queue, and as root: the hook stays root if the directory, and so its owner, is missing.
   await systemd.shell(`rm -rf ${QUEUE}/*; chmod 0550 ${QUEUE}; chmod 0550 /run/ssh-session-notifier/spool`);
   await systemd.shell(`${as("one")} ${HOOK}`);
   await systemd.shell(`rm -rf ${QUEUE}; ${as("two")} ${HOOK}`);

@@ -1,5 +1,5 @@
-// Where an event goes when the queue database refuses it: the spool on disk, else the one in memory, else the journal;
-// and the login goes on in time.
+// Where the hook puts an event that the queue database refuses: the spool on disk, else the spool in memory, else the
+// journal. The login continues in time.
 
 import assert from "node:assert/strict";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
@@ -13,18 +13,18 @@ const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 const PROGRAM = "/usr/sbin/ssh-session-notifier";
 const PID_FILE = "/run/inner-sshd.pid";
 
-/** Where an event ends up. */
+/** Where an event is kept. */
 type Rung = "database" | "spool" | "run" | "log";
 
 interface Fault {
   readonly rung: Rung;
-  /** Shell, as root. An honest queue with one event is there before. */
+  /** Shell script, run as root on an intact queue with one event. */
   readonly arrange: string;
-  /** How long the hook may take longer than it does without the fault, in milliseconds. */
+  /** How much longer the hook may take with the fault than without it, in milliseconds. */
   readonly longerMs?: number;
 }
 
-/** Another kind of file in place of one. */
+/** Replaces a file by one of another type. */
 function instead(path: string, rung: Rung): Record<string, Fault> {
   const name = path.replace(`${QUEUE}/`, "");
   const remove = `rm -rf ${path}`;
@@ -40,7 +40,7 @@ function instead(path: string, rung: Rung): Record<string, Fault> {
   };
 }
 
-/** A small file system of its own for queue/, with a spool. */
+/** Mounts a small file system on queue/, with a spool. */
 const mount = (options: string) =>
   `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} &&
    chown -R ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
@@ -54,7 +54,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "the log and its index are missing": { rung: "database", arrange: `rm ${DATABASE}-*` },
   "another process holds the write lock": {
     rung: "spool",
-    // Until the host ends, in what is then a folder that was removed.
+    // Runs until the host ends, with the lock of a file in a removed directory.
     arrange: `(sqlite3 ${DATABASE} 'BEGIN IMMEDIATE;' '.shell touch /run/held; sleep 600' >/dev/null 2>&1 &)
       until [ -e /run/held ]; do sleep 0.02; done`,
     longerMs: 500,
@@ -65,7 +65,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   "a corrupt page": {
     rung: "spool",
-    // The last one, the root of the table's index or of the table.
+    // The last page, the root of the table or of its index.
     arrange: `sqlite3 ${DATABASE} 'PRAGMA wal_checkpoint(TRUNCATE)'; rm -f ${DATABASE}-*
       for page in 1 2; do head -c 4096 /dev/zero | tr '\\0' x | dd of=${DATABASE} bs=4096 seek=$page conv=notrunc status=none; done`,
   },
@@ -88,12 +88,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     arrange: `sqlite3 ${DATABASE} "ALTER TABLE event ADD COLUMN more TEXT AS (hex(zeroblob(900000000))) VIRTUAL;
       CREATE INDEX more ON event (more)" || :`,
   },
-  "a table of another shape": {
+  "a table with other columns": {
     rung: "spool",
     arrange: `sqlite3 ${DATABASE} 'ALTER TABLE event RENAME record TO other'`,
   },
-  "a database of root's": { rung: "spool", arrange: `chown root:root ${DATABASE}*; chmod 0600 ${DATABASE}*` },
-  "a database that can only be read": { rung: "spool", arrange: `chmod 0440 ${DATABASE}*; chown root ${DATABASE}*` },
+  "a database owned by root": { rung: "spool", arrange: `chown root:root ${DATABASE}*; chmod 0600 ${DATABASE}*` },
+  "a read-only database": { rung: "spool", arrange: `chmod 0440 ${DATABASE}*; chown root ${DATABASE}*` },
   ...instead(DATABASE, "spool"),
   ...instead(`${DATABASE}-wal`, "spool"),
   ...instead(`${DATABASE}-shm`, "spool"),
@@ -109,13 +109,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     rung: "log",
     arrange: `${FULL}; rm -r ${RUN_SPOOL}; ln -s /tmp ${RUN_SPOOL}`,
   },
-  "a full disk, and a spool in memory of root's": { rung: "log", arrange: `${FULL}; chown root:root ${RUN_SPOOL}` },
+  "a full disk, and a spool in memory owned by root": { rung: "log", arrange: `${FULL}; chown root:root ${RUN_SPOOL}` },
   "a full disk, and 1,000 files in the spool in memory": {
     rung: "log",
     arrange: `${FULL}; cd ${RUN_SPOOL}; touch $(seq --format=%g.unfinished 1000)`,
   },
   "no inodes left": { rung: "run", arrange: mount("nr_inodes=3") },
-  "a disk that can only be read": { rung: "run", arrange: `${mount("size=1m")} && mount -o remount,ro ${QUEUE}` },
+  "a read-only disk": { rung: "run", arrange: `${mount("size=1m")} && mount -o remount,ro ${QUEUE}` },
   "no state directory": { rung: "log", arrange: `rm -rf ${STATE}` },
   "no queue directory": { rung: "log", arrange: `rm -rf ${QUEUE}` },
   "a file in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; touch ${QUEUE}` },
@@ -125,7 +125,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "queue/ can't be written": { rung: "run", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${SPOOL}` },
 };
 
-/** As install.sh makes it. */
+/** As install.sh creates it. */
 const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-notifier queue=ssh-session-queue
   install -d -o root -g $send -m 0751 ${STATE} &&
   rm -rf /run/ssh-session-notifier && install -d -o root -g $queue -m 0750 /run/ssh-session-notifier &&
@@ -133,9 +133,9 @@ const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-no
   install -d -o $send -g $send -m 0700 ${STATE}/send`;
 
 underSystemd(
-  "whatever is wrong with the queue, a login goes on in time, its user sees nothing of it, and the event is kept",
+  "with any fault of the queue, a login continues in time, its user sees nothing of it, and the event is kept",
   async (host, systemd) => {
-    // Nothing else may start anything meanwhile.
+    // No other process may be started meanwhile.
     await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
     const port = await startSshd(systemd);
     let usualMs = Infinity;
@@ -150,13 +150,13 @@ underSystemd(
       const login = await host.ssh("alice", { auth: "key", command: "echo here", extraSshOptions: [`-oPort=${port}`] });
       await systemd.shell(LOGGED_OUT);
       assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
-      // What hangs does so for good; the machine may be busy.
+      // Generous because the machine may be busy: a real hang has no end.
       usualMs = Math.min(usualMs, login.elapsedMs);
       assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
 
       const { database, spool, run, log } = await kept(systemd);
       const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];
-      // Before the fault one event was recorded; it may be gone with its database.
+      // The event that was recorded before the fault may be lost with its database.
       const found = {
         database: rung === "database" ? database.slice(-expected.length) : database.slice(1),
         spool,
@@ -170,12 +170,12 @@ underSystemd(
   },
 );
 
-/** The hook as pam_exec starts it at a login. */
+/** Runs the hook as pam_exec does at a login. */
 const HOOK = `env -i ${
   Object.entries(PAM_OPEN).map(([name, value]) => `${name}='${value}'`).join(" ")
 } ${PROGRAM} queue`;
 
-/** The host's own sshd has no process that this systemd's journal can see; so this is one that it can. */
+/** An sshd that this systemd's journal can see; it cannot see the host's own. */
 async function startSshd(systemd: Systemd): Promise<number> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -188,7 +188,7 @@ async function startSshd(systemd: Systemd): Promise<number> {
 /** Waits for the hooks of all logouts. */
 const LOGGED_OUT = `pid=$(cat ${PID_FILE}); while [ -n "$(cat /proc/$pid/task/$pid/children)" ]; do sleep 0.01; done`;
 
-/** What each rung has, as `type address`, in the order in which it came. */
+/** The events of each rung, as `type address`, in order of arrival. */
 async function kept(systemd: Systemd): Promise<Record<Rung, string[]>> {
   const { stdout } = await systemd.run(`
     # Another program would wait for a FIFO for ever.

@@ -1,4 +1,4 @@
-// The hook itself: what it costs, what it touches, whom it becomes, and what it says when it fails.
+// The hook: its cost, the files it opens, the user it becomes, and the errors it reports.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/checkout.ts";
@@ -12,7 +12,7 @@ const QUEUE = "/var/lib/ssh-session-notifier/queue";
 const DATABASE = `${QUEUE}/session_events.db`;
 const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 
-/** As tmpfiles.d does at each boot. */
+/** As systemd-tmpfiles does at each boot. */
 async function makeRunSpool(host: TestHost): Promise<void> {
   const spool = `install -d -o ssh-session-queue -g ssh-session-queue -m 2750 ${RUN_SPOOL}`;
   await shell(host, `install -d /run/ssh-session-notifier && ${spool}`);
@@ -39,7 +39,7 @@ async function records(host: TestHost): Promise<Record<string, unknown>[]> {
 endToEnd(
   "queue costs at most two fsyncs, opens nothing for writing outside queue/, and makes no network socket",
   async (host) => {
-    // The first of all makes the database.
+    // The first hook creates the database.
     assert.equal((await queue(host)).code, 0);
     const calls = await traced(host);
 
@@ -58,7 +58,7 @@ endToEnd(
   },
 );
 
-endToEnd("the binary holds the packages that it uses with their licences, and none of the tests", async (host) => {
+endToEnd("the binary contains its packages with their licences, and none of the tests' packages", async (host) => {
   const held = async (text: string) =>
     (await host.run(["grep", "-qaF", text, "/usr/sbin/ssh-session-notifier"])).code === 0;
   for (const name of ["commander", "ipaddr.js", "leven", "smol-toml", "valibot"]) {
@@ -68,10 +68,10 @@ endToEnd("the binary holds the packages that it uses with their licences, and no
     assert.ok(await held(author), author);
   }
   for (const name of ["fast-check", "pure-rand"]) assert.ok(!await held(`npm/${name}@`), name);
-  for (const path of [ROOT, "/deno/npm/"]) assert.ok(!await held(path), `a path of the machine that made it: ${path}`);
+  for (const path of [ROOT, "/deno/npm/"]) assert.ok(!await held(path), `a path of the build machine: ${path}`);
 });
 
-endToEnd("queue gives root up before it opens anything in queue/", async (host) => {
+endToEnd("queue drops root before it opens anything in queue/", async (host) => {
   assert.equal((await queue(host)).code, 0);
   const calls = await traced(host);
   const dropped = calls.findIndex(({ name, args }) => name === "setuid" && args === "61111");
@@ -91,7 +91,7 @@ endToEnd("queue gives root up before it opens anything in queue/", async (host) 
 });
 
 endToEnd(
-  "queue records what pam_exec says, and ignores what is neither the start nor the end of a session",
+  "queue records sessions as pam_exec reports them, and ignores all but their start and end",
   async (host) => {
     assert.equal((await queue(host)).code, 0);
     assert.equal((await queue(host, { env: { PAM_TYPE: "auth" } })).code, 0);
@@ -122,7 +122,7 @@ endToEnd(
 );
 
 endToEnd(
-  "twenty hooks at once on a new database, with a send among them: all recorded, all delivered once",
+  "twenty concurrent hooks on a new database, during a send, are all recorded and delivered once",
   async (host) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
@@ -139,12 +139,12 @@ endToEnd(
 );
 
 endToEnd(
-  "a hook that meets a lock waits half a second, and a later one brings its event into the database",
+  "a hook waits half a second for a lock, and a later hook inserts its event into the database",
   async (host) => {
     assert.equal((await queue(host)).code, 0);
     const baseline = await queue(host);
     const release = await holdWriteLock(host);
-    // The machine may be busy: the quickest tells how long it waits.
+    // The machine may be busy, so the shortest time counts.
     let quickestMs = Infinity;
     for (let times = 0; times < 3; times++) {
       const { code, stdout, stderr, elapsedMs } = await queue(host, { env: { PAM_USER: "bob" } });
@@ -161,7 +161,7 @@ endToEnd(
 );
 
 endToEnd(
-  "an event that a full disk refused waits in memory, and a later hook brings it into the database",
+  "an event that a full disk refused is kept in memory, and a later hook inserts it into the database",
   async (host) => {
     await makeRunSpool(host);
     await shell(host, `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; chown 61111:61111 ${QUEUE}`);
@@ -180,7 +180,7 @@ endToEnd(
   },
 );
 
-endToEnd("a hook does not list a folder with very many files, and records its event", async (host) => {
+endToEnd("a hook does not list a directory with very many files, and records its event", async (host) => {
   await makeRunSpool(host);
   assert.equal((await queue(host)).code, 0);
   const usual = await traced(host);
@@ -192,13 +192,13 @@ endToEnd("a hook does not list a folder with very many files, and records its ev
   assert.deepEqual([lists(usual) > 0, lists(calls)], [true, 0]);
   assert.equal((await records(host)).length, 3);
 
-  // Nor if the database refuses the event.
+  // Also if the database refuses the event.
   await shell(host, `rm ${DATABASE}*; mkdir ${DATABASE}`);
   assert.equal(lists(await traced(host)), 0);
   assert.equal([...Deno.readDirSync(host.path(`${QUEUE}/spool`))].length, 30_001);
 });
 
-/** Shell that makes a control group, in `$group`, for a number of processes. */
+/** Shell script that creates a control group, in `$group`, with a limit on processes. */
 const PIDS_GROUP = `
   mkdir -p /run/pids; mount -t cgroup2 cgroup2 /run/pids
   group=$(mktemp -d /run/pids/ssh-session-notifier-test.XXXXXX)
@@ -209,7 +209,7 @@ const PIDS_GROUP = `
   }
   [ -e $group/pids.max ] || exit`;
 
-endToEnd("a hook needs no process but itself: if no other one can be started, it records its event", async (host) => {
+endToEnd("a hook records its event even if no other process can be started", async (host) => {
   const wrapper = [
     "sh",
     "-c",
@@ -223,10 +223,10 @@ endToEnd("a hook needs no process but itself: if no other one can be started, it
   assert.deepEqual((await records(host)).map(({ user }) => user), ["alice"]);
 });
 
-endToEnd("a login is recorded if the host has only as many processes left as the login needs", async (host) => {
+endToEnd("a login is recorded if the host has just enough processes left for the login", async (host) => {
   assert.equal((await host.ssh("bob", { auth: "key" })).code, 0);
   await host.loggedOut();
-  // For sshd: its process of the connection, the one of the user, and the command. While the hook runs, one of them.
+  // sshd needs three: for the connection, for the user, and for the command. While the hook runs, it has one of them.
   const group = await shell(
     host,
     `${PIDS_GROUP}; cat /run/test-host/sshd.pid >$group/cgroup.procs; echo 4 >$group/pids.max; echo $group`,
@@ -243,7 +243,7 @@ endToEnd("a login is recorded if the host has only as many processes left as the
 });
 
 endToEnd(
-  "where neither disk nor memory nor system log takes an event, the hook exits with 1, and the login goes on",
+  "if disk, memory and system log all refuse an event, the hook exits with 1, and the login continues",
   async (host) => {
     const faults: [name: string, command: string][] = [
       [
@@ -267,7 +267,7 @@ endToEnd(
   },
 );
 
-endToEnd("queue touches nothing as root where queue/ belongs to root", async (host) => {
+endToEnd("queue touches nothing as root if queue/ belongs to root", async (host) => {
   await host.run(["chown", "root:root", QUEUE]);
   const calls = await host.run([...straceTo("/run/trace"), "/usr/sbin/ssh-session-notifier", "queue"], {
     env: PAM_OPEN,
@@ -279,7 +279,7 @@ endToEnd("queue touches nothing as root where queue/ belongs to root", async (ho
 });
 
 endToEnd(
-  "what a user forges in the environment is not believed, never allowlisted, and shown as tampered with",
+  "a variable that a user forges is not trusted, never allowlisted, and reported as tampered with",
   async (host) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`, `[allowlist]\nips = ["10.0.0.2"]`));
@@ -304,7 +304,7 @@ endToEnd(
     }
   },
   {
-    // The place that published recipes name, behind pam_env: at open, too, the environment is the user's.
+    // Where published recipes put the line, after pam_env: then the environment is the user's at open, too.
     pamSessionFirst: [],
     pamSessionLast: [
       "session required pam_env.so user_readenv=1",
@@ -313,10 +313,10 @@ endToEnd(
   },
 );
 
-endToEnd("queue can't have root back: no id and no capability of it is left while it works", async (host) => {
+endToEnd("queue cannot regain root: while it works, it has no id and no capability of root", async (host) => {
   assert.equal((await queue(host)).code, 0);
   const release = await holdWriteLock(host);
-  // Those of real logins, since groups come from sshd. They wait for the lock, so that there is time to look at them.
+  // Hooks of real logins, because sshd sets the groups. They wait for the lock, which leaves time to examine them.
   const status = `for try in $(seq 2000); do
       pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1)
       [ -n "$pid" ] && grep -E '^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapAmb):' /proc/$pid/status && exit 0
@@ -338,7 +338,7 @@ endToEnd("queue can't have root back: no id and no capability of it is left whil
   });
 });
 
-endToEnd("the queue database can be read by send, and by nobody else, whatever umask sshd has", async (host) => {
+endToEnd("only send can read the queue database, whatever umask sshd has", async (host) => {
   for (const umask of ["000", "022", "077", "777"]) {
     await host.run(["sh", "-c", `rm -f ${DATABASE}*`]);
     const { code, stderr } = await queue(host, { wrapper: ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"] });

@@ -1,4 +1,4 @@
-// `repair` on a disk that is full, or that fails, and on a database with code of an attacker.
+// `repair` with a full or failing disk, and with a database that contains an attacker's code.
 
 import assert from "node:assert/strict";
 import { endToEnd, findingsOn, queue, shell } from "../helpers/end_to_end.ts";
@@ -7,7 +7,7 @@ import { assertFound } from "../helpers/findings.ts";
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 
 endToEnd(
-  "repair says with 75 that the disk takes no event, and with 0 that it does; check and status say it, too",
+  "repair exits with 75 if the disk accepts no event, and with 0 if it does; check and status report it, too",
   async (host) => {
     const run = (command: string) => host.run(["sh", "-c", command]);
     const repair = () => host.run(["/usr/sbin/ssh-session-notifier", "repair"]);
@@ -18,7 +18,7 @@ endToEnd(
     assert.equal((await repair()).code, 0);
     assertFound(await findingsOn(host), ["pass disk.room", `"${QUEUE}"`]);
     await run(`cat /dev/zero >${QUEUE}/filler`);
-    // Whoever looks is told so before the next login.
+    // It is reported even before the next login.
     assertFound(await findingsOn(host), ["fault disk.room", `"${QUEUE}"`, " 0 MiB "]);
     const status = await host.run(["/usr/sbin/ssh-session-notifier", "status"]);
     assert.match(status.stdout, /^alarm: does not work: there is no room in ".*\/queue"/m);
@@ -35,7 +35,7 @@ endToEnd(
   },
 );
 
-endToEnd("repair runs nothing that a database contains, and sets it aside", async (host) => {
+endToEnd("repair executes no code in a database, and moves it aside", async (host) => {
   const endless = "SELECT (WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) FROM r)";
   const programs = [
     `CREATE TRIGGER t BEFORE INSERT ON event BEGIN ${endless}; END`,

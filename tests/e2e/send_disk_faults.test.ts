@@ -1,5 +1,5 @@
-// `send` on a disk that fails or is full, and beside a queue whose owner shuts it out: nothing is lost, nothing that is
-// known already is held up, and what is said is right.
+// `send` with a failing or full disk, and with a queue whose owner denies it access: nothing is lost, known events are
+// still delivered, and the reported error is correct.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -16,13 +16,13 @@ async function login(host: TestHost, user: string): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-/** The users that were heard of since it was asked last, in order. */
+/** The users in the notifications since the last call, in order. */
 function heardOf({ received }: ReturnType<typeof ntfyLike>): string[] {
   const accepted = received.splice(0).filter(({ status }) => status === 200);
   return accepted.flatMap(({ body }) => /'([^']+)'/.exec(String(body["message"]))?.[1] ?? []);
 }
 
-endToEnd("send without room for its copy of the queue delivers what it knows, exits 75, and says so", async (host) => {
+endToEnd("send without room for its copy of the queue delivers known events, and exits with 75", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -31,7 +31,7 @@ endToEnd("send without room for its copy of the queue delivers what it knows, ex
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice"]);
 
-  // More than fits in there.
+  // More than fits there.
   await shell(
     host,
     `sqlite3 ${STATE}/queue/session_events.db "INSERT INTO event (uuid, record) VALUES ('long', hex(randomblob(2097152)))"`,
@@ -50,7 +50,7 @@ endToEnd("send without room for its copy of the queue delivers what it knows, ex
   assert.deepEqual(heardOf(ntfy), ["bob"]);
 });
 
-endToEnd("send on a disk that takes no new file exits 75, as it does on a full one", async (host) => {
+endToEnd("send exits with 75 if the disk has no free inodes, as on a full disk", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   const [uid, gid] = ["u", "g"].map((kind) => `${kind}id=$(id -${kind} ssh-session-notifier)`);
@@ -66,7 +66,7 @@ endToEnd("send on a disk that takes no new file exits 75, as it does on a full o
   assert.deepEqual(heardOf(ntfy), ["alice"]);
 });
 
-endToEnd("send says what to do where something else lies in a place of its own", async (host) => {
+endToEnd("send prints a hint if one of its paths is something else", async (host) => {
   await host.writeConfig(configFor("stdout"));
   const cases: readonly { put: string; back: string; says: RegExp; hint: RegExp }[] = [
     {
@@ -94,7 +94,7 @@ endToEnd("send says what to do where something else lies in a place of its own",
   assert.equal((await send(host)).code, 0);
 });
 
-endToEnd("what the user of queue shuts send out of holds up nothing else", async (host) => {
+endToEnd("files that the user of queue makes inaccessible to send delay nothing else", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   const asQueue = (script: string) =>
@@ -131,7 +131,7 @@ endToEnd("what the user of queue shuts send out of holds up nothing else", async
   }
 });
 
-/** Calls of `send` that fail, and how; `-P` keeps to its own files. */
+/** System calls of `send` that fail, and their errors. `-P` limits them to its own files. */
 const FAULTS: readonly (readonly [call: string, error: string, numbers: readonly number[]])[] = [
   ["statx", "EIO", [1, 2, 4, 8, 12]],
   ["openat", "EIO", [1, 2, 4, 6]],
@@ -142,7 +142,7 @@ const FAULTS: readonly (readonly [call: string, error: string, numbers: readonly
   ["ftruncate", "EIO", [1]],
 ];
 
-endToEnd("a disk that fails at some call of send is told as that, and costs no event", async (host) => {
+endToEnd("a disk that fails at any call of send is reported as such, and no event is lost", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -173,7 +173,7 @@ endToEnd("a disk that fails at some call of send is told as that, and costs no e
   assert.ok(faults >= 15, `${faults} faults`);
 });
 
-endToEnd("send that the disk lets not read the configuration leaves that to the next run", async (host) => {
+endToEnd("send that cannot read the configuration from the disk leaves the work to the next run", async (host) => {
   await host.writeConfig(configFor("stdout"));
   await login(host, "alice");
   await shell(host, "mkdir -m 1777 /run/traces");
@@ -185,7 +185,7 @@ endToEnd("send that the disk lets not read the configuration leaves that to the 
   assert.match(next.stdout, /'alice'/);
 });
 
-/** Runs `send` again and again, each time with another part of what was set aside that the disk can't read. */
+/** Runs `send` repeatedly, each time with another part of the moved files that the disk cannot read. */
 async function withBadParts(
   host: TestHost,
   { check }: { check: (sent: Finished & { part: string }) => Promise<void> },
@@ -200,7 +200,7 @@ async function withBadParts(
   assert.ok(places.length > 2, `${places.length} places`);
   for (const number of places.filter((_, index) => index % Math.ceil(places.length / 8) === 0)) {
     await shell(host, `rm -rf ${STATE}/queue ${STATE}/send; cp -a /run/before/. ${STATE}/`);
-    // Twice, as it is read twice.
+    // Twice, because it is read twice.
     const sent = await sendUnder(host, [...strace, `--inject=read:error=EIO:when=${number}..${number + 1}`]);
     assert.match(await Deno.readTextFile(host.path("/run/traces/trace")), /damaged-.*\(INJECTED\)/);
     assert.equal(sent.code, 0, sent.stderr);
@@ -208,7 +208,7 @@ async function withBadParts(
   }
 }
 
-endToEnd("a part of a damaged store that the disk can't read hides nothing of the rest", async (host) => {
+endToEnd("a part of a damaged store that the disk cannot read does not hide the rest", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -223,7 +223,7 @@ endToEnd("a part of a damaged store that the disk can't read hides nothing of th
       assert.match(stderr, /^warning: salvaged \d events and \d deliveries from the damaged store$/m);
       assert.ok(heard.includes("bob"), `${part}: ${heard}`);
       parts++;
-      // Unless it was that part that knew of her.
+      // Unless she was in that part.
       if (heard.includes("alice")) repeats++;
       return Promise.resolve();
     },
@@ -232,13 +232,13 @@ endToEnd("a part of a damaged store that the disk can't read hides nothing of th
 });
 
 endToEnd(
-  "a part of a damaged queue that the disk can't read is tried again, and hides nothing of the rest",
+  "a part of a damaged queue that the disk cannot read is tried again, and does not hide the rest",
   async (host) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
     const folder = `${STATE}/queue/damaged-20260101T000000Z`;
     for (const user of ["alice", "bob"]) await login(host, user);
-    // In the database and no log, each on pages of its own.
+    // In the database, without a log, each on separate pages.
     await shell(
       host,
       `cd ${STATE}/queue && sqlite3 session_events.db 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null &&

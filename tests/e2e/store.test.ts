@@ -1,4 +1,4 @@
-// The store and the queue on a real host, at their real paths, with their real users: what breaks them, and what mends it.
+// Faults of the store and the queue, and their repair, on a real host with the real paths and users.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -18,12 +18,12 @@ async function login(host: TestHost, user: string): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-/** The users that were heard of, in order. */
+/** The users in the received notifications, in order. */
 function heardOf({ accepted }: ReturnType<typeof ntfyLike>): string[] {
   return accepted.flatMap(({ body }) => /'([^']+)'/.exec(String(body["message"]))?.[1] ?? []);
 }
 
-/** One line that says what is wrong, and one that says what to do. */
+/** One line with the error, and one with a hint. */
 function assertOneClearLine({ code, stdout, stderr }: Finished, expected: { code: number; says: RegExp }): void {
   assert.deepEqual([code, stdout], [expected.code, ""], stderr);
   const lines = stderr.trimEnd().split("\n");
@@ -32,7 +32,7 @@ function assertOneClearLine({ code, stdout, stderr }: Finished, expected: { code
   assert.match(lines[1] ?? "", /^hint: /);
 }
 
-endToEnd("send on a full disk says so, loses nothing, and goes on once there is room", async (host) => {
+endToEnd("send reports a full disk, loses nothing, and continues once there is room", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   const fill = `cat /dev/zero >${STATE}/send/filler 2>/dev/null; sync`;
@@ -42,7 +42,7 @@ endToEnd("send on a full disk says so, loses nothing, and goes on once there is 
       `${STATE}/send && ${fill}`,
   );
   await login(host, "alice");
-  // Before there is a store, not even a lock.
+  // Without a store, and even without a lock.
   assertOneClearLine(await send(host), {
     code: 75,
     says: /^error: .*"\/\S+\/send\S*".*(full|No space left).* \[store\.unavailable\]$/,
@@ -50,7 +50,7 @@ endToEnd("send on a full disk says so, loses nothing, and goes on once there is 
   await shell(host, `rm ${STATE}/send/filler`);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice"]);
-  // With one.
+  // With a store.
   await shell(host, fill);
   await login(host, "bob");
   assertOneClearLine(await send(host), {
@@ -61,7 +61,7 @@ endToEnd("send on a full disk says so, loses nothing, and goes on once there is 
   await shell(host, `rm ${STATE}/send/filler`);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
-  // A damaged one, for which there is no room to make a new one.
+  // With a damaged store, and no room for a new one.
   await shell(host, `dd if=/dev/zero of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1; ${fill}`);
   await login(host, "carol");
   const damaged = await send(host);
@@ -72,7 +72,7 @@ endToEnd("send on a full disk says so, loses nothing, and goes on once there is 
   assert.deepEqual(heardOf(ntfy), ["alice", "bob", "carol"]);
 });
 
-endToEnd("send on a disk that may not be written says so, and loses nothing", async (host) => {
+endToEnd("send reports a read-only disk, and loses nothing", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -84,7 +84,7 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   assert.match(readOnly.stderr, /hint: check dmesg for disk errors, .* remount it read-write/);
   await shell(host, `umount ${STATE}/send && chown root ${STATE}/send/deliveries.db`);
   assertOneClearLine(await send(host), { code: 78, says: /^error: .*deliveries\.db": .* \[store\.refused\]$/ });
-  // A mode it can put right by itself.
+  // A file mode that it can fix itself.
   await shell(
     host,
     `chown ssh-session-notifier ${STATE}/send/deliveries.db* && chmod 0400 ${STATE}/send/deliveries.db*`,
@@ -94,7 +94,7 @@ endToEnd("send on a disk that may not be written says so, and loses nothing", as
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
 });
 
-endToEnd("a damaged store is made anew by the next run, which tells everything once", async (host) => {
+endToEnd("the next run replaces a damaged store, and sends each event once", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -115,7 +115,7 @@ endToEnd("a damaged store is made anew by the next run, which tells everything o
   assert.deepEqual([(await send(host)).stderr, heardOf(ntfy).length], ["", 2]);
 });
 
-endToEnd("what the database refuses is told from the spool, and repair mends it", async (host) => {
+endToEnd("events that the database refuses are sent from the spool, and repair fixes the database", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
@@ -132,7 +132,7 @@ endToEnd("what the database refuses is told from the spool, and repair mends it"
   assert.deepEqual([repaired.code, repaired.stderr], [0, ""]);
   assert.match(repaired.stdout, /^the queue database is damaged: /m);
   const folder = /^moved the database to "(.*)"$/m.exec(repaired.stdout)?.[1] ?? "";
-  // Not as root.
+  // The new directory must not belong to root.
   assert.equal(
     (await shell(host, `stat -c '%U:%G %a' ${folder}`)).trim(),
     "ssh-session-queue:ssh-session-queue 2750",
@@ -147,7 +147,7 @@ endToEnd("what the database refuses is told from the spool, and repair mends it"
   assert.equal((await repair(host)).stdout, "the queue database is not damaged\n");
 });
 
-endToEnd("repair follows no link that the user of queue has planted, and writes nowhere else", async (host) => {
+endToEnd("repair follows no link that the user of queue has created, and writes nowhere else", async (host) => {
   await login(host, "alice");
   const before = await shell(
     host,
@@ -162,7 +162,7 @@ endToEnd("repair follows no link that the user of queue has planted, and writes 
     const plant = `rm -rf ${STATE}/queue/${name} && ln -s ${target} ${STATE}/queue/${name}`;
     await shell(host, `setpriv --reuid=ssh-session-queue --regid=ssh-session-queue --clear-groups sh -c '${plant}'`);
   }
-  // What the folder is named after, too.
+  // A link in place of the new directory, too.
   await shell(host, `ln -s /etc ${STATE}/queue/damaged-20260101T000000Z.moving`);
   const { code, stderr } = await repair(host);
   assert.deepEqual([code, stderr], [0, ""]);
@@ -175,7 +175,7 @@ endToEnd("repair follows no link that the user of queue has planted, and writes 
   assert.equal((await shell(host, `sqlite3 ${QUEUE_DATABASE} 'SELECT count(*) FROM event'`)).trim(), "1");
 });
 
-endToEnd("repair is for root, and refuses a queue that belongs to root", async (host) => {
+endToEnd("repair needs root, and refuses a queue that belongs to root", async (host) => {
   await login(host, "alice");
   const refused = await host.run([BINARY, "repair"], { user: "ssh-session-notifier" });
   assertOneClearLine(refused, { code: 77, says: / \[command\.not-permitted\]$/ });
@@ -183,7 +183,7 @@ endToEnd("repair is for root, and refuses a queue that belongs to root", async (
   assertOneClearLine(await repair(host), { code: 78, says: / \[users\.queue-unusable\]$/ });
 });
 
-endToEnd("what the Go program had left is sent, and its database put by", async (host) => {
+endToEnd("unsent events of the Go program are sent, and its database is renamed", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(
     configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`, `[allowlist]\nips = ["192.0.2.1"]`),

@@ -1,4 +1,4 @@
-// The store of `send`: each event once, each route by itself, and no trust in what clocks say.
+// The store of `send` takes in each event once, keeps the routes independent, and does not trust the clock.
 
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/store/batches.ts";
@@ -12,19 +12,19 @@ import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 
-/** A store that has taken these events in. */
+/** A store with these events. */
 function storeWith(...events: SessionEvent[]): Deliveries {
   const deliveries = new Deliveries(":memory:");
   deliveries.takeIn({ events, position: { lastId: events.length, lastUuid: events.at(-1)?.uuid ?? "" } });
   return deliveries;
 }
 
-/** Judges everything: to be notified on one route. */
+/** Judges all events: notify on one route. */
 function judgeAll(deliveries: Deliveries, overrides: Partial<Judgement> = {}): void {
   for (const { id } of deliveries.unjudged(100)) deliveries.judge(judgement(id, overrides), NOW);
 }
 
-Deno.test("takeIn() takes each event once, and remembers how far it read", () => {
+Deno.test("takeIn() takes in each event once, and stores the position", () => {
   const deliveries = new Deliveries(":memory:");
   const page = {
     events: [sessionEvent({ uuid: "a" }), sessionEvent({ uuid: "b" })],
@@ -36,7 +36,7 @@ Deno.test("takeIn() takes each event once, and remembers how far it read", () =>
   assert.deepEqual(deliveries.unjudged(10).map(({ id: _, ...event }) => event), page.events);
 });
 
-Deno.test("openOf() finds the latest open of the same process, user and service that nothing has closed", () => {
+Deno.test("openOf() finds the latest open of the same process, user and service that has no close", () => {
   const at = (uuid: string, overrides: Partial<SessionEvent>) => sessionEvent({ uuid, parentPid: 7, ...overrides });
   const deliveries = storeWith(
     at("first", { occurredAtMs: 1 }),
@@ -60,7 +60,7 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
   assert.deepEqual([close("c1"), close("c2"), close("c3")], ["second", "first", undefined]);
 });
 
-/** What is due on a route now, as it would go out: all that is looked at in one batch. */
+/** What is due on a route now, as one batch. */
 function due(deliveries: Deliveries, { route = "r", nowMs = NOW, limit = 10 } = {}): Outgoing | undefined {
   const found = deliveries.nextDue({ route, nowMs, limit });
   if (found === undefined) return undefined;
@@ -69,7 +69,7 @@ function due(deliveries: Deliveries, { route = "r", nowMs = NOW, limit = 10 } = 
     : { ...found, id: found.batch ?? crypto.randomUUID() };
 }
 
-/** Begins an attempt of what is due. */
+/** Begins an attempt to send what is due. */
 function begun(deliveries: Deliveries, options: { route?: string; nowMs?: number; limit?: number } = {}): Outgoing {
   const outgoing = due(deliveries, options) ?? assert.fail("nothing is due");
   deliveries.beginAttempt(outgoing, options.nowMs ?? NOW);
@@ -87,7 +87,7 @@ function waits(nowMs: number, waitMs: number, counts = true) {
 
 const DELIVERED = { state: "delivered", atMs: NOW, restsUntilMs: 0 } as const;
 
-Deno.test("nextDue() gives urgent events first, those of one user together, then the others, oldest first and as many as asked for", () => {
+Deno.test("nextDue() returns urgent events first, one user's together, then the others, oldest first, up to the limit", () => {
   const deliveries = storeWith(
     ...["a", "b", "u1", "c", "u2", "u3"].map((uuid) => sessionEvent({ uuid, user: uuid === "u2" ? "bob" : "alice" })),
   );
@@ -104,7 +104,7 @@ Deno.test("nextDue() gives urgent events first, those of one user together, then
   assert.equal(deliveries.pendingCount(), 0);
 });
 
-Deno.test("beginAttempt() keeps a batch together, under its id, until it is settled", () => {
+Deno.test("beginAttempt() keeps the events and the id of a batch until it is settled", () => {
   const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
   judgeAll(deliveries);
   const first = begun(deliveries, { limit: 2 });
@@ -118,7 +118,7 @@ Deno.test("beginAttempt() keeps a batch together, under its id, until it is sett
   assert.deepEqual(uuids(due(deliveries)), ["c", "d"]);
 });
 
-Deno.test("split() makes two batches of one, both kept", () => {
+Deno.test("split() makes two lasting batches of one", () => {
   const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
   judgeAll(deliveries);
   const whole = begun(deliveries);
@@ -132,7 +132,7 @@ Deno.test("split() makes two batches of one, both kept", () => {
   assert.deepEqual(uuids(due(deliveries)), ["c"]);
 });
 
-Deno.test("settle() lets a route rest as a whole, and no other one", () => {
+Deno.test("settle() pauses the whole route, and no other route", () => {
   const deliveries = storeWith(sessionEvent({ uuid: "a" }), sessionEvent({ uuid: "b" }));
   judgeAll(deliveries, { routes: ["r", "s"] });
   deliveries.settle(begun(deliveries, { limit: 1 }), waits(NOW, 5_000));
@@ -143,7 +143,7 @@ Deno.test("settle() lets a route rest as a whole, and no other one", () => {
   assert.deepEqual([deliveries.failuresOf("r"), deliveries.failuresOf("s")], [1, 0]);
 });
 
-Deno.test("nextDue() believes no rest that ends more than a day ahead", () => {
+Deno.test("nextDue() ignores a pause that ends more than a day ahead", () => {
   const deliveries = storeWith(sessionEvent());
   judgeAll(deliveries);
   deliveries.settle(begun(deliveries), waits(NOW, MAX_WAIT_MS));
@@ -152,7 +152,7 @@ Deno.test("nextDue() believes no rest that ends more than a day ahead", () => {
   assert.equal(deliveries.nextDueAtMs("r", NOW - 1), NOW - 1);
 });
 
-Deno.test("nextDue() lets batches take turns while all attempts fail, whatever is urgent", () => {
+Deno.test("nextDue() lets batches take turns while all attempts fail, urgent or not", () => {
   const deliveries = storeWith(...["u", "a", "b"].map((uuid) => sessionEvent({ uuid })));
   for (const { id, uuid } of deliveries.unjudged(10)) {
     deliveries.judge(judgement(id, { urgent: uuid === "u" }), NOW);
@@ -167,10 +167,10 @@ Deno.test("nextDue() lets batches take turns while all attempts fail, whatever i
   assert.deepEqual(tried, ["u", "u", "notice", "a", "b", "notice", "a", "b", "u"]);
   deliveries.settle(begun(deliveries), DELIVERED);
   assert.equal(deliveries.failuresOf("r"), 0);
-  assert.deepEqual(uuids(due(deliveries)), ["u"], "what works again begins with what is urgent");
+  assert.deepEqual(uuids(due(deliveries)), ["u"], "urgent events go first once the route works again");
 });
 
-Deno.test("giveUp() counts what time has passed, a day at most for each wait, and what came later later", () => {
+Deno.test("giveUp() counts the time waited, at most a day for each wait, from when a delivery was created", () => {
   const deliveries = storeWith(sessionEvent({ uuid: "a" }));
   judgeAll(deliveries);
   const failAt = (nowMs: number, counts = true) => {
@@ -185,7 +185,7 @@ Deno.test("giveUp() counts what time has passed, a day at most for each wait, an
   failAt(NOW + 60_000);
   assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0]);
   failAt(NOW);
-  assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0], "a clock that is set back counts nothing");
+  assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0], "a clock that is set back adds nothing");
   failAt(NOW + 1_000 * MAX_WAIT_MS);
   assert.deepEqual([givenUpAfter(60_000 + MAX_WAIT_MS), givenUpAfter(60_001 + MAX_WAIT_MS)], [1, 0]);
 
@@ -194,10 +194,14 @@ Deno.test("giveUp() counts what time has passed, a day at most for each wait, an
   for (const { id } of deliveries.unjudged(1)) deliveries.judge(judgement(id), later);
   failAt(later + 1_000, false);
   failAt(later + MAX_WAIT_MS);
-  assert.deepEqual([givenUpAfter(1_000), givenUpAfter(1_001)], [2, 1], "while it was broken, nothing counted");
+  assert.deepEqual(
+    [givenUpAfter(1_000), givenUpAfter(1_001)],
+    [2, 1],
+    "time while the route was broken does not count",
+  );
 });
 
-Deno.test("giveUp() leaves a batch whole: its youngest event decides", () => {
+Deno.test("giveUp() gives up a batch as a whole: its newest event decides", () => {
   const deliveries = storeWith(...["a", "b", "c"].map((uuid) => sessionEvent({ uuid })));
   judgeAll(deliveries);
   deliveries.settle(begun(deliveries, { limit: 1 }), waits(NOW, 0));
@@ -212,7 +216,7 @@ Deno.test("giveUp() leaves a batch whole: its youngest event decides", () => {
   assert.equal(giveUp(500), 3);
 });
 
-Deno.test("announce() tells each other route once, together with what it has not begun to tell, and a broken one once", () => {
+Deno.test("announce() adds one notice per route, merges it with one not attempted yet, and reports a broken route once", () => {
   const deliveries = storeWith(sessionEvent());
   judgeAll(deliveries);
   const incident = { about: "r", reason: "no", occurredAtMs: NOW };
@@ -222,7 +226,7 @@ Deno.test("announce() tells each other route once, together with what it has not
   assert.ok(told.kind === "notice");
   assert.deepEqual([told.notice.count, told.notice.reason, told.notice.kind], [3, "never", "dead"]);
   deliveries.announce(["s"], { ...incident, kind: "dead", count: 1 });
-  assert.equal(due(deliveries, { route: "s" })?.id, told.id, "what has been tried stays as it is");
+  assert.equal(due(deliveries, { route: "s" })?.id, told.id, "an attempted notice does not change");
   deliveries.settle(told, DELIVERED);
   const next = due(deliveries, { route: "s" });
   assert.ok(next?.kind === "notice" && next.notice.count === 1);
@@ -238,12 +242,12 @@ Deno.test("announce() tells each other route once, together with what it has not
     deliveries.settle(outgoing, DELIVERED);
   }
   assert.deepEqual(kinds, ["dead", "broken"]);
-  assert.equal(deliveries.pendingCount(), 1, "the one for s is left");
+  assert.equal(deliveries.pendingCount(), 1, "the notice for s is left");
   deliveries.keepNoticesOf(["r", "t"]);
   assert.equal(deliveries.pendingCount(), 0);
 });
 
-Deno.test("discarding() leaves nothing of what was done", () => {
+Deno.test("discarding() rolls back all changes", () => {
   const deliveries = storeWith(sessionEvent({ uuid: "a" }));
   const seen = deliveries.discarding(() => {
     deliveries.takeIn({ events: [sessionEvent({ uuid: "b" })], position: { lastId: 2, lastUuid: "b" } });
@@ -261,7 +265,7 @@ Deno.test("discarding() leaves nothing of what was done", () => {
   assert.equal(deliveries.pendingCount(), 1);
 });
 
-Deno.test("a store of a later release is left alone", () => {
+Deno.test("a store of a later release is not changed", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   try {

@@ -1,4 +1,4 @@
-// A store that was made or changed by an attacker makes no command hang: it is refused, and `send` sets it aside.
+// A store that an attacker has created or changed does not make a command hang: it is rejected, and `send` moves it aside.
 
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
@@ -22,7 +22,7 @@ const HOSTILE: Record<string, (path: string) => unknown> = {
   "a FIFO": (path) => (Deno.removeSync(path), new Deno.Command("mkfifo", { args: [path] }).outputSync()),
   "a FIFO as its log": (path) => new Deno.Command("mkfifo", { args: [`${path}-wal`] }).outputSync(),
   "a FIFO as its journal": (path) => new Deno.Command("mkfifo", { args: [`${path}-journal`] }).outputSync(),
-  "a folder": (path) => (Deno.removeSync(path), Deno.mkdirSync(path)),
+  "a directory": (path) => (Deno.removeSync(path), Deno.mkdirSync(path)),
   "a link": (path) => (Deno.renameSync(path, `${path}.real`), Deno.symlinkSync(`${path}.real`, path)),
   "an endless view": (path) => execute(path, `DROP TABLE inbox; CREATE VIEW inbox AS ${ENDLESS}`),
   "an endless trigger": (path) => execute(path, `CREATE TRIGGER t BEFORE INSERT ON event BEGIN ${ENDLESS}; END`),
@@ -32,7 +32,7 @@ const HOSTILE: Record<string, (path: string) => unknown> = {
     execute(path, `CREATE VIEW v AS ${ENDLESS}; PRAGMA user_version = ${SCHEMA_VERSION - 1}`),
 };
 
-Deno.test("every command refuses a store with a foreign schema at once, and send makes a new one", async () => {
+Deno.test("every command rejects a store with a foreign schema at once, and send creates a new one", async () => {
   for (const [what, spoil] of Object.entries(HOSTILE)) {
     await using installation = await Installation.create();
     await installation.writeConfig('[notification]\nservice = "stdout"\n');
@@ -59,7 +59,7 @@ Deno.test("every command refuses a store with a foreign schema at once, and send
   }
 });
 
-Deno.test("assertSchema() accepts each version of the store, and what a migration makes of it", () => {
+Deno.test("assertSchema() accepts each version of the store, also after a migration", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/deliveries.db`;
@@ -98,7 +98,7 @@ Deno.test("a store of the previous version is migrated to this one, with all its
   }
 });
 
-Deno.test("assertQueueSchema() accepts what the hook makes", () => {
+Deno.test("assertQueueSchema() accepts a database that the hook has created", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const database = insertEvent(`${directory}/queue.db`, sessionEvent());

@@ -6,7 +6,7 @@ import { sessionEvent } from "../helpers/fixtures.ts";
 const NOW_MS = Date.UTC(2026, 10, 23);
 const COUNT = 1_000;
 
-/** Logins, many of them in the same millisecond, taken in out of order. */
+/** Logins in no order of time, many of them in the same millisecond. */
 function withHistory(test: (history: History) => void): void {
   const deliveries = new Deliveries(":memory:");
   const events = [...Array(COUNT).keys()].map((index) =>
@@ -25,7 +25,7 @@ function idsOf(history: History, filter: HistoryFilter, limit?: number): number[
   return [...history.entries(filter, limit === undefined ? {} : { limit })].map(({ event }) => event.id);
 }
 
-Deno.test("entries() gives each entry once and in order, over all pages, also where many happened at once", () => {
+Deno.test("entries() returns each entry once and in order across all pages, even if many have the same time", () => {
   withHistory((history) => {
     const entries = [...history.entries({})];
     assert.equal(new Set(entries.map(({ event }) => event.id)).size, COUNT);
@@ -34,7 +34,7 @@ Deno.test("entries() gives each entry once and in order, over all pages, also wh
   });
 });
 
-Deno.test("entries() with a limit gives the newest, whatever the limit and the filter", () => {
+Deno.test("entries() with a limit returns the newest entries, for any limit and filter", () => {
   withHistory((history) => {
     for (const filter of [{}, { user: "user3" }, { sinceMs: NOW_MS + 1_000, untilMs: NOW_MS + 3_000 }]) {
       const all = idsOf(history, filter);
@@ -47,7 +47,7 @@ Deno.test("entries() with a limit gives the newest, whatever the limit and the f
   });
 });
 
-Deno.test("loginsByHour() and loginsByUser() count what entries() gives", () => {
+Deno.test("loginsByHour() and loginsByUser() count the logins that entries() returns", () => {
   withHistory((history) => {
     const sum = (counts: readonly { readonly logins: number }[]) => counts.reduce((sum, { logins }) => sum + logins, 0);
     for (const filter of [{}, { user: "user3" }, { isFrom: () => false }]) {
@@ -55,7 +55,7 @@ Deno.test("loginsByHour() and loginsByUser() count what entries() gives", () => 
       assert.equal(sum(history.loginsByHour(filter, 0)), entries);
       assert.equal(sum(history.loginsByUser(filter)), entries);
     }
-    // A Monday at midnight, which is a Sunday further west.
+    // Midnight on a Monday, which is still Sunday further west.
     assert.deepEqual(history.loginsByHour({}, 0), [{ hour: 96, logins: COUNT }]);
     assert.deepEqual(history.loginsByHour({}, -3_600_000), [{ hour: 95, logins: COUNT }]);
   });

@@ -1,4 +1,4 @@
-// What `queue` wrote is read once, in order, whatever became of the database.
+// The events that `queue` wrote are read once and in order, whatever happens to the database.
 
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
@@ -36,7 +36,7 @@ class Queue implements Disposable {
   }
 }
 
-Deno.test("Inbox.read() knows that whatever comes is new where there is no database yet", () => {
+Deno.test("Inbox.read() treats all later events as new if there is no database yet", () => {
   using queue = new Queue();
   const empty = queue.inbox.read(INBOX_START, 10);
   assert.deepEqual(empty, { events: [], position: { ...INBOX_START, againToId: 0 } });
@@ -45,7 +45,7 @@ Deno.test("Inbox.read() knows that whatever comes is new where there is no datab
   assert.equal(queue.inbox.read(INBOX_START, 10)?.again, 1);
 });
 
-Deno.test("Inbox.read() tells what may have been read before from what is new for certain", () => {
+Deno.test("Inbox.read() separates events that may have been read before from those that are new", () => {
   using queue = new Queue();
   queue.insert("a", "b", "c");
   const first = queue.inbox.read({ lastId: 3, lastUuid: "of another database" }, 2);
@@ -55,7 +55,7 @@ Deno.test("Inbox.read() tells what may have been read before from what is new fo
   assert.deepEqual([second?.events.map(({ uuid }) => uuid), second?.again], [["c", "d"], 1]);
 });
 
-Deno.test("Inbox.read() reads the uptime if the hook recorded it, and ignores a wrong one", () => {
+Deno.test("Inbox.read() reads the uptime if the hook recorded it, and rejects an invalid one", () => {
   using queue = new Queue();
   const recorded = [undefined, 0, 12_345, -1, 1.5, 2 ** 60, "5", null];
   const database = insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: "first" }));
@@ -69,7 +69,7 @@ Deno.test("Inbox.read() reads the uptime if the hook recorded it, and ignores a 
   assert.equal(page?.unreadable, 5);
 });
 
-Deno.test("Inbox.read() gives back events as they were inserted, whatever their text", () => {
+Deno.test("Inbox.read() returns events as they were inserted, whatever their text", () => {
   using queue = new Queue();
   const events = HOSTILE_TEXTS.map((text, index) =>
     sessionEvent({ uuid: `${index}`, user: text.slice(0, 100), tampered: ["PAM_USER"] })
@@ -78,7 +78,7 @@ Deno.test("Inbox.read() gives back events as they were inserted, whatever their 
   assert.deepEqual(queue.inbox.read(INBOX_START, 100)?.events, events);
 });
 
-Deno.test("Inbox.read() goes on behind a position, a page at a time", () => {
+Deno.test("Inbox.read() continues after a position, a page at a time", () => {
   using queue = new Queue();
   queue.insert("a", "b", "c");
   const first = queue.inbox.read(INBOX_START, 2);
@@ -90,7 +90,7 @@ Deno.test("Inbox.read() goes on behind a position, a page at a time", () => {
   assert.deepEqual(queue.uuids(second.position), ["d"]);
 });
 
-Deno.test("Inbox.read() starts again where the position is not from this database, or its row has gone", () => {
+Deno.test("Inbox.read() starts again if the position is from another database, or its row was deleted", () => {
   using queue = new Queue();
   queue.insert("a", "b", "c");
   const { position } = queue.inbox.read(INBOX_START, 10) ?? {};
@@ -102,7 +102,7 @@ Deno.test("Inbox.read() starts again where the position is not from this databas
   assert.deepEqual(queue.uuids(position), ["a", "b", "d"]);
 });
 
-Deno.test("Inbox.read() reads the new database where another one was put in place", () => {
+Deno.test("Inbox.read() reads the new database if it was replaced", () => {
   using queue = new Queue();
   queue.insert("a");
   assert.deepEqual(queue.uuids(), ["a"]);
@@ -113,8 +113,8 @@ Deno.test("Inbox.read() reads the new database where another one was put in plac
   assert.deepEqual(queue.uuids(), ["b"]);
 });
 
-Deno.test("Inbox.read() brings no log back that was taken away, and reads on once a hook has", async () => {
-  // In processes of their own: the last one to close a database folds its log into it.
+Deno.test("Inbox.read() does not create a deleted log again, and continues once a hook has", async () => {
+  // In separate processes: the last one to close a database checkpoints and deletes its log.
   await using installation = await Installation.create();
   const paths = statePaths(installation.stateDir);
   const inbox = new Inbox(paths);
@@ -126,21 +126,21 @@ Deno.test("Inbox.read() brings no log back that was taken away, and reads on onc
   other.close();
   assert.equal(hasLog(), false);
   assert.deepEqual(users(), ["alice"]);
-  assert.equal(hasLog(), false, "reading brought nothing back");
+  assert.equal(hasLog(), false, "the read did not create the log again");
   assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "bob" })).code, 0);
   assert.equal(hasLog(), true);
   assert.deepEqual(users(), ["alice", "bob"]);
   inbox.close();
 });
 
-Deno.test("Inbox.read() finds the events of a log that has lost its index", () => {
+Deno.test("Inbox.read() finds the events in a log without its index", () => {
   using queue = new Queue();
   queue.insert("a", "b");
   Deno.removeSync(`${queue.paths.queueDatabase}-shm`);
   assert.deepEqual(queue.uuids(), ["a", "b"]);
 });
 
-Deno.test("Inbox.read() counts every record that it can't read, and returns the others", () => {
+Deno.test("Inbox.read() counts the records that it can't read, and returns the others", () => {
   using queue = new Queue();
   queue.insert("good");
   const database = queue.open();
@@ -166,10 +166,10 @@ Deno.test("Inbox.read() counts every record that it can't read, and returns the 
   const uuids = page?.events.map(({ uuid }) => uuid) ?? [];
   assert.deepEqual([uuids.length, new Set(uuids).size, uuids[0]], [3, 3, "good"]);
   assert.equal(page?.unreadable, records.length + 2);
-  assert.equal(page.position.lastId, records.length + 5, "reading goes on behind them");
+  assert.equal(page.position.lastId, records.length + 5, "reading continues after them");
 });
 
-Deno.test("Inbox.read() says which database it can't read, and reads it once it is mended", () => {
+Deno.test("Inbox.read() names the database that it can't read, and reads it once it is repaired", () => {
   using queue = new Queue();
   Deno.writeTextFileSync(queue.paths.queueDatabase, "garbage".repeat(1_000));
   assert.throws(() => queue.uuids(), (error: unknown) => {
@@ -182,7 +182,7 @@ Deno.test("Inbox.read() says which database it can't read, and reads it once it 
   assert.deepEqual(queue.uuids(), ["a"]);
 });
 
-Deno.test("Inbox.read() has every event once, in order, while hooks write and fold the log", async () => {
+Deno.test("Inbox.read() returns every event once and in order while hooks write and checkpoint the log", async () => {
   await using installation = await Installation.create();
   const inbox = new Inbox(statePaths(installation.stateDir));
   let hooks = 60;
@@ -208,7 +208,7 @@ Deno.test("Inbox.read() has every event once, in order, while hooks write and fo
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await writing;
-  // Takes along what the others have left in the spool, where the machine was so busy that they did not wait for the lock.
+  // Moves events from the spool, in case the machine was so busy that other hooks did not get the lock in time.
   assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "last" })).code, 0);
   read();
   assert.equal(users.length, 61);
@@ -217,7 +217,7 @@ Deno.test("Inbox.read() has every event once, in order, while hooks write and fo
   assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)].filter(({ name }) => /copy/.test(name)), []);
 });
 
-Deno.test("Inbox.read() waits for nobody who has put another kind of file in place of the database or its log", () => {
+Deno.test("Inbox.read() does not block if the database or its log is not a plain file", () => {
   for (const suffix of ["", "-wal"]) {
     using queue = new Queue();
     queue.insert("a");
@@ -227,7 +227,7 @@ Deno.test("Inbox.read() waits for nobody who has put another kind of file in pla
   }
 });
 
-Deno.test("Inbox.read() reads no view and no computed column, which may have no end", () => {
+Deno.test("Inbox.read() reads no view and no computed column, which may never end", () => {
   const endless = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
                    SELECT i AS id, 'u' || i AS uuid, 0 AS occurred_at_ms, '{}' AS record FROM n`;
   const computed = "record TEXT GENERATED ALWAYS AS (hex(zeroblob(1000)))";
@@ -248,7 +248,7 @@ Deno.test("Inbox.read() reads no view and no computed column, which may have no 
   }
 });
 
-Deno.test("Inbox.read() copies no file with a hole that no disk has room for", () => {
+Deno.test("Inbox.read() does not copy a file with a hole larger than any disk", () => {
   for (const suffix of ["", "-wal"]) {
     using queue = new Queue();
     queue.insert("a");
@@ -258,7 +258,7 @@ Deno.test("Inbox.read() copies no file with a hole that no disk has room for", (
   }
 });
 
-Deno.test("Inbox.read() says that there are events with numbers that it can't read, behind all those that it can", () => {
+Deno.test("Inbox.read() reports events with numbers that are too large, after it has read the others", () => {
   using queue = new Queue();
   queue.insert("a");
   using database = queue.open();

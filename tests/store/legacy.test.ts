@@ -1,4 +1,4 @@
-// What the Go program had left to send is taken over once, whole, whatever its rows hold.
+// The unsent events of the Go program are all taken over, once, whatever their rows contain.
 
 import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
@@ -18,7 +18,7 @@ class Legacy implements Disposable {
     Deno.mkdirSync(this.paths.sendDir);
   }
 
-  /** The database as the Go program made it. */
+  /** The database as the Go program creates it. */
   create(rows: readonly Partial<Record<keyof LegacyRow | "locked_at", string | null>>[], journalMode = "DELETE"): void {
     const database = this.open();
     pragma(database, `journal_mode = ${journalMode}`);
@@ -71,7 +71,7 @@ const ROW = {
 };
 const AT = Date.UTC(2026, 10, 22, 22, 13, 32);
 
-Deno.test("takeOver() makes an event of every row, also of those that a crash had left locked", () => {
+Deno.test("takeOver() makes an event of every row, including those that a crash left locked", () => {
   using legacy = new Legacy();
   legacy.create([
     {},
@@ -96,7 +96,7 @@ Deno.test("takeOver() makes an event of every row, also of those that a crash ha
   assert.equal(deliveries.unjudged(10).length, 3);
 });
 
-Deno.test("takeOver() reads a log that was not folded up", () => {
+Deno.test("takeOver() reads a log that was not checkpointed", () => {
   using legacy = new Legacy();
   legacy.create([{}], "WAL");
   const database = legacy.open();
@@ -110,7 +110,7 @@ Deno.test("takeOver() reads a log that was not folded up", () => {
   assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["alice", "in the log"]);
 });
 
-Deno.test("takeOver() that was interrupted goes on from there, and changes nothing the second time", () => {
+Deno.test("takeOver() continues after an interruption, and changes nothing the second time", () => {
   using legacy = new Legacy();
   legacy.create([{}, {}]);
   const bytes = Deno.readFileSync(legacy.paths.legacyDatabase);
@@ -125,19 +125,19 @@ Deno.test("takeOver() that was interrupted goes on from there, and changes nothi
   Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
   assert.equal(deliveries.unjudged(10).length, 0);
   legacy.takeOver(deliveries);
-  // Killed after it, before the file had its new name.
+  // Killed after the transaction, before the file was renamed.
   Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
   deliveries.database.exec("DELETE FROM event");
   legacy.takeOver(deliveries);
   assert.equal(deliveries.unjudged(10).length, 0, "it was taken over twice");
-  // A new one is another one.
+  // A new file is another database.
   legacy.takeOver(deliveries);
   legacy.create([{ user: "carol" }]);
   legacy.takeOver(deliveries);
   assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["carol"]);
 });
 
-Deno.test("takeOver() makes events that say so of odd rows, and is not stopped by any", () => {
+Deno.test("takeOver() marks the events of invalid rows, and continues after them", () => {
   using legacy = new Legacy();
   const odd = [
     { session_datetime: "yesterday" },
@@ -159,7 +159,7 @@ Deno.test("takeOver() makes events that say so of odd rows, and is not stopped b
   for (const { user } of events) assert.ok(user.length <= 256);
 });
 
-Deno.test("takeOver() takes what can be read of a damaged database", () => {
+Deno.test("takeOver() takes over what can be read from a damaged database", () => {
   using legacy = new Legacy();
   legacy.create(Array.from({ length: 500 }, (_, index) => ({ user: `user ${index}` })));
   const file = Deno.openSync(legacy.paths.legacyDatabase, { write: true });
@@ -171,7 +171,7 @@ Deno.test("takeOver() takes what can be read of a damaged database", () => {
   assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
 });
 
-Deno.test("takeOver() is not stopped by a database that is none", () => {
+Deno.test("takeOver() continues if the file is not a database", () => {
   for (
     const make of [
       Deno.mkdirSync,
@@ -187,7 +187,7 @@ Deno.test("takeOver() is not stopped by a database that is none", () => {
   }
 });
 
-Deno.test("takeOver() for a preview leaves the file as it is", () => {
+Deno.test("takeOver() for a preview does not change the file", () => {
   using legacy = new Legacy();
   legacy.create([{}]);
   const deliveries = new Deliveries(":memory:");
@@ -196,7 +196,7 @@ Deno.test("takeOver() for a preview leaves the file as it is", () => {
   assert.deepEqual(legacy.names(), ["legacy.db"]);
 });
 
-Deno.test("legacyEvent() is judged like any other event, and no close is told to belong to another session's open", () => {
+Deno.test("legacyEvent() is judged like any other event, and no close is paired with another session's open", () => {
   const row = { ...ROW, id: 7 };
   const event = legacyEvent(row);
   assert.deepEqual([event.connection, event.authInfo, event.parentPid], ["", "", -7]);
@@ -206,7 +206,7 @@ Deno.test("legacyEvent() is judged like any other event, and no close is told to
   assert.notEqual(legacyEvent({ ...row, user: "bob" }).uuid, event.uuid);
 });
 
-Deno.test("parseDateTime() reads both forms, and nothing else", () => {
+Deno.test("parseDateTime() parses both forms, and nothing else", () => {
   const table: [unknown, number | undefined][] = [
     ["2026-11-23T11:13:32.5+13:00", AT + 500],
     ["2026-11-22T22:13:32Z", AT],
@@ -225,7 +225,7 @@ Deno.test("parseDateTime() reads both forms, and nothing else", () => {
   for (const [text, expected] of table) assert.equal(parseDateTime(text), expected, String(text));
 });
 
-Deno.test("takeOver() does not wait for a FIFO, and reads no view, which may never end", () => {
+Deno.test("takeOver() does not block on a FIFO, and reads no view, which may never end", () => {
   const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n";
   const spoil: Record<string, (legacy: Legacy) => unknown> = {
     "a FIFO": ({ paths }) => new Deno.Command("mkfifo", { args: [paths.legacyDatabase] }).outputSync(),

@@ -1,5 +1,5 @@
-// Whatever becomes of deliveries.db: the next run works, what was pending goes out, what was delivered does not, and no
-// old event comes back.
+// Whatever happens to deliveries.db, the next run works: pending events are sent, delivered events are not, and old
+// events do not come back.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
@@ -56,14 +56,14 @@ class Store implements Disposable {
         deliveries.database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
       }
     });
-    // As a crash leaves it: all stands in the log.
+    // As after a crash: all data is in the log.
     const path = this.paths.deliveriesDatabase;
     for (const suffix of ALL) Deno.copyFileSync(`${path}${suffix}`, `${this.directory}/copy${suffix}`);
     deliveries.close();
     for (const suffix of ALL) Deno.renameSync(`${this.directory}/copy${suffix}`, `${path}${suffix}`);
   }
 
-  /** As the end of a run leaves it: all stands in the database. */
+  /** As after a complete run: all data is in the database. */
   fold(): void {
     new Deliveries(this.paths.deliveriesDatabase).close();
   }
@@ -79,7 +79,7 @@ class Store implements Disposable {
   }
 }
 
-/** Takes in the first `count` events of the queue, as it would be read from its start: the newest is the last one. */
+/** Takes in the first `count` events of the queue, as a read from the start does. The newest is the last one. */
 function take(deliveries: Deliveries, count: number, { again = true } = {}): void {
   const events = Array.from(
     { length: count },
@@ -89,7 +89,7 @@ function take(deliveries: Deliveries, count: number, { again = true } = {}): voi
   deliveries.takeIn({ events, position: last, again: again ? count : 0 });
 }
 
-/** How many events there are of each kind. */
+/** The number of events of each kind. */
 function census(deliveries: Deliveries): Record<string, number> {
   const rows = deliveries.database.prepare(
     `SELECT CASE WHEN is_history = 1 THEN 'history' ELSE coalesce(state, 'unjudged') END
@@ -120,7 +120,7 @@ const DAMAGES: Record<string, { damage: (store: Store, path: string) => unknown;
     },
     whole: true,
   },
-  "a folder is in its place": {
+  "a directory is in its place": {
     damage: (_, path) => (Deno.removeSync(path), Deno.mkdirSync(path)),
     whole: false,
   },
@@ -147,7 +147,7 @@ const DAMAGES: Record<string, { damage: (store: Store, path: string) => unknown;
     },
     whole: true,
   },
-  "its log is a folder": {
+  "its log is a directory": {
     damage: (_, path) => Deno.mkdirSync(`${path}-wal`),
     whole: true,
   },
@@ -160,14 +160,14 @@ function zero(path: string, length: number): void {
 }
 
 for (const [what, { damage, whole }] of Object.entries(DAMAGES)) {
-  Deno.test(`openStore() makes a new store where ${what}, and takes over what can be read`, () => {
+  Deno.test(`openStore() creates a new store if ${what}, and recovers what can be read`, () => {
     using store = new Store();
     store.fill();
     store.fold();
     damage(store, store.paths.deliveriesDatabase);
     const deliveries = store.open();
     if (whole) assert.deepEqual(census(deliveries), WHOLE);
-    // The queue is read again from its start.
+    // The queue is read again from the start.
     assert.equal(deliveries.inboxPosition().againToId, undefined);
     take(deliveries, 300);
     if (whole) assert.deepEqual(census(deliveries), WHOLE);
@@ -175,14 +175,14 @@ for (const [what, { damage, whole }] of Object.entries(DAMAGES)) {
     assert.equal(store.logged[0]?.[0], "error");
     assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
     deliveries.close();
-    // It is done once.
+    // The recovery is done once.
     store.logged.length = 0;
     store.open().close();
     assert.deepEqual([store.logged, store.folders().length], [[], 1]);
   });
 }
 
-Deno.test("openStore() takes over what stands in the log only, where the database itself is empty", () => {
+Deno.test("openStore() recovers the data of the log if the database itself is empty", () => {
   using store = new Store();
   store.fill();
   Deno.truncateSync(store.paths.deliveriesDatabase);
@@ -191,7 +191,7 @@ Deno.test("openStore() takes over what stands in the log only, where the databas
   deliveries.close();
 });
 
-Deno.test("openStore() takes over all but what stands on a damaged page, and sends that again where it is fresh", () => {
+Deno.test("openStore() recovers all but a damaged page, and sends the recent events of that page again", () => {
   using store = new Store();
   store.fill();
   store.fold();
@@ -204,7 +204,7 @@ Deno.test("openStore() takes over all but what stands on a damaged page, and sen
     overwrite(path, page * 4096);
     using copy = new Store();
     Deno.copyFileSync(path, copy.paths.deliveriesDatabase);
-    // As a statement of the run would find it.
+    // As a statement during the run would.
     setAside(copy.paths, NOW);
     const deliveries = copy.open();
     take(deliveries, 300);
@@ -227,7 +227,7 @@ Deno.test("openStore() takes over all but what stands on a damaged page, and sen
   assert.ok(damaged > 10, `only ${damaged} pages mattered`);
 });
 
-Deno.test("openStore() lets a close that is judged once more find its open, and does not begin to learn anew", () => {
+Deno.test("openStore() lets a close that is judged again find its open, and keeps what was seen before", () => {
   using store = new Store();
   const first = store.open({ hadStore: false });
   const events = [
@@ -239,7 +239,7 @@ Deno.test("openStore() lets a close that is judged once more find its open, and 
   const context = { deliveries: first, clock: { ...systemClock, nowMs: () => NOW }, log: () => {} };
   const config = parseConfig('[notification]\nservice = "stdout"', { hostName: () => "h" });
   judgeNew(config, context);
-  // Its delivery stood on a page that can't be read.
+  // Its delivery was on a page that can't be read.
   first.database.prepare("DELETE FROM delivery WHERE event_id = (SELECT id FROM event WHERE uuid = 'close')").run();
   first.close();
   overwrite(store.paths.deliveriesDatabase, 0);
@@ -254,7 +254,7 @@ Deno.test("openStore() lets a close that is judged once more find its open, and 
   second.close();
 });
 
-Deno.test("openStore() sends all that is pending where there never was a store, but not what is older than a week", () => {
+Deno.test("openStore() sends all events if there never was a store, except those older than a week", () => {
   using store = new Store();
   const deliveries = store.open({ hadStore: false });
   take(deliveries, 300);
@@ -264,7 +264,7 @@ Deno.test("openStore() sends all that is pending where there never was a store, 
 });
 
 for (const isEmpty of [false, true]) {
-  Deno.test(`openStore() sends what is from the last day as a possible repeat where the store ${isEmpty ? "is empty" : "was lost"}`, () => {
+  Deno.test(`openStore() sends the events of the last day as possible repeats if the store ${isEmpty ? "is empty" : "was lost"}`, () => {
     using store = new Store();
     store.fill();
     store.fold();
@@ -273,7 +273,7 @@ for (const isEmpty of [false, true]) {
     const deliveries = store.open();
     take(deliveries, 300);
     assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
-    // What happens from now on is new.
+    // Later events are new.
     deliveries.takeIn({
       events: [sessionEvent({ uuid: "new", occurredAtMs: 0 })],
       position: { lastId: 301, lastUuid: "new", againToId: 300 },
@@ -284,7 +284,7 @@ for (const isEmpty of [false, true]) {
   });
 }
 
-Deno.test("openStore() makes no history of everything where the clock has jumped forward", () => {
+Deno.test("openStore() does not turn all events into history if the clock has jumped forward", () => {
   using store = new Store();
   const deliveries = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
   const yearAgo = NOW - 365 * 24 * HOUR;
@@ -300,7 +300,7 @@ Deno.test("openStore() makes no history of everything where the clock has jumped
   deliveries.close();
 });
 
-Deno.test("openStore() leaves the store of a later release where it is", () => {
+Deno.test("openStore() does not change the store of a later release", () => {
   using store = new Store();
   const database = openDatabase(store.paths.deliveriesDatabase, { busyTimeoutMs: 0 });
   pragma(database, "user_version = 99");
@@ -309,7 +309,7 @@ Deno.test("openStore() leaves the store of a later release where it is", () => {
   assert.deepEqual(store.folders(), []);
 });
 
-Deno.test("openStore() completes what a run has begun that was killed, after every step of it", () => {
+Deno.test("openStore() completes a run that was killed after any step", () => {
   const done = (store: Store) => {
     const deliveries = store.open();
     take(deliveries, 300);
@@ -325,7 +325,7 @@ Deno.test("openStore() completes what a run has begun that was killed, after eve
     store.fill();
     const { sendDir, deliveriesDatabase } = store.paths;
     overwrite(deliveriesDatabase, 0, 100);
-    // 0: the folder is made, then a file each is moved, then the folder renamed, then the new store begun.
+    // The steps, from 0: create the directory, move each file, rename the directory, initialize the new store.
     Deno.mkdirSync(`${sendDir}/${name}.moving`);
     for (const suffix of ALL.slice(0, step)) {
       Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${sendDir}/${name}.moving/deliveries.db${suffix}`);
@@ -336,7 +336,7 @@ Deno.test("openStore() completes what a run has begun that was killed, after eve
   }
 });
 
-Deno.test("previewStore() shows what a new store would know, and changes nothing", () => {
+Deno.test("previewStore() returns what a new store would contain, and changes nothing", () => {
   using store = new Store();
   store.fill();
   store.fold();

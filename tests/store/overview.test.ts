@@ -36,7 +36,7 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
   }
 }
 
-Deno.test("readOverview() counts what waits on each route, and says how the route is doing", async () => {
+Deno.test("readOverview() counts what is pending on each route, and returns the state of the route", async () => {
   await withStore((path) => {
     assert.deepEqual(readOverview(path), {
       position: { lastId: 3, lastUuid: "z", againToId: 3 },
@@ -72,7 +72,7 @@ Deno.test("readOverview() counts what waits on each route, and says how the rout
   });
 });
 
-Deno.test("readOverview() has the outcome of the last attempt, which retry does not change", async () => {
+Deno.test("readOverview() returns the outcome of the last attempt, which retry does not change", async () => {
   await withStore((path) => {
     const deliveries = new Deliveries(path);
     const newest = () => readOverview(path)?.routes.find(({ name }) => name === "b")?.newest;
@@ -96,7 +96,7 @@ Deno.test("readOverview() has the outcome of the last attempt, which retry does 
   });
 });
 
-Deno.test("readOverview() reads beside a store that is open, and leaves it as it was", async () => {
+Deno.test("readOverview() reads a store that is open, and does not change it", async () => {
   await withStore((path) => {
     const deliveries = new Deliveries(path);
     deliveries.takeIn({ events: [sessionEvent({ uuid: "new" })], position: { lastId: 4, lastUuid: "new" } });
@@ -107,7 +107,7 @@ Deno.test("readOverview() reads beside a store that is open, and leaves it as it
   });
 });
 
-Deno.test("readOverview() migrates nothing, and answers nothing where there is no store of this release", async () => {
+Deno.test("readOverview() migrates nothing, and returns undefined if there is no store of this release", async () => {
   await withStore((path) => {
     assert.equal(readOverview(`${path}.none`), undefined);
     const setVersion = (version: number) => {

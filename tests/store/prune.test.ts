@@ -1,4 +1,4 @@
-// Only what was delivered long ago is dropped, whatever the clock says.
+// Only events delivered long ago are deleted, whatever the clock says.
 
 import assert from "node:assert/strict";
 import { Deliveries } from "../../src/store/deliveries.ts";
@@ -37,13 +37,13 @@ function left(deliveries: Deliveries): string[] {
   return deliveries.database.prepare("SELECT uuid FROM event ORDER BY id").all().map(({ uuid }) => String(uuid));
 }
 
-/** The store is in use for some days, with a run each day. */
+/** Uses the store for some days, with a run each day. */
 function passDays(deliveries: Deliveries, days: number, fromMs = NOW): number {
   for (let day = 1; day <= days; day++) countElapsed(deliveries.database, fromMs + day * DAY);
   return fromMs + days * DAY;
 }
 
-Deno.test("prune() drops what was delivered, or not to be, and is older than the history; nothing else", () => {
+Deno.test("prune() deletes an old event only if it was judged and has no undelivered notification", () => {
   const deliveries = storeWith({
     delivered: { state: "delivered" },
     "to nobody": {},
@@ -72,7 +72,7 @@ Deno.test("prune() drops what was delivered, or not to be, and is older than the
   );
 });
 
-Deno.test("prune() drops a close before its open", () => {
+Deno.test("prune() deletes a close before its open", () => {
   const deliveries = storeWith({ open: { state: "delivered" }, close: { state: "delivered", opens: "open" } });
   const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
   const run = () => prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
@@ -80,17 +80,17 @@ Deno.test("prune() drops a close before its open", () => {
   assert.deepEqual([run(), left(deliveries)], [1, []]);
 });
 
-Deno.test("prune() is not misled by a clock that jumps, either way, again and again", () => {
+Deno.test("prune() is not misled by a clock that jumps back and forth repeatedly", () => {
   const deliveries = storeWith({ delivered: { state: "delivered" } });
   let runs = 0;
   for (const jump of [1_000 * DAY, -2_000 * DAY, 5_000 * DAY, 0, 400 * DAY]) {
     assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW + jump }), 0, `${++runs}`);
   }
-  // A day at most for each.
+  // At most a day for each jump.
   assert.ok(countElapsed(deliveries.database, NOW + 400 * DAY) <= runs * DAY);
 });
 
-Deno.test("prune() drops a bounded number at a time, and all of them in the end", () => {
+Deno.test("prune() deletes a limited number at a time, and eventually all", () => {
   const kinds = Object.fromEntries(Array.from({ length: 12_000 }, (_, index) => [`${index}`, { state: "delivered" }]));
   const deliveries = new Deliveries(":memory:");
   beginStore(deliveries.database, { origin: "first", nowMs: NOW });
@@ -101,7 +101,7 @@ Deno.test("prune() drops a bounded number at a time, and all of them in the end"
   assert.deepEqual([run(), run(), run(), run()], [5_000, 5_000, 2_000, 0]);
 });
 
-Deno.test("an event that was pruned does not come back when the queue is read again, and a new one does", () => {
+Deno.test("a pruned event is not taken in again when the queue is read again, and a new event is", () => {
   const deliveries = storeWith({ delivered: { state: "delivered" } });
   const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
   prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
@@ -119,7 +119,7 @@ Deno.test("an event that was pruned does not come back when the queue is read ag
   ]]);
 });
 
-Deno.test("prune() of nothing is cheap in a large store", () => {
+Deno.test("prune() is cheap in a large store with nothing to delete", () => {
   const deliveries = new Deliveries(":memory:");
   beginStore(deliveries.database, { origin: "first", nowMs: NOW });
   deliveries.database.exec(`

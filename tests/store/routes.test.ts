@@ -1,4 +1,4 @@
-// How long a route rests, whatever becomes of the clock.
+// How long a route is paused, whatever the clock does.
 
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/store/open.ts";
@@ -9,18 +9,18 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const NOW_MS = Date.UTC(2026, 10, 23);
 
-Deno.test("believedRest() is until then, but not where the clock was set back to before it began", () => {
+Deno.test("believedRest() is the end of the pause, unless the clock was set back to before its beginning", () => {
   const rest = { restsFromMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
   const until = (nowMs: number) => believedRest(rest, nowMs);
   for (const nowMs of [NOW_MS, NOW_MS + HOUR_MS - 1]) assert.equal(until(nowMs), rest.restsUntilMs);
   assert.equal(until(NOW_MS + HOUR_MS), 0);
-  // As time is set right by a little.
+  // A small correction of the clock.
   assert.equal(until(NOW_MS - 1_000), rest.restsUntilMs);
-  // As at a boot with a clock that was hours ahead, until the network was there.
+  // A clock that was hours ahead at boot, until the network was up.
   for (const hours of [1, 2, 23, 24 * 365]) assert.equal(until(NOW_MS - hours * HOUR_MS), 0, `${hours} h`);
 });
 
-Deno.test("restsUntilMs() believes what an attempt has written down, whatever came of it", () => {
+Deno.test("restsUntilMs() returns the pause that an attempt recorded, whatever its outcome", () => {
   const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
   migrate(database);
   const wait = { atMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };

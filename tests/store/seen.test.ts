@@ -1,4 +1,4 @@
-// Who has logged in before: by the order of events, not by clocks, and in no time however long the history is.
+// Looks up past logins by the order of events, not by the clock, and fast in a long history.
 
 import { ForeignSchemaError } from "../../src/store/foreign_schema.ts";
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ const LOGIN: SeenLogin = {
 
 let nextId = 0;
 
-/** Takes an event in and judges it; by default as that of {@link LOGIN}. */
+/** Takes in an event and judges it; by default that of {@link LOGIN}. */
 function record(deliveries: Deliveries, event: Partial<SessionEvent>, overrides: Partial<Judgement> = {}): void {
   const uuid = `${++nextId}`;
   deliveries.takeIn({ events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
@@ -35,19 +35,19 @@ function knows(deliveries: Deliveries, overrides: Partial<SeenLogin> = {}): stri
   return Object.entries({ user, place, key }).filter(([, known]) => known).map(([name]) => name).join(" ");
 }
 
-Deno.test("known() knows user, place and key of the opens that were judged", () => {
+Deno.test("known() finds user, place and key of the judged opens", () => {
   const deliveries = new Deliveries(":memory:");
   assert.equal(knows(deliveries), "");
   record(deliveries, {});
   assert.equal(knows(deliveries), "user place key");
-  assert.equal(knows(deliveries, { user: "bob" }), "", "what is known of one user says nothing of another");
+  assert.equal(knows(deliveries, { user: "bob" }), "", "users are independent");
   assert.equal(knows(deliveries, { address: "203.0.113.8" }), "user key");
   assert.equal(knows(deliveries, { keyFingerprint: "SHA256:b" }), "user place");
-  assert.equal(knows(deliveries, { keyFingerprint: "" }), "user place key", "no key is no new one");
+  assert.equal(knows(deliveries, { keyFingerprint: "" }), "user place key", "a login without a key has no new key");
   assert.equal(knows(deliveries, { user: "bob", keyFingerprint: "" }), "key");
 });
 
-Deno.test("known() tells places without an address by the name of the host", () => {
+Deno.test("known() compares places without an address by the host name", () => {
   const deliveries = new Deliveries(":memory:");
   record(deliveries, { remoteHost: "client.example" }, { address: "" });
   assert.equal(knows(deliveries, { address: "", remoteHost: "client.example" }), "user place key");
@@ -58,7 +58,7 @@ Deno.test("known() tells places without an address by the name of the host", () 
   assert.equal(knows(deliveries, { address: "", remoteHost: "" }), "user place key");
 });
 
-Deno.test("known() counts allowlisted logins, but no close, nothing unjudged and nothing that was tampered with", () => {
+Deno.test("known() counts allowlisted logins, but no close, no unjudged event and none that was tampered with", () => {
   const allowlisted = new Deliveries(":memory:");
   record(allowlisted, {}, { verdict: "allowlisted" });
   assert.equal(knows(allowlisted), "user place key");
@@ -71,7 +71,7 @@ Deno.test("known() counts allowlisted logins, but no close, nothing unjudged and
   assert.equal(knows(others), "");
 });
 
-Deno.test("known() does not care what the clock said", () => {
+Deno.test("known() ignores the clock", () => {
   const deliveries = new Deliveries(":memory:");
   for (const occurredAtMs of [8.64e15, -8.64e15, 0]) {
     record(deliveries, { occurredAtMs, user: `${occurredAtMs}` });
@@ -79,7 +79,7 @@ Deno.test("known() does not care what the clock said", () => {
   }
 });
 
-Deno.test("known() is what a plain search through all events says", () => {
+Deno.test("known() returns the same as a plain search through all events", () => {
   const name = fc.constantFrom("a", "b", "");
   const event = fc.record({
     type: fc.constantFrom("open", "close"),
@@ -113,14 +113,14 @@ Deno.test("known() is what a plain search through all events says", () => {
   );
 });
 
-Deno.test("rememberFirstEvent() keeps when the first event happened, whatever goes from the history", () => {
+Deno.test("rememberFirstEvent() keeps the time of the first event after it was pruned", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   try {
     const deliveries = new Deliveries(path);
     const first = () => deliveries.seen.known(LOGIN).firstEventAtMs;
     deliveries.seen.rememberFirstEvent();
-    assert.equal(first(), undefined, "there is none");
+    assert.equal(first(), undefined, "there is no event");
     record(deliveries, { occurredAtMs: 1_000 });
     record(deliveries, { occurredAtMs: 500 });
     assert.equal(first(), 1_000, "the first one that was taken in");
@@ -137,13 +137,13 @@ Deno.test("rememberFirstEvent() keeps when the first event happened, whatever go
   }
 });
 
-Deno.test("known() and openOf() find their way through 100,000 events by an index alone", () => {
+Deno.test("known() and openOf() search 100,000 events by index only", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   const deliveries = new Deliveries(path);
   try {
     const database = openDatabase(path, { busyTimeoutMs: 10_000 });
-    // One user, one process, one address: the worst there is for an index that ends too early.
+    // One user, one process, one address: the worst case for an index with too few columns.
     database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection,
                           auth_info, parent_pid, tampered, key_fingerprint, verdict, is_closed)
@@ -179,7 +179,7 @@ Deno.test("known() and openOf() find their way through 100,000 events by an inde
   }
 });
 
-Deno.test("openSeen() reads beside a store that is open, changes nothing, and leaves alone what it does not know", () => {
+Deno.test("openSeen() reads an open store without changing it, and rejects a store of another version", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   try {

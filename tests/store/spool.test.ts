@@ -1,4 +1,4 @@
-// What lies in the spool is read once, and nothing that somebody puts there stops it or is lost.
+// Events in the spool are read once. No file that an attacker puts there stops this, or goes uncounted.
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
@@ -35,14 +35,14 @@ class Folder implements Disposable {
   }
 }
 
-Deno.test("Spool.read() gives back events as they were written, whatever their text", () => {
+Deno.test("Spool.read() returns events as they were written, whatever their text", () => {
   using folder = new Folder();
   const events = HOSTILE_TEXTS.map((text) => folder.put({ user: text.slice(0, 100), tampered: ["PAM_USER"] }));
   const byUuid = (a: SessionEvent, b: SessionEvent) => a.uuid < b.uuid ? -1 : 1;
   assert.deepEqual(folder.read().sort(byUuid), events.sort(byUuid));
 });
 
-Deno.test("Spool.read() gives each event once in a run, and none that the store knows", () => {
+Deno.test("Spool.read() returns each event once in a run, and none that the store knows", () => {
   using folder = new Folder();
   const [first, second] = [folder.put(), folder.put()];
   folder.known.add(first.uuid);
@@ -53,7 +53,7 @@ Deno.test("Spool.read() gives each event once in a run, and none that the store 
   assert.deepEqual(folder.read(spool), []);
 });
 
-Deno.test("Spool.read() gives what it finds in parts", () => {
+Deno.test("Spool.read() returns events in pages", () => {
   using folder = new Folder();
   const uuids = Array.from({ length: 7 }, () => folder.put().uuid).sort();
   const spool = new Spool(folder.paths);
@@ -62,7 +62,7 @@ Deno.test("Spool.read() gives what it finds in parts", () => {
   assert.deepEqual(parts.flat(), uuids);
 });
 
-Deno.test("Spool.read() leaves out what is not finished, and what is not there", () => {
+Deno.test("Spool.read() skips incomplete files, and returns nothing if there is no spool", () => {
   using folder = new Folder();
   Deno.writeTextFileSync(folder.path(`${crypto.randomUUID()}.unfinished`), "{");
   assert.deepEqual(folder.read(), []);
@@ -70,7 +70,7 @@ Deno.test("Spool.read() leaves out what is not finished, and what is not there",
   assert.deepEqual(folder.read(), []);
 });
 
-Deno.test("Spool.read() counts all other files, without waiting for a FIFO or following a link", () => {
+Deno.test("Spool.read() counts all other files, without blocking on a FIFO or following a link", () => {
   using folder = new Folder();
   const uuid = crypto.randomUUID();
   Deno.writeTextFileSync(`${folder.directory}/secret`, JSON.stringify(sessionEvent({ uuid, user: "secret" })));
@@ -82,7 +82,7 @@ Deno.test("Spool.read() counts all other files, without waiting for a FIFO or fo
     "another event": (path) =>
       Deno.writeTextFileSync(path, JSON.stringify(sessionEvent({ uuid: crypto.randomUUID() }))),
     "100 MB": (path) => Deno.truncateSync((Deno.writeTextFileSync(path, "x"), path), 100_000_000),
-    "a folder": (path) => Deno.mkdirSync(path),
+    "a directory": (path) => Deno.mkdirSync(path),
     "a FIFO": (path) => new Deno.Command("mkfifo", { args: [path] }).outputSync(),
     "a link": (path) => Deno.symlinkSync(`${folder.directory}/secret`, path),
     "a link to nothing": (path) => Deno.symlinkSync("/nonexistent", path),
@@ -103,17 +103,17 @@ Deno.test("Spool.read() counts all other files, without waiting for a FIFO or fo
   const spool = new Spool(folder.paths);
   const events = folder.read(spool);
   assert.ok(performance.now() - startedAtMs < 5_000);
-  // A socket's name goes when it closes.
+  // Closing a socket deletes its name.
   const expected = names.filter((name) => [...Deno.readDirSync(folder.paths.spoolDir)].some((e) => e.name === name));
   assert.deepEqual(events, []);
   assert.deepEqual([...spool.unreadable].sort(), expected.sort());
-  // A file that was repaired does not count any more.
+  // A repaired file no longer counts.
   for (const name of expected.slice(1)) Deno.removeSync(folder.path(name), { recursive: true });
   folder.read(spool);
   assert.deepEqual(spool.unreadable, expected.slice(0, 1));
 });
 
-Deno.test("Spool.read() says what is wrong with the folder itself", () => {
+Deno.test("Spool.read() reports what is wrong with the directory itself", () => {
   using folder = new Folder();
   Deno.removeSync(folder.paths.spoolDir);
   Deno.writeTextFileSync(folder.paths.spoolDir, "");
@@ -123,14 +123,14 @@ Deno.test("Spool.read() says what is wrong with the folder itself", () => {
   assert.throws(() => folder.read(), SpoolError);
 });
 
-Deno.test("Spool.read() reads on while files vanish under it", () => {
+Deno.test("Spool.read() continues if files disappear meanwhile", () => {
   using folder = new Folder();
   const events = Array.from({ length: 20 }, () => folder.put());
   const spool = new Spool(folder.paths);
   const read = spool.read({
     limit: 100,
     knows: (uuid) => {
-      // A hook that can write the database again takes this one away now.
+      // As a hook does that can write to the database again.
       const index = events.findIndex((event) => event.uuid === uuid);
       if (index % 2 === 0) Deno.removeSync(folder.path(`${uuid}.json`));
       return false;
@@ -140,7 +140,7 @@ Deno.test("Spool.read() reads on while files vanish under it", () => {
   assert.deepEqual(spool.unreadable, []);
 });
 
-Deno.test("Spool.read() of 5,000 files that the run knows opens none of them", () => {
+Deno.test("Spool.read() opens none of 5,000 files that it has read in this run", () => {
   using folder = new Folder();
   for (let file = 0; file < 5_000; file++) folder.put();
   const spool = new Spool(folder.paths);
@@ -150,7 +150,7 @@ Deno.test("Spool.read() of 5,000 files that the run knows opens none of them", (
   assert.ok(knownMs < openedMs / 3, `${openedMs} ms, then ${knownMs} ms`);
 });
 
-Deno.test("Spool.inspect() counts what lies there, and says since when", () => {
+Deno.test("Spool.inspect() counts the files, and returns the time of the oldest", () => {
   using folder = new Folder();
   assert.deepEqual(new Spool(folder.paths).inspect(), { count: 0 });
   const { uuid } = folder.put();
@@ -159,7 +159,7 @@ Deno.test("Spool.inspect() counts what lies there, and says since when", () => {
   assert.deepEqual(new Spool(folder.paths).inspect(), { count: 2, oldestAtMs: 1_000_000 });
 });
 
-Deno.test("Spool.read() lists a full folder once for all its pages, and then what came meanwhile", () => {
+Deno.test("Spool.read() lists a large directory once for all its pages, and then finds what was added", () => {
   using folder = new Folder();
   const spool = new Spool(folder.paths);
   const put = (digit: string) => folder.put({ uuid: `${digit}0000000-0000-4000-8000-000000000000` }).uuid;
@@ -170,8 +170,8 @@ Deno.test("Spool.read() lists a full folder once for all its pages, and then wha
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [a]);
 });
 
-Deno.test("Spool refuses to list a folder that is too large", () => {
-  // The size of a folder grows with each name: in a tmpfs by 20 bytes, elsewhere by more.
+Deno.test("Spool refuses to list a directory that is too large", () => {
+  // Each name adds to the size of a directory: 20 bytes in a tmpfs, elsewhere more.
   const folder = Deno.makeTempDirSync();
   try {
     const fill = 'i=0; while [ $i -lt 110000 ]; do echo "$i.json"; i=$((i + 1)); done | xargs touch';

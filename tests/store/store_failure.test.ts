@@ -1,4 +1,4 @@
-// What an error of the disk means, told from what the system and SQLite really say. See e2e/send_disk_faults.test.ts.
+// Explains the errors that the system and SQLite really report for a disk. See e2e/send_disk_faults.test.ts.
 
 import assert from "node:assert/strict";
 import { ExitCode, Failure } from "../../src/failure.ts";
@@ -6,14 +6,14 @@ import { explainStoreError, isPassing, isPassingInQueue } from "../../src/store/
 import { InboxError } from "../../src/store/inbox.ts";
 import { openDatabase } from "../../src/store/open.ts";
 
-/** As Deno and Node make them. */
+/** Errors as Deno and Node create them. */
 function systemError(code: string | undefined, message: string): Error {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }
 
 const FULL = systemError("ENOSPC", "No space left on device (os error 28)");
 const BAD = systemError("EIO", "Input/output error (os error 5)");
-// Deno knows no name for it.
+// Deno has no error class for it.
 const STALE = systemError(undefined, "Stale file handle (os error 116): lstat '/x'");
 
 function thrownBy(work: () => unknown): unknown {
@@ -25,20 +25,20 @@ function thrownBy(work: () => unknown): unknown {
   assert.fail("nothing was thrown");
 }
 
-Deno.test("isPassing() tells what the next run may find better from what a person has to change", () => {
+Deno.test("isPassing() separates temporary errors from those that the administrator must fix", () => {
   const denied = thrownBy(() => Deno.readTextFileSync("/proc/self/root/etc/no-such-file"));
   for (const error of [FULL, BAD, STALE]) assert.equal(isPassing(error), true, error.message);
   for (const error of [denied, systemError("EROFS", "x"), new TypeError("x"), "x", undefined]) {
     assert.equal(isPassing(error), false, String(error));
   }
-  // What it came of decides, not the words around it.
+  // The root cause decides, not the message around it.
   const within = (cause: unknown) => new InboxError("Cannot read it (os error 13)", { cause });
   assert.equal(isPassing(within(new Error("the copy", { cause: FULL }))), true);
   assert.equal(isPassing(within(systemError("EACCES", "Permission denied (os error 13)"))), false);
   assert.deepEqual([isPassingInQueue(within(FULL)), isPassingInQueue(within(BAD))], [true, false]);
 });
 
-Deno.test("explainStoreError() calls nothing of the disk a defect, and leaves alone what is one, or is explained", async () => {
+Deno.test("explainStoreError() explains every error of the disk, and returns bugs and explained errors unchanged", async () => {
   const directory = await Deno.makeTempDir({ prefix: "store-failure-test-" });
   const path = `${directory}/deliveries.db`;
   const explained = (error: unknown) => {
@@ -50,7 +50,7 @@ Deno.test("explainStoreError() calls nothing of the disk a defect, and leaves al
   for (const code of ["EROFS", "EACCES", "ENOENT"]) {
     assert.deepEqual(explained(systemError(code, "x")), ["store.refused", ExitCode.config]);
   }
-  // SQLite says of a file that it can't open nothing but that.
+  // SQLite does not report why it can't open a file.
   await Deno.mkdir(path);
   const unopened = thrownBy(() => openDatabase(path, { busyTimeoutMs: 0 }));
   assert.deepEqual(explained(unopened), ["store.refused", ExitCode.config]);

@@ -1,4 +1,4 @@
-// What the last resort wrote is read once, whatever the file contains; a login that was recorded as well is dropped.
+// Logins in the file of the last resort are read once, whatever it contains. One that the hook also recorded is dropped.
 
 import assert from "node:assert/strict";
 import { judgeNew } from "../../src/send/judge_new.ts";
@@ -86,7 +86,7 @@ Deno.test("readUnrecorded() reads each entry once, and continues where it stoppe
   });
 });
 
-Deno.test("readUnrecorded() reads entries whose headers were written in another order", () => {
+Deno.test("readUnrecorded() reads entries whose headers are out of order", () => {
   using file = new LastResort();
   file.append(`${HEADER}${HEADER}${body("alice")}${body("bob")}${HEADER}${HEADER}${HEADER}${body("carol")}`);
   assert.deepEqual(file.takeIn(), ["alice", "bob", "carol"]);
@@ -105,7 +105,7 @@ Deno.test("readUnrecorded() waits for the rest of an entry, at every byte", () =
   }
 });
 
-Deno.test("readUnrecorded() counts an entry that was cut for good, and reads what comes after it", () => {
+Deno.test("readUnrecorded() counts an entry that stays truncated, and reads the entries after it", () => {
   const text = `${HEADER}${body("alice")}`;
   for (let cut = HEADER.length + 3; cut < text.length - 1; cut += 7) {
     using file = new LastResort();
@@ -135,12 +135,12 @@ Deno.test("readUnrecorded() finds the real login even if the user sets a variabl
   assert.deepEqual(file.takeIn(), ["root", "alice"]);
 });
 
-Deno.test("readUnrecorded() ends for any bytes, and counts them", () => {
+Deno.test("readUnrecorded() terminates for any bytes, and counts them", () => {
   using file = new LastResort();
   const noise = crypto.getRandomValues(new Uint8Array(60_000));
   for (let part = 0; part < 35; part++) file.append(noise);
   file.takeIn();
-  // One that is too long: only its last variables count.
+  // One that is too long: only its last variables are read.
   file.append(`${HEADER}${body("mallory", { before: `A=${"x".repeat(2_000_000)}\0` })}`);
   file.append(`${HEADER}${body("alice")}`);
   assert.deepEqual(file.takeIn().slice(-2), ["mallory", "alice"]);
@@ -150,23 +150,23 @@ Deno.test("readUnrecorded() ends for any bytes, and counts them", () => {
   assert.equal(file.untold(), 500);
 });
 
-Deno.test("readUnrecorded() reads another file from its start, also one with the same inode that is longer", () => {
+Deno.test("readUnrecorded() reads another file from its start, even if it has the same inode and is longer", () => {
   using file = new LastResort();
   file.append(`${HEADER}${body("alice")}`);
   file.takeIn();
-  // After a boot. In place, so that even the inode is the same.
+  // As after a boot. Written in place, so that even the inode is the same.
   const later = HEADER.replace("28", "29");
   Deno.truncateSync(file.path, 0);
   file.append(`${later}${body("bob")}${later}${body("carol")}`);
   assert.deepEqual(file.takeIn(), ["bob", "carol"]);
   Deno.truncateSync(file.path, 0);
   assert.deepEqual(file.takeIn(), []);
-  // The same login at the same place, another day.
+  // The same login at the same offset, on another day.
   file.append(`${HEADER.replace("28", "30")}${body("alice")}`);
   assert.deepEqual(file.takeIn(), ["alice"]);
 });
 
-Deno.test("readUnrecorded() makes the same events again if the position was lost", () => {
+Deno.test("readUnrecorded() returns the same events again if the position was lost", () => {
   using file = new LastResort();
   file.append(`${HEADER}${body("alice")}${HEADER}${body("bob")}`);
   assert.deepEqual(file.takeIn(), ["alice", "bob"]);
@@ -174,7 +174,7 @@ Deno.test("readUnrecorded() makes the same events again if the position was lost
   assert.deepEqual(file.takeIn(), []);
 });
 
-Deno.test("readUnrecorded() refuses a FIFO, a folder and a link, at once", () => {
+Deno.test("readUnrecorded() rejects a FIFO, a directory and a link at once", () => {
   for (const make of [["mkfifo"], ["mkdir"], ["ln", "-s", "/etc/passwd"]]) {
     using file = new LastResort();
     const [command = "", ...args] = make;
@@ -183,7 +183,7 @@ Deno.test("readUnrecorded() refuses a FIFO, a folder and a link, at once", () =>
   }
 });
 
-Deno.test("takeInUnrecorded() drops a login that the hook has recorded as well, and no other", () => {
+Deno.test("takeInUnrecorded() drops a login that the hook also recorded, and no other", () => {
   const recorded = { connection: "203.0.113.7 50022 192.0.2.1 22" };
   const cases: [string, Parameters<typeof sessionEvent>[0], string[]][] = [
     ["the same login", recorded, []],
@@ -201,7 +201,7 @@ Deno.test("takeInUnrecorded() drops a login that the hook has recorded as well, 
   }
 });
 
-Deno.test("a login of the last resort is urgent, says why, and no allowlist silences it", () => {
+Deno.test("a login of the last resort is urgent, has a reason, and is never allowlisted", () => {
   using file = new LastResort();
   const config = parseConfig(
     `[notification]\nservice = "stdout"\n[[allowlist.rules]]\nreason = "x"\nusers = ["alice"]\n`,
@@ -214,7 +214,7 @@ Deno.test("a login of the last resort is urgent, says why, and no allowlist sile
   assert.deepEqual([event?.urgent, event?.reasons], [true, [HOOK_COULD_NOT_RUN, "first login of alice"]]);
 });
 
-Deno.test("takeInUnrecorded() reports once for each file that it is full", () => {
+Deno.test("takeInUnrecorded() reports a full file once", () => {
   using file = new LastResort();
   const untold = () => takeUntoldFull(file.deliveries.database);
   file.append(`${HEADER}${body()}`);

@@ -1,5 +1,5 @@
-// The program on a whole Debian that boots, with SELinux enforcing: installed, woken by its path unit, through reboots,
-// poweroffs and a wrong clock, and taken out again.
+// The program on a complete Debian system with SELinux enforcing: install, start by its path unit, reboots, poweroffs, a
+// wrong clock, and uninstall.
 
 import assert from "node:assert/strict";
 import { executeOrThrow } from "../helpers/checkout.ts";
@@ -11,20 +11,20 @@ const STATE = "/var/lib/ssh-session-notifier";
 const TYPE = "ssh_session_queue_t";
 
 /**
- * What is denied and changes nothing: Deno looks for limits of its control group, and takes the defaults without; and
- * the C library asks for the scheduling of the thread that it starts.
+ * Harmless denials: Deno reads the limits of its control group, and otherwise uses the defaults; and
+ * the C library reads the scheduling of a thread that it starts.
  */
 const HARMLESS = [
   /denied {2}\{ (getattr|read|open|search) \} .* tcontext=system_u:object_r:cgroup_t:s0 /,
   /denied {2}\{ getsched \} .* scontext=system_u:system_r:local_login_t:s0 .* tclass=process /,
 ];
 
-/** What the service printed since the boot: the notifications. */
+/** The output of the service since the boot: the notifications. */
 async function notified(vm: Vm): Promise<string> {
   return await vm.shell("journalctl --quiet --no-pager --output=cat _SYSTEMD_UNIT=ssh-session-notifier.service");
 }
 
-/** Logs in and out, which must work whatever becomes of the notifications. */
+/** Logs in and out, which must work even without a notification. */
 async function login(vm: Vm, user: string): Promise<void> {
   const { code, stdout, stderr } = await vm.login(user);
   assert.deepEqual([code, stdout], [0, "in the session\n"], stderr);
@@ -39,7 +39,7 @@ async function notifiedLogin(vm: Vm, user: string): Promise<void> {
   }, `notifications about ${user}`);
 }
 
-/** What SELinux denied to the program or about its files since the boot. */
+/** The denials of SELinux since the boot for the program or its files. */
 async function denials(vm: Vm): Promise<string[]> {
   const log = await vm.shell(
     "{ cat /var/log/audit/audit.log; journalctl -k --no-pager; } | grep 'avc:.*denied' || true",
@@ -55,7 +55,7 @@ async function checkSelinux(vm: Vm): Promise<string> {
     .join();
 }
 
-/** The rules of the loaded policy that name a type or attribute of ours. */
+/** The rules of the loaded policy that contain one of our types or attributes. */
 async function rules(vm: Vm, disk: Disk): Promise<string[]> {
   const policy = `${disk.directory}/policy`;
   const encoded = await vm.shell("base64 --wrap=0 /etc/selinux/default/policy/policy.*");
@@ -65,13 +65,13 @@ async function rules(vm: Vm, disk: Disk): Promise<string[]> {
   return [...new Set(`${target}${source}`.trim().split("\n"))].sort();
 }
 
-/** What stands in /etc/pam.d before all other session lines, as install.sh puts it into sshd's file. */
+/** The line before all other session lines, as install.sh adds it to sshd's file. */
 const ADD_HOOK = `for service in su login; do
   sed '/^# ssh-session-notifier begin/,/^# ssh-session-notifier end/!d; /end$/q' /etc/pam.d/sshd >/tmp/block
   cat /tmp/block /etc/pam.d/$service >/tmp/$service && cat /tmp/$service >/etc/pam.d/$service
 done`;
 
-/** Logs alice in on a virtual console, as if she had typed her name there, and out. */
+/** Logs alice in on a virtual console, as if she had typed her name there, and logs her out. */
 const CONSOLE_LOGIN = `mkdir -p /run/systemd/system/getty@tty2.service.d
 printf '[Service]\\nExecStart=\\nExecStart=-/sbin/agetty --autologin alice tty2\\nRestart=no\\n' \\
   >/run/systemd/system/getty@tty2.service.d/alice.conf
@@ -86,7 +86,7 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
     await using vm = await Vm.boot(disk, { append: ENFORCING });
     assert.equal(await vm.shell("getenforce"), "Enforcing\n");
 
-    await t.step("where its module cannot be loaded, install.sh and check say so, and logins go on", async () => {
+    await t.step("if its module cannot be loaded, install.sh and check report it, and logins work", async () => {
       await vm.shell("mount --bind /etc/selinux /etc/selinux && mount -o remount,bind,ro /etc/selinux");
       const { code, stdout } = await vm.install("--pam", "--fix-pam-env");
       await vm.shell("umount /etc/selinux");
@@ -95,10 +95,10 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
         stdout,
         /Read-only file system[^]*^warning: the SELinux module ssh-session-notifier cannot be loaded/m,
       );
-      // This policy lets sshd write in /run, where the hook keeps what the disk refuses.
+      // This policy lets sshd write to /run, where the hook keeps events that it cannot write to disk.
       await notifiedLogin(vm, "user1");
       assert.match(await checkSelinux(vm), /^fault .*the module is missing/);
-      assert.ok((await denials(vm)).length > 0, "SELinux refuses the hook something");
+      assert.ok((await denials(vm)).length > 0, "SELinux denies the hook something");
     });
 
     await t.step("install.sh loads its module, and check passes", async () => {
@@ -110,13 +110,13 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
       await vm.shell(": >/var/log/audit/audit.log; dmesg --clear; journalctl --quiet --rotate --vacuum-time=1s");
     });
 
-    await t.step("a login and a logout are notified, by the path unit alone", async () => {
+    await t.step("the path unit alone is enough to notify about a login and a logout", async () => {
       await vm.shell("systemctl stop ssh-session-notifier.timer");
       await notifiedLogin(vm, "alice");
       await vm.shell("systemctl start ssh-session-notifier.timer");
     });
 
-    await t.step("so are those of su and of the console", async () => {
+    await t.step("su and console sessions are notified too", async () => {
       await vm.shell(ADD_HOOK);
       await vm.shell(`su user7 --command true; ${CONSOLE_LOGIN}`);
       await vm.until(async () => {
@@ -127,20 +127,20 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
       }, "notifications about su and the console");
     });
 
-    await t.step("the policy allows what the hook needs, and nothing else", async () => {
+    await t.step("the policy allows only what the hook needs", async () => {
       assert.deepEqual(await rules(vm, disk), [
         `allow init_t ${TYPE}:dir { getattr search watch };`,
         `allow init_t ${TYPE}:file { getattr watch };`,
         `allow ssh_session_hook ${TYPE}:dir { add_name getattr open read remove_name search write };`,
         `allow ssh_session_hook ${TYPE}:file { append create getattr link lock map open read rename setattr unlink write };`,
-        // As all types of files have.
+        // All file types have this attribute.
         `allow ${TYPE} ${TYPE}:filesystem associate;`,
         `allow systemd_tmpfiles_t ${TYPE}:dir { add_name create getattr open read relabelfrom relabelto search setattr write };`,
         `allow systemd_tmpfiles_t ${TYPE}:file { create getattr open relabelfrom relabelto setattr write };`,
       ]);
     });
 
-    await t.step("a relabelling of all changes nothing, and check sees a wrong label", async () => {
+    await t.step("restorecon changes nothing, and check finds a wrong label", async () => {
       const paths = `${STATE} /usr/sbin/ssh-session-notifier /etc/ssh-session-notifier /run/ssh-session-notifier`;
       assert.equal(await vm.shell(`restorecon -R -n -v ${paths}`), "");
       await vm.shell(`chcon -t var_lib_t ${STATE}/queue`);
@@ -148,7 +148,7 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
       await vm.shell(`restorecon -R ${STATE}`);
     });
 
-    await t.step("what is pending at a reboot is notified after it", async () => {
+    await t.step("an event pending at a reboot is sent after it", async () => {
       await vm.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
       await login(vm, "user2");
       assert.deepEqual(await denials(vm), []);
@@ -160,7 +160,7 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
       assert.deepEqual(await denials(vm), []);
     });
 
-    await t.step("a poweroff with an open session ends", async () => {
+    await t.step("a poweroff during an open session completes", async () => {
       const session = vm.login("user3", { command: "sleep 3600", timeoutMs: 1_200_000 });
       await vm.until(async () => (await notified(vm)).includes("'user3' (10.0.2.2) logged in"), "the open session");
       await vm.powerOff();
@@ -170,20 +170,20 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
   {
     await using vm = await Vm.boot(disk, { append: ENFORCING, clock: "2040-01-01" });
 
-    await t.step("with a clock that is years ahead, logins are notified, and nothing is forgotten", async () => {
+    await t.step("with a clock that is years ahead, logins are notified and the history is kept", async () => {
       assert.match(await vm.shell("date +%Y"), /^2040/);
       await notifiedLogin(vm, "user4");
       const history = await vm.shell("ssh-session-notifier history --json");
       for (const user of ["alice", "user2", "user3", "user4"]) assert.ok(history.includes(`"${user}"`), user);
     });
 
-    await t.step("once the clock is set right, too", async () => {
+    await t.step("logins are notified after the clock was corrected", async () => {
       await vm.shell(`date --set=@${Math.floor(Date.now() / 1000)}`);
       await notifiedLogin(vm, "user5");
       assert.deepEqual(await denials(vm), []);
     });
 
-    await t.step("purged, nothing is left, and logins go on", async () => {
+    await t.step("install.sh --purge leaves nothing, and logins work", async () => {
       const said = await vm.shell("cd /root/ssh-session-notifier && ./install.sh --purge");
       assert.match(said, /^removed: the SELinux module ssh-session-notifier$/m);
       const names = "-name 'ssh-session-notifier*' -o -name 'ssh-session-queue*'";

@@ -4,7 +4,7 @@ import { executeOrThrow, ROOT } from "../helpers/checkout.ts";
 import { compiledBinary } from "../helpers/compile.ts";
 import { type Image, image } from "./image.ts";
 
-/** The disk and what comes with it: what stays of a machine while it is off. */
+/** The disk and its parts, which remain while the machine is off. */
 export class Disk implements AsyncDisposable {
   readonly directory: string;
   readonly image: Image;
@@ -14,12 +14,12 @@ export class Disk implements AsyncDisposable {
     this.image = image;
   }
 
-  /** A new disk with a fresh Debian, and the installer beside it. */
+  /** A new disk with a fresh Debian, and a second one with the installer. */
   static async create(): Promise<Disk> {
     const built = await image();
     const disk = new Disk(await Deno.makeTempDir({ prefix: "ssh-session-notifier-vm." }), built);
     await executeOrThrow(["cp", "--sparse=always", disk.image.disk, disk.path]);
-    // A block device that tar reads: quicker than any network of an emulated machine.
+    // A block device that tar reads: faster than the network of an emulated machine.
     const payload = `${disk.directory}/payload`;
     await Deno.mkdir(payload);
     await Deno.copyFile(await compiledBinary(), `${payload}/ssh-session-notifier`);

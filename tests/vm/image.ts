@@ -1,12 +1,12 @@
-// The disk image that the virtual machines boot, built once for each state of its recipe.
+// The disk image of the virtual machines, built once per version of its recipe.
 
 import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "../helpers/checkout.ts";
 
 const RECIPE = `${import.meta.dirname}/image.sh`;
-/** Which Debian, by its code name. */
+/** The code name of the Debian release. */
 const SUITE = Deno.env.get("VM_SUITE") ?? "bookworm";
 
-/** The files that a machine is made of. */
+/** The files of a machine. */
 export interface Image {
   readonly disk: string;
   readonly kernel: string;
@@ -16,12 +16,12 @@ export interface Image {
   readonly knownHosts: string;
 }
 
-/** The image; building it takes some minutes and downloads Debian packages. */
+/** Returns the image. Building it takes some minutes and downloads Debian packages. */
 export async function image(): Promise<Image> {
   const digest = (await sha256(await Deno.readFile(RECIPE))).slice(0, 16);
   const directory = `${CACHE}/vm/${SUITE}-${digest}`;
   await Deno.mkdir(`${CACHE}/vm`, { recursive: true });
-  // Several test files ask for it at once.
+  // Several test files may build it at the same time.
   using lock = await Deno.open(`${CACHE}/vm/lock`, { create: true, write: true });
   await lock.lock(true);
   if (!await isFile(`${directory}/disk.img`)) {

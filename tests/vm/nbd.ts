@@ -1,5 +1,5 @@
-// Serves a disk to qemu over a unix socket: the part of the NBD protocol (doc/proto.md of NetworkBlockDevice/nbd) that
-// its client needs.
+// Serves a disk to qemu over a Unix socket. Implements the part of the NBD protocol (doc/proto.md of
+// NetworkBlockDevice/nbd) that qemu's client needs.
 
 import type { VolatileDisk } from "./volatile_disk.ts";
 
@@ -15,14 +15,14 @@ const COMMAND = { read: 0, write: 1, disconnect: 2, flush: 3 } as const;
 const EXPORT_FLAGS = 0b101;
 const INVALID = 22;
 
-/** Serves one client until it goes, one request after the other. */
+/** Serves one client until it disconnects, one request at a time. */
 export async function serveDisk(listener: Deno.Listener, disk: VolatileDisk): Promise<void> {
   using connection = await listener.accept();
   const stream = new Exact(connection);
   try {
     if (await negotiate(stream, disk.size)) await transmit(stream, disk);
   } catch (error) {
-    // Its machine was killed.
+    // The machine was killed.
     if (
       !(error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.BrokenPipe ||
         error instanceof Deno.errors.ConnectionReset)
@@ -98,7 +98,7 @@ function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Reads and writes whole pieces. */
+/** Reads and writes complete messages. */
 class Exact {
   readonly #connection: Deno.Conn;
 

@@ -1,8 +1,8 @@
-// The power cut: the machine is killed at random moments while users log in, and each time loses what its disk had not
-// flushed. A login whose hook has returned must be there after the next boot, once.
+// Power cuts: the machine is killed at random moments while users log in, and loses the writes that its disk has not
+// flushed. After the next boot, each login whose hook has returned must be recorded exactly once.
 //
-// It proves what the program, SQLite and ext4 do with a disk that loses or reorders unflushed writes. It proves nothing
-// about a disk that says it has flushed when it has not.
+// This tests the program, SQLite and ext4 on a disk that loses or reorders unflushed writes. It does not test a disk that
+// reports a flush that it did not do.
 
 import assert from "node:assert/strict";
 import { randomFrom } from "../helpers/kill_send.ts";
@@ -11,16 +11,16 @@ import { Vm } from "./vm.ts";
 
 const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 20);
 const SEED = Number(Deno.env.get("POWER_CUT_SEED") ?? Date.now() % 2 ** 32);
-/** After at most so many logins, and then so many milliseconds, comes the cut: a slow machine shows as much as a quick one. */
+/** The cut comes after at most this many logins and then milliseconds, so a slow machine tests as much as a fast one. */
 const MOST_LOGINS = 3;
 const LONGEST_MS = 1_500;
-/** How many users log in at once. */
+/** How many users log in at the same time. */
 const CLIENTS = 2;
 
 const STATE = "/var/lib/ssh-session-notifier";
 const APPEND = "init=/usr/sbin/small-init selinux=0 audit=0 quiet";
 
-/** Prints the faults of each database, then for each event its uuid, type and user; `send` is at rest meanwhile. */
+/** Prints the faults of each database, then the UUID, type and user of each event. `send` must not run meanwhile. */
 const READ = `
 exec 9>/run/send.lock
 flock 9
@@ -39,14 +39,14 @@ done
 
 interface Recorded {
   readonly faults: readonly string[];
-  /** Which user has how many logins. */
+  /** The number of logins of each user. */
   readonly opens: ReadonlyMap<string, number>;
 }
 
 async function recorded(vm: Vm): Promise<Recorded> {
   const lines = (await vm.shell(READ)).trim().split("\n").filter((line) => line !== "");
   const faults = lines.filter((line) => line.startsWith("fault "));
-  // Queue and history hold the same event under the same uuid.
+  // The queue and the history have the same UUID for an event.
   const opens = new Map<string, number>();
   for (const line of new Set(lines.filter((line) => !line.startsWith("fault ")))) {
     const [, type, user] = JSON.parse(line) as [string, string, string];
@@ -55,9 +55,9 @@ async function recorded(vm: Vm): Promise<Recorded> {
   return { faults, opens };
 }
 
-/** Logs in as one user after the other until the machine is gone. */
+/** Logs in as one user after the other until the machine is killed. */
 class Logins {
-  /** Users whose session began, so their hook had returned. */
+  /** The users whose session began, so their hook had returned. */
   readonly confirmed: string[] = [];
   #next = 1;
 
@@ -73,7 +73,7 @@ class Logins {
   }
 }
 
-Deno.test(`after each of ${CUTS} power cuts, every login is there, once (POWER_CUT_SEED=${SEED})`, async () => {
+Deno.test(`after each of ${CUTS} power cuts, every login is recorded once (POWER_CUT_SEED=${SEED})`, async () => {
   const random = randomFrom(SEED);
   await using disk = await Disk.create();
   const logins = new Logins();
@@ -103,5 +103,5 @@ Deno.test(`after each of ${CUTS} power cuts, every login is there, once (POWER_C
     // deno-lint-ignore no-console -- each takes half a minute
     console.log(report(cuts + 1));
   }
-  assert.ok(logins.confirmed.length > 0 && lost > 0, `it shows nothing: ${report(CUTS)}`);
+  assert.ok(logins.confirmed.length > 0 && lost > 0, `nothing was tested: ${report(CUTS)}`);
 });

@@ -1,24 +1,24 @@
-// A virtual machine: a whole Debian with its own kernel, systemd and SELinux, emulated by qemu without hardware support.
-// The rule: it reaches nothing but the test, and ends with it.
+// A virtual machine: a complete Debian with its own kernel, systemd and SELinux, emulated by qemu without hardware support.
+// It has no network but to the test, and ends with the test.
 
 import type { Finished } from "../helpers/host.ts";
 import type { Disk } from "./disk.ts";
 import { serveDisk } from "./nbd.ts";
 import { VolatileDisk } from "./volatile_disk.ts";
 
-/** How long a boot and the like may take, in milliseconds: many times what it needs where nothing else runs. */
+/** Timeout of a boot and the like, in milliseconds: many times as long as on an idle host. */
 const BOOT_MS = 600_000;
-/** What the machine prints to its console at each boot, once it can take orders. */
+/** What the machine prints to its console at each boot when it is ready for commands. */
 const IS_UP = "the network is up";
-/** Where the checkout's installer and the binary are in the machine. */
+/** Path of the checkout's installer and the binary in the machine. */
 export const INSTALLER = "/root/ssh-session-notifier";
 
 export interface BootOptions {
-  /** More kernel parameters. */
+  /** Additional kernel parameters. */
   readonly append?: string;
-  /** What the machine's clock shows at boot, such as "2040-01-01"; by default the right time. */
+  /** The machine's clock at boot, such as "2040-01-01". Default: the correct time. */
   readonly clock?: string;
-  /** Whether {@linkcode Vm.cutPower} loses what was not flushed. */
+  /** Whether {@linkcode Vm.cutPower} loses unflushed writes. */
   readonly isVolatile?: boolean;
 }
 
@@ -43,7 +43,7 @@ export class Vm implements AsyncDisposable {
     this.#qemu.status.then(() => this.#hasEnded = true);
   }
 
-  /** Starts a machine, and waits until it takes orders. */
+  /** Starts a machine, and waits until it is ready for commands. */
   static async boot(disk: Disk, options: BootOptions = {}): Promise<Vm> {
     const vm = new Vm(disk, options);
     try {
@@ -55,12 +55,12 @@ export class Vm implements AsyncDisposable {
     }
   }
 
-  /** Runs a shell script as root; no session that PAM sees. */
+  /** Runs a shell script as root, without a PAM session. */
   async run(script: string, options: { readonly timeoutMs?: number } = {}): Promise<Finished> {
     return await this.#ssh(["root@127.0.0.1", script], { port: this.#ports.control, ...options });
   }
 
-  /** Likewise, where it must not fail. Gives what it printed. */
+  /** Runs a shell script that must succeed, as root. Returns its output. */
   async shell(script: string): Promise<string> {
     const { code, stdout, stderr } = await this.run(script);
     if (code !== 0) throw new Error(`Script "${script}" exited ${code}: ${stdout}${stderr}${await this.serialLog()}`);
@@ -76,7 +76,7 @@ export class Vm implements AsyncDisposable {
     return await this.#ssh([`${user}@127.0.0.1`, command], { port: this.#ports.ssh, ...options });
   }
 
-  /** Waits for what must happen. */
+  /** Waits until a condition holds. */
   async until(condition: () => Promise<boolean>, what: string): Promise<void> {
     const deadlineMs = performance.now() + BOOT_MS;
     while (!await condition()) {
@@ -90,30 +90,30 @@ export class Vm implements AsyncDisposable {
     }
   }
 
-  /** Unpacks the installer and the binary, and runs it. */
+  /** Unpacks the installer and the binary, and runs the installer. */
   async install(...flags: string[]): Promise<Finished> {
     await this.shell(`mkdir -p ${INSTALLER} && tar -xf /dev/vdb -C ${INSTALLER} --no-same-owner`);
     return await this.run(`cd ${INSTALLER} && ./install.sh ${flags.join(" ")} 2>&1`, { timeoutMs: 1_200_000 });
   }
 
-  /** Reboots it as an administrator does, and waits until it takes orders again. */
+  /** Reboots as an administrator does, and waits until it is ready for commands. */
   async reboot(): Promise<void> {
     const boots = await this.#boots();
     await this.run("systemctl reboot");
     await this.#up(boots + 1);
   }
 
-  /** Shuts it down as an administrator does. */
+  /** Shuts down as an administrator does. */
   async powerOff(): Promise<void> {
     await this.run("systemctl poweroff");
     await this.until(() => Promise.resolve(this.#hasEnded), "poweroff");
   }
 
   /**
-   * Ends it as a power cut does: while the disk writes, unless it rests for seconds.
+   * Ends the machine as a power cut does: during a disk write, unless the disk is idle for seconds.
    *
-   * @param random decides which write is the last one, and what of the unflushed ones reached the disk
-   * @returns how many did not
+   * @param random decides which write is the last one, and which unflushed writes reached the disk
+   * @returns how many unflushed writes were lost
    */
   async cutPower(random: () => number): Promise<number> {
     if (this.#volatile === undefined) throw new Error("Its disk is not volatile");
@@ -122,7 +122,7 @@ export class Vm implements AsyncDisposable {
     return this.#volatile.disk.cut(random);
   }
 
-  /** The end of what kernel and systemd said, for the message of a failure. */
+  /** The end of the console output, for the message of a failure. */
   async serialLog(): Promise<string> {
     return `\n--- the end of the machine's console ---\n${(await this.#serial()).split("\n").slice(-40).join("\n")}`;
   }
@@ -138,7 +138,7 @@ export class Vm implements AsyncDisposable {
     await this.#volatile?.served;
   }
 
-  /** Waits until it has come up so many times, and takes orders. */
+  /** Waits until it has booted this many times and is ready for commands. */
   async #up(boots: number): Promise<void> {
     await this.until(async () => await this.#boots() >= boots, "boot");
     await this.until(async () => (await this.run("true", { timeoutMs: 20_000 })).code === 0, "taking orders");

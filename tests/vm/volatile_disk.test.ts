@@ -4,7 +4,7 @@ import { VolatileDisk } from "./volatile_disk.ts";
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("a power cut keeps what was flushed, and of the rest what chance decides", async () => {
+Deno.test("a power cut keeps all flushed writes, and a random part of the others", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeTextFile(path, "-".repeat(8192));
   using disk = new VolatileDisk(path);
@@ -13,7 +13,7 @@ Deno.test("a power cut keeps what was flushed, and of the rest what chance decid
   disk.write(0, bytes("FLUSHED"));
   disk.write(100, bytes("lost"));
   disk.write(200, bytes("kept"));
-  // One write over two pieces, of which the second is kept.
+  // One write across two pieces. The second is kept.
   disk.write(4094, bytes("t".repeat(4096)));
   assert.equal(text(disk.read(0, 7)), "FLUSHED");
   const chances = [0.9, 0.9, 0.1, 0.9];
@@ -25,7 +25,7 @@ Deno.test("a power cut keeps what was flushed, and of the rest what chance decid
   await Deno.remove(path);
 });
 
-Deno.test("a disk fails with the write that it is told to fail after", async () => {
+Deno.test("a disk fails at the requested write", async () => {
   const path = await Deno.makeTempFile();
   await Deno.truncate(path, 8192);
   using disk = new VolatileDisk(path);

@@ -1,7 +1,7 @@
-// A disk with a cache that a power cut empties: each write since the last flush is then either on the disk or not, in any
-// combination. Killing qemu alone would lose nothing, since the host's page cache survives it.
+// A disk with a cache that a power cut clears: each write since the last flush is then on the disk or not, in any
+// combination. Just killing qemu would lose nothing, because the host's page cache survives it.
 
-/** Into pieces of this many bytes a write may tear. Real disks promise whole sectors of 512 or 4,096. */
+/** A write may be torn into pieces of this size, in bytes. Real disks write sectors of 512 or 4,096 bytes as a whole. */
 const PIECE = 4096;
 
 interface Write {
@@ -10,16 +10,16 @@ interface Write {
   readonly after: Uint8Array;
 }
 
-/** A file as a disk. Calls must not overlap. */
+/** A disk in a file. Calls must not overlap. */
 export class VolatileDisk implements Disposable {
   readonly #file: Deno.FsFile;
   readonly size: number;
-  /** Since the last flush, oldest first. */
+  /** The writes since the last flush, oldest first. */
   #unflushed: Write[] = [];
   #writesLeft = Infinity;
   #fail = () => {};
 
-  /** @param path the image; what is flushed is there */
+  /** @param path the image, which contains the flushed writes */
   constructor(path: string) {
     this.#file = Deno.openSync(path, { read: true, write: true });
     this.size = this.#file.statSync().size;
@@ -36,12 +36,12 @@ export class VolatileDisk implements Disposable {
     return bytes;
   }
 
-  /** Whether {@linkcode VolatileDisk.failAfterWrites} has come true. Nobody must use it then, but for its cut. */
+  /** Whether the failure of {@linkcode VolatileDisk.failAfterWrites} has occurred. Then only the cut may be called. */
   get hasFailed(): boolean {
     return this.#writesLeft <= 0;
   }
 
-  /** Fails with the last of so many more writes: a cut then hits the disk at work. Resolves when that has happened. */
+  /** Fails at the last of this many writes, so that a cut hits a busy disk. Resolves when it has failed. */
   async failAfterWrites(count: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#writesLeft = count;
@@ -58,7 +58,7 @@ export class VolatileDisk implements Disposable {
     if (--this.#writesLeft === 0) this.#fail();
   }
 
-  /** After this, what was written is safe. */
+  /** Makes all writes durable. */
   flush(): void {
     this.#unflushed = [];
   }
@@ -66,13 +66,13 @@ export class VolatileDisk implements Disposable {
   /**
    * Cuts the power.
    *
-   * @param random decides which unflushed pieces had reached the disk, from 0 to 1 each
-   * @returns how many were lost
+   * @param random decides which unflushed pieces reached the disk; returns a number from 0 to 1 for each
+   * @returns how many pieces were lost
    */
   cut(random: () => number): number {
     for (const { offset, before } of this.#unflushed.toReversed()) this.#put(offset, before);
     const kept = this.#unflushed.filter(() => random() < 0.5);
-    // A disk may reorder, but never keeps an older write to a place over a newer one.
+    // A disk may reorder writes, but an older write never replaces a newer one at the same place.
     for (const { offset, after } of kept) this.#put(offset, after);
     const lost = this.#unflushed.length - kept.length;
     this.#unflushed = [];
