@@ -24,7 +24,7 @@ interface Fault {
   readonly longerMs?: number;
 }
 
-/** Replaces a file by one of another type. */
+/** Situations in which a path is another type of file. */
 function instead(path: string, rung: Rung): Record<string, Fault> {
   const name = path.replace(`${QUEUE}/`, "");
   const remove = `rm -rf ${path}`;
@@ -54,7 +54,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "the log and its index are missing": { rung: "database", arrange: `rm ${DATABASE}-*` },
   "another process holds the write lock": {
     rung: "spool",
-    // Runs until the host ends, with the lock of a file in a removed directory.
+    // Holds the lock until the host ends, even after its directory was removed.
     arrange: `(sqlite3 ${DATABASE} 'BEGIN IMMEDIATE;' '.shell touch /run/held; sleep 600' >/dev/null 2>&1 &)
       until [ -e /run/held ]; do sleep 0.02; done`,
     longerMs: 500,
@@ -150,7 +150,7 @@ underSystemd(
       const login = await host.ssh("alice", { auth: "key", command: "echo here", extraSshOptions: [`-oPort=${port}`] });
       await systemd.shell(LOGGED_OUT);
       assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
-      // Generous because the machine may be busy: a real hang has no end.
+      // The limit is generous, because the machine may be busy; a real hang never ends.
       usualMs = Math.min(usualMs, login.elapsedMs);
       assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
 
@@ -191,7 +191,7 @@ const LOGGED_OUT = `pid=$(cat ${PID_FILE}); while [ -n "$(cat /proc/$pid/task/$p
 /** The events of each rung, as `type address`, in order of arrival. */
 async function kept(systemd: Systemd): Promise<Record<Rung, string[]>> {
   const { stdout } = await systemd.run(`
-    # Another program would wait for a FIFO for ever.
+    # Another program would block on a FIFO indefinitely.
     [ -f ${DATABASE} ] && [ ! -p ${DATABASE}-journal ] &&
       sqlite3 -readonly ${DATABASE} 'SELECT record FROM event ORDER BY id' 2>/dev/null
     echo ----
