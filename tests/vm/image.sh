@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds what the virtual machine (vm.ts) boots: a Debian with systemd, sshd, SELinux and audit, as a disk image with its
-# kernel, and a key that logs in. The program is not in it. Needs root, debootstrap, e2fsprogs and ssh-keygen.
+# Builds the system that the virtual machine (vm.ts) boots: a disk image of Debian with systemd, sshd, SELinux and audit,
+# its kernel, and a login key. The program is not installed. Needs root, debootstrap, e2fsprogs and ssh-keygen.
 #
 # usage: image.sh DIRECTORY SUITE   (bookworm, trixie)
 set -eu
@@ -10,7 +10,7 @@ suite=$2
 root=$out/root
 
 mkdir -p "$out"
-# Without the archive's own key, as on a Debian of another release, debootstrap says so itself.
+# If the host lacks the archive's key, as another Debian release may, debootstrap reports it.
 debootstrap --variant=minbase --include=\
 auditd,dbus,initramfs-tools,iproute2,libpam-systemd,linux-image-cloud-amd64,openssh-server,policycoreutils,\
 selinux-policy-default,sqlite3,systemd,systemd-sysv,udev \
@@ -25,7 +25,7 @@ echo vm >"$root/etc/hostname"
 echo "127.0.0.1 localhost vm" >"$root/etc/hosts"
 : >"$root/etc/fstab"
 : >"$root/etc/resolv.conf"
-# As systemd asks for: made at the first boot.
+# Empty, so that systemd creates the machine ID at the first boot.
 : >"$root/etc/machine-id"
 cat >"$root/etc/systemd/system/vm-network.service" <<END_OF_FILE
 [Unit]
@@ -43,8 +43,8 @@ TTYPath=/dev/ttyS0
 [Install]
 WantedBy=multi-user.target
 END_OF_FILE
-# How the tests give orders: an sshd without PAM, so that no order is a session that would be notified. It has an address
-# of its own, since SELinux allows sshd no other port.
+# The tests run commands through an sshd without PAM, so that these are not sessions to be notified about. It has its own
+# address, because SELinux allows sshd no other port.
 cat >"$root/etc/systemd/system/control.socket" <<END_OF_FILE
 [Socket]
 ListenStream=10.0.2.16:22
@@ -61,7 +61,7 @@ RuntimeDirectory=sshd
 RuntimeDirectoryPreserve=yes
 END_OF_FILE
 chroot "$root" systemctl --quiet enable vm-network.service control.socket
-# In place of systemd, for a test that boots many times: sshd, the other one for orders, and send as cron would run it.
+# A replacement for systemd in a test that boots many times: sshd, the sshd for commands, and send as cron would run it.
 # The initramfs has mounted /dev, /proc, /run and /sys.
 cat >"$root/usr/sbin/small-init" <<END_OF_FILE
 #!/bin/sh
@@ -83,7 +83,7 @@ while true; do
 done >/dev/null 2>&1
 END_OF_FILE
 chmod 0755 "$root/usr/sbin/small-init"
-# Work of their own at boot, which no test is about. The machine reaches nothing but the test.
+# Units that do work at boot which no test needs. The machine has no network but to the test.
 chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
   e2scrub_reap.service fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service
 sed -i 's/^SELINUX=.*/SELINUX=enforcing/' "$root/etc/selinux/config"
@@ -101,7 +101,7 @@ END_OF_FILE
 rm -f "$root"/etc/ssh/ssh_host_*
 ssh-keygen -q -t ed25519 -N '' -C vm -f "$root/etc/ssh/ssh_host_ed25519_key"
 echo "vm $(cat "$root/etc/ssh/ssh_host_ed25519_key.pub")" >"$out/known_hosts"
-# alice, and users that log in once each, so that a name says which login it was.
+# alice, and users that log in only once, so that the name identifies the login.
 {
   echo "alice:x:1000:1000::/home/alice:/bin/sh"
   for number in $(seq 1 999); do echo "user$number:x:$((2000 + number)):1000::/home/alice:/bin/sh"; done
@@ -112,14 +112,14 @@ install -d -o 1000 -g 1000 -m 0755 "$root/home/alice"
 
 # --- kernel and disk --------------------------------------------------------------------------------------------------
 
-# Only what mounts the disk and makes eth0, to boot quickly without hardware support.
+# Only the drivers for the disk and eth0, to boot fast without hardware support.
 printf '%s\n' virtio_pci virtio_blk virtio_net >>"$root/etc/initramfs-tools/modules"
 printf '%s\n' MODULES=list COMPRESS=gzip >"$root/etc/initramfs-tools/conf.d/vm"
 chroot "$root" update-initramfs -u >/dev/null 2>&1
 cp "$root"/boot/vmlinuz-* "$out/vmlinuz"
 cp "$root"/boot/initrd.img-* "$out/initrd.img"
 rm -rf "${root:?}"/boot/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/*
-# In a namespace of its own, so that the mount ends with it.
+# In a separate namespace, so that the mount ends with it.
 # shellcheck disable=SC2016 # $1 is for the inner shell
 unshare --mount sh -c 'mount -t proc proc "$1/proc" &&
   chroot "$1" setfiles -F -e /proc /etc/selinux/default/contexts/files/file_contexts /' sh "$root" >/dev/null
