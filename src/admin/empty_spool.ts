@@ -33,7 +33,9 @@ export function emptySpool(database: Database, spoolDir: string): string[] {
   if (moved > 0) makeAnew(spoolDir);
   return [
     ...moved > 0 ? [`moved ${plural(moved, "event")} from "${spoolDir}" into the database`] : [],
-    ...left > 0 ? [`cannot move ${plural(left, "file")} in "${spoolDir}": inspect and remove by hand`] : [],
+    ...left > 0
+      ? [`left ${plural(left, "file")} in "${spoolDir}" that cannot be moved: inspect and remove by hand`]
+      : [],
   ];
 }
 

@@ -65,7 +65,7 @@ export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: numb
   const address = ip === undefined ? undefined : parseAddress(ip);
   if (user === "") throw usage("--user must not be empty");
   if (ip !== undefined && address === undefined) {
-    throw usage(`--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1: "${ip}" is not`);
+    throw usage(`--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1, not "${ip}"`);
   }
   if (key !== undefined && !isFingerprint(key)) throw usage(`--key must be ${FINGERPRINT_FORM}`);
   return {

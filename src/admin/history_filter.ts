@@ -30,7 +30,7 @@ export function filterOf(
   const instantOf = (flag: string, text: string | undefined, atEnd: boolean) => {
     if (text === undefined) return undefined;
     const atMs = parseWhen(text, { nowMs, timezone, atEnd });
-    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}: "${text}" is not`);
+    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}, not "${text}"`);
     return atMs;
   };
   return {

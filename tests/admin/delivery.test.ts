@@ -183,7 +183,7 @@ Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwis
   assertAllFound(warnings({ routes: [] }), [[...nothing, TEST]]);
   // Finding D5: the test has passed, so it is not the route.
   const tested = { lastDeliveredAtMs: undefined, lastTestedAtMs: NOW_MS } as unknown as Partial<RouteOverview>;
-  assertAllFound(warnings({ routes: [tested] }), [[...nothing, "ssh"]]);
+  assertAllFound(warnings({ routes: [tested] }), [[...nothing, "SSH"]]);
   assert.ok(!warnings({ routes: [tested] })[0]?.hint.includes(TEST));
   const discord = (host: string) =>
     warnings({

@@ -43,12 +43,12 @@ function explained(login: Parameters<typeof loginFor>[0], known: Partial<Known> 
 Deno.test("explanation() says of each rule what keeps it from allowing the login", () => {
   assert.deepEqual(explained({ user: "alice", ip: "203.0.113.7", service: "sshd" }), [
     'login: "alice" from 203.0.113.7 by sshd, without a key',
-    "allowlist.ips: does not allow it: ips does not have 203.0.113.7",
-    'allowlist.rules.0 ("backup, OPS-12"): does not allow it: users does not have "alice"; ips does not have ' +
-    "203.0.113.7; key_fingerprints needs a key (--key)",
-    'allowlist.rules.1 ("audit"): does not allow it: it expired at 2026-11-01 13:00:00+13:00; services does not have ' +
-    '"sshd"',
-    "decided by: no rule of the allowlist; it is notified",
+    "allowlist.ips: does not allow it: ips does not include 203.0.113.7",
+    'allowlist.rules.0 ("backup, OPS-12"): does not allow it: users does not include "alice"; ips does not include ' +
+    "203.0.113.7; key_fingerprints requires a key (--key)",
+    'allowlist.rules.1 ("audit"): does not allow it: it expired at 2026-11-01 13:00:00+13:00; services does not ' +
+    'include "sshd"',
+    "decision: notified, because no allowlist rule allows it",
     "unexpected: no",
     "urgency: normal",
     "routes: default (stdout)",
@@ -59,7 +59,10 @@ Deno.test("explanation() says which rule decides, though others allow it too", (
   const backup = explained({ user: "backup", ip: "::ffff:198.51.100.4", key: KEY, service: "sshd" });
   assert.equal(backup[0], `login: "backup" from 198.51.100.4 by sshd, with the key ${KEY} (work laptop)`);
   assert.equal(backup[2], 'allowlist.rules.0 ("backup, OPS-12"): allows it');
-  assert.equal(backup[4], 'decided by: allowlist.rules.0 ("backup, OPS-12"); it is recorded, not notified');
+  assert.equal(
+    backup[4],
+    'decision: recorded but not notified, because allowlist.rules.0 ("backup, OPS-12") allows it',
+  );
   assert.equal(backup.at(-1), "routes: none");
 });
 
@@ -99,7 +102,7 @@ Deno.test("explanation() names the rule by which judge() decides, whatever the l
     const lines = explained(login);
     const allowing = lines.filter((line) => line.endsWith(": allows it"));
     assert.equal(allowing.length > 0, rule !== undefined);
-    if (rule !== undefined) assert.ok(lines.some((line) => line.startsWith(`decided by: ${rule.place}`)));
+    if (rule !== undefined) assert.ok(lines.some((line) => line.includes(` not notified, because ${rule.place}`)));
   }));
 });
 
@@ -128,7 +131,7 @@ Deno.test("explain says what send then does, and changes nothing", async () => {
   const before = await installation.explain(...login);
   assert.deepEqual([before.code, before.stderr], [0, ""]);
   assert.match(before.stdout, /^unexpected: yes: first login of alice; this host is still learning what is usual$/m);
-  assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade, so everybody is new$/m);
+  assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade; every user is new$/m);
   assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)], []);
 
   const queued = await installation.queue({

@@ -85,7 +85,7 @@ Deno.test("history finds what every filter says, and no more", async () => {
   ];
   for (const [flags, users] of table) assert.deepEqual(await usersOf(installation, ...flags), users, flags.join(" "));
   const cut = await installation.history("--limit", "2");
-  assert.equal(cut.stderr, "warning: there are older entries than these 2: --limit all shows them\n");
+  assert.equal(cut.stderr, "warning: only the newest 2 entries are shown: --limit all shows all\n");
   assert.equal((await installation.history("--limit", "5")).stderr, "");
 });
 
@@ -159,7 +159,7 @@ Deno.test("history works without a configuration and before send has run, and sa
   assert.deepEqual(await fresh.history(), {
     code: 0,
     stdout: "",
-    stderr: "warning: there is no history yet: send has not run, or not since an upgrade\n",
+    stderr: "warning: no history yet: send has not run, or not since an upgrade\n",
   });
 });
 

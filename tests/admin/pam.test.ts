@@ -229,7 +229,7 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
   [
     "a limit that ends the hook",
     { "limits.conf": "* hard as 2000000" },
-    ["fault limits.values", "limits.conf ", " as 2000000 ", " *:"],
+    ["fault limits.values", "limits.conf ", " as to 2000000 ", " *,"],
   ],
   [
     "limits of a file of their own",

@@ -408,7 +408,7 @@ Deno.test("a second repair at once says that there is one", async () => {
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [
     75,
-    "error: another repair is running [repair.running]",
+    "error: Another repair is running [repair.running]",
   ]);
 });
 
@@ -440,7 +440,7 @@ Deno.test("repair moves the events of both spools into a sound database, and rep
   assert.match(queue.said.join("\n"), /moved 130 events from ".*" into the database\nmoved 1 event from /);
   Deno.writeTextFileSync(`${queue.paths.spoolDir}/junk.json`, "{}");
   await queue.repair();
-  assert.match(queue.said.at(-1) ?? "", /^1 file in ".*" can't be moved/);
+  assert.match(queue.said.at(-1) ?? "", /^left 1 file in ".*" that cannot be moved: /);
 });
 
 Deno.test("repair says that a file system is read-only, and not that the database is damaged", {

@@ -39,8 +39,8 @@ function lines(sources: Sources): string[] {
 }
 
 Deno.test("statusLines() does not say that the queue is empty where it can't be read", () => {
-  assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: it can't be read"));
-  assert.ok(lines({ unread: undefined }).includes("queue: no event is there"));
+  assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: cannot be read"));
+  assert.ok(lines({ unread: undefined }).includes("queue: no event was ever recorded"));
 });
 
 Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
@@ -53,7 +53,7 @@ Deno.test("statusLines() says of a route what waits, since when, why, and when i
     restsUntilMs: NOW_MS + 12 * MINUTE_MS,
   } as const;
   const table: [route: Partial<RouteOverview>, line: string][] = [
-    [{}, "nothing waits"],
+    [{}, "nothing is pending"],
     [waiting, "2 pending, the oldest from 3 h 5 min ago, due now"],
     [failing, "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, 4 failed in a row: HTTP 503"],
     [
@@ -74,7 +74,7 @@ Deno.test("statusLines() says what was given up and why, and what has gone from 
   assert.ok(
     lines({ routes: [{ dead: 3, deadReasons }] }).includes(
       'route "default" (stdout): 3 given up (2 for: HTTP 400; 1 for: too \n long); ' +
-        '"ssh-session-notifier retry --route default" brings them back',
+        "to retry: ssh-session-notifier retry --route default",
     ),
   );
   const gone = lines({ routes: [{ name: "old", pending: 1 }, { name: "forgotten" }] });
@@ -83,7 +83,7 @@ Deno.test("statusLines() says what was given up and why, and what has gone from 
 });
 
 Deno.test("statusLines() says what is unread, and goes on where something can't be read", () => {
-  assert.equal(lines({ unread: undefined })[0], "queue: no event is there");
+  assert.equal(lines({ unread: undefined })[0], "queue: no event was ever recorded");
   assert.equal(
     lines({ unread: { count: 3, oldestAtMs: NOW_MS - MINUTE_MS } })[0],
     "queue: send has yet to read 3 events, the oldest from 1 min ago",

@@ -47,7 +47,7 @@ Deno.test("a test that passes lets send go on at once, even while send runs, and
   await Deno.writeTextFile(path, "no database".repeat(1_000));
   const { stderr, ...rest } = await installation.test();
   assert.deepEqual(rest, { code: 0, stdout: pass.stdout });
-  assert.match(stderr, /^warning: cannot note in ".*deliveries\.db" that the test passed: .*\n$/);
+  assert.match(stderr, /^warning: cannot record in ".*deliveries\.db" that the test passed: .*\n$/);
   assert.equal(await Deno.readTextFile(path), "no database".repeat(1_000));
 });
 
@@ -56,7 +56,7 @@ Deno.test("test says what the service answered and what to mend, and shows no se
     [
       () => json(403, { code: 40301, error: "forbidden for tk_s3cr3t" }),
       78,
-      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; hint: compare /,
+      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; hint: correct /,
     ],
     [
       () => json(413, { error: "too large" }),

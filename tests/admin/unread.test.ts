@@ -39,7 +39,8 @@ Deno.test("readUnread() does not wait for ever for another look, which may have 
   const look = () => readUnread(paths, { overview: undefined, command: "status", maxWaitMs: 100 });
   assert.throws(
     look,
-    (error) => error instanceof QueueBusyError && /another check or status .* 0\.1 s; it may/.test(error.message),
+    (error) =>
+      error instanceof QueueBusyError && /another check or status .* 0\.1 s and may be stopped/.test(error.message),
   );
   other.close();
   assert.equal(look(), undefined);

@@ -62,7 +62,7 @@ Deno.test("what makes no sense is refused with 64, and what is wrong with it", a
   const table: [args: string[], error: RegExp][] = [
     [
       ["history", "--limit", "0"],
-      /'--limit <count>' argument '0' is invalid\. It must be a number from 1 on, or "all"/,
+      /'--limit <count>' argument '0' is invalid\. It must be a positive number or "all"/,
     ],
     [["history", "--limit", "1e3"], /argument '1e3' is invalid/],
     [["history", "--json", "--heatmap"], /'--heatmap' cannot be used with option '--json'/],
@@ -71,7 +71,7 @@ Deno.test("what makes no sense is refused with 64, and what is wrong with it", a
     [["completions"], /missing required argument 'shell'/],
     [["man", "send"], /too many arguments/],
     [["explain"], /required option '--user <user>' not specified/],
-    [["retry", "--to", "x"], /--to needs --route/],
+    [["retry", "--to", "x"], /--to requires --route/],
     [["queue", "--verbose"], /unknown option '--verbose'/],
   ];
   for (const [args, error] of table) {
