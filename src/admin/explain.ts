@@ -102,8 +102,8 @@ export function explanation(login: Login, { config, known, nowMs }: ExplanationO
     `login: ${described(login, host.keyNames)}`,
     ...allowlist.map((rule) => `${ruleName(rule)}: ${answerOf(rule, { login, nowMs, timezone: host.timezone })}`),
     isAllowed && rule !== undefined
-      ? `decision: recorded but not notified, because ${ruleName(rule)} allows it`
-      : "decision: notified, because no allowlist rule allows it",
+      ? `decision: ${ruleName(rule)} allows it, so it is recorded but not notified`
+      : "decision: no allowlist rule allows it, so it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
     `urgency: ${urgencyOf({ type: login.type, urgent: meaning.urgent })}`,
     `routes: ${told.length === 0 ? "none" : told.join(", ")}`,

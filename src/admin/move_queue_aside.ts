@@ -49,7 +49,7 @@ export async function moveQueueAside(paths: Paths, { say, sleep, unfinished }: M
   move(`${queueDatabase}-shm`, folder);
   move(queueDatabase, folder);
   const finished = finish(folder, queueDir);
-  // The journal's folder last: while it exists, no hook can create a new database, which could still see the other folder.
+  // The journal's folder last: while it exists, no hook can create a database and see the log's folder disappear.
   for (const path of [log, journal]) if (isObstacle(path)) Deno.removeSync(path);
   say(`moved the database to "${finished}"`);
 }

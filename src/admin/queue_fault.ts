@@ -54,7 +54,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
         code: "repair.queue-locked",
         exitCode: ExitCode.tempFail,
         hint:
-          `find the process (fuser -v ${queueDatabase}), end it, then run repair again; the spool takes events until then`,
+          `find the process (fuser -v ${queueDatabase}), end it, then run repair again; until then, events are spooled`,
         cause: error,
       });
     }

@@ -89,8 +89,8 @@ const HISTORY: CommandHelp = {
     "--from takes an address or a network, --key a fingerprint or a name from [key_names]. --since and --until take " +
     "a date (2026-11-23; --until includes that day), a date and time (2026-11-23 11:13), or a time span before now " +
     "(90min, 12h, 7d, 2w).",
-    "--json prints one object per line, without a limit unless --limit sets one. --heatmap shows logins by weekday and " +
-    "hour, with a bar for each user; it counts all logins that match the filters.",
+    "--json prints one object per line, without a limit unless --limit sets one. --heatmap shows logins by weekday " +
+    "and hour, with a bar for each user; it counts all logins that match the filters.",
   ],
   examples: [
     { line: "sudo ssh-session-notifier history --unexpected --since 7d" },

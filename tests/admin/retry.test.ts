@@ -1,4 +1,4 @@
-// `retry` and `status` as processes, beside a `send` that has met services which refuse.
+// Runs `retry` and `status` as processes, with a `send` whose services fail.
 
 import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
@@ -15,7 +15,7 @@ function users({ accepted }: Receiver): string[] {
   return accepted.flatMap(({ body }) => usersOf(body["message"]));
 }
 
-Deno.test("retry brings back what was given up, and status says before and after what there is", async () => {
+Deno.test("retry restores given-up notifications, and status shows them", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
@@ -76,7 +76,7 @@ Deno.test("retry brings back what was given up, and status says before and after
   });
 });
 
-Deno.test("retry makes due now what waits, also for a send that is running", async () => {
+Deno.test("retry makes pending notifications due now, even for a running send", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nrun_deadline_seconds = 60\n${route("oncall", ntfy)}`);
@@ -99,7 +99,7 @@ Deno.test("retry makes due now what waits, also for a send that is running", asy
   assert.deepEqual(users(ntfy), ["user1"]);
 });
 
-Deno.test("retry makes due now what a route has to tell of others, and says so where nothing else waits", async () => {
+Deno.test("retry makes notices about other routes due now, even if nothing else is pending", async () => {
   await using installation = await Installation.create();
   await using broken = ntfyLike();
   await using down = ntfyLike();
@@ -123,7 +123,7 @@ Deno.test("retry makes due now what a route has to tell of others, and says so w
   assert.match(String(down.accepted[0]?.body["message"]), /^route "broken" is broken/);
 });
 
-Deno.test("retry moves what a route has left that has gone from the configuration, without a second of its kind", async () => {
+Deno.test("retry --to moves the notifications of a removed route, without duplicates", async () => {
   await using installation = await Installation.create();
   await using kept = ntfyLike();
   await using gone = ntfyLike();
@@ -163,7 +163,7 @@ Deno.test("retry moves what a route has left that has gone from the configuratio
   assert.doesNotMatch((await installation.status()).stdout, /"old"/);
 });
 
-Deno.test("retry refuses a route that there is not, with the one that was meant, and works without a configuration", async () => {
+Deno.test("retry rejects an unknown route with a suggestion, and works without a configuration", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
@@ -187,7 +187,7 @@ Deno.test("retry refuses a route that there is not, with the one that was meant,
   assert.equal((await installation.retry("--route", "x", "--to", "oncall")).code, 78);
 });
 
-Deno.test("status and retry say that the store is damaged, and leave it to send", async () => {
+Deno.test("status and retry report a damaged store, and leave it to send", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);

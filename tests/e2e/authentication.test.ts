@@ -120,7 +120,7 @@ endToEnd(
           'login: "alice" from 203.0.113.7 by sshd, without a key',
           "allowlist.ips: does not allow it: ips does not include 203.0.113.7",
           'allowlist.rules.0 ("old"): does not allow it: it expired at 2020-01-01 13:00:00+13:00; users does not include "alice"',
-          "decision: notified, because no allowlist rule allows it",
+          "decision: no allowlist rule allows it, so it is notified",
           "unexpected: no",
           "urgency: normal",
           "routes: default (stdout)",
