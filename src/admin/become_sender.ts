@@ -55,7 +55,7 @@ function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; re
 }
 
 function notAllowed(command: string, cause?: unknown): Failure {
-  return new Failure(`"${command}" must run as root or as the user ssh-session-notifier`, {
+  return new Failure(`${command} must run as root or as the user ssh-session-notifier`, {
     code: "command.not-permitted",
     exitCode: ExitCode.noPermission,
     hint: `sudo ssh-session-notifier ${command}`,

@@ -103,7 +103,7 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
   } catch (cause) {
     const denied = cause instanceof Deno.errors.PermissionDenied;
     throw new Failure(
-      denied ? '"repair" must run as root' : `Cannot become the user of queue: ${messageOf(cause)}`,
+      denied ? "repair must run as root" : `Cannot become the user of queue: ${messageOf(cause)}`,
       denied
         ? {
           code: "command.not-permitted",
