@@ -36,7 +36,7 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
   if (!read(`/etc/selinux/${type}/contexts/files/file_contexts`)?.includes(":ssh_session_queue_t:")) {
     return findings.fault(
       "selinux.module-missing",
-      `SELinux enforces the policy "${type}" without the module that lets login programs record sessions`,
+      `SELinux keeps login programs from recording sessions: policy "${type}" is enforced, the module is missing`,
       "run install.sh again",
     );
   }

@@ -96,7 +96,7 @@ Deno.test("on a Debian that enforces SELinux", async (t) => {
         /Read-only file system[^]*^warning: the SELinux module ssh-session-notifier cannot be loaded/m,
       );
       await login(vm, "user1");
-      assert.match(await checkSelinux(vm), /^fault +selinux\.module-missing /);
+      assert.match(await checkSelinux(vm), /^fault .*the module is missing/);
       // The last step of the ladder: the policy lets sshd write to the journal.
       assert.match(await vm.shell("journalctl --no-pager --identifier=ssh-session-notifier"), /"user":"user1"/);
       assert.ok((await denials(vm)).length > 0, "SELinux refuses the hook something");
