@@ -1,12 +1,12 @@
-// Every command but the bare `queue`: gives up the permissions that the command does not need, runs it, and says what
-// went wrong without a stack trace.
+// Runs every command except plain `queue`: drops the permissions that the command does not need, and reports errors
+// without a stack trace.
 
 import { ExitCode, Failure } from "./failure.ts";
 import { createLog } from "./log.ts";
 import { enterSandbox, hasSandbox, mayRunItself } from "./sandbox.ts";
 
 /**
- * Runs what the arguments say.
+ * Runs the command that the arguments name.
  *
  * @returns the exit code
  */
@@ -29,7 +29,7 @@ export async function command(args: readonly string[]): Promise<number> {
 function explain(error: unknown): ExitCode {
   const log = createLog();
   if (error instanceof Failure) {
-    // Whoever reads has seen enough, as `head` has.
+    // The reader closed the pipe, as `head` does; exit quietly.
     if (error.cause instanceof Deno.errors.BrokenPipe) return error.exitCode;
     const [first, ...more] = error.message.split("\n");
     for (const line of [`${first} [${error.code}]`, ...more]) log("error", line);
@@ -38,6 +38,6 @@ function explain(error: unknown): ExitCode {
   }
   const fault = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   log("error", `internal error: ${fault}`);
-  log("hint", "this is a defect of ssh-session-notifier, please report it with the line above");
+  log("hint", "this is a bug in ssh-session-notifier: report it with the line above");
   return ExitCode.software;
 }

@@ -1,4 +1,4 @@
-// The command line of every command but the bare `queue`.
+// Parses the command line of every command except plain `queue`.
 
 import { CommanderError } from "commander";
 import config from "../deno.json" with { type: "json" };
@@ -6,9 +6,9 @@ import { createProgram } from "./command_line/program.ts";
 import { ExitCode } from "./failure.ts";
 
 /**
- * Runs what the arguments say.
+ * Runs the command that the arguments name.
  *
- * @returns the exit code: that of the command, 0 after a help text, 64 for a command line that is wrong
+ * @returns the exit code of the command, 0 after help, 64 for an invalid command line
  */
 export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.ok;
@@ -27,7 +27,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** The version, the runtime, and where the runtime's stub is from, if it is not Deno's own. */
+/** The version, the runtime, and the origin of the runtime stub if it is not Deno's own. */
 async function versionText(): Promise<string> {
   const { deno, v8 } = Deno.version;
   const stub = Deno.build.standalone ? await stubOrigin() : undefined;
@@ -35,7 +35,7 @@ async function versionText(): Promise<string> {
   return `ssh-session-notifier ${config.version} (Deno ${deno}, V8 ${v8})${warning}`;
 }
 
-/** What tests/helpers/compile.ts put into the binary, where Deno's download site could not be reached. */
+/** Reads what tests/helpers/compile.ts puts into the binary if it cannot reach Deno's download site. */
 async function stubOrigin(): Promise<string | undefined> {
   try {
     const stub = await import(new URL("./stub.json", import.meta.url).href, { with: { type: "json" } });

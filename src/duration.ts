@@ -1,4 +1,4 @@
-// Durations for people.
+// Formats durations for people.
 
 /** Milliseconds in a day of 24 hours. */
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -6,7 +6,7 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 const UNITS = [["d", DAY_MS], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const;
 
 /**
- * A duration in its two largest units: `2 h 5 min`, `45 s`; `0 s` for less than a second, or for a negative one.
+ * Formats a duration in its two largest units: `2 h 5 min`, `45 s`; `0 s` if it is negative or below a second.
  *
  * @param ms milliseconds
  */
@@ -22,7 +22,7 @@ export function formatDuration(ms: number): string {
   return parts.filter(({ count }) => count > 0).map(({ name, count }) => `${count} ${name}`).join(" ");
 }
 
-/** How long ago an instant was, as of another: `2 h 5 min ago`. */
+/** Formats how long ago an instant was: `2 h 5 min ago`. */
 export function formatAgo(atMs: number, nowMs: number): string {
   return `${formatDuration(nowMs - atMs)} ago`;
 }

@@ -1,47 +1,45 @@
-// The session event: the immutable fact that the hook records and everything else works from.
-// This file imports nothing.
+// The session event: the immutable record that the hook writes and that everything else uses. Imports nothing.
 
-/** What pam_exec reports: a session opened or closed. */
+/** Whether pam_exec reports that a session opened or closed. */
 export type SessionEventType = "open" | "close";
 
-/** A fact about one SSH session, as the hook saw it. Text is as it came: capped, but otherwise raw and hostile. */
+/** One SSH session opening or closing. Text is capped in length, but otherwise raw and untrusted. */
 export interface SessionEvent {
-  /** Names the event for ever; what is read twice is told by it. */
+  /** Unique, permanent ID, used to drop duplicates. */
   readonly uuid: string;
-  /** The instant at which the hook ran, in milliseconds since the epoch. */
+  /** When the hook ran, in milliseconds since the epoch. */
   readonly occurredAtMs: number;
-  /** How long the host had been up, in whole seconds: a clock that nobody can set. Older hooks did not record it. */
+  /** Uptime of the host in whole seconds, a clock that nobody can set. Older hooks did not record it. */
   readonly uptimeSeconds?: number;
   readonly type: SessionEventType;
   /** `PAM_USER`: the account logged in to. */
   readonly user: string;
-  /** `PAM_RHOST`: the client's address, or its name under `UseDNS yes`; empty for a console. */
+  /** `PAM_RHOST`: the client's address, or its name with `UseDNS yes`; empty for a console. */
   readonly remoteHost: string;
-  /** `PAM_TTY`: always `ssh` under sshd. */
+  /** `PAM_TTY`: always `ssh` with sshd. */
   readonly terminal: string;
   /** `PAM_SERVICE`: the name of the PAM service, `sshd`. */
   readonly service: string;
-  /** `SSH_CONNECTION`: client address, client port, server address, server port, with a space between. */
+  /** `SSH_CONNECTION`: client address, client port, server address and server port, separated by spaces. */
   readonly connection: string;
-  /** `SSH_AUTH_INFO_0`: one completed authentication method a line. */
+  /** `SSH_AUTH_INFO_0`: one completed authentication method per line. */
   readonly authInfo: string;
-  /** The process that ran the hook. sshd opens and closes a session from the same one. */
+  /** The process that ran the hook. sshd opens and closes a session from the same process. */
   readonly parentPid: number;
-  /** The variables that somebody other than pam_exec had a hand in; empty for an honest event. */
+  /** Variables set by someone other than pam_exec; empty for a genuine event. */
   readonly tampered: readonly string[];
 }
 
-/** The longest user, host or other name that an event keeps, in UTF-16 code units. */
+/** Maximum length of a user, host or other name in an event, in UTF-16 code units. */
 export const MAX_NAME_LENGTH = 256;
 
-/** The longest authentication info that an event keeps, in UTF-16 code units. */
+/** Maximum length of the authentication info in an event, in UTF-16 code units. */
 export const MAX_AUTH_INFO_LENGTH = 16 * 1024;
 
 /**
- * Cuts a text that is too long, and marks the cut with `…`. Never halves a surrogate pair.
+ * Cuts a text that is too long, and marks the cut with `…`. Never splits a surrogate pair.
  *
- * @param text any text
- * @param maxLength the longest result, in UTF-16 code units
+ * @param maxLength maximum length of the result, in UTF-16 code units
  */
 export function cap(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;

@@ -1,42 +1,42 @@
-// What a person is told when a command can't do its work, and the exit code that goes with it.
+// The error that a command reports to its user, and the exit codes.
 
 import type { Id } from "./ids.ts";
 
-/** Exit codes, those of sysexits(3) where they fit. */
+/** Exit codes, from sysexits(3) where one fits. */
 export const ExitCode = {
   ok: 0,
-  /** The command line is wrong. */
+  /** The command line is invalid. */
   usage: 64,
-  /** A defect of this program. */
+  /** A bug in this program. */
   software: 70,
-  /** Something is left to retry. */
+  /** Something remains to be retried. */
   tempFail: 75,
   noPermission: 77,
-  /** The configuration, or the installation around it, is wrong. */
+  /** The configuration or the installation is wrong. */
   config: 78,
 } as const;
 
 /** One of {@link ExitCode}. */
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
-/** What an error says; anything can be thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error that is explained to the user in one line each, without a stack trace. */
+/** An error that is reported to the user as a message and a hint, without a stack trace. */
 export class Failure extends Error {
   override readonly name = "Failure";
-  /** What is wrong; of several things, the first. */
+  /** What is wrong; if several things are, the first. */
   readonly code: Id;
   readonly exitCode: ExitCode;
   /** What to do about it; a sentence without a period. */
   readonly hint: string;
 
   /**
-   * @param message what is wrong, and where; several lines where several things are
+   * @param message what is wrong, and where; one line for each thing that is wrong
    * @param options.code what is wrong, for scripts and for the manual
-   * @param options.mend what to do about it
+   * @param options.hint what to do about it
    */
   constructor(
     message: string,

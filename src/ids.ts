@@ -1,7 +1,7 @@
-// All ids: of what `check` finds, and of the errors with which a command ends. They stay the same when wording changes,
-// so scripts and the manual can rely on them. Imports nothing; tests/ids.test.ts compares the numbers with the code.
+// The ids of all findings of `check` and of all errors. They stay the same when wording changes, so scripts and the
+// manual can rely on them. Imports nothing; tests/ids.test.ts compares the numbers with the code.
 
-/** Every id, with what it means. A finding that can also pass says what is examined. The part before the dot is its area. */
+/** Every id with its meaning; for a finding that can also pass, what is checked. The area is the part before the dot. */
 export const IDS = {
   "check.not-inspected": "A part of the installation could not be examined; the message quotes its name.",
 

@@ -1,16 +1,16 @@
-// Says what happened, on stderr: coloured on a terminal, with a `<N>` priority under systemd, else plain.
-// One entry is one line, whatever an attacker put into it. Loads no package.
+// Logs to stderr: in colour on a terminal, with a `<N>` priority under systemd, otherwise plain.
+// An entry is always one line, even if an attacker controls its text. Loads no package.
 
-/** The severities in use, with the numbers of syslog(3). */
+/** The severities, with their numbers in syslog(3). */
 export const PRIORITIES = { error: 3, hint: 3, warning: 4, info: 6 } as const;
 
-/** How bad it is. */
+/** The severity of an entry. */
 export type Severity = keyof typeof PRIORITIES;
 
 /** Writes one entry. */
 export type Log = (severity: Severity, message: string) => void;
 
-/** How entries look: `terminal` has colours, `journal` is what sd-daemon(3) describes. */
+/** The format of entries: `terminal` has colours, `journal` is described in sd-daemon(3). */
 export type LogFormat = "terminal" | "journal" | "plain";
 
 const COLOURS: Record<Severity, string> = {
@@ -21,21 +21,21 @@ const COLOURS: Record<Severity, string> = {
 };
 
 /**
- * Controls, line and paragraph separators, and what changes the direction of text or can't be seen: none may break a line
- * of the log, or let one pass for another.
+ * Control characters, line and paragraph separators, and characters that are invisible or change the direction of text.
+ * An attacker could use them to break a line of the log, or to make one line look like another.
  */
 export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
- * Makes any text fit for one line of a log or a terminal: what would not be seen is written as `\u{…}`.
+ * Makes text safe for one line of a log or a terminal by escaping invisible characters as `\u{…}`.
  *
- * @param text hostile text
+ * @param text untrusted text
  */
 export function oneLine(text: string): string {
   return text.replace(UNSEEN, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** One entry as the bytes that go out, without the newline. */
+/** Formats an entry as one line, without the newline. */
 export function formatEntry(
   severity: Severity,
   message: string,
@@ -48,7 +48,7 @@ export function formatEntry(
   return format === "terminal" && colour !== "" ? `${colour}${text}\x1b[0m` : text;
 }
 
-/** What the log wants to know of its surroundings; the real one is `Deno`. */
+/** The parts of `Deno` that the log uses. */
 export interface LogSurroundings {
   readonly env: Pick<Deno.Env, "get">;
   readonly stderr: {
@@ -58,9 +58,9 @@ export interface LogSurroundings {
 }
 
 /**
- * A log on stderr.
+ * Creates a log that writes to stderr.
  *
- * @param options.verbose whether `info` is written at all
+ * @param options.verbose whether to write `info` entries
  */
 export function createLog(
   options: { verbose?: boolean } = {},
@@ -74,7 +74,7 @@ export function createLog(
     try {
       stderr.writeSync(encoder.encode(`${formatEntry(severity, message, format)}\n`));
     } catch {
-      // Nobody reads stderr any more (a closed pipe, a full disk). That must not stop the work.
+      // A closed pipe or a full disk must not stop the work.
     }
   };
 }
@@ -84,7 +84,7 @@ function formatFor({ env, stderr }: LogSurroundings): LogFormat {
     if (env.get("JOURNAL_STREAM") !== undefined) return "journal";
     return stderr.isTerminal() && !env.get("NO_COLOR") ? "terminal" : "plain";
   } catch {
-    // A variable that is not valid UTF-8, which the user may have set for the hook.
+    // Deno.env throws if a variable is not valid UTF-8, and the user can set such a variable for the hook.
     return "plain";
   }
 }

@@ -1,9 +1,9 @@
-// `queue` goes first and by a path of its own: it starts as root, and loads nothing that it does not need. All else is
-// the work of command.ts.
+// The entry point. `queue` starts as root at every login, so it is handled here and loads nothing that it does not
+// need; command.ts runs everything else.
 
 /**
- * What the binary may for other commands, and the hook gives up before its code is loaded. Spelled out, since reading
- * deno.json at each login would cost more than anything else here; a test holds the two together.
+ * Permissions of the binary that the hook revokes before its code is loaded. Listed here because reading deno.json
+ * would be the slowest step of each login; a test compares the two lists.
  */
 export const NOT_FOR_QUEUE = {
   net: true,
@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
   return command(args);
 }
 
-/** Leaves this process with what the set `queue` of deno.json has, for good. */
+/** Permanently reduces the permissions to the set `queue` in deno.json. */
 function giveUp({ read, write, sys, run }: typeof NOT_FOR_QUEUE): void {
   const { permissions } = Deno;
   permissions.revokeSync({ name: "net" });
@@ -43,7 +43,7 @@ function giveUp({ read, write, sys, run }: typeof NOT_FOR_QUEUE): void {
   for (const kind of sys) permissions.revokeSync({ name: "sys", kind } as Deno.SysPermissionDescriptor);
 }
 
-/** The hook's own arguments, or undefined if the command line has something to say about them. */
+/** Parses the arguments of the hook; undefined if they are not valid, which command_line.ts reports. */
 function parseQueueArguments(args: readonly string[]): { stateDir?: string } | undefined {
   const [flag, stateDir] = args;
   if (args.length === 0) return {};

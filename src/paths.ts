@@ -1,4 +1,4 @@
-// The fixed paths. The permissions in deno.json name the same ones, and a test holds the two together.
+// The fixed paths. A test compares them with the permissions in deno.json.
 
 import { type QueuePaths, queuePaths, STATE_DIR } from "./queue_paths.ts";
 
@@ -7,25 +7,25 @@ export { RUN_DIR, STATE_DIR } from "./queue_paths.ts";
 /** The program itself. */
 export const BINARY = "/usr/sbin/ssh-session-notifier";
 
-/** The configuration; only `send` and the commands for people read it. */
+/** The configuration; read by `send` and the administrator's commands, never by the hook. */
 export const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 
-/** The files below a state directory, and those in {@link RUN_DIR}. */
+/** The files in a state directory, and those in {@link RUN_DIR}. */
 export interface StatePaths extends QueuePaths {
-  /** What pam_exec wrote about logins for which the hook could not start. Belongs to root. */
+  /** Written by pam_exec for logins at which the hook could not start. Owned by root. */
   readonly unrecordedFile: string;
-  /** Written and read by `send` alone. */
+  /** Read and written only by the user of `send`. */
   readonly sendDir: string;
   readonly deliveriesDatabase: string;
   readonly sendLock: string;
-  /** `send`'s copy of the queue database, which it reads. */
+  /** The copy of the queue database that `send` reads. */
   readonly queueCopy: string;
-  /** The database of the Go program of the same name, where install.sh has found one. */
+  /** The database of the Go program of the same name, if install.sh found one. */
   readonly legacyDatabase: string;
 }
 
 /**
- * Names the files below a state directory, and those that last until the next boot.
+ * Returns the paths in a state directory and in {@link RUN_DIR}.
  *
  * @param stateDir as for {@link queuePaths}
  */

@@ -1,6 +1,6 @@
-// Counts for people.
+// Formats counts for people.
 
-/** A count with its noun: `1 event`, `2 events`. */
+/** Formats a count with its noun: `1 event`, `2 events`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

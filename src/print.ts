@@ -1,11 +1,11 @@
-// Standard output, which is for results.
+// Writes results to standard output.
 
 import { ExitCode, Failure, messageOf } from "./failure.ts";
 
 /**
- * Writes a whole line to standard output.
+ * Writes a line to standard output, completely.
  *
- * @throws {Failure} where that can't be written; its cause says why
+ * @throws {Failure} if the write fails, with the error as its cause
  */
 export function print(line: string): void {
   try {
@@ -15,7 +15,7 @@ export function print(line: string): void {
     throw new Failure(`Cannot write to standard output: ${messageOf(cause)}`, {
       code: "output.not-writable",
       exitCode: ExitCode.tempFail,
-      hint: "see that there is room where it goes, and run it again",
+      hint: "free space where the output goes, and run the command again",
       cause,
     });
   }

@@ -1,27 +1,27 @@
-// The fixed paths that the hook writes to. paths.ts has these and all others.
+// The fixed paths that the hook writes to. paths.ts has all paths, including these.
 
-/** Where everything that changes lives. */
+/** The folder of all state. */
 export const STATE_DIR = "/var/lib/ssh-session-notifier";
 
-/** What lasts until the next boot: a tmpfs, which no ordinary user can fill. */
+/** The folder of state that lasts until the next boot: a tmpfs, which ordinary users cannot fill. */
 export const RUN_DIR = "/run/ssh-session-notifier";
 
 /** The files of `queue`. */
 export type QueuePaths = Readonly<ReturnType<typeof queuePaths>>;
 
 /**
- * Names the files of `queue`.
+ * Returns the paths that `queue` uses.
  *
- * @param stateDir the fixed one, but for tests and the demo, which have `run/` in it in place of {@link RUN_DIR}
+ * @param stateDir another folder for tests and the demo, which contains `run/` instead of {@link RUN_DIR}
  */
 export function queuePaths(stateDir: string = STATE_DIR) {
   return {
-    /** Written by `queue`, read by `send`. Its owner is the user that the hook becomes. */
+    /** Written by `queue`, read by `send`. The hook becomes the user that owns it. */
     queueDir: `${stateDir}/queue`,
     queueDatabase: `${stateDir}/queue/session_events.db`,
-    /** Events that the queue database refused, one file each; written by `queue`, read by `send`. */
+    /** Events that the queue database could not take, one file each; written by `queue`, read by `send`. */
     spoolDir: `${stateDir}/queue/spool`,
-    /** Like `spoolDir`, for a disk that takes nothing. */
+    /** Like `spoolDir`, for when the disk cannot be written. */
     runSpoolDir: `${stateDir === STATE_DIR ? RUN_DIR : `${stateDir}/run`}/spool`,
   };
 }

@@ -1,24 +1,24 @@
-// Gives up the Deno permissions that a command does not need, before its module is loaded.
-// The binary is compiled with the permission set `binary` of deno.json, the union of all; each command has a set there.
+// Revokes the Deno permissions that a command does not need, before its module is loaded.
+// deno.json has a permission set for each command, and `binary`, their union, with which the binary is compiled.
 
 import config from "../deno.json" with { type: "json" };
 
 const SETS: Readonly<Record<string, PermissionSet>> = config.permissions;
 
-/** A permission set of deno.json: for each kind everything (`true`) or a list. */
+/** A permission set of deno.json: for each kind, `true` for everything, or a list. */
 export type PermissionSet =
   & { readonly [kind in "env" | "net"]?: boolean }
   & { readonly [kind in "read" | "write" | "sys" | "run"]?: readonly string[] };
 
-/** The commands that have a permission set of their own. */
+/** A command that has its own permission set. */
 export type SandboxedCommand = Exclude<keyof typeof config.permissions, "binary">;
 
 /**
- * What has to be revoked of one set so that another is left.
+ * Determines which permissions to revoke.
  *
  * @param from what the process has
- * @param to what it shall keep
- * @returns one descriptor for each kind, path or name that is in `from` and not in `to`
+ * @param to what it keeps
+ * @returns one descriptor for each kind, path or name that is in `from` but not in `to`
  */
 export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Deno.PermissionDescriptor[] {
   const revoked: Deno.PermissionDescriptor[] = [];
@@ -36,20 +36,20 @@ export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Den
 }
 
 /**
- * Leaves this process with the permissions of one command, for good: what is revoked can't be had back,
- * since the binary is compiled with `--no-prompt`.
+ * Permanently reduces the permissions of this process to those of one command. They cannot be requested again, because
+ * the binary is compiled with `--no-prompt`.
  */
 export function enterSandbox(command: SandboxedCommand): void {
   const { binary = {}, [command]: own = {} } = SETS;
   for (const descriptor of permissionsToRevoke(binary, own)) Deno.permissions.revokeSync(descriptor);
 }
 
-/** Whether a command has a permission set of its own. */
+/** Whether a command has its own permission set. */
 export function hasSandbox(command: string | undefined): command is SandboxedCommand {
   return command !== undefined && command !== "binary" && Object.hasOwn(SETS, command);
 }
 
-/** Whether a command may start this program once more: see admin/without_groups.ts. */
+/** Whether a command may start this program again: see admin/without_groups.ts. */
 export function mayRunItself(command: string | undefined): boolean {
   return hasSandbox(command) && SETS[command]?.run !== undefined;
 }

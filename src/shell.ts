@@ -1,6 +1,6 @@
-// Quotes text in commands that a person copies into a shell, mostly as root.
+// Quotes text in commands that an administrator copies into a shell, often as root.
 
-/** A text as one word of a POSIX shell: unchanged if it has no special character, else in single quotes. */
+/** Formats text as one word of a POSIX shell: in single quotes if it has a special character. */
 export function quotedForShell(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,21 +1,21 @@
-// Errors of the operating system, as Deno and Node say them: which pass by themselves, and which are for a person.
+// Classifies errors of the operating system, as Deno and Node report them: temporary, or for an administrator to fix.
 
 import { messageOf } from "./failure.ts";
 
-/** What the system refuses until a person has changed something: an owner, a mode, a mount, a name. */
+/** Errors that persist until someone changes an owner, a mode, a mount or a name. */
 const REFUSED = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EEXIST", "ENOTEMPTY"];
 
-/** Whether the system has refused something. Deno has no code for some of its errors, but the number of each. */
+/** Whether an error is from the operating system. Deno sets no code on some errors, but each has its number. */
 export function isSystemError(error: unknown): boolean {
   return /^E[A-Z0-9]+$/.test(systemCode(error)) || / \(os error \d+\)/.test(messageOf(error));
 }
 
-/** Whether it passes by itself, or with room on the disk. */
+/** Whether an error is temporary: it passes without action, or once the disk has room. */
 export function isPassingSystemError(error: unknown): boolean {
   return isSystemError(error) && !REFUSED.includes(systemCode(error));
 }
 
-/** The name of errno(3), `ENOSPC`; empty where there is none. */
+/** The name from errno(3), such as `ENOSPC`; empty if the error has none. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }

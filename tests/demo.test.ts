@@ -1,9 +1,9 @@
-// The demo of the README works wherever Deno does.
+// Runs the demo of the README.
 
 import assert from "node:assert/strict";
 import { ROOT } from "./helpers/compile.ts";
 
-Deno.test("the demo shows both notifications as they arrived", async () => {
+Deno.test("the demo shows both notifications", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "demo"],
     cwd: ROOT,

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { cap } from "../src/event.ts";
 
-/** Well-formed text, most of it outside of the Basic Multilingual Plane, where each character is a surrogate pair. */
+/** Well-formed text, mostly outside the Basic Multilingual Plane, where each character is a surrogate pair. */
 const text = fc.string({ unit: "binary", maxLength: 40 });
 const maxLength = fc.integer({ min: 1, max: 60 });
 
-Deno.test("cap() leaves a text as it is that is no longer than the maximum", () => {
+Deno.test("cap() does not change a text within the maximum", () => {
   fc.assert(fc.property(text, fc.nat(10), (value, spare) => {
     assert.equal(cap(value, value.length + spare), value);
   }));
 });
 
-Deno.test("cap() cuts a longer text to its beginning and …, at most a pair short of the maximum", () => {
+Deno.test("cap() cuts a longer text and appends …, at most one pair below the maximum", () => {
   fc.assert(fc.property(text, maxLength, (value, maxLength) => {
     fc.pre(value.length > maxLength);
     const cut = cap(value, maxLength);
@@ -22,7 +22,7 @@ Deno.test("cap() cuts a longer text to its beginning and …, at most a pair sho
   }));
 });
 
-Deno.test("cap() never halves a surrogate pair", () => {
+Deno.test("cap() never splits a surrogate pair", () => {
   fc.assert(fc.property(text, maxLength, (value, maxLength) => {
     assert.ok(cap(value, maxLength).isWellFormed());
   }));

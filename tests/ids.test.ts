@@ -1,4 +1,4 @@
-// Holds the table of ids to the code that uses them, and the README to the table.
+// Compares the table of ids with the code that uses them, and the README with the table.
 
 import assert from "node:assert/strict";
 import { LOW_BYTES } from "../src/admin/room.ts";
@@ -13,7 +13,7 @@ import { ROOT } from "./helpers/compile.ts";
 import { idTable } from "./helpers/id_docs.ts";
 import { squeezed } from "./helpers/service_docs.ts";
 
-/** The texts of all modules below a folder but the table itself. */
+/** The texts of all modules in a folder except the table itself. */
 async function sourceTexts(directory: string): Promise<string[]> {
   const texts: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
@@ -26,7 +26,7 @@ async function sourceTexts(directory: string): Promise<string[]> {
 
 const source = (await sourceTexts(`${ROOT}/src`)).join("\n");
 
-// The compiler holds the opposite: no id is used that is not in the table.
+// The compiler checks the opposite: every id in use is in the table.
 Deno.test("every id in the table is used", () => {
   assert.deepEqual(Object.keys(IDS).filter((id) => !source.includes(`"${id}"`)), []);
 });
@@ -35,13 +35,13 @@ Deno.test("an id is an area and a name in kebab case, short enough for its colum
   for (const [id, meaning] of Object.entries(IDS)) {
     assert.match(id, /^[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*$/);
     assert.ok(id.length <= 24, id);
-    // What is in code, such as a path, may hold a period.
+    // Text in backticks, such as a path, may contain a period.
     assert.match(meaning.replaceAll(/`[^`]*`/g, "X"), /^[^.|]+\.$/, id);
   }
   assert.equal(new Set(Object.values(IDS)).size, Object.keys(IDS).length);
 });
 
-Deno.test("the limits in the table are those of the code", () => {
+Deno.test("the table has the same limits as the code", () => {
   const [minutes, hours, mib] = [60_000, 3_600_000, 1024 * 1024];
   const table: [id: Id, ...limits: string[]][] = [
     ["scheduler.last-run", `${OVERDUE_AFTER_MS / minutes} minutes plus`],
@@ -64,6 +64,6 @@ Deno.test("the limits in the table are those of the code", () => {
   assert.deepEqual(numbered.map(([id]) => id).filter((id) => !held.some((known) => known === id)), []);
 });
 
-Deno.test("the README has the table of ids", async () => {
+Deno.test("the README contains the table of ids", async () => {
   assert.ok(squeezed(await Deno.readTextFile(`${ROOT}/README.md`)).includes(squeezed(idTable())));
 });

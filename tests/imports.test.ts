@@ -1,9 +1,9 @@
-// Holds who may import whom. The graph is Deno's own, as `deno info` resolves it.
+// Checks which modules may import which. Uses the graph of `deno info`.
 
 import assert from "node:assert/strict";
 import { ROOT } from "./helpers/compile.ts";
 
-/** What a module imports: paths below src/ (`hook/queue.ts`), `deno.json`, or specifiers (`node:sqlite`, `npm:valibot`). */
+/** Imports of a module: paths in src/ (`hook/queue.ts`), `deno.json`, or specifiers (`node:sqlite`, `npm:valibot`). */
 interface Imports {
   readonly static: readonly string[];
   readonly dynamic: readonly string[];
@@ -21,7 +21,7 @@ function importsOf(name: string): string[] {
   return [...direct, ...dynamic];
 }
 
-Deno.test("the graph holds every source file", () => {
+Deno.test("the graph contains every source file", () => {
   assert.deepEqual([...graph.keys()].sort(), [...modules.keys()].sort());
   assert.ok(importsOf("hook/queue.ts").includes("hook/insert.ts"));
 });
@@ -30,7 +30,7 @@ Deno.test("event.ts imports nothing", () => {
   assert.deepEqual(importsOf("event.ts"), []);
 });
 
-Deno.test("the hook imports only the files that the root part is made of, and no npm package", () => {
+Deno.test("the hook imports only files of the code that runs as root, and no npm package", () => {
   const allowed = [...ROOT_PART, ...hook, "node:sqlite"];
   for (const name of [...hook, ...ROOT_PART]) {
     assert.deepEqual(importsOf(name).filter((imported) => !allowed.includes(imported)), [], name);
@@ -41,7 +41,7 @@ Deno.test("main.ts loads nothing before it knows the command", () => {
   assert.deepEqual([...graph.get("main.ts")?.static ?? []], []);
 });
 
-/** What runs as soon as a module is loaded: itself, and all that is imported statically. */
+/** The modules that run when a module is loaded: itself, and its static imports. */
 function loadedBy(entry: string): string[] {
   const loaded = new Set<string>();
   const load = (name: string) => {
@@ -53,11 +53,11 @@ function loadedBy(entry: string): string[] {
   return [...loaded].map((name) => name.replace(/^(npm:[^@]+)@.*/, "$1")).sort();
 }
 
-Deno.test("no package is loaded before the sandbox of a command stands", () => {
+Deno.test("no package is loaded before a command enters its sandbox", () => {
   assert.deepEqual(loadedBy("command.ts"), ["command.ts", "deno.json", "failure.ts", "ids.ts", "log.ts", "sandbox.ts"]);
 });
 
-Deno.test("the command line loads no command before it is known which one", () => {
+Deno.test("the command line loads only the command that runs", () => {
   assert.deepEqual(loadedBy("command_line.ts"), [
     "command_line.ts",
     "command_line/help.ts",
@@ -71,7 +71,7 @@ Deno.test("the command line loads no command before it is known which one", () =
   ]);
 });
 
-Deno.test("the hook, with all that it imports, stays under 600 lines", () => {
+Deno.test("the hook and its imports have fewer than 600 lines", () => {
   const lines = [...hook, ...ROOT_PART].map((name) => modules.get(name)?.trimEnd().split("\n").length ?? NaN);
   const total = lines.reduce((sum, count) => sum + count, 0);
   assert.ok(total < 600, `${total} lines`);
@@ -82,7 +82,7 @@ Deno.test("only store/open.ts names the SQLite module", () => {
   assert.deepEqual(users, ["store/open.ts"]);
 });
 
-Deno.test("only main.ts starts the hook, and few parts of it are used elsewhere", () => {
+Deno.test("only main.ts starts the hook, and few of its modules are used elsewhere", () => {
   const users = [...graph.keys()].filter((name) => !name.startsWith("hook/")).flatMap((name) =>
     importsOf(name).filter((imported) => imported.startsWith("hook/")).map((imported) => [name, imported])
   );
@@ -90,19 +90,19 @@ Deno.test("only main.ts starts the hook, and few parts of it are used elsewhere"
     ["admin/become_sender.ts", "hook/privileges.ts"],
     ["admin/repair.ts", "hook/privileges.ts"],
     ["main.ts", "hook/queue.ts"],
-    // The last resort writes the same environment.
+    // The record of the last resort has the same environment.
     ["store/unrecorded.ts", "hook/environment.ts"],
   ]);
 });
 
-Deno.test("a service imports only the interface and what services have in common, and only the registry imports services", () => {
+Deno.test("a service imports only the interface and shared helpers, and only the registry imports services", () => {
   const shared = ["service", "http", "wording", "fitting"].map((name) => `services/${name}.ts`);
   const services = [...graph.keys()].filter((name) =>
     name.startsWith("services/") && ![...shared, "services/registry.ts"].includes(name)
   );
   assert.ok(services.length >= 3);
   for (const service of services) {
-    // The signature of a webhook is all that a service needs beside; it is computed, and reaches nothing.
+    // A webhook's signature is the only other import: a pure computation without access to anything.
     const own = importsOf(service).filter((imported) => !imported.startsWith("npm:") && imported !== "node:crypto");
     assert.deepEqual(own.filter((imported) => !shared.includes(imported)), [], service);
     const users = [...graph.keys()].filter((name) => importsOf(name).includes(service));
@@ -110,7 +110,7 @@ Deno.test("a service imports only the interface and what services have in common
   }
 });
 
-Deno.test("no import leads in a circle", () => {
+Deno.test("imports have no cycles", () => {
   const done = new Set<string>();
   const visit = (name: string, path: readonly string[]) => {
     assert.ok(!path.includes(name), `${[...path, name].join(" -> ")}`);
@@ -121,14 +121,14 @@ Deno.test("no import leads in a circle", () => {
   for (const name of graph.keys()) visit(name, []);
 });
 
-Deno.test("the top level holds what it should, and nothing else", async () => {
+Deno.test("the top level contains only the expected files", async () => {
   const { stdout } = await new Deno.Command("git", { args: ["ls-files"], cwd: ROOT }).output();
   const names = new Set(new TextDecoder().decode(stdout).trim().split("\n").map((path) => path.split("/", 1)[0] ?? ""));
   const expected = ["src", "tests", "deno.json", "deno.lock", "install.sh", "README.md", "LICENSE"];
   assert.deepEqual([...names].filter((name) => !name.startsWith(".") && !expected.includes(name)), []);
 });
 
-/** The text of every file below src/, by its path there. */
+/** The text of every file in src/, by path. */
 async function sourceModules(directory = ""): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/src/${directory}`)) {
@@ -152,7 +152,7 @@ interface DenoInfo {
 }
 
 async function importGraph(): Promise<Map<string, Imports>> {
-  // The Worker is started by its URL, so no import leads to it.
+  // The Worker is started by URL, so no module imports it.
   const entries = ["src/main.ts", "src/send/http_worker.ts"];
   const infos = await Promise.all(entries.map(async (entry) => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -3,7 +3,7 @@ import fc from "npm:fast-check@4.10.2";
 import { isoInstant, jsonText } from "../src/json_text.ts";
 import { HOSTILE_TEXTS } from "./helpers/fixtures.ts";
 
-Deno.test("jsonText() means the same as JSON, and holds nothing that a terminal obeys", () => {
+Deno.test("jsonText() parses to the same value, and contains no control characters", () => {
   const check = (text: string) => {
     for (const indent of [0, 2]) {
       const json = jsonText({ [text]: [text] }, { indent });
@@ -16,7 +16,7 @@ Deno.test("jsonText() means the same as JSON, and holds nothing that a terminal 
   fc.assert(fc.property(fc.string({ unit: "binary" }), check));
 });
 
-Deno.test("isoInstant() has null for what is no instant", () => {
+Deno.test("isoInstant() returns null for an invalid instant", () => {
   assert.equal(isoInstant(0), "1970-01-01T00:00:00.000Z");
   for (const atMs of [undefined, NaN, 9e15]) assert.equal(isoInstant(atMs), null);
 });

@@ -3,14 +3,14 @@ import fc from "npm:fast-check@4.10.2";
 import { createLog, formatEntry, type LogFormat, type LogSurroundings, oneLine, type Severity } from "../src/log.ts";
 import { HOSTILE_TEXTS } from "./helpers/fixtures.ts";
 
-/** Any sequence of UTF-16 code units, lone surrogates included. */
+/** Any sequence of UTF-16 code units, including lone surrogates. */
 const anyText = fc.oneof(
   fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }),
   fc.string({ unit: fc.constantFrom("\n", "\r", "\x1b", "\u2028", "\u2029", "\u0085", "\u202e", "\ud800", "a") }),
   fc.constantFrom(...HOSTILE_TEXTS),
 );
 
-/** Code points that end a line, command a terminal, turn text around or are not seen. */
+/** Code points that end a line, control a terminal, change the direction of text or are invisible. */
 const DANGEROUS: readonly (readonly [name: string, first: number, last: number])[] = [
   ["C0 controls", 0x00, 0x1f],
   ["delete and C1 controls", 0x7f, 0x9f],
@@ -32,19 +32,19 @@ const DANGEROUS: readonly (readonly [name: string, first: number, last: number])
 ];
 
 for (const [name, first, last] of DANGEROUS) {
-  Deno.test(`oneLine() writes out what must not act or is not seen: ${name}`, () => {
+  Deno.test(`oneLine() escapes dangerous or invisible characters: ${name}`, () => {
     for (let codePoint = first; codePoint <= last; codePoint++) {
       assert.equal(oneLine(`a${String.fromCodePoint(codePoint)}b`), `a\\u{${codePoint.toString(16)}}b`);
     }
   });
 }
 
-Deno.test("oneLine() leaves alone what can be seen", () => {
+Deno.test("oneLine() does not change visible text", () => {
   const seen = "Cannot read \"/etc/x\": naïve Ωμέγα 日本語 😀 'x' \\ <3> 100 %";
   assert.equal(oneLine(seen), seen);
 });
 
-Deno.test("formatEntry() gives the journal its priority, a terminal its colour, others plain words", () => {
+Deno.test("formatEntry() adds a priority for the journal, a colour for a terminal, and plain words otherwise", () => {
   const table: [Severity, LogFormat, string][] = [
     ["error", "journal", "<3>a\\u{a}b"],
     ["warning", "journal", "<4>a\\u{a}b"],
@@ -64,7 +64,7 @@ Deno.test("formatEntry() gives the journal its priority, a terminal its colour, 
   }
 });
 
-/** A stderr that keeps what is written, one item a write. */
+/** A stderr that records each write. */
 function fakeSurroundings(
   { env = {}, terminal = false }: { env?: Record<string, string>; terminal?: boolean } = {},
 ): { surroundings: LogSurroundings; written: string[] } {
@@ -82,7 +82,7 @@ function fakeSurroundings(
   return { surroundings, written };
 }
 
-Deno.test("createLog() writes one entry as one line, whatever it says", () => {
+Deno.test("createLog() writes any entry as one line", () => {
   const environments = fc.constantFrom<Record<string, string>>({}, { JOURNAL_STREAM: "8:1" }, { NO_COLOR: "1" });
   const severities = fc.constantFrom<Severity>("error", "warning", "info");
   fc.assert(fc.property(anyText, severities, environments, fc.boolean(), (message, severity, env, terminal) => {
@@ -90,20 +90,20 @@ Deno.test("createLog() writes one entry as one line, whatever it says", () => {
     createLog({ verbose: true }, surroundings)(severity, message);
     const output = written.join("");
     assert.match(output, /^[^\n\r\v\f\x85\u2028\u2029]*\n$/);
-    // Of escape sequences there is our own colour at most, at both ends.
-    // deno-lint-ignore no-control-regex -- it is what must not be there
+    // The only escape sequences are our own colours, at both ends.
+    // deno-lint-ignore no-control-regex -- the test is that these are absent
     assert.doesNotMatch(output.replace(/^\x1b\[3[13]m(.*)\x1b\[0m\n$/, "$1"), /\x1b/);
   }));
 });
 
-Deno.test("createLog() takes its format from where it runs", () => {
+Deno.test("createLog() chooses the format from its surroundings", () => {
   const table: [string, Parameters<typeof fakeSurroundings>[0], string][] = [
     ["systemd", { env: { JOURNAL_STREAM: "8:1" } }, "<3>x\n"],
     ["systemd with a terminal", { env: { JOURNAL_STREAM: "8:1" }, terminal: true }, "<3>x\n"],
     ["a terminal", { terminal: true }, "\x1b[31merror: x\x1b[0m\n"],
     ["a terminal, NO_COLOR", { terminal: true, env: { NO_COLOR: "1" } }, "error: x\n"],
     [
-      "a terminal, NO_COLOR empty, which is no wish (no-color.org)",
+      "a terminal with an empty NO_COLOR, which does not count (no-color.org)",
       { terminal: true, env: { NO_COLOR: "" } },
       "\x1b[31merror: x\x1b[0m\n",
     ],
@@ -116,7 +116,7 @@ Deno.test("createLog() takes its format from where it runs", () => {
   }
 });
 
-Deno.test("createLog() writes info only where it is asked to be verbose", () => {
+Deno.test("createLog() writes info only if verbose", () => {
   for (const [options, expected] of [[{}, 2], [{ verbose: false }, 2], [{ verbose: true }, 3]] as const) {
     const { surroundings, written } = fakeSurroundings();
     const log = createLog(options, surroundings);
@@ -127,7 +127,7 @@ Deno.test("createLog() writes info only where it is asked to be verbose", () => 
   }
 });
 
-Deno.test("createLog() survives a stderr that nobody reads", () => {
+Deno.test("createLog() survives a stderr that cannot be written", () => {
   const { surroundings } = fakeSurroundings();
   const closed = {
     isTerminal: () => false,
@@ -138,7 +138,7 @@ Deno.test("createLog() survives a stderr that nobody reads", () => {
   createLog({}, { ...surroundings, stderr: closed })("error", "x");
 });
 
-Deno.test("createLog() survives an environment that is not valid UTF-8, which a user can make for the hook", () => {
+Deno.test("createLog() survives an environment that is not valid UTF-8, which a user can set for the hook", () => {
   for (const hostile of ["JOURNAL_STREAM", "NO_COLOR"]) {
     const { surroundings, written } = fakeSurroundings({ terminal: true });
     const get = (name: string) => {

@@ -10,12 +10,12 @@ const SETS: Readonly<Record<string, PermissionSet>> = commands;
 const LISTS = ["read", "write", "sys", "run"] as const;
 const SWITCHES = ["env", "net"] as const;
 
-/** Every item of the sets, once. */
+/** Every item of all sets, without duplicates. */
 function union(kind: typeof LISTS[number], sets: readonly PermissionSet[]): string[] {
   return [...new Set(sets.flatMap((set) => set[kind] ?? []))].sort();
 }
 
-Deno.test("permissionsToRevoke() names what one set has and the other lacks, and nothing else", () => {
+Deno.test("permissionsToRevoke() returns exactly what one set has and the other lacks", () => {
   const table: [PermissionSet, PermissionSet, Deno.PermissionDescriptor[]][] = [
     [{}, { env: true, net: true, read: ["/a"], sys: ["uid"] }, []],
     [{ env: true, net: true }, { env: true, net: true }, []],
@@ -36,7 +36,7 @@ Deno.test("permissionsToRevoke() names what one set has and the other lacks, and
 });
 
 for (const [command, set] of Object.entries(SETS)) {
-  Deno.test(`permissionsToRevoke() leaves "${command}" its own set of what the binary has`, () => {
+  Deno.test(`permissionsToRevoke() leaves "${command}" exactly its own set`, () => {
     const revoked = permissionsToRevoke(binary as PermissionSet, set);
     for (const kind of LISTS) {
       const gone = revoked.flatMap((descriptor) => {
@@ -53,7 +53,7 @@ for (const [command, set] of Object.entries(SETS)) {
   });
 }
 
-Deno.test("main.ts: the hook gives up all that deno.json has for other commands, and no more", () => {
+Deno.test("main.ts: the hook revokes exactly the permissions of other commands in deno.json", () => {
   const { net, read, write, sys, run } = NOT_FOR_QUEUE;
   const spelledOut = [
     ...net ? [{ name: "net" }] : [],
@@ -75,15 +75,15 @@ Deno.test("deno.json: the set of the binary is exactly the union of the others",
   for (const kind of SWITCHES) assert.equal(binary[kind], all.some((set) => set[kind] === true), kind);
 });
 
-Deno.test("deno.json: the sets hold no kind that enterSandbox() does not revoke", () => {
+Deno.test("deno.json: the sets contain only kinds that enterSandbox() revokes", () => {
   for (const [name, set] of Object.entries<object>(config.permissions)) {
     const unknown = Object.keys(set).filter((kind) => ![...LISTS, ...SWITCHES].some((known) => known === kind));
     assert.deepEqual(unknown, [], name);
   }
 });
 
-// Deno revokes whatever overlaps: of a folder and a file in it, both would go with one.
-Deno.test("deno.json: no path of the binary lies in another, so that each can be revoked by itself", () => {
+// Deno revokes overlapping paths together: revoking a file would also revoke its folder.
+Deno.test("deno.json: no path of the binary contains another, so each can be revoked separately", () => {
   for (const kind of ["read", "write"] as const) {
     const paths = binary[kind].map((path) =>
       new URL(`file://${path}`).pathname.replace(/\/+/g, "/").replace(/\/?$/, "/")
@@ -100,7 +100,7 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   const configDir = CONFIG_FILE.replace(/\/[^/]+$/, "");
   const { queue, send, check, test, status, history, explain, retry, repair, help } = commands;
   const stateRead = [queueDir, sendDir, runSpoolDir, unrecordedFile];
-  // Beside its own files, the system log alone.
+  // Apart from its own files, only the system log.
   const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
   assert.deepEqual([repair.read, repair.write], [[queueDir, runSpoolDir], [queueDir, runSpoolDir]]);
@@ -115,7 +115,7 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   assert.deepEqual([...test.read].sort(), [configDir, sendDir, ...CA_BUNDLES].sort());
 });
 
-Deno.test("deno.json: the hook has no network, and none but what root starts can become another user", () => {
+Deno.test("deno.json: the hook has no network, and only commands that root starts can become another user", () => {
   assert.ok(!("net" in commands.queue));
   const names = Object.entries(SETS).filter(([, { sys = [] }]) => sys.some((kind) => kind.startsWith("set")));
   assert.deepEqual(names.map(([name]) => name), [
@@ -130,7 +130,7 @@ Deno.test("deno.json: the hook has no network, and none but what root starts can
   ]);
 });
 
-Deno.test("deno.json: commands for root may run only this program, check may ask SELinux, and the hook and send run none", () => {
+Deno.test("deno.json: commands for root may run only this program, check also SELinux tools, hook and send none", () => {
   for (const [name, { run, sys = [] }] of Object.entries(SETS)) {
     const becomes = name !== "queue" && sys.includes("setuid");
     const asksSelinux = name === "check" || name === "binary";

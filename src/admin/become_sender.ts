@@ -1,5 +1,5 @@
-// Commands for people are mostly started as root. What they read was written by others, so they become the user of
-// `send` before they look at it.
+// Administrators mostly run commands as root. The commands read files that other users wrote, so they first become the
+// user of `send`.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner, giveUpRoot } from "../hook/privileges.ts";
@@ -7,10 +7,10 @@ import type { StatePaths } from "../paths.ts";
 import { refuseGroups } from "./without_groups.ts";
 
 /**
- * Becomes the owner of `send`'s directory, for good, if this is root; anyone else must be that owner already.
+ * Permanently becomes the owner of the folder of `send` if this is root; any other user must already be that owner.
  *
- * @param command the name of the command, for the failure's mend
- * @throws {Failure} where that can't be
+ * @param command the name of the command, for the hint
+ * @throws {Failure} if this user is not allowed to, or the folder is unusable
  */
 export function becomeSender({ sendDir }: StatePaths, command: string): void {
   refuseGroups(command);
@@ -23,7 +23,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
       code: "users.send-unusable",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which makes the user and the directory",
+      hint: "run install.sh, which creates the user and the folder",
       cause,
     });
   }
@@ -31,8 +31,8 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 }
 
 /**
- * As {@link becomeSender}, but with the group of the queue, the only one that can read there. The configuration can't
- * be read after that.
+ * Like {@link becomeSender}, but with the group of the queue, which alone may read the queue. This process cannot read
+ * the configuration afterwards.
  *
  * @throws {Failure} as {@link becomeSender} does
  */
@@ -43,7 +43,7 @@ export function becomeQueueReader(paths: StatePaths, command: string): void {
   giveUpRoot(owners);
 }
 
-/** The user of `send` and the group of the queue; undefined if either is missing or root's, which files.ts reports. */
+/** The user of `send` and the group of the queue; undefined if either is missing or root's, see files.ts. */
 function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
   try {
     const { uid } = Deno.lstatSync(sendDir);
@@ -55,7 +55,7 @@ function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; re
 }
 
 function notAllowed(command: string, cause?: unknown): Failure {
-  return new Failure(`${command} must run as root, or as the user ssh-session-notifier`, {
+  return new Failure(`${command} must run as root or as the user ssh-session-notifier`, {
     code: "command.not-permitted",
     exitCode: ExitCode.noPermission,
     hint: `sudo ssh-session-notifier ${command}`,

@@ -1,5 +1,5 @@
-// `check`: whether the installation is right, line by line. Reads what belongs to root as root, then becomes the user
-// of `send` before it looks at anything that someone else may have written.
+// `check`: inspects the installation. Reads root's own files as root, then becomes the user of `send` before it reads
+// anything that other users can write.
 
 import type { Config } from "../config/config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
@@ -29,27 +29,27 @@ import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
 import { groupsOfSender, inspectUsers } from "./users.ts";
 
-/** Where Linux-PAM looks for a service, in this order (pam.d(5)). */
+/** The folders in which Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
 
-/** What `check` may be told. */
+/** Options of `check`. */
 export interface CheckOptions {
-  /** Prints JSON in place of lines. */
+  /** Whether to print JSON instead of lines. */
   readonly json: boolean;
 }
 
 /**
- * Looks at the whole installation, and prints what it finds.
+ * Checks the whole installation, and prints the findings.
  *
- * @returns 0 if nothing is at fault, else 78
- * @throws {Failure} where this user may not look
+ * @returns 0 if there is no fault, otherwise 78
+ * @throws {Failure} if this user may not run `check`
  */
 export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
   Deno.permissions.revokeSync({ name: "run" });
-  // Read now, while this is root: the user that it becomes can't read it.
+  // Read while this is root: becomeQueueReader() gives up the group that may read it.
   let config: Config | undefined;
   attempt("config", findings, () => {
     config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
@@ -69,7 +69,7 @@ export function check({ json }: CheckOptions): ExitCode {
 
 const GROUP_FILE = "/etc/group";
 
-/** The user of `send` with its groups; undefined if its folder is missing, which files.ts reports. */
+/** The user of `send` and its groups; undefined if its folder is missing, which files.ts reports. */
 function senderOf({ sendDir }: StatePaths): Reader | undefined {
   const { uid, gid } = statIfThere(sendDir) ?? {};
   return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;
@@ -77,7 +77,7 @@ function senderOf({ sendDir }: StatePaths): Reader | undefined {
 
 const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
 
-/** What belongs to root. */
+/** Inspects what only root can write. */
 function inspectHost(paths: StatePaths, findings: Findings): void {
   const { process } = globalThis;
   const gids = { realGid: process.getgid?.() ?? -1, effectiveGid: process.getegid?.() ?? -1 };
@@ -97,7 +97,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
 }
 
-/** What others may have written. */
+/** Inspects what other users can write. */
 function inspectState(
   paths: StatePaths,
   { config, findings }: { config: Config | undefined; findings: Findings },
@@ -114,13 +114,13 @@ function inspectState(
     inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
     inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
   });
-  // Not part of the above, since it can be inspected without the store too.
+  // Separate from "delivery", because it does not need the store.
   attempt("hook", findings, () => {
     inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
   });
 }
 
-/** What some reading answers, or why it can't. */
+/** Returns the result of reading, or the error that explains why it failed. */
 function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
   try {
     return read();
@@ -130,7 +130,7 @@ function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
   }
 }
 
-/** One part that can't be looked at hides no other. */
+/** Reports a part that cannot be inspected, and lets the others continue. */
 function attempt(part: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
@@ -138,13 +138,13 @@ function attempt(part: string, findings: Findings, inspect: () => void): void {
     if (error instanceof Failure) return findings.fault(error.code, error.message, error.hint);
     findings.fault(
       "check.not-inspected",
-      `"${part}" can't be looked at: ${messageOf(error)}`,
-      "run check as root; if it is root, see what the disk says",
+      `cannot inspect "${part}": ${messageOf(error)}`,
+      "run check as root; if that fails too, check the disk: journalctl -k",
     );
   }
 }
 
-/** Finds a file of PAM as PAM does. */
+/** Finds and reads a PAM file as PAM does. */
 function readPamFile(name: string): PamFile | undefined {
   for (const path of name.startsWith("/") ? [name] : PAM_DIRS.map((directory) => `${directory}/${name}`)) {
     const text = readIfThere(path);
@@ -153,7 +153,7 @@ function readPamFile(name: string): PamFile | undefined {
   return undefined;
 }
 
-/** The text of a file; undefined where there is none, or it lies where nothing of ours has to look. */
+/** The text of a file; undefined if it does not exist or is outside the sandbox. */
 function readIfThere(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
@@ -163,7 +163,7 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** What a tool of the system prints; undefined where it is missing or can't do its work. */
+/** The output of a system tool; undefined if the tool is missing or failed without output. */
 function runTool(program: string, args: readonly string[]): string | undefined {
   try {
     const { code, stdout } = new Deno.Command(program, { args: [...args], clearEnv: true, stderr: "null" })
@@ -176,7 +176,7 @@ function runTool(program: string, args: readonly string[]): string | undefined {
   }
 }
 
-/** The files of a folder, in the order of their names; none where there is no folder. */
+/** The paths of the files in a folder, sorted by name; empty if the folder does not exist. */
 function filesIn(directory: string, suffix: string): string[] {
   if (statIfThere(directory) === undefined) return [];
   return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()

@@ -1,5 +1,5 @@
-// Checks the configuration, and what only `send` would notice: a value that was never filled in, a file that its user
-// can't read. `check` reads the configuration as root, who can read everything.
+// Checks the configuration. `check` reads it as root, so this also looks for files that the user of `send` cannot read,
+// and for placeholders that were never replaced.
 
 import { foldersBetween, readableBySend } from "../config/files_beside.ts";
 import type { Config } from "../config/config.ts";
@@ -20,18 +20,18 @@ export interface Reader {
   readonly gids: readonly number[];
 }
 
-/** The user that has to read the files, and how to look at them. */
+/** Options of {@link inspectConfig}. */
 export interface ConfigOptions {
-  /** Looks at a file, following links. */
+  /** Looks up a file, following links. */
   readonly look: Look;
-  /** Undefined if that is not known. */
+  /** The user of `send`; undefined if it is not known. */
   readonly sender: Reader | undefined;
 }
 
 /**
  * Checks the configuration, and reports the findings.
  *
- * @returns undefined if it can't be used
+ * @returns undefined if the configuration is invalid
  */
 export function inspectConfig({ look, sender }: ConfigOptions, findings: Findings): Config | undefined {
   let config: Config;
@@ -50,20 +50,20 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
   for (const place of config.placeholders) {
     findings.fault(
       "config.placeholder",
-      `${place}: is still an example: nothing is delivered there`,
-      "set it to your own value",
+      `${place}: still has the value of an example, so nothing is delivered there`,
+      "set your own value",
     );
   }
   if (sender !== undefined) inspectFilesOf(config, { look, sender, findings });
   if (!findings.hasFault("config")) {
     const routes = config.routes.map(({ name }) => `route "${name}"`).join(", ");
-    findings.pass("config.valid", `${CONFIG_FILE} is right: ${routes}`);
+    findings.pass("config.valid", `${CONFIG_FILE} is valid: ${routes}`);
   }
   inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   return config;
 }
 
-/** Checks the files that a configuration names, and the folders on the way. */
+/** Checks whether `send` can read the files that a configuration names, and enter the folders that contain them. */
 export function inspectFilesOf(
   { files }: Pick<Config, "files">,
   { look, sender, findings }: { look: Look; sender: Reader; findings: Findings },
@@ -71,17 +71,17 @@ export function inspectFilesOf(
   const folders = files.flatMap((path) => foldersBetween(FOLDER, path));
   for (const path of new Set([...folders, ...files])) {
     const info = look(path);
-    // A folder has to be passed through, a file to be read.
+    // Execute permission on a folder, read permission on a file.
     if (info === undefined || allows(info, { reader: sender, bit: info.isDirectory ? 0o1 : 0o4 })) continue;
     findings.fault(
       "config.file-not-readable",
-      `send can't read what ${CONFIG_FILE} names, because of the owner and the mode of "${path}"`,
+      `send cannot read a file that ${CONFIG_FILE} names, because of the owner or the mode of "${path}"`,
       readableBySend(path, info.isDirectory ? "0750" : "0640"),
     );
   }
 }
 
-/** What the mode of a file allows a user, as the kernel decides (path_resolution(7)). */
+/** Whether the mode of a file gives a user a permission, by the rules of the kernel (path_resolution(7)). */
 function allows({ uid, gid, mode }: Deno.FileInfo, { reader, bit }: { reader: Reader; bit: number }): boolean {
   const shift = uid === reader.uid ? 6 : reader.gids.includes(gid ?? -1) ? 3 : 0;
   return (((mode ?? 0) >> shift) & bit) !== 0;

@@ -1,4 +1,4 @@
-// Looks at what waits: in the queue, and on each route.
+// Checks the events that wait in the queue and the notifications that wait on each route.
 
 import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
@@ -17,22 +17,22 @@ import { QueueBusyError } from "./unread.ts";
 
 const TRY = "ssh-session-notifier test";
 const REPAIR = "ssh-session-notifier repair";
-const SEE = "see what send says: journalctl -u ssh-session-notifier (under cron: the system log)";
+const SEE = "read the log of send: journalctl -u ssh-session-notifier (with cron: the system log)";
 
-/** What is looked at. */
+/** What {@link inspectDelivery} checks. */
 export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"> {
-  /** Undefined where `send` has never run. */
+  /** Undefined if `send` has never run. */
   readonly overview: Overview | undefined;
-  /** Undefined where no event was ever recorded; an error where the queue database can't be read. */
+  /** Undefined if no event was ever recorded; an error if the queue database cannot be read. */
   readonly unread: Unread | Error | undefined;
-  /** What the queue database refused; an error where the spool can't be read. */
+  /** Events in the spool; an error if the spool cannot be read. */
   readonly spooled: Spooled | Error;
   readonly nowMs: number;
 }
 
 /**
- * Checks what waits, and reports a fault for everything that, as `status` says, keeps the alarm from working. A `send`
- * that does not run is reported by scheduler.ts.
+ * Checks pending events, and reports a fault for each problem for which `status` says that the alarm does not work.
+ * scheduler.ts reports a `send` that does not run.
  */
 export function inspectDelivery(sources: DeliverySources, findings: Findings): void {
   const { routes, overview, nowMs } = sources;
@@ -41,14 +41,18 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   inspectSpool(sources, findings);
   for (const { name, service } of routes) {
     for (const warning of service.warnings) {
-      findings.warning("delivery.setting", `route "${name}" (${service.name}): ${warning}`, "see that this is meant");
+      findings.warning(
+        "delivery.setting",
+        `route "${name}" (${service.name}): ${warning}`,
+        "make sure this is intended",
+      );
     }
     const route = overview?.routes.find((known) => known.name === name);
     if (route?.lastDeliveredAtMs === undefined) {
       findings.warning(
         "delivery.none-yet",
-        `no login has been notified on route "${name}" (${service.name}) yet`,
-        route?.lastTestedAtMs === undefined ? `${TRY} shows whether it works` : "a test has passed: log in once by ssh",
+        `no notification has been delivered on route "${name}" (${service.name}) yet`,
+        route?.lastTestedAtMs === undefined ? `test the route: ${TRY}` : "a test has passed: log in once over SSH",
       );
     } else {
       const ago = formatAgo(route.lastDeliveredAtMs, nowMs);
@@ -62,7 +66,7 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   }
 }
 
-/** Databases that can't be read, and full disks, are reported elsewhere. */
+/** Leaves out unreadable databases and full disks, which are reported elsewhere. */
 function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }: DeliverySources): Problem[] {
   return problemsOf({
     configured: routes.map(({ name }) => name),
@@ -82,7 +86,7 @@ function inspectQueue(
   { problems, findings }: { problems: readonly Problem[]; findings: Findings },
 ): void {
   if (unread instanceof Error) {
-    // What it holds goes unseen until then.
+    // A fault: no event in it can be sent until this is fixed.
     const [id, hint] = faultOfReading(unread, "queue.not-readable");
     findings.fault(id, unread.message, hint);
     return;
@@ -90,11 +94,11 @@ function inspectQueue(
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
   if (isUnread && (unread?.count ?? 0) === 0) {
-    findings.fault("delivery.spool-unread", "send has not read the events in the spool", SEE);
+    findings.fault("delivery.spool-unread", "send does not read the events in the spool", SEE);
   }
   if (unread === undefined) {
     if (hasSpooled) return;
-    findings.warning("delivery.no-login", "no login was ever recorded", "log in once by ssh, then look again");
+    findings.warning("delivery.no-login", "no login was ever recorded", "log in once over SSH, then run check again");
     return;
   }
   const { count, oldestAtMs = nowMs } = unread;
@@ -107,7 +111,7 @@ function inspectQueue(
   }
 }
 
-/** `send` delivers what lies there as it does the rest; but the database should have taken it. */
+/** `send` delivers the events in the spool too, but something kept them out of the database. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
   if (spooled instanceof Error) {
     const [id, hint] = faultOfReading(spooled, "spool.not-readable");
@@ -117,16 +121,16 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
   const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
-  const [lie, them] = count === 1 ? ["lies", "it"] : ["lie", "them"];
-  const what = `${plural(count, "event")} ${lie} in the spool, since the queue database refused ${them}, ${since}`;
+  const [lie, them] = count === 1 ? ["is", "it"] : ["are", "them"];
+  const what = `${plural(count, "event")} ${lie} in the spool because the queue database refused ${them}, ${since}`;
   findings.warning("delivery.spooled", what, REPAIR);
 }
 
-/** `repair` moves all of the queue aside, which is too much where nothing is wrong with it. */
+/** Suggests `repair`, which replaces the whole database, only if nothing else explains the error. */
 function faultOfReading(error: Error, otherwise: Id): [id: Id, hint: string] {
-  if (error instanceof QueueBusyError) return ["queue.busy", "end that one"];
+  if (error instanceof QueueBusyError) return ["queue.busy", "wait for it to end, or end it"];
   if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
-  if (isPassingInQueue(error)) return ["queue.unavailable", "see that the disk has room; nothing is lost"];
+  if (isPassingInQueue(error)) return ["queue.unavailable", "make sure that the disk has room; no event is lost"];
   return [otherwise, REPAIR];
 }
 
@@ -144,7 +148,7 @@ function inspectRoute(
     findings.fault(
       "delivery.route-removed",
       `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
-      `ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME moves them to another route`,
+      `move them to another route: ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME`,
     );
     return;
   }
@@ -152,17 +156,17 @@ function inspectRoute(
     findings.warning(
       "delivery.given-up",
       `${deliveries(dead, "were given up")} on route "${name}"`,
-      "status says why, retry brings them back",
+      "see the reasons with ssh-session-notifier status, then retry with ssh-session-notifier retry",
     );
   }
   const waiting = pending === 0
-    ? "nothing waits"
+    ? "nothing is pending"
     : `${deliveries(pending, "wait")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
   if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
   else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
 }
 
-/** What is wrong with a route, and what to do about it. */
+/** Describes the worst problem of a route, with a hint. */
 function faultOf(
   { name, failures, lastError = "" }: RouteOverview,
   { problems, waiting }: { problems: readonly Problem[]; waiting: string },
@@ -173,7 +177,7 @@ function faultOf(
     return [
       "delivery.broken",
       `route "${name}" is broken: ${lastError}; ${waiting}`,
-      `correct ${what} in ${CONFIG_FILE}, then ${TRY}`,
+      `correct ${what} in ${CONFIG_FILE}, then run ${TRY}`,
     ];
   }
   if (!kinds.includes("failing")) {
@@ -183,7 +187,7 @@ function faultOf(
   return [
     "delivery.failing",
     `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`,
-    `${TRY} tries it now`,
+    `try it now: ${TRY}`,
   ];
 }
 

@@ -1,5 +1,5 @@
-// Moves all events of a spool into the queue database. A hook moves only a few, and none from a folder that is too
-// large to list during a login.
+// Moves all events of a spool into the queue database. A hook moves only a few, and skips a folder that is too large to
+// list during a login.
 
 import type { SessionEvent } from "../event.ts";
 import { plural } from "../plural.ts";
@@ -9,18 +9,18 @@ import { INSERT_EVENT } from "../store/queue_table.ts";
 import { parseSpooled } from "../store/record.ts";
 import { readSpoolFile } from "../store/spool.ts";
 
-/** How many are moved in one transaction. Hooks wait for it, half a second at most. */
+/** Events per transaction. Hooks wait for the transaction, for at most half a second. */
 const PAGE = 100;
 
 /**
- * Moves the files that hold an event. Others stay for a person to look at; `send` reports them.
+ * Moves the files that contain an event. Other files stay for the administrator to inspect; `send` reports them.
  *
- * @returns what it has done, for people; empty if there was nothing to move
+ * @returns lines that describe what it did; empty if there was nothing to move
  */
 export function emptySpool(database: Database, spoolDir: string): string[] {
   if (statIfThere(spoolDir)?.isDirectory !== true) return [];
   const names = [...Deno.readDirSync(spoolDir)].map(({ name }) => name).filter((name) => name.endsWith(".json"));
-  // The rows must be safe before the files go.
+  // The rows must be on disk before the files are removed.
   pragma(database, "synchronous = FULL");
   let moved = 0;
   for (let from = 0; from < names.length; from += PAGE) {
@@ -33,7 +33,9 @@ export function emptySpool(database: Database, spoolDir: string): string[] {
   if (moved > 0) makeAnew(spoolDir);
   return [
     ...moved > 0 ? [`moved ${plural(moved, "event")} from "${spoolDir}" into the database`] : [],
-    ...left > 0 ? [`${plural(left, "file")} in "${spoolDir}" can't be moved: look at them, and remove them`] : [],
+    ...left > 0
+      ? [`left ${plural(left, "file")} in "${spoolDir}" that cannot be moved: inspect and remove by hand`]
+      : [],
   ];
 }
 
@@ -54,14 +56,14 @@ function readUnlessForeign(path: string): string | undefined {
   }
 }
 
-/** ext4 never shrinks a folder, so it is removed; the next hook that needs it makes a new one. */
+/** Replaces the folder, because ext4 never shrinks one. */
 function makeAnew(spoolDir: string): void {
   try {
     Deno.removeSync(spoolDir);
     Deno.mkdirSync(spoolDir);
     Deno.chmodSync(spoolDir, 0o2750);
   } catch (error) {
-    // It is not empty, or a hook has just written to it.
+    // The folder is not empty, or a hook has just recreated it.
     if (statIfThere(spoolDir)?.isDirectory !== true) throw error;
   }
 }

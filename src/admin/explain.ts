@@ -1,5 +1,5 @@
-// `explain`: what would become of a login, and why, rule by rule. It asks the same functions as `send` does, so that
-// the two can't disagree. Changes nothing.
+// `explain`: shows how a login would be handled, rule by rule. Uses the same functions as `send`, so the two always
+// agree. Changes nothing.
 
 import { parseAddress } from "../config/address.ts";
 import { type AllowRule, type Condition, ruleName } from "../config/allowlist.ts";
@@ -21,25 +21,25 @@ import { becomeSender } from "./become_sender.ts";
 /** The login to explain. */
 export interface ExplainedLogin {
   readonly user: string;
-  /** A numeric address; without one, a login on the machine itself. */
+  /** A numeric address; undefined for a login on the host itself. */
   readonly ip?: string | undefined;
-  /** The fingerprint of the key that it comes with, if it comes with one. */
+  /** The fingerprint of the key, if the login uses one. */
   readonly key?: string | undefined;
   /** The PAM service. */
   readonly service: string;
 }
 
-/** What `explain` may be told. */
+/** Options of `explain`. */
 export interface ExplainOptions extends ExplainedLogin {
-  /** In place of the fixed ones, for trying things out; any user may then run it. */
+  /** Override the fixed paths, for trials; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
- * Prints what would become of a login now.
+ * Prints how a login would be handled now.
  *
- * @throws {Failure} where the login makes no sense, or the configuration or the history can't be read
+ * @throws {Failure} if the login is invalid, or the configuration or the history cannot be read
  */
 export function explain({ stateDir, configFile, ...explained }: ExplainOptions): ExitCode {
   const nowMs = Date.now();
@@ -51,21 +51,21 @@ export function explain({ stateDir, configFile, ...explained }: ExplainOptions):
     using seen = openSeen(paths.deliveriesDatabase);
     const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
     for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
-    if (seen === undefined) print("history: send has not run yet, or not since an upgrade, so everybody is new");
+    if (seen === undefined) print("history: send has not run yet, or not since an upgrade; every user is new");
   });
   return ExitCode.ok;
 }
 
 /**
- * The login as `send` would know it from an honest event.
+ * Creates the login that `send` would read from a genuine event.
  *
- * @throws {Failure} where it makes no sense
+ * @throws {Failure} if an option is invalid
  */
 export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: number): Login {
   const address = ip === undefined ? undefined : parseAddress(ip);
   if (user === "") throw usage("--user must not be empty");
   if (ip !== undefined && address === undefined) {
-    throw usage(`--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1, and not "${ip}"`);
+    throw usage(`--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1, not "${ip}"`);
   }
   if (key !== undefined && !isFingerprint(key)) throw usage(`--key must be ${FINGERPRINT_FORM}`);
   return {
@@ -81,14 +81,14 @@ export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: numb
   };
 }
 
-/** What an explanation is made from. */
+/** Options of {@link explanation}. */
 export interface ExplanationOptions {
   readonly config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host">;
   readonly known: (login: SeenLogin) => Known;
   readonly nowMs: number;
 }
 
-/** The lines that `explain` prints. */
+/** Returns the lines that `explain` prints. */
 export function explanation(login: Login, { config, known, nowMs }: ExplanationOptions): string[] {
   const { allowlist, host, routes } = config;
   const meaning = judge(login, { ...config, known, nowMs });
@@ -102,8 +102,8 @@ export function explanation(login: Login, { config, known, nowMs }: ExplanationO
     `login: ${described(login, host.keyNames)}`,
     ...allowlist.map((rule) => `${ruleName(rule)}: ${answerOf(rule, { login, nowMs, timezone: host.timezone })}`),
     isAllowed && rule !== undefined
-      ? `decided by: ${ruleName(rule)}; it is recorded, not notified`
-      : "decided by: no rule of the allowlist; it is notified",
+      ? `decision: ${ruleName(rule)} allows it, so it is recorded but not notified`
+      : "decision: no allowlist rule allows it, so it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
     `urgency: ${urgencyOf({ type: login.type, urgent: meaning.urgent })}`,
     `routes: ${told.length === 0 ? "none" : told.join(", ")}`,
@@ -114,7 +114,7 @@ function described({ user, address, service, keys }: Login, keyNames: ReadonlyMa
   const [key] = keys.fingerprints;
   const name = key === undefined ? undefined : keyNames.get(key);
   const withKey = key === undefined ? "without a key" : `with the key ${key}${name === undefined ? "" : ` (${name})`}`;
-  return `"${user}" ${address === undefined ? "on the machine itself" : `from ${address}`} by ${service}, ${withKey}`;
+  return `"${user}" ${address === undefined ? "on the host itself" : `from ${address}`} by ${service}, ${withKey}`;
 }
 
 function answerOf(
@@ -125,12 +125,12 @@ function answerOf(
   if (failing.length === 0) return "allows it";
   const whys: Readonly<Record<Condition, string>> = {
     expires_at: `it expired at ${localTime(rule.expiresAtMs ?? 0, timezone)}`,
-    users: `users does not have "${login.user}"`,
-    ips: login.address === undefined ? "ips needs an address" : `ips does not have ${login.address}`,
+    users: `users does not include "${login.user}"`,
+    ips: login.address === undefined ? "ips requires an address" : `ips does not include ${login.address}`,
     key_fingerprints: login.keys.fingerprints.length === 0
-      ? "key_fingerprints needs a key (--key)"
-      : `key_fingerprints does not have ${login.keys.fingerprints.join(", ")}`,
-    services: `services does not have "${login.service}"`,
+      ? "key_fingerprints requires a key (--key)"
+      : `key_fingerprints does not include ${login.keys.fingerprints.join(", ")}`,
+    services: `services does not include "${login.service}"`,
   };
   return `does not allow it: ${failing.map((condition) => whys[condition]).join("; ")}`;
 }

@@ -1,35 +1,36 @@
-// Looks at owners and modes of what install.sh makes. The two system users are told by what they own, not by name.
+// Checks the owners and modes of the files that install.sh creates. Identifies the two system users by what they own,
+// not by name.
 
 import { BINARY, CONFIG_FILE, STATE_DIR, type StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
 
-/** What is known of a file, without following a link; undefined where there is none. */
+/** Looks up a file without following links; undefined if it does not exist. */
 export type Look = (path: string) => Deno.FileInfo | undefined;
 
-/** What a file must be like. */
+/** The required state of a file. */
 interface Expected {
   readonly path: string;
   readonly kind: "file" | "directory";
   readonly uid: number;
   readonly gid: number;
-  /** Undefined: any that lets its owner read and write. */
+  /** Undefined: any mode that lets the owner read and write. */
   readonly mode?: number;
   /** `user:group` for people. */
   readonly owner: string;
-  /** What it means if it is missing; by default, a fault. */
+  /** How to report a missing file; a fault by default. */
   readonly missing?: "fine" | "warning";
 }
 
 const GROUP = "ssh-session-notifier";
 const QUEUE_OWNER = "ssh-session-queue:ssh-session-queue";
 
-/** Looks at all files, and says what is found. */
+/** Checks all files, and reports the findings. */
 export function inspectFiles(paths: StatePaths, look: Look, findings: Findings): void {
   const sendDir = look(paths.sendDir);
   const queueDir = look(paths.queueDir);
   if (sendDir === undefined || queueDir === undefined) {
     const missing = sendDir === undefined ? paths.sendDir : paths.queueDir;
-    findings.fault("files.missing", `there is no "${missing}"`, "run install.sh, which makes it");
+    findings.fault("files.missing", `"${missing}" does not exist`, "run install.sh, which creates it");
     return;
   }
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
@@ -41,14 +42,14 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   if (send.gid === queueIds.gid) {
     findings.fault(
       "files.shared-group",
-      `"${paths.queueDir}" has the group of send: the hook could read the configuration, with all its secrets`,
+      `"${paths.queueDir}" has the group of send, so the hook could read the configuration and its secrets`,
       "run install.sh",
     );
   }
   if (send.uid === queueIds.uid) {
     findings.fault(
       "files.shared-user",
-      "queue and send have the same user: a send that is taken over could stop logins",
+      "queue and send have the same user, so an attacker who controls send could block logins",
       "run install.sh",
     );
   }
@@ -61,26 +62,26 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
     { path: CONFIG_FILE, kind: "file", mode: 0o640, ...root },
     { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
-    // Watched by the path unit, so that it is there from the beginning.
+    // install.sh creates it because the path unit watches it.
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: sendOwner },
-    // Without these, no run of send gets anywhere.
+    // Not required to exist, but send fails if it cannot use them.
     ...[paths.sendLock, paths.deliveriesDatabase].map((path): Expected => (
       { path, kind: "file", missing: "fine", ...send, owner: sendOwner }
     )),
     ...["", "-wal"].map((suffix): Expected => (
       { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, missing: "fine", ...queue }
     )),
-    // Who can open it can lock it, and so hold up every login.
+    // Any process that can open it can lock it, and so delay every login.
     { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, missing: "fine", ...queue },
-    // Without these, the rest works.
+    // Everything else works without these, so a missing one is only a warning.
     { path: paths.runSpoolDir, kind: "directory", mode: 0o2750, missing: "warning", ...queue },
     { path: paths.unrecordedFile, kind: "file", mode: 0o640, missing: "warning", ...rootOfQueue },
   ];
   const before = findings.hasFault("files");
   for (const file of expected) inspectFile(file, look(file.path), findings);
   if (!before && !findings.hasFault("files")) {
-    findings.pass("files.modes", "owners and modes are as install.sh sets them");
+    findings.pass("files.modes", "all files have the owners and modes that install.sh sets");
   }
 }
 
@@ -90,12 +91,12 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
   if (info === undefined) {
     if (expected.missing === "fine") return;
     if (expected.missing === undefined) {
-      findings.fault("files.missing", `there is no "${path}"`, "run install.sh, which makes it");
+      findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
     } else {
       findings.warning(
         "files.run-missing",
-        `there is no "${path}", which keeps logins that the disk or the hook can't`,
-        "run install.sh, which makes it, and see that systemd-tmpfiles or cron does so at each boot",
+        `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
+        "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
       );
     }
     return;
@@ -105,14 +106,14 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
     findings.fault(
       "files.wrong-kind",
       `"${path}" is not a ${kind}`,
-      "see who put it there, remove it, and run install.sh",
+      "find out who created it, remove it, and run install.sh",
     );
     return;
   }
   if (info.uid !== uid || info.gid !== gid) {
     findings.fault(
       "files.wrong-owner",
-      `"${path}" belongs to ${info.uid}:${info.gid} in place of ${owner}`,
+      `"${path}" belongs to ${info.uid}:${info.gid} instead of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
   } else {
@@ -121,7 +122,7 @@ function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findin
     if (isRight) return;
     findings.fault(
       "files.wrong-mode",
-      `"${path}" has the mode ${octal(found)} in place of ${mode}`,
+      `"${path}" has mode ${octal(found)} instead of ${mode}`,
       `chmod ${mode} ${path}`,
     );
   }
@@ -131,7 +132,7 @@ function octal(mode: number): string {
   return mode.toString(8).padStart(4, "0");
 }
 
-/** Whether the hook can pass through the folder of all state. As it, this process is in no group of that by now. */
+/** Checks whether the hook can enter the state directory. Like the hook, this process is no longer in its group. */
 export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: Findings): void {
   try {
     look(queueDir);
@@ -139,36 +140,36 @@ export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: F
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     findings.fault(
       "files.state-closed",
-      `the hook can't reach "${queueDir}": "${STATE_DIR}" is closed to it`,
+      `the hook cannot reach "${queueDir}": the mode of "${STATE_DIR}" does not let it in`,
       `chmod 0751 ${STATE_DIR}`,
     );
   }
 }
 
-/** What setgid has done for this very process, which alone shows a `nosuid` mount. */
+/** The effect of the setgid bit on this process, the only way to see whether the mount is `nosuid`. */
 export interface SetgidEffect {
-  /** The program that runs. */
+  /** The path of the running program. */
   readonly program: string;
   readonly realGid: number;
   readonly effectiveGid: number;
 }
 
-/** Whether the setgid bit of the binary has its effect: without it, the loader does what a user's LD_PRELOAD says. */
+/** Checks whether the setgid bit of the binary works: without it, the loader obeys a user's LD_PRELOAD. */
 export function inspectSetgid({ program, realGid, effectiveGid }: SetgidEffect, look: Look, findings: Findings): void {
   const binary = look(BINARY);
-  if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // A fault that the files show.
+  if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // inspectFiles() reports this.
   if (program !== BINARY || realGid === binary.gid) {
     findings.warning(
       "binary.setgid-unknown",
-      "whether its setgid bit has an effect can't be seen from here",
+      "this process cannot tell whether the setgid bit of the binary has an effect",
       `run ${BINARY} check as root`,
     );
   } else if (effectiveGid === binary.gid) {
-    findings.pass("binary.setgid", "the loader ignores a user's LD_PRELOAD and the like");
+    findings.pass("binary.setgid", "the loader ignores LD_PRELOAD and similar variables that a user sets");
   } else {
     findings.fault(
       "binary.setgid",
-      `the setgid bit of "${BINARY}" has no effect: a user's LD_PRELOAD can run as root in the hook`,
+      `the setgid bit of "${BINARY}" has no effect: a library from a user's LD_PRELOAD can run as root in the hook`,
       "mount its file system without nosuid",
     );
   }

@@ -1,23 +1,23 @@
-// What `check` finds: one line each, with what to do about it.
+// The findings of `check`: one line each, with a hint.
 
 import type { Area, Id } from "../ids.ts";
 
-/** `fault`: events can be lost, forged, or go unseen until it is mended. `warning`: less safe than it could be. */
+/** `fault`: events can be lost, forged or not notified until it is fixed. `warning`: less safe than it could be. */
 export type Level = "pass" | "warning" | "fault";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly level: Level;
-  /** What was found; what was examined, where nothing is wrong with it. */
+  /** What was found, or for a pass, what was checked. */
   readonly id: Id;
-  /** Where to look: the first part of the id. */
+  /** The part of the id before the dot. */
   readonly area: Area;
   readonly message: string;
   /** What to do about it; a sentence without a period. Empty for a pass. */
   readonly hint: string;
 }
 
-/** Collects what is found. */
+/** Collects findings. */
 export class Findings {
   readonly #all: Finding[] = [];
 
@@ -41,16 +41,16 @@ export class Findings {
     this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message, hint });
   }
 
-  /** Whether anything is at fault, of one area or of all. */
+  /** Whether there is a fault, in one area or in all. */
   hasFault(area?: Area): boolean {
     return this.#all.some((finding) => finding.level === "fault" && (area ?? finding.area) === finding.area);
   }
 }
 
-/** The longest id, in characters. */
+/** Maximum length of an id, in characters. */
 const ID_WIDTH = 24;
 
-/** A finding as a person reads it. */
+/** Formats a finding for people. */
 export function findingLine({ level, id, message, hint }: Finding): string {
   return `${level.padEnd(7)}  ${id.padEnd(ID_WIDTH)}  ${message}${hint === "" ? "" : `; hint: ${hint}`}`;
 }

@@ -1,4 +1,4 @@
-// The paths that a pattern matches, as in glob(3): sshd's Include takes such patterns.
+// Finds the paths that a pattern matches, as glob(3) does for the Include of sshd.
 
 /** Access to folders. */
 export interface GlobFiles {
@@ -8,10 +8,10 @@ export interface GlobFiles {
 }
 
 /**
- * The paths that a pattern matches, in the order of their names.
+ * Finds the paths that a pattern matches, sorted by name.
  *
- * @param pattern absolute; `*`, `?` and `[…]` match within a name, and no dot at its beginning
- * @throws what `files` throws
+ * @param pattern absolute; `*`, `?` and `[…]` match within a name, but not a dot at its start
+ * @throws what `list` and `isThere` throw
  */
 export function glob(pattern: string, { list, isThere }: GlobFiles): string[] {
   const [, ...names] = pattern.split("/");
@@ -26,7 +26,7 @@ export function glob(pattern: string, { list, isThere }: GlobFiles): string[] {
   return folders.filter(isThere);
 }
 
-/** Whether a name matches a pattern without slashes. */
+/** Returns a function that tells whether a name matches a pattern without slashes. */
 function matcher(pattern: string): (name: string) => boolean {
   const source = pattern.replace(
     /\\(.)|\[([!^]?)(\]?[^\]]*)\]|[*?]|[^]/gu,

@@ -1,15 +1,15 @@
-// Draws on which weekdays and at which hours people log in, and how often each user does. Pure.
+// Draws the logins by weekday and hour, and by user. Pure.
 
 import { oneLine } from "../log.ts";
 import type { UserLogins } from "../store/history.ts";
 import type { Display } from "./terminal.ts";
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 
-/** What is drawn. */
+/** The data of the heatmap. */
 export interface Heatmap {
-  /** Logins by the hour of the week, of which 0 begins on Monday at midnight; 168 numbers. */
+  /** Logins per hour of the week, from Monday at midnight; 168 numbers. */
   readonly hours: readonly number[];
-  /** Those with the most logins first. */
+  /** Sorted by number of logins, most first. */
   readonly users: readonly UserLogins[];
   readonly timezone: string;
 }
@@ -17,7 +17,7 @@ export interface Heatmap {
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
 const HOURS = [...Array(24).keys()];
 
-/** How much darker a cell gets with more logins; the first is for none. A plain text has signs with more and more ink. */
+/** Shades in order of logins; the first is for no login. The ASCII characters get visually darker. */
 const SHADES = [
   { ascii: ".", block: "·", colour: "\x1b[90m" },
   { ascii: "-", block: "░", colour: "\x1b[34m" },
@@ -28,14 +28,14 @@ const SHADES = [
 const RESET = "\x1b[0m";
 const LEVELS = SHADES.length - 1;
 
-/** How many users have a bar. */
+/** Maximum number of users with a bar. */
 const MAX_USERS = 20;
 
-/** The widest bar, and where there is no terminal. In columns. */
+/** Maximum width of a bar, in columns. */
 const MAX_BAR = 60;
 const MAX_USER_WIDTH = 32;
 
-/** The lines of the picture, none wider than the display. */
+/** Draws the heatmap in lines that fit the display. */
 export function heatmapLines({ hours, users, timezone }: Heatmap, display: Display): string[] {
   const columns = display.columns ?? 80;
   const scale = scaleOf(hours);
@@ -60,14 +60,14 @@ export function heatmapLines({ hours, users, timezone }: Heatmap, display: Displ
   ];
 }
 
-/** On two lines where one has no room for it. */
+/** Uses two lines if one is too narrow. */
 function titleLines(total: number, { timezone, columns }: { timezone: string; columns: number }): string[] {
   const title = `${total} ${total === 1 ? "login" : "logins"}, by weekday and hour`;
   const line = `${title} (${timezone})`;
   return line.length <= columns ? [line] : [title, `(${timezone})`];
 }
 
-/** The numbers of the hours; not of each, where the cells are narrow. */
+/** Labels the hours; skips some if the cells are narrow. */
 function hourLine(cell: number): string {
   const every = [6, 3, 1][Math.min(cell, 3) - 1] ?? 1;
   const labels = HOURS.filter((hour) => hour % every === 0).map((hour) =>
@@ -76,7 +76,7 @@ function hourLine(cell: number): string {
   return `    ${labels.join("")}`.trimEnd();
 }
 
-/** The fewest and the most logins of an hour that has any. */
+/** The fewest and the most logins among hours with a login. */
 interface Scale {
   readonly least: number;
   readonly most: number;
@@ -87,7 +87,7 @@ function scaleOf(hours: readonly number[]): Scale {
   return counts.length === 0 ? { least: 1, most: 1 } : { least: Math.min(...counts), most: Math.max(...counts) };
 }
 
-/** How dark a cell is: by the logarithm, since one job at night would else make all the rest look like nothing. */
+/** The shade of a cell. The scale is logarithmic, so a nightly job does not make everything else look empty. */
 function levelOf(count: number, { least, most }: Scale): number {
   if (count === 0) return 0;
   return least === most
@@ -104,7 +104,7 @@ function shaded(level: number, { text, display }: { text: string; display: Displ
   return display.hasColours ? `${(SHADES[level] ?? SHADES[0]).colour}${text}${RESET}` : text;
 }
 
-/** What each shade means that is there: `- 1 to 3`. */
+/** Explains each shade in use: `- 1 to 3`. */
 function legendLines(hours: readonly number[], { columns, display }: { columns: number; display: Display }): string[] {
   const scale = scaleOf(hours);
   const parts = SHADES.flatMap((_, level) => {

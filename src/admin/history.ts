@@ -1,4 +1,4 @@
-// `history`: who has logged in, as a table, as JSON lines, or as a picture. Changes nothing.
+// `history`: shows past logins as a table, as JSON lines or as a heatmap. Changes nothing.
 
 import { readConfig } from "../config/read_config.ts";
 import { DAY_MS } from "../duration.ts";
@@ -18,25 +18,25 @@ import { type Layout, layout, tableLine } from "./table.ts";
 import { type Display, displayOf } from "./terminal.ts";
 import { offsetSpans } from "./utc_offsets.ts";
 
-/** What `history` may be told. */
+/** Options of `history`. */
 export interface HistoryOptions extends HistoryWishes {
   readonly form: "table" | "json" | "heatmap";
   readonly limit?: number | "all" | undefined;
-  /** In place of the fixed ones, for tests; any user may then run it. */
+  /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
-/** How many entries a table has, unless something else is wanted. */
+/** Default number of entries in a table. */
 const TABLE_LIMIT = 100;
 
-/** How many rows decide how wide the columns are. */
+/** Number of rows that determine the widths of the columns. */
 const MEASURED_ROWS = 1_000;
 
 /**
  * Prints the history.
  *
- * @throws {Failure} where the wishes make no sense, or this user may not look
+ * @throws {Failure} if a filter is invalid, or this user may not run `history`
  */
 export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions): ExitCode {
   const log = createLog();
@@ -46,7 +46,7 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   const filter = filterOf(wishes, { ...host, nowMs: Date.now() });
   explainingStore(paths, () => {
     using history = openHistory(paths.deliveriesDatabase);
-    if (history === undefined) log("warning", "there is no history yet: send has not run, or not since an upgrade");
+    if (history === undefined) log("warning", "no history yet: send has not run, or not since an upgrade");
     else if (form === "heatmap") printHeatmap(history, { filter, host });
     else if (form === "json") printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });
@@ -54,7 +54,7 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   return ExitCode.ok;
 }
 
-/** A configuration that is wrong keeps nobody from looking. */
+/** Falls back to defaults if the configuration is invalid, so `history` always works. */
 function hostIn(configFile: string, log: Log): RowOptions {
   try {
     return readConfig(configFile).host;
@@ -65,7 +65,7 @@ function hostIn(configFile: string, log: Log): RowOptions {
   }
 }
 
-/** What printing needs. */
+/** Options of the functions that print. */
 interface Printed {
   readonly filter: HistoryFilter;
   readonly host: RowOptions;
@@ -96,18 +96,18 @@ function printTable(history: History, { filter, host, limit, log }: Printed & { 
   }
   if (table === undefined && first.length > 0) printStart(first, { host, display });
   if (limit !== undefined && count === limit && history.hasMore(filter, limit)) {
-    log("warning", `there are older entries than these ${limit}: --limit all shows them`);
+    log("warning", `only the newest ${limit} entries are shown: --limit all shows all`);
   }
 }
 
-/** A table whose head has been printed. */
+/** A table whose header has been printed. */
 interface Table {
   readonly host: RowOptions;
   readonly display: Display;
   readonly widths: Layout;
 }
 
-/** The head, and the rows that have decided how wide the columns are. */
+/** Prints the header, and the rows that determine the widths of the columns. */
 function printStart(entries: readonly HistoryEntry[], { host, display }: Omit<Table, "widths">): Table {
   const widths = layout(COLUMNS, entries.map((entry) => historyCells(entry, host)), display.columns);
   const isCut = display.columns !== undefined;
@@ -130,7 +130,7 @@ function printHeatmap(history: History, { filter, host: { timezone } }: Printed)
   for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
 }
 
-/** Counts month by month, so that there is progress to show. */
+/** Counts in spans of at most 30 days, to show progress. */
 function countLogins(
   history: History,
   { filter, timezone }: { filter: HistoryFilter; timezone: string },
@@ -139,7 +139,7 @@ function countLogins(
   const hours: number[] = Array(168).fill(0);
   const span = history.span();
   if (span === undefined) return { hours, users: [] };
-  // Years of a clock that was wrong are not counted.
+  // Limits the range, because a wrong clock can record events in 1970 or far in the future.
   const fromMs = Math.max(filter.sinceMs ?? 0, span.firstMs, DAY_MS);
   const toMs = Math.min(filter.untilMs ?? Infinity, span.lastMs + 1, Date.now() + DAY_MS);
   for (
@@ -149,7 +149,7 @@ function countLogins(
     })
   ) {
     for (const { hour, logins } of history.loginsByHour({ ...filter, sinceMs, untilMs }, offsetMs)) {
-      // The epoch was a Thursday.
+      // The epoch was a Thursday, 72 hours after Monday at midnight.
       const fromMonday = (hour + 72) % 168;
       hours[fromMonday] = (hours[fromMonday] ?? 0) + logins;
     }

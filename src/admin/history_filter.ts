@@ -1,4 +1,4 @@
-// What people say of the entries that they want -> HistoryFilter. Pure.
+// Converts the flags of `history` to a HistoryFilter. Pure.
 
 import { contains, type Network, parseAddress, parseNetwork } from "../config/address.ts";
 import { suggestion } from "../config/config_error.ts";
@@ -8,7 +8,7 @@ import type { HistoryFilter } from "../store/history.ts";
 import type { RowOptions } from "./history_rows.ts";
 import { parseWhen, WHEN_FORM } from "./when.ts";
 
-/** What people say of the entries that they want; see the help. */
+/** The flags that filter entries; see the help. */
 export interface HistoryWishes {
   readonly user?: string | undefined;
   readonly from?: string | undefined;
@@ -19,9 +19,9 @@ export interface HistoryWishes {
 }
 
 /**
- * The filter that the wishes are.
+ * Converts flags to a filter.
  *
- * @throws {Failure} with 64 where they make no sense
+ * @throws {Failure} with exit code 64 if a flag is invalid
  */
 export function filterOf(
   { user, from, key, since, until, unexpected }: HistoryWishes,
@@ -30,7 +30,7 @@ export function filterOf(
   const instantOf = (flag: string, text: string | undefined, atEnd: boolean) => {
     if (text === undefined) return undefined;
     const atMs = parseWhen(text, { nowMs, timezone, atEnd });
-    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}, and not "${text}"`);
+    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}, not "${text}"`);
     return atMs;
   };
   return {
@@ -43,7 +43,7 @@ export function filterOf(
   };
 }
 
-/** Whether an address lies in a network; remembered, since the same few come again and again. */
+/** Returns a function that tells whether an address is in a network. It caches results, because addresses recur. */
 function within(text: string): (address: string) => boolean {
   const network = networkIn(text);
   const known = new Map<string, boolean>();
@@ -71,7 +71,7 @@ function fingerprintOf(key: string, keyNames: RowOptions["keyNames"]): string {
   if (found !== undefined) return found;
   if (isFingerprint(key)) return key;
   throw usage(
-    `--key must be ${FINGERPRINT_FORM}, or a name of [key_names]${suggestion(key, [...keyNames.values()])}`,
+    `--key must be ${FINGERPRINT_FORM}, or a name from [key_names]${suggestion(key, [...keyNames.values()])}`,
   );
 }
 

@@ -1,4 +1,4 @@
-// HistoryEntry -> the cells of a table, and the JSON of a line. Whatever an attacker wrote is made harmless. Pure.
+// Converts a HistoryEntry to cells of a table or to JSON, and escapes text from attackers. Pure.
 
 import { parseAddress } from "../config/address.ts";
 import { formatDuration } from "../duration.ts";
@@ -10,26 +10,26 @@ import type { Column } from "./table.ts";
 
 /** The columns of the table. */
 export const COLUMNS: readonly Column[] = [
-  // Without the seconds.
+  // Drops the seconds.
   { title: "WHEN", min: 16, rank: 0, shorten: (time) => time.slice(0, 16) },
   { title: "USER", min: 8, rank: 0 },
   { title: "FROM", min: 15, rank: 0 },
   { title: "KEY", min: 12, rank: 6 },
-  // The largest unit alone.
+  // Keeps only the largest unit.
   { title: "LASTED", min: 6, rank: 4, shorten: (duration) => duration.split(" ").slice(0, 2).join(" ") },
   { title: "NOTIFIED", min: 8, rank: 5 },
   { title: "UNEXPECTED", min: 13, rank: 1 },
 ];
 
-/** How entries are shown. */
+/** Options of the functions that format entries. */
 export interface RowOptions {
   /** An IANA time zone. */
   readonly timezone: string;
-  /** What people call keys, by their fingerprints. */
+  /** The names of keys, by fingerprint. */
   readonly keyNames: ReadonlyMap<string, string>;
 }
 
-/** The cells of an entry, as {@link COLUMNS} has them. */
+/** Returns the cells of an entry, one for each of {@link COLUMNS}. */
 export function historyCells(entry: HistoryEntry, options: RowOptions): string[] {
   const { event } = entry;
   return [
@@ -43,19 +43,19 @@ export function historyCells(entry: HistoryEntry, options: RowOptions): string[]
   ].map(oneLine);
 }
 
-/** The address, followed by the name that the client's DNS gave it (sshd's `UseDNS`). */
+/** The address, followed by the host name if sshd resolved it (`UseDNS`). */
 function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
   if (address === "") return remoteHost || "-";
   return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;
 }
 
-/** An instant as `2026-11-23 11:13:32`; the seconds may be cut. */
+/** Formats an instant as `2026-11-23 11:13:32`; COLUMNS can cut the seconds. */
 function clockTime(atMs: number, timezone: string): string {
   return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone).toPlainDateTime()
     .toString({ smallestUnit: "second" }).replace("T", " ");
 }
 
-/** Whether somebody should look at it. */
+/** Whether an administrator should look at the entry. */
 export function isUnexpected({ reasons, tampered }: HistoryEntry): boolean {
   return reasons.length + tampered.length > 0;
 }
@@ -64,10 +64,10 @@ function reasonTexts({ reasons, tampered }: HistoryEntry): string[] {
   return [...tampered.length > 0 ? [`tampered with: ${tampered.join(", ")}`] : [], ...reasons];
 }
 
-/** The keys by their names, else their fingerprints; the other methods where there was no key. */
+/** The names of the keys, or their fingerprints; without a key, the other authentication methods. */
 function keyText({ event, keyFingerprints, tampered }: HistoryEntry, keyNames: ReadonlyMap<string, string>): string {
   if (keyFingerprints.length > 0) return keyFingerprints.map((key) => keyNames.get(key) ?? key).join(", ");
-  // Who had a hand in anything may have written this too; and at a lone logout nobody vouches for it.
+  // A user who tampered with the event can have set this too, and at a logout without a login nothing confirms it.
   if (tampered.length > 0 || event.type === "close") return "-";
   return parseAuthInfo(event.authInfo).map(({ method }) => method).join(", ") || "-";
 }
@@ -78,7 +78,7 @@ function lengthText({ event, closedAtMs, durationMs }: HistoryEntry): string {
   return closedAtMs === undefined ? "-" : "?";
 }
 
-/** What became of the notifications of the login and the logout together. */
+/** The state of the notifications of the login and the logout together. */
 function deliveryText({ verdict, deliveries }: HistoryEntry): string {
   if (verdict === undefined) return "not yet";
   if (verdict !== "notify" && deliveries.length === 0) return verdict === "allowlisted" ? "allowed" : "too old";
@@ -89,7 +89,7 @@ function deliveryText({ verdict, deliveries }: HistoryEntry): string {
   return count("delivered") === 0 ? "not yet" : "in part";
 }
 
-/** An entry for programs: names in snake_case, instants as in ISO 8601, null for what is not there. */
+/** Formats an entry for programs: names in snake_case, instants in ISO 8601, null for missing values. */
 export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, "keyNames">): unknown {
   const { event, address, keyFingerprints, verdict, reasons, tampered, closedAtMs, durationMs, deliveries } = entry;
   return {

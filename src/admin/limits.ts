@@ -1,20 +1,20 @@
-// Reads the resource limits that pam_limits would set (limits.conf(5)), and knows which of them keep the hook from
-// running at the logout: it runs in sshd's process, which has set them for itself at the login. Pure.
+// Finds resource limits of pam_limits (limits.conf(5)) that are too low for the hook at the logout, when it runs in the
+// sshd process that applied the limits to itself at the login. Pure.
 
 /** A limit that is too low for the hook. */
 export interface LowLimit {
-  /** Whom it is for, as written: a user, `@group`, `*`. */
+  /** The users to whom it applies, as written: a user, `@group`, `*`. */
   readonly domain: string;
   readonly item: string;
   readonly value: string;
-  /** The least that the hook can do with, in the unit of limits.conf. */
+  /** The lowest value with which the hook works, in the unit of limits.conf. */
   readonly least: number;
   readonly unit: string;
 }
 
 /**
- * The least that the hook can do with, measured with prlimit(1) on the compiled program (Deno 2.7.11, x86_64): one step
- * of a power of two, or about that, above what ended it. V8 reserves address space; what it uses of it is small.
+ * The lowest values with which the hook works, measured with prlimit(1) on the compiled program (Deno 2.7.11, x86_64):
+ * about twice the value that killed it. `as` is high because V8 reserves far more address space than it uses.
  */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly unit: string }>> = {
   as: { least: 64 * 1024 * 1024, unit: "KB" },
@@ -26,15 +26,15 @@ const LEAST: Readonly<Record<string, { readonly least: number; readonly unit: st
 };
 
 /**
- * The limits of one file of pam_limits that would end the hook.
+ * Finds the limits in one file that would kill the hook.
  *
- * @param text the text of `limits.conf`, or of a file of `limits.d`
+ * @param text the text of `limits.conf`, or of a file in `limits.d`
  */
 export function lowLimits(text: string): LowLimit[] {
   return text.split("\n").flatMap((line) => {
     const [domain = "", type = "", item = "", value = ""] = line.replace(/#.*$/, "").trim().split(/\s+/);
     const known = Object.entries(LEAST).find(([name]) => name === item.toLowerCase())?.[1];
-    // `unlimited`, `infinity` and -1 are no numbers that count.
+    // Skips `unlimited`, `infinity` and -1, which set no limit.
     if (known === undefined || !["soft", "hard", "-"].includes(type.toLowerCase()) || !/^\d+$/.test(value)) return [];
     return Number(value) < known.least ? [{ domain, item: item.toLowerCase(), value, ...known }] : [];
   });

@@ -1,25 +1,27 @@
-// Moves the queue database aside while hooks run, so that no event goes into a file that nobody reads any more.
+// Moves the queue database aside while hooks run, without losing an event to a file that is no longer read.
 //
-//   1. A folder named like the database's rollback journal: SQLite then refuses to open, at once, and hooks use the spool.
-//   2. Hooks that had it open by then have ended.
-//   3. The log first: the database without it would be taken for whole. In its place another such folder, for a hook that
-//      was late. Then the index, then the database, into `damaged-….moving`, which then loses the end of its name.
-//   4. The folders of 1 and 3 go.
+//   1. Create a folder with the name of the database's rollback journal. SQLite then refuses at once to open the
+//      database, and hooks use the spool.
+//   2. Wait until all hooks that had the database open have ended.
+//   3. Move the write-ahead log to `damaged-….moving` first, because the database without its log would look intact.
+//      Create a folder with the name of the log, in case a hook is late. Then move the index and the database, and
+//      remove `.moving` from the name.
+//   4. Remove the folders that steps 1 and 3 created in place of the journal and the log.
 //
-// Killed anywhere, the spool takes the events, and the next `repair` goes on.
+// If this is killed at any point, events go to the spool and the next `repair` continues.
 
 import type { StatePaths } from "../paths.ts";
 import { damagedFolderName, listFolder, MAX_FOLDER_BYTES, statIfThere, syncFolder } from "../store/files.ts";
 
-/** By then a hook that had the database open has ended, in milliseconds. It waits for locks half a second at most. */
+/** Time after which a hook has ended, in milliseconds. A hook waits for locks for at most half a second. */
 const HOOKS_END_AFTER_MS = 5_000;
 
-/** The folder's name ends so until all is in it. */
+/** Suffix of the folder's name until it is complete. */
 const MOVING = ".moving";
 
 type Paths = Pick<StatePaths, "queueDir" | "queueDatabase">;
 
-/** The folder that an interrupted repair has left. */
+/** The folder that an interrupted repair left. */
 export function unfinishedMove({ queueDir }: Paths): string | undefined {
   const names = listFolder(queueDir)
     .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-") && name.endsWith(MOVING))
@@ -27,15 +29,15 @@ export function unfinishedMove({ queueDir }: Paths): string | undefined {
   return names[0] === undefined ? undefined : `${queueDir}/${names[0]}`;
 }
 
-/** What moving needs. */
+/** Options of {@link moveQueueAside}. */
 export interface MoveOptions {
   readonly say: (line: string) => void;
   readonly sleep: (ms: number) => Promise<void>;
-  /** The folder that an interrupted repair has left. */
+  /** The folder that an interrupted repair left. */
   readonly unfinished?: string | undefined;
 }
 
-/** Moves the database with all that belongs to it, and says where it is. */
+/** Moves the database and its log and index aside, and reports the new location. */
 export async function moveQueueAside(paths: Paths, { say, sleep, unfinished }: MoveOptions): Promise<void> {
   const { queueDir, queueDatabase } = paths;
   const folder = unfinished ?? makeFolder(`${damagedFolderName(queueDir, Date.now())}${MOVING}`);
@@ -47,15 +49,15 @@ export async function moveQueueAside(paths: Paths, { say, sleep, unfinished }: M
   move(`${queueDatabase}-shm`, folder);
   move(queueDatabase, folder);
   const finished = finish(folder, queueDir);
-  // The journal's last: as long as it is there, no database is made that could see the other one go.
+  // The journal's folder last: while it exists, no hook can create a database and see the log's folder disappear.
   for (const path of [log, journal]) if (isObstacle(path)) Deno.removeSync(path);
   say(`moved the database to "${finished}"`);
 }
 
 /**
- * Moves one thing aside that is not the database.
+ * Moves a file or folder other than the database aside.
  *
- * @returns where it is
+ * @returns the folder that it is in now
  */
 export function movedAside(path: string, { queueDir }: Paths): string {
   const folder = makeFolder(damagedFolderName(queueDir, Date.now()));
@@ -63,12 +65,12 @@ export function movedAside(path: string, { queueDir }: Paths): string {
   return folder;
 }
 
-/** What keeps SQLite from opening the database where it is a folder. */
+/** The two paths that keep SQLite from opening the database if they are folders. */
 export function obstaclesOf({ queueDatabase }: Paths): [journal: string, log: string] {
   return [`${queueDatabase}-journal`, `${queueDatabase}-wal`];
 }
 
-/** Whether something is an empty folder, such as an interrupted repair leaves. */
+/** Whether a path is an empty folder, such as an interrupted repair leaves. */
 export function isObstacle(path: string): boolean {
   const info = statIfThere(path);
   return info?.isDirectory === true && info.size <= MAX_FOLDER_BYTES && listFolder(path).length === 0;
@@ -86,7 +88,7 @@ function makeFolder(folder: string): string {
   return folder;
 }
 
-/** Leaves what a hook has made anew since an interrupted repair had moved the old one. */
+/** Skips a file that a hook recreated after an interrupted repair moved the old one. */
 function move(path: string, folder: string): void {
   const target = `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`;
   if (statIfThere(path) === undefined || statIfThere(target) !== undefined) return;

@@ -1,29 +1,29 @@
-// Reads the PAM stack of a service as Linux-PAM does (libpam/pam_handlers.c, pam.conf(5)). Pure but for the reading,
-// which comes in from outside.
+// Reads the PAM stack of a service as Linux-PAM does (libpam/pam_handlers.c, pam.conf(5)). Pure, except for the
+// function that reads files, which is a parameter.
 
-/** A module in the stack of one phase, in the order in which PAM runs them. */
+/** One module in the stack. */
 export interface PamModule {
   /** `auth`, `account`, `password` or `session`. */
   readonly phase: string;
   /** `required`, `optional` and so on, or `[value=action ...]` without the brackets. */
   readonly control: string;
-  /** The file name of the module, without its folder. */
+  /** The file name of the module, without the folder. */
   readonly name: string;
   readonly args: readonly string[];
-  /** The file and the line that name it, for people: `/etc/pam.d/sshd:7`. */
+  /** The file and line, for people: `/etc/pam.d/sshd:7`. */
   readonly place: string;
-  /** Whether it stands in a substack, which it can end without ending the stack around. */
+  /** Whether it is in a substack; it can then end only the substack. */
   readonly inSubstack: boolean;
 }
 
-/** The stack, and what is wrong with its files. */
+/** The modules of a service in the order in which PAM runs them, and the files that are missing. */
 export interface PamStack {
   readonly modules: readonly PamModule[];
-  /** Files that are included but can't be read: PAM refuses to work then. */
+  /** Included files that cannot be read; PAM then refuses logins. */
   readonly missing: readonly string[];
 }
 
-/** A file of PAM, found and read. */
+/** The path and text of a PAM file. */
 export interface PamFile {
   readonly path: string;
   readonly text: string;
@@ -33,10 +33,10 @@ export interface PamFile {
 const MAX_DEPTH = 32;
 
 /**
- * The modules that PAM runs for a service, with everything that is included.
+ * Reads the modules that PAM runs for a service, including those of included files.
  *
  * @param service the name of the service, such as `sshd`
- * @param read finds and reads a file by its name or its absolute path; undefined where there is none
+ * @param read finds and reads a file by name or absolute path; undefined if it does not exist
  */
 export function readPamStack(service: string, read: (name: string) => PamFile | undefined): PamStack {
   const modules: PamModule[] = [];
@@ -70,7 +70,7 @@ export function readPamStack(service: string, read: (name: string) => PamFile | 
   return { modules, missing };
 }
 
-/** Lines as PAM reads them: those that end in a backslash go on in the next one, and `#` begins a comment. */
+/** Splits text into lines as PAM does: a backslash at the end continues a line, and `#` begins a comment. */
 function logicalLines(text: string): { number: number; text: string }[] {
   const lines: { number: number; text: string }[] = [];
   let begun: { number: number; text: string } | undefined;
@@ -86,7 +86,7 @@ function logicalLines(text: string): { number: number; text: string }[] {
   return lines;
 }
 
-/** One line; no phase for `@include`, which is for all of them. */
+/** Parses one line. `@include` has no phase, because it applies to all. */
 function parseLine(
   text: string,
 ): { phase?: string; control: string; name: string; args: readonly string[] } | undefined {
@@ -99,14 +99,14 @@ function parseLine(
     phase: phase.toLowerCase(),
     control: (actions ?? word).toLowerCase().trim(),
     name,
-    // An argument in brackets may hold spaces.
+    // An argument in brackets can contain spaces.
     args: [...rest.matchAll(/\[((?:[^\]\\]|\\.)*)\]|(\S+)/g)].map(([, bracketed, plain]) => bracketed ?? plain ?? ""),
   };
 }
 
 /**
- * How far a module can carry the stack: how many modules it may jump over, or Infinity where it may end the stack with
- * success. A module that ends it with failure ends the login too, which is no loss.
+ * How many of the following modules a module can skip; Infinity if it can end the stack with success. Ending the stack
+ * with failure does not count, because the login fails too.
  */
 export function jumpsOver({ control, inSubstack }: PamModule): number {
   if (control === "sufficient") return inSubstack ? 0 : Infinity;

@@ -1,34 +1,34 @@
-// Puts right what is wrong around the queue database: modes, the spool, and what an interrupted repair has left.
+// Fixes what is wrong around the queue database: modes, the spool, and leftovers of an interrupted repair.
 
 import type { StatePaths } from "../paths.ts";
 import { MAX_FOLDER_BYTES, statIfThere } from "../store/files.ts";
 import { isObstacle, movedAside, obstaclesOf } from "./move_queue_aside.ts";
 import { SUFFIXES } from "./queue_fault.ts";
 
-/** Owner and group may enter; what is made in there gets the group. */
+/** Setgid: new files get the group of the folder. */
 const FOLDER_MODE = 0o2750;
 const FILE_MODE = 0o640;
-/** Who can open the index of the log can lock it, and so hold up every login; see hook/insert.ts. */
+/** Any process that can open the -shm file can lock it, and so delay every login; see hook/insert.ts. */
 const INDEX_MODE = 0o600;
 
-/** Puts right what can be, and says so. */
+/** Fixes what it can, and reports each change. */
 export function putRight(paths: StatePaths, say: (line: string) => void): void {
   const { queueDir, queueDatabase, spoolDir } = paths;
   for (const path of obstaclesOf(paths).filter(isObstacle)) {
     Deno.removeSync(path);
-    say(`removed "${path}", which kept the database from being opened`);
+    say(`removed "${path}", which prevented the database from being opened`);
   }
   const journal = statIfThere(`${queueDatabase}-journal`);
   if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
   const spool = statIfThere(spoolDir);
-  // No program lists such a large folder, and it may stay that large after it was emptied.
+  // No part of this program lists a folder this large, and it can stay this large after it is emptied.
   const isUsable = spool?.isDirectory === true && spool.size <= MAX_FOLDER_BYTES;
   if (spool !== undefined && !isUsable) moveAside(spoolDir, { paths, say });
   if (!isUsable) {
     Deno.mkdirSync(spoolDir);
-    say(`made "${spoolDir}"`);
+    say(`created "${spoolDir}"`);
   }
-  // Before the database is opened: SQLite would make one that the group can open.
+  // Must happen before the database is opened: SQLite would create a -shm file that the group can open.
   if (statIfThere(queueDatabase)?.isFile && statIfThere(`${queueDatabase}-shm`) === undefined) {
     createIndex(`${queueDatabase}-shm`);
   }
@@ -40,7 +40,7 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
   for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
 }
 
-/** As the hook does, which shares no code with the rest: whole under its name, since SQLite takes an empty one for new. */
+/** Creates the file with its content in one step, because SQLite replaces an empty one. The hook has its own copy. */
 function createIndex(path: string): void {
   const unfinished = `${path}.${crypto.randomUUID()}`;
   try {
@@ -54,12 +54,12 @@ function createIndex(path: string): void {
 }
 
 function moveAside(path: string, { paths, say }: { paths: StatePaths; say: (line: string) => void }): void {
-  say(`moved "${path}", which is not what it should be, to "${movedAside(path, paths)}"`);
+  say(`moved "${path}", which cannot be used, to "${movedAside(path, paths)}"`);
 }
 
 function setMode(path: string, { mode, say }: { mode: number; say: (line: string) => void }): void {
   const info = statIfThere(path);
-  // Of somebody else's, only he can change it.
+  // Only the owner can change the mode.
   if (info === undefined || info.uid !== Deno.uid() || ((info.mode ?? 0) & 0o7777) === mode) return;
   Deno.chmodSync(path, mode);
   say(`set the mode of "${path}" to ${mode.toString(8).padStart(4, "0")}`);

@@ -1,4 +1,4 @@
-// Whether `queue` can use its database: it is what it should be, whole, and takes an event. Changes nothing in it.
+// Checks whether `queue` can use its database: it is ours, intact, and accepts an event. Changes nothing in it.
 
 import { ExitCode, Failure } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
@@ -8,19 +8,19 @@ import { type Database, openDatabase, pragma } from "../store/open.ts";
 import { faultOfQueueTable } from "../store/queue_table.ts";
 import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_LOCKED, sqliteCode } from "../store/sqlite_error.ts";
 
-/** How long to wait for the hooks of logins that happen meanwhile, in milliseconds. */
+/** How long to wait for locks that hooks hold, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-/** What belongs to the database. */
+/** The suffixes of the database's files: database, write-ahead log and index of the log. */
 export const SUFFIXES = ["", "-wal", "-shm"] as const;
 
 /**
- * Connections that stay open until the process ends. To close the last one folds the log up and takes it away, by its
- * name: from `send`, which can't read without it, or from a new database that has got that name since.
+ * Connections that stay open until the process ends. Closing the last one checkpoints the log and deletes it by name,
+ * so `send` could not read the database, or a new database with the same name would lose its log.
  */
 const held: Database[] = [];
 
-/** Opens the queue database, which must be sound. It stays open, as above. */
+/** Opens the queue database, which must be intact, and keeps it open (see `held`). */
 export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): Database {
   const database = openDatabase(queueDatabase, { busyTimeoutMs: BUSY_TIMEOUT_MS });
   held.push(database);
@@ -28,33 +28,33 @@ export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): 
 }
 
 /**
- * What is wrong with the queue database, so that only another one helps.
+ * Describes damage to the queue database that only a new database can fix.
  *
- * @returns undefined where nothing is, or there is none
- * @throws {Failure} where that can't be told now: it is locked, or the disk is full
+ * @returns undefined if there is no damage, or no database
+ * @throws {Failure} if it cannot be checked now: it is locked, or the disk is full
  */
 export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDatabase">): string | undefined {
   for (const suffix of SUFFIXES) {
     const info = statIfThere(`${queueDatabase}${suffix}`);
     if (info === undefined) continue;
     if (!info.isFile) return `"${queueDatabase}${suffix}" is not a plain file`;
-    if (info.uid !== Deno.uid()) return `"${queueDatabase}${suffix}" belongs to somebody else (${info.uid})`;
+    if (info.uid !== Deno.uid()) return `"${queueDatabase}${suffix}" belongs to another user (${info.uid})`;
   }
   const size = statIfThere(queueDatabase)?.size;
   const logSize = statIfThere(`${queueDatabase}-wal`)?.size ?? 0;
-  if (size === undefined) return logSize > 0 ? "its log is there, and it is not" : undefined;
-  // SQLite would take the log away, and the events in it.
-  if (size === 0 && logSize > 0) return "it is empty, and its log is not";
+  if (size === undefined) return logSize > 0 ? "the database does not exist, but its log does" : undefined;
+  // SQLite would delete the log, and the events in it.
+  if (size === 0 && logSize > 0) return "the database is empty, but its log is not";
   try {
     return faultOf(openHeld({ queueDatabase }));
   } catch (error) {
     if (!isSqliteError(error)) throw error;
     if ([SQLITE_BUSY, SQLITE_LOCKED].includes(sqliteCode(error))) {
-      throw new Failure(`Cannot look at "${queueDatabase}": another process holds a lock on it`, {
+      throw new Failure(`Cannot examine "${queueDatabase}": another process has locked it`, {
         code: "repair.queue-locked",
         exitCode: ExitCode.tempFail,
         hint:
-          `see who it is (fuser -v ${queueDatabase}), end it, and run repair again; events go to the spool meanwhile`,
+          `find the process (fuser -v ${queueDatabase}), end it, then run repair again; until then, events are spooled`,
         cause: error,
       });
     }
@@ -62,7 +62,7 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
       throw new Failure(`Cannot write "${queueDatabase}": the disk is full`, {
         code: "repair.disk-full",
         exitCode: ExitCode.tempFail,
-        hint: "make room; the database itself needs no repair",
+        hint: "free space on the disk; the database itself needs no repair",
         cause: error,
       });
     }
@@ -71,14 +71,14 @@ export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDataba
 }
 
 function faultOf(database: Database): string | undefined {
-  // Comes first, since the other statements would run a trigger or a generated column, which may never end.
+  // Must be first: a planted trigger or generated column would run in the other statements and might never end.
   const schema = faultOfQueueTable(database);
   if (schema !== undefined) return schema;
   const found = pragma(database, "integrity_check(1)");
   if (found !== "ok") return String(found);
   const numbers = faultOfNumbers(database);
   if (numbers !== undefined) return numbers;
-  // Writes as the hook does: some damage shows only here.
+  // Writes like the hook, because some damage shows only then.
   database.prepare("BEGIN IMMEDIATE").run();
   try {
     database.prepare("INSERT INTO event (uuid, occurred_at_ms, record) VALUES (?, 0, '{}')").run(crypto.randomUUID());

@@ -1,5 +1,5 @@
-// `repair`: mends the queue database while logins happen. Becomes the user of `queue` before it touches anything there:
-// as root, it would follow a link that is planted. What is damaged is moved aside; `send` takes over what can be read.
+// `repair`: repairs the queue database without interrupting logins. Becomes the user of `queue` first, because as root
+// it would follow a planted link. Moves a damaged database aside; `send` recovers the events that can still be read.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner } from "../hook/privileges.ts";
@@ -16,32 +16,32 @@ import { putRight } from "./put_right.ts";
 import { faultOfDatabase, openHeld } from "./queue_fault.ts";
 import { refuseGroups } from "./without_groups.ts";
 
-/** What an event takes in the log, or as a file of the spool, and more; in bytes. */
+/** More than one event needs in the log or the spool, in bytes. */
 const ROOM_BYTES = 64 * 1024;
 
-/** What `repair` may be told. */
+/** Options of `repair`. */
 export interface RepairOptions {
-  /** Moves the database aside, whatever it looks like. */
+  /** Whether to move the database aside even if it is intact. */
   readonly force: boolean;
-  /** A state directory in place of the fixed one; any owner will do for it. For tests and the demo. */
+  /** Overrides the fixed state directory, for tests and the demo; it may have any owner. */
   readonly stateDir?: string | undefined;
 }
 
 /**
- * Mends what keeps `queue` from writing its database.
+ * Fixes what prevents `queue` from writing to its database.
  *
- * @returns 0 once the next hook can write again
- * @throws {Failure} where it can't be mended from here
+ * @returns 0 when the next hook can write again
+ * @throws {Failure} if it cannot be fixed
  */
 export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCode> {
   const paths = statePaths(stateDir);
   becomeQueue(paths, { anyOwner: stateDir !== undefined });
   using lock = explaining(paths, () => takeLock(paths));
   if (lock === undefined) {
-    throw new Failure("another repair is running", {
+    throw new Failure("Another repair is running", {
       code: "repair.running",
       exitCode: ExitCode.tempFail,
-      hint: "wait until it has ended",
+      hint: "wait until it ends",
     });
   }
   const say = (line: string) => print(oneLine(line));
@@ -54,12 +54,12 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
   return ExitCode.ok;
 }
 
-/** Mends what is below a state directory. */
+/** Repairs the queue in a state directory. */
 export async function hint(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
   const { say } = options;
   const unfinished = unfinishedMove(paths);
   if (unfinished !== undefined) {
-    say("a repair was interrupted: completing it");
+    say("completing a repair that was interrupted");
     await moveQueueAside(paths, { ...options, unfinished });
   }
   putRight(paths, say);
@@ -68,25 +68,25 @@ export async function hint(paths: StatePaths, { force, ...options }: { force: bo
   else say("the queue database is not damaged");
   if (fault === undefined && !force) {
     tryRoom(paths);
-    // A hook makes the database.
+    // If there is no database, the next hook creates it.
     if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
     return;
   }
   await moveQueueAside(paths, options);
-  say("the next login makes a new database; send takes over what can be read of the old one in its next runs");
+  say("the next login creates a new database; the next runs of send recover events that can be read from the old one");
 }
 
-/** Moves the events of each spool into the database, and reports it. */
+/** Moves the events of both spools into the database, and reports it. */
 function emptySpools(paths: StatePaths, say: (line: string) => void): void {
   const database = openHeld(paths);
   for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
 }
 
-/** Whether the disk takes an event: the one that was tried in the database was rolled back, and so never written. */
+/** Checks whether the disk has room for an event: the test in faultOf() is rolled back and never written. */
 function tryRoom({ queueDir }: StatePaths): void {
   const path = `${queueDir}/room.${crypto.randomUUID()}`;
   using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
-  // Without a name it goes however this ends.
+  // Without a name, the file disappears even if this process is killed.
   Deno.removeSync(path);
   const bytes = new Uint8Array(ROOM_BYTES);
   for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
@@ -94,7 +94,7 @@ function tryRoom({ queueDir }: StatePaths): void {
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
-  // Another directory is for trials, where root is not given up.
+  // With another state directory, this stays root.
   if (!options.anyOwner) refuseGroups("repair");
   try {
     const owner = Deno.lstatSync(queueDir).uid;
@@ -114,7 +114,7 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
         : {
           code: "users.queue-unusable",
           exitCode: ExitCode.config,
-          hint: "run install.sh, which makes the user and the directory",
+          hint: "run install.sh, which creates the user and the folder",
           cause,
         },
     );
@@ -122,8 +122,8 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
 }
 
 /**
- * A lock that the kernel frees however this ends. It is on a file that only the user of `queue` can open: `send` can
- * open the folder, and could lock it.
+ * Takes a lock, which the kernel releases when this process ends. The lock is on a file that only the user of `queue`
+ * can open: `send` can open the folder, and could lock it to block `repair`.
  */
 function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
   const path = `${queueDir}/repair.lock`;
@@ -132,7 +132,7 @@ function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
     throw new Failure(`"${path}" is not a plain file`, {
       code: "repair.lock-unusable",
       exitCode: ExitCode.config,
-      hint: `see what it is, and remove it: rm -r ${path}`,
+      hint: `find out what it is, then remove it: rm -r ${path}`,
     });
   }
   const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
@@ -152,20 +152,25 @@ function explaining<T>(paths: StatePaths, work: () => T): T {
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
   if (error instanceof Failure || !isSystemError(error)) return error;
   const fail = (code: Id, reason: string, exitCode: ExitCode, hint: string) =>
-    new Failure(`Cannot mend "${queueDir}": ${reason}`, { code, exitCode, hint, cause: error });
+    new Failure(`Cannot repair "${queueDir}": ${reason}`, { code, exitCode, hint, cause: error });
   if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
-    return fail("repair.disk-full", "the disk is full", ExitCode.tempFail, "make room, and run repair again");
+    return fail(
+      "repair.disk-full",
+      "the disk is full",
+      ExitCode.tempFail,
+      "free space on the disk, then run repair again",
+    );
   }
   if (isReadOnly(error)) {
     return fail("repair.read-only", "its file system is read-only", ExitCode.config, REMOUNT);
   }
   const { tempFail, config } = ExitCode;
   return isPassingSystemError(error)
-    ? fail("repair.read-error", messageOf(error), tempFail, "see what the disk says, and run repair again")
+    ? fail("repair.read-error", messageOf(error), tempFail, "check the disk (journalctl -k), then run repair again")
     : fail(
       "repair.refused",
       messageOf(error),
       config,
-      "move files of other users out of it by hand",
+      "move files that belong to other users out of it by hand",
     );
 }

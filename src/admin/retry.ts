@@ -1,5 +1,5 @@
-// `retry`: brings back what was given up, makes what waits due now, or moves it to another route. A `send` that is
-// running sees it at once: each change is one transaction.
+// `retry`: makes given-up and pending notifications due now, or moves them to another route. Each change is one
+// transaction, so a running `send` sees it at once.
 
 import { suggestion } from "../config/config_error.ts";
 import { readConfig } from "../config/read_config.ts";
@@ -14,21 +14,21 @@ import { readOverview } from "../store/overview.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 
-/** What `retry` may be told. */
+/** Options of `retry`. */
 export interface RetryOptions {
-  /** The only route to look at. */
+  /** The route to retry; all routes by default. */
   readonly route?: string | undefined;
   /** The route to move everything to. */
   readonly to?: string | undefined;
-  /** In place of the fixed ones, for tests; any user may then run it. */
+  /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
- * Brings back what was given up, and says what it did.
+ * Retries notifications, and prints what it did.
  *
- * @throws {Failure} with 64 for a route that there is not, and where it can't work at all
+ * @throws {Failure} with exit code 64 if a route does not exist; if the store or the configuration cannot be used
  */
 export function retry(options: RetryOptions): ExitCode {
   const paths = statePaths(options.stateDir);
@@ -39,7 +39,7 @@ export function retry(options: RetryOptions): ExitCode {
 
 function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: RetryOptions): string[] {
   const configured = configuredRoutes(configFile, { isNeeded: to !== undefined });
-  // First read only: `send` alone makes the store, or migrates it.
+  // Read-only at first: only `send` creates or migrates the store.
   const overview = readOverview(paths.deliveriesDatabase);
   const names = (overview?.routes ?? []).map(({ name }) => name);
   if (route !== undefined) requireRoute(route, [...new Set([...names, ...configured ?? []])], "--route");
@@ -56,7 +56,7 @@ function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: Ret
   }
 }
 
-/** The routes that the configuration has; undefined where it can't be read, and need not be. */
+/** The routes in the configuration; undefined if it cannot be read and is not needed. */
 function configuredRoutes(configFile: string, { isNeeded }: { isNeeded: boolean }): string[] | undefined {
   try {
     return readConfig(configFile).routes.map(({ name }) => name);
@@ -68,10 +68,10 @@ function configuredRoutes(configFile: string, { isNeeded }: { isNeeded: boolean 
 
 function requireRoute(name: string, known: readonly string[], flag: string): void {
   if (known.includes(name)) return;
-  throw new Failure(`There is no route "${name}"${suggestion(name, known)}`, {
+  throw new Failure(`Route "${name}" does not exist${suggestion(name, known)}`, {
     code: "retry.unknown-route",
     exitCode: ExitCode.usage,
-    hint: `name one of them with ${flag}; ssh-session-notifier status shows them all`,
+    hint: `pass an existing route to ${flag}; ssh-session-notifier status lists the routes`,
   });
 }
 
@@ -81,28 +81,28 @@ function revived(
 ): string {
   const { dead, pending, notices } = deliveries.revive({ route, nowMs: Date.now() });
   const what = [
-    ...dead > 0 ? [`brought back ${plural(dead, "notification")} that had been given up`] : [],
-    ...pending > 0 ? [`made ${plural(pending, "notification")} due now that waited`] : [],
+    ...dead > 0 ? [`restored ${plural(dead, "given-up notification")}`] : [],
+    ...pending > 0 ? [`made ${plural(pending, "pending notification")} due now`] : [],
     ...notices > 0 ? [`made ${plural(notices, "notice")} due now`] : [],
   ];
   const name = `route "${route}"`;
-  if (what.length === 0) return `${name}: nothing was given up, and nothing waits`;
+  if (what.length === 0) return `${name}: nothing to retry`;
   const then = configured?.includes(route) === false
-    ? `it is not in the configuration, so nothing is sent: move it with --route ${quotedForShell(route)} --to NAME`
-    : "send delivers at its next run";
+    ? `the route is not in the configuration, so move them: --route ${quotedForShell(route)} --to NAME`
+    : "the next run of send delivers";
   return `${name}: ${what.join(", ")}; ${then}`;
 }
 
 function moved(deliveries: Deliveries, { from, to }: { from: string; to: string }): string {
   if (from === to) {
-    throw new Failure(`Cannot move from route "${from}" to itself`, {
+    throw new Failure(`Cannot move notifications from route "${from}" to itself`, {
       code: "retry.same-route",
       exitCode: ExitCode.usage,
-      hint: "leave --to out to try again on the same route",
+      hint: "omit --to to retry on the same route",
     });
   }
   const { moved, dropped } = deliveries.move({ from, to, nowMs: Date.now() });
-  const rest = dropped > 0 ? `; ${plural(dropped, "notification")} needed no move, as route "${to}" has the same` : "";
+  const rest = dropped > 0 ? `; dropped ${plural(dropped, "notification")} that route "${to}" already has` : "";
   const what = `moved ${plural(moved, "notification")} from route "${from}" to route "${to}"`;
-  return `${what}${rest}; send delivers at its next run`;
+  return `${what}${rest}; the next run of send delivers`;
 }

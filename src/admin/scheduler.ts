@@ -1,4 +1,4 @@
-// Checks what starts `send`: the systemd units, or cron. Only the last run of `send` shows whether they really run.
+// Checks what starts `send`: systemd units or cron. Only the last run of `send` shows whether they really work.
 
 import { formatAgo } from "../duration.ts";
 import { hasStopped } from "../send/health.ts";
@@ -7,18 +7,18 @@ import type { Findings } from "./finding.ts";
 const NAME = "ssh-session-notifier";
 const UNITS = "/etc/systemd/system";
 
-/** What runs the files of /etc/cron.d, as distributions name it. */
+/** The cron daemon, as distributions name it. */
 const CRON_PROGRAMS = ["/usr/sbin/cron", "/usr/sbin/crond"];
 
-/** What is looked at. */
+/** Access to the files that {@link inspectScheduler} checks. */
 export interface SchedulerFiles {
-  /** Whether there is a file or a link of that name. */
+  /** Whether a file or a link exists. */
   readonly isThere: (path: string) => boolean;
-  /** The text of a file; undefined where there is none. */
+  /** The text of a file; undefined if it does not exist. */
   readonly read: (path: string) => string | undefined;
 }
 
-/** A line of a crontab that starts `send`, and is no comment. */
+/** A line in a crontab that starts `send` and is not a comment. */
 const CRON_LINE = /^\s*[^#\s].*\bssh-session-notifier\s+send\b/m;
 
 /** Checks how the scheduler is set up, and reports the findings. */
@@ -33,18 +33,18 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
     if (isForCron) {
       findings.fault(
         "scheduler.cron-missing",
-        "nothing runs send: there is no cron",
-        "install cron, and see that it runs",
+        "nothing runs send: cron is not installed",
+        "install cron and make sure that it runs",
       );
     } else if (isThere(cronFile)) {
       findings.fault(
         "scheduler.cron-line",
-        `nothing runs send: no line of ${cronFile} does`,
-        "take the # before its line away, or run install.sh",
+        `nothing runs send: no line in ${cronFile} does`,
+        "uncomment the line, or run install.sh",
       );
     } else {findings.fault(
         "scheduler.missing",
-        "nothing runs send: neither systemd nor a file in /etc/cron.d",
+        "nothing runs send: neither systemd nor cron is set up",
         "run install.sh",
       );}
     return;
@@ -52,35 +52,35 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
   const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));
   if (missing.length > 0) {
     const units = missing.map((suffix) => NAME + suffix).join(", ");
-    findings.fault("scheduler.unit-missing", `there is no ${units} in ${UNITS}`, "run install.sh");
+    findings.fault("scheduler.unit-missing", `cannot find ${units} in ${UNITS}`, "run install.sh");
     return;
   }
   if (!isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
     findings.fault(
       "scheduler.timer",
-      `${NAME}.timer is not enabled: nothing is retried`,
+      `${NAME}.timer is not enabled, so nothing is retried`,
       `systemctl enable --now ${NAME}.timer`,
     );
   } else findings.pass("scheduler.timer", `${NAME}.timer is enabled`);
   if (!isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
     findings.warning(
       "scheduler.path",
-      `${NAME}.path is not enabled: a notification waits up to a minute for the timer`,
+      `${NAME}.path is not enabled, so a notification waits up to a minute for the timer`,
       `systemctl enable --now ${NAME}.path`,
     );
   } else findings.pass("scheduler.path", `${NAME}.path is enabled`);
 }
 
-/** What is known about the runs of `send`. */
+/** The runs of `send`. */
 export interface Runs {
-  /** When the last one ended; undefined where none has. */
+  /** When the last run ended; undefined if none has. */
   readonly lastRunAtMs: number | undefined;
-  /** How long one may take, in milliseconds. */
+  /** How long a run may take, in milliseconds. */
   readonly runDeadlineMs: number;
   readonly nowMs: number;
 }
 
-/** Checks whether `send` really runs, by the rule of `status`: it starts each minute, and a run may take a while. */
+/** Checks whether `send` really runs, by the same rule as `status`. */
 export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, findings: Findings): void {
   if (lastRunAtMs === undefined) {
     findings.warning("scheduler.never-run", "send has not run yet", "wait a minute, then run check again");
@@ -92,7 +92,7 @@ export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, finding
     findings.fault(
       "scheduler.last-run",
       `${since}: nothing starts it, or it does not finish`,
-      "see that cron or ssh-session-notifier.timer is running (systemctl list-timers), and what send says",
+      "make sure that cron or ssh-session-notifier.timer runs (systemctl list-timers), and read the log of send",
     );
   }
 }

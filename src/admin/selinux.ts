@@ -1,5 +1,5 @@
-// Whether SELinux lets the login programs record sessions. The kernel's own answer, below /sys, is out of reach for a
-// sandboxed program, so this reads what the next boot takes, and asks two tools of SELinux about the rest.
+// Checks whether SELinux lets login programs record sessions. The sandbox does not allow reading the kernel's state in
+// /sys, so this reads the configuration for the next boot and runs two SELinux tools.
 
 import { BINARY, CONFIG_FILE, RUN_DIR, STATE_DIR } from "../paths.ts";
 import { plural } from "../plural.ts";
@@ -9,18 +9,18 @@ const CONFIG = "/etc/selinux/config";
 const RESTORECON = "/usr/sbin/restorecon";
 const LABELLED = [BINARY, CONFIG_FILE.replace(/\/[^/]+$/, ""), STATE_DIR, RUN_DIR];
 
-/** Where to look; a parameter, for the tests. */
+/** Access to the host; a parameter for the tests. */
 export interface SelinuxHost {
-  /** The text of a file; undefined where it does not exist. */
+  /** The text of a file; undefined if it does not exist. */
   readonly read: (path: string) => string | undefined;
-  /** What a program prints, without permission to change anything; undefined where it is missing or fails. */
+  /** The output of a program; undefined if the program is missing or fails. It must not change anything. */
   readonly run: (program: string, args: readonly string[]) => string | undefined;
 }
 
-/** Inspects SELinux. Says nothing where it enforces neither now nor at the next boot: logins are recorded there. */
+/** Checks SELinux. Reports nothing if it enforces neither now nor at the next boot, because it blocks nothing then. */
 export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): void {
   const config = read(CONFIG) ?? "";
-  // As libselinux reads it: the last line counts, its case does not.
+  // Like libselinux: the last line counts, and case is ignored.
   const setting = (name: string) =>
     config.matchAll(new RegExp(`^[ \\t]*${name}=[ \\t]*(\\S+)`, "gim")).toArray().at(-1)?.[1];
   const current = run("/usr/sbin/getenforce", [])?.trim();
@@ -36,31 +36,31 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
   if (!read(`/etc/selinux/${type}/contexts/files/file_contexts`)?.includes(":ssh_session_queue_t:")) {
     return findings.fault(
       "selinux.module-missing",
-      `SELinux enforces the policy "${type}", which does not let login programs record sessions: the module is missing`,
+      `SELinux keeps login programs from recording sessions: policy "${type}" is enforced, the module is missing`,
       "run install.sh again",
     );
   }
   findings.pass("selinux.module", `the policy "${type}" has the module that lets login programs record sessions`);
-  // Else restorecon looks at nothing.
+  // If SELinux is disabled, restorecon checks nothing.
   if (current !== "Disabled") inspectLabels(run, findings);
 }
 
-/** Whether a relabelling would change anything: a login program may write no file that has another label. */
+/** Checks the labels: a login program may not write a file with a wrong label. */
 function inspectLabels(run: SelinuxHost["run"], findings: Findings): void {
-  // -n: changes nothing; -i: a path may be missing, which other areas report.
+  // -n: change nothing; -i: ignore missing paths, which other areas report.
   const output = run(RESTORECON, ["-i", "-R", "-n", "-v", ...LABELLED]);
   if (output === undefined) {
     return findings.warning(
       "selinux.labels-unknown",
-      `${RESTORECON} does not run, so that the labels of the files are not known`,
+      `${RESTORECON} does not run, so the labels of the files are unknown`,
       "install policycoreutils",
     );
   }
   const wrong = output.split("\n").filter((line) => line !== "");
-  if (wrong.length === 0) return findings.pass("selinux.labels", "each file has the label that the policy wants");
+  if (wrong.length === 0) return findings.pass("selinux.labels", "all files have the labels of the policy");
   findings.fault(
     "selinux.labels",
-    `${plural(wrong.length, "wrong label")}, so that logins may not be recorded: ${wrong[0]}`,
+    `${plural(wrong.length, "wrong label")}, so logins may not be recorded: ${wrong[0]}`,
     `restorecon -R ${LABELLED.join(" ")}`,
   );
 }

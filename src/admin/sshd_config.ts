@@ -1,7 +1,7 @@
-// Reads sshd's configuration as sshd does (sshd_config(5)): the first value counts, and an Include is replaced by the
-// lines of its files. Keeps only what decides about PAM. Pure, except for the two functions that it is given.
+// Reads the configuration of sshd as sshd does (sshd_config(5)): the first value counts, and the lines of an included
+// file replace its Include. Keeps only settings for PAM. Pure, except for the two functions that are parameters.
 
-/** Access to the files. */
+/** Access to files. */
 export interface SshdFiles {
   /** The text of a file; undefined if this program may not read it. */
   readonly read: (path: string) => string | undefined;
@@ -9,27 +9,27 @@ export interface SshdFiles {
   readonly match: (pattern: string) => readonly string[] | undefined;
 }
 
-/** What sshd's configuration says about PAM. */
+/** The settings for PAM. */
 export interface SshdPam {
   /** The value of UsePAM, in lower case; undefined if no line sets it. */
   readonly usePam: string | undefined;
-  /** The names that PAMServiceName sets, in a Match block or outside. */
+  /** The values of PAMServiceName, in and outside Match blocks. */
   readonly services: readonly string[];
-  /** Patterns of Includes that this program can't read, and that could set UsePAM before the line that does. */
+  /** Patterns of Includes that this program may not read and that could set UsePAM first. */
   readonly unread: readonly string[];
 }
 
-/** How deep Includes may be nested (SERVCONF_MAX_DEPTH of OpenSSH's servconf.c). */
+/** Maximum depth of Includes (SERVCONF_MAX_DEPTH in OpenSSH's servconf.c). */
 const MAX_DEPTH = 16;
 
-/** Where sshd looks for an Include that is not absolute. */
+/** The folder of an Include with a relative path. */
 const SSH_DIR = "/etc/ssh";
 
 /**
- * Reads what sshd's configuration says about PAM.
+ * Parses the settings for PAM.
  *
  * @param text the text of the main file
- * @throws if sshd itself would refuse it, since the files include each other
+ * @throws if Includes are nested so deeply that sshd would refuse the configuration
  */
 export function parseSshdConfig(text: string, files: SshdFiles): SshdPam {
   const found = {
@@ -38,7 +38,7 @@ export function parseSshdConfig(text: string, files: SshdFiles): SshdPam {
     unread: [] as string[],
   };
   readLines(text, { files, found, depth: 0, isActive: true, isNever: false });
-  // The first value outside of any Match block wins; each block may set another one.
+  // The first value outside Match blocks counts; each block can set another one.
   const [global] = [...found.services].filter(([, isGlobal]) => isGlobal);
   const inBlocks = [...found.services].filter(([, isGlobal]) => !isGlobal);
   return { ...found, services: [...global === undefined ? [] : [global], ...inBlocks].map(([name]) => name) };
@@ -66,7 +66,7 @@ function readLines(text: string, context: Context): void {
         isActive = !isNever && values.length === 1 && value.toLowerCase() === "all";
         break;
       case "usepam":
-        // In any other Match block, sshd refuses to start.
+        // sshd refuses to start if UsePAM is in another Match block.
         if (isActive && value !== "") found.usePam ??= value.toLowerCase();
         break;
       case "pamservicename":
@@ -91,7 +91,7 @@ function include(pattern: string, context: Context): void {
   }
 }
 
-/** The keyword of a line, in lower case, and its values; an empty keyword if sshd sees none. */
+/** Parses a line into its keyword, in lower case, and its values; the keyword is empty if sshd ignores the line. */
 function parseLine(line: string): { readonly keyword: string; readonly values: readonly string[] } {
   const trimmed = line.replace(/^[ \t\r]+|[ \t\r\f]+$/g, "");
   const [all, unquoted = "", quoted = ""] =
@@ -101,10 +101,10 @@ function parseLine(line: string): { readonly keyword: string; readonly values: r
   return { keyword: values === undefined ? "" : (unquoted + quoted).toLowerCase(), values: values ?? [] };
 }
 
-/** A plain character, an escape, or a quoted text. */
+/** An escape sequence, a quoted text or a plain character. */
 const PIECE = /\\(['"\\ ])|"((?:\\['"\\]|\\(?!['"\\])|[^"\\])*)"|'((?:\\['"\\]|\\(?!['"\\])|[^'\\])*)'|([^ \t"'])/y;
 
-/** The values of a line, up to a comment; undefined if a quote is not closed, which sshd refuses. */
+/** Splits a line into its values, up to a comment; undefined if a quote is not closed, which sshd refuses. */
 function splitValues(text: string): string[] | undefined {
   const values: string[] = [];
   for (let at = 0;;) {

@@ -1,4 +1,4 @@
-// How `check` reads the files of sshd's configuration: only those that the sandbox names.
+// Lets `check` read the configuration of sshd, but only the files that the sandbox allows.
 
 import { statIfThere } from "../store/files.ts";
 import { glob } from "./glob.ts";
@@ -8,7 +8,7 @@ const { NotCapable, NotADirectory, NotFound } = Deno.errors;
 
 /** The files of this host. */
 export const SSHD_FILES: SshdFiles = {
-  // sshd skips a folder, and a file that has gone since the listing.
+  // sshd skips folders, and files that were removed after the listing.
   read: (path) => unlessForbidden(() => textOf(path) ?? ""),
   match: (pattern) =>
     unlessForbidden(() => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),

@@ -1,4 +1,4 @@
-// `status`: what is pending, why, what was given up, and what of the queue is unread. Changes nothing.
+// `status`: shows pending and given-up notifications, and unread events. Changes nothing.
 
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
@@ -19,27 +19,27 @@ import { statusMetrics } from "./status_metrics.ts";
 import { type Status, statusOf } from "./status_of.ts";
 import { readUnread } from "./unread.ts";
 
-/** How a status is shown: `text` for people, `json` and `prometheus` for programs. */
+/** The output format: `text` for people, `json` and `prometheus` for programs. */
 export type StatusForm = "text" | "json" | "prometheus";
 
-/** What `status` may be told. */
+/** Options of `status`. */
 export interface StatusOptions {
   readonly form: StatusForm;
-  /** In place of the fixed ones, for tests; any user may then run it. */
+  /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
- * Prints how everything is doing.
+ * Prints the status.
  *
- * @returns 0, whatever there is to say
- * @throws {Failure} where this user may not look
+ * @returns 0, even if there are problems
+ * @throws {Failure} if this user may not run `status`
  */
 export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
   const paths = statePaths(stateDir);
   const faults: string[] = [];
-  // Read now, while this is root: the user that it becomes can't read it.
+  // Read while this is root: becomeQueueReader() gives up the group that may read it.
   const config = attempt(() => readConfig(configFile), faults);
   if (stateDir === undefined) becomeQueueReader(paths, "status");
   const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);
@@ -75,7 +75,7 @@ function shown(found: Status, form: StatusForm): readonly string[] {
   }
 }
 
-/** One part that can't be read hides no other. */
+/** Records the error of a part that cannot be read, and lets the others continue. */
 function attempt<T>(read: () => T, faults: string[]): T | undefined {
   try {
     return read();

@@ -1,9 +1,9 @@
-// A status for programs, as JSON. Pure.
+// Formats a status as JSON, for programs. Pure.
 
 import { isoInstant } from "../json_text.ts";
 import { isBroken, type Status } from "./status_of.ts";
 
-/** A status for programs: names in snake_case, instants as in ISO 8601, null for what is not there. */
+/** Converts a status to JSON: names in snake_case, instants in ISO 8601, null for missing values. */
 export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs, problems }: Status): unknown {
   return {
     at: isoInstant(nowMs),

@@ -1,4 +1,4 @@
-// A status for people, a line for each thing. Pure.
+// Formats a status as lines, for people. Pure.
 
 import { formatAgo, formatDuration } from "../duration.ts";
 import { plural } from "../plural.ts";
@@ -7,12 +7,12 @@ import type { Unread } from "../store/inbox.ts";
 import type { Spooled } from "../store/spool.ts";
 import { isBroken, type RouteStatus, type Status } from "./status_of.ts";
 
-/** A status for people. */
+/** Returns the lines of a status. */
 export function statusLines(status: Status): string[] {
   const { nowMs, routes, unread, isQueueReadable, spooled, faults, lastRunAtMs, problems } = status;
   return [
     ...faults,
-    `queue: ${isQueueReadable ? queueText(unread, nowMs) : "it can't be read"}`,
+    `queue: ${isQueueReadable ? queueText(unread, nowMs) : "cannot be read"}`,
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
     ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${formatAgo(lastRunAtMs, nowMs)}`],
@@ -21,7 +21,7 @@ export function statusLines(status: Status): string[] {
 }
 
 function queueText(unread: Unread | undefined, nowMs: number): string {
-  if (unread === undefined) return "no event is there";
+  if (unread === undefined) return "no event was ever recorded";
   const { count, oldestAtMs } = unread;
   if (count === 0) return "send has read every event";
   const since = oldestAtMs === undefined ? "" : `, the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
@@ -43,12 +43,12 @@ function routeTexts(route: RouteStatus, nowMs: number): string[] {
   const reasons = deadReasons.map(({ reason, count }) => `${count} for: ${reason}`).join("; ");
   return [
     ...service === undefined
-      ? [`not in the configuration, so nothing is sent; "${brings} --to NAME" moves it to another route`]
+      ? [`not in the configuration, so nothing is sent; to move its notifications: ${brings} --to NAME`]
       : [],
     pendingText(route, nowMs),
-    ...dead > 0 ? [`${dead} given up (${reasons}); "${brings}" brings them back`] : [],
+    ...dead > 0 ? [`${dead} given up (${reasons}); to retry: ${brings}`] : [],
     lastDeliveredAtMs === undefined
-      ? "nothing was delivered yet"
+      ? "nothing has been delivered yet"
       : `the last delivery was ${formatAgo(lastDeliveredAtMs, nowMs)}`,
   ];
 }
@@ -58,7 +58,7 @@ function pendingText(route: RouteStatus, nowMs: number): string {
   const failed = failures === 0
     ? []
     : [`${isBroken(route) ? "broken, correct its settings" : `${failures} failed in a row`}: ${lastError ?? ""}`];
-  if (nextAttemptAtMs === undefined) return ["nothing waits", ...failed].join(", ");
+  if (nextAttemptAtMs === undefined) return ["nothing is pending", ...failed].join(", ");
   const parts = [`${pending} pending`];
   if (oldestPendingAtMs !== undefined) parts.push(`the oldest from ${formatAgo(oldestPendingAtMs, nowMs)}`);
   if (notices > 0) parts.push(plural(notices, "notice"));

@@ -1,11 +1,11 @@
-// A status as metrics, for the textfile collector of Prometheus's node_exporter. Pure.
+// Formats a status as metrics, for the textfile collector of Prometheus's node_exporter. Pure.
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-format-details
 
 import denoConfig from "../../deno.json" with { type: "json" };
 import { oneLine } from "../log.ts";
 import { isBroken, type RouteStatus, type Status } from "./status_of.ts";
 
-/** One metric: all its samples stand together, behind its help. */
+/** One metric; its samples must follow its help line without a gap. */
 interface Metric {
   readonly name: string;
   readonly help: string;
@@ -20,8 +20,8 @@ interface Sample {
 const PREFIX = "ssh_session_notifier_";
 
 /**
- * The lines of a `.prom` file. All are gauges, and none has a timestamp, which the collector refuses. Nothing is said of
- * what can't be read; then `alive` is 0.
+ * Returns the lines of a `.prom` file. All metrics are gauges without timestamps, which the collector refuses. Metrics
+ * that cannot be read are left out, and `alive` is then 0.
  */
 export function statusMetrics(status: Status): string[] {
   return [...wholeMetrics(status), ...routeMetrics(status)].filter(({ samples }) => samples.length > 0).flatMap(
@@ -44,25 +44,29 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
     {
       name: "alive",
       help:
-        "Whether a login now would be notified: there is room, send runs and reads, no route is failing, no event is overdue.",
+        "1 if a login now would be notified: the disk has room, send runs, no route is failing, no event is overdue.",
       samples: one(problems.length === 0 ? 1 : 0),
     },
-    { name: "faults", help: "How many parts of the status can't be read.", samples: one(faults.length) },
+    { name: "faults", help: "Number of parts of the status that cannot be read.", samples: one(faults.length) },
     {
       name: "last_run_timestamp_seconds",
-      help: "When the last run of send came to its end; 0: never.",
+      help: "When the last run of send ended; 0 if none has.",
       samples: one(seconds(lastRunAtMs)),
     },
     { name: "unread_events", help: "Events in the queue that send has yet to read.", samples: one(unread?.count) },
     {
       name: "unread_oldest_age_seconds",
-      help: "How long ago the oldest of these happened; 0: there is none.",
+      help: "Age of the oldest unread event; 0 if there is none.",
       samples: one(unread && age(unread.oldestAtMs, nowMs)),
     },
-    { name: "spooled_events", help: "Events that the queue database refused.", samples: one(spooled?.count) },
+    {
+      name: "spooled_events",
+      help: "Events in the spool, because the queue database refused them.",
+      samples: one(spooled?.count),
+    },
     {
       name: "spooled_oldest_age_seconds",
-      help: "How long ago the oldest of these happened; 0: there is none.",
+      help: "Age of the oldest event in the spool; 0 if there is none.",
       samples: one(spooled && age(spooled.oldestAtMs, nowMs)),
     },
   ];
@@ -78,26 +82,26 @@ function routeMetrics({ nowMs, routes }: Status): Metric[] {
     }),
   });
   return [
-    each("configured", "Whether the configuration has the route.", ({ isConfigured }) => {
+    each("configured", "Whether the route is in the configuration.", ({ isConfigured }) => {
       return isConfigured === undefined ? undefined : Number(isConfigured);
     }),
-    each("pending", "Events that wait on the route.", ({ pending }) => pending),
+    each("pending", "Events that are pending on the route.", ({ pending }) => pending),
     each(
       "oldest_pending_age_seconds",
-      "How long ago the oldest of these happened; 0: there is none.",
+      "Age of the oldest event that is pending on the route; 0 if there is none.",
       ({ oldestPendingAtMs }) => age(oldestPendingAtMs, nowMs),
     ),
-    each("notices", "What the route has yet to tell of other routes.", ({ notices }) => notices),
-    each("failures", "Attempts on the route that failed since its last delivery.", ({ failures }) => failures),
+    each("notices", "Notices about other routes that are pending on the route.", ({ notices }) => notices),
+    each("failures", "Failed attempts on the route since its last delivery.", ({ failures }) => failures),
     each(
       "broken",
-      "Whether a person has to correct the settings of the route before anything gets through.",
+      "Whether the settings of the route must be corrected before anything is delivered.",
       (route) => isBroken(route) ? 1 : 0,
     ),
-    each("dead", "Events that were given up on the route; retry brings them back.", ({ dead }) => dead),
+    each("dead", "Events that were given up on the route; the command retry restores them.", ({ dead }) => dead),
     each(
       "last_delivery_timestamp_seconds",
-      "When the last event was delivered on the route; 0: never.",
+      "When the last event was delivered on the route; 0 if none was.",
       ({ lastDeliveredAtMs }) => seconds(lastDeliveredAtMs),
     ),
   ];
@@ -107,7 +111,7 @@ function seconds(ms = 0): number {
   return ms / 1000;
 }
 
-/** A clock that was set back makes nothing younger than now. */
+/** Never negative, even if the clock was set back. */
 function age(atMs: number | undefined, nowMs: number): number {
   return seconds(Math.max(0, nowMs - (atMs ?? nowMs)));
 }
@@ -117,7 +121,7 @@ function labelText(labels: Readonly<Record<string, string>> = {}): string {
   return texts.length === 0 ? "" : `{${texts.join(",")}}`;
 }
 
-/** The store names the routes, and it is no more to be trusted than the rest. */
+/** Escapes a label: names of routes come from the store, which is not trusted. */
 function labelValue(value: string): string {
   return oneLine(value).replace(/[\\"]/g, "\\$&");
 }

@@ -1,4 +1,4 @@
-// How everything is doing, as data: what `status` shows in one form or another. Pure.
+// Computes the status that `status` shows in any format. Pure.
 
 import type { Config } from "../config/config.ts";
 import { type Problem, problemsOf } from "../send/health.ts";
@@ -7,52 +7,51 @@ import { IDLE, type Overview, type RouteOverview } from "../store/overview.ts";
 import { believedRest } from "../store/routes.ts";
 import type { Spooled } from "../store/spool.ts";
 
-/** How a route is doing, and whether the configuration has it. */
+/** The state of a route. */
 export interface RouteStatus extends RouteOverview {
-  /** The name of its service; undefined where the route has gone from the configuration. */
+  /** The name of its service; undefined if the route is no longer in the configuration. */
   readonly service: string | undefined;
-  /** Undefined where the configuration can't be read. */
+  /** Undefined if the configuration cannot be read. */
   readonly isConfigured: boolean | undefined;
-  /** When something is sent next, in milliseconds since the epoch; undefined where nothing is pending. */
+  /** When the next attempt is due, in milliseconds since the epoch; undefined if nothing is pending. */
   readonly nextAttemptAtMs: number | undefined;
 }
 
-/** How everything is doing. */
+/** The state of the queue, the spool and all routes. */
 export interface Status {
   readonly nowMs: number;
   readonly routes: readonly RouteStatus[];
-  /** Undefined where no event was ever recorded, or the queue can't be read. */
+  /** Undefined if no event was ever recorded, or the queue cannot be read. */
   readonly unread: Unread | undefined;
-  /** Whether the queue can be read. */
   readonly isQueueReadable: boolean;
-  /** What the queue database refused; undefined where the spool can't be read. */
+  /** Events in the spool; undefined if the spool cannot be read. */
   readonly spooled: Spooled | undefined;
-  /** What keeps this from being complete, a line each. */
+  /** Why parts of this status are missing, one line each. */
   readonly faults: readonly string[];
-  /** When the last run of `send` came to its end; undefined where none has yet. */
+  /** When the last run of `send` ended; undefined if none has. */
   readonly lastRunAtMs: number | undefined;
-  /** What keeps the alarm from working; empty if a login now would be notified. */
+  /** Why the alarm does not work; empty if a login now would be notified. */
   readonly problems: readonly Problem[];
 }
 
-/** What a status is made of. */
+/** The data from which {@link statusOf} computes a status. */
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
-  /** The directories on whose disk there is no room. */
+  /** The folders whose disk is full. */
   readonly withoutRoom: readonly string[];
-  /** Problems that were found elsewhere, a few words each. */
+  /** Further problems, a few words each. */
   readonly others?: readonly string[];
-  /** Undefined where the configuration can't be read. */
+  /** Undefined if the configuration cannot be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
-  /** Undefined where `send` has never run. */
+  /** Undefined if `send` has never run. */
   readonly overview: Overview | undefined;
 }
 
-/** Whether a person has to correct the settings of a route before anything gets through, by its newest outcome. */
+/** Whether the newest outcome shows that the settings of a route must be corrected before anything is delivered. */
 export function isBroken({ newest }: Pick<RouteOverview, "newest">): boolean {
   return newest === "broken" || newest === "refused";
 }
 
-/** Puts together what is known. Without a configuration, no route is said to have gone from it. */
+/** Computes the status. Without a configuration, every known route counts as configured. */
 export function statusOf({ config, overview, withoutRoom, others = [], ...rest }: StatusSources): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
@@ -68,7 +67,7 @@ export function statusOf({ config, overview, withoutRoom, others = [], ...rest }
         : Math.max(believedRest(route, rest.nowMs), rest.nowMs),
     };
   });
-  // A route that has gone, and has left nothing behind, is no news.
+  // Omits removed routes that have nothing pending or given up.
   const shown = routes.filter(({ service, pending, dead }) => service !== undefined || pending + dead > 0);
   const lastRunAtMs = overview?.lastRunAtMs;
   const problems = problemsOf({

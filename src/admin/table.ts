@@ -1,29 +1,28 @@
-// Lays out rows as a table that fits a width: columns give way from the least important one on. Pure.
+// Lays out rows as a table that fits a width, at the expense of the least important columns. Pure.
 
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 
 /** A column. */
 export interface Column {
   readonly title: string;
-  /** Its least width, below which it is left out. */
+  /** Minimum width; if there is less room, the column is omitted. */
   readonly min: number;
-  /** In which order columns are left out, and before that made narrower: the highest first; 0 never goes. */
+  /** Order in which columns are made narrower and then omitted, highest first; 0 is never omitted. */
   readonly rank: number;
-  /** A shorter text with the same meaning, for where there is no room. Default: it is cut. */
+  /** Shortens a text that does not fit; by default, it is cut. */
   readonly shorten?: (text: string) => string;
 }
 
 const GAP = "  ";
 
-/** How wide each column is; 0: it is left out. */
+/** The width of each column; 0 if it is omitted. */
 export type Layout = readonly number[];
 
 /**
- * How wide the columns are.
+ * Computes the widths of the columns.
  *
- * @param rows those that decide it; later ones are cut to it
- * @param maxWidth in columns of the terminal; undefined: without a limit
- * @returns the width of each column, 0 for one that is left out
+ * @param rows the rows that determine the widths; later rows can be cut
+ * @param maxWidth in columns of the terminal; undefined for no limit
  */
 export function layout(
   table: readonly Column[],
@@ -36,7 +35,7 @@ export function layout(
   if (maxWidth === undefined) return wanted;
   const widths = [...wanted];
   const byRank = table.map((column, index) => ({ ...column, index })).sort((a, b) => b.rank - a.rank);
-  // First all that is kept is made as narrow as it may be; then what is left over goes to the most important ones.
+  // Start with minimum widths, omit columns until the rest fits, then give spare room to the most important columns.
   for (const { index, min } of byRank) widths[index] = Math.min(wanted[index] ?? 0, min);
   for (const { index, rank } of byRank) {
     if (totalWidth(widths) <= maxWidth) break;
@@ -56,9 +55,9 @@ function totalWidth(widths: Layout): number {
 }
 
 /**
- * A row as a line.
+ * Formats a row as a line.
  *
- * @param options.isCut whether a cell that is too long is cut, and does not push the others aside
+ * @param options.isCut whether to cut a cell that is too long, instead of moving the other cells
  */
 export function tableLine(
   cells: readonly string[],

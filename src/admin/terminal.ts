@@ -1,25 +1,25 @@
-// What a result is shown on: how wide it is, and whether it has colours and more letters than ASCII.
+// Determines what standard output can show: its width, colours, and block characters.
 
-/** Where something is shown. */
+/** The properties of standard output. */
 export interface Display {
-  /** Undefined where there is no limit: a pipe or a file. */
+  /** Width; undefined for no limit, as for a pipe or a file. */
   readonly columns: number | undefined;
   readonly hasColours: boolean;
-  /** Whether it shows blocks and shades, and not only ASCII. */
+  /** Whether it can show block characters, not only ASCII. */
   readonly hasBlocks: boolean;
 }
 
-/** What a display is found out from; the real one is `Deno`. */
+/** The parts of `Deno` that {@link displayOf} uses. */
 export interface DisplaySurroundings {
   readonly env: Pick<Deno.Env, "get">;
   readonly stdout: { isTerminal(): boolean };
   consoleSize(): { readonly columns: number };
 }
 
-/** Narrower than that, no table makes sense; a terminal that says so does not know. */
+/** Minimum width of a table; a terminal that reports less does not know its width. */
 const MIN_COLUMNS = 20;
 
-/** Where standard output leads. NO_COLOR (https://no-color.org) makes it plain in all respects; COLUMNS limits a pipe. */
+/** Inspects standard output. NO_COLOR (https://no-color.org) turns off blocks too; COLUMNS sets the width of a pipe. */
 export function displayOf({ env, stdout, consoleSize }: DisplaySurroundings = Deno): Display {
   const isTerminal = stdout.isTerminal();
   const isPlain = !isTerminal || Boolean(env.get("NO_COLOR")) || env.get("TERM") === "dumb";

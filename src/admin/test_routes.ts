@@ -1,4 +1,4 @@
-// `test`: a test notification on every route at once, with what became of each.
+// `test`: sends a test notification on every route, and prints each result.
 
 import { readConfig } from "../config/read_config.ts";
 import type { Route } from "../config/routes.ts";
@@ -17,18 +17,18 @@ import { statIfThere } from "../store/files.ts";
 import { openToRead } from "../store/open_to_read.ts";
 import { becomeSender } from "./become_sender.ts";
 
-/** What `test` may be told. */
+/** Options of `test`. */
 export interface TestOptions {
-  /** In place of the fixed ones, for trying things out; any user may then run it. */
+  /** Override the fixed paths, for trials; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
- * Sends a test notification on every route at once, and prints what the services say.
+ * Sends a test notification on every route in parallel, and prints the results.
  *
- * @returns 0 if all were delivered, 78 if a route or its settings are at fault, 75 if it may work later
- * @throws {Failure} where it can't work at all
+ * @returns 0 if all were delivered, 78 if a route must be corrected, 75 if a failed route may work later
+ * @throws {Failure} if the configuration cannot be used, or this user may not run `test`
  */
 export async function testRoutes({ stateDir, configFile }: TestOptions): Promise<ExitCode> {
   if (configFile === undefined) becomeSender(statePaths(), "test");
@@ -42,17 +42,17 @@ export async function testRoutes({ stateDir, configFile }: TestOptions): Promise
     return outcome;
   }));
   const passed = config.routes.filter((_, index) => outcomes[index]?.kind === "delivered");
-  // The store is about the installed configuration only.
+  // The store describes only the installed configuration.
   if (configFile === undefined || stateDir !== undefined) note(passed, statePaths(stateDir));
   if (outcomes.some(({ kind }) => kind === "broken" || kind === "refused")) return ExitCode.config;
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
 }
 
-/** Notes for `send`, which may be running, that a route works. If that fails, the test has passed all the same. */
+/** Records in the store, for `send`, that a route works. If this fails, the test still passes. */
 function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): void {
   if (passed.length === 0) return;
   try {
-    // A store of an older release is migrated by `send` alone, under its lock.
+    // Only `send` migrates the store of an older release, with its lock held.
     const isThere = statIfThere(deliveriesDatabase) !== undefined;
     const readable = isThere ? openToRead(deliveriesDatabase) : undefined;
     readable?.close();
@@ -66,7 +66,7 @@ function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): voi
       deliveries.close();
     }
   } catch (error) {
-    createLog()("warning", `cannot note in "${deliveriesDatabase}" that the test passed: ${messageOf(error)}`);
+    createLog()("warning", `cannot record in "${deliveriesDatabase}" that the test passed: ${messageOf(error)}`);
   }
 }
 
@@ -77,17 +77,17 @@ function resultLine({ name, service }: Route, outcome: Outcome): string {
       return `pass     ${route}: delivered`;
     case "retry":
       return outcome.limitsRate
-        ? `warning  ${route}: not now: ${outcome.reason}; hint: wait: the service limits the rate, and send keeps ` +
-          "to that, so no event is lost"
-        : `warning  ${route}: not now: ${outcome.reason}; hint: see that the service is up and this host ` +
-          "reaches it; send keeps trying, so no event is lost";
+        ? `warning  ${route}: not now: ${outcome.reason}; hint: wait: the service limits the rate; send obeys ` +
+          "the limit, so no event is lost"
+        : `warning  ${route}: not now: ${outcome.reason}; hint: make sure that the service is up and that this host ` +
+          "can reach it; send keeps trying, so no event is lost";
     case "broken":
       return outcome.at === "proxy"
         ? `fault    ${route}: ${outcome.reason}; hint: set user and password in "proxy" in ${CONFIG_FILE}`
-        : `fault    ${route}: refused: ${outcome.reason}; hint: compare its settings in ${CONFIG_FILE} with ` +
-          "what the service says";
+        : `fault    ${route}: refused: ${outcome.reason}; hint: correct its settings in ${CONFIG_FILE}, ` +
+          "then test again";
     case "refused":
-      return `fault    ${route}: refused: ${outcome.reason}; hint: the settings are the likely cause: compare ` +
-        `those in ${CONFIG_FILE} with what the service says; events wait until then`;
+      return `fault    ${route}: refused: ${outcome.reason}; hint: the settings are the likely cause: correct them ` +
+        `in ${CONFIG_FILE}, then test again; no event is lost`;
   }
 }

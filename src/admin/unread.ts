@@ -1,40 +1,40 @@
-// What of the queue `send` has yet to read.
+// Finds out which events in the queue `send` has yet to read.
 
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { Inbox, INBOX_START, InboxError, type Unread } from "../store/inbox.ts";
 import type { Overview } from "../store/overview.ts";
 
-/** How long one look waits for another one, in milliseconds: many times what a look into a full queue takes. */
+/** How long a reader waits for another one, in milliseconds: many times as long as reading a full queue takes. */
 export const MAX_WAIT_MS = 15_000;
 
-/** How long between two tries, in milliseconds. */
+/** Time between two attempts to get the lock, in milliseconds. */
 const TRY_EVERY_MS = 20;
 
-/** Somebody else has looked into the queue for too long. */
+/** Another process has been reading the queue for too long. */
 export class QueueBusyError extends InboxError {}
 
-/** Who looks, and from where. */
+/** Options of {@link readUnread}. */
 export interface ReadUnreadOptions {
-  /** How far `send` has read; undefined where it never ran. */
+  /** How far `send` has read; undefined if it has never run. */
   readonly overview: Overview | undefined;
-  /** The name of the command. */
+  /** The name of the command that reads. */
   readonly command: string;
-  /** How long to wait for another look to end, in milliseconds. Default: 15 s. */
+  /** How long to wait for another reader, in milliseconds. Default: 15 s. */
   readonly maxWaitMs?: number;
 }
 
 /**
- * Looks into the queue.
+ * Reads which events are unread.
  *
- * @returns undefined where no event was ever recorded
- * @throws {InboxError} where the queue can't be read
+ * @returns undefined if no event was ever recorded
+ * @throws {InboxError} if the queue cannot be read
  */
 export function readUnread(
   paths: StatePaths,
   { overview, command, maxWaitMs = MAX_WAIT_MS }: ReadUnreadOptions,
 ): Unread | undefined {
-  // A copy of its own, since `send` may be reading its one; and one at a time, since two would take it from each other.
+  // Uses its own copy, because `send` may be reading the other one. The lock keeps two readers from sharing the copy.
   using folder = openFolder(paths);
   if (folder !== undefined) waitForLock(folder, { paths, maxWaitMs });
   const inbox = new Inbox({ ...paths, queueCopy: `${paths.sendDir}/${command}_copy.db` });
@@ -45,25 +45,25 @@ export function readUnread(
   }
 }
 
-/** Undefined where `install.sh` has not made it. */
+/** Undefined if the folder does not exist, as before `install.sh` ran. */
 function openFolder({ sendDir, queueDatabase }: StatePaths): Deno.FsFile | undefined {
   try {
     return Deno.openSync(sendDir);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw new InboxError(`Cannot look into the queue "${queueDatabase}": ${messageOf(cause)}`, { cause });
+    throw new InboxError(`Cannot read the queue "${queueDatabase}": ${messageOf(cause)}`, { cause });
   }
 }
 
-/** Not for ever, as `lockSync` does: whoever has the lock may have been stopped, and would hold up all who look after. */
+/** Gives up in the end, unlike `lockSync`: a stopped process that holds the lock would block all later readers. */
 function waitForLock(folder: Deno.FsFile, { paths, maxWaitMs }: { paths: StatePaths; maxWaitMs: number }): void {
   const endsAtMs = performance.now() + maxWaitMs;
   const sleeping = new Int32Array(new SharedArrayBuffer(4));
   while (!folder.tryLockSync(true)) {
     if (performance.now() >= endsAtMs) {
       throw new QueueBusyError(
-        `Cannot look into the queue "${paths.queueDatabase}": another check or status has been at it for ` +
-          `${maxWaitMs / 1000} s; it may have been stopped (lslocks names it, at "${paths.sendDir}")`,
+        `Cannot read the queue "${paths.queueDatabase}": another check or status has been reading it for ` +
+          `${maxWaitMs / 1000} s and may be stopped (lslocks shows it, at "${paths.sendDir}")`,
       );
     }
     Atomics.wait(sleeping, 0, 0, TRY_EVERY_MS);

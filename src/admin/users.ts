@@ -1,5 +1,5 @@
-// Checks the two system users. Everything else uses the ids that own the folders; but without the names, systemd and
-// cron start nothing, and the next user that is added may get these ids.
+// Checks the two system users. The program itself uses only the ids that own the folders. But without the names,
+// systemd and cron cannot start `send`, and the next user that is created may get these ids.
 
 import type { StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
@@ -8,11 +8,11 @@ import type { Look } from "./files.ts";
 const SEND = "ssh-session-notifier";
 const QUEUE = "ssh-session-queue";
 
-/** What is checked. */
+/** What {@link inspectUsers} checks. */
 export interface UserSources {
   readonly paths: StatePaths;
   readonly look: Look;
-  /** The texts of passwd(5) and group(5), where install.sh makes both users and groups. */
+  /** The texts of /etc/passwd and /etc/group (passwd(5), group(5)), where install.sh creates the users and groups. */
   readonly passwd: string;
   readonly group: string;
 }
@@ -26,17 +26,17 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
     const isOurs = ([, , id]: readonly string[], owned: number | null) => owned !== null && id === String(owned);
     const [user, ownGroup] = [users.get(name), groups.get(name)];
     if (user === undefined) {
-      findings.fault("users.user-missing", `there is no user ${name} in /etc/passwd`, "run install.sh");
+      findings.fault("users.user-missing", `the user ${name} does not exist in /etc/passwd`, "run install.sh");
     }
     if (ownGroup === undefined) {
-      findings.fault("users.group-missing", `there is no group ${name} in /etc/group`, "run install.sh");
+      findings.fault("users.group-missing", `the group ${name} does not exist in /etc/group`, "run install.sh");
     }
-    // If it is missing, files.ts reports that.
+    // files.ts reports a missing folder.
     if (owner === undefined || user === undefined || ownGroup === undefined) continue;
     if (isOurs(user, owner.uid) && isOurs(ownGroup, owner.gid)) continue;
     findings.fault(
       "users.not-owner",
-      `"${directory}" belongs to ${owner.uid}:${owner.gid}, which is not ${name}:${name}`,
+      `"${directory}" belongs to ${owner.uid}:${owner.gid}, not to ${name}:${name}`,
       "run install.sh",
     );
   }
@@ -44,24 +44,24 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
   if (members?.includes(SEND) === false && users.get(SEND)?.[3] !== groups.get(QUEUE)?.[2]) {
     findings.fault(
       "users.not-member",
-      `the user ${SEND} is not in the group ${QUEUE}: send can't read the queue`,
+      `the user ${SEND} is not in the group ${QUEUE}, so send cannot read the queue`,
       `usermod --append --groups ${QUEUE} ${SEND}`,
     );
   }
   if (!findings.hasFault("users")) {
-    findings.pass("users.accounts", `the users ${QUEUE} and ${SEND} exist, and own their folders`);
+    findings.pass("users.accounts", `the users ${QUEUE} and ${SEND} exist and own their folders`);
   }
 }
 
-/** The ids of the groups that have the user of `send` as a member. */
+/** The ids of the groups that list the user of `send` as a member. */
 export function groupsOfSender(group: string): number[] {
   const isMember = ([, , , members = ""]: readonly string[]) => members.trim().split(",").includes(SEND);
   return [...entriesOf(group).values()].filter(isMember).map(([, , id]) => Number(id));
 }
 
-/** The lines by their first fields, each split into its fields. */
+/** Splits lines into fields; the key is the first field. */
 function entriesOf(text: string): Map<string, readonly string[]> {
   const lines = text.split("\n").map((line) => line.split(":")).reverse();
-  // Of two lines with one name, the first counts.
+  // Reversed, because the first of two lines with the same name counts.
   return new Map(lines.map((fields) => [fields[0] ?? "", fields]));
 }

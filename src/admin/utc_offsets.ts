@@ -1,17 +1,17 @@
-// How far the local time was ahead of UTC, and when. Pure.
+// Splits a period into spans with the same UTC offset. Pure.
 
-/** A time through which the offset was the same. */
+/** A span of time with one UTC offset. */
 export interface OffsetSpan {
   readonly fromMs: number;
-  /** The first instant after it. */
+  /** The first instant after the span. */
   readonly toMs: number;
   readonly offsetMs: number;
 }
 
 /**
- * The spans that a time consists of, in order.
+ * Splits a period into spans, in order.
  *
- * @param options.maxSpanMs the longest of them
+ * @param options.maxSpanMs maximum length of a span
  */
 export function* offsetSpans(
   { fromMs, toMs }: { fromMs: number; toMs: number },

@@ -1,4 +1,4 @@
-// What people write for an instant: a date, a date and time, or a span before now. Pure.
+// Parses an instant: a date, a date and time, or a time span before now. Pure.
 
 import { DAY_MS } from "../duration.ts";
 
@@ -10,23 +10,23 @@ const SPAN_UNITS: Readonly<Record<string, number>> = {
   w: 7 * DAY_MS,
 };
 
-/** What {@link parseWhen} takes, in words. */
+/** Describes what {@link parseWhen} accepts. */
 export const WHEN_FORM =
-  "a date (2026-11-23), a date and time (2026-11-23 11:13), or a span before now (90min, 12h, 7d)";
+  "a date (2026-11-23), a date and time (2026-11-23 11:13), or a time span before now (90min, 12h, 7d)";
 
-/** What an instant is read by. */
+/** Options of {@link parseWhen}. */
 export interface WhenOptions {
   readonly nowMs: number;
-  /** An IANA time zone, for what names none. */
+  /** An IANA time zone, for text without one. */
   readonly timezone: string;
-  /** Whether a date alone, or a time without seconds, means its end and not its start. */
+  /** Whether a date, a minute or a second means its end instead of its start. */
   readonly atEnd: boolean;
 }
 
 /**
- * Reads an instant.
+ * Parses an instant.
  *
- * @returns milliseconds since the epoch; undefined where it makes no sense
+ * @returns milliseconds since the epoch; undefined if the text is invalid
  */
 export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9})\s?(s|min|h|d|w)$/.exec(text.trim()) ?? [];
@@ -38,7 +38,7 @@ export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions)
     const local = Temporal.PlainDateTime.from(`${date}T${minute ?? "00:00"}${second ?? ""}`, { overflow: "reject" });
     const isEnd = atEnd && fraction === undefined;
     if (minute === undefined) return local.add({ days: isEnd ? 1 : 0 }).toZonedDateTime(timezone).epochMilliseconds;
-    // What the clock shows twice, as it goes back, is from the first time on, and to the end of the second.
+    // When clocks go back, a local time occurs twice: start at its first occurrence, end at its second.
     const zoned = zone === undefined
       ? local.toZonedDateTime(timezone, { disambiguation: atEnd ? "later" : "earlier" })
       : Temporal.Instant.from(`${local}${zone}`);

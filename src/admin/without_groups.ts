@@ -1,20 +1,20 @@
-// Supplementary groups of root also give access to files, and would stay when a command becomes another user: Deno has
-// no setgroups(2). A child process that is started with a uid has no such groups, so the command runs again as that.
+// Runs a command again in a child process without root's supplementary groups. The groups give access to files and
+// would remain when the command becomes another user: Deno has no setgroups(2). A child started with a uid has none.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { BINARY } from "../paths.ts";
 
-/** Marks the child, so that it starts no other one, whatever groups it has. */
+/** Marks the child, so it never starts another one, even if it has groups. */
 const MARK = "SSH_SESSION_NOTIFIER_WITHOUT_GROUPS";
 
-/** The signals that end a command; the terminal sends the first to the child as well. */
+/** The signals that end a command. A terminal also sends SIGINT to the child itself. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * If this is root with supplementary groups, runs the whole command in a child without them.
  *
- * @param args those of this process
- * @returns the exit code of the child; undefined if this process is to run the command itself
+ * @param args the arguments of this process
+ * @returns the exit code of the child; undefined if this process must run the command itself
  */
 export async function runWithoutGroups(args: readonly string[]): Promise<number | undefined> {
   const needsChild = Deno.build.standalone && Deno.execPath() === BINARY && Deno.uid() === 0 && groups().length > 0 &&
@@ -27,14 +27,14 @@ export async function runWithoutGroups(args: readonly string[]): Promise<number 
 }
 
 function start(args: readonly string[]): Deno.ChildProcess {
-  // Without permission to run any program, Deno refuses to pass the loader's variables on.
+  // Deno refuses to pass the loader's variables on unless it may run any program.
   const environment = Object.entries(Deno.env.toObject()).filter(([name]) => !/^(?:LD|DYLD)_/.test(name));
   const env = { ...Object.fromEntries(environment), [MARK]: "1" };
   const stdio = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
   try {
     return new Deno.Command(BINARY, { args: [...args], uid: 0, gid: 0, clearEnv: true, env, ...stdio }).spawn();
   } catch (cause) {
-    throw new Failure(`Cannot run without the groups of root: ${messageOf(cause)}`, {
+    throw new Failure(`Cannot start without the supplementary groups of root: ${messageOf(cause)}`, {
       code: "command.keeps-groups",
       exitCode: ExitCode.noPermission,
       hint: `setpriv --clear-groups ${BINARY} ${args[0] ?? ""}`,
@@ -47,23 +47,26 @@ function pass(signal: Deno.Signal, child: Deno.ChildProcess): void {
   try {
     child.kill(signal);
   } catch {
-    // It has ended already.
+    // The child has already ended.
   }
 }
 
 /**
- * Refuses to go on if this is root with groups. To be called before root is given up.
+ * Fails if this is root with supplementary groups. Must be called before this process gives up root.
  *
  * @param command the name of the command, for the hint
- * @throws {Failure} if there are any
+ * @throws {Failure} if there are such groups
  */
 export function refuseGroups(command: string): void {
   if (Deno.uid() !== 0 || groups().length === 0) return;
-  throw new Failure(`Cannot become another user: the groups of root (${groups().join(", ")}) would stay`, {
-    code: "command.has-groups",
-    exitCode: ExitCode.noPermission,
-    hint: `setpriv --clear-groups ${Deno.build.standalone ? Deno.execPath() : "ssh-session-notifier"} ${command}`,
-  });
+  throw new Failure(
+    `Cannot become another user: the supplementary groups of root (${groups().join(", ")}) would remain`,
+    {
+      code: "command.has-groups",
+      exitCode: ExitCode.noPermission,
+      hint: `setpriv --clear-groups ${Deno.build.standalone ? Deno.execPath() : "ssh-session-notifier"} ${command}`,
+    },
+  );
 }
 
 function groups(): readonly number[] {

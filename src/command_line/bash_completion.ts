@@ -1,17 +1,17 @@
-// Completions for bash 4 and newer; they need nothing of bash-completion. Pure.
+// Generates completions for bash 4 and newer; they do not need the bash-completion package. Pure.
 
 import type { FlagDescription, ProgramDescription, ValueKind } from "./describe.ts";
 
-/** The lines of a file for `/usr/share/bash-completion/completions`. */
+/** Returns the lines of a file for `/usr/share/bash-completion/completions`. */
 export function bashCompletion({ name, flags, commands }: ProgramDescription): string[] {
   const functionName = `_${name.replaceAll("-", "_")}`;
   return [
-    `# bash completion of ${name}; written by \`${name} completions bash\`.`,
+    `# bash completion for ${name}; written by \`${name} completions bash\`.`,
     "",
     `${functionName}() {`,
     '  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command="" i',
     "  COMPREPLY=()",
-    '  # bash takes the "=" of --flag=value for a word.',
+    '  # bash treats the "=" in --flag=value as a word.',
     "  if [[ $cur == '=' ]]; then",
     '    cur=""',
     "  elif [[ $prev == '=' ]]; then",
@@ -64,7 +64,7 @@ function replyLines(kind: ValueKind, indent: string): string[] {
   }
 }
 
-/** Words of this program's own, which need no quoting. */
+/** The words come from this program and need no quoting. */
 function replyWith(words: readonly string[]): string {
   return `mapfile -t COMPREPLY < <(compgen -W '${words.join(" ")}' -- "$cur")`;
 }

@@ -1,4 +1,4 @@
-// `completions`: what a shell needs to complete this command line, written from the tree of the commands.
+// `completions`: prints a completion script, generated from the commands in program.ts.
 
 import type { Command } from "commander";
 import { ExitCode } from "../failure.ts";

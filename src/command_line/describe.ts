@@ -1,8 +1,8 @@
-// The commander tree as plain data, for what is written from it: completions and the man page.
+// Describes the commands as plain data, from which the completions and the man page are generated.
 
 import type { Argument, Command, Help, Option } from "commander";
 
-/** What a value can be completed with. */
+/** How a shell completes a value. */
 export type ValueKind =
   | { readonly kind: "files" | "directories" | "users" | "anything" }
   | { readonly kind: "choices"; readonly choices: readonly string[] };
@@ -14,7 +14,7 @@ export interface FlagDescription {
   /** `--help`. */
   readonly long: string;
   readonly description: string;
-  /** What follows it; undefined: nothing does. */
+  /** The value that it takes; undefined if it takes none. */
   readonly value: { readonly name: string; readonly kind: ValueKind } | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface CommandDescription {
   readonly argument: { readonly name: string; readonly kind: ValueKind; readonly isRequired: boolean } | undefined;
 }
 
-/** The program and its commands, `help` among them. */
+/** The program and its commands, including `help`. */
 export interface ProgramDescription {
   readonly name: string;
   readonly description: string;
@@ -34,7 +34,7 @@ export interface ProgramDescription {
   readonly commands: readonly CommandDescription[];
 }
 
-/** Describes a tree of one level of commands. */
+/** Describes a program; its commands must not have subcommands. */
 export function describe(program: Command): ProgramDescription {
   const help = program.createHelp();
   const commands = help.visibleCommands(program);
@@ -58,20 +58,20 @@ function flagOf(option: Option, help: Help): FlagDescription {
   return {
     short,
     long: long ?? "",
-    // With its default.
+    // Includes the default value.
     description: help.optionDescription(option),
     value: name === undefined ? undefined : { name, kind: kindOf(name, argChoices) },
   };
 }
 
-/** That of `help` names a command. */
+/** The argument of `help` is the name of a command. */
 function argumentOf(argument: Argument, commands: readonly string[]): CommandDescription["argument"] {
   const name = argument.name();
   const choices = name === "command" ? commands : argument.argChoices;
   return { name, kind: kindOf(name, choices), isRequired: argument.required };
 }
 
-/** By what the value is called in the help: one meaning for each name. */
+/** Determines the kind from the name that the help shows, such as `file`: each name has one meaning. */
 function kindOf(name: string, choices: readonly string[] | undefined): ValueKind {
   if (choices !== undefined) return { kind: "choices", choices };
   switch (name) {

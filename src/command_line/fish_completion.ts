@@ -1,12 +1,12 @@
-// Completions for fish. Pure.
+// Generates completions for fish. Pure.
 
 import type { FlagDescription, ProgramDescription, ValueKind } from "./describe.ts";
 
-/** The lines of a file for `/usr/share/fish/vendor_completions.d`. */
+/** Returns the lines of a file for `/usr/share/fish/vendor_completions.d`. */
 export function fishCompletion({ name, flags, commands }: ProgramDescription): string[] {
   const complete = `complete -c ${name}`;
   return [
-    `# fish completion of ${name}; written by \`${name} completions fish\`.`,
+    `# fish completion for ${name}; written by \`${name} completions fish\`.`,
     "",
     `${complete} -f`,
     ...flags.map((flag) => `${complete} -n __fish_use_subcommand ${flagText(flag)}`),

@@ -1,59 +1,59 @@
-// What the help of each command says below its flags. The man page has the same.
+// The text that each command's help shows below its flags. The man page includes it too.
 
-/** What there is to say of a command beside its flags. */
+/** Help for one command, apart from its flags. */
 export interface CommandHelp {
   /** Paragraphs. */
   readonly text: readonly string[];
-  /** What one would type, or write into a file; a line each. */
+  /** Commands to type, or lines of a file. */
   readonly examples: readonly Example[];
 }
 
-/** What one would type, and behind `where` where it is written instead. */
+/** A command to type, or a line of a file. */
 export interface Example {
   readonly line: string;
-  /** `a line of /etc/cron.d`, where it is nothing to type. */
+  /** Where the line belongs, such as `a line in /etc/cron.d/FILE`; undefined for a command to type. */
   readonly where?: string;
 }
 
-/** The exit codes that are the same for all commands but `queue`; see failure.ts. */
+/** Exit codes of all commands except `queue`; see failure.ts. */
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
-  [0, "all is done, or there was nothing to do"],
-  [64, "the command line is wrong"],
-  [70, "a defect of this program"],
-  [75, "something is left to retry"],
-  [77, "this user may not do it"],
-  [78, "the configuration, or the installation around it, is wrong"],
+  [0, "success, or nothing to do"],
+  [64, "invalid command line"],
+  [70, "internal error: a bug in this program"],
+  [75, "temporary failure: something remains to be retried"],
+  [77, "permission denied"],
+  [78, "error in the configuration or the installation"],
 ];
 
 const QUEUE: CommandHelp = {
   text: [
-    "Reads the environment that pam_exec passes (PAM_TYPE, PAM_USER and so on), and prints nothing.",
-    "Exits with 0 if the event is recorded or there is none, with 1 if it is lost.",
+    "Reads the environment variables that pam_exec sets (PAM_TYPE, PAM_USER and others) and prints nothing.",
+    "Exits with 0 if the event was recorded or there was nothing to record, with 1 if the event was lost.",
   ],
   examples: [{
     line: "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue",
-    where: "first of the session lines of /etc/pam.d/sshd",
+    where: "the first session line in /etc/pam.d/sshd",
   }],
 };
 
 const SEND: CommandHelp = {
   text: [
-    "Waits up to a minute for what is due soon, and ends.",
-    "Exits with 0 if nothing is left, with 75 if something is left to retry.",
+    "Waits up to a minute for deliveries that are due soon, then exits.",
+    "Exits with 0 if nothing is pending, with 75 if something remains to be retried.",
   ],
   examples: [
     { line: "runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run" },
     {
       line: "* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send",
-      where: "a line of /etc/cron.d",
+      where: "a line in /etc/cron.d/FILE",
     },
   ],
 };
 
 const CHECK: CommandHelp = {
   text: [
-    "Prints a line for each thing it looks at: pass, warning or fault, and what to do about it.",
-    "Exits with 0 if nothing is at fault, else with 78.",
+    "Prints one line per check: pass, warning or fault, with a hint for each problem.",
+    "Exits with 0 if there is no fault, otherwise with 78.",
   ],
   examples: [
     { line: "sudo ssh-session-notifier check" },
@@ -63,11 +63,11 @@ const CHECK: CommandHelp = {
 
 const STATUS: CommandHelp = {
   text: [
-    "Its last line says whether the alarm works: there is room on the disk, send runs, and reads within 5 minutes, no " +
-    "route is failing (its last attempt failed), and no event is overdue (it has waited for more than 15 minutes).",
-    "With --prometheus it prints metrics for the textfile collector of node_exporter. Write them beside the file and " +
-    "rename them, so that the collector never reads half of it.",
-    "Exits with 0 whatever there is to say; check is the one that judges.",
+    "The last line reports whether the alarm works: the disk has room, send runs and reads events within 5 minutes, " +
+    "no route is failing (its last attempt failed), and no event is overdue (pending for more than 15 minutes).",
+    "--prometheus prints metrics for the textfile collector of node_exporter. Write them to a temporary file in the " +
+    "same folder and rename it, so the collector never reads a partial file.",
+    "Exits with 0 even if it reports problems; check exits with 78.",
   ],
   examples: [
     { line: "sudo ssh-session-notifier status" },
@@ -75,22 +75,22 @@ const STATUS: CommandHelp = {
     {
       line: "* * * * * root cd /var/lib/prometheus/node-exporter && " +
         "/usr/sbin/ssh-session-notifier status --prometheus >ssh.prom.new && mv ssh.prom.new ssh.prom",
-      where: "a line of /etc/cron.d",
+      where: "a line in /etc/cron.d/FILE",
     },
   ],
 };
 
 const HISTORY: CommandHelp = {
   text: [
-    "Prints a line for each login, oldest first, so that the newest stands right above the prompt: when, who, from " +
-    "where, with which key, how long, whether it was notified, and why it was unexpected. A logout without a login has " +
-    "a line of its own. Times are in the time zone of the configuration. On a narrow terminal columns are left out, " +
-    "the key first, and what is too long is cut; into a pipe or a file goes everything.",
-    "--from takes an address or a network, --key a fingerprint or a name of [key_names]. --since and --until take a " +
-    "date (2026-11-23; until: to its end), a date and time (2026-11-23 11:13), or a span before now (90min, 12h, 7d, " +
-    "2w).",
-    "--json prints an object a line, all of them unless --limit says less. --heatmap shows on which weekdays and at " +
-    "which hours people log in, with a bar for each user; it counts all logins that the filters let through.",
+    "Prints one line per login, oldest first: time, user, origin, key, duration, whether a notification was " +
+    "delivered, and why the login was unexpected. A logout without a recorded login has its own line. Times are in " +
+    "the configured time zone. On a narrow terminal, columns are omitted, the key first, and long values are cut; " +
+    "output to a pipe or a file is complete.",
+    "--from takes an address or a network, --key a fingerprint or a name from [key_names]. --since and --until take " +
+    "a date (2026-11-23; --until includes that day), a date and time (2026-11-23 11:13), or a time span before now " +
+    "(90min, 12h, 7d, 2w).",
+    "--json prints one object per line, without a limit unless --limit sets one. --heatmap shows logins by weekday " +
+    "and hour, with a bar for each user; it counts all logins that match the filters.",
   ],
   examples: [
     { line: "sudo ssh-session-notifier history --unexpected --since 7d" },
@@ -101,7 +101,7 @@ const HISTORY: CommandHelp = {
 };
 
 const EXPLAIN: CommandHelp = {
-  text: ["Looks at the configuration and at who has logged in before, and changes nothing."],
+  text: ["Uses the configuration and the login history, and changes nothing."],
   examples: [
     { line: "sudo ssh-session-notifier explain --user alice --ip 203.0.113.7" },
     {
@@ -112,7 +112,7 @@ const EXPLAIN: CommandHelp = {
 };
 
 const RETRY: CommandHelp = {
-  text: ["Sends nothing by itself: the next run of send does, within a minute."],
+  text: ["Sends nothing itself: the next run of send delivers the notifications, within a minute."],
   examples: [
     { line: "sudo ssh-session-notifier retry" },
     { line: "sudo ssh-session-notifier retry --route oncall" },
@@ -122,16 +122,16 @@ const RETRY: CommandHelp = {
 
 const TEST: CommandHelp = {
   text: [
-    "Exits with 0 if all were delivered, with 75 if a service can't be reached now, with 78 if a route needs a mend.",
+    "Exits with 0 if all are delivered, with 75 if a service is unavailable now, with 78 if a route must be corrected.",
   ],
   examples: [{ line: "sudo ssh-session-notifier test" }],
 };
 
 const REPAIR: CommandHelp = {
   text: [
-    "Looks whether queue can use its database, and puts right what it can. A damaged database is moved into a folder " +
-    "beside it, and send takes over what can be read of it. Nothing that happens meanwhile is lost: it goes to the " +
-    "spool.",
+    "Checks whether queue can use its database, and fixes what it can. A damaged database is moved to a folder next " +
+    "to it, and send recovers the events that can still be read. Events that occur during the repair go to the spool " +
+    "and are not lost.",
     "Exits with 0 if queue can write again, with 75 if the disk is full or the database is locked.",
   ],
   examples: [{ line: "sudo ssh-session-notifier repair" }],
@@ -139,7 +139,7 @@ const REPAIR: CommandHelp = {
 
 const COMPLETIONS: CommandHelp = {
   text: [
-    "install.sh has put them where each shell looks for them; a shell that was started before has to be restarted.",
+    "install.sh installs the completions for each shell; restart shells that were already running.",
   ],
   examples: [
     { line: "source <(ssh-session-notifier completions bash)" },
@@ -149,11 +149,11 @@ const COMPLETIONS: CommandHelp = {
 };
 
 const MAN: CommandHelp = {
-  text: ["install.sh has put it where man looks for it."],
+  text: ['install.sh installs the man page, so "man ssh-session-notifier" shows it too.'],
   examples: [{ line: "ssh-session-notifier man | man -l -" }],
 };
 
-/** What there is to say of each command, by its name. */
+/** The help for each command, by name. */
 export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries({
   queue: QUEUE,
   send: SEND,
@@ -168,13 +168,12 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries({
   man: MAN,
 }));
 
-/** An example as it is shown. */
 function exampleText({ line, where }: Example): string {
   return where === undefined ? line : `${line}    (${where})`;
 }
 
 /**
- * The help below the flags.
+ * Formats the help below the flags.
  *
  * @param wrap breaks a paragraph into lines that fit the terminal
  */

@@ -1,31 +1,31 @@
-// The tree of the commands: what can be said, and what is started then. Help, completions and the man page are made of
-// it. A command's module is loaded only when it runs.
+// Defines all commands and flags, from which the help, the completions and the man page are generated. Loads the module
+// of a command only when it runs.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { ExitCode } from "../failure.ts";
 import { CONFIG_FILE, STATE_DIR } from "../paths.ts";
 import { HELP, helpText } from "./help.ts";
 
-/** What the tree needs to know. */
+/** Options of {@link createProgram}. */
 export interface ProgramOptions {
   /** What `--version` prints. */
   readonly version: string;
-  /** Told the exit code of the command that ran. */
+  /** Receives the exit code of the command that ran. */
   readonly done: (exitCode: ExitCode) => void;
 }
 
-/** The widest paragraph of a help text, in columns. */
+/** Maximum width of a paragraph of help, in columns. */
 const MAX_WIDTH = 120;
 
-/** The whole tree. Nothing in it ends the process: see {@link https://github.com/tj/commander.js#override-exit-and-output-handling}. */
+/** Creates all commands. None of them ends the process: see {@link https://github.com/tj/commander.js#override-exit-and-output-handling}. */
 export function createProgram({ version, done }: ProgramOptions): Command {
   const program = new Command("ssh-session-notifier")
-    .description("Tells you when SSH sessions open and close.")
+    .description("Sends a notification when an SSH session opens or closes.")
     .version(version, "--version", "show the version, the runtime, and where the runtime is from")
     .helpOption("-h, --help", "show this help")
-    .helpCommand("help [command]", "show the help of a command")
+    .helpCommand("help [command]", "show the help for a command")
     .showHelpAfterError()
-    // Throws instead of ending the process. Holds for the commands below, which inherit it.
+    // Throws instead of ending the process; the commands below inherit this.
     .exitOverride();
   addQueue(program);
   addSend(program, done);
@@ -52,33 +52,38 @@ export function createProgram({ version, done }: ProgramOptions): Command {
 
 type Done = ProgramOptions["done"];
 
-/** The flags that put other files in the place of the fixed ones. */
+/** Flags that override the fixed paths. */
 interface Places {
   readonly stateDir?: string;
   readonly config?: string;
 }
 
 function stateDirFlag(): Option {
-  return new Option("--state-dir <dir>", `in place of ${STATE_DIR}; works from the sources only`);
+  return new Option("--state-dir <dir>", `use instead of ${STATE_DIR}; works only when run from source`);
 }
 
 function configFlag(): Option {
-  return new Option("--config <file>", `in place of ${CONFIG_FILE}; the binary reads only what lies beside it`);
+  return new Option(
+    "--config <file>",
+    `use instead of ${CONFIG_FILE}; the binary can only read files in the same folder`,
+  );
 }
 
 function addQueue(program: Command): void {
   program.command("queue")
     .description("Record a session event; run by pam_exec at every login and logout.")
     .addOption(stateDirFlag())
-    // main.ts runs the hook itself, without this file, when it is called as it should be.
-    .action((_options, command: Command) => command.error("error: queue takes nothing but --state-dir and <dir>"));
+    // Reached only if the arguments are wrong: otherwise main.ts runs the hook without this file.
+    .action((_options, command: Command) =>
+      command.error("error: queue accepts no arguments except --state-dir <dir>")
+    );
 }
 
 function addSend(program: Command, done: Done): void {
   program.command("send")
-    .description("Deliver what is pending; run by a systemd unit or cron.")
+    .description("Deliver pending notifications; run by systemd or cron.")
     .option("--dry-run", "show what would be sent, and change nothing")
-    .option("--verbose", "say on stderr what is done")
+    .option("--verbose", "log each step to stderr")
     .addOption(stateDirFlag())
     .addOption(configFlag())
     .action(async (
@@ -91,7 +96,7 @@ function addSend(program: Command, done: Done): void {
 
 function addCheck(program: Command, done: Done): void {
   program.command("check")
-    .description("Look whether the installation is right: files, PAM, configuration, scheduler, what waits.")
+    .description("Check the installation: files, PAM, configuration, scheduler, pending notifications.")
     .option("--json", "print JSON")
     .action(async ({ json = false }: { json?: boolean }) => {
       const { check } = await import("../admin/check.ts");
@@ -101,7 +106,7 @@ function addCheck(program: Command, done: Done): void {
 
 function addStatus(program: Command, done: Done): void {
   program.command("status")
-    .description("Show what is pending and why, what was given up, and whether the alarm works.")
+    .description("Show pending and given-up notifications with their errors, and whether the alarm works.")
     .option("--json", "print JSON")
     .addOption(new Option("--prometheus", "print metrics for node_exporter").conflicts("json"))
     .addOption(stateDirFlag())
@@ -113,7 +118,7 @@ function addStatus(program: Command, done: Done): void {
     });
 }
 
-/** What commander makes of the flags of `history`. */
+/** Flags of `history`, as commander parses them. */
 interface HistoryFlags extends Places {
   readonly user?: string;
   readonly from?: string;
@@ -128,17 +133,18 @@ interface HistoryFlags extends Places {
 
 function addHistory(program: Command, done: Done): void {
   program.command("history")
-    .description("Show who has logged in: when, from where, with which key, for how long, and what was unexpected.")
-    .option("--user <user>", "of this user alone")
-    .option("--from <network>", "from this address or network alone, such as 203.0.113.7 or 2001:db8::/32")
-    .option("--key <key>", "with this key alone: its fingerprint, or its name in the configuration")
-    .option("--since <when>", "from then on: a date, a date and time, or a span before now, such as 7d")
-    .option("--until <when>", "up to then: likewise")
-    .option("--unexpected", "only what was unexpected or tampered with")
+    .description("Show who logged in: when, from where, with which key, for how long, and what was unexpected.")
+    .option("--user <user>", "show only this user")
+    .option("--from <network>", "show only this address or network, such as 203.0.113.7 or 2001:db8::/32")
+    .option("--key <key>", "show only this key, given as a fingerprint or by its name in the configuration")
+    .option("--since <when>", "start at a date, a date and time, or a time span before now, such as 7d")
+    .option("--until <when>", "end at a date, a date and time, or a time span before now")
+    .option("--unexpected", "show only entries that are unexpected or were tampered with")
     .addOption(
-      new Option("--limit <count>", "the newest ones, or all (default: 100; with --json all)").argParser(parseLimit),
+      new Option("--limit <count>", "show the newest <count> entries, or all (default: 100; with --json: all)")
+        .argParser(parseLimit),
     )
-    .option("--json", "print a JSON object a line")
+    .option("--json", "print one JSON object per line")
     .addOption(
       new Option("--heatmap", "show logins by weekday and hour, and by user").conflicts(["json", "limit"]),
     )
@@ -153,11 +159,11 @@ function addHistory(program: Command, done: Done): void {
 
 function parseLimit(text: string): number | "all" {
   if (text === "all") return "all";
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 on, or "all".');
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a positive number or "all".');
   return Number(text);
 }
 
-/** What commander makes of the flags of `explain`. */
+/** Flags of `explain`, as commander parses them. */
 interface ExplainFlags extends Places {
   readonly user: string;
   readonly ip?: string;
@@ -167,10 +173,12 @@ interface ExplainFlags extends Places {
 
 function addExplain(program: Command, done: Done): void {
   program.command("explain")
-    .description("Say what would become of a login and why: which rule decides, whether it is unexpected, who is told.")
-    .requiredOption("--user <user>", "the account logged in to")
-    .option("--ip <address>", "where the login comes from; without it, a login on the machine itself")
-    .option("--key <fingerprint>", "the key that it comes with, as ssh-keygen -lf shows it")
+    .description(
+      "Explain how a login would be handled: which rule matches, whether it is unexpected, which routes get it.",
+    )
+    .requiredOption("--user <user>", "the account that is logged in to")
+    .option("--ip <address>", "the address of the client; without it, a login on the host itself")
+    .option("--key <fingerprint>", "the fingerprint of the key, as shown by ssh-keygen -lf")
     .option("--service <name>", "the PAM service", "sshd")
     .addOption(stateDirFlag())
     .addOption(configFlag())
@@ -182,16 +190,16 @@ function addExplain(program: Command, done: Done): void {
 
 function addRetry(program: Command, done: Done): void {
   program.command("retry")
-    .description("Bring back what was given up, and try now what waits.")
-    .option("--route <route>", "of this route alone")
-    .option("--to <route>", "move it to that route; for a route that has gone from the configuration")
+    .description("Retry given-up notifications, and make pending ones due now.")
+    .option("--route <route>", "retry only this route")
+    .option("--to <route>", "move the notifications to this route, as from a route that is no longer configured")
     .addOption(stateDirFlag())
     .addOption(configFlag())
     .action(async (
       { route, to, stateDir, config }: Places & { route?: string; to?: string },
       command: Command,
     ) => {
-      if (to !== undefined && route === undefined) command.error("error: --to needs --route: what is to be moved");
+      if (to !== undefined && route === undefined) command.error("error: --to requires --route");
       const { retry } = await import("../admin/retry.ts");
       done(retry({ route, to, stateDir, configFile: config }));
     });
@@ -199,7 +207,7 @@ function addRetry(program: Command, done: Done): void {
 
 function addTest(program: Command, done: Done): void {
   program.command("test")
-    .description("Send a test notification on every route, and show what the services answer.")
+    .description("Send a test notification on every route, and show the result for each.")
     .addOption(stateDirFlag())
     .addOption(configFlag())
     .action(async ({ stateDir, config }: Places) => {
@@ -210,8 +218,8 @@ function addTest(program: Command, done: Done): void {
 
 function addRepair(program: Command, done: Done): void {
   program.command("repair")
-    .description("Mend the queue database, while logins happen, where it is damaged.")
-    .option("--force", "move it aside though it is not damaged")
+    .description("Repair the queue database if it is damaged, without interrupting logins.")
+    .option("--force", "replace the database even if it is not damaged")
     .addOption(stateDirFlag())
     .action(async ({ force = false, stateDir }: Places & { force?: boolean }) => {
       const { repair } = await import("../admin/repair.ts");
@@ -221,12 +229,12 @@ function addRepair(program: Command, done: Done): void {
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** The shells that there are completions for. */
+/** A shell that has completions. */
 export type Shell = typeof SHELLS[number];
 
 function addCompletions(program: Command, done: Done): void {
   program.command("completions")
-    .description("Print the completions of this command line for a shell.")
+    .description("Print the completions for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .action(async (shell: Shell) => {
       const { printCompletions } = await import("./completions.ts");

@@ -1,8 +1,8 @@
-// Completions for zsh. Pure.
+// Generates completions for zsh. Pure.
 
 import type { CommandDescription, FlagDescription, ProgramDescription, ValueKind } from "./describe.ts";
 
-/** The lines of a file for a directory of `$fpath`, where it must be called `_` and the name of the program. */
+/** Returns the lines of a file for a folder in `$fpath`; the file must be named `_` plus the name of the program. */
 export function zshCompletion({ name, flags, commands }: ProgramDescription): string[] {
   return [
     `#compdef ${name}`,
@@ -34,7 +34,7 @@ export function zshCompletion({ name, flags, commands }: ProgramDescription): st
     "  esac",
     "}",
     "",
-    "# Read from a directory of $fpath, it is the function itself; else, as by `source`, it is made known.",
+    "# When autoloaded from $fpath, this file is the function and runs it; when sourced, it registers the function.",
     `if [[ $funcstack[1] == _${name} ]]; then`,
     `  _${name} "$@"`,
     "else",
@@ -48,7 +48,7 @@ function specsOf({ flags, argument }: CommandDescription): string[] {
   return argument === undefined ? specs : [...specs, quoted(`1:${argument.name}:${actionOf(argument.kind)}`)];
 }
 
-/** A flag as _arguments takes it; see zshcompsys(1). One that shows a help or a version stands alone. */
+/** Formats a flag for _arguments (zshcompsys(1)). Nothing completes after --help or --version. */
 function specOf({ short, long, description, value }: FlagDescription): string {
   const text = `[${description.replace(/[\\[\]]/g, "\\$&")}]`;
   const valueText = value === undefined ? "" : `:${value.name}:${actionOf(value.kind)}`;

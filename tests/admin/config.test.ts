@@ -17,7 +17,7 @@ function found(file: Owner, folder: Owner = [0, 902, 0o750]): string[] {
   return findings.all.map(({ level, id, hint }) => `${level} ${id}: ${hint}`);
 }
 
-Deno.test("inspectFilesOf() faults what the user of send can't read, and names the command that changes it", () => {
+Deno.test("inspectFilesOf() reports files that the user of send cannot read, with a command to fix it", () => {
   const token = `'${FOLDER}/my secrets/token'`;
   const folder = `'${FOLDER}/my secrets'`;
   const hintFile = `fault config.file-not-readable: chown root:ssh-session-notifier ${token} && chmod 0640 ${token}`;

@@ -53,16 +53,16 @@ function found(sources: Sources): readonly Finding[] {
   return findingsOf(sourcesOf(sources));
 }
 
-/** What is at fault. */
+/** Returns only the faults. */
 function faultsOf(sources: DeliverySources): Finding[] {
   return findingsOf(sources).filter(({ level }) => level === "fault");
 }
 
-Deno.test("inspectDelivery() says when the last delivery was, and that nothing waits", () => {
+Deno.test("inspectDelivery() reports the last delivery, and that nothing is pending", () => {
   assertAllFound(found({}), [["pass delivery.unread"], ["pass delivery.last", 'route "default"', "2 h 5 min ago"]]);
 });
 
-Deno.test("inspectDelivery() faults a send that does not run", () => {
+Deno.test("inspectDelivery() reports a send that does not run", () => {
   const first = (unread: Sources["unread"]) => found({ unread }).slice(0, 1);
   assertAllFound(first({ count: 1, oldestAtMs: NOW_MS - MINUTE_MS }), [["pass delivery.unread", " 1 event"]]);
   assertAllFound(first({ count: 3, oldestAtMs: NOW_MS - 6 * MINUTE_MS }), [
@@ -71,7 +71,7 @@ Deno.test("inspectDelivery() faults a send that does not run", () => {
   assertAllFound(first(undefined), [["warning delivery.no-login"]]);
 });
 
-Deno.test("inspectDelivery() says what lies in the spool, and that repair mends what put it there", () => {
+Deno.test("inspectDelivery() warns about spooled events and suggests repair", () => {
   assertAllFound(found({ spooled: { count: 3, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }).slice(1, 2), [
     ["warning delivery.spooled", "3 events", "6 min ago", "ssh-session-notifier repair"],
   ]);
@@ -80,7 +80,7 @@ Deno.test("inspectDelivery() says what lies in the spool, and that repair mends 
   ]);
 });
 
-Deno.test("inspectDelivery() sends nobody to repair a queue with which nothing is wrong", () => {
+Deno.test("inspectDelivery() does not suggest repair for an intact queue", () => {
   const error = (code: string) => Object.assign(new Error("no"), { code });
   const table: [error: Error, ...expected: [LevelAndId, ...string[]]][] = [
     [new InboxError("x", { cause: new Error("it is not a plain file") }), "fault queue.not-readable", REPAIR],
@@ -101,7 +101,7 @@ Deno.test("inspectDelivery() sends nobody to repair a queue with which nothing i
   }
 });
 
-Deno.test("inspectDelivery() faults a route whose last attempt failed, and says what to do", () => {
+Deno.test("inspectDelivery() reports a route whose last attempt failed, with a hint", () => {
   const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 5 * MINUTE_MS };
   const table: [route: Partial<RouteOverview>, ...expected: [LevelAndId, ...string[]][]][] = [
     [
@@ -136,8 +136,8 @@ Deno.test("inspectDelivery() faults a route whose last attempt failed, and says 
   }
 });
 
-// Finding D17: one rule for all who ask.
-Deno.test("inspectDelivery() faults exactly what status says keeps the alarm from working", () => {
+// Finding D17: check and status must apply the same rule.
+Deno.test("inspectDelivery() reports a fault exactly when status says that the alarm does not work", () => {
   const age = fc.constantFrom(0, 4, 6, 14, 16, 24, 26, 61).map((minutes) => NOW_MS - minutes * MINUTE_MS);
   const queued = fc.oneof(fc.constant({ count: 0 }), fc.record({ count: fc.constant(2), oldestAtMs: age }));
   const route = fc.record({
@@ -160,14 +160,14 @@ Deno.test("inspectDelivery() faults exactly what status says keeps the alarm fro
       const config = parseConfig(`notification.service = "stdout"`, { hostName: () => "x" });
       const sources = { ...config, overview, unread, spooled, nowMs: NOW_MS };
       const { problems } = statusOf({ ...sources, config, isQueueReadable: true, withoutRoom: [], faults: [] });
-      // Except for a send that does not run: see scheduler.test.ts.
+      // scheduler.test.ts covers a send that does not run.
       const isAtFault = problems.some(({ kind }) => kind !== "unrun" && kind !== "stopped");
       assert.equal(faultsOf(sources).length > 0, isAtFault, JSON.stringify([problems, faultsOf(sources)]));
     },
   ));
 });
 
-Deno.test("inspectDelivery() names deliveries that were given up, and those of a route that has gone", () => {
+Deno.test("inspectDelivery() reports given-up deliveries, and deliveries of a removed route", () => {
   assertAllFound(found({ routes: [{ dead: 3 }] }).slice(-1), [
     ["warning delivery.given-up", "3 deliveries", 'route "default"'],
   ]);
@@ -177,13 +177,13 @@ Deno.test("inspectDelivery() names deliveries that were given up, and those of a
   assert.equal(found({ routes: [{}, { name: "old" }] }).length, 2);
 });
 
-Deno.test("inspectDelivery() warns where nothing was delivered yet, and of unwise settings", () => {
+Deno.test("inspectDelivery() warns if nothing has been delivered yet, and about unsafe settings", () => {
   const warnings = (sources: Sources) => found(sources).filter(({ level }) => level === "warning");
   const nothing = ["warning delivery.none-yet", 'route "default" (stdout)'] as const;
   assertAllFound(warnings({ routes: [] }), [[...nothing, TEST]]);
-  // Finding D5: the test has passed, so it is not the route.
+  // Finding D5: a passed test shows that the route works.
   const tested = { lastDeliveredAtMs: undefined, lastTestedAtMs: NOW_MS } as unknown as Partial<RouteOverview>;
-  assertAllFound(warnings({ routes: [tested] }), [[...nothing, "ssh"]]);
+  assertAllFound(warnings({ routes: [tested] }), [[...nothing, "SSH"]]);
   assert.ok(!warnings({ routes: [tested] })[0]?.hint.includes(TEST));
   const discord = (host: string) =>
     warnings({

@@ -1,4 +1,4 @@
-// `explain`: says of any login what `send` does with it, and why.
+// `explain` predicts what `send` does with a login, and why.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -40,30 +40,33 @@ function explained(login: Parameters<typeof loginFor>[0], known: Partial<Known> 
   return explanation(loginFor(login, NOW), { config, known: () => ({ ...ALL_KNOWN, ...known }), nowMs: NOW });
 }
 
-Deno.test("explanation() says of each rule what keeps it from allowing the login", () => {
+Deno.test("explanation() says for each rule why it does not allow the login", () => {
   assert.deepEqual(explained({ user: "alice", ip: "203.0.113.7", service: "sshd" }), [
     'login: "alice" from 203.0.113.7 by sshd, without a key',
-    "allowlist.ips: does not allow it: ips does not have 203.0.113.7",
-    'allowlist.rules.0 ("backup, OPS-12"): does not allow it: users does not have "alice"; ips does not have ' +
-    "203.0.113.7; key_fingerprints needs a key (--key)",
-    'allowlist.rules.1 ("audit"): does not allow it: it expired at 2026-11-01 13:00:00+13:00; services does not have ' +
-    '"sshd"',
-    "decided by: no rule of the allowlist; it is notified",
+    "allowlist.ips: does not allow it: ips does not include 203.0.113.7",
+    'allowlist.rules.0 ("backup, OPS-12"): does not allow it: users does not include "alice"; ips does not include ' +
+    "203.0.113.7; key_fingerprints requires a key (--key)",
+    'allowlist.rules.1 ("audit"): does not allow it: it expired at 2026-11-01 13:00:00+13:00; services does not ' +
+    'include "sshd"',
+    "decision: no allowlist rule allows it, so it is notified",
     "unexpected: no",
     "urgency: normal",
     "routes: default (stdout)",
   ]);
 });
 
-Deno.test("explanation() says which rule decides, though others allow it too", () => {
+Deno.test("explanation() names the first rule that allows the login", () => {
   const backup = explained({ user: "backup", ip: "::ffff:198.51.100.4", key: KEY, service: "sshd" });
   assert.equal(backup[0], `login: "backup" from 198.51.100.4 by sshd, with the key ${KEY} (work laptop)`);
   assert.equal(backup[2], 'allowlist.rules.0 ("backup, OPS-12"): allows it');
-  assert.equal(backup[4], 'decided by: allowlist.rules.0 ("backup, OPS-12"); it is recorded, not notified');
+  assert.equal(
+    backup[4],
+    'decision: allowlist.rules.0 ("backup, OPS-12") allows it, so it is recorded but not notified',
+  );
   assert.equal(backup.at(-1), "routes: none");
 });
 
-Deno.test("explanation() says whether the login is unexpected, and how urgent it would be", () => {
+Deno.test("explanation() says whether the login is unexpected, and its urgency", () => {
   const ends = (login: Parameters<typeof loginFor>[0], known: Partial<Known>) => explained(login, known).slice(-3, -1);
   const alice = { user: "alice", ip: "203.0.113.7", service: "sshd" };
   assert.deepEqual(ends(alice, { place: false, key: false }), [
@@ -77,7 +80,7 @@ Deno.test("explanation() says whether the login is unexpected, and how urgent it
   ]);
 });
 
-Deno.test("loginFor() makes of a login what send makes of the honest event of it", () => {
+Deno.test("loginFor() returns the same login that send reads from a genuine event", () => {
   const event = sessionEvent({ occurredAtMs: NOW });
   assert.deepEqual(
     loginFor({ user: "alice", ip: "203.0.113.7", key: KEY, service: "sshd" }, NOW),
@@ -87,7 +90,7 @@ Deno.test("loginFor() makes of a login what send makes of the honest event of it
   assert.deepEqual(loginFor({ user: "alice", service: "login" }, NOW), loginOf(atConsole));
 });
 
-Deno.test("explanation() names the rule by which judge() decides, whatever the login", () => {
+Deno.test("explanation() names the rule that judge() applies, for any login", () => {
   const login = fc.record({
     user: fc.constantFrom("alice", "backup", "root"),
     ip: fc.constantFrom(undefined, "10.0.0.2", "198.51.100.4", "2001:db8::1"),
@@ -99,11 +102,11 @@ Deno.test("explanation() names the rule by which judge() decides, whatever the l
     const lines = explained(login);
     const allowing = lines.filter((line) => line.endsWith(": allows it"));
     assert.equal(allowing.length > 0, rule !== undefined);
-    if (rule !== undefined) assert.ok(lines.some((line) => line.startsWith(`decided by: ${rule.place}`)));
+    if (rule !== undefined) assert.ok(lines.some((line) => line.startsWith(`decision: ${rule.place}`)));
   }));
 });
 
-Deno.test("loginFor() refuses what is no login", () => {
+Deno.test("loginFor() rejects invalid options", () => {
   const refused: [Parameters<typeof loginFor>[0], ...values: string[]][] = [
     [{ user: "", service: "sshd" }, "--user "],
     [{ user: "a", ip: "example.com", service: "sshd" }, "--ip ", '"example.com"'],
@@ -121,14 +124,14 @@ Deno.test("loginFor() refuses what is no login", () => {
   }
 });
 
-Deno.test("explain says what send then does, and changes nothing", async () => {
+Deno.test("explain predicts what send does, and changes nothing", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(CONFIG);
   const login = ["--user", "alice", "--ip", "203.0.113.7", "--key", KEY];
   const before = await installation.explain(...login);
   assert.deepEqual([before.code, before.stderr], [0, ""]);
   assert.match(before.stdout, /^unexpected: yes: first login of alice; this host is still learning what is usual$/m);
-  assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade, so everybody is new$/m);
+  assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade; every user is new$/m);
   assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)], []);
 
   const queued = await installation.queue({
@@ -158,7 +161,7 @@ Deno.test("explain says what send then does, and changes nothing", async () => {
   assert.deepEqual((await installation.send()).stdout, "");
 });
 
-Deno.test("explain says that the history is damaged, and that this is for the next send", async () => {
+Deno.test("explain reports a damaged store, and leaves it to the next send", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(CONFIG);
   Deno.writeFileSync(`${installation.stateDir}/send/deliveries.db`, crypto.getRandomValues(new Uint8Array(8_192)));
@@ -167,7 +170,7 @@ Deno.test("explain says that the history is damaged, and that this is for the ne
   assert.match(stderr, /^error: .*"\S+\/deliveries\.db".* \[store\.damaged\]\nhint: /);
 });
 
-Deno.test("explain says what is wrong with its command line, or with the configuration", async () => {
+Deno.test("explain reports an invalid command line or configuration", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(`[notification]\nservice = "stdout"\n[[allowlist.rules]]\nreason = "all"`);
   const noUser = await installation.explain("--ip", "203.0.113.7");

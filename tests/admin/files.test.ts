@@ -50,12 +50,12 @@ function found(changes: Readonly<Record<string, Partial<Entry> | undefined>>): r
   return findings.all;
 }
 
-Deno.test("inspectFiles() passes what install.sh makes, before and after the first login", () => {
+Deno.test("inspectFiles() passes after install.sh, before and after the first login", () => {
   assert.deepEqual(idsOf(found({})), ["pass files.modes"]);
   assert.deepEqual(idsOf(found({ [paths.queueDatabase]: undefined })), ["pass files.modes"]);
 });
 
-Deno.test("inspectFiles() only warns where nothing is in /run, since the rest works", () => {
+Deno.test("inspectFiles() only warns about missing files in /run", () => {
   assertAllFound(found({ [paths.runSpoolDir]: undefined, [paths.unrecordedFile]: undefined }), [
     ["warning files.run-missing", `"${paths.runSpoolDir}"`],
     ["warning files.run-missing", `"${paths.unrecordedFile}"`],
@@ -65,8 +65,12 @@ Deno.test("inspectFiles() only warns where nothing is in /run, since the rest wo
 
 const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [LevelAndId, ...string[]]][] = [
   ["a lock that is a FIFO", { [paths.sendLock]: { kind: "link" } }, ["fault files.wrong-kind", 'send.lock"']],
-  ["a lock of root's", { [paths.sendLock]: { uid: 0 } }, ["fault files.wrong-owner", 'send.lock"', " 0:997 "]],
-  ["a store that send can't write", { [paths.deliveriesDatabase]: { mode: 0o444 } }, [
+  ["a lock that belongs to root", { [paths.sendLock]: { uid: 0 } }, [
+    "fault files.wrong-owner",
+    'send.lock"',
+    " 0:997 ",
+  ]],
+  ["a store that send cannot write", { [paths.deliveriesDatabase]: { mode: 0o444 } }, [
     "fault files.wrong-mode",
     " 0444 ",
     " 0600",
@@ -77,23 +81,23 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     " 0750 ",
     " 2750",
   ]],
-  ["a binary for all", { "/usr/sbin/ssh-session-notifier": { mode: 0o2755 } }, [
+  ["a binary that all users can run", { "/usr/sbin/ssh-session-notifier": { mode: 0o2755 } }, [
     "fault files.wrong-mode",
     `"${BINARY}"`,
     " 2755 ",
     " 2750",
   ]],
   [
-    "a binary of send's",
+    "a binary that belongs to send",
     { "/usr/sbin/ssh-session-notifier": { uid: SEND_UID } },
     ["fault files.wrong-owner", `"${BINARY}"`, " 999:997 ", " root:"],
   ],
-  ["a configuration for all", { "/etc/ssh-session-notifier/config.toml": { mode: 0o644 } }, [
+  ["a configuration that all users can read", { "/etc/ssh-session-notifier/config.toml": { mode: 0o644 } }, [
     "fault files.wrong-mode",
     'config.toml"',
     " 0644 ",
   ]],
-  ["a configuration of send's", { "/etc/ssh-session-notifier/config.toml": { uid: SEND_UID } }, [
+  ["a configuration that belongs to send", { "/etc/ssh-session-notifier/config.toml": { uid: SEND_UID } }, [
     "fault files.wrong-owner",
     'config.toml"',
     " 999:997 ",
@@ -101,8 +105,8 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
   ["no binary", { "/usr/sbin/ssh-session-notifier": undefined }, ["fault files.missing", `"${BINARY}"`]],
   ["no queue/", { [paths.queueDir]: undefined }, ["fault files.missing", `"${paths.queueDir}"`]],
   ["no send/", { [paths.sendDir]: undefined }, ["fault files.missing", `"${paths.sendDir}"`]],
-  ["queue/ of root's", { [paths.queueDir]: { uid: 0 } }, ["fault files.root-owned", `"${paths.queueDir}"`]],
-  ["queue/ of send's", { [paths.queueDir]: { uid: SEND_UID } }, ["fault files.shared-user"]],
+  ["queue/ that belongs to root", { [paths.queueDir]: { uid: 0 } }, ["fault files.root-owned", `"${paths.queueDir}"`]],
+  ["queue/ that belongs to send", { [paths.queueDir]: { uid: SEND_UID } }, ["fault files.shared-user"]],
   ["queue/ with the group of send", { [paths.queueDir]: { gid: GID } }, [
     "fault files.shared-group",
     `"${paths.queueDir}"`,
@@ -119,38 +123,38 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     " 2750",
   ]],
   ["no spool", { [`${paths.queueDir}/spool`]: undefined }, ["fault files.missing", `"${paths.spoolDir}"`]],
-  ["a spool of root's", { [`${paths.queueDir}/spool`]: { uid: 0 } }, [
+  ["a spool that belongs to root", { [`${paths.queueDir}/spool`]: { uid: 0 } }, [
     "fault files.wrong-owner",
     `"${paths.spoolDir}"`,
     " 0:996 ",
     " ssh-session-queue:",
   ]],
-  ["send/ for all", { [paths.sendDir]: { mode: 0o755 } }, [
+  ["send/ that all users can read", { [paths.sendDir]: { mode: 0o755 } }, [
     "fault files.wrong-mode",
     `"${paths.sendDir}"`,
     " 0755 ",
     " 0700",
   ]],
-  ["a spool in /run of send's", { [paths.runSpoolDir]: { uid: SEND_UID } }, [
+  ["a spool in /run that belongs to send", { [paths.runSpoolDir]: { uid: SEND_UID } }, [
     "fault files.wrong-owner",
     `"${paths.runSpoolDir}"`,
     " 999:996 ",
   ]],
-  ["a last record for all", { [paths.unrecordedFile]: { mode: 0o644 } }, [
+  ["a last-resort record that all users can read", { [paths.unrecordedFile]: { mode: 0o644 } }, [
     "fault files.wrong-mode",
     `"${paths.unrecordedFile}"`,
     " 0644 ",
   ]],
   [
-    "a last record of queue's",
+    "a last-resort record that belongs to queue",
     { [paths.unrecordedFile]: { uid: QUEUE_UID } },
     ["fault files.wrong-owner", `"${paths.unrecordedFile}"`, " 998:996 ", " root:ssh-s"],
   ],
-  ["a link in place of the database", { [paths.queueDatabase]: { kind: "link" } }, [
+  ["a link instead of the database", { [paths.queueDatabase]: { kind: "link" } }, [
     "fault files.wrong-kind",
     `"${paths.queueDatabase}"`,
   ]],
-  ["a database of root's", { [paths.queueDatabase]: { uid: 0 } }, [
+  ["a database that belongs to root", { [paths.queueDatabase]: { uid: 0 } }, [
     "fault files.wrong-owner",
     `"${paths.queueDatabase}"`,
     " 0:996 ",
@@ -159,19 +163,19 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
 ];
 
 for (const [name, changes, expected] of FAULTS) {
-  Deno.test(`inspectFiles() finds: ${name}`, () => {
+  Deno.test(`inspectFiles() reports ${name}`, () => {
     const all = found(changes);
     assertFound(all, expected);
     assert.ok(!all.some(({ level }) => level === "pass"), JSON.stringify(all));
   });
 }
 
-Deno.test("inspectSetgid() sees by the group of this process whether the bit has an effect", () => {
+Deno.test("inspectSetgid() tells from the group of this process whether the setgid bit has an effect", () => {
   const program = "/usr/sbin/ssh-session-notifier";
   const table: [Parameters<typeof inspectSetgid>[0], LevelAndId][] = [
     [{ program, realGid: 0, effectiveGid: GID }, "pass binary.setgid"],
     [{ program, realGid: 0, effectiveGid: 0 }, "fault binary.setgid"],
-    // The group of who started it is the same.
+    // The process that started it has the same group, which proves nothing.
     [{ program, realGid: GID, effectiveGid: GID }, "warning binary.setgid-unknown"],
     [{ program: "/tmp/ssh-session-notifier", realGid: 0, effectiveGid: 0 }, "warning binary.setgid-unknown"],
   ];

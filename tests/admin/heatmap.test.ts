@@ -14,7 +14,7 @@ function draw(display: Display, users = [{ user: "alice", logins: 1_071, unexpec
   return heatmapLines({ hours: HOURS, users, timezone: "Etc/UTC" }, display);
 }
 
-Deno.test("heatmapLines() is plain ASCII where it must be, and has each hour in its place", () => {
+Deno.test("heatmapLines() is plain ASCII if required, with each hour in its column", () => {
   const lines = draw(PLAIN);
   assert.ok(lines.every((line) => /^[ -~]*$/.test(line)));
   assert.equal(lines[0], "1071 logins, by weekday and hour (Etc/UTC)");
@@ -30,7 +30,7 @@ Deno.test("heatmapLines() is plain ASCII where it must be, and has each hour in 
   assert.match(lines.at(-1) ?? "", /^alice {2}#+ 1071, 2 unexpected$/);
 });
 
-Deno.test("heatmapLines() is no wider than what it is shown on, whoever has logged in", () => {
+Deno.test("heatmapLines() fits the display, whatever the names of users", () => {
   const users = HOSTILE_TEXTS.map((user, index) => ({ user, logins: 1_000 - index, unexpected: index }));
   for (const columns of [40, 60, 80, 140, 300]) {
     for (const hasBlocks of [false, true]) {
@@ -44,7 +44,7 @@ Deno.test("heatmapLines() is no wider than what it is shown on, whoever has logg
   assert.equal(draw(PLAIN, many).at(-1), "and 10 more with 10 logins");
 });
 
-Deno.test("displayOf() has colours and blocks on a terminal alone, and none of both with NO_COLOR", () => {
+Deno.test("displayOf() has colours and blocks only on a terminal, and neither with NO_COLOR", () => {
   const display = (isTerminal: boolean, env: Record<string, string>) =>
     displayOf({
       env: { get: (name) => env[name] },
@@ -63,7 +63,7 @@ Deno.test("displayOf() has colours and blocks on a terminal alone, and none of b
   assert.deepEqual(display(false, { COLUMNS: "-1" }), PLAIN);
 });
 
-Deno.test("offsetSpans() covers the whole time without a gap, each part with the offset that it had", () => {
+Deno.test("offsetSpans() covers a period without gaps, each span with its own offset", () => {
   for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
     const [fromMs, toMs] = [Date.UTC(2025, 0, 1), Date.UTC(2027, 0, 1)];
     let atMs = fromMs;

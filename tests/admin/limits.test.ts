@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { lowLimits } from "../../src/admin/limits.ts";
 
-Deno.test("lowLimits() finds what would end the hook, for whomever and of either type", () => {
+Deno.test("lowLimits() finds limits that would kill the hook, for any user and of either type", () => {
   const found = lowLimits(`
 # <domain> <type> <item> <value>
 #*        hard  as      1000
@@ -23,7 +23,7 @@ root      hard  stack   64
   ]);
 });
 
-Deno.test("lowLimits() leaves alone what is high enough, unlimited, or no matter of the hook's", () => {
+Deno.test("lowLimits() ignores limits that are high enough, unlimited or irrelevant for the hook", () => {
   const text = `
 * soft as unlimited
 * hard as infinity
@@ -40,6 +40,6 @@ alice
   assert.deepEqual(lowLimits(text), []);
 });
 
-Deno.test("lowLimits() takes any text", () => {
+Deno.test("lowLimits() accepts any text", () => {
   fc.assert(fc.property(fc.string(), (text) => Array.isArray(lowLimits(text))));
 });

@@ -1,4 +1,4 @@
-// What `check` says of a PAM stack, on the stock files of the distributions and on every way to get it wrong.
+// Checks the PAM stacks of the distributions, and every way to get a stack wrong.
 
 import assert from "node:assert/strict";
 import { type Finding, Findings } from "../../src/admin/finding.ts";
@@ -13,7 +13,7 @@ const CLEAN = `pam_env.so conffile=${LAST} readenv=0 user_readenv=0`;
 const LAST_RESORT = "pam_exec.so quiet type=open_session log=/run/ssh-session-notifier/unrecorded " +
   "/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0";
 
-/** The files of an installation that is right, with the session lines of a small stack. */
+/** The files of a correct installation, with the session lines of a small stack. */
 const GOOD: Readonly<Record<string, string>> = {
   sshd: [
     "session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_selinux.so close",
@@ -38,7 +38,7 @@ const GOOD: Readonly<Record<string, string>> = {
   "limits.conf": "* hard core 0\n",
 };
 
-/** The faults and warnings. */
+/** Returns the faults and warnings. */
 function found(changes: Readonly<Record<string, string | ((text: string) => string)>>): readonly Finding[] {
   const files: Record<string, string> = { ...GOOD };
   for (const [name, change] of Object.entries(changes)) {
@@ -59,14 +59,14 @@ function found(changes: Readonly<Record<string, string | ((text: string) => stri
   return findings.all.filter(({ level }) => level !== "pass");
 }
 
-Deno.test("inspectPam() finds nothing wrong with the lines that install.sh writes", () => {
+Deno.test("inspectPam() passes the lines that install.sh writes", () => {
   assert.deepEqual(found({}), []);
 });
 
-/** The file of sshd without its lines at these places, counted from 1. */
+/** The PAM file of sshd without some lines, counted from 1. */
 const without = (...numbers: number[]) => (text: string) =>
   text.split("\n").filter((_, index) => !numbers.includes(index + 1)).join("\n");
-/** The hook's lines as earlier releases had them. */
+/** The lines of the hook in earlier releases. */
 const INCLUDED = {
   sshd: [
     "session include ssh-session-notifier",
@@ -76,7 +76,7 @@ const INCLUDED = {
   "ssh-session-notifier": `session optional ${CLEAN}\nsession optional ${HOOK}`,
   "ssh-session-notifier-last": `session optional ${CLEAN}`,
 };
-/** The first line of the block of the hook. */
+/** The first line of the block that install.sh adds. */
 const FIRST = `session optional ${CLEAN}\nsession [success=4`;
 
 const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [LevelAndId, ...string[]]][] = [
@@ -109,45 +109,45 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     ["fault pam.hook-included", "(ssh-session-notifier-last:1)"],
   ],
   [
-    "behind pam_env",
+    "a hook after pam_env",
     { sshd: (text) => text.replace(/^/, "session required pam_env.so\n") },
     ["fault pam.hook-order", " sshd:5 ", "pam_env.so (sshd:1)"],
   ],
   [
-    "behind pam_limits",
+    "a hook after pam_limits",
     { sshd: (text) => text.replace(FIRST, `session required pam_limits.so\n${FIRST}`) },
     ["fault pam.hook-order", " sshd:5 ", "pam_limits.so (sshd:3)"],
   ],
   [
-    "behind another module",
+    "a hook after another module",
     { sshd: (text) => text.replace(FIRST, `session required pam_loginuid.so\n${FIRST}`) },
     ["warning pam.hook-order", " sshd:5 ", "pam_loginuid.so"],
   ],
   [
-    "behind a line that can end the stack",
+    "a hook after a line that can end the stack",
     { sshd: (text) => text.replace(FIRST, `session sufficient pam_unix.so\n${FIRST}`) },
     ["fault pam.hook-skipped", "sshd:3 "],
   ],
   [
-    "behind a jump",
+    "a hook after a jump",
     { sshd: (text) => text.replace(FIRST, `session [default=3] pam_unix.so\n${FIRST}`) },
     ["fault pam.hook-skipped", "sshd:3 "],
   ],
-  ["no second try", { sshd: without(5, 6) }, ["warning pam.hook-retry"]],
-  ["a second try with its file emptied", { [RETRY]: "" }, ["warning pam.hook-retry"]],
+  ["no second attempt", { sshd: without(5, 6) }, ["warning pam.hook-retry"]],
+  ["a second attempt with an empty file", { [RETRY]: "" }, ["warning pam.hook-retry"]],
   ["no last resort", { sshd: without(7, 8) }, ["warning pam.last-resort-missing"]],
   [
-    "a last resort with nothing before it that cleans",
+    "a last resort without a line that unsets variables",
     { sshd: without(7) },
     ["fault pam.last-resort-unsafe", "sshd:7 "],
   ],
   [
-    "a last resort that is reached also where nothing was cleaned",
+    "a last resort that runs even if no variable was unset",
     { sshd: (text) => text.replace("[success=ignore default=1]", "optional") },
     ["fault pam.last-resort-unsafe", "sshd:8 "],
   ],
   [
-    "a last resort at the logout too",
+    "a last resort that also runs at the logout",
     { sshd: (text) => text.replace(" type=open_session", "") },
     ["fault pam.last-resort-unsafe", "sshd:8 "],
   ],
@@ -166,18 +166,18 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     { sshd: (text) => text.replace("success=4 default=ignore", "success=4 default=die") },
     ["fault pam.hook-required", "sshd:4 ", '"success=4 default=die"'],
   ],
-  ["without quiet", { sshd: (text) => text.replace("quiet ", "") }, [
+  ["a hook without quiet", { sshd: (text) => text.replace("quiet ", "") }, [
     "warning pam.hook-not-quiet",
     "sshd:4 ",
     '"quiet"',
   ]],
   [
-    "with the password",
+    "a hook that gets the password",
     { sshd: (text) => text.replace("quiet ", "quiet expose_authtok ") },
     ["fault pam.hook-gets-password", "sshd:4 ", '"expose_authtok"'],
   ],
   [
-    "another program of that name",
+    "another program with the same name",
     { sshd: (text) => text.replace("/usr/sbin/", "/usr/local/bin/") },
     ["fault pam.hook-command", "sshd:4 ", '"/usr/local/bin/ssh-session-notifier queue"'],
   ],
@@ -186,9 +186,9 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     { sshd: (text) => text.replace("queue", "send") },
     ["fault pam.hook-command", "sshd:4 ", '"/usr/sbin/ssh-session-notifier send"'],
   ],
-  ["no last line", { sshd: without(15) }, ["fault pam.cleanup-missing"]],
+  ["no line that unsets variables", { sshd: without(15) }, ["fault pam.cleanup-missing"]],
   [
-    "a last line that leaves one variable",
+    "a last line that misses one variable",
     { [LAST]: (text) => text.replace("\nSSLKEYLOGFILE\n", "\n") },
     ["fault pam.cleanup-missing"],
   ],
@@ -203,7 +203,7 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     ["fault pam.user-environment", "sshd:12 (session)"],
   ],
   [
-    "a pam_env behind the last line",
+    "a pam_env after the last line",
     { sshd: (text) => `${text}\nsession required pam_env.so` },
     ["fault pam.cleanup-early", "sshd:17 "],
   ],
@@ -222,29 +222,29 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     { sshd: (text) => `auth include login\n${text}`, login: "auth required pam_env.so user_readenv=1" },
     ["fault pam.user-environment", "login:1 (auth)"],
   ],
-  ["an include that is missing", { sshd: (text) => `${text}\nauth include gone` }, [
+  ["a missing include", { sshd: (text) => `${text}\nauth include gone` }, [
     "fault pam.include-missing",
     '"gone"',
   ]],
   [
-    "a limit that ends the hook",
+    "a limit that kills the hook",
     { "limits.conf": "* hard as 2000000" },
-    ["fault limits.values", "limits.conf ", " as 2000000 ", " *:"],
+    ["fault limits.values", "limits.conf ", " as to 2000000 ", " *,"],
   ],
   [
-    "limits of a file of their own",
+    "limits in a separate file",
     { sshd: (text) => text.replace("pam_limits.so", "pam_limits.so conf=/etc/other.conf") },
     ["warning limits.own-file", "sshd:13 "],
   ],
 ];
 
 for (const [name, changes, expected] of FAULTS) {
-  Deno.test(`inspectPam() finds: ${name}`, () => {
+  Deno.test(`inspectPam() reports ${name}`, () => {
     assertFound(found(changes), expected);
   });
 }
 
-Deno.test("inspectPam() lets limits be where no pam_limits reads them", () => {
+Deno.test("inspectPam() ignores limits if no pam_limits line reads them", () => {
   const changes = {
     sshd: (text: string) => text.replace("session required pam_limits.so\n", ""),
     "limits.conf": "* hard as 2000000",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { jumpsOver, type PamModule, readPamStack } from "../../src/admin/pam_stack.ts";
 
-/** Reads a stack from files that stand in memory. */
+/** Reads a stack from files in memory. */
 function stackOf(files: Readonly<Record<string, string>>) {
   return readPamStack("sshd", (name) => {
     const text = Object.hasOwn(files, name) ? files[name] : undefined;
@@ -40,7 +40,7 @@ Deno.test("readPamStack() reads lines as PAM does: comments, brackets, continuat
   ]);
 });
 
-Deno.test("readPamStack() follows @include for all phases, include and substack for their own", () => {
+Deno.test("readPamStack() follows @include for all phases, include and substack for their own phase", () => {
   const { modules, missing } = stackOf({
     sshd: "@include common\nsession include other\nauth substack other\nsession include gone",
     common: "session required pam_common.so\naccount required pam_account.so",
@@ -57,21 +57,21 @@ Deno.test("readPamStack() follows @include for all phases, include and substack 
   ]);
 });
 
-Deno.test("readPamStack() ends where files include each other", () => {
+Deno.test("readPamStack() ends if files include each other", () => {
   const { modules, missing } = stackOf({ sshd: "session include sshd\nsession required pam_one.so" });
   assert.deepEqual(missing, ["sshd"]);
   assert.ok(modules.length > 0);
 });
 
-Deno.test("readPamStack() takes any text", () => {
+Deno.test("readPamStack() accepts any text", () => {
   fc.assert(fc.property(fc.array(fc.string()), (lines) => {
     const { modules } = stackOf({ sshd: [...lines, "session required pam_last.so"].join("\n\n") });
-    // A line before can only take it in by its backslash, and an empty line stands between.
+    // The empty line keeps a backslash at the end of the text before from continuing into this line.
     assert.equal(modules.at(-1)?.name, "pam_last.so");
   }));
 });
 
-Deno.test("jumpsOver() knows what a control can skip", () => {
+Deno.test("jumpsOver() tells how many modules a control can skip", () => {
   const table: [control: string, inSubstack: boolean, expected: number][] = [
     ["required", false, 0],
     ["requisite", false, 0],

@@ -1,5 +1,5 @@
-// Whatever has become of queue/: after `repair` the hook can write, nothing that was recorded is lost, and a repair that
-// was killed is completed by the next one.
+// After `repair`, whatever the state of queue/, the hook can write and no recorded event is lost. The next repair
+// completes one that was killed.
 
 import assert from "node:assert/strict";
 import { hint } from "../../src/admin/repair.ts";
@@ -33,13 +33,13 @@ class Queue implements Disposable {
     for (const uuid of uuids) insertEvent(this.paths.queueDatabase, sessionEvent({ uuid }));
   }
 
-  /** Folds the log up: all stands in the database. */
+  /** Checkpoints the log into the database. */
   fold(): void {
     const database = openDatabase(this.paths.queueDatabase, { busyTimeoutMs: 1_000 });
     pragma(database, "wal_checkpoint(TRUNCATE)");
   }
 
-  /** Answers whether a hook could write. */
+  /** Whether a hook could write. */
   canInsert(uuid: string): boolean {
     try {
       this.insert(uuid);
@@ -54,7 +54,7 @@ class Queue implements Disposable {
     await hint(this.paths, { force, sleep, say: (line) => void this.said.push(line) });
   }
 
-  /** All events that `send` would find, in the database and in what was set aside. */
+  /** All events that `send` would find, in the database and in the folders of damaged ones. */
   uuids(): string[] {
     const inbox = new Inbox(this.paths);
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
@@ -87,14 +87,14 @@ const replacedBy: Record<string, (path: string) => unknown> = {
   "a FIFO": (path) => new Deno.Command("mkfifo", { args: [path] }).outputSync(),
   "a link": (path) => Deno.symlinkSync("/etc/passwd", path),
   "a link to nothing": (path) => Deno.symlinkSync("/nonexistent/x", path),
-  // Renamed, since its end takes away the name that it has.
+  // Renamed, because closing it deletes the log under its name.
   "a socket": (path) => {
     using _listener = Deno.listen({ transport: "unix", path: `${path}-its` });
     Deno.renameSync(`${path}-its`, path);
   },
 };
 
-Deno.test("repair leaves a queue alone that is not damaged, and says so", async () => {
+Deno.test("repair does not change an intact queue, and says that it is not damaged", async () => {
   using queue = new Queue();
   queue.insert("a", "b");
   const before = Deno.readFileSync(`${queue.paths.queueDatabase}-wal`);
@@ -106,10 +106,10 @@ Deno.test("repair leaves a queue alone that is not damaged, and says so", async 
   assert.deepEqual(queue.uuids(), ["a", "b", "c"]);
 });
 
-Deno.test("repair leaves no index of the log that others can open, where another tool took the index away", async () => {
+Deno.test("repair leaves no -shm file that others can open, after another tool removed it", async () => {
   using queue = new Queue();
   const index = `${queue.paths.queueDatabase}-shm`;
-  // As sqlite3 does: the last one that closes the database takes log and index away.
+  // Like sqlite3: closing the last connection deletes the log and its index.
   insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: "a" })).close();
   assert.throws(() => Deno.statSync(index), Deno.errors.NotFound);
   await queue.repair();
@@ -152,14 +152,14 @@ Deno.test("repair moves all events of the spool into the database, and leaves ot
   assert.ok(queue.uuids().includes("good"));
 });
 
-Deno.test("repair has nothing to do where no login was recorded yet", async () => {
+Deno.test("repair does nothing if no login was recorded yet", async () => {
   using queue = new Queue();
   await queue.repair();
   assert.deepEqual(queue.said, ["the queue database is not damaged"]);
   assert.ok(queue.canInsert("a"));
 });
 
-Deno.test("repair --force sets aside what is not damaged, and nothing of it is lost", async () => {
+Deno.test("repair --force moves an intact database aside, and no event is lost", async () => {
   using queue = new Queue();
   queue.insert("a", "b");
   await queue.repair({ force: true });
@@ -195,7 +195,7 @@ const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
 };
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
-  Deno.test(`repair moves the database aside where ${what}, and send finds what can be read`, async () => {
+  Deno.test(`repair moves the database aside if ${what}, and send finds the events that can be read`, async () => {
     using queue = new Queue();
     queue.insert("a", "b", "c");
     queue.fold();
@@ -210,7 +210,7 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
 }
 
 for (const suffix of ["", "-wal", "-shm", "-journal"]) {
-  Deno.test(`repair moves aside what stands in place of session_events.db${suffix}`, async () => {
+  Deno.test(`repair moves aside anything else in place of session_events.db${suffix}`, async () => {
     for (const [what, replace] of Object.entries(replacedBy)) {
       using queue = new Queue();
       queue.insert("a", "b");
@@ -221,7 +221,7 @@ for (const suffix of ["", "-wal", "-shm", "-journal"]) {
       await queue.repair();
       assert.ok(queue.canInsert("c"), `${what}: ${queue.said.join("; ")}`);
       const expected = { "": ["c"], "-wal": ["c"], "-shm": ["a", "b", "c"], "-journal": ["a", "b", "c"] }[suffix];
-      // What stood in the log only is in it no more, or it is still there.
+      // Events that were only in the log are either gone from it or still there.
       const found = queue.uuids();
       assert.ok(found.includes("c") && (expected?.every((uuid) => found.includes(uuid)) ?? false), `${what}: ${found}`);
       assert.equal(Deno.readTextFileSync("/etc/passwd").includes("SQLite"), false);
@@ -231,7 +231,7 @@ for (const suffix of ["", "-wal", "-shm", "-journal"]) {
   });
 }
 
-Deno.test("repair moves aside what stands in place of the spool, and puts modes right", async () => {
+Deno.test("repair moves aside anything else in place of the spool, and fixes modes", async () => {
   for (const [what, replace] of Object.entries(replacedBy)) {
     using queue = new Queue();
     queue.insert("a");
@@ -256,7 +256,7 @@ Deno.test("repair moves aside what stands in place of the spool, and puts modes 
   }
 });
 
-Deno.test("repair that was killed is completed by the next one, after every step", async () => {
+Deno.test("repair completes a repair that was killed after any step", async () => {
   for (let step = 0; step < 9; step++) {
     using queue = new Queue();
     queue.insert("a", "b");
@@ -276,7 +276,7 @@ Deno.test("repair that was killed is completed by the next one, after every step
     ];
     steps.slice(0, step + 1).forEach((work, index) => {
       work();
-      // As long as the journal's name is taken, none can write; some leave an empty database.
+      // While the journal's name is taken, no hook can write; some steps leave an empty database.
       assert.equal(queue.canInsert(`at step ${index}`), [0, 8].includes(index), `${step}`);
     });
     await queue.repair();
@@ -289,7 +289,7 @@ Deno.test("repair that was killed is completed by the next one, after every step
   }
 });
 
-Deno.test("while repair works, no hook can write the database, and none waits", async () => {
+Deno.test("repair keeps hooks from writing to the database, and none of them waits", async () => {
   using queue = new Queue();
   queue.insert("a");
   queue.fold();
@@ -306,7 +306,7 @@ Deno.test("while repair works, no hook can write the database, and none waits", 
   assert.equal(tried, 1);
 });
 
-Deno.test("repair loses nothing of the logins that happen meanwhile, and send delivers each once", async () => {
+Deno.test("repair loses no login that happens while it runs, and send delivers each once", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -339,7 +339,7 @@ Deno.test("repair loses nothing of the logins that happen meanwhile, and send de
   assert.deepEqual([repaired.code, repaired.stderr], [0, ""]);
   assert.match(repaired.stdout, /^moved the database to ".*\/queue\/damaged-\w+"$/m);
   assert.ok(users.length >= 6, `${users.length} logins`);
-  // Until nobody can be writing to the old one any more.
+  // Until no hook can still be writing to the old database.
   await pause(11_000);
   const sent = await installation.send("--verbose");
   assert.equal(sent.code, 0, sent.stderr);
@@ -351,10 +351,10 @@ Deno.test("repair loses nothing of the logins that happen meanwhile, and send de
 });
 
 Deno.test({
-  name: "repair killed at each system call that changes names is completed by the next one, beside logins",
+  name: "repair completes a repair that was killed at any system call that changes names, during logins",
   ignore: !hasStrace && !MUST_RUN,
   fn: async () => {
-    // Made: the folder, two obstacles. Moved: three files, the folder. Removed: two obstacles.
+    // Created: the folder, two obstacles. Moved: three files, the folder. Removed: two obstacles.
     const calls = [["mkdir", 3], ["rename", 4], ["rmdir", 2]] as const;
     const steps = calls.flatMap(([call, count]) =>
       Array.from({ length: count }, (_, index) => [call, index + 1] as const)
@@ -379,7 +379,7 @@ Deno.test({
       const { queueDir } = statePaths(installation.stateDir);
       const names = [...Deno.readDirSync(queueDir)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
       assert.deepEqual(names.filter((name) => !/^spool$|^damaged-\w+$/.test(name)), [], `${call} ${number}`);
-      // Until nobody can be writing to the old one any more.
+      // Until no hook can still be writing to the old database.
       await new Promise((resolve) => setTimeout(resolve, 11_000));
       const sent = await installation.send();
       const heard = sent.stdout.match(/(?<=^')\w+(?=' \()/gm)?.sort();
@@ -388,15 +388,15 @@ Deno.test({
   },
 });
 
-Deno.test("a second repair at once says that there is one", async () => {
+Deno.test("repair fails while another repair is running", async () => {
   await using installation = await Installation.create();
   await installation.queue({ ...LOGIN, PAM_USER: "alice" });
   const { queueDir } = statePaths(installation.stateDir);
   const first = installation.repair("--force");
-  // It has the lock from before that until it ends, some seconds after.
+  // It holds the lock until it ends, some seconds later.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-  // The user of send can open, and so lock, the folder.
+  // The user of send can open the folder, and so lock it.
   using folder = Deno.openSync(queueDir);
   assert.equal(folder.tryLockSync(true), true);
   using lock = Deno.openSync(`${queueDir}/repair.lock`, { write: true });
@@ -408,11 +408,11 @@ Deno.test("a second repair at once says that there is one", async () => {
   const second = await installation.repair();
   assert.deepEqual([second.code, second.stderr.split("\n")[0]], [
     75,
-    "error: another repair is running [repair.running]",
+    "error: Another repair is running [repair.running]",
   ]);
 });
 
-Deno.test("repair refuses a lock that is not a plain file, at once", async () => {
+Deno.test("repair fails at once if its lock is not a plain file", async () => {
   for (const [what, make] of Object.entries(replacedBy)) {
     await using installation = await Installation.create();
     await installation.queue({ ...LOGIN, PAM_USER: "alice" });
@@ -423,7 +423,7 @@ Deno.test("repair refuses a lock that is not a plain file, at once", async () =>
   }
 });
 
-Deno.test("repair moves the events of both spools into a sound database, and reports what it can't move", async () => {
+Deno.test("repair moves the events of both spools into an intact database, and reports files that it left", async () => {
   using queue = new Queue();
   queue.insert("a");
   Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
@@ -440,10 +440,10 @@ Deno.test("repair moves the events of both spools into a sound database, and rep
   assert.match(queue.said.join("\n"), /moved 130 events from ".*" into the database\nmoved 1 event from /);
   Deno.writeTextFileSync(`${queue.paths.spoolDir}/junk.json`, "{}");
   await queue.repair();
-  assert.match(queue.said.at(-1) ?? "", /^1 file in ".*" can't be moved/);
+  assert.match(queue.said.at(-1) ?? "", /^left 1 file in ".*" that cannot be moved: /);
 });
 
-Deno.test("repair says that a file system is read-only, and not that the database is damaged", {
+Deno.test("repair reports a read-only file system, not a damaged database", {
   ignore: Deno.uid() !== 0 && !MUST_RUN,
 }, async () => {
   await using installation = await Installation.create();

@@ -1,4 +1,4 @@
-// `retry` and `status` as processes, beside a `send` that has met services which refuse.
+// Runs `retry` and `status` as processes, with a `send` whose services fail.
 
 import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
@@ -15,7 +15,7 @@ function users({ accepted }: Receiver): string[] {
   return accepted.flatMap(({ body }) => usersOf(body["message"]));
 }
 
-Deno.test("retry brings back what was given up, and status says before and after what there is", async () => {
+Deno.test("retry restores given-up notifications, and status shows them", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
@@ -27,8 +27,8 @@ Deno.test("retry brings back what was given up, and status says before and after
   });
   assert.deepEqual(await installation.status(), {
     code: 0,
-    stdout: 'queue: no event is there\nroute "oncall" (ntfy): nothing waits\n' +
-      'route "oncall" (ntfy): nothing was delivered yet\n' +
+    stdout: 'queue: no event was ever recorded\nroute "oncall" (ntfy): nothing is pending\n' +
+      'route "oncall" (ntfy): nothing has been delivered yet\n' +
       "alarm: does not work: no run of send has ended yet\n",
     stderr: "",
   });
@@ -41,18 +41,18 @@ Deno.test("retry brings back what was given up, and status says before and after
   assert.match(stdout, /^queue: send has read every event\n/);
   assert.match(
     stdout,
-    /^route "oncall" \(ntfy\): 2 given up \(2 for: HTTP 422: no\); ".* retry --route oncall" brings them back$/m,
+    /^route "oncall" \(ntfy\): 2 given up \(2 for: HTTP 422: no\); to retry: .* retry --route oncall$/m,
   );
 
   ntfy.intercept = () => undefined;
   assert.deepEqual(await installation.retry(), {
     code: 0,
-    stdout: 'route "oncall": brought back 2 notifications that had been given up; send delivers at its next run\n',
+    stdout: 'route "oncall": restored 2 given-up notifications; the next run of send delivers\n',
     stderr: "",
   });
   assert.equal((await installation.send()).code, 0);
   assert.deepEqual(users(ntfy).filter((user) => user.startsWith("user")), ["user1", "user2"]);
-  assert.match((await installation.retry("--route", "oncall")).stdout, /nothing was given up, and nothing waits/);
+  assert.match((await installation.retry("--route", "oncall")).stdout, /^route "oncall": nothing to retry\n$/);
   const status = JSON.parse((await installation.status("--json")).stdout);
   assert.deepEqual(status.queue, { unread: 0, oldest_unread_at: null });
   assert.deepEqual([status.is_alive, status.problems], [true, []]);
@@ -76,7 +76,7 @@ Deno.test("retry brings back what was given up, and status says before and after
   });
 });
 
-Deno.test("retry makes due now what waits, also for a send that is running", async () => {
+Deno.test("retry makes pending notifications due now, even for a running send", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nrun_deadline_seconds = 60\n${route("oncall", ntfy)}`);
@@ -93,13 +93,13 @@ Deno.test("retry makes due now what waits, also for a send that is running", asy
   while (!(await isWritten()));
   const startedAtMs = performance.now();
   const { stdout } = await installation.retry("--route", "oncall");
-  assert.match(stdout, /^route "oncall": made 1 notification due now that waited; /);
+  assert.match(stdout, /^route "oncall": made 1 pending notification due now; /);
   assert.equal((await sending).code, 0);
   assert.ok(performance.now() - startedAtMs < 30_000);
   assert.deepEqual(users(ntfy), ["user1"]);
 });
 
-Deno.test("retry makes due now what a route has to tell of others, and says so where nothing else waits", async () => {
+Deno.test("retry makes notices about other routes due now, even if nothing else is pending", async () => {
   await using installation = await Installation.create();
   await using broken = ntfyLike();
   await using down = ntfyLike();
@@ -115,7 +115,7 @@ Deno.test("retry makes due now what a route has to tell of others, and says so w
   );
   assert.deepEqual(await installation.retry("--route", "oncall"), {
     code: 0,
-    stdout: 'route "oncall": made 1 notice due now; send delivers at its next run\n',
+    stdout: 'route "oncall": made 1 notice due now; the next run of send delivers\n',
     stderr: "",
   });
   down.intercept = () => undefined;
@@ -123,7 +123,7 @@ Deno.test("retry makes due now what a route has to tell of others, and says so w
   assert.match(String(down.accepted[0]?.body["message"]), /^route "broken" is broken/);
 });
 
-Deno.test("retry moves what a route has left that has gone from the configuration, without a second of its kind", async () => {
+Deno.test("retry --to moves the notifications of a removed route, without duplicates", async () => {
   await using installation = await Installation.create();
   await using kept = ntfyLike();
   await using gone = ntfyLike();
@@ -138,18 +138,17 @@ Deno.test("retry moves what a route has left that has gone from the configuratio
 
   await installation.writeConfig(`${DEADLINE}${route("new", kept)}`);
   const { stdout } = await installation.status();
-  assert.match(stdout, /^route "old": not in the configuration, so nothing is sent; ".* --to NAME" moves it/m);
+  assert.match(stdout, /^route "old": not in the configuration, so nothing is sent; .* --to NAME$/m);
   assert.match(stdout, /^route "old": 6 pending, /m);
   assert.match(
     (await installation.retry("--route", "old")).stdout,
-    /nothing is sent: move it with --route old --to NAME/,
+    /not in the configuration, so move them: --route old --to NAME/,
   );
   const moved = await installation.retry("--route", "old", "--to", "new");
   assert.deepEqual(moved, {
     code: 0,
-    stdout:
-      'moved 5 notifications from route "old" to route "new"; 1 notification needed no move, as route "new" has ' +
-      "the same; send delivers at its next run\n",
+    stdout: 'moved 5 notifications from route "old" to route "new"; dropped 1 notification that route "new" already ' +
+      "has; the next run of send delivers\n",
     stderr: "",
   });
   assert.equal((await installation.send()).code, 0);
@@ -164,16 +163,16 @@ Deno.test("retry moves what a route has left that has gone from the configuratio
   assert.doesNotMatch((await installation.status()).stdout, /"old"/);
 });
 
-Deno.test("retry refuses a route that there is not, with the one that was meant, and works without a configuration", async () => {
+Deno.test("retry rejects an unknown route with a suggestion, and works without a configuration", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);
   assert.equal((await installation.send()).code, 0);
   const table: [flags: string[], code: number, says: RegExp][] = [
-    [["--route", "onlcal"], 64, /There is no route "onlcal"; did you mean "oncall"\?/],
-    [["--route", "oncall", "--to", "other"], 64, /There is no route "other"/],
+    [["--route", "onlcal"], 64, /"onlcal" .*; did you mean "oncall"\? \[retry\.unknown-route\]/],
+    [["--route", "oncall", "--to", "other"], 64, /"other" .*\[retry\.unknown-route\]/],
     [["--route", "oncall", "--to", "oncall"], 64, /to itself/],
-    [["--to", "oncall"], 64, /--to needs --route/],
+    [["--to", "oncall"], 64, /--to requires --route/],
   ];
   for (const [flags, code, says] of table) {
     const ended = await installation.retry(...flags);
@@ -188,7 +187,7 @@ Deno.test("retry refuses a route that there is not, with the one that was meant,
   assert.equal((await installation.retry("--route", "x", "--to", "oncall")).code, 78);
 });
 
-Deno.test("status and retry say that the store is damaged, and leave it to send", async () => {
+Deno.test("status and retry report a damaged store, and leave it to send", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`${DEADLINE}${route("oncall", ntfy)}`);

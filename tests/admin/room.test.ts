@@ -7,7 +7,7 @@ import { assertAllFound, type LevelAndId } from "../helpers/findings.ts";
 
 const MIB = 1024 * 1024;
 
-Deno.test("inspectRoom() faults a disk without room for an event, and warns before", () => {
+Deno.test("inspectRoom() reports a full disk, and warns about an almost full one", () => {
   const table: [room: Room, expected: [LevelAndId, ...string[]]][] = [
     [{ bytes: 64 * MIB, files: 10 }, ["pass disk.room", '"/a"']],
     [{ bytes: 64 * MIB, files: undefined }, ["pass disk.room", '"/a"']],
@@ -25,11 +25,11 @@ Deno.test("inspectRoom() faults a disk without room for an event, and warns befo
   }
 });
 
-Deno.test("roomsOf() tells the room of what is there, and nothing of what is not", () => {
+Deno.test("roomsOf() returns the free space for folders that exist", () => {
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "room-test-" }));
   try {
     assert.deepEqual([...roomsOf(paths)], []);
-    // What can't be looked at ends nothing.
+    // A folder that cannot be read is not an error.
     assert.deepEqual([...roomsOf(statePaths("/dev/null"))], []);
     Deno.mkdirSync(paths.queueDir);
     const [[directory, room] = [], ...others] = roomsOf(paths);

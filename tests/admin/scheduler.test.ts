@@ -33,14 +33,14 @@ Deno.test("inspectScheduler() passes enabled units, or cron", () => {
   }
 });
 
-Deno.test("inspectScheduler() faults what would leave events lying", () => {
+Deno.test("inspectScheduler() reports anything that keeps send from running", () => {
   assert.deepEqual(idsOf(found([])), ["fault scheduler.missing"]);
   assert.deepEqual(idsOf(found(["/usr/sbin/cron"])), ["fault scheduler.missing"]);
   assert.deepEqual(idsOf(found([CRON_FILE])), ["fault scheduler.cron-missing"]);
   for (const line of [`#${CRON_LINE}`, ` # ${CRON_LINE}`, "", CRON_LINE.replace("send", "status")]) {
     assertAllFound(found([CRON_FILE, "/usr/sbin/cron"], line), [["fault scheduler.cron-line", CRON_FILE]], line);
   }
-  // Then systemd has it.
+  // Then systemd starts send.
   assert.deepEqual(idsOf(found([...SYSTEMD, CRON_FILE, "/usr/sbin/cron"], `#${CRON_LINE}`)), [
     "pass scheduler.timer",
     "pass scheduler.path",
@@ -54,7 +54,7 @@ Deno.test("inspectScheduler() faults what would leave events lying", () => {
   assert.deepEqual(idsOf(found(without("multi-user"))), ["pass scheduler.timer", "warning scheduler.path"]);
 });
 
-Deno.test("inspectRuns() faults a scheduler that is set up, but starts nothing", () => {
+Deno.test("inspectRuns() reports a scheduler that is set up but starts nothing", () => {
   const minutes = (count: number) => count * 60_000;
   const table: [lastRunAtMs: number | undefined, expected: [LevelAndId, ...string[]]][] = [
     [undefined, ["warning scheduler.never-run"]],

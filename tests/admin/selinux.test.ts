@@ -9,7 +9,7 @@ const CONTEXTS = "/etc/selinux/default/contexts/files/file_contexts";
 
 interface Host {
   readonly files?: Readonly<Record<string, string>>;
-  /** What each tool prints; one that is not named is missing. */
+  /** The output of each tool; others are missing. */
   readonly tools?: Readonly<Record<string, string>>;
 }
 
@@ -23,7 +23,7 @@ function ids(host: Host): string[] {
   return idsOf(findings(host).all);
 }
 
-Deno.test("inspectSelinux() says nothing where SELinux does not enforce", () => {
+Deno.test("inspectSelinux() reports nothing if SELinux does not enforce", () => {
   for (const config of [undefined, "", "SELINUX=permissive\n", "SELINUX=disabled\n", "# SELINUX=enforcing\n"]) {
     const files = config === undefined ? {} : { "/etc/selinux/config": config };
     for (const tools of [{}, { getenforce: "Permissive\n" }, { getenforce: "Disabled\n" }]) {
@@ -46,12 +46,12 @@ Deno.test("inspectSelinux() passes only a policy that has the module", () => {
   ]);
 });
 
-Deno.test("inspectSelinux() looks at what enforces now, too", () => {
+Deno.test("inspectSelinux() also checks a policy that is enforced only now", () => {
   const files = { "/etc/selinux/config": "SELINUX=permissive\nSELINUXTYPE=default\n" };
   assert.deepEqual(ids({ files, tools: { getenforce: "Enforcing\n" } }), ["fault selinux.module-missing"]);
 });
 
-Deno.test("inspectSelinux() faults wrong labels, and claims none that it could not look at", () => {
+Deno.test("inspectSelinux() reports wrong labels, and warns if it cannot check them", () => {
   const files = { ...ENFORCING, [CONTEXTS]: OURS };
   const wrong = "Would relabel /var/lib/ssh-session-notifier/queue from a:b:var_lib_t:s0 to a:b:ssh_session_queue_t:s0";
   const { all } = findings({ files, tools: { getenforce: "Enforcing\n", restorecon: `${wrong}\n${wrong}/x\n` } });
@@ -65,7 +65,7 @@ Deno.test("inspectSelinux() faults wrong labels, and claims none that it could n
   assert.deepEqual(ids({ files, tools: { getenforce: "Disabled\n" } }), ["pass selinux.module"]);
 });
 
-Deno.test("inspectSelinux() reads no path that the name of a policy could lead to", () => {
+Deno.test("inspectSelinux() rejects the name of a policy that contains a path", () => {
   assert.deepEqual(ids({ files: { "/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=../../root\n" } }), [
     "fault selinux.policy-name",
   ]);

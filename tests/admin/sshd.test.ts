@@ -10,10 +10,10 @@ import { assertAllFound, type LevelAndId } from "../helpers/findings.ts";
 
 const MAIN = "/etc/ssh/sshd_config";
 
-/** A finding, and values in it. */
+/** A finding, and values that it contains. */
 type Expected = [LevelAndId, ...string[]];
 
-/** Files by their paths; undefined stands for one that `check` may not read. */
+/** Files by path; undefined for a file that `check` may not read. */
 type Layout = Readonly<Record<string, string | undefined>>;
 
 function found(files: Layout): readonly Finding[] {
@@ -49,11 +49,11 @@ Deno.test("inspectSshd() requires PAM, under the service name that has the hook"
   for (const [text, ...expected] of table) assertAllFound(found({ [MAIN]: text }), [expected], text);
 });
 
-Deno.test("inspectSshd() follows an Include in its place, and reports one that it may not read", () => {
+Deno.test("inspectSshd() follows an Include at its position, and reports one that it may not read", () => {
   const dropIn = "/etc/ssh/sshd_config.d/50-cloud.conf";
   const include = "Include /etc/ssh/sshd_config.d/*.conf\n";
   const table: [Layout, ...Expected[]][] = [
-    // The first value counts, in whatever file it is.
+    // The first value counts, in any file.
     [{ [MAIN]: `UsePAM no\n${include}`, [dropIn]: "UsePAM yes" }, ["fault sshd.use-pam", '"UsePAM no"']],
     [{ [MAIN]: `${include}UsePAM no`, [dropIn]: "UsePAM yes" }, ["pass sshd.use-pam"]],
     [{ [MAIN]: "", [dropIn]: "UsePAM yes" }, ["fault sshd.use-pam", " no UsePAM"]],
@@ -62,7 +62,7 @@ Deno.test("inspectSshd() follows an Include in its place, and reports one that i
     [{ "/usr/etc/ssh/sshd_config": "UsePAM yes" }, ["pass sshd.use-pam"]],
     [{ [MAIN]: "UsePAM no", "/usr/etc/ssh/sshd_config": "UsePAM yes" }, ["fault sshd.use-pam", MAIN]],
     [{}, ["fault sshd.config-missing", MAIN]],
-    // A file that may not be read could say anything.
+    // A file that check may not read can set anything.
     [
       { [MAIN]: "Include /etc/ssh/extra/*.conf\nUsePAM yes", "/etc/ssh/extra/a.conf": undefined },
       ["warning sshd.include-unread", " /etc/ssh/extra/*.conf,"],
@@ -74,7 +74,7 @@ Deno.test("inspectSshd() follows an Include in its place, and reports one that i
   for (const [files, ...expected] of table) assertAllFound(found(files), expected, JSON.stringify(files));
 });
 
-Deno.test("parseSshdConfig() ends where files include each other", () => {
+Deno.test("parseSshdConfig() throws if files include each other", () => {
   const files = { match: (pattern: string) => [pattern, pattern], read: () => "Include self self" };
   assert.throws(() => parseSshdConfig("Include self", files), /more than 16 nested Includes/);
 });
@@ -122,7 +122,7 @@ const LAYOUT = fc.record({
 });
 
 Deno.test({
-  name: "parseSshdConfig() finds the UsePAM of sshd -T, whatever is configured",
+  name: "parseSshdConfig() finds the same UsePAM as sshd -T, for any configuration",
   ignore: !MUST_RUN && (Deno.uid() !== 0 || !await isFile("/usr/sbin/sshd")),
   fn: async () => {
     const folder = await Deno.makeTempDir({ prefix: "sshd-config-" });
@@ -153,7 +153,7 @@ Deno.test({
 
 /** The UsePAM that sshd itself reads from each configuration: `yes`, `no`, or nothing if it refuses it. */
 async function askSshd(folder: string, count: number): Promise<string[]> {
-  // sshd needs a folder in /run, which this machine may not have.
+  // sshd needs a folder in /run, which may not exist on this host.
   const script = `mount -t tmpfs tmpfs /run && mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /run/key
     for index in $(seq 0 ${count - 1}); do
       echo "$(/usr/sbin/sshd -T -f ${folder}/$index/main -h /run/key 2>/dev/null | sed -n 's/^usepam //p')"

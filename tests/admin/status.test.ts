@@ -38,12 +38,12 @@ function lines(sources: Sources): string[] {
   return statusLines(statusFrom(sources));
 }
 
-Deno.test("statusLines() does not say that the queue is empty where it can't be read", () => {
-  assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: it can't be read"));
-  assert.ok(lines({ unread: undefined }).includes("queue: no event is there"));
+Deno.test("statusLines() does not claim that an unreadable queue is empty", () => {
+  assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: cannot be read"));
+  assert.ok(lines({ unread: undefined }).includes("queue: no event was ever recorded"));
 });
 
-Deno.test("statusLines() says of a route what waits, since when, why, and when it is tried next", () => {
+Deno.test("statusLines() shows what is pending on a route, since when, why, and the next attempt", () => {
   const waiting = { pending: 2, oldestPendingAtMs: NOW_MS - 185 * MINUTE_MS, lastDeliveredAtMs: NOW_MS - MINUTE_MS };
   const failing = {
     ...waiting,
@@ -53,14 +53,14 @@ Deno.test("statusLines() says of a route what waits, since when, why, and when i
     restsUntilMs: NOW_MS + 12 * MINUTE_MS,
   } as const;
   const table: [route: Partial<RouteOverview>, line: string][] = [
-    [{}, "nothing waits"],
+    [{}, "nothing is pending"],
     [waiting, "2 pending, the oldest from 3 h 5 min ago, due now"],
     [failing, "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, 4 failed in a row: HTTP 503"],
     [
       { ...failing, newest: "broken", lastError: "HTTP 404" },
       "2 pending, the oldest from 3 h 5 min ago, next attempt in 12 min, broken, correct its settings: HTTP 404",
     ],
-    // A clock that was set back has left it there; send does not believe it either.
+    // The clock was set back; send ignores such a time too.
     [{ ...waiting, restsUntilMs: NOW_MS + 9e9 }, "2 pending, the oldest from 3 h 5 min ago, due now"],
     [{ notices: 1 }, "0 pending, 1 notice, due now"],
   ];
@@ -69,12 +69,12 @@ Deno.test("statusLines() says of a route what waits, since when, why, and when i
   }
 });
 
-Deno.test("statusLines() says what was given up and why, and what has gone from the configuration", () => {
+Deno.test("statusLines() shows given-up notifications with reasons, and removed routes", () => {
   const deadReasons = [{ reason: "HTTP 400", count: 2 }, { reason: "too \n long", count: 1 }];
   assert.ok(
     lines({ routes: [{ dead: 3, deadReasons }] }).includes(
       'route "default" (stdout): 3 given up (2 for: HTTP 400; 1 for: too \n long); ' +
-        '"ssh-session-notifier retry --route default" brings them back',
+        "to retry: ssh-session-notifier retry --route default",
     ),
   );
   const gone = lines({ routes: [{ name: "old", pending: 1 }, { name: "forgotten" }] });
@@ -82,8 +82,8 @@ Deno.test("statusLines() says what was given up and why, and what has gone from 
   assert.ok(!gone.some((line) => line.includes("forgotten")));
 });
 
-Deno.test("statusLines() says what is unread, and goes on where something can't be read", () => {
-  assert.equal(lines({ unread: undefined })[0], "queue: no event is there");
+Deno.test("statusLines() shows unread events, and continues if a part cannot be read", () => {
+  assert.equal(lines({ unread: undefined })[0], "queue: no event was ever recorded");
   assert.equal(
     lines({ unread: { count: 3, oldestAtMs: NOW_MS - MINUTE_MS } })[0],
     "queue: send has yet to read 3 events, the oldest from 1 min ago",
@@ -97,12 +97,12 @@ Deno.test("statusLines() says what is unread, and goes on where something can't 
   assert.ok(broken.some((line) => line.startsWith('route "default" (unknown): 1 pending')));
 });
 
-Deno.test("status says whether the alarm works, and what of it does not", () => {
+Deno.test("statusOf() says whether the alarm works, and why not", () => {
   const old = NOW_MS - 16 * MINUTE_MS;
   const table: [sources: Sources, problems: string[]][] = [
     [{}, []],
     [{ routes: [{ pending: 1, oldestPendingAtMs: NOW_MS - MINUTE_MS, dead: 1 }] }, []],
-    // As long as a run may take, and an event may wait behind it.
+    // A run may take 10 minutes, and an event may be pending for 15.
     [{ lastRunAtMs: NOW_MS - 25 * MINUTE_MS }, []],
     [{ lastRunAtMs: NOW_MS - 26 * MINUTE_MS }, ["the last run of send ended 26 min ago"]],
     // The clock was set back since.
@@ -115,7 +115,7 @@ Deno.test("status says whether the alarm works, and what of it does not", () => 
       { spooled: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS }, lastRunAtMs: NOW_MS - 7 * MINUTE_MS },
       ["send does not read what is queued"],
     ],
-    // Read, and still there, as no hook has run since.
+    // send has read it, but no hook has run since to remove it.
     [{ spooled: { count: 1, oldestAtMs: old }, lastRunAtMs: NOW_MS - MINUTE_MS }, []],
     [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
     [{ withoutRoom: ["/a/queue"] }, ['there is no room in "/a/queue"']],

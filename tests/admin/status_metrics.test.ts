@@ -1,5 +1,5 @@
-// `status --prometheus`, parsed as the exposition format demands: by a strict parser of the tests' own, and by promtool
-// where that is installed.
+// Parses the output of `status --prometheus` with a strict parser for the exposition format, and with promtool if it is
+// installed.
 
 import assert from "node:assert/strict";
 import { statusMetrics } from "../../src/admin/status_metrics.ts";
@@ -18,8 +18,8 @@ interface Sample {
 }
 
 /**
- * Reads what node_exporter would, by https://prometheus.io/docs/instrumenting/exposition_formats/, and what its textfile
- * collector demands beyond: no timestamps.
+ * Parses metrics as node_exporter does (https://prometheus.io/docs/instrumenting/exposition_formats/). Its textfile
+ * collector also forbids timestamps.
  */
 function parseExposition(text: string): Map<string, Sample[]> {
   assert.ok(text.endsWith("\n"), "the last line must end too");
@@ -29,7 +29,7 @@ function parseExposition(text: string): Map<string, Sample[]> {
   for (const line of text.slice(0, -1).split("\n")) {
     const [, comment, described = "", rest = ""] = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)$/.exec(line) ?? [];
     if (comment === "HELP") {
-      assert.ok(!families.has(described), `${described} stands in two places`);
+      assert.ok(!families.has(described), `${described} is in two places`);
       assert.match(rest, /^(?:[^\\]|\\\\|\\n)+$/);
       families.set(described, []);
       current = described;
@@ -62,7 +62,7 @@ function labelsIn(text: string): Record<string, string> {
   return labels;
 }
 
-/** Asks promtool, if it is there: `apt-get install prometheus`. */
+/** Runs promtool if it is installed: `apt-get install prometheus`. */
 async function askPromtool(text: string): Promise<void> {
   if (!await isInstalled("promtool")) return;
   const checked = await runOther(["promtool", "check", "metrics"], { input: text });
@@ -100,7 +100,7 @@ const FULL = statusOf({
   nowMs: NOW_MS,
 });
 
-Deno.test("statusMetrics() says in numbers what status says in words", async () => {
+Deno.test("statusMetrics() reports the same state as status", async () => {
   const text = textOf(FULL);
   await askPromtool(text);
   const metrics = parseExposition(text);
@@ -132,7 +132,7 @@ Deno.test("statusMetrics() says in numbers what status says in words", async () 
   }
 });
 
-Deno.test("statusMetrics() stays in the format whatever a route is called", async () => {
+Deno.test("statusMetrics() keeps to the format for any name of a route", async () => {
   const [route] = FULL.routes;
   assert.ok(route !== undefined);
   const names = [...new Set(HOSTILE_TEXTS), 'a"b', "a\\", "a\nssh_session_notifier_alive 1", '",route="x'];
@@ -146,7 +146,7 @@ Deno.test("statusMetrics() stays in the format whatever a route is called", asyn
   assert.ok(pending.some(({ labels }) => labels["route"] === 'a"b'));
 });
 
-Deno.test("statusMetrics() says nothing of what can't be read, and that the alarm is not alive", async () => {
+Deno.test("statusMetrics() omits what cannot be read, and sets alive to 0", async () => {
   const text = textOf(statusOf({
     config: undefined,
     overview: undefined,
@@ -154,7 +154,7 @@ Deno.test("statusMetrics() says nothing of what can't be read, and that the alar
     isQueueReadable: false,
     withoutRoom: [],
     spooled: undefined,
-    faults: ["config.toml: broken", "the queue can't be read"],
+    faults: ["config.toml: broken", "the queue cannot be read"],
     nowMs: NOW_MS,
   }));
   await askPromtool(text);

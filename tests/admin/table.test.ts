@@ -20,11 +20,11 @@ function lines(columns: number | undefined, table: readonly Column[] = COLUMNS):
   return cells.map((row) => tableLine(row, { table, widths, isCut: columns !== undefined }));
 }
 
-Deno.test("layout() shows all there is where nothing limits it", () => {
+Deno.test("layout() shows everything if the width is not limited", () => {
   assert.deepEqual(lines(undefined)[1]?.split(/ {2,}/), ROW);
 });
 
-Deno.test("layout() fits a terminal, leaves the key out first, and never what is unexpected", () => {
+Deno.test("layout() fits a terminal, omits the key first, and never omits UNEXPECTED", () => {
   const titles = (columns: number) => lines(columns)[0]?.split(/ {2,}/);
   assert.deepEqual(titles(60), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(80), ["WHEN", "USER", "FROM", "LASTED", "NOTIFIED", "UNEXPECTED"]);
@@ -32,11 +32,11 @@ Deno.test("layout() fits a terminal, leaves the key out first, and never what is
   for (let columns = 58; columns <= 260; columns++) {
     for (const line of lines(columns)) assert.ok(textWidth(line) <= columns, `${columns}: ${line}`);
   }
-  // A time without its seconds, not half of them.
+  // The time loses its seconds, not half of them.
   assert.match(lines(60)[1] ?? "", /^2026-11-23 11:13 {2}alice/);
 });
 
-Deno.test("cutToWidth() and padToWidth() keep to a width, whatever the text", () => {
+Deno.test("cutToWidth() and padToWidth() keep to a width for any text", () => {
   assert.equal(cutToWidth("漢字漢字", 5), "漢字…");
   assert.equal(cutToWidth("abc", 3), "abc");
   assert.equal(cutToWidth("e\u0301e\u0301", 2), "e\u0301e\u0301");

@@ -1,11 +1,11 @@
-// `test` as a process, against receivers that answer as the services do.
+// Runs `test` as a process, with receivers that answer like the services.
 
 import assert from "node:assert/strict";
 import { readOverview } from "../../src/store/overview.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, json, ntfyLike } from "../helpers/receivers.ts";
 
-Deno.test("test delivers a notification that says it is a test, and notes that the route works", async () => {
+Deno.test("test delivers a notification that says it is a test, and records that the route works", async () => {
   await using installation = await Installation.create();
   await using discord = discordLike();
   await installation.writeConfig(
@@ -21,7 +21,7 @@ Deno.test("test delivers a notification that says it is a test, and notes that t
   assert.deepEqual(routes.map(({ name, newest, pending }) => [name, newest, pending]), [["default", "delivered", 0]]);
 });
 
-Deno.test("a test that passes lets send go on at once, even while send runs, and no state of the store makes it fail", async () => {
+Deno.test("test makes send continue at once if it passes, even a running one, with any state of the store", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -42,21 +42,21 @@ Deno.test("a test that passes lets send go on at once, even while send runs, and
   assert.ok(performance.now() - startedAtMs < 30_000);
   assert.equal(ntfy.accepted.length, 2);
 
-  // The test has passed, even if the store is broken.
+  // The test passes even if the store is damaged.
   const path = `${installation.stateDir}/send/deliveries.db`;
   await Deno.writeTextFile(path, "no database".repeat(1_000));
   const { stderr, ...rest } = await installation.test();
   assert.deepEqual(rest, { code: 0, stdout: pass.stdout });
-  assert.match(stderr, /^warning: cannot note in ".*deliveries\.db" that the test passed: .*\n$/);
+  assert.match(stderr, /^warning: cannot record in ".*deliveries\.db" that the test passed: .*\n$/);
   assert.equal(await Deno.readTextFile(path), "no database".repeat(1_000));
 });
 
-Deno.test("test says what the service answered and what to mend, and shows no secret", async () => {
+Deno.test("test prints the service's answer and a hint, and no secret", async () => {
   const table: [answer: () => Response, code: number, line: RegExp][] = [
     [
       () => json(403, { code: 40301, error: "forbidden for tk_s3cr3t" }),
       78,
-      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; hint: compare /,
+      /^fault {4}route "default" \(ntfy\): refused: HTTP 403: forbidden for \[secret\]; hint: correct /,
     ],
     [
       () => json(413, { error: "too large" }),
@@ -85,7 +85,7 @@ Deno.test("test says what the service answered and what to mend, and shows no se
   }
 });
 
-Deno.test("test says what is wrong with the configuration, or that nobody listens", async () => {
+Deno.test("test reports an invalid configuration, or a refused connection", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(`[notification]\nservice = "ntfy"`);
   const wrong = await installation.test();

@@ -1,4 +1,4 @@
-// Looking into the queue, while others look too.
+// Several processes read the queue at the same time.
 
 import assert from "node:assert/strict";
 import { QueueBusyError, readUnread } from "../../src/admin/unread.ts";
@@ -6,7 +6,7 @@ import { statePaths } from "../../src/paths.ts";
 import { ROOT } from "../helpers/checkout.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 
-Deno.test("status, run by several people at once, tells each of them the same of the queue", async () => {
+Deno.test("status shows the same queue to several processes at once", async () => {
   await using installation = await Installation.create();
   for (const user of ["alice", "bob"]) {
     assert.equal((await installation.queue({ ...LOGIN, PAM_USER: user })).code, 0);
@@ -31,7 +31,7 @@ Deno.test("status, run by several people at once, tells each of them the same of
   for (const { code, stderr } of looks) assert.equal(code, 0, new TextDecoder().decode(stderr));
 });
 
-Deno.test("readUnread() does not wait for ever for another look, which may have been stopped, and says so", async () => {
+Deno.test("readUnread() does not wait indefinitely for another reader, which may be stopped", async () => {
   await using installation = await Installation.create();
   const paths = statePaths(installation.stateDir);
   const other = Deno.openSync(paths.sendDir);
@@ -39,7 +39,8 @@ Deno.test("readUnread() does not wait for ever for another look, which may have 
   const look = () => readUnread(paths, { overview: undefined, command: "status", maxWaitMs: 100 });
   assert.throws(
     look,
-    (error) => error instanceof QueueBusyError && /another check or status .* 0\.1 s; it may/.test(error.message),
+    (error) =>
+      error instanceof QueueBusyError && /another check or status .* 0\.1 s and may be stopped/.test(error.message),
   );
   other.close();
   assert.equal(look(), undefined);

@@ -25,14 +25,14 @@ function found(passwd: string, group = GROUP, queueId = 901): readonly Finding[]
   return findings.all;
 }
 
-Deno.test("inspectUsers() faults a user or a group that is missing, or is another one", () => {
+Deno.test("inspectUsers() reports a user or a group that is missing or does not own its folder", () => {
   assertAllFound(found(PASSWD), [PASS]);
   for (const name of ["ssh-session-queue", "ssh-session-notifier"]) {
     const without = (text: string) => text.replace(new RegExp(`^${name}:.*\n`, "m"), "");
     assertAllFound(found(without(PASSWD)), [["fault users.user-missing", ` ${name} `, "/etc/passwd"]]);
     assertAllFound(found(PASSWD, without(GROUP)), [["fault users.group-missing", ` ${name} `, "/etc/group"]]);
   }
-  // The id was given to another user, who owns the queue now.
+  // Another user got the id, and so owns the queue.
   assertAllFound(found(`${PASSWD}mallory:x:903:903::/:/bin/sh\n`, GROUP, 903), [
     ["fault users.not-owner", `"${statePaths().queueDir}"`, "903:903", "ssh-session-queue:ssh-session-queue"],
   ]);
@@ -40,7 +40,7 @@ Deno.test("inspectUsers() faults a user or a group that is missing, or is anothe
   assertAllFound(found(`${PASSWD}ssh-session-queue:x:903:903::/:/bin/sh\n`), [PASS]);
 });
 
-Deno.test("inspectUsers() faults a user of send that is not in the group of the queue", () => {
+Deno.test("inspectUsers() reports if the user of send is not in the group of the queue", () => {
   const without = GROUP.replace(":ssh-session-notifier\n", ":bob\n");
   assertAllFound(found(PASSWD, without), [
     ["fault users.not-member", "usermod --append --groups ssh-session-queue ssh-session-notifier"],

@@ -9,7 +9,7 @@ function when(text: string, { timezone = "Pacific/Auckland", atEnd = false } = {
   return parseWhen(text, { nowMs: NOW_MS, timezone, atEnd });
 }
 
-Deno.test("parseWhen() reads spans before now", () => {
+Deno.test("parseWhen() parses time spans before now", () => {
   const table: [string, number][] = [
     ["90s", 90_000],
     ["90min", 90 * 60_000],
@@ -25,7 +25,7 @@ Deno.test("parseWhen() reads spans before now", () => {
   for (const [text, ms] of table) assert.equal(when(text), NOW_MS - ms, text);
 });
 
-Deno.test("parseWhen() reads dates in the time zone of the host, to their end where that is meant", () => {
+Deno.test("parseWhen() parses dates in the time zone of the host, to their end with atEnd", () => {
   const start = Date.UTC(2026, 10, 22, 11);
   assert.equal(when("2026-11-23"), start);
   assert.equal(when("2026-11-23", { atEnd: true }), start + DAY);
@@ -40,7 +40,7 @@ Deno.test("parseWhen() reads dates in the time zone of the host, to their end wh
   assert.equal(length, 23 * HOUR);
 });
 
-Deno.test("parseWhen() takes in all of a time that the clock shows twice, and of one that it leaves out", () => {
+Deno.test("parseWhen() covers local times that occur twice or never", () => {
   const span = (text: string) => {
     const [from, to] = [false, true].map((atEnd) => when(text, { timezone: "Europe/Berlin", atEnd }) ?? NaN);
     return [new Date(from ?? NaN).toISOString(), new Date(to ?? NaN).toISOString()];
@@ -51,7 +51,7 @@ Deno.test("parseWhen() takes in all of a time that the clock shows twice, and of
   assert.deepEqual(span("2026-03-29 02:30"), ["2026-03-29T00:30:00.000Z", "2026-03-29T01:31:00.000Z"]);
 });
 
-Deno.test("parseWhen() takes nothing else", () => {
+Deno.test("parseWhen() rejects anything else", () => {
   const texts = [
     "",
     "yesterday",

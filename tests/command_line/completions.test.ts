@@ -1,4 +1,4 @@
-// The completions, asked for by the shells themselves.
+// Runs the completions in the shells themselves.
 
 import assert from "node:assert/strict";
 import { createProgram } from "../../src/command_line/program.ts";
@@ -12,7 +12,7 @@ const flagsOf = (name: string) => {
   return [...command?.options.flatMap(({ long }) => long ?? []) ?? [], "--help"];
 };
 
-/** What is typed up to the cursor, and what must be offered; in a folder with `file.toml` and `folder`. */
+/** Text up to the cursor, and the expected completions, in a folder with `file.toml` and `folder`. */
 const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] = [
   ["", commands],
   ["hist", ["history"]],
@@ -25,11 +25,11 @@ const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] =
   ["send --config=fi", ["file.toml"]],
   ["status --json --config fi", ["file.toml"]],
   ["repair --state-dir fo", ["folder"]],
-  // Nothing is known of it: no file must be offered.
+  // The values are unknown, and files must not be offered.
   ["retry --route f", []],
 ];
 
-/** What a shell offers for each line of {@link TABLE}. */
+/** Returns the completions of a shell for each line of {@link TABLE}. */
 type Ask = (directory: string) => Promise<string[][]>;
 
 async function run(directory: string, command: readonly string[], input = ""): Promise<string> {
@@ -37,7 +37,7 @@ async function run(directory: string, command: readonly string[], input = ""): P
   return (await runOther(command, { input, cwd: directory, env })).stdout;
 }
 
-/** Calls the function as bash would, with the words that bash would make of the line. */
+/** Calls the function as bash does, with the words into which bash splits the line. */
 const askBash: Ask = async (directory) => {
   const calls = TABLE.map(([typed]) => {
     const words = `ssh-session-notifier ${typed}`.split(/ |(=)/).filter((word) => word !== undefined);
@@ -56,7 +56,7 @@ const askBash: Ask = async (directory) => {
   return stdout.split("\n").slice(0, -1).map((line) => line.split(" ").filter((word) => word !== ""));
 };
 
-/** fish says itself what it would offer. */
+/** Uses the `complete -C` command of fish. */
 const askFish: Ask = async (directory) => {
   const calls = TABLE.map(([typed]) => `complete -C 'ssh-session-notifier ${typed}'; echo =`);
   const stdout = await run(directory, ["fish", "--no-config", "-c", `source ./script\n${calls.join("\n")}`]);
@@ -67,7 +67,7 @@ const askFish: Ask = async (directory) => {
   );
 };
 
-/** Types into a zsh on a terminal, and has what it would show written down. */
+/** Types into zsh on a terminal, and records the completions that it would show. */
 const askZsh: Ask = async (directory) => {
   await Deno.mkdir(`${directory}/functions`);
   await Deno.copyFile(`${directory}/script`, `${directory}/functions/_ssh-session-notifier`);
@@ -89,7 +89,7 @@ const askZsh: Ask = async (directory) => {
     zle -N finish
     bindkey '^G' finish\n`,
   );
-  // ^G takes the line away that was completed. It means nothing to the terminal itself, which may read it before zsh does.
+  // ^G clears the completed line. The terminal itself, which may read it before zsh does, gives it no meaning.
   const typing = TABLE.map(([typed]) => `ssh-session-notifier ${typed}\t\x07`);
   const input = `source ./rc\n${typing.join("")}exit\n`;
   await run(directory, ["script", "--quiet", "--return", "--command", "zsh -f -i", "/dev/null"], input);
@@ -100,7 +100,7 @@ const askZsh: Ask = async (directory) => {
 for (const [shell, ask] of Object.entries({ bash: askBash, zsh: askZsh, fish: askFish })) {
   const installed = await isInstalled(shell);
   Deno.test({
-    name: `${shell} completes every command, flag and value that is known${installed ? "" : ` (${shell} is missing)`}`,
+    name: `${shell} completes every command, every flag and known values${installed ? "" : ` (${shell} is missing)`}`,
     ignore: !installed,
     fn: async () => {
       const directory = await Deno.makeTempDir();
@@ -113,7 +113,7 @@ for (const [shell, ask] of Object.entries({ bash: askBash, zsh: askZsh, fish: as
         const offered = await ask(directory);
         assert.equal(offered.length, TABLE.length);
         for (const [index, [typed, expected]] of TABLE.entries()) {
-          // What begins otherwise, a shell leaves out by itself; -h and its like may come besides.
+          // The shells filter by prefix themselves; short flags such as -h may also be offered.
           const found = (offered[index] ?? []).filter((word) => !/^-[a-z]$/.test(word));
           const wanted = typed === "" ? found.filter((word) => !word.startsWith("-")) : found;
           const own = typed === "completions " ? wanted.filter((word) => !word.startsWith("-")) : wanted;
@@ -126,7 +126,7 @@ for (const [shell, ask] of Object.entries({ bash: askBash, zsh: askZsh, fish: as
   });
 }
 
-Deno.test("completions quote whatever a description holds", async () => {
+Deno.test("completions quote any description", async () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     if (!await isInstalled(shell)) continue;
     const { stdout } = await runProgram(["completions", shell]);

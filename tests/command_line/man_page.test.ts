@@ -1,4 +1,4 @@
-// The man page, read by groff and by man.
+// Reads the man page with groff and man.
 
 import assert from "node:assert/strict";
 import { createProgram } from "../../src/command_line/program.ts";
@@ -20,7 +20,7 @@ async function read(command: readonly string[], roff: string): Promise<[string, 
 
 const hasGroff = await isInstalled("groff");
 Deno.test({
-  name: `groff has nothing to say against the man page${hasGroff ? "" : " (groff is missing)"}`,
+  name: `groff prints no warning about the man page${hasGroff ? "" : " (groff is missing)"}`,
   ignore: !hasGroff,
   fn: async () => assert.deepEqual(await read(["groff", "-man", "-ww", "-z"], await page()), ["", ""]),
 });
@@ -32,7 +32,7 @@ Deno.test({
   fn: async () => {
     const [shown, warnings] = await read(["man", "--warnings", "-l", "-"], await page());
     assert.equal(warnings, "");
-    // Letters that are struck twice, for bold.
+    // Removes overstrikes, which make text bold.
     const text = shown.replace(/.[\b]/g, "");
     for (const command of program.commands) {
       assert.match(text, new RegExp(`^   ${command.name()}\\b`, "m"), command.name());
@@ -41,7 +41,7 @@ Deno.test({
     for (const title of ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES"]) {
       assert.match(text, new RegExp(`^${title}$`, "m"));
     }
-    // As one would type it: a plain hyphen and plain quotes.
+    // Text can be copied: plain hyphens and plain quotes.
     assert.ok(text.includes("ssh-session-notifier history --unexpected --since 7d"));
     assert.ok(text.includes(`jq '.findings[] | select(.level == "fault")'`));
   },

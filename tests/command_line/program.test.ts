@@ -1,4 +1,4 @@
-// What people type, and what they are told.
+// Tests command lines, help and usage errors.
 
 import assert from "node:assert/strict";
 import { HELP } from "../../src/command_line/help.ts";
@@ -8,20 +8,20 @@ import { runProgram } from "../helpers/command_line.ts";
 const program = createProgram({ version: "1", done: () => {} });
 const commands = program.commands.map((command) => command.name());
 
-Deno.test("every command has a help with examples that call it", async () => {
+Deno.test("every command has help with examples", async () => {
   assert.deepEqual([...HELP.keys()].sort(), [...commands].sort());
   for (const name of commands) {
     const { code, stdout, stderr } = await runProgram([name, "--help"]);
     assert.deepEqual([code, stderr], [0, ""], name);
     assert.match(stdout, new RegExp(`^Usage: ssh-session-notifier ${name}`));
     assert.match(stdout, new RegExp(`\\nExamples?:\\n(  .*\\n)*  .*ssh-session-notifier ${name}`), stdout);
-    // The paragraphs fit a terminal.
+    // Paragraphs fit a wide terminal.
     const [text = ""] = stdout.split(/\nExamples?:\n/);
     for (const line of text.split("\n")) assert.ok(line.length <= 120, line);
   }
 });
 
-Deno.test("every example is taken by the command line, with flags that there are", () => {
+Deno.test("every example uses only existing flags", () => {
   for (const [name, { examples }] of HELP) {
     const command = program.commands.find((command) => command.name() === name);
     const known = new Set(command?.options.flatMap(({ long, short }) => [long, short]));
@@ -33,7 +33,7 @@ Deno.test("every example is taken by the command line, with flags that there are
   }
 });
 
-Deno.test("the help can be had in every way that people try", async () => {
+Deno.test("help is available as --help, -h, help and without arguments", async () => {
   const whole = await runProgram(["--help"]);
   for (const name of [...commands, "help"]) assert.match(whole.stdout, new RegExp(`^  ${name} `, "m"));
   for (const args of [["-h"], ["help"], []]) assert.deepEqual(await runProgram(args), whole);
@@ -41,7 +41,7 @@ Deno.test("the help can be had in every way that people try", async () => {
   for (const args of [["help", "history"], ["history", "-h"]]) assert.deepEqual(await runProgram(args), own);
 });
 
-Deno.test("a typo is answered with what was meant, and the usage", async () => {
+Deno.test("a typo yields a suggestion and the usage", async () => {
   const table: [args: string[], error: string, meant: string][] = [
     [["sned"], "unknown command 'sned'", "send"],
     [["histroy"], "unknown command 'histroy'", "history"],
@@ -58,11 +58,11 @@ Deno.test("a typo is answered with what was meant, and the usage", async () => {
   }
 });
 
-Deno.test("what makes no sense is refused with 64, and what is wrong with it", async () => {
+Deno.test("an invalid command line exits with 64 and an error", async () => {
   const table: [args: string[], error: RegExp][] = [
     [
       ["history", "--limit", "0"],
-      /'--limit <count>' argument '0' is invalid\. It must be a number from 1 on, or "all"/,
+      /'--limit <count>' argument '0' is invalid\. It must be a positive number or "all"/,
     ],
     [["history", "--limit", "1e3"], /argument '1e3' is invalid/],
     [["history", "--json", "--heatmap"], /'--heatmap' cannot be used with option '--json'/],
@@ -71,7 +71,7 @@ Deno.test("what makes no sense is refused with 64, and what is wrong with it", a
     [["completions"], /missing required argument 'shell'/],
     [["man", "send"], /too many arguments/],
     [["explain"], /required option '--user <user>' not specified/],
-    [["retry", "--to", "x"], /--to needs --route/],
+    [["retry", "--to", "x"], /--to requires --route/],
     [["queue", "--verbose"], /unknown option '--verbose'/],
   ];
   for (const [args, error] of table) {
@@ -81,7 +81,7 @@ Deno.test("what makes no sense is refused with 64, and what is wrong with it", a
   }
 });
 
-Deno.test("--version says which version of what runs", async () => {
+Deno.test("--version prints the versions of the program and the runtime", async () => {
   const { code, stdout } = await runProgram(["--version"]);
   assert.equal(code, 0);
   assert.match(stdout, /^ssh-session-notifier \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, V8 [\d.]+.*\)\n$/);

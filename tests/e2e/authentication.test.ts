@@ -107,7 +107,7 @@ endToEnd(
       );
     const before = await explain(undefined, "--ip", "203.0.113.7");
     assert.deepEqual([before.code, before.stderr], [0, ""]);
-    assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade, so everybody is new$/m);
+    assert.match(before.stdout, /^history: send has not run yet, or not since an upgrade; every user is new$/m);
 
     assert.equal((await queue(host)).code, 0);
     assert.equal((await send(host)).code, 0);
@@ -118,9 +118,9 @@ endToEnd(
         stdout,
         [
           'login: "alice" from 203.0.113.7 by sshd, without a key',
-          "allowlist.ips: does not allow it: ips does not have 203.0.113.7",
-          'allowlist.rules.0 ("old"): does not allow it: it expired at 2020-01-01 13:00:00+13:00; users does not have "alice"',
-          "decided by: no rule of the allowlist; it is notified",
+          "allowlist.ips: does not allow it: ips does not include 203.0.113.7",
+          'allowlist.rules.0 ("old"): does not allow it: it expired at 2020-01-01 13:00:00+13:00; users does not include "alice"',
+          "decision: no allowlist rule allows it, so it is notified",
           "unexpected: no",
           "urgency: normal",
           "routes: default (stdout)",

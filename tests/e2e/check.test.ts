@@ -120,8 +120,8 @@ const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...valu
     "echo '* hard as 2000000' >/etc/security/limits.d/local.conf",
     "fault limits.values",
     "/etc/security/limits.d/local.conf ",
-    " as 2000000 ",
-    " *:",
+    " as to 2000000 ",
+    " *,",
   ],
   [
     "the configuration is for all to read",

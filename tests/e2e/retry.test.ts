@@ -26,7 +26,7 @@ endToEnd("status and retry work as root, leave all files to the user of send, an
   assert.match(before.stdout, /^route "oncall" \(ntfy\): 1 given up \(1 for: HTTP 422: no \[secret\]\); /m);
   const retried = await host.run([BINARY, "retry", "--route", "oncall"]);
   assert.deepEqual([retried.code, retried.stderr], [0, ""]);
-  assert.match(retried.stdout, /^route "oncall": brought back 1 notification /);
+  assert.match(retried.stdout, /^route "oncall": restored 1 given-up notification; /);
   ntfy.intercept = () => undefined;
   assert.equal((await send(host)).code, 0);
   assert.equal(ntfy.accepted.filter(({ body }) => String(body["message"]).includes("logged in to")).length, 1);
