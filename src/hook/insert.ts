@@ -32,7 +32,7 @@ export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
   const sizes = sizesOf(path);
   // A new database would take the log for its own, and SQLite takes it away beside one that was cut to nothing.
-  if (!sizes.get(path) && sizes.get(`${path}-wal`)) throw new Error("only its log is there");
+  if (!sizes.get(path) && sizes.get(`${path}-wal`)) throw new Error("it is missing or empty, but its log is not");
   if (!sizes.has(path)) createDatabase(path);
   if (!sizes.has(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
@@ -45,7 +45,7 @@ export function insertEvent(path: string, event: SessionEvent): Database {
     const fault = faultOfQueueTable(database);
     if (fault !== undefined) throw new Error(fault);
     const { changes } = database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
-    if (changes !== 1) throw new Error("it drops what is inserted");
+    if (changes !== 1) throw new Error("the insert has no effect");
   });
   keepSmall(database, { path, now: event.occurredAtMs });
   return database;

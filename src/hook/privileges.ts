@@ -12,7 +12,9 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
   if (Deno.uid() !== 0) return;
   if (uid === 0 || gid === 0) {
     if (options.anyOwner) return;
-    throw new Error(`Cannot use "${directory}" as it must belong to a system user of its own: it is ${uid}:${gid}'s`);
+    throw new Error(
+      `Cannot use "${directory}" as the queue: it must belong to its own system user, not to ${uid}:${gid}`,
+    );
   }
   giveUpRoot({ uid, gid });
 }
@@ -25,7 +27,7 @@ export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: n
   const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);
-  if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot give up root for ${uid}:${gid}`);
+  if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot change from root to ${uid}:${gid}`);
 }
 
 /** Follows no link: only a directory is accepted. */
@@ -34,7 +36,7 @@ function ownerOf(directory: string): { uid: number; gid: number } {
   try {
     info = Deno.lstatSync(directory);
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound ? "there is none" : String(cause);
+    const reason = cause instanceof Deno.errors.NotFound ? "it does not exist" : String(cause);
     throw new Error(`Cannot use the queue directory "${directory}": ${reason}`, { cause });
   }
   const { isDirectory, uid, gid } = info;

@@ -48,7 +48,7 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
     }
     if (faults.length === 0) return 0;
     const { say } = await import("./system_log.ts");
-    say(`the queue database refuses a session event, kept in ${place}: ${faults.join("; ")}; ${HINT}`);
+    say(`Cannot write a session event to the queue database, saved in ${place}: ${faults.join("; ")}; ${HINT}`);
     return 0;
   }
   return await keepInLog(event, faults.join("; "));

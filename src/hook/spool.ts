@@ -27,7 +27,7 @@ export function writeToSpool(directory: string, event: SessionEvent): void {
 /** Keeps an event in the same way until the next boot. Throws if the folder is missing or full. */
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
   const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
-  if (isFull) throw new Error(`"${directory}" is full, or not a directory`);
+  if (isFull) throw new Error(`"${directory}" is full or is not a directory`);
   writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
 }
 

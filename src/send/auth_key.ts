@@ -76,7 +76,7 @@ function readCertificate(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
   const base = type.slice(0, -CERTIFICATE_SUFFIX.length);
   const plainType = KEY_TYPES.has(base) ? base : `${base}@openssh.com`;
   const known = KEY_TYPES.get(plainType);
-  if (known === undefined) throw new RangeError("not a type that is known");
+  if (known === undefined) throw new RangeError("unknown key type");
   const reader = new BlobReader(blob);
   reader.expect(type);
   reader.string(); // the nonce
@@ -142,15 +142,15 @@ class BlobReader {
   }
 
   expect(text: string): void {
-    if (this.text() !== text) throw new RangeError("another type than the line says");
+    if (this.text() !== text) throw new RangeError("the key has a different type");
   }
 
   end(): void {
-    if (this.#at !== this.#blob.length) throw new RangeError("more than a key");
+    if (this.#at !== this.#blob.length) throw new RangeError("data after the key");
   }
 
   #take(length: number): Uint8Array<ArrayBuffer> {
-    if (length > this.#blob.length - this.#at) throw new RangeError("cut short");
+    if (length > this.#blob.length - this.#at) throw new RangeError("the key is truncated");
     return this.#blob.subarray(this.#at, this.#at += length);
   }
 }

@@ -86,7 +86,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
   const { route } = outgoing;
   if (isDigest(outgoing) && deliveries.refusalsOf(route).inARow === 0) {
     deliveries.split(outgoing, { error, anew: true });
-    log("info", `looking for what the service refuses in ${described(outgoing)}: ${error}`);
+    log("info", `splitting ${described(outgoing)}, because the service refuses it: ${error}`);
     return;
   }
   const atMs = clock.nowMs();
@@ -94,7 +94,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
   const { isAtFault, isRouteBroken } = deliveries.countRefusal(outgoing);
   if (isAtFault) {
     deliveries.settle(outgoing, { state: "dead", kind: "refused", error, atMs, restsUntilMs: 0 });
-    log("error", `gave up ${described(outgoing)}: the service refuses it, and takes others: ${error}`);
+    log("error", `gave up ${described(outgoing)}: the service refuses it but accepts others: ${error}`);
     if (outgoing.kind === "events") {
       deliveries.announce(routeNames, { about: route, kind: "dead", count: 1, reason: error, occurredAtMs: atMs });
     }
@@ -112,7 +112,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
     deliveries.announceRefusal({ about: route, count: 1, reason: error, occurredAtMs: atMs });
   }
   if (!isRouteBroken) {
-    log("warning", `the service refuses ${described(outgoing)}; trying whether it takes another message: ${error}`);
+    log("warning", `the service refuses ${described(outgoing)}; trying another message: ${error}`);
     return;
   }
   tellBroken(outgoing, { error, waitMs }, context);
@@ -130,7 +130,7 @@ function tellBroken(
   const { route } = outgoing;
   context.log(
     "error",
-    `route "${route}" is broken: ${error}; correct its settings in the config; ${nextAttempt(waitMs)}`,
+    `route "${route}" is broken: ${error}; correct its settings; ${nextAttempt(waitMs)}`,
   );
   if (outgoing.kind === "events" || outgoing.notice.about === route) {
     announce({ about: route, kind: "broken", count: 0, reason: error }, context);
@@ -179,7 +179,7 @@ function giveUp(route: string, error: string, context: DeliveryContext): void {
   const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
   if (count + notices === 0) return;
   const what = [...count > 0 ? [plural(count, "event")] : [], ...notices > 0 ? [plural(notices, "notice")] : []];
-  log("error", `gave up ${what.join(" and ")} on route "${route}", tried for too long: ${error}`);
+  log("error", `gave up ${what.join(" and ")} on route "${route}" after trying for too long: ${error}`);
   if (count > 0) announce({ about: route, kind: "dead", count, reason: error }, context);
 }
 

@@ -66,7 +66,7 @@ export function problemsOf(sources: HealthSources): Problem[] {
   const { withoutRoom, isUnreadable, others = [] } = sources;
   return [
     ...withoutRoom.map((directory): Problem => ({ kind: "room", text: `there is no room in "${directory}"` })),
-    ...isUnreadable ? [{ kind: "unreadable", text: "not all of it can be read" } as const] : [],
+    ...isUnreadable ? [{ kind: "unreadable", text: "some of the state cannot be read" } as const] : [],
     ...others.map((text): Problem => ({ kind: "other", text })),
     ...sendProblems(sources),
     ...routeProblems(sources),
@@ -91,7 +91,7 @@ function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: He
       ? [{ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` } as const]
       : [],
     ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
-      ? [{ kind: "unread", text: "send does not read what is queued" } as const]
+      ? [{ kind: "unread", text: "send does not read the queue" } as const]
       : [],
   ];
 }

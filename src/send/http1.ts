@@ -31,7 +31,7 @@ export async function exchangeOver(
     if (count !== null) text += String.fromCharCode(...buffer.subarray(0, count));
     const response = parseResponse(text, { isWhole: count === null });
     if (response !== undefined) return response;
-    if (text.length > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
+    if (text.length > MAX_ANSWER_BYTES) throw new Error("the response is too long");
   }
 }
 
@@ -63,13 +63,13 @@ function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
 export function parseResponse(text: string, options: { readonly isWhole: boolean }): HttpResponse | undefined {
   const end = text.indexOf("\r\n\r\n");
   if (end === -1) {
-    if (options.isWhole) throw new Error("the connection was closed before an answer");
-    if (text.length > MAX_HEAD_BYTES) throw new Error("the answer has no end of its head");
+    if (options.isWhole) throw new Error("the connection was closed before a response");
+    if (text.length > MAX_HEAD_BYTES) throw new Error("the header of the response is too long");
     return undefined;
   }
   const [statusLine = "", ...lines] = text.slice(0, end).split("\r\n");
   const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)( |$)/.exec(statusLine)?.[1] ?? NaN);
-  if (Number.isNaN(status)) throw new Error("the answer is not HTTP/1.1");
+  if (Number.isNaN(status)) throw new Error("the response is not HTTP/1.1");
   const rest = text.slice(end + 4);
   // The final response follows an informational one.
   if (status < 200) return parseResponse(rest, options);
@@ -98,7 +98,7 @@ function bodyIn(
   if (/(^|,)\s*chunked$/i.test(headers["transfer-encoding"] ?? "")) return unchunked(rest, { isWhole });
   const length = headers["content-length"];
   if (length === undefined) return isWhole || rest.length >= MAX_RESPONSE_BYTES ? rest : undefined;
-  if (!/^\d{1,15}$/.test(length)) throw new Error("the answer has a bad length");
+  if (!/^\d{1,15}$/.test(length)) throw new Error("the response has an invalid Content-Length");
   if (rest.length >= Math.min(Number(length), MAX_RESPONSE_BYTES)) return rest.slice(0, Number(length));
   return incomplete(isWhole);
 }
@@ -109,7 +109,7 @@ function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | un
     const end = rest.indexOf("\r\n", at);
     if (end === -1) return incomplete(isWhole);
     const size = parseInt(/^[0-9a-f]{1,8}(?=[ \t;]|$)/i.exec(rest.slice(at, end))?.[0] ?? "", 16);
-    if (Number.isNaN(size)) throw new Error("the answer has a bad chunk");
+    if (Number.isNaN(size)) throw new Error("the response has an invalid chunk");
     if (size === 0) return body;
     body += rest.slice(end + 2, end + 2 + size);
     at = end + 2 + size + 2;
@@ -119,5 +119,5 @@ function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | un
 }
 
 function incomplete(isWhole: boolean): undefined {
-  if (isWhole) throw new Error("the connection was closed in the middle of the answer");
+  if (isWhole) throw new Error("the connection was closed before the end of the response");
 }

@@ -91,10 +91,10 @@ export class Intake {
     if (history > 0) {
       log(
         "warning",
-        `${history} events are not known, but so old that they may have been delivered before: kept as history, not sent`,
+        `${history} unknown events are so old that they may have been delivered before: kept as history, not sent`,
       );
     }
-    if (taken > 0) log("info", `took in ${plural(taken, "new event")}`);
+    if (taken > 0) log("info", `read ${plural(taken, "new event")}`);
   }
 
   #count({ taken, history }: TakenIn): void {
@@ -148,7 +148,7 @@ export class Intake {
     this.#unreadableFiles.set(column, length);
     noteUnreadableFiles(deliveries.database, column, length);
     const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");
-    if (length > 0) log("error", `${plural(length, "file")} in "${spool.directory}" can't be read, and stay: ${names}`);
+    if (length > 0) log("error", `cannot read ${plural(length, "file")} in "${spool.directory}", kept: ${names}`);
   }
 
   *#takeInUnrecorded(upTo: number): Generator<void> {
@@ -211,7 +211,7 @@ export class Intake {
     } catch (error) {
       if (isSqliteError(error)) throw error;
       const what = `${taken > 0 ? "all of " : ""}the damaged queue database in`;
-      log("error", `cannot read ${what} "${folder}": ${error}; it is tried again in the next run`);
+      log("error", `cannot read ${what} "${folder}": ${error}; the next run tries again`);
       return false;
     }
     deliveries.together(() => {
@@ -219,7 +219,7 @@ export class Intake {
       // Not earlier: a database that is read again in each run must be counted once.
       countUnreadable(deliveries.database, unreadable);
     });
-    log("warning", `salvaged ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
+    log("warning", `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
     return true;
   }
 }

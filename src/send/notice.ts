@@ -19,17 +19,17 @@ export function noticeNotification(notice: Notice, { name, timezone }: HostOptio
 
 function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason?: string } {
   if (kind === "unreadable") {
-    const text = `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
+    const text = `${plural(count, "record")} in the queue cannot be read and may include logins; ` +
       "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
     return { text };
   }
   if (kind === "full") {
-    const text = "logins may be missing: the hook could not run, and the file for such logins is full; " +
+    const text = "logins may be missing: the record of logins for which the hook could not run is full; " +
       "hint: run ssh-session-notifier check";
     return { text };
   }
   const route = `route "${shown(about)}"`;
   if (kind === "refused") return { text: `${route} works, but its service refused a notification`, reason };
-  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is mended`, reason };
+  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is fixed`, reason };
   return { text: `gave up ${plural(count, "notification")} on ${route}`, reason };
 }

@@ -59,7 +59,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   using lock = takeLock(paths);
   if (lock === undefined) {
     // Asked what would be sent, silence would be an answer, and a wrong one.
-    log(options.dryRun ? "warning" : "info", "another send is running, and delivers what is pending");
+    log(options.dryRun ? "warning" : "info", "another send is running and delivers the pending notifications");
     return options.dryRun ? ExitCode.tempFail : ExitCode.ok;
   }
   const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log, lock };
@@ -164,7 +164,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   ];
   await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
-  if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
+  if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();
   const configured = config.routes.map(({ name }) => name);
   const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
@@ -194,7 +194,7 @@ function exitCodeOf(
  */
 function markStore(lock: Deno.FsFile): void {
   if (lock.statSync().size > 0) return;
-  lock.writeSync(new TextEncoder().encode("A store was made.\n"));
+  lock.writeSync(new TextEncoder().encode("A store was created.\n"));
   lock.syncSync();
 }
 
@@ -216,10 +216,10 @@ function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
 
 function unusable(directory: string, cause: unknown): Failure {
   if (cause instanceof Deno.errors.NotFound) {
-    return new Failure(`There is no state directory "${directory}"`, {
+    return new Failure(`State directory "${directory}" does not exist`, {
       code: "state.missing",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which makes it",
+      hint: "run install.sh, which creates it",
       cause,
     });
   }
@@ -232,7 +232,7 @@ function unusable(directory: string, cause: unknown): Failure {
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
       hint: isReadOnly(cause)
         ? REMOUNT
-        : "run send as the user ssh-session-notifier, and run install.sh if it still fails",
+        : "run send as the user ssh-session-notifier; if it still fails, run install.sh",
       cause,
     },
   );

@@ -24,11 +24,11 @@ export function tellOfQueue(routes: readonly string[], { deliveries, clock, log 
   deliveries.together(() => {
     const count = takeUntold(deliveries.database, occurredAtMs);
     if (count > 0) {
-      log("error", `${plural(count, "record")} in the queue can't be read`);
+      log("error", `${plural(count, "record")} in the queue cannot be read`);
       deliveries.announce(routes, { about: QUEUE, kind: "unreadable", count, reason: "", occurredAtMs });
     }
     if (takeUntoldFull(deliveries.database)) {
-      log("error", "the file for logins that the hook could not record is full: logins may be missing");
+      log("error", "the record of logins for which the hook could not run is full: later logins may be missing");
       deliveries.announce(routes, { about: QUEUE, kind: "full", count: 0, reason: "", occurredAtMs });
     }
   });

@@ -2,11 +2,11 @@
 
 /** What its words mean, by a part of them. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  UnknownIssuer: "nobody whom this host trusts has signed the certificate; ca_file names whom to trust too",
+  UnknownIssuer: "the certificate is not signed by a CA that this host trusts; set ca_file to add one",
   CaUsedAsEndEntity:
-    "the certificate is that of an authority, and no server may use it: make one with CA:FALSE, and put that into ca_file",
-  InvalidContentType: "the answer was not TLS; does that port take http:// alone?",
-  ProtocolVersion: "the server is too old: it has no TLS 1.2",
+    "the server uses the certificate of a CA, which is not allowed; create one with CA:FALSE and set ca_file to it",
+  InvalidContentType: "the response is not TLS; this port may accept only http://",
+  ProtocolVersion: "the server is too old: it does not support TLS 1.2",
 };
 
 /**

@@ -60,10 +60,10 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   const worker = new HttpWorker([...hosts, ...more]);
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
-    throw new Failure("The part of this process that makes HTTP requests did not start", {
+    throw new Failure("Cannot start the Worker that makes HTTP requests", {
       code: "send.no-worker",
       exitCode: ExitCode.tempFail,
-      hint: "see whether this host has too much to do, or too little memory; the next run tries again",
+      hint: "check the load and the free memory of this host; the next run tries again",
     });
   }
   Deno.permissions.revokeSync({ name: "net" });
@@ -78,7 +78,7 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
-      detail: "the Worker for HTTP requests gave no answer",
+      detail: "no answer from the Worker that makes HTTP requests",
     };
   };
 }

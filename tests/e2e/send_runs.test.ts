@@ -60,7 +60,10 @@ endToEnd("two sends at once deliver each event once; the second says so and exit
   await using ntfy = ntfyLike();
   const { running, release } = await sendHeldBack(host, ntfy);
   const second = await send(host, "--verbose");
-  assert.deepEqual([second.code, second.stderr], [0, "another send is running, and delivers what is pending\n"]);
+  assert.deepEqual([second.code, second.stderr], [
+    0,
+    "another send is running and delivers the pending notifications\n",
+  ]);
   release();
   assert.equal((await running).code, 0);
   assert.equal(ntfy.received.length, 1);
@@ -127,6 +130,6 @@ endToEnd("records that can't be read are reported by one notification", async (h
   assert.equal(code, 0);
   assert.match(
     stdout,
-    /^2 records in the queue can't be read, .*\n'alice' .*\n$/,
+    /^2 records in the queue cannot be read .*\n'alice' .*\n$/,
   );
 });

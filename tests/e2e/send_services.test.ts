@@ -19,7 +19,7 @@ endToEnd(
     const { code, stderr } = await sendUntilItSays(host);
     assert.equal(code, 78);
     const [, waitS] =
-      /^error: route "default" is broken: HTTP 307; correct its settings in the config; next attempt in (\d+) s$/m.exec(
+      /^error: route "default" is broken: HTTP 307; correct its settings; next attempt in (\d+) s$/m.exec(
         stderr,
       ) ??
         [];

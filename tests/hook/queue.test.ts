@@ -30,6 +30,6 @@ Deno.test("queue says in one line that there is no queue directory, and exits 1"
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(
     stderr,
-    /^error: Cannot record a session event: .*there is none; hint: run ssh-session-notifier check\n$/,
+    /^error: Cannot record a session event: .*it does not exist; hint: run ssh-session-notifier check\n$/,
   );
 });

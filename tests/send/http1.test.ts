@@ -61,15 +61,15 @@ Deno.test("parseResponse() reads only the start of a body, and waits for none if
 
 Deno.test("parseResponse() refuses what is not an HTTP/1.1 response", () => {
   const table: [text: string, isWhole: boolean, message: RegExp][] = [
-    ["", true, /closed before an answer/],
+    ["", true, /closed before a response/],
     ["HTTP/2 200\r\n\r\n", false, /not HTTP\/1\.1/],
     ["220 smtp.example ESMTP\r\n\r\n", false, /not HTTP\/1\.1/],
     ["HTTP/1.1 2000\r\n\r\n", false, /not HTTP\/1\.1/],
-    [`${HEAD}content-length: -1\r\n\r\n`, false, /bad length/],
-    [`${HEAD}content-length: 1\r\ncontent-length: 1\r\n\r\nx`, false, /bad length/],
-    [`${HEAD}transfer-encoding: chunked\r\n\r\n-1\r\nx`, false, /bad chunk/],
-    [`${HEAD}transfer-encoding: chunked\r\n\r\n\r\n`, false, /bad chunk/],
-    ["x".repeat(70_000), false, /no end of its head/],
+    [`${HEAD}content-length: -1\r\n\r\n`, false, /invalid Content-Length/],
+    [`${HEAD}content-length: 1\r\ncontent-length: 1\r\n\r\nx`, false, /invalid Content-Length/],
+    [`${HEAD}transfer-encoding: chunked\r\n\r\n-1\r\nx`, false, /invalid chunk/],
+    [`${HEAD}transfer-encoding: chunked\r\n\r\n\r\n`, false, /invalid chunk/],
+    ["x".repeat(70_000), false, /header of the response is too long/],
   ];
   for (const [text, isWhole, message] of table) assert.throws(() => parseResponse(text, { isWhole }), message);
   // Any text is a response, or an error, or not complete yet.
@@ -131,7 +131,7 @@ Deno.test("exchangeOver() ends where an answer has no end, whatever it repeats",
         return Promise.resolve(buffer.length);
       },
     };
-    await assert.rejects(exchangeOver(connection, request), /the answer is too long/, what);
+    await assert.rejects(exchangeOver(connection, request), /the response is too long/, what);
     assert.ok(read < 2_000_000, `${what}: ${read} bytes`);
   }
 });

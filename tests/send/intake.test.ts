@@ -180,7 +180,7 @@ Deno.test("takeIn() says once in a run which files of a spool can't be read, and
     Deno.writeTextFileSync(`${folder}/odd.json`, "{}");
     queue.takeIn();
     assert.deepEqual(queue.logged.filter(([, message]) => message.includes(`"${folder}"`)), [
-      ["error", `1 file in "${folder}" can't be read, and stay: "odd.json"`],
+      ["error", `cannot read 1 file in "${folder}", kept: "odd.json"`],
     ]);
     queue.takeIn();
     assert.deepEqual(queue.uuids(), []);
@@ -210,8 +210,8 @@ Deno.test("takeIn() says once in a pass how many events are too old to be sent",
   }
   queue.takeIn();
   assert.deepEqual(queue.logged.map(([severity, message]) => [severity, message.slice(0, 25)]), [
-    ["warning", "250 events are not known,"],
-    ["info", "took in 250 new events"],
+    ["warning", "250 unknown events are so"],
+    ["info", "read 250 new events"],
   ]);
 });
 
@@ -277,7 +277,7 @@ Deno.test("takeIn() salvages a database that was set aside, once, and what it kn
   queue.clock.pass(11_000);
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A, B]);
-  assert.match(queue.logged.join(), /salvaged 1 new event from the damaged/);
+  assert.match(queue.logged.join(), /recovered 1 new event from the damaged/);
   queue.logged.length = 0;
   queue.takeIn();
   assert.deepEqual(queue.logged, []);

@@ -134,7 +134,7 @@ Deno.test("run() reports any number of unreadable records by one notice, and del
   await world.run();
   for (const host of ["//a.", "//b."]) {
     const messages = world.messages(host);
-    const notices = messages.filter((message) => message.includes("can't be read"));
+    const notices = messages.filter((message) => message.includes("cannot be read"));
     assert.deepEqual(notices.map((text) => text.split(" ", 1)[0]), ["3000"]);
     assert.deepEqual(messages.filter((message) => !notices.includes(message)).map((text) => usersOf(text).join()), [
       "alice",
@@ -148,7 +148,7 @@ Deno.test("run() reports any number of unreadable records by one notice, and del
   world.clock.pass(61 * MINUTE);
   await world.run();
   const last = world.messages("//a.").at(-1) ?? "";
-  assert.match(last, /^1 record in the queue can't be read, .*hint: run ssh-session-notifier check/);
+  assert.match(last, /^1 record in the queue cannot be read .*hint: run ssh-session-notifier check/);
 });
 
 Deno.test("run() reports on every route, once, that the file of the last resort is full", async () => {

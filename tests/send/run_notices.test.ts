@@ -66,7 +66,7 @@ Deno.test("run() tells once that a route is broken, and once more when it breaks
   world.login();
   await world.runRepeatedly(DAY, 10 * MINUTE);
   assert.equal(told().length, 1);
-  assert.match(told()[0] ?? "", /^route "a" is broken, its notifications wait until it is mended: HTTP 403: no \(/);
+  assert.match(told()[0] ?? "", /^route "a" is broken, its notifications wait until it is fixed: HTTP 403: no \(/);
   isBroken = false;
   await world.runRepeatedly(2 * HOUR, 10 * MINUTE);
   isBroken = true;

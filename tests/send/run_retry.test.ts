@@ -89,9 +89,7 @@ Deno.test("run() keeps the events of a broken route however long it takes", asyn
     await world.runRepeatedly(3 * HOUR, 10 * MINUTE);
     assert.deepEqual(world.states(), ["pending"], `${status}`);
     assert.ok(
-      world.logged.some(([severity, line]) =>
-        severity === "error" && line.includes("correct its settings in the config")
-      ),
+      world.logged.some(([severity, line]) => severity === "error" && line.includes("correct its settings")),
     );
     world.answer = () => response(200, { id: "1" });
     await world.runRepeatedly(2 * HOUR);
@@ -129,7 +127,7 @@ Deno.test("run() gives an event up after seven days of retries, and says so", as
   assert.deepEqual(world.states(), ["dead"]);
   assert.match(
     world.logged.findLast(([severity]) => severity === "error")?.[1] ?? "",
-    /^gave up 1 event on route "default", tried for too long: connection refused$/,
+    /^gave up 1 event on route "default" after trying for too long: connection refused$/,
   );
 });
 
