@@ -1,28 +1,28 @@
-// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` can't be used here: it chooses the address of a
-// name itself, and through a `tcp` proxy it sends even an https request in the clear.
+// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` does not work here: it chooses the address itself,
+// and through a `tcp` proxy it sends even https requests unencrypted.
 
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 
-/** The longest response head that is accepted, in bytes. */
+/** The maximum length of a response header, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
-/** The longest answer that is read, in bytes, with all that a server may put before its head and between its chunks. */
+/** The maximum number of bytes that are read, including informational responses and chunk extensions. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** How much is read at a time, in bytes. */
+/** The size of the read buffer, in bytes. */
 const CHUNK_BYTES = 16 * 1024;
 
 /**
- * Sends a request and reads the start of its answer.
+ * Sends a request and reads the start of the response.
  *
- * @param connection for this request only; left open
- * @throws the error of the connection, or an `Error` if the answer is not HTTP
+ * @param connection used for this request only; not closed
+ * @throws the error of the connection, or an `Error` if the response is not HTTP
  */
 export async function exchangeOver(
   connection: Pick<Deno.Conn, "read" | "write">,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  // A server may answer and reset the connection before it has read everything; then the answer says what happened.
+  // A server may respond and reset the connection before it has read the whole request; the response says why.
   void writeAll(connection, requestBytes(request)).catch(() => {});
   const buffer = new Uint8Array(CHUNK_BYTES);
   let text = "";
@@ -39,7 +39,7 @@ async function writeAll(connection: Pick<Deno.Conn, "write">, bytes: Uint8Array)
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }
 
-/** The bytes of a request. `Headers` refuses values that would end a header line early. */
+/** Encodes a request. `Headers` rejects values that contain a line break. */
 function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
   const { host, pathname, search } = new URL(url);
   const bytes = new TextEncoder().encode(method === "GET" ? "" : body);
@@ -53,12 +53,12 @@ function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
 }
 
 /**
- * Parses a response; only the start of a long body. Pure.
+ * Parses a response, up to the start of a long body. Pure.
  *
- * @param text the bytes so far, one character each
- * @param options.isWhole whether no more will come
- * @returns undefined if more is needed
- * @throws {Error} if it is not a response
+ * @param text the bytes received so far, one character each
+ * @param options.isWhole whether the connection has ended
+ * @returns undefined if more bytes are needed
+ * @throws {Error} if the text is not a response
  */
 export function parseResponse(text: string, options: { readonly isWhole: boolean }): HttpResponse | undefined {
   const end = text.indexOf("\r\n\r\n");
@@ -71,7 +71,7 @@ export function parseResponse(text: string, options: { readonly isWhole: boolean
   const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)( |$)/.exec(statusLine)?.[1] ?? NaN);
   if (Number.isNaN(status)) throw new Error("the response is not HTTP/1.1");
   const rest = text.slice(end + 4);
-  // The final response follows an informational one.
+  // Skip an informational response (1xx); the final one follows it.
   if (status < 200) return parseResponse(rest, options);
   const headers = parseHeaders(lines);
   const body = status === 204 || status === 304 ? "" : bodyIn(rest, { headers, ...options });
@@ -90,7 +90,7 @@ function parseHeaders(lines: readonly string[]): Readonly<Record<string, string>
   return Object.fromEntries(values);
 }
 
-/** The body, if it is complete or long enough. */
+/** Returns the body if it is complete or long enough. */
 function bodyIn(
   rest: string,
   { headers, isWhole }: { headers: Readonly<Record<string, string>>; isWhole: boolean },

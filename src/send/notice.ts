@@ -1,11 +1,11 @@
-// The text of a notice about a route or about the queue. Pure.
+// Writes the text of a notice about a route or the queue. Pure.
 
 import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
 import type { Notice } from "../store/notices.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
 
-/** The text of a notice. Its reason comes from a service, so it is hostile. */
+/** Renders a notice. Its reason comes from a service, so it is hostile. */
 export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
   const { text, reason } = wordsOf(notice);
   return {

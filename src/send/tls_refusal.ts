@@ -1,6 +1,6 @@
-// What Deno's TLS (rustls) says of a connection that it refuses, in words that a person can act upon. Pure; decides nothing.
+// Adds advice to the errors of Deno's TLS library (rustls). For people only; no decision depends on it. Pure.
 
-/** What its words mean, by a part of them. */
+/** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {
   UnknownIssuer: "the certificate is not signed by a CA that this host trusts; set ca_file to add one",
   CaUsedAsEndEntity:
@@ -10,9 +10,9 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Adds what it means, and takes out what is different each time, so that one reason stays one.
+ * Adds advice, and removes the parts that differ each time, so that the same error always gives the same reason.
  *
- * @param detail why a request has failed
+ * @param detail why a request failed
  */
 export function explainTls(detail: string): string {
   const lasting = detail.replace(/: verification time \d+ \(UNIX\), but .*$/s, "");
