@@ -18,7 +18,7 @@ export const DISCORD_LIMITS: readonly RateLimit[] = [
   { requests: 30, windowMs: 60_000 },
 ];
 
-/** Accepts requests within all limits. Refused ones do not count. The headers of a response are about the first limit. */
+/** Accepts requests within all limits. Refused ones do not count. Response headers describe the first limit. */
 export function rateLimited(
   limits: readonly RateLimit[],
   nowMs: () => number = () => performance.now(),
