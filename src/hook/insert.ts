@@ -37,7 +37,6 @@ export function insertEvent(path: string, event: SessionEvent): Database {
   if (!sizes.has(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
-  // Subtract the time already spent waiting for locks.
   const waitedMs = Math.round(performance.now() - startedAtMs);
   if (waitedMs > 20) pragma(database, `busy_timeout = ${Math.max(0, BUSY_BUDGET_MS - waitedMs)}`);
   transaction(database, () => {

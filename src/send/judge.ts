@@ -1,5 +1,5 @@
-// Judges a login or logout: whether it is allowlisted, whether it is unexpected and why, and whether it is urgent. Pure,
-// except for the lookup of previous logins.
+// Judges a login or logout: whether it is allowlisted, whether it is unexpected and why, and whether it is urgent.
+// Pure, except for the lookup of previous logins.
 
 import { type AllowRule, type Condition, failingConditions } from "../config/allowlist.ts";
 import { cap } from "../event.ts";

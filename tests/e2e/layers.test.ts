@@ -51,7 +51,7 @@ const fill = (lines: number) => Array.from({ length: lines }, (_, index) => `FIL
 const MATRIX: Readonly<Record<string, Row>> = {
   honest: { right: "told told", wrong: "told told" },
 
-  // The administrator's limits, which pam_limits also applies to sshd. With most of them no hook starts; `check` says so.
+  // The administrator's limits, which pam_limits applies to sshd too. With most, no hook starts; `check` says so.
   // This row is first, because sshd's log, a file here, must be small.
   // A hook that starts can write as long as the log of the database is shorter than the limit.
   limit_fsize: { limit: "hard fsize 16", right: "told lost or told told", wrong: "lost lost or lost told" },
