@@ -52,44 +52,41 @@ const environment = fc.tuple(
   fc.subarray(NAMES).chain((names) => fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), value)))),
 ).map(([users, pams]) => [...users, ...pams, ["PAM_TYPE", new TextEncoder().encode("open_session")] as const]);
 
-endToEnd(
-  "each hostile environment results in one readable event, harmless in every service's payload",
-  async (host) => {
-    await using discord = discordLike();
-    await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
-    await Deno.copyFile(new URL("../helpers/exec_raw.pl", import.meta.url), host.path("/run/exec_raw.pl"));
-    // Seeded, so that a failure can be reproduced.
-    for (const [index, variables] of fc.sample(environment, { numRuns: RUNS, seed: 4711 }).entries()) {
-      const entries = variables.map(([name, bytes]) => [...new TextEncoder().encode(`${name}=`), ...bytes]);
-      const stdin = entries.map((entry) => `${Uint8Array.from(entry).toHex()}\n`).join("");
-      const { code, stdout, stderr } = await host.run(
-        ["perl", "/run/exec_raw.pl", "/usr/sbin/ssh-session-notifier", "queue"],
-        { stdin },
-      );
-      assert.deepEqual([code, stdout, stderr], [0, "", ""], `environment ${index}`);
-    }
+endToEnd("each hostile environment gives one readable event, harmless in every service's payload", async (host) => {
+  await using discord = discordLike();
+  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  await Deno.copyFile(new URL("../helpers/exec_raw.pl", import.meta.url), host.path("/run/exec_raw.pl"));
+  // Seeded, so that a failure can be reproduced.
+  for (const [index, variables] of fc.sample(environment, { numRuns: RUNS, seed: 4711 }).entries()) {
+    const entries = variables.map(([name, bytes]) => [...new TextEncoder().encode(`${name}=`), ...bytes]);
+    const stdin = entries.map((entry) => `${Uint8Array.from(entry).toHex()}\n`).join("");
+    const { code, stdout, stderr } = await host.run(
+      ["perl", "/run/exec_raw.pl", "/usr/sbin/ssh-session-notifier", "queue"],
+      { stdin },
+    );
+    assert.deepEqual([code, stdout, stderr], [0, "", ""], `environment ${index}`);
+  }
 
-    const events = readQueue(host);
-    assert.equal(events.length, RUNS);
-    assert.deepEqual(events.filter(({ type }) => type !== "open"), []);
-    for (const event of events) {
-      const notification = notificationOf(judgedEvent(event), { name: "example.com", timezone: "Etc/UTC" });
-      for (const [name, registered] of services) {
-        const spec = SPECS[name];
-        assert.ok(spec !== undefined, name);
-        for (const form of FORMS) {
-          const request = serviceFor({ registered, spec }).render(batchOf(notification), { form, nowMs: Date.now() });
-          const { status, body } = await answerTo(request, spec);
-          assert.ok(status < 300, `${name}, ${form}: ${status} ${body} to ${JSON.stringify(request)}`);
-        }
+  const events = readQueue(host);
+  assert.equal(events.length, RUNS);
+  assert.deepEqual(events.filter(({ type }) => type !== "open"), []);
+  for (const event of events) {
+    const notification = notificationOf(judgedEvent(event), { name: "example.com", timezone: "Etc/UTC" });
+    for (const [name, registered] of services) {
+      const spec = SPECS[name];
+      assert.ok(spec !== undefined, name);
+      for (const form of FORMS) {
+        const request = serviceFor({ registered, spec }).render(batchOf(notification), { form, nowMs: Date.now() });
+        const { status, body } = await answerTo(request, spec);
+        assert.ok(status < 300, `${name}, ${form}: ${status} ${body} to ${JSON.stringify(request)}`);
       }
     }
+  }
 
-    const { code, stderr } = await send(host);
-    assert.deepEqual([code, stderr], [0, ""]);
-    assert.equal(discord.received.length, discord.accepted.length);
-  },
-);
+  const { code, stderr } = await send(host);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(discord.received.length, discord.accepted.length);
+});
 
 /** The events that send would read, from a copy, because SQLite cannot resolve paths in the host. */
 function readQueue(host: TestHost): readonly SessionEvent[] {

@@ -171,15 +171,11 @@ const NO_HOOK = {
 };
 const WRONG_PLACE = { ...NO_HOOK, pamSessionLast: [...NO_HOOK.pamSessionLast, BARE_LINE] };
 
-endToEnd(
-  "in the right place, every login is reported correctly, and nothing of the user runs as root",
-  async (host) => {
-    await install(host, "--pam");
-    assert.match(await pamFile(host), /user_readenv=1/);
-    await assertOutcomes(host, ({ right }) => right);
-  },
-  NO_HOOK,
-);
+endToEnd("in the right place, every login is reported correctly, and no user code runs as root", async (host) => {
+  await install(host, "--pam");
+  assert.match(await pamFile(host), /user_readenv=1/);
+  await assertOutcomes(host, ({ right }) => right);
+}, NO_HOOK);
 
 endToEnd("in the right place without user_readenv, no variable of the user reaches the hook", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
@@ -217,24 +213,20 @@ endToEnd(
   { ...NO_HOOK, pamSessionFirst: [BARE_LINE] },
 );
 
-endToEnd(
-  "variables that an auth line has read from the user are removed before the first hook starts",
-  async (host) => {
-    await install(host, "--pam");
-    await shell(host, "sed -i '1i auth optional pam_env.so user_readenv=1' /etc/pam.d/sshd");
-    const names = ["sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang", "glibc_tunables"];
-    const rows = Object.fromEntries(
-      Object.entries(MATRIX).filter(([name]) => name.startsWith("ld_") || names.includes(name)),
-    );
-    assert.equal(Object.keys(rows).length, names.length + 9);
-    await assertOutcomes(host, () => "told told", rows);
-    // Variables that the hook reads remain, but it does not trust them.
-    const { pam_user, pam_rhost } = MATRIX;
-    assert.ok(pam_user && pam_rhost);
-    await assertOutcomes(host, () => "tampered tampered", { forged_user: pam_user, forged_rhost: pam_rhost });
-  },
-  NO_HOOK,
-);
+endToEnd("variables that an auth line read from the user are removed before the first hook", async (host) => {
+  await install(host, "--pam");
+  await shell(host, "sed -i '1i auth optional pam_env.so user_readenv=1' /etc/pam.d/sshd");
+  const names = ["sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang", "glibc_tunables"];
+  const rows = Object.fromEntries(
+    Object.entries(MATRIX).filter(([name]) => name.startsWith("ld_") || names.includes(name)),
+  );
+  assert.equal(Object.keys(rows).length, names.length + 9);
+  await assertOutcomes(host, () => "told told", rows);
+  // Variables that the hook reads remain, but it does not trust them.
+  const { pam_user, pam_rhost } = MATRIX;
+  assert.ok(pam_user && pam_rhost);
+  await assertOutcomes(host, () => "tampered tampered", { forged_user: pam_user, forged_rhost: pam_rhost });
+}, NO_HOOK);
 
 endToEnd("a login that fails also fails without a hook", async (host) => {
   const failing = Object.entries(MATRIX).filter(([, { right, wrong }]) => /exits/.test(right + wrong));
