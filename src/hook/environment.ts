@@ -1,15 +1,15 @@
-// PAM environment -> SessionEvent. The person who logs in may have written most of this environment;
+// Converts the PAM environment to a SessionEvent. The user that logs in may control most of this environment:
 // see "Hostile environment" in the README.
 
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent, type SessionEventType } from "../event.ts";
 
-/** The environment of the process; the real one is `Deno.env`. */
+/** The environment of the process: `Deno.env`, except in tests. */
 export type Environment = Pick<Deno.Env, "get" | "toObject">;
 
-/** What an event has from elsewhere than the environment. */
+/** The fields of an event that do not come from the environment. */
 export type Circumstances = Pick<SessionEvent, "uuid" | "occurredAtMs" | "uptimeSeconds" | "parentPid">;
 
-/** Stands for a value that is not valid UTF-8. It can't be a user or host name, since it has spaces. */
+/** Replaces a value that is not valid UTF-8. It contains spaces, so it cannot be a user or host name. */
 export const NOT_UTF8 = "(not valid UTF-8)";
 
 const TYPES: ReadonlyMap<string, SessionEventType> = new Map([
@@ -18,9 +18,9 @@ const TYPES: ReadonlyMap<string, SessionEventType> = new Map([
 ]);
 
 /**
- * Builds the event that pam_exec reports.
+ * Builds the event from the environment that pam_exec passes.
  *
- * @returns undefined where pam_exec reports something else than the start or end of a session
+ * @returns undefined if pam_exec does not report the start or end of a session
  */
 export function readSessionEvent(environment: Environment, circumstances: Circumstances): SessionEvent | undefined {
   const all = environment.toObject();
@@ -46,12 +46,12 @@ export function readSessionEvent(environment: Environment, circumstances: Circum
 }
 
 /**
- * Reads one variable, and whether all that the environment says of it agrees.
+ * Reads one variable, and checks that all its copies in the environment agree.
  *
- * A user can add to PAM's environment, where `~/.pam_environment` is read; pam_exec then appends its own `PAM_*`
- * behind (pam_exec.c of Linux-PAM). So a forged name stands there twice: `get` answers the first, the user's, and
- * `toObject` has the last, pam_exec's, which is the one to believe. A value that is not UTF-8 makes `get` throw and
- * is left out of `toObject`. `PAM_RUSER` is not read at all: sshd leaves it unset, so a user can set it unseen.
+ * Where PAM reads `~/.pam_environment`, a user can add variables; pam_exec appends its own `PAM_*` after them
+ * (pam_exec.c of Linux-PAM). A forged name therefore exists twice: `get` returns the first, set by the user, and
+ * `toObject` the last, set by pam_exec, which is trusted. If a value is not UTF-8, `get` throws and `toObject` omits
+ * it. `PAM_RUSER` is not read: sshd does not set it, so a user could forge it undetected.
  */
 function readVariable(environment: Environment, last: string | undefined, name: string) {
   try {

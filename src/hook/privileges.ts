@@ -1,40 +1,40 @@
-// Gives up root: the hook becomes the owner of the queue directory, before it touches anything in there.
-// As root it would write through a link that is planted there, and Deno's sandbox would follow it too.
+// Drops root: the hook becomes the owner of the queue directory before it touches anything in it.
+// As root, it would write through a symbolic link planted there, and Deno's sandbox would follow that link too.
 
 /**
- * Becomes the owner of a directory, for good. A process that is not root stays who it is.
+ * Permanently becomes the owner of a directory. Does nothing if the process is not root.
  *
- * @param options.anyOwner whether a directory of root's will do: only where a test or the demo has one of its own
- * @throws where the directory is missing, is none, or belongs to root
+ * @param options.anyOwner accepts a directory that belongs to root; for tests and the demo
+ * @throws if the directory does not exist, is not a directory, or belongs to root
  */
 export function becomeOwner(directory: string, options: { readonly anyOwner: boolean }): void {
   const { uid, gid } = ownerOf(directory);
   if (Deno.uid() !== 0) return;
   if (uid === 0 || gid === 0) {
     if (options.anyOwner) return;
-    throw new Error(`Cannot use "${directory}" as it must belong to a system user of its own: it is ${uid}:${gid}'s`);
+    throw new Error(`Cannot use "${directory}": it must belong to its own system user, not to ${uid}:${gid}`);
   }
   giveUpRoot({ uid, gid });
 }
 
-/** Becomes a user and a group, permanently. */
+/** Permanently becomes a user and a group. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
-  // The group first: without root, it can't be changed. For root, both set the real, effective and saved ids, and the
-  // capabilities go with them (setuid(2), setgid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
-  // Node's global, since Deno has no setuid of its own, and an import of node:process takes longer.
+  // The group must change first, while still root. For root, both calls set the real, effective and saved IDs, which
+  // drops all capabilities (setuid(2), setgid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
+  // Deno has no setuid; Node's global `process` loads faster than an import of node:process.
   const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);
-  if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot give up root for ${uid}:${gid}`);
+  if (Deno.uid() !== uid || Deno.gid() !== gid) throw new Error(`Cannot change from root to ${uid}:${gid}`);
 }
 
-/** Follows no link: only a directory is accepted. */
+/** Does not follow symbolic links; throws unless the path is a directory. */
 function ownerOf(directory: string): { uid: number; gid: number } {
   let info: Deno.FileInfo;
   try {
     info = Deno.lstatSync(directory);
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound ? "there is none" : String(cause);
+    const reason = cause instanceof Deno.errors.NotFound ? "it does not exist" : String(cause);
     throw new Error(`Cannot use the queue directory "${directory}": ${reason}`, { cause });
   }
   const { isDirectory, uid, gid } = info;

@@ -1,5 +1,5 @@
-// `queue`: the PAM hook. Starts as root inside a login, gives root up, records the event, and is gone.
-// It reads no configuration, loads no package, opens no network socket and prints nothing unless something failed.
+// `queue`: the PAM hook. It starts as root during a login, drops root, records the event, and exits.
+// It reads no configuration, loads no package, opens no network socket, and prints only errors.
 
 import type { SessionEvent } from "../event.ts";
 import { queuePaths } from "../queue_paths.ts";
@@ -11,11 +11,11 @@ import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "./spool.ts";
 const HINT = "hint: run ssh-session-notifier check";
 
 /**
- * Records the session event that the environment describes: in the queue database, else as a file on disk, else as a
- * file in memory, else as a line in the journal.
+ * Records the session event that the environment describes. Tries, in this order: the queue database, a file on disk,
+ * a file in memory, a line in the journal.
  *
- * @param options.stateDir in place of the fixed one, may belong to any user; for tests and the demo
- * @returns the exit code: 0 if the event is kept anywhere or there is none, 1 if it is lost
+ * @param options.stateDir replaces the fixed state directory, and may belong to any user; for tests and the demo
+ * @returns the exit code: 0 if the event is recorded or there is no event, 1 if it is lost
  */
 export async function queue(options: { readonly stateDir?: string }): Promise<0 | 1> {
   const paths = queuePaths(options.stateDir);
@@ -29,7 +29,7 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
   try {
     becomeOwner(paths.queueDir, { anyOwner: options.stateDir !== undefined });
   } catch (error) {
-    // Still root, and so nothing must be written but to the log.
+    // The process is still root, so it writes only to the system log.
     return await keepInLog(event, reason(error));
   }
   const { queueDatabase, spoolDir, runSpoolDir } = paths;
@@ -48,7 +48,7 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
     }
     if (faults.length === 0) return 0;
     const { say } = await import("./system_log.ts");
-    say(`the queue database refuses a session event, kept in ${place}: ${faults.join("; ")}; ${HINT}`);
+    say(`Cannot write a session event to the queue database, saved in ${place}: ${faults.join("; ")}; ${HINT}`);
     return 0;
   }
   return await keepInLog(event, faults.join("; "));
@@ -58,7 +58,7 @@ async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {
   const { say, writeToSystemLog } = await import("./system_log.ts");
   const message = `Cannot record a session event: ${fault}; ${HINT}`;
   say(message);
-  // Last what is long, since a system log may cut the line.
+  // `authInfo` is long, so it comes last: a system log may truncate the line.
   const { authInfo, ...rest } = event;
   return await writeToSystemLog(`${message}; the event: ${JSON.stringify({ ...rest, authInfo })}`) ? 0 : 1;
 }

@@ -1,42 +1,42 @@
-// The spools: events that the queue database refused, one JSON file each. `send` reads them as it reads the database.
+// Spools hold the events that could not be written to the queue database, one JSON file each. `send` reads them too.
 
 import { cap, type SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../store/open.ts";
 import { INSERT_EVENT } from "../store/queue_table.ts";
 import { listSmall } from "./insert.ts";
 
-/** How many files one hook tries to move, so that no login is delayed by many. */
+/** How many files one hook moves at most. Limits the delay of a login. */
 const MOVE_AT_MOST = 100;
-/** No file of ours is longer, in bytes: what is, is something else. */
+/** The size limit of a spool file, in bytes. Our hook never writes a larger one. */
 const MAX_FILE_BYTES = 256 * 1024;
-/** Limits of the spool in memory: the number of files, and in each the part that a user can make long (code units). */
+/** Limits of the spool in memory: the number of files, and the length of the user's part of each (code units). */
 const MAX_RUN_FILES = 1_000;
 const MAX_RUN_AUTH_INFO = 4 * 1024;
 
-/** Keeps an event as `<uuid>.json`, so that a power loss does not undo it; or throws, and leaves nothing. */
+/** Writes an event durably to `<uuid>.json`. If it throws, it leaves no file. */
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   writeWhole(directory, event);
-  // The new name must survive a power loss too, as must that of a new folder.
+  // The names of the new file and of a new folder must survive a power loss too.
   for (const path of [directory, `${directory}/..`]) {
     using folder = Deno.openSync(path);
     folder.syncSync();
   }
 }
 
-/** Keeps an event in the same way until the next boot. Throws if the folder is missing or full. */
+/** Like {@link writeToSpool}, but lasts only until the next boot. Throws if the folder is missing or full. */
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
   const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
-  if (isFull) throw new Error(`"${directory}" is full, or not a directory`);
+  if (isFull) throw new Error(`"${directory}" is full or is not a directory`);
   writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
 }
 
-/** Writes under another name until the file is complete, so that no half of it is read. */
+/** Writes to a temporary name and renames the complete file, so no reader sees half of it. */
 function writeWhole(directory: string, event: SessionEvent): void {
   const unfinished = `${directory}/${event.uuid}.unfinished`;
   using file = Deno.openSync(unfinished, { createNew: true, write: true });
   try {
-    // Readable for the group, whatever umask sshd left us.
+    // The group must be able to read the file, whatever umask sshd set.
     Deno.chmodSync(unfinished, 0o640);
     let rest = new TextEncoder().encode(JSON.stringify(event));
     while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
@@ -53,20 +53,20 @@ function makeDirectory(directory: string): void {
     Deno.mkdirSync(directory);
     Deno.chmodSync(directory, 0o2750);
   } catch {
-    // Not followed: a link could lead anywhere.
+    // lstat, because a symbolic link could point anywhere.
     if (!Deno.lstatSync(directory).isDirectory) throw new Error(`"${directory}" is not a directory`);
   }
 }
 
 /**
- * Moves files of the spools into the database. What is no event of ours stays, for `send` to report. Killed between the
- * two steps, or done by two hooks at once, an event is in both for a while: it is told by its uuid.
+ * Moves spooled events into the database. Leaves other files in place; `send` reports them. If the hook is killed
+ * between the two steps, or two hooks move the same file, the event is in both places; its UUID identifies duplicates.
  */
 export function moveIntoDatabase(directories: readonly string[], database: Database): void {
   const files = directories.flatMap(spooledFiles).slice(0, MOVE_AT_MOST);
   if (files.length === 0) return;
   try {
-    // The login may have waited for this lock before.
+    // Do not wait: this login may already have waited for this lock.
     pragma(database, "busy_timeout = 0");
     const moved = transaction(database, () => files.filter((path) => insertFile(database, path)));
     for (const path of moved) Deno.removeSync(path);
@@ -84,7 +84,7 @@ function spooledFiles(directory: string): string[] {
   }
 }
 
-/** False for what is no event of ours; what the database says is thrown. */
+/** Returns false if the file is not a valid event. Throws database errors. */
 function insertFile(database: Database, path: string): boolean {
   try {
     if (Deno.statSync(path).size > MAX_FILE_BYTES) return false;

@@ -1,25 +1,25 @@
-// The last place where an event is kept: a line of the system log, for when no disk takes it.
+// The last place to record an event if all writes to disk and memory fail: one line in the system log.
 
 /** Severity `err` of syslog(3). */
 const ERR = 3;
 
 /**
- * systemd-journald's socket for streams, with the protocol of sd_journal_stream_fd(3). Other system logs take datagrams,
- * for which Deno needs its unstable net features; without the journal, pam_exec logs that the hook failed.
+ * The stream socket of systemd-journald; it uses the protocol of sd_journal_stream_fd(3). Other system logs need
+ * datagrams, an unstable feature of Deno. Without the journal, pam_exec logs that the hook failed.
  */
 const JOURNAL = "/run/systemd/journal/stdout";
 
 const TAG = "ssh-session-notifier";
 
-/** How long a login waits for a system log, in milliseconds. It takes what the socket's buffer takes, at once. */
+/** How long a login waits for the system log, in milliseconds. A write that fits the socket buffer returns at once. */
 const DEADLINE_MS = 250;
 
-/** Tells whoever runs the hook by hand; pam_exec drops it, but for its option `log=`. */
+/** Prints an error to stderr for a manual run. pam_exec discards it unless its option `log=` is set. */
 export function say(message: string): void {
   try {
     Deno.stderr.writeSync(new TextEncoder().encode(`error: ${inAscii(message)}\n`));
   } catch {
-    // Nobody listens.
+    // stderr is closed.
   }
 }
 
@@ -30,7 +30,7 @@ export function say(message: string): void {
  */
 export async function writeToSystemLog(message: string): Promise<boolean> {
   const late = new Promise<false>((resolve) => setTimeout(resolve, DEADLINE_MS, false));
-  // Identifier, unit, priority, whether lines have a priority of their own, and three ways to forward them.
+  // Identifier, unit, priority, whether lines have their own priority, and three forwarding options.
   const text = `${TAG}\n\n${ERR}\n0\n0\n0\n0\n${inAscii(message)}\n`;
   return await Promise.race([write(JOURNAL, text).catch(() => false), late]);
 }
@@ -41,7 +41,7 @@ async function write(path: string, text: string): Promise<true> {
   return true;
 }
 
-/** A text as one line of ASCII: whatever an attacker wrote into it, it is one entry, and looks like what it is. */
+/** Escapes a text into one line of ASCII, so an attacker cannot add a log entry or hide characters. */
 function inAscii(text: string): string {
   return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

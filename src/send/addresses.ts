@@ -1,4 +1,4 @@
-// Finds the addresses of the hosts that requests go to, while this isolate still has the network.
+// Resolves the hosts that requests go to, while this isolate still has network access.
 
 import { isIP } from "node:net";
 import type { LookupAddress } from "node:dns";
@@ -8,7 +8,7 @@ import type { Address } from "./exchange.ts";
 /** How long name resolution may delay the start, in milliseconds. */
 const RESOLVE_MS = 5_000;
 
-/** How many addresses of each family are used. Both families count, since IPv6 alone may be broken on a host. */
+/** How many addresses of each family are used. Both families are used because IPv6 may be broken on a host. */
 const MAX_OF_FAMILY = 4;
 
 /** Options of {@linkcode severalAddresses}. */
@@ -19,8 +19,8 @@ export interface AddressOptions {
 }
 
 /**
- * The addresses of each host that has several. Other hosts are left out, as are those that can't be resolved in time:
- * requests to them are made by name, and report what is wrong.
+ * The addresses of each host that has several. Omits other hosts, and hosts that cannot be resolved in time: requests
+ * to them use the name, and report the error.
  *
  * @param hosts each as `host:port`
  */
@@ -47,7 +47,7 @@ async function resolveAll(name: string): Promise<readonly LookupAddress[]> {
   return await lookup(name, { all: true, order: "verbatim" });
 }
 
-/** With IPv6 in brackets, as in URLs, permissions and Deno's HTTP client. */
+/** Puts IPv6 addresses in brackets, as URLs, permissions and Deno's HTTP client expect. */
 function usable(found: readonly LookupAddress[]): string[] {
   const known = new Set(found.map(({ address }) => address));
   const ofFamily = (family: number) => [...known].filter((address) => isIP(address) === family).slice(0, MAX_OF_FAMILY);

@@ -1,4 +1,4 @@
-// One attempt to hand a notification to a service, and what its answer means.
+// Makes one attempt to deliver a notification to a service, and interprets the response.
 
 import { cap } from "../event.ts";
 import { messageOf } from "../failure.ts";
@@ -9,27 +9,27 @@ import type { Batch, Form, HttpRequest, Outcome } from "../services/service.ts";
 import type { Clock } from "./clock.ts";
 import type { Transport } from "./transport.ts";
 
-/** The longest reason that is kept and logged, in UTF-16 code units; a service may answer with a book. */
+/** The maximum length of a reason that is stored and logged, in UTF-16 code units. A service may send any length. */
 const MAX_REASON_LENGTH = 300;
 
 /** What an attempt needs. */
 export interface AttemptContext {
   readonly service: ConfiguredService;
-  /** Certificates that the route trusts beside the usual ones, as PEM. */
+  /** Certificates that the route trusts in addition to the usual ones, as PEM. */
   readonly caCert?: string | undefined;
   readonly transport: Transport;
   /** Writes a line to standard output. */
   readonly print: (line: string) => void;
   readonly clock: Pick<Clock, "nowMs">;
-  /** Takes the secrets out of a text. */
+  /** Removes secrets from a text. */
   readonly redact: (text: string) => string;
 }
 
 /**
- * Hands a batch over. A single notification in its plain form too, where the service refuses the rich one, since what
- * a service does not like about a message is mostly its ornament; of a digest, the caller has to find what is at fault.
+ * Delivers a batch. If the service refuses a single notification, tries its plain form too, because most refusals are
+ * about formatting. If it refuses a digest, the caller must find the event at fault.
  *
- * @returns what became of it, with a reason that is fit to be shown
+ * @returns the outcome; its reason contains no secret and is one line
  */
 export async function attempt(batch: Batch, context: AttemptContext): Promise<Outcome> {
   let outcome = await attemptForm(batch, "rich", context);
@@ -49,8 +49,8 @@ async function attemptForm(batch: Batch, form: Form, context: AttemptContext): P
 }
 
 /**
- * A notice without the reason in it, which is a service's word: one that repeats what it refuses would have the notice
- * refused as well, and a working route would pass for a broken one.
+ * Removes the reason from a notice. The reason is text from a service: if it quotes the refused content, the notice is
+ * refused too, and a working route appears broken.
  */
 function withoutReason(batch: Batch): Batch {
   const [first] = batch.notifications;
@@ -72,8 +72,8 @@ async function exchange(
 ): Promise<Outcome> {
   const result = await transport(request, { caCert });
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
-  // Deno's HTTP client reports a proxy's refusal of CONNECT as a failed connection, not as a response.
+  // If a proxy refuses CONNECT, Deno's HTTP client reports a failed connection, not a response.
   if (/proxy auth/i.test(result.detail)) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
-  // A host outside of the sandbox: nothing but another configuration will help.
+  // `refused`: the sandbox does not allow this host. Only a change of the configuration helps.
   return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };
 }

@@ -1,38 +1,37 @@
-// SSH_AUTH_INFO_0 -> how the user got in: the methods, and the keys that came with them. Pure.
-// The rule: what is not understood whole is not believed, and nothing that is written there makes it throw.
+// Parses SSH_AUTH_INFO_0: the authentication methods that the user completed, and their keys. Pure.
+// Rule: a key that cannot be parsed completely is not trusted, and no input makes the parser throw.
 
 import { type AuthKey, parseKey } from "./auth_key.ts";
 
 /** One completed method. */
 export interface AuthMethod {
-  /** `publickey`, `password`, `keyboard-interactive/pam`, …: raw and hostile. */
+  /** `publickey`, `password`, `keyboard-interactive/pam`, …; raw and hostile. */
   readonly method: string;
-  /** Absent where the method has none, and where it is not understood whole. */
+  /** Absent if the method has no key, or the key cannot be parsed completely. */
   readonly key?: AuthKey;
-  /** What follows, such as the client's user and host of `hostbased`: raw and hostile. */
+  /** The rest of the line, such as the client user and host of `hostbased`; raw and hostile. */
   readonly more: string;
 }
 
-/** What keys the user came with. */
+/** The keys that the user authenticated with. */
 export interface UsedKeys {
-  /** Each once, in the order of use. */
+  /** Unique, in the order of use. */
   readonly fingerprints: readonly string[];
-  /** Whether there was one that can't be told. */
+  /** Whether a key cannot be identified. */
   readonly hasUnreadable: boolean;
 }
 
-/** The methods that come with a key; that of `hostbased` is the client host's. */
+/** The methods that have a key. The key of `hostbased` belongs to the client host. */
 const KEY_METHODS = ["publickey", "hostbased"];
 
-/** What event.ts puts where it cuts a value. */
+/** The character that event.ts appends to a truncated value. */
 const CUT = "…";
 
 /**
- * Reads what sshd says of how the user got in: a line a method, `method[/submethod][ keytype base64][ more]`
+ * Parses sshd's list of completed methods, one per line: `method[/submethod][ keytype base64][ more]`
  * (auth2_update_session_info in auth2.c of OpenSSH).
  *
- * @param authInfo as an event has it: hostile, and perhaps cut, in which case the last line is believed no further than
- *   its method
+ * @param authInfo from an event; hostile. If it is truncated, only the method of the last line is used
  */
 export function parseAuthInfo(authInfo: string): AuthMethod[] {
   const lines = authInfo.split("\n");
@@ -43,12 +42,12 @@ export function parseAuthInfo(authInfo: string): AuthMethod[] {
   });
 }
 
-/** The keys of the user among the methods. */
+/** The user's own keys among the methods. */
 export function usedKeys(methods: readonly AuthMethod[]): UsedKeys {
   const keys = methods.filter(({ method }) => method === "publickey").map(({ key }) => key);
   return {
     fingerprints: [...new Set(keys.flatMap((key) => key === undefined ? [] : key.fingerprint))],
-    // A method that the cap has cut may have been one with a key.
+    // A truncated method may have had a key.
     hasUnreadable: keys.includes(undefined) || methods.some(({ method }) => method.endsWith(CUT)),
   };
 }

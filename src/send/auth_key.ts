@@ -1,19 +1,19 @@
-// A public key or certificate as SSH writes it -> what ssh-keygen and sshd's log call it. Pure.
+// Parses a public key or certificate in SSH format, and names it as ssh-keygen and sshd's log do. Pure.
 
 import { createHash } from "node:crypto";
 
 /** A key as `ssh-keygen -lf` and sshd's log print it. */
 export interface AuthKey {
-  /** `ED25519`, `RSA`, `ECDSA-SK`, … with `-CERT` for a certificate; the name on the wire of a type that is newer. */
+  /** `ED25519`, `RSA`, `ECDSA-SK`, …, plus `-CERT` for a certificate; for an unknown type, its name on the wire. */
   readonly type: string;
-  /** `SHA256:…` of the plain key, also where it came in a certificate. */
+  /** `SHA256:…` of the plain key, even if it is in a certificate. */
   readonly fingerprint: string;
   readonly certificate?: Certificate;
 }
 
-/** What a certificate says; sshd has checked its signature. */
+/** The contents of a certificate. sshd has verified its signature. */
 export interface Certificate {
-  /** Whatever its authority wrote there: raw and hostile. */
+  /** Chosen by the authority that signed it; raw and hostile. */
   readonly id: string;
   readonly serial: bigint;
   /** The key that signed it. */
@@ -21,8 +21,8 @@ export interface Certificate {
 }
 
 /**
- * The fields of a plain key, after its type (PROTOCOL of OpenSSH, RFC 4253 section 6.6, RFC 5656 section 3.1), and the
- * name that sshd has for the type. An `mpint` is a number, which may be written in a certificate in more than one way.
+ * sshd's name for each key type, and the fields of a plain key after its type (PROTOCOL of OpenSSH, RFC 4253 section
+ * 6.6, RFC 5656 section 3.1). An `mpint` is a number, which a certificate can encode in more than one way.
  */
 const KEY_TYPES: ReadonlyMap<string, { readonly name: string; readonly fields: readonly ("string" | "mpint")[] }> =
   new Map([
@@ -39,15 +39,15 @@ const KEY_TYPES: ReadonlyMap<string, { readonly name: string; readonly fields: r
 const CERTIFICATE_SUFFIX = "-cert-v01@openssh.com";
 
 /**
- * Reads a public key or a certificate.
+ * Parses a public key or a certificate.
  *
  * @param type the name of its type on the wire: `ssh-ed25519`, `ssh-rsa-cert-v01@openssh.com`
- * @param base64 hostile, as sshd writes it: with padding, without spaces
- * @returns undefined for what is not understood whole
+ * @param base64 hostile; as sshd writes it, with padding and without spaces
+ * @returns undefined if it cannot be parsed completely
  */
 export function parseKey(type: string, base64: string): AuthKey | undefined {
   try {
-    // Whitespace would be passed over.
+    // fromBase64 ignores whitespace.
     if (!/^[A-Za-z0-9+/]+=*$/.test(base64)) return undefined;
     const blob = Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
     return type.endsWith(CERTIFICATE_SUFFIX) ? readCertificate(blob, type) : readPlainKey(blob, type);
@@ -57,7 +57,7 @@ export function parseKey(type: string, base64: string): AuthKey | undefined {
   }
 }
 
-/** Reads a key that is not in a certificate; of a type that is newer than this program, no more than that it is one. */
+/** Parses a key that is not in a certificate. For an unknown type, checks only the type name. */
 function readPlainKey(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
   const reader = new BlobReader(blob);
   reader.expect(type);
@@ -71,12 +71,12 @@ function readPlainKey(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
   return { type: known?.name ?? type, fingerprint: fingerprintOf(blob) };
 }
 
-/** Reads a certificate (PROTOCOL.certkeys of OpenSSH). Its fingerprint is that of the plain key in it. */
+/** Parses a certificate (PROTOCOL.certkeys of OpenSSH). Its fingerprint is that of the plain key in it. */
 function readCertificate(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
   const base = type.slice(0, -CERTIFICATE_SUFFIX.length);
   const plainType = KEY_TYPES.has(base) ? base : `${base}@openssh.com`;
   const known = KEY_TYPES.get(plainType);
-  if (known === undefined) throw new RangeError("not a type that is known");
+  if (known === undefined) throw new RangeError("unknown key type");
   const reader = new BlobReader(blob);
   reader.expect(type);
   reader.string(); // the nonce
@@ -102,8 +102,8 @@ function readCertificate(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
 }
 
 /**
- * A number in the one form that sshd writes. It reads others too: an authority of the user's own could give a known key
- * another fingerprint than sshd's log has, and a new one with each certificate.
+ * Converts a number to the form that sshd writes. sshd accepts other forms too, so an authority that the user controls
+ * could otherwise give a known key a fingerprint that differs from sshd's log, and a new one with each certificate.
  */
 function canonical(mpint: Uint8Array): Uint8Array {
   const start = mpint.findIndex((byte) => byte !== 0);
@@ -119,7 +119,7 @@ function lengthOf({ length }: Uint8Array): number[] {
   return [length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff];
 }
 
-/** Reads the encoding of SSH (RFC 4251, section 5). What is not there is a RangeError. */
+/** Reads the SSH encoding (RFC 4251, section 5). Throws a RangeError if data is missing. */
 class BlobReader {
   readonly #blob: Uint8Array<ArrayBuffer>;
   #at = 0;
@@ -142,15 +142,15 @@ class BlobReader {
   }
 
   expect(text: string): void {
-    if (this.text() !== text) throw new RangeError("another type than the line says");
+    if (this.text() !== text) throw new RangeError("the key has a different type");
   }
 
   end(): void {
-    if (this.#at !== this.#blob.length) throw new RangeError("more than a key");
+    if (this.#at !== this.#blob.length) throw new RangeError("data after the key");
   }
 
   #take(length: number): Uint8Array<ArrayBuffer> {
-    if (length > this.#blob.length - this.#at) throw new RangeError("cut short");
+    if (length > this.#blob.length - this.#at) throw new RangeError("the key is truncated");
     return this.#blob.subarray(this.#at, this.#at += length);
   }
 }

@@ -1,14 +1,14 @@
-// When to try again: what the service asked for, within reason, else exponential backoff with full jitter. Pure.
+// When to retry: after the time that the service asked for, else after an exponential backoff with full jitter. Pure.
 
 import { MAX_WAIT_MS } from "../store/routes.ts";
 
-/** The longest first wait, and the longest of all, in milliseconds. */
+/** The maximum of the first wait, and of any wait, in milliseconds. */
 const BASE_MS = 30_000;
 const CAP_MS = 60 * 60 * 1000;
 
 /** What a wait depends on. */
 export interface BackoffOptions {
-  /** Attempts in a row that failed before this one. */
+  /** Consecutive failed attempts before this one. */
   readonly failures: number;
   /** What the service asked for, in milliseconds; any number. */
   readonly askedMs?: number | undefined;
@@ -17,14 +17,14 @@ export interface BackoffOptions {
 }
 
 /**
- * How long to wait, in milliseconds: between nothing and the whole of a wait that doubles with each failure, so that
- * many hosts that failed together don't come back together. What a service asks for is kept to, up to 24 hours.
+ * How long to wait, in milliseconds: a random part of a maximum that doubles with each failure, so that many hosts do
+ * not retry at the same moment. A wait that the service asked for takes precedence, up to 24 hours.
  */
 export function backoffMs({ failures, askedMs, random }: BackoffOptions): number {
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 30));
   const ownMs = Math.round(random() * ceiling);
   if (askedMs === undefined || !(askedMs >= 0)) return ownMs;
-  // Believed once. A service that asks for no wait, and fails again and again, would be asked without end.
+  // After a second failure, our own wait is the minimum: a service that keeps asking for no wait would be flooded.
   const leastMs = failures === 0 ? 0 : ownMs;
   return Math.min(Math.max(Math.ceil(askedMs), leastMs), MAX_WAIT_MS);
 }

@@ -1,5 +1,5 @@
-// Which events are sent together: a notice alone, a few events one by one, many as a digest. A digest has routine
-// events, or the urgent ones of one user.
+// Groups notifications into batches: a notice is sent alone, a few events one by one, many events as a digest. A digest
+// contains routine events, or the urgent events of one user.
 
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, SessionNotification } from "../services/service.ts";
@@ -8,32 +8,32 @@ import type { JudgedEvent } from "../store/stored_event.ts";
 import { noticeNotification } from "./notice.ts";
 import { type HostOptions, notificationOf } from "./render.ts";
 
-/** Up to so many events are sent one by one, since single messages are easiest to read; more are sent as a digest. */
+/** Up to this many events are sent one by one, because single messages are easier to read; more become a digest. */
 export const HANDFUL = 3;
 
-/** The most events that one digest takes, whatever the service would. */
+/** The maximum number of events in a digest, even if the service accepts more. */
 export const MAX_DIGEST = 500;
 
-/** How many events are looked at first for a digest. */
+/** How many events are read at first for a digest. */
 const FIRST_LOOK = 32;
 
-/** What a batch is made for. */
+/** The service and host that a batch is for. */
 export interface ComposeOptions {
   readonly service: Pick<ConfiguredService, "fitting">;
   readonly host: HostOptions;
 }
 
-/** A batch, and whose deliveries it is. */
+/** A batch, and its deliveries in the store. */
 export interface Composed {
   readonly outgoing: Outgoing;
   readonly batch: Batch;
 }
 
 /**
- * Makes a batch of what is due. What has been tried together goes together again, under the same id.
+ * Makes a batch of due notifications. A batch that was tried before is sent again unchanged, with the same ID.
  *
- * @param look what is due, of at most so many events that are in no batch yet
- * @returns undefined where nothing is due
+ * @param look returns what is due; `limit` is the maximum number of events that are not in a batch yet
+ * @returns undefined if nothing is due
  */
 export function compose(look: (limit: number) => Due | undefined, options: ComposeOptions): Composed | undefined {
   for (let limit = FIRST_LOOK;; limit = Math.min(2 * limit, MAX_DIGEST)) {
@@ -45,7 +45,7 @@ export function compose(look: (limit: number) => Due | undefined, options: Compo
       return { outgoing: { kind: "notice", route, id: batch.id, notice }, batch };
     }
     const composed = composeEvents(due, options);
-    // Where all that was looked at fits, there may be room for more.
+    // All events fit, so there may be room for more.
     const taken = composed.batch.notifications.length;
     if (due.batch !== undefined || taken < limit || limit === MAX_DIGEST) return composed;
   }

@@ -1,6 +1,6 @@
-// The certificates that this host trusts, beside Mozilla's, which Deno brings along.
+// The certificates that this host trusts, in addition to Mozilla's, which are part of Deno.
 
-/** Where the distributions keep them; each path stands in the permission set `send` too. */
+/** The CA bundles of the distributions. Each path must also be in the permission set `send`. */
 export const CA_BUNDLES: readonly string[] = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL
@@ -8,13 +8,13 @@ export const CA_BUNDLES: readonly string[] = [
   "/etc/ssl/cert.pem", // Alpine
 ];
 
-/** The host's own CA store as PEM; none where there is none to read. */
+/** The CA store of the host as PEM; empty if no bundle can be read. */
 export function systemCertificates(): string[] {
   for (const path of CA_BUNDLES) {
     try {
       return [Deno.readTextFileSync(path)];
     } catch {
-      // The next one.
+      // Try the next one.
     }
   }
   return [];

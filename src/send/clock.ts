@@ -1,12 +1,12 @@
-// Time, as `send` sees it. Comes in from outside, so that no test has to wait.
+// The clock that `send` uses. It is injected, so tests do not have to wait.
 
-/** Where the time comes from. */
+/** A source of time. */
 export interface Clock {
-  /** The time of day, in milliseconds since the epoch. It may jump both ways. */
+  /** The time of day, in milliseconds since the epoch. It can jump forwards and backwards. */
   nowMs(): number;
-  /** Milliseconds since some moment; never jumps. */
+  /** Milliseconds since an arbitrary moment; never jumps. */
   monotonicMs(): number;
-  /** Waits; less long if `signal` is aborted. */
+  /** Waits, or returns early if `signal` is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 

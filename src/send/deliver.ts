@@ -1,4 +1,4 @@
-// Delivers what is due on one route, one batch after the other, and writes down what became of each.
+// Delivers the due notifications of one route, one batch at a time, and stores the outcome of each.
 
 import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
@@ -15,12 +15,12 @@ import type { Clock } from "./clock.ts";
 import type { HostOptions } from "./render.ts";
 
 /**
- * A digest that has failed so often before is halved when it fails once more: an event in it may be at fault, in a way
- * that the service, or a firewall on the way, does not admit. Sooner where others get through.
+ * A digest with this many attempts is split in two when it fails again: one of its events may be at fault, although the
+ * service or a firewall reports something else. It is split sooner if other messages get through.
  */
 const HALVED_AFTER = { othersGetThrough: 3, nothingGetsThrough: 10 };
 
-/** What delivering needs. */
+/** What a delivery needs. */
 export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCert"> {
   readonly deliveries: Deliveries;
   readonly clock: Clock;
@@ -28,20 +28,20 @@ export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCer
   readonly log: Log;
   readonly host: HostOptions;
   readonly giveUpAfterMs: number;
-  /** The names of all routes: what one of them gives up, the others tell. */
+  /** The names of all routes. If one of them gives up a delivery, the others send a notice. */
   readonly routeNames: readonly string[];
-  /** Whether the run has to end: no new request is made. */
+  /** Whether the run is ending, so no new request may start. */
   readonly stopping: () => boolean;
 }
 
-/** Delivers until nothing is due on the route, the route rests, or the run has to end. */
+/** Delivers until nothing is due on the route, the route is backing off, or the run is ending. */
 export async function deliverDue(route: Route, context: DeliveryContext): Promise<void> {
   const { deliveries } = context;
   let next = deliveries.together(() => begin(route, context));
   while (next !== undefined) {
     const { outgoing, batch } = next;
     const outcome = await attempt(batch, { ...context, service: route.service, caCert: route.caCert });
-    // One transaction for the end of this batch and the begin of the next: each costs a write to the disk.
+    // One transaction ends this batch and begins the next, because each transaction costs a disk write.
     next = deliveries.together(() => {
       settle(outgoing, outcome, context);
       return begin(route, context);
@@ -49,7 +49,7 @@ export async function deliverDue(route: Route, context: DeliveryContext): Promis
   }
 }
 
-/** The next batch, its attempt counted: one that a crash ends has been one. */
+/** Begins the next batch. Counts the attempt now, so that a crash counts too. */
 function begin({ name, service }: Route, context: DeliveryContext): Composed | undefined {
   if (context.stopping()) return undefined;
   const { deliveries, host } = context;
@@ -78,15 +78,15 @@ function settle(outgoing: Outgoing, outcome: Outcome, context: DeliveryContext):
 }
 
 /**
- * In a digest, one event may be at fault, so each half is tried by itself. For a single event, other messages show
- * whether the event or the route is at fault: see refusals.ts.
+ * Splits a refused digest, because one of its events may be at fault. For a single event, other messages show whether
+ * the event or the route is at fault: see refusals.ts.
  */
 function settleRefused(outgoing: Outgoing, error: string, context: DeliveryContext): void {
   const { deliveries, clock, random, log, routeNames } = context;
   const { route } = outgoing;
   if (isDigest(outgoing) && deliveries.refusalsOf(route).inARow === 0) {
     deliveries.split(outgoing, { error, anew: true });
-    log("info", `looking for what the service refuses in ${described(outgoing)}: ${error}`);
+    log("info", `splitting ${described(outgoing)}, because the service refuses it: ${error}`);
     return;
   }
   const atMs = clock.nowMs();
@@ -94,7 +94,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
   const { isAtFault, isRouteBroken } = deliveries.countRefusal(outgoing);
   if (isAtFault) {
     deliveries.settle(outgoing, { state: "dead", kind: "refused", error, atMs, restsUntilMs: 0 });
-    log("error", `gave up ${described(outgoing)}: the service refuses it, and takes others: ${error}`);
+    log("error", `gave up ${described(outgoing)}: the service refuses it but accepts others: ${error}`);
     if (outgoing.kind === "events") {
       deliveries.announce(routeNames, { about: route, kind: "dead", count: 1, reason: error, occurredAtMs: atMs });
     }
@@ -112,7 +112,7 @@ function settleRefused(outgoing: Outgoing, error: string, context: DeliveryConte
     deliveries.announceRefusal({ about: route, count: 1, reason: error, occurredAtMs: atMs });
   }
   if (!isRouteBroken) {
-    log("warning", `the service refuses ${described(outgoing)}; trying whether it takes another message: ${error}`);
+    log("warning", `the service refuses ${described(outgoing)}; trying another message: ${error}`);
     return;
   }
   tellBroken(outgoing, { error, waitMs }, context);
@@ -130,7 +130,7 @@ function tellBroken(
   const { route } = outgoing;
   context.log(
     "error",
-    `route "${route}" is broken: ${error}; correct its settings in the config; ${nextAttempt(waitMs)}`,
+    `route "${route}" is broken: ${error}; correct its settings; ${nextAttempt(waitMs)}`,
   );
   if (outgoing.kind === "events" || outgoing.notice.about === route) {
     announce({ about: route, kind: "broken", count: 0, reason: error }, context);
@@ -160,7 +160,7 @@ function settleFailed(
   deliveries.settle(outgoing, { state: "pending", kind, error, atMs, restsUntilMs: atMs + waitMs });
   const next = nextAttempt(waitMs);
   const attempts = outgoing.kind === "events" ? outgoing.attempts : outgoing.notice.attempts;
-  // Then something was delivered since it was first tried: the route is not at fault.
+  // Something else was delivered since its first attempt, so the route works.
   const othersGetThrough = attempts > failures;
   if (othersGetThrough) {
     log("warning", `cannot deliver ${described(outgoing)}, while others get through: ${error}; ${next}`);
@@ -173,17 +173,17 @@ function settleFailed(
   if (kind === "retry") giveUp(route, error, context);
 }
 
-/** Gives up what has been tried for too long, and what waited behind it for as long. */
+/** Gives up deliveries that have been tried for too long, and those that have waited after them for as long. */
 function giveUp(route: string, error: string, context: DeliveryContext): void {
   const { deliveries, giveUpAfterMs, log } = context;
   const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
   if (count + notices === 0) return;
   const what = [...count > 0 ? [plural(count, "event")] : [], ...notices > 0 ? [plural(notices, "notice")] : []];
-  log("error", `gave up ${what.join(" and ")} on route "${route}", tried for too long: ${error}`);
+  log("error", `gave up ${what.join(" and ")} on route "${route}" after trying for too long: ${error}`);
   if (count > 0) announce({ about: route, kind: "dead", count, reason: error }, context);
 }
 
-/** Has the other routes tell it, if there are any. */
+/** Makes a notice on each other route. */
 function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: DeliveryContext): void {
   const { deliveries, routeNames, clock } = context;
   const others = routeNames.filter((name) => name !== incident.about);

@@ -1,4 +1,4 @@
-// `send --dry-run`: what the next run would send, a line each. Changes nothing.
+// `send --dry-run`: lists what the next run would send. Changes nothing.
 
 import type { Config } from "../config/config.ts";
 import { oneLine } from "../log.ts";
@@ -7,9 +7,9 @@ import type { Deliveries } from "../store/deliveries.ts";
 import { notificationOf } from "./render.ts";
 
 /**
- * The pending deliveries of the configured routes, as lines for a person.
+ * Describes the pending deliveries of the configured routes.
  *
- * @returns one line each: route, service, and the plain sentence
+ * @returns one line per delivery: route, service, and the plain sentence
  */
 export function dryRun(
   { routes, host }: Config,

@@ -1,20 +1,20 @@
-// The one rule for "the alarm works": a login right now would be notified. `status`, its metrics, the heartbeat, `check`
-// and the exit code of `send` all use it. Pure.
+// The one rule for whether the alarm works, that is, whether a login now would be notified. `status`, its metrics, the
+// heartbeat, `check` and the exit code of `send` use it. Pure.
 
 import { formatAgo } from "../duration.ts";
 import type { Unread } from "../store/inbox.ts";
 import type { RouteOverview } from "../store/overview.ts";
 import type { Spooled } from "../store/spool.ts";
 
-/** An event that waits longer is overdue, in milliseconds: by then, any burst is sent and any rate limit is over. */
+/** After this wait, in milliseconds, an event is overdue: any burst is sent by then, and any rate limit is over. */
 export const OVERDUE_AFTER_MS = 15 * 60 * 1000;
 
-/** If `send` has not read an event for longer than this, in milliseconds, it does not start each minute. */
+/** If an event stays unread for longer than this, in milliseconds, `send` does not start every minute. */
 export const UNREAD_AFTER_MS = 5 * 60 * 1000;
 
 /**
- * Why the alarm does not work. `unrun`: `send` has never run, as just after an installation. `broken`: a person has to
- * correct the settings of a route. `failing`: the last attempt on a route failed; the next one may succeed.
+ * Why the alarm does not work. `unrun`: `send` has never run, for example just after installation. `broken`: a person
+ * must correct the settings of a route. `failing`: the last attempt on a route failed; the next one may succeed.
  */
 export type ProblemKind =
   | "room"
@@ -30,7 +30,7 @@ export type ProblemKind =
 /** One reason why the alarm does not work. */
 export interface Problem {
   readonly kind: ProblemKind;
-  /** The route that it is about, if it is about one. */
+  /** The affected route, if any. */
   readonly route?: string;
   /** A few words. */
   readonly text: string;
@@ -38,52 +38,52 @@ export interface Problem {
 
 /** The state of the routes. */
 export interface RouteSources {
-  /** The names of the routes that the configuration has. */
+  /** The names of the routes in the configuration. */
   readonly configured: readonly string[];
   readonly routes: readonly RouteOverview[];
   readonly nowMs: number;
 }
 
-/** What the rule depends on. */
+/** The input of the rule. */
 export interface HealthSources extends RouteSources {
-  /** When the last run of `send` ended; undefined where none has yet. */
+  /** When the last run of `send` ended; undefined if none has ended yet. */
   readonly lastRunAtMs: number | undefined;
   /** How long a run may take, in milliseconds. */
   readonly runDeadlineMs: number;
-  /** Undefined if no event was ever recorded, or if that can't be read. */
+  /** Undefined if no event was ever recorded, or if the queue cannot be read. */
   readonly unread: Unread | undefined;
   readonly spooled: Spooled | undefined;
   /** The directories whose disk is full. */
   readonly withoutRoom: readonly string[];
-  /** Whether some of all this could not be read. */
+  /** Whether some of these sources could not be read. */
   readonly isUnreadable: boolean;
-  /** Problems that were found elsewhere, a few words each. */
+  /** Problems found elsewhere, a few words each. */
   readonly others?: readonly string[];
 }
 
-/** All reasons why the alarm does not work; empty if it works. */
+/** Returns all reasons why the alarm does not work; empty if it works. */
 export function problemsOf(sources: HealthSources): Problem[] {
   const { withoutRoom, isUnreadable, others = [] } = sources;
   return [
     ...withoutRoom.map((directory): Problem => ({ kind: "room", text: `there is no room in "${directory}"` })),
-    ...isUnreadable ? [{ kind: "unreadable", text: "not all of it can be read" } as const] : [],
+    ...isUnreadable ? [{ kind: "unreadable", text: "some of the state cannot be read" } as const] : [],
     ...others.map((text): Problem => ({ kind: "other", text })),
     ...sendProblems(sources),
     ...routeProblems(sources),
   ];
 }
 
-/** Whether `send` has stopped: the last run ended longer ago than a run may take plus an event may wait. */
+/** Whether `send` has stopped: its last run ended longer ago than the deadline of a run plus the wait of an event. */
 export function hasStopped(
   { nowMs, lastRunAtMs, runDeadlineMs }: Pick<HealthSources, "nowMs" | "runDeadlineMs"> & { lastRunAtMs: number },
 ): boolean {
   return nowMs - lastRunAtMs > OVERDUE_AFTER_MS + runDeadlineMs;
 }
 
-/** Whether `send` runs, and reads. */
+/** Checks that `send` runs, and that it reads the queue. */
 function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: HealthSources): Problem[] {
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
-  // Files stay in the spool until a hook moves them; any run that has ended since has read them.
+  // Files stay in the spool until a hook moves them; any later run of `send` has read them.
   const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
   return [
     ...lastRunAtMs === undefined ? [{ kind: "unrun", text: "no run of send has ended yet" } as const] : [],
@@ -91,14 +91,14 @@ function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: He
       ? [{ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` } as const]
       : [],
     ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
-      ? [{ kind: "unread", text: "send does not read what is queued" } as const]
+      ? [{ kind: "unread", text: "send does not read the queue" } as const]
       : [],
   ];
 }
 
 /**
- * Problems of the routes. A run of `send` waits up to a minute for a failing route, so one that still fails at the end
- * of the run has a real problem. Of routes that are no longer in the configuration, only overdue events count.
+ * Problems of the routes. A run of `send` waits up to a minute for a failing route, so a route that still fails at the
+ * end of the run has a real problem. For a route that is no longer in the configuration, only overdue events count.
  */
 export function routeProblems({ configured, routes, nowMs }: RouteSources): Problem[] {
   const failing = routes.filter(({ name, newest }) => configured.includes(name) && FAILURES.has(newest));
@@ -114,5 +114,5 @@ export function routeProblems({ configured, routes, nowMs }: RouteSources): Prob
   ];
 }
 
-/** Newest outcomes after which nothing was delivered. */
+/** The newest outcomes that mean that nothing has been delivered since. */
 const FAILURES: ReadonlySet<RouteOverview["newest"]> = new Set(["retry", "broken", "refused"] as const);

@@ -1,5 +1,5 @@
-// Tells the outside after a run that the notifier is alive, or by `/fail` that events don't get through. Whatever
-// happens here, the run stays as it was.
+// Pings the heartbeat after a run: its URL if the alarm works, `/fail` if events do not get through. A failure here
+// does not affect the run.
 
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../failure.ts";
@@ -19,13 +19,13 @@ export interface HeartbeatContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
-  /** Takes the secrets out of a text. */
+  /** Removes secrets from a text. */
   readonly redact: (text: string) => string;
-  /** What else keeps the alarm from working on this host. */
+  /** Other reasons why the alarm does not work on this host. */
   readonly hostProblems: () => readonly string[];
 }
 
-/** Pings the heartbeat, if there is one and it may be pinged again. Never throws; a failure is one warning. */
+/** Pings the heartbeat, if it is configured and the last ping is long enough ago. Logs a failure and never throws. */
 export async function pingHeartbeat(
   { heartbeat, routes }: Pick<Config, "heartbeat" | "routes">,
   { deliveries, intake, transport, clock, log, redact, hostProblems }: HeartbeatContext,
@@ -35,7 +35,7 @@ export async function pingHeartbeat(
     const nowMs = clock.nowMs();
     if (!countPing(deliveries.database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
-    // `send` runs, as this shows; what remains to check is whether this run could read everything, the routes, and the host.
+    // `send` is running, so check only the rest: that this run read everything, the routes, and the host.
     const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
@@ -43,7 +43,7 @@ export async function pingHeartbeat(
     const result = await transport(request, { caCert: heartbeat.caCert });
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
-      // The advice names the key of a route.
+      // The detail names the configuration key of a route.
       : { ok: false, detail: result.detail.replaceAll("ca_file", "heartbeat.ca_file") };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
     else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);
@@ -52,7 +52,7 @@ export async function pingHeartbeat(
   }
 }
 
-/** As healthchecks.io has it: `/fail` behind the path, before what follows a question mark. */
+/** Appends `/fail` to the path, as healthchecks.io defines it, before the query string. */
 export function failUrl(heartbeat: URL): string {
   const url = new URL(heartbeat);
   url.pathname = `${url.pathname.replace(/\/$/, "")}/fail`;

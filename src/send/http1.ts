@@ -1,28 +1,28 @@
-// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` can't be used here: it chooses the address of a
-// name itself, and through a `tcp` proxy it sends even an https request in the clear.
+// One HTTP/1.1 exchange over an open connection (RFC 9112). `fetch` does not work here: it chooses the address itself,
+// and through a `tcp` proxy it sends even https requests unencrypted.
 
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 
-/** The longest response head that is accepted, in bytes. */
+/** The maximum length of a response header, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
-/** The longest answer that is read, in bytes, with all that a server may put before its head and between its chunks. */
+/** The maximum number of bytes that are read, including informational responses and chunk extensions. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** How much is read at a time, in bytes. */
+/** The size of the read buffer, in bytes. */
 const CHUNK_BYTES = 16 * 1024;
 
 /**
- * Sends a request and reads the start of its answer.
+ * Sends a request and reads the start of the response.
  *
- * @param connection for this request only; left open
- * @throws the error of the connection, or an `Error` if the answer is not HTTP
+ * @param connection used for this request only; not closed
+ * @throws the error of the connection, or an `Error` if the response is not HTTP
  */
 export async function exchangeOver(
   connection: Pick<Deno.Conn, "read" | "write">,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  // A server may answer and reset the connection before it has read everything; then the answer says what happened.
+  // A server may respond and reset the connection before it has read the whole request; the response says why.
   void writeAll(connection, requestBytes(request)).catch(() => {});
   const buffer = new Uint8Array(CHUNK_BYTES);
   let text = "";
@@ -31,7 +31,7 @@ export async function exchangeOver(
     if (count !== null) text += String.fromCharCode(...buffer.subarray(0, count));
     const response = parseResponse(text, { isWhole: count === null });
     if (response !== undefined) return response;
-    if (text.length > MAX_ANSWER_BYTES) throw new Error("the answer is too long");
+    if (text.length > MAX_ANSWER_BYTES) throw new Error("the response is too long");
   }
 }
 
@@ -39,7 +39,7 @@ async function writeAll(connection: Pick<Deno.Conn, "write">, bytes: Uint8Array)
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }
 
-/** The bytes of a request. `Headers` refuses values that would end a header line early. */
+/** Encodes a request. `Headers` rejects values that contain a line break. */
 function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
   const { host, pathname, search } = new URL(url);
   const bytes = new TextEncoder().encode(method === "GET" ? "" : body);
@@ -53,25 +53,25 @@ function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
 }
 
 /**
- * Parses a response; only the start of a long body. Pure.
+ * Parses a response, up to the start of a long body. Pure.
  *
- * @param text the bytes so far, one character each
- * @param options.isWhole whether no more will come
- * @returns undefined if more is needed
- * @throws {Error} if it is not a response
+ * @param text the bytes received so far, one character each
+ * @param options.isWhole whether the connection has ended
+ * @returns undefined if more bytes are needed
+ * @throws {Error} if the text is not a response
  */
 export function parseResponse(text: string, options: { readonly isWhole: boolean }): HttpResponse | undefined {
   const end = text.indexOf("\r\n\r\n");
   if (end === -1) {
-    if (options.isWhole) throw new Error("the connection was closed before an answer");
-    if (text.length > MAX_HEAD_BYTES) throw new Error("the answer has no end of its head");
+    if (options.isWhole) throw new Error("the connection was closed before a response");
+    if (text.length > MAX_HEAD_BYTES) throw new Error("the header of the response is too long");
     return undefined;
   }
   const [statusLine = "", ...lines] = text.slice(0, end).split("\r\n");
   const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)( |$)/.exec(statusLine)?.[1] ?? NaN);
-  if (Number.isNaN(status)) throw new Error("the answer is not HTTP/1.1");
+  if (Number.isNaN(status)) throw new Error("the response is not HTTP/1.1");
   const rest = text.slice(end + 4);
-  // The final response follows an informational one.
+  // Skip an informational response (1xx); the final one follows it.
   if (status < 200) return parseResponse(rest, options);
   const headers = parseHeaders(lines);
   const body = status === 204 || status === 304 ? "" : bodyIn(rest, { headers, ...options });
@@ -90,7 +90,7 @@ function parseHeaders(lines: readonly string[]): Readonly<Record<string, string>
   return Object.fromEntries(values);
 }
 
-/** The body, if it is complete or long enough. */
+/** Returns the body if it is complete or long enough. */
 function bodyIn(
   rest: string,
   { headers, isWhole }: { headers: Readonly<Record<string, string>>; isWhole: boolean },
@@ -98,7 +98,7 @@ function bodyIn(
   if (/(^|,)\s*chunked$/i.test(headers["transfer-encoding"] ?? "")) return unchunked(rest, { isWhole });
   const length = headers["content-length"];
   if (length === undefined) return isWhole || rest.length >= MAX_RESPONSE_BYTES ? rest : undefined;
-  if (!/^\d{1,15}$/.test(length)) throw new Error("the answer has a bad length");
+  if (!/^\d{1,15}$/.test(length)) throw new Error("the response has an invalid Content-Length");
   if (rest.length >= Math.min(Number(length), MAX_RESPONSE_BYTES)) return rest.slice(0, Number(length));
   return incomplete(isWhole);
 }
@@ -109,7 +109,7 @@ function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | un
     const end = rest.indexOf("\r\n", at);
     if (end === -1) return incomplete(isWhole);
     const size = parseInt(/^[0-9a-f]{1,8}(?=[ \t;]|$)/i.exec(rest.slice(at, end))?.[0] ?? "", 16);
-    if (Number.isNaN(size)) throw new Error("the answer has a bad chunk");
+    if (Number.isNaN(size)) throw new Error("the response has an invalid chunk");
     if (size === 0) return body;
     body += rest.slice(end + 2, end + 2 + size);
     at = end + 2 + size + 2;
@@ -119,5 +119,5 @@ function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | un
 }
 
 function incomplete(isWhole: boolean): undefined {
-  if (isWhole) throw new Error("the connection was closed in the middle of the answer");
+  if (isWhole) throw new Error("the connection was closed before the end of the response");
 }

@@ -1,4 +1,4 @@
-// The Worker that makes the HTTP requests. Its only permission is `net`, to the hosts of the configured routes.
+// The Worker that makes the HTTP requests. Its only permission is `net`, for the hosts of the configured routes.
 
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 import type { Address, Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
@@ -6,7 +6,7 @@ import { exchangeOver } from "./http1.ts";
 import { Reachable } from "./reachable.ts";
 import { explainTls } from "./tls_refusal.ts";
 
-/** What the global scope of a Worker has. Its library of types can't stand beside that of the rest of the program. */
+/** The global scope of a Worker. TypeScript's library for it conflicts with that of the rest of the program. */
 interface WorkerScope {
   onmessage: (event: MessageEvent) => void;
   postMessage(message: WorkerAnswer): void;
@@ -15,9 +15,9 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 let settings: WorkerSettings = { caCerts: [], timeoutMs: 0 };
 let reachable = new Reachable(new Map());
-/** The certificates for each route that has its own, and for all others; see {@link trusted}. */
+/** Trusted certificates, by the index of a route's own; `undefined` for other routes. See {@link trusted}. */
 const trust = new Map<number | undefined, string[]>();
-/** HTTP clients, by the certificates that they trust and the address that they connect to. */
+/** HTTP clients, by the certificates that they trust and the address of the proxy that they connect to. */
 const clients = new Map<string, Deno.HttpClient>();
 
 scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
@@ -30,14 +30,14 @@ scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   answer({ id: 0 });
 };
 
-/** What a client trusts and connects to. */
+/** Selects an HTTP client. */
 interface ClientOptions {
   readonly routeCaCert?: number | undefined;
   /** The address of the proxy to use, if it has several. */
   readonly proxyAddress?: Address | undefined;
 }
 
-/** Clients are kept, since each has a pool of open connections. */
+/** Returns a client, and keeps it for reuse of its connection pool. */
 function clientOf(options: ClientOptions): Deno.HttpClient {
   const key = `${options.routeCaCert ?? ""} ${options.proxyAddress?.hostname ?? ""}`;
   const client = clients.get(key) ??
@@ -68,7 +68,7 @@ function readable(routeCaCert: number | undefined): string[] {
     Deno.createHttpClient({ caCerts: all }).close();
     return all;
   } catch {
-    // A CA store that can't be read must not silence everything: Mozilla's certificates are there still.
+    // An unusable CA store must not stop all notifications: Mozilla's certificates still work.
     return [];
   }
 }
@@ -141,7 +141,7 @@ async function fetchBy(
     // fetch() refuses a GET with a body, also with an empty one.
     ...(method === "GET" ? {} : { body }),
     signal,
-    // What a service sends us to is not what the administrator configured.
+    // The administrator did not configure the target of a redirect.
     redirect: "manual",
     client,
   });
@@ -152,18 +152,18 @@ async function fetchBy(
   };
 }
 
-/** What an error says of its first cause; Deno 2.9 has that apart from "fetch failed". */
+/** The message of the root cause. Deno 2.9 reports "fetch failed" and puts the reason into `cause`. */
 function rootMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : rootMessage(error.cause);
 }
 
-/** The start of a body, however much the service sends. */
+/** Reads only the start of a body, because a service may send any amount. */
 async function readStart(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let left = MAX_RESPONSE_BYTES;
-  // Leaving the loop cancels the rest.
+  // `break` cancels the rest of the stream.
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk.subarray(0, left), { stream: true });
     left -= chunk.length;

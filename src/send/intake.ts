@@ -1,5 +1,5 @@
-// Takes in what `queue` has written, wherever it is: its database, the spools, the file of the last resort, databases that
-// were set aside. A source that can't be read does not stop the others, nor deliveries.
+// Reads new events from all places: the queue database, the spools, the file of the last resort, and damaged databases
+// that were set aside. A source that cannot be read stops neither the others nor deliveries.
 
 import type { SessionEvent } from "../event.ts";
 import type { Log } from "../log.ts";
@@ -19,17 +19,17 @@ import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store
 import { readUnrecorded, UNRECORDED_START } from "../store/unrecorded.ts";
 import type { Clock } from "./clock.ts";
 
-/** How many events are taken in at a time, in one transaction. */
+/** How many events are stored in one transaction. */
 const PAGE = 100;
 
-/** How many pages are read in one step, so that deliveries and signals wait a fraction of a second at most. */
+/** How many pages are read in one step. Limits the delay of deliveries and signals to a fraction of a second. */
 const PAGES_PER_STEP = 10;
 
-/** What taking in needs. */
+/** What {@link Intake} needs. */
 export interface IntakeOptions {
   readonly deliveries: Deliveries;
   readonly inbox: Inbox;
-  /** Where absent, nothing else is read than the queue database. */
+  /** If absent, only the queue database is read. */
   readonly elsewhere?: {
     readonly spools: Readonly<Record<SpoolColumn, Spool>>;
     readonly paths: Pick<StatePaths, "queueDir" | "queueDatabase" | "unrecordedFile">;
@@ -38,34 +38,34 @@ export interface IntakeOptions {
   readonly log: Log;
 }
 
-/** Takes in, and remembers whether that is possible at all. */
+/** Reads new events, and keeps track of the sources that cannot be read. */
 export class Intake {
   readonly #options: IntakeOptions;
-  /** What is wrong now, by where it is. */
+  /** The current faults, by source. */
   readonly #faults = new Map<string, Error>();
   readonly #unreadableFiles = new Map<string, number>();
-  /** Databases that were set aside, and need no look any more in this run. */
+  /** Damaged databases that this run has already examined. */
   readonly #salvaged = new Set<string>();
   #mayReadAnother = true;
   #pass: Generator<void> | undefined;
-  /** What this pass has taken in. */
+  /** The number of events that this pass has read. */
   #total = { taken: 0, history: 0 };
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
-  /** Why something could not be read the last time, what a person has to mend first; undefined if all could. */
+  /** Why a source could not be read last time; undefined if all could. Faults that a person must fix come first. */
   get fault(): Error | undefined {
     const faults = [...this.#faults.values()];
     return faults.find((fault) => !isPassingInQueue(fault)) ?? faults[0];
   }
 
   /**
-   * Takes in some of what existed when the pass began; the first step begins a pass. So every pass ends, even if events
-   * are written faster than they are read. Logs each problem once.
+   * Runs one step of a pass; the first step begins it. A pass reads only what existed when it began, so it ends even if
+   * events are written faster than they are read. Logs each problem once.
    *
-   * @returns whether the pass goes on
+   * @returns whether the pass continues
    */
   takeIn(): boolean {
     const pass = this.#pass ??= this.#takeInAll();
@@ -80,7 +80,7 @@ export class Intake {
   *#takeInAll(): Generator<void> {
     const { elsewhere, log } = this.#options;
     this.#total = { taken: 0, history: 0 };
-    // Later entries may have been recorded as well, in a place that this pass has read already.
+    // A later entry may also be recorded in a place that this pass has already read.
     const upTo = elsewhere === undefined ? 0 : sizeOf(elsewhere.paths.unrecordedFile);
     yield* this.#attempt("database", this.#takeInDatabase());
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
@@ -91,10 +91,10 @@ export class Intake {
     if (history > 0) {
       log(
         "warning",
-        `${history} events are not known, but so old that they may have been delivered before: kept as history, not sent`,
+        `${history} unknown events are so old that they may have been delivered before: kept as history, not sent`,
       );
     }
-    if (taken > 0) log("info", `took in ${plural(taken, "new event")}`);
+    if (taken > 0) log("info", `read ${plural(taken, "new event")}`);
   }
 
   #count({ taken, history }: TakenIn): void {
@@ -102,7 +102,7 @@ export class Intake {
     this.#total.history += history;
   }
 
-  /** One that fails keeps no other from being read. What the store itself says is no matter of what is read. */
+  /** Reads one source, and logs its failure so that the others are still read. Throws errors of the store itself. */
   *#attempt(where: string, work: Generator<void>): Generator<void> {
     try {
       yield* work;
@@ -121,9 +121,9 @@ export class Intake {
       const page = pages === 0 ? inbox.read(position, PAGE) : inbox.readOn(position, PAGE);
       if (page === undefined) return;
       const isEmpty = page.events.length === 0 && (page.unreadable ?? 0) === 0;
-      // Where there is no event yet, that is remembered, since whatever comes is new then.
+      // If the queue is empty, remember that: every later event is then known to be new.
       if (isEmpty && position.againToId !== undefined) return;
-      // Reading may start again once, from the first event. A database that makes it do so for ever is left for now.
+      // Reading may restart once from the first event. Stop if the database makes it restart indefinitely.
       if (pages > 0 && page.position.lastId <= position.lastId) return;
       this.#count(deliveries.takeIn(page));
       position = page.position;
@@ -148,7 +148,7 @@ export class Intake {
     this.#unreadableFiles.set(column, length);
     noteUnreadableFiles(deliveries.database, column, length);
     const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");
-    if (length > 0) log("error", `${plural(length, "file")} in "${spool.directory}" can't be read, and stay: ${names}`);
+    if (length > 0) log("error", `cannot read ${plural(length, "file")} in "${spool.directory}", kept: ${names}`);
   }
 
   *#takeInUnrecorded(upTo: number): Generator<void> {
@@ -159,7 +159,7 @@ export class Intake {
       const position = before ?? UNRECORDED_START;
       const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
-      // Remembers that the file does not exist yet, since all entries in it are new then.
+      // If the file does not exist yet, remember that: all its later entries are then known to be new.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
       this.#count(deliveries.takeInUnrecorded(page));
       if (!hasMoved) return;
@@ -177,9 +177,9 @@ export class Intake {
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
       this.#salvaged.add(queue.folder);
       if (isSalvaged(deliveries.database, note)) continue;
-      // One that can't be read, this time or ever, keeps no other from that.
+      // A database that cannot be read does not block the others.
       if (!(yield* this.#salvageOne(queue))) continue;
-      // The others in later runs: whoever can put many there must not hold up what is to be delivered.
+      // Leave the others to later runs: an attacker who creates many must not delay deliveries.
       this.#mayReadAnother = false;
       return;
     }
@@ -193,7 +193,7 @@ export class Intake {
     }
   }
 
-  /** Answers whether all of it could be read. What could be is taken in anyway. */
+  /** Stores the events that can be read; returns whether all could be. */
   *#salvageOne({ folder, database, looks }: DamagedQueue): Generator<void, boolean> {
     const { deliveries, log } = this.#options;
     let taken = 0;
@@ -211,20 +211,20 @@ export class Intake {
     } catch (error) {
       if (isSqliteError(error)) throw error;
       const what = `${taken > 0 ? "all of " : ""}the damaged queue database in`;
-      log("error", `cannot read ${what} "${folder}": ${error}; it is tried again in the next run`);
+      log("error", `cannot read ${what} "${folder}": ${error}; the next run tries again`);
       return false;
     }
     deliveries.together(() => {
       rememberSalvaged(deliveries.database, { name: folder, looks });
-      // Not earlier: a database that is read again in each run must be counted once.
+      // Count only now, so a database that is read again in each run is counted once.
       countUnreadable(deliveries.database, unreadable);
     });
-    log("warning", `salvaged ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
+    log("warning", `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
     return true;
   }
 }
 
-/** The size of a file. If it can't be determined, reading the file reports why. */
+/** The size of a file. If it cannot be determined, the later read reports why. */
 function sizeOf(path: string): number {
   try {
     return statIfThere(path)?.size ?? 0;
@@ -233,7 +233,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** The last page comes also where reading ends in an error, which is thrown behind it. */
+/** Groups events into pages. If reading fails, yields the last page before it throws the error. */
 function* pages(events: Iterable<SessionEvent | undefined>): Generator<(SessionEvent | undefined)[]> {
   let page: (SessionEvent | undefined)[] = [];
   let failure: { readonly error: unknown } | undefined;

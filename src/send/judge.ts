@@ -1,55 +1,55 @@
-// Decides what a login or logout means: whether the allowlist covers it, whether it is unexpected and why, and whether
-// it is urgent. Pure, but for asking who has logged in before.
+// Judges a login or logout: whether it is allowlisted, whether it is unexpected and why, and whether it is urgent.
+// Pure, except for the lookup of previous logins.
 
 import { type AllowRule, type Condition, failingConditions } from "../config/allowlist.ts";
 import { cap } from "../event.ts";
 import type { Known, SeenLogin } from "../store/seen.ts";
 import type { Login } from "./login.ts";
 
-/** What an event means. */
+/** The result of judging an event. */
 export interface Meaning {
-  /** The client's address in its usual form; empty where none is known for sure. */
+  /** The client's address in canonical form; empty if it is not certain. */
   readonly address: string;
-  /** The fingerprints of the user's keys, with a space between; empty where there were none, or none is sure. */
+  /** The fingerprints of the user's keys, separated by spaces; empty if there are no keys or they are not certain. */
   readonly keyFingerprint: string;
-  /** The names of what somebody had a hand in, those of the hook included. */
+  /** The names of variables that were tampered with, including those that the hook found. */
   readonly tampered: readonly string[];
   readonly verdict: "notify" | "allowlisted";
-  /** The rule that allows it. */
+  /** The rule that allows the event. */
   readonly rule: AllowRule | undefined;
-  /** Why it is unexpected, a few words each, of hostile text; tampering is told by `tampered` alone. */
+  /** Why it is unexpected, a few words each; contains hostile text. Tampering is only in `tampered`. */
   readonly reasons: readonly string[];
-  /** Whether it is a login unlike those before, or was tampered with; also while the host is still learning. */
+  /** Whether the login is new in some way, or was tampered with; also set while the host is still learning. */
   readonly unexpected: boolean;
-  /** Whether it must not wait behind others, and is to be loud. */
+  /** Whether it is sent before other events, with a high priority. */
   readonly urgent: boolean;
 }
 
-/** What a login is judged by. */
+/** The input of {@link judge}, in addition to the login. */
 export interface JudgeOptions {
   readonly allowlist: readonly AllowRule[];
-  /** What the history says. */
+  /** Looks up previous logins. */
   readonly known: (login: SeenLogin) => Known;
-  /** How long after the first event of the host novelty alone does not make a login urgent. */
+  /** How long the host learns after its first event. Meanwhile, a login is not urgent only because it is new. */
   readonly learningMs: number;
   readonly nowMs: number;
-  /** Whether the hook could not run, so that less is known about the login. Default: false. */
+  /** Whether the hook could not run, so less is known about the login. Default: false. */
   readonly isUnrecorded?: boolean;
 }
 
-/** The reason why such a login is unexpected. */
+/** The reason why a login is unexpected if the hook could not run. */
 export const HOOK_COULD_NOT_RUN = "the hook could not run";
 
-/** Said beside what is new, while nearly everything is. */
+/** Added to the other reasons during the learning period. */
 export const LEARNING = "this host is still learning what is usual";
 
-/** The longest user and place in a reason, in UTF-16 code units: render.ts shows a reason whole that has both. */
+/** The maximum lengths in a reason, in UTF-16 code units. render.ts does not cut a reason that has both. */
 const MAX_USER_IN_REASON = 32;
 const MAX_PLACE_IN_REASON = 64;
 
 /**
- * Judges a login or logout. One that was tampered with, or for which the hook could not run, is never allowlisted and
- * always urgent: an attacker may have stopped the hook.
+ * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is never allowlisted
+ * and always urgent: an attacker may have stopped the hook.
  */
 export function judge(login: Login, options: JudgeOptions): Meaning {
   const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
@@ -69,7 +69,7 @@ export function judge(login: Login, options: JudgeOptions): Meaning {
     reasons: [
       ...isUnrecorded ? [HOOK_COULD_NOT_RUN] : [],
       ...news,
-      // This reason explains why the other ones are not urgent.
+      // Explains why the other reasons are not urgent.
       ...news.length > 0 && isLearning && !isSuspect ? [LEARNING] : [],
     ],
     unexpected: isSuspect || news.length > 0,
@@ -77,22 +77,22 @@ export function judge(login: Login, options: JudgeOptions): Meaning {
   };
 }
 
-/** The conditions of a rule that keep it from allowing a login that nobody has tampered with; none if it allows it. */
+/** The conditions of a rule that a login does not meet; empty if the rule allows it. Does not check for tampering. */
 export function conditionsAgainst(
   { user, service, address, keys, occurredAtMs }: Login,
   { rule, nowMs }: { rule: AllowRule; nowMs: number },
 ): Condition[] {
   return failingConditions(rule, {
     candidate: { user, service, address, keyFingerprints: keys.fingerprints },
-    // The later of the two, so that no clock that was set back brings an expired rule to life again.
+    // The later of both, so a clock that is set back does not reactivate an expired rule.
     atMs: Math.max(occurredAtMs, nowMs),
   });
 }
 
-/** What is new about a login, in words. */
+/** Describes what is new about a login. */
 function newsOf({ user, address, remoteHost, keys }: Login, known: Known): string[] {
   const who = cap(user, MAX_USER_IN_REASON);
-  // All else of that user is new then, too.
+  // For a new user, everything else is new too.
   if (!known.user) return [`first login of ${who}`];
   const news: string[] = [];
   const place = cap(address?.toString() ?? remoteHost, MAX_PLACE_IN_REASON);
@@ -104,14 +104,14 @@ function newsOf({ user, address, remoteHost, keys }: Login, known: Known): strin
   return news;
 }
 
-/** All keys as one: a login with a known key and a new one is new. */
+/** Combines all keys into one: a login with a known key and a new key is new. */
 function keyOf({ keys: { fingerprints } }: Login): string {
   return fingerprints.toSorted().join(" ");
 }
 
 /**
- * Whether the host is still learning. Both ways: where the first event seems to lie in the future, the clock was wrong,
- * and the host would go on learning until then.
+ * Whether the host is still learning. Compares the absolute difference: if a wrong clock dated the first event in the
+ * future, the host would otherwise learn until that date.
  */
 function isWithin(learningMs: number, atMs: number, firstEventAtMs: number = atMs): boolean {
   return Math.abs(atMs - firstEventAtMs) < learningMs;

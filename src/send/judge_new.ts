@@ -1,4 +1,4 @@
-// Judges what has been taken in, and makes the deliveries of it. What is judged, is judged once.
+// Judges new events, each once, and creates their deliveries.
 
 import { ruleName } from "../config/allowlist.ts";
 import type { Config } from "../config/config.ts";
@@ -11,20 +11,20 @@ import { judge } from "./judge.ts";
 import { loginOf } from "./login.ts";
 import { routesFor } from "./routes_for.ts";
 
-/** How many events are judged at a time, in one transaction. */
+/** How many events are judged in one transaction. */
 const PAGE = 100;
 
-/** How many such pages are judged in one step. */
+/** How many pages are judged in one step. */
 const PAGES_PER_STEP = 10;
 
 /** The part of the configuration that judging needs. */
 export type JudgeConfig = Pick<Config, "routes" | "allowlist" | "learningMs">;
 
-/** What judging needs beside it. */
+/** What judging needs in addition to the configuration. */
 export interface JudgeContext {
   readonly deliveries: Deliveries;
   readonly clock: Clock;
-  /** Told which rule decided, so that no event is allowed in silence. */
+  /** Logs which rule allowed an event, so no event is allowed silently. */
   readonly log: Log;
 }
 
@@ -41,7 +41,7 @@ export function judgeNew(config: JudgeConfig, context: JudgeContext): boolean {
     deliveries.together(() => {
       deliveries.seen.rememberFirstEvent();
       for (const event of events) {
-        // An open that was taken in after its close is judged before it; then the page is read anew.
+        // Judge an open that was read after its close first; then read the page again.
         const late = lateOpenOf(event, deliveries);
         judgeOne(late ?? event, { config, context });
         if (late !== undefined) return;

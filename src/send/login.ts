@@ -1,41 +1,41 @@
-// SessionEvent -> Login: what is believed of an event. The environment of the hook is the user's to write in part, so
-// each value is taken from the best witness that there is. Pure.
+// Converts a SessionEvent to a Login: the facts that are trusted. The user can write part of the hook's environment, so
+// each value comes from its most trustworthy source. Pure.
 
 import { type Address, parseAddress } from "../config/address.ts";
 import type { SessionEvent, SessionEventType } from "../event.ts";
 import { parseAuthInfo, type UsedKeys, usedKeys } from "./auth_info.ts";
 
-/** A login or logout, as far as it is known for sure. */
+/** The facts about a login or logout that are certain. */
 export interface Login {
   readonly type: SessionEventType;
   readonly occurredAtMs: number;
   readonly user: string;
   readonly service: string;
-  /** `PAM_RHOST` as it came: an address, a name, or empty for a login on the machine itself. */
+  /** `PAM_RHOST`, unchanged: an address, a name, or empty for a local login. */
   readonly remoteHost: string;
-  /** Undefined where none is known for sure. */
+  /** Undefined if it is not certain. */
   readonly address: Address | undefined;
-  /** The names of what somebody had a hand in, those of the hook included. */
+  /** The names of variables that were tampered with, including those that the hook found. */
   readonly tampered: readonly string[];
-  /** None where somebody had a hand in anything. */
+  /** Empty if any variable was tampered with. */
   readonly keys: UsedKeys;
-  /** Of a close: how long the session was, in milliseconds, where that is known. */
+  /** For a close: the length of the session, in milliseconds, if known. */
   readonly durationMs: number | undefined;
 }
 
 const NO_KEYS: UsedKeys = { fingerprints: [], hasUnreadable: false };
 
-/** A session that seems longer than that was none: the clock was wrong at one of its ends. In milliseconds. */
+/** The maximum length of a session, in milliseconds. A longer one means that the clock was wrong at one end. */
 const MAX_DURATION_MS = 366 * 24 * 60 * 60 * 1000;
 
 /**
- * What is believed of an event.
+ * Extracts the trusted facts from an event.
  *
- * `PAM_RHOST` decides the address wherever it is one, since pam_exec sets it last. `SSH_CONNECTION` decides only where
- * `PAM_RHOST` is a name (`UseDNS yes`), and at close only if the open event says the same: by then, a user may have
- * replaced it, and the authentication too.
+ * If `PAM_RHOST` is an address, it is used, because pam_exec sets it last. `SSH_CONNECTION` is used only if `PAM_RHOST`
+ * is a name (`UseDNS yes`), and at close only if it equals that of the open event: by then, the user may have replaced
+ * it, and the authentication info too.
  *
- * @param opened the open event of the same session, for a close
+ * @param opened for a close: the open event of the same session
  */
 export function loginOf(event: SessionEvent, opened?: SessionEvent): Login {
   const { type, occurredAtMs, user, service, remoteHost } = event;
@@ -63,7 +63,7 @@ export function loginOf(event: SessionEvent, opened?: SessionEvent): Login {
   };
 }
 
-/** The variables in which a close differs from the open event of its session, the better witness. */
+/** The variables of a close that differ from the open event of its session, which is more trustworthy. */
 function differing(close: SessionEvent, open: SessionEvent): string[] {
   const names: string[] = [];
   if (close.remoteHost !== open.remoteHost) names.push("PAM_RHOST");
@@ -72,7 +72,7 @@ function differing(close: SessionEvent, open: SessionEvent): string[] {
   return names;
 }
 
-/** By the uptime of the host if both hooks recorded it, since the clock may have been set in between. */
+/** Uses the uptime of the host if both hooks recorded it, because the clock may have been set in between. */
 function durationOf(close: SessionEvent, open: SessionEvent): number | undefined {
   const ms = close.uptimeSeconds === undefined || open.uptimeSeconds === undefined
     ? close.occurredAtMs - open.occurredAtMs

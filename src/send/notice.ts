@@ -1,11 +1,11 @@
-// The text of a notice about a route or about the queue. Pure.
+// Writes the text of a notice about a route or the queue. Pure.
 
 import { plural } from "../plural.ts";
 import type { NoticeNotification } from "../services/service.ts";
 import type { Notice } from "../store/notices.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
 
-/** The text of a notice. Its reason comes from a service, so it is hostile. */
+/** Renders a notice. Its reason comes from a service, so it is hostile. */
 export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
   const { text, reason } = wordsOf(notice);
   return {
@@ -19,17 +19,17 @@ export function noticeNotification(notice: Notice, { name, timezone }: HostOptio
 
 function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason?: string } {
   if (kind === "unreadable") {
-    const text = `${plural(count, "record")} in the queue can't be read, logins may be among them; ` +
+    const text = `${plural(count, "record")} in the queue cannot be read and may include logins; ` +
       "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
     return { text };
   }
   if (kind === "full") {
-    const text = "logins may be missing: the hook could not run, and the file for such logins is full; " +
+    const text = "logins may be missing: the record of logins for which the hook could not run is full; " +
       "hint: run ssh-session-notifier check";
     return { text };
   }
   const route = `route "${shown(about)}"`;
   if (kind === "refused") return { text: `${route} works, but its service refused a notification`, reason };
-  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is mended`, reason };
+  if (kind === "broken") return { text: `${route} is broken, its notifications wait until it is fixed`, reason };
   return { text: `gave up ${plural(count, "notification")} on ${route}`, reason };
 }

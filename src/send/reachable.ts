@@ -1,12 +1,12 @@
-// Connects to a host with several addresses, by one that accepts connections. Only connections are tried at several
-// addresses: a request is sent over one, so that nothing is delivered twice.
+// Connects to a host that has several addresses, through one that accepts connections. Only connections are tried at
+// several addresses; a request is sent over one connection, so nothing is delivered twice.
 
 import type { Address } from "./exchange.ts";
 
-/** How long to wait for an address before the next one is tried as well, in milliseconds (RFC 8305, section 5). */
+/** How long to wait before the next address is tried in parallel, in milliseconds (RFC 8305, section 5). */
 const HEAD_START_MS = 250;
 
-/** An address that neither accepts nor refuses a connection within this time is silent, in milliseconds. */
+/** An address is silent if it neither accepts nor refuses a connection within this time, in milliseconds. */
 const SILENT_AFTER_MS = 2_000;
 
 /** A connection, and its address. */
@@ -15,10 +15,10 @@ export interface Connected {
   readonly address: Address;
 }
 
-/** The addresses of the hosts that have several. */
+/** Chooses addresses for hosts that have several. */
 export class Reachable {
   readonly #addresses: Map<string, readonly Address[]>;
-  /** Whether `fetch` may get stuck at an address of a host; determined before the first request. */
+  /** Whether `fetch` may hang at an address of a host; determined before the first request. */
   readonly #needsChoice = new Map<string, Promise<boolean>>();
 
   constructor(addresses: ReadonlyMap<string, readonly Address[]>) {
@@ -26,8 +26,8 @@ export class Reachable {
   }
 
   /**
-   * Whether the address for a request must be chosen here: one of several is silent, or {@link fetchFailed}. Otherwise
-   * `fetch` connects by name, even if an address refuses, and reuses its connections.
+   * Whether the address for a request must be chosen here, because an address is silent or {@link fetchFailed} was
+   * called. Otherwise `fetch` connects by name, skips addresses that refuse, and reuses its connections.
    */
   async needsChoice(host: string, signal: AbortSignal): Promise<boolean> {
     const addresses = this.#addresses.get(host);
@@ -37,7 +37,7 @@ export class Reachable {
     return await needed;
   }
 
-  /** A request by name has failed: from now on an address is chosen, and the one that `fetch` tries first comes last. */
+  /** Records that a request by name failed: chooses addresses from now on, and puts the first one of `fetch` last. */
   fetchFailed(host: string): void {
     const [first] = this.#addresses.get(host) ?? [];
     if (first === undefined) return;
@@ -46,9 +46,9 @@ export class Reachable {
   }
 
   /**
-   * Connects by the first address that accepts a connection; that one is tried first from then on.
+   * Connects to the first address that accepts a connection, and tries that one first from then on.
    *
-   * @throws the error of the first address, if none accepts a connection before the signal
+   * @throws the error of the first address, if no address accepts a connection before the signal aborts
    */
   async connect(host: string, signal: AbortSignal): Promise<Connected> {
     const connected = await firstToConnect(this.#addresses.get(host) ?? [], signal);
@@ -56,7 +56,7 @@ export class Reachable {
     return connected;
   }
 
-  /** Puts an address last, since a request through it has failed: it may accept connections and do nothing else. */
+  /** Puts an address last after a failed request: it may accept connections but not respond. */
   failed(host: string, address: Address): void {
     this.#addresses.set(host, [...this.#except(host, address), address]);
   }
@@ -73,7 +73,7 @@ async function anyIsSilent(addresses: readonly Address[], signal: AbortSignal): 
       (await Deno.connect({ ...address, signal: tooLong })).close();
       return true;
     } catch {
-      // Refused at once, unless it took too long.
+      // A refusal is immediate; only a timeout means that the address is silent.
       return !tooLong.aborted;
     }
   });
@@ -104,7 +104,7 @@ async function firstToConnect(addresses: readonly Address[], signal: AbortSignal
   }
 }
 
-/** Waits, or returns at once when the signal aborts, since the next step fails then. */
+/** Waits, or returns as soon as the signal aborts; the next step then fails. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);

@@ -1,19 +1,19 @@
-// Keeps secrets out of everything that a person or a log gets to see. Pure.
+// Removes secrets from all text that is logged or shown. Pure.
 
 /** A shorter secret is redacted only as a whole word: inside other words, the gaps would reveal it. */
 const MIN_ANYWHERE = 8;
 
-/** Where a word begins and ends in a URL, in JSON and in a sentence; the apostrophe of "don't" is neither. */
+/** The begin and end of a word in a URL, in JSON and in a sentence; the apostrophe in "don't" is part of the word. */
 const BEGIN = String.raw`(?<=^|[\s/?&=#:"@,;([{<]|(?<!\w)')`;
 const END = String.raw`(?=$|[\s/?&=#:"\\@,;.)\]}>]|'(?!\w))`;
 
 /**
- * A function that replaces every secret in a text by `[secret]`, also where it was quoted or percent-encoded.
+ * Returns a function that replaces every secret in a text with `[secret]`, even if it is quoted or percent-encoded.
  *
  * @param secrets the values that must not be shown
  */
 export function redactor(secrets: readonly string[]): (text: string) => string {
-  // The longest first, so that no part of one is left standing beside a shorter one.
+  // Longest first: a shorter secret inside a longer one must not leave part of it.
   const forms = [...new Set(secrets.flatMap(formsOf))].sort((a, b) => b.length - a.length);
   const patterns = forms.map((form) => {
     const literal = form.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
@@ -22,7 +22,7 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, "[secret]"), text);
 }
 
-/** The ways to write a secret: as it is, in a URL, in a form, and in JSON, where some servers escape the slash. */
+/** All ways to write a secret: plain, in a URL, in a form, and in JSON, where some servers escape the slash. */
 function formsOf(secret: string): string[] {
   if (secret === "") return [];
   const inUrl = encodeURIComponent(secret.toWellFormed());

@@ -1,5 +1,5 @@
-// Event -> Notification: what a service shows. Nothing that can't be seen gets through, and long values are cut so far
-// that the sentence stays whole within the limits of every service. Pure.
+// Converts an event to a notification. Replaces invisible characters, and truncates long values so that the whole
+// sentence fits the limits of every service. Pure.
 
 import { parseAddress } from "../config/address.ts";
 import { formatDuration } from "../duration.ts";
@@ -9,31 +9,31 @@ import type { JudgedEvent } from "../store/stored_event.ts";
 import { type AuthMethod, parseAuthInfo } from "./auth_info.ts";
 
 /**
- * The longest value of an event that is shown, in UTF-16 code units: longer than most names of hosts. A service cuts what
- * it has no room for further still.
+ * The maximum length of a value of an event, in UTF-16 code units: longer than most host names. A service may truncate
+ * it further.
  */
 export const MAX_SHOWN_LENGTH = 128;
 
-/** The longest text on how the user got in, and how many methods it tells. */
+/** The maximum length of the authentication text, in UTF-16 code units, and the maximum number of methods in it. */
 const MAX_AUTHENTICATION_LENGTH = 400;
 const MAX_METHODS = 4;
 
-/** The longest text in it that somebody else than sshd has written, such as the id of a certificate. */
+/** The maximum length of a text in it that sshd did not write, such as the ID of a certificate. */
 const MAX_QUOTED_LENGTH = 64;
 
-/** What log.ts has, and what a font need not know: who reads it can't tell one such character from another. */
+/** The characters of log.ts, and those that fonts may lack: readers cannot distinguish them. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** How this machine is shown. */
+/** How this host is shown. */
 export interface HostOptions {
   readonly name: string;
   /** An IANA time zone. */
   readonly timezone: string;
-  /** What people call keys, by their fingerprints. */
+  /** Names of keys, by fingerprint. */
   readonly keyNames?: ReadonlyMap<string, string>;
 }
 
-/** What a service shows of an event. */
+/** Creates the notification of an event. */
 export function notificationOf(
   event: JudgedEvent,
   host: HostOptions,
@@ -59,7 +59,7 @@ export function notificationOf(
   };
 }
 
-/** Where the client is: never a name instead of the address, since the client's own DNS may choose the name. */
+/** The client's address and name. A name never replaces the address, because the client's DNS may choose the name. */
 function placeOf(
   { address, remoteHost }: JudgedEvent,
 ): Pick<SessionNotification, "address" | "remoteHost" | "dnsName"> {
@@ -69,30 +69,30 @@ function placeOf(
     : { address, remoteHost: shown(remoteHost), dnsName: "" };
 }
 
-/** How loud an event is to be. */
+/** The urgency of an event. */
 export function urgencyOf({ type, urgent }: Pick<JudgedEvent, "type" | "urgent">): Urgency {
   if (urgent) return "urgent";
   return type === "close" ? "low" : "normal";
 }
 
-/** What a service shows when a person tries it. */
+/** Creates the notification of the `test` command. */
 export function testNotification(atMs: number, { name, timezone }: HostOptions): TestNotification {
   return { type: "test", hostName: name, time: localTime(atMs, timezone) };
 }
 
 /**
- * Whether what the event says of the authentication is told at all. Who had a hand in one variable may have replaced
- * this one too, without a trace; and at close only the open event vouches for it.
+ * Whether the authentication is shown. An attacker that tampered with one variable may also have replaced this one
+ * undetected; at close, only the open event confirms it.
  */
 function isWitnessed({ type, tampered, openedBy }: JudgedEvent): boolean {
   return tampered.length === 0 && (type === "open" || openedBy !== undefined);
 }
 
 /**
- * How the user got in, for people: `publickey ED25519 SHA256:… (work laptop), password`.
+ * Describes how the user authenticated: `publickey ED25519 SHA256:… (work laptop), password`.
  *
- * @param authInfo hostile, as the event has it
- * @param keyNames what people call keys, by their fingerprints
+ * @param authInfo from the event; hostile
+ * @param keyNames names of keys, by fingerprint
  */
 export function authenticationText(authInfo: string, keyNames: ReadonlyMap<string, string> = new Map()): string {
   const methods = parseAuthInfo(authInfo);
@@ -114,12 +114,12 @@ function methodText({ method, key, more }: AuthMethod, keyNames: ReadonlyMap<str
       texts.push(`ID ${quoted(id)} (serial ${serial}) CA ${authority.type} ${named(authority.fingerprint)}`);
     }
   } else if (method === "publickey") texts.push("with a key that can't be read");
-  // Of a security key it is a count of signatures, which tells nobody anything.
+  // For a security key, the rest is a signature counter, which is not useful.
   if (more !== "" && method !== "publickey") texts.push(moreText(more));
   return texts.join(" ");
 }
 
-/** Who came, and from where: of `hostbased` in the words of auth2-hostbased.c, else the name that the method has. */
+/** The rest of the line: for `hostbased` the client's user and host (auth2-hostbased.c), else a quoted text. */
 function moreText(more: string): string {
   const [, user, host] = /^client user "(.*)", client host "(.*)"$/s.exec(more) ?? [];
   return user === undefined || host === undefined
@@ -127,21 +127,21 @@ function moreText(more: string): string {
     : `client user ${quoted(user)}, client host ${quoted(host)}`;
 }
 
-/** What somebody else has written, so that it can't pass for what sshd says. */
+/** Quotes a text that sshd did not write, so it cannot imitate sshd's own words. */
 function quoted(value: string): string {
   return `"${shown(value.replaceAll('"', "”"), MAX_QUOTED_LENGTH)}"`;
 }
 
 /**
- * Replaces what can't be seen, or changes the direction of text, by U+FFFD, which shows that something was there.
+ * Replaces each character that is invisible or changes the direction of text with U+FFFD.
  *
- * @param maxLength the longest result, in UTF-16 code units
+ * @param maxLength the maximum length of the result, in UTF-16 code units
  */
 export function shown(value: string, maxLength: number = MAX_SHOWN_LENGTH): string {
   return cap(value.replace(UNSEEN, "\uFFFD"), maxLength);
 }
 
-/** An instant as `2026-11-23 11:13:32+13:00`. */
+/** Formats an instant: `2026-11-23 11:13:32+13:00`. */
 export function localTime(atMs: number, timezone: string): string {
   const zoned = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
   const clock = zoned.toPlainDateTime().toString({ smallestUnit: "second" })

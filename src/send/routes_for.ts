@@ -1,18 +1,18 @@
-// Which routes want an event. Pure.
+// Selects the routes of an event. Pure.
 
 import type { Route } from "../config/routes.ts";
 import type { SessionEventType } from "../event.ts";
 import type { Meaning } from "./judge.ts";
 
-/** What decides who is told of an event. */
+/** The facts that decide which routes get an event. */
 export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {
   readonly type: SessionEventType;
 }
 
 /**
- * The names of the routes that want an event; none if it is allowlisted. One with `notify = "unexpected"` is told of
- * unexpected logins, also while the host is still learning, and of logouts only where one was tampered with: how an
- * expected or an unexpected session ended is for the others. A login of root is not unexpected for that alone.
+ * The names of the routes that get an event; empty if it is allowlisted. A route with `notify = "unexpected"` gets
+ * unexpected logins, even while the host is learning, and only those logouts that were tampered with. Only other
+ * routes get the remaining logouts. A root login is not unexpected for that reason alone.
  */
 export function routesFor(
   routes: readonly Pick<Route, "name" | "events" | "notify">[],

@@ -1,4 +1,4 @@
-// One run of `send`: takes in, judges, delivers what is due, waits a little for what is due soon, and ends.
+// One run of `send`: reads new events, judges them, delivers what is due, waits briefly for what is due soon, and ends.
 
 import type { Config } from "../config/config.ts";
 import type { Route } from "../config/routes.ts";
@@ -7,25 +7,25 @@ import type { Intake } from "./intake.ts";
 import { judgeNew } from "./judge_new.ts";
 import { tellOfQueue } from "./tell_of_queue.ts";
 
-/** How often a run looks for what has newly come, in milliseconds. */
+/** How often a run checks for new events, in milliseconds. */
 const TICK_MS = 1_000;
 
-/** The longest that a run waits for something that is due later, in milliseconds. */
+/** How long a run waits at most for a delivery that is due later, in milliseconds. */
 const MAX_WAIT_IN_RUN_MS = 60_000;
 
-/** What a run needs, beside what {@link deliverDue} does. */
+/** What a run needs, in addition to {@link deliverDue}. */
 export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | "giveUpAfterMs" | "routeNames"> {
   readonly intake: Intake;
-  /** Ends the run, after the requests in flight. */
+  /** Ends the run once the requests in flight have finished. */
   readonly signal: AbortSignal;
-  /** Begun when nothing is left to do. Until it is done, the run goes on with what newly comes. Must not throw. */
+  /** Called when nothing is left to do. Until it finishes, the run still handles new events. Must not throw. */
   readonly atEnd?: () => Promise<void>;
 }
 
 /**
- * Delivers what is due on all routes, each independent of the others.
+ * Delivers what is due on all routes. The routes are independent of each other.
  *
- * @returns once nothing is due any more within a minute, or the run's time is over
+ * @returns when nothing is due within a minute, or the deadline of the run has passed
  */
 export async function run(config: Config, context: RunContext): Promise<void> {
   const { deliveries, clock, signal } = context;
@@ -42,9 +42,9 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   const underWay = new Map<string, Promise<void>>();
   let ending: Ending | undefined;
   for (;;) {
-    // Always both: what the last step took in is delivered before the next step.
+    // Always do both: events that the last step stored are delivered before the next step.
     const isTakingIn = [context.intake.takeIn(), judgeNew(config, context)].includes(true);
-    // At the end of a pass, so that one notice counts everything that it has found.
+    // At the end of a pass, so one notice counts all problems that it found.
     if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route, context)) continue;
@@ -65,12 +65,12 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   }
 }
 
-/** Lets answers and signals be handled. */
+/** Yields to the event loop, which handles responses and signals. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** What is done at the end. */
+/** The state of `atEnd`. */
 interface Ending {
   isDone: boolean;
   readonly done: Promise<void>;
@@ -88,7 +88,7 @@ function begin(atEnd: (() => Promise<void>) | undefined): Ending {
 function isDue({ name, service }: Route, { deliveries, clock }: RunContext): boolean {
   const nowMs = clock.nowMs();
   if (deliveries.nextDueAtMs(name, nowMs) === undefined) return false;
-  // Before the check of its rest, since a change of the settings ends that.
+  // First, because a change of the settings ends the backoff.
   deliveries.noteSettings(name, service.fingerprint);
   return deliveries.nextDueAtMs(name, nowMs) === nowMs;
 }

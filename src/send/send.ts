@@ -1,4 +1,4 @@
-// `send`: delivers what is pending, as an unprivileged user, and ends. One at a time.
+// `send`: delivers pending notifications as an unprivileged user, and exits. Only one runs at a time.
 
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
@@ -29,22 +29,22 @@ import { redactor } from "./redact.ts";
 import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "./transport.ts";
 
-/** What `send` may be told. */
+/** The options of `send`. */
 export interface SendOptions {
-  /** Shows what would be sent, and changes nothing. */
+  /** Shows what would be sent, without changes. */
   readonly dryRun: boolean;
-  /** Says on stderr what it does. */
+  /** Logs each step to stderr. */
   readonly verbose: boolean;
-  /** In place of the fixed ones, for tests and the demo. */
+  /** Replaces the fixed state directory; for tests and the demo. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }
 
 /**
- * Delivers what is pending.
+ * Delivers pending notifications.
  *
- * @returns 0 if nothing is left to deliver, 75 if something is, 78 if a person has to correct something before it can be
- * @throws {Failure} where it can't work at all
+ * @returns 0 if nothing is left to deliver, 75 if something is, 78 if a person must first correct something
+ * @throws {Failure} if it cannot work at all
  */
 export async function send(options: SendOptions): Promise<ExitCode> {
   const log = createLog(options);
@@ -58,8 +58,8 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   }
   using lock = takeLock(paths);
   if (lock === undefined) {
-    // Asked what would be sent, silence would be an answer, and a wrong one.
-    log(options.dryRun ? "warning" : "info", "another send is running, and delivers what is pending");
+    // With --dry-run, no output would wrongly mean that nothing is pending.
+    log(options.dryRun ? "warning" : "info", "another send is running and delivers the pending notifications");
     return options.dryRun ? ExitCode.tempFail : ExitCode.ok;
   }
   const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log, lock };
@@ -72,9 +72,9 @@ export async function send(options: SendOptions): Promise<ExitCode> {
 }
 
 /**
- * Sets the store aside, found damaged in the middle of the run: whatever else is under way ends with this process.
+ * Sets the store aside after a run found it damaged. Work in progress ends with this process.
  *
- * @returns what there is to tell: the damage, or what keeps the store from being set aside
+ * @returns the error to report: the damage, or the reason why the store could not be set aside
  */
 function setAsideFor(damage: unknown, paths: StatePaths): unknown {
   try {
@@ -92,7 +92,7 @@ interface Work {
   readonly lock: Deno.FsFile;
 }
 
-/** The store, opened in one of two ways, and what reads the queue. */
+/** Opens the store with `opening`, and creates the reader of the queue. */
 function open(
   { paths, log, lock }: Work,
   opening: (options: OpenStoreOptions) => Deliveries,
@@ -114,7 +114,7 @@ function newestAtMs(inbox: Inbox): number | undefined {
   }
 }
 
-/** Everything as in a real run, up to the sending, and none of it stays. */
+/** Does all steps of a run except sending, and rolls them back. */
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
@@ -143,7 +143,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   try {
     config = readConfig(configFile);
   } catch (error) {
-    // The events are safe in the store, even if the configuration is wrong.
+    // Store the events even if the configuration is wrong.
     while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
     throw error;
   }
@@ -164,7 +164,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   ];
   await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
-  if (pruned > 0) log("info", `dropped ${pruned} events from before the last ${config.retentionDays} days`);
+  if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   const pending = deliveries.pendingCount();
   const configured = config.routes.map(({ name }) => name);
   const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
@@ -178,7 +178,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   return exitCodeOf(intake, { pending, problems });
 }
 
-/** What a person has to mend goes before what the next run may find better. */
+/** Errors that a person must correct take precedence over those that the next run may resolve. */
 function exitCodeOf(
   { fault }: Intake,
   { pending, problems }: { pending: number; problems: readonly Problem[] },
@@ -189,20 +189,20 @@ function exitCodeOf(
 }
 
 /**
- * Notes in the lock, which stays, that this host has a store: should it be lost, the next run knows that it was one, and
- * does not send all that the queue still has.
+ * Records in the lock file that this host has a store. If the store is lost, the next run knows that it existed, and
+ * does not send everything that is still in the queue again.
  */
 function markStore(lock: Deno.FsFile): void {
   if (lock.statSync().size > 0) return;
-  lock.writeSync(new TextEncoder().encode("A store was made.\n"));
+  lock.writeSync(new TextEncoder().encode("A store was created.\n"));
   lock.syncSync();
 }
 
-/** Takes the lock that only one run can have, and that the kernel frees however the run ends. */
+/** Takes the lock that permits only one run. The kernel releases it, however the run ends. */
 function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
   let file: Deno.FsFile | undefined;
   try {
-    // To open a FIFO would wait for ever for somebody who reads from it.
+    // Opening a FIFO would block until a process reads from it.
     if (statIfThere(sendLock)?.isFile === false) throw new NotPlainError(`"${sendLock}" is not a plain file`);
     file = Deno.openSync(sendLock, { create: true, write: true });
     if (file.tryLockSync(true)) return file;
@@ -216,10 +216,10 @@ function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
 
 function unusable(directory: string, cause: unknown): Failure {
   if (cause instanceof Deno.errors.NotFound) {
-    return new Failure(`There is no state directory "${directory}"`, {
+    return new Failure(`State directory "${directory}" does not exist`, {
       code: "state.missing",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which makes it",
+      hint: "run install.sh, which creates it",
       cause,
     });
   }
@@ -232,7 +232,7 @@ function unusable(directory: string, cause: unknown): Failure {
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
       hint: isReadOnly(cause)
         ? REMOUNT
-        : "run send as the user ssh-session-notifier, and run install.sh if it still fails",
+        : "run send as the user ssh-session-notifier; if it still fails, run install.sh",
       cause,
     },
   );

@@ -1,4 +1,4 @@
-// Makes notices on all routes about problems of the queue itself: records that can't be read, logins that may be
+// Makes notices on all routes about problems of the queue itself: records that cannot be read, and logins that may be
 // missing.
 
 import type { Log } from "../log.ts";
@@ -9,26 +9,26 @@ import { takeUntoldFull } from "../store/take_in_unrecorded.ts";
 import { takeUntold } from "../store/unreadable.ts";
 import type { Clock } from "./clock.ts";
 
-/** What the notices depend on. */
+/** What the notices need. */
 export interface TellOptions {
   readonly deliveries: Deliveries;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Makes the notices that are due now, on each of these routes. */
+/** Makes the notices that are due now, on each route. */
 export function tellOfQueue(routes: readonly string[], { deliveries, clock, log }: TellOptions): void {
   const occurredAtMs = clock.nowMs();
-  // Most runs have nothing to report, and write nothing.
+  // Most runs have nothing to report: avoid a write.
   if (!hasNews(deliveries)) return;
   deliveries.together(() => {
     const count = takeUntold(deliveries.database, occurredAtMs);
     if (count > 0) {
-      log("error", `${plural(count, "record")} in the queue can't be read`);
+      log("error", `${plural(count, "record")} in the queue cannot be read`);
       deliveries.announce(routes, { about: QUEUE, kind: "unreadable", count, reason: "", occurredAtMs });
     }
     if (takeUntoldFull(deliveries.database)) {
-      log("error", "the file for logins that the hook could not record is full: logins may be missing");
+      log("error", "the record of logins for which the hook could not run is full: later logins may be missing");
       deliveries.announce(routes, { about: QUEUE, kind: "full", count: 0, reason: "", occurredAtMs });
     }
   });

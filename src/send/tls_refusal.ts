@@ -1,18 +1,18 @@
-// What Deno's TLS (rustls) says of a connection that it refuses, in words that a person can act upon. Pure; decides nothing.
+// Adds advice to the errors of Deno's TLS library (rustls). For people only; no decision depends on it. Pure.
 
-/** What its words mean, by a part of them. */
+/** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  UnknownIssuer: "nobody whom this host trusts has signed the certificate; ca_file names whom to trust too",
+  UnknownIssuer: "the certificate is not signed by a CA that this host trusts; set ca_file to add one",
   CaUsedAsEndEntity:
-    "the certificate is that of an authority, and no server may use it: make one with CA:FALSE, and put that into ca_file",
-  InvalidContentType: "the answer was not TLS; does that port take http:// alone?",
-  ProtocolVersion: "the server is too old: it has no TLS 1.2",
+    "the server uses the certificate of a CA, which is not allowed; create one with CA:FALSE and set ca_file to it",
+  InvalidContentType: "the response is not TLS; this port may accept only http://",
+  ProtocolVersion: "the server is too old: it does not support TLS 1.2",
 };
 
 /**
- * Adds what it means, and takes out what is different each time, so that one reason stays one.
+ * Adds advice, and removes the parts that differ each time, so that the same error always gives the same reason.
  *
- * @param detail why a request has failed
+ * @param detail why a request failed
  */
 export function explainTls(detail: string): string {
   const lasting = detail.replace(/: verification time \d+ \(UNIX\), but .*$/s, "");

@@ -1,4 +1,4 @@
-// Makes HTTP requests through the Worker, and takes the network from everything else in this process.
+// Makes HTTP requests through the Worker, and revokes network access for the rest of this process.
 
 import type { Config } from "../config/config.ts";
 import { ExitCode, Failure } from "../failure.ts";
@@ -8,20 +8,20 @@ import { type AddressOptions, severalAddresses } from "./addresses.ts";
 import { systemCertificates } from "./certificates.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
-/** How long the Worker may take to stand, in milliseconds. On a slow host it takes seconds, in each run. */
+/** How long the Worker may take to start, in milliseconds. On a slow host it takes seconds in each run. */
 const START_MS = 30_000;
-/** How much longer than the timeout it may take for an answer, in milliseconds. */
+/** How long the Worker may exceed the request timeout, in milliseconds. */
 const GRACE_MS = 5_000;
 
-/** How the requests are made. */
+/** The options of {@link startTransport}. */
 export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
-  /** The only hosts that can be reached, each as `host:port`. */
+  /** The only hosts that requests can reach, each as `host:port`. */
   readonly hosts: readonly string[];
-  /** Resolves a name; by default as every program of this host does. */
+  /** Resolves a name; by default like getaddrinfo(3). */
   readonly resolve?: AddressOptions["resolve"];
 }
 
-/** What a configuration says of the requests. */
+/** Derives the options from the configuration. */
 export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }: Config): TransportOptions {
   return {
     hosts: [
@@ -38,9 +38,9 @@ export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }:
 }
 
 /**
- * Makes one request. Never throws: what goes wrong is an {@link Exchange} too.
+ * Makes one request. Never throws: a failure is an {@link Exchange} too.
  *
- * @param options.caCert certificates to trust for it beside the usual ones, as PEM
+ * @param options.caCert certificates to trust for this request in addition to the usual ones, as PEM
  */
 export type Transport = (
   request: HttpRequest,
@@ -48,9 +48,9 @@ export type Transport = (
 ) => Promise<Exchange>;
 
 /**
- * Starts the Worker, then gives up the network in this isolate, for good.
+ * Starts the Worker, then permanently revokes network access for this isolate.
  *
- * @throws {Failure} if the Worker does not stand
+ * @throws {Failure} if the Worker does not start
  */
 export async function startTransport({ hosts, resolve, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
@@ -60,10 +60,10 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   const worker = new HttpWorker([...hosts, ...more]);
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
-    throw new Failure("The part of this process that makes HTTP requests did not start", {
+    throw new Failure("Cannot start the Worker that makes HTTP requests", {
       code: "send.no-worker",
       exitCode: ExitCode.tempFail,
-      hint: "see whether this host has too much to do, or too little memory; the next run tries again",
+      hint: "check the load and the free memory of this host; the next run tries again",
     });
   }
   Deno.permissions.revokeSync({ name: "net" });
@@ -78,21 +78,21 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
-      detail: "the Worker for HTTP requests gave no answer",
+      detail: "no answer from the Worker that makes HTTP requests",
     };
   };
 }
 
-/** The hosts to connect to: only the proxy, if there is one. */
+/** The hosts to connect to: only the proxy, if one is configured. */
 function connectedTo(
   { hosts, proxyUrl }: { hosts: readonly string[]; proxyUrl: string | undefined },
 ): readonly string[] {
   if (proxyUrl === undefined) return hosts;
-  // A proxy with TLS is verified by its name, so it can't be given by an address.
+  // The certificate of an https proxy is checked against its name, so an address cannot replace the name.
   return URL.canParse(proxyUrl) && proxyUrl.startsWith("http:") ? [endpoint(new URL(proxyUrl))] : [];
 }
 
-/** The Worker, which may reach some hosts and nothing else. */
+/** A Worker that may connect to the given hosts and has no other permission. */
 class HttpWorker {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, (answer: WorkerAnswer | undefined) => void>();
@@ -106,7 +106,7 @@ class HttpWorker {
     });
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#waiting.get(data.id)?.(data);
     this.#worker.onerror = (event) => {
-      // Otherwise it would end the whole process. Whoever waits is told that there is no answer.
+      // An error of the Worker would otherwise end the process. Pending requests get no answer.
       event.preventDefault();
       for (const resolve of this.#waiting.values()) resolve(undefined);
     };
@@ -116,7 +116,7 @@ class HttpWorker {
     this.#worker.terminate();
   }
 
-  /** What the Worker answers to a message with that id; undefined if there is no answer in time. */
+  /** Sends a message and returns the Worker's answer with that ID; undefined if it does not answer in time. */
   ask(
     message: WorkerSettings | WorkerRequest,
     { id, timeoutMs }: { id: number; timeoutMs: number },
@@ -133,8 +133,8 @@ class HttpWorker {
 }
 
 /**
- * Takes the proxies out of the environment: Deno would send the Worker's requests there, past its permissions.
- * A proxy that is wanted stands in the configuration.
+ * Removes the proxy variables from the environment: Deno would send the Worker's requests to those proxies, past its
+ * permissions. A proxy is set in the configuration instead.
  */
 function dropProxyVariables(): void {
   for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]) {

@@ -343,7 +343,7 @@ Deno.test("repair loses no login that happens while it runs, and send delivers e
   await pause(11_000);
   const sent = await installation.send("--verbose");
   assert.equal(sent.code, 0, sent.stderr);
-  assert.match(sent.stderr, /salvaged \d+ new events? from the damaged/);
+  assert.match(sent.stderr, /recovered \d+ new events? from the damaged/);
   const delivered = ntfy.accepted.flatMap(({ body }) => usersOf(body["message"]));
   for (const user of ["before-1", "before-2", ...users]) {
     assert.equal(delivered.filter((name) => name === user).length, 1, user);

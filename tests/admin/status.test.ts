@@ -108,16 +108,16 @@ Deno.test("statusOf() says whether the alarm works, and why not", () => {
     // The clock was set back since.
     [{ lastRunAtMs: NOW_MS + 9e9 }, []],
     [{ overview: undefined }, ["no run of send has ended yet"]],
-    [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read what is queued"]],
-    [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read what is queued"]],
+    [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read the queue"]],
+    [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read the queue"]],
     [{ unread: { count: 1, oldestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],
     [
       { spooled: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS }, lastRunAtMs: NOW_MS - 7 * MINUTE_MS },
-      ["send does not read what is queued"],
+      ["send does not read the queue"],
     ],
     // send has read it, but no hook has run since to remove it.
     [{ spooled: { count: 1, oldestAtMs: old }, lastRunAtMs: NOW_MS - MINUTE_MS }, []],
-    [{ faults: ["config.toml: broken"], config: undefined }, ["not all of it can be read"]],
+    [{ faults: ["config.toml: broken"], config: undefined }, ["some of the state cannot be read"]],
     [{ withoutRoom: ["/a/queue"] }, ['there is no room in "/a/queue"']],
     [{ routes: [{ newest: "retry" }] }, ['route "default" is failing']],
     [{ routes: [{ newest: "broken" }] }, ['route "default" is broken']],

@@ -1,28 +1,28 @@
-// What `deno task bench` is asked to do. Pure.
+// Parses the command line of `deno task bench`. Pure.
 
 import { ExitCode } from "../../src/failure.ts";
 import { Refusal } from "./refusal.ts";
 
-/** What to measure, and how to show it. */
+/** What to measure, and the output format. */
 export interface Arguments {
-  /** What to measure; all where there are none. */
+  /** The rows to measure; empty means all. */
   readonly names: readonly string[];
   readonly isMarkdown: boolean;
   readonly isHelp: boolean;
-  /** Decides all that is random. */
+  /** The seed of the random numbers. */
   readonly seed: number;
 }
 
-/** What can be asked for. */
+/** The usage text. */
 export function usage(known: readonly string[]): string {
   return `usage: deno task bench [--markdown] [--seed=N] [NAME...]\n\nNAME: ${known.join(", ")}; default: all`;
 }
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @param known what can be measured
- * @throws {Refusal} for what it does not know
+ * @param known the names of all rows
+ * @throws {Refusal} if an argument is unknown
  */
 export function parseArguments(args: readonly string[], known: readonly string[]): Arguments {
   const names: string[] = [];

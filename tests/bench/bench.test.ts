@@ -1,4 +1,4 @@
-// The bench as a process, and what it says of the machine.
+// The bench as a process, and its description of the machine.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
@@ -16,7 +16,7 @@ function startBench(...args: string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-Deno.test("the bench refuses what it can't measure, and names what it can", async () => {
+Deno.test("the bench rejects an unknown row, and lists the known ones", async () => {
   const { code, stdout, stderr } = await startBench("no-such-row").output();
   assert.deepEqual([code, stdout.length], [64, 0]);
   assert.match(new TextDecoder().decode(stderr), /"no-such-row"\nhint: name one of hook-cpu, /);
@@ -32,7 +32,7 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
       assert.ok(!done, text);
       text += value;
     }
-    // By then it has made its folders, and runs the program.
+    // By then, it has created its folders and runs the program.
     await new Promise((resolve) => setTimeout(resolve, 500));
     bench.kill(signal);
     const [{ code }] = await Promise.all([bench.status, bench.stdout.cancel(), said.cancel()]);
@@ -41,13 +41,13 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
   });
 }
 
-Deno.test("parseArguments() takes names, a seed and the form", () => {
+Deno.test("parseArguments() accepts names, a seed and a format", () => {
   const { names, seed, isMarkdown, isHelp } = parseArguments(["b", "--seed=7", "--markdown"], ["a", "b"]);
   assert.deepEqual([names, seed, isMarkdown, isHelp], [["b"], 7, true, false]);
   assert.throws(() => parseArguments(["--seed=x"], ["a"]), /"--seed=x"/);
 });
 
-Deno.test("the machine is told by its processor, its distribution and plain versions, where it says them", () => {
+Deno.test("the machine is described by its processor, distribution and versions, if known", () => {
   const cpuinfo = "processor\t: 0\nmodel name\t: AMD  EPYC\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: AMD  EPYC\n";
   assert.deepEqual(processorIn(cpuinfo), { cpu: "AMD EPYC", cores: 2 });
   assert.deepEqual(processorIn("processor\t: 0\nBogoMIPS\t: 50\n"), { cpu: Deno.build.arch, cores: 1 });

@@ -1,5 +1,5 @@
-// `deno task bench`: measures what has a budget, and what people compare, and shows it as tables on stdout.
-// Exits 1 where a budget is exceeded, or could not be measured.
+// `deno task bench`: measures the budgets and the comparisons, and prints them as tables.
+// Exits with 1 if a budget is exceeded or could not be measured.
 
 import { Progress } from "../../src/admin/progress.ts";
 import { displayOf } from "../../src/admin/terminal.ts";
@@ -13,17 +13,17 @@ import { type Context, isRowKept, type Measured, type Need } from "./row.ts";
 import { COMPARISONS, ROWS } from "./rows.ts";
 import { Scratch } from "./scratch.ts";
 
-/** What is measured, whatever comes of it. */
+/** The results, including failures. */
 interface Subject<Result> {
   readonly name: string;
   readonly needs: readonly Need[];
   readonly measure: (context: Context) => Promise<Result>;
 }
 
-/** What measuring needs. */
+/** What a measurement needs. */
 interface Surroundings {
   readonly seed: number;
-  /** Where each measurement gets a folder of its own. */
+  /** Creates a folder for each measurement. */
   readonly directory: string;
   readonly missing: ReadonlyMap<Need, string>;
   readonly report: (text: string) => void;
@@ -46,7 +46,7 @@ async function measured<Result>(
   }
 }
 
-/** Measures one thing after the other, and says on a terminal how far it is. */
+/** Measures one row after the other, and shows the progress on a terminal. */
 async function measureAll({ names, seed }: Arguments, directory: string): Promise<Omit<Report, "machine">> {
   const isWanted = ({ name }: { name: string }) => names.length === 0 || names.includes(name);
   const [rows, comparisons] = [ROWS.filter(isWanted), COMPARISONS.filter(isWanted)];
@@ -82,7 +82,7 @@ async function main(args: readonly string[]): Promise<number> {
   return isKept ? 0 : 1;
 }
 
-/** What this machine lacks, in words that follow "this machine". */
+/** What this machine lacks, as text that follows "this machine". */
 async function missingNeeds(): Promise<ReadonlyMap<Need, string>> {
   const missing = new Map<Need, string>();
   const host = await missingForTestHost();

@@ -1,16 +1,16 @@
-// CPU time of processes on a test host, fork and exec included.
+// Measures the CPU time of processes on a test host, including fork and exec.
 
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 
-/** Processes in one sample: several, since bash counts in whole milliseconds. */
+/** The number of processes in one sample: several, because bash counts whole milliseconds. */
 const RUNS = 5;
 
 /**
- * User and system time of one process, as root and with the environment of a login.
+ * The user and system time of one process that runs as root with the environment of a login.
  *
  * @returns milliseconds
- * @throws Error with what the process said
+ * @throws Error with the output of a failed process
  */
 export async function cpuMs(host: TestHost, command: readonly string[]): Promise<number> {
   const script = `TIMEFORMAT='%3U %3S'; time for ((run = 0; run < ${RUNS}; run++)); do "$@" || exit; done`;

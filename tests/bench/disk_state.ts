@@ -1,4 +1,4 @@
-// Puts the state of a test host on a disk, as installed. A host's own files are on a tmpfs, where waiting for the disk
+// Puts the state of a test host on a disk, as in a real installation. The files of a host are on a tmpfs, where a sync
 // costs nothing.
 
 import type { TestHost } from "../helpers/host.ts";
@@ -6,10 +6,10 @@ import type { TestHost } from "../helpers/host.ts";
 const STATE = "/var/lib/ssh-session-notifier";
 
 /**
- * Binds a new folder over the state directory, in the host's own mount namespace.
+ * Bind-mounts a new folder over the state directory, in the mount namespace of the host.
  *
- * @param scratch where the folder is made
- * @returns the kind of file system it is on, as stat(1) calls it
+ * @param scratch where to create the folder
+ * @returns the type of its file system, as stat(1) names it
  */
 export async function putStateOnDisk(host: TestHost, scratch: string): Promise<string> {
   const directory = await Deno.makeTempDir({ dir: scratch });

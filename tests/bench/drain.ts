@@ -1,4 +1,4 @@
-// How long it takes to send 1,000 events to a service that limits requests as Discord does: as digests, and one by one.
+// Measures how long 1,000 events take with Discord's rate limits: as digests, and one by one.
 
 import { DISCORD_LIMITS, rateLimited } from "./rate_limit.ts";
 import { type Comparison, numberText } from "./row.ts";
@@ -6,7 +6,7 @@ import { type SendOptions, sendToDiscord, type Sent } from "./send_to_discord.ts
 
 const EVENTS = 1_000;
 
-/** So many are sent one by one: three windows of the longest limit. The rest takes as long as the last two, again and again. */
+/** How many events are sent one by one: three windows of the longest limit. The last two give the rate of the rest. */
 const ONE_BY_ONE = 90;
 const FIRST_WINDOW = 30;
 
@@ -43,7 +43,7 @@ export const drain: Comparison = {
   },
 };
 
-/** The seconds that all would take one by one. */
+/** The time for all events one by one, in seconds. */
 export function extrapolated({ seconds, acceptedAtMs }: Pick<Sent, "seconds" | "acceptedAtMs">): number {
   const firstWindowMs = acceptedAtMs[FIRST_WINDOW - 1] ?? NaN;
   const lastMs = acceptedAtMs[ONE_BY_ONE - 1] ?? NaN;

@@ -1,2 +1,2 @@
-// A program that does nothing: what any compiled program costs.
+// An empty program, to measure the cost of any compiled program.
 export {};

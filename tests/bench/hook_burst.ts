@@ -1,4 +1,4 @@
-// Fifty `queue` at once while `send` runs.
+// Runs 50 `queue` processes at once while `send` runs.
 
 import { compiledBinary } from "../helpers/compile.ts";
 import { TestHost } from "../helpers/host.ts";

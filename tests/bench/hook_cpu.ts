@@ -1,4 +1,4 @@
-// What the hook costs: CPU time of `queue` over an empty program that was compiled in the same way.
+// The cost of the hook: the CPU time of `queue` divided by that of an empty program compiled in the same way.
 
 import { compiled, compiledBinary } from "../helpers/compile.ts";
 import { TestHost } from "../helpers/host.ts";
@@ -17,8 +17,8 @@ export const hookCpu: Row<"ratio"> = {
   },
   async measure({ scratch, report }) {
     await using host = await TestHost.create({ binary: await compiledBinary() });
-    // On the disk, as installed: the host's own files are on a tmpfs, where each page of a program costs more. Both
-    // copied now, since what the page cache has of a file decides too.
+    // On the disk, as installed: the files of a host are on a tmpfs, where each page of a program costs more. Copy both
+    // now, because the content of the page cache matters too.
     await Deno.copyFile(await compiled("tests/bench/empty.ts"), `${scratch}/empty`);
     await Deno.copyFile(await compiledBinary(), `${scratch}/ssh-session-notifier`);
     const { empty, hook } = await alternating({

@@ -1,11 +1,11 @@
-// How often one `queue` waits for the disk, as strace counts it.
+// How often one `queue` syncs to disk, counted by strace.
 
 import { compiledBinary } from "../helpers/compile.ts";
 import { countHook, fillQueue } from "../helpers/hook_counts.ts";
 import { TestHost } from "../helpers/host.ts";
 import type { Figure, Row } from "./row.ts";
 
-/** Fewer than it takes to fill the log, which one hook in many then folds into the database. */
+/** Too few runs to fill the log, because the hook that fills it also runs a checkpoint. */
 const HOOKS = 5;
 
 /** The row `hook-fsyncs`. */

@@ -1,4 +1,4 @@
-// What `queue` does with 100,000 events in its database, over what it does with none.
+// The cost of `queue` with 100,000 events in its database, divided by its cost with an empty one.
 
 import { compiledBinary } from "../helpers/compile.ts";
 import { countHook, fillQueue, type HookCounts } from "../helpers/hook_counts.ts";
@@ -10,13 +10,13 @@ import { alternating, median, ratios } from "./statistics.ts";
 const EVENTS = 100_000;
 const PAIRS = 40;
 
-/** Queues of which the first hook is counted: later ones read what those before them have left in the log. */
+/** The number of queues. Only the first hook of each counts: later ones read what earlier ones left in the log. */
 const QUEUES = 3;
 
 /**
- * The row `hook-full`. Of the pages it is the difference that has a limit: the table and its index are two levels
- * deeper each, which are four pages more, and now and then one splits; of the few that a hook reads, that is more than a
- * tenth, however little it costs.
+ * The row `hook-full`. For pages, the limit is on the difference: the table and its index are two levels deeper each,
+ * which are four more pages, and sometimes a page splits. That is more than a tenth of the few pages that a hook reads,
+ * but costs little.
  */
 export const hookFull: Row<"cpu" | "calls" | "pages"> = {
   name: "hook-full",

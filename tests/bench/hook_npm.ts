@@ -1,10 +1,10 @@
-// How many npm modules `queue` loads, as Deno resolves its imports: those of its module, and what the program imports
-// before it knows the command.
+// How many npm modules `queue` loads, as Deno resolves its imports: those of its own module, and those that the program
+// imports before it knows the command.
 
 import { ROOT } from "../helpers/compile.ts";
 import type { Row } from "./row.ts";
 
-/** What `deno info --json` says of a module. */
+/** A module in the output of `deno info --json`. */
 interface Module {
   readonly specifier: string;
   readonly dependencies?: readonly { readonly isDynamic?: boolean; readonly code?: { readonly specifier?: string } }[];
@@ -21,7 +21,7 @@ export const hookNpm: Row<"count"> = {
     const load = (specifier: string) => {
       if (loaded.has(specifier)) return;
       loaded.add(specifier);
-      // The hook is started by such an import itself, so in its own files they count.
+      // A dynamic import starts the hook, so dynamic imports in its own files count.
       const isHooks = specifier.includes("/src/hook/");
       for (const { isDynamic = false, code } of modules.get(specifier)?.dependencies ?? []) {
         if (code?.specifier !== undefined && (isHooks || !isDynamic)) load(code.specifier);
@@ -29,7 +29,7 @@ export const hookNpm: Row<"count"> = {
     };
     for (const path of ["src/main.ts", "src/hook/queue.ts"]) {
       const specifier = [...modules.keys()].find((known) => known.endsWith(`/${path}`));
-      if (specifier === undefined) throw new Error(`"${path}" is not in what deno info says`);
+      if (specifier === undefined) throw new Error(`"${path}" is not in the output of deno info`);
       load(specifier);
     }
     const packages = [...loaded].filter((specifier) => specifier.startsWith("npm:"));

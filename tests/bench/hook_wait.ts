@@ -1,5 +1,4 @@
-// How long a login waits for the hook: many runs of `queue`, one after the other, with and without a `send` that works
-// all the while.
+// How long a login waits for the hook: many runs of `queue`, one after the other, with and without `send` running.
 
 import { compiledBinary } from "../helpers/compile.ts";
 import { configFor, PAM_OPEN } from "../helpers/end_to_end.ts";
@@ -40,7 +39,7 @@ export const hookWait: Comparison = {
   },
 };
 
-/** How long each run took, in milliseconds, fork and exec included. */
+/** The duration of each run, in milliseconds, including fork and exec. */
 async function hooks(host: TestHost): Promise<number[]> {
   const script = `for ((run = 0; run < ${RUNS}; run++)); do
       began=$EPOCHREALTIME; ${BINARY} queue || exit; ended=$EPOCHREALTIME

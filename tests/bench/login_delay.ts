@@ -1,5 +1,5 @@
-// How much longer a login takes with our hook, and with a script that calls `curl` in the PAM stack, as people write it:
-// real logins over a real sshd, in turn, with the service as it may be.
+// How much longer a login takes with our hook, and with a common script that calls `curl` in the PAM stack. Uses real
+// logins over a real sshd, in turn, with the service in various states.
 
 import { compiledBinary } from "../helpers/compile.ts";
 import { TestHost, type TestHostOptions } from "../helpers/host.ts";
@@ -8,12 +8,12 @@ import { putStateOnDisk } from "./disk_state.ts";
 import { type Comparison, numberText } from "./row.ts";
 import { alternating, differences, median } from "./statistics.ts";
 
-/** What a login is cut off at: a hanging `curl` has no limit of its own, and `pam_exec` none either. */
+/** The maximum time for a login: neither a hanging `curl` nor `pam_exec` has a timeout. */
 const CUT_OFF_MS = 20_000;
 
 const SCRIPT_FILE = "/etc/ssh/login-notify.sh";
 
-/** The lines with which people add such a script at the end of the stack. */
+/** The lines that people commonly add at the end of the stack for such a script. */
 const CURL_HOOK = { pamSessionFirst: [], pamSessionLast: [`session optional pam_exec.so seteuid ${SCRIPT_FILE}`] };
 
 const HOOKS = {
@@ -27,7 +27,7 @@ type Hook = keyof typeof HOOKS;
 
 type Hosts = Readonly<Record<Hook, TestHost>>;
 
-/** A service in some state, and what ends that. */
+/** A service in a certain state, and a function that ends it. */
 interface Service {
   readonly url: string;
   readonly hangs?: true;
@@ -43,7 +43,7 @@ const SERVICES: Readonly<Record<string, () => Service>> = {
   "hangs (accepts, never answers)": hanging,
 };
 
-/** Logins with each hook; with `curl`, where it waits for a service that hangs, fewer. */
+/** Logins with each hook; fewer with `curl` if the service hangs. */
 const ROUNDS = 20;
 const HANGING_ROUNDS = 3;
 
@@ -106,7 +106,7 @@ async function loginsOf(
   return { ...rest, none: [...rest.none, ...first.none], queue: [...rest.queue, ...first.queue] };
 }
 
-/** The script: told of logins only, as most are. */
+/** The script: it reports only logins, like most such scripts. */
 async function writeScript(host: TestHost, curl: string, url: string): Promise<void> {
   const script = `#!/bin/sh
 if [ "$PAM_TYPE" = open_session ]; then
@@ -117,7 +117,7 @@ fi
   await Deno.chmod(host.path(SCRIPT_FILE), 0o755);
 }
 
-/** How much longer a login took, of the median round. */
+/** How much longer a login took in the median round. */
 export function delayText(times: readonly number[], base: readonly number[]): string {
   const delayMs = median(differences(times, base));
   if (delayMs === Infinity) return `more than ${CUT_OFF_MS / 1000} s, cut off`;

@@ -1,4 +1,4 @@
-// What the figures were measured on: no figure means anything without it. Names no host and no path.
+// Describes the machine of the measurements, without the name of a host or a path.
 
 import { compiledBinary } from "../helpers/compile.ts";
 
@@ -10,7 +10,7 @@ export async function describeMachine(): Promise<string> {
   return `${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}; ${system}; ${await runtimeVersion()}; ${day}`;
 }
 
-/** The processor, as /proc/cpuinfo (proc(5)) has it; other architectures than x86 don't name it. */
+/** The processor in /proc/cpuinfo (proc(5)). Only x86 names it. */
 export function processorIn(cpuinfo: string): { readonly cpu: string; readonly cores: number } {
   const name = /^model name\s*:\s*(.+)$/m.exec(cpuinfo)?.[1]?.replace(/\s+/g, " ").trim();
   const cores = cpuinfo.match(/^processor\s*:/gm)?.length ?? navigator.hardwareConcurrency;
@@ -22,19 +22,19 @@ export function distributionIn(osRelease: string): string {
   return /^PRETTY_NAME="?([^"\n]+)"?$/m.exec(osRelease)?.[1] ?? "Linux";
 }
 
-/** A version, without what a distribution or a builder has added to it. */
+/** A version, without the suffix of a distribution or builder. */
 export function versionIn(text: string): string {
   return /\d+(\.\d+)+/.exec(text)?.[0] ?? text;
 }
 
-/** The runtime of the program that is measured, which need not be the one that measures. */
+/** The runtime of the measured program, which may differ from that of the bench. */
 async function runtimeVersion(): Promise<string> {
   try {
     const { stdout } = await new Deno.Command(await compiledBinary(), { args: ["--version"] }).output();
     const [, version = "of unknown version"] = /\(Deno ([\d.]+)/.exec(new TextDecoder().decode(stdout)) ?? [];
     return `compiled with Deno ${version}`;
   } catch {
-    // What could be measured without it must not be lost.
+    // Keep the measurements that do not need it.
     return "not compiled";
   }
 }

@@ -13,7 +13,7 @@ async function ask(limits: readonly RateLimit[], atMs: readonly number[]): Promi
   return responses;
 }
 
-Deno.test("rateLimited() lets through what each window allows, and says when the next one begins", async () => {
+Deno.test("rateLimited() accepts as many requests as each window allows, and says when the next one begins", async () => {
   const responses = await ask([{ requests: 2, windowMs: 1_000 }], [0, 10, 400, 999, 1_000, 1_001]);
   assert.deepEqual(responses.map(({ status }) => status), [200, 200, 429, 429, 200, 200]);
   const [first, second, refused] = responses;
@@ -24,11 +24,11 @@ Deno.test("rateLimited() lets through what each window allows, and says when the
   assert.equal((await refused?.json()).retry_after, 0.6);
 });
 
-Deno.test("rateLimited() as Discord takes 30 in a minute, however they keep the limit of 5 in 2 s", async () => {
+Deno.test("rateLimited() accepts 30 requests in a minute like Discord, even within the limit of 5 in 2 s", async () => {
   const responses = await ask(DISCORD_LIMITS, Array.from({ length: 120 }, (_, index) => index * 500));
   const accepted = responses.filter(({ ok }) => ok);
   assert.equal(accepted.length, 30);
-  // What is refused does not count, so the wait gets shorter.
+  // Refused requests do not count, so the wait gets shorter.
   assert.deepEqual(await responses.at(-1)?.json(), {
     message: "You are being rate limited.",
     retry_after: 0.5,

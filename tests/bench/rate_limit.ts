@@ -1,15 +1,15 @@
-// Refuses as Discord does: 429, with the wait in the body and in the headers. Pure, but for the clock.
+// Limits requests like Discord: 429, with the wait in the body and the headers. Pure, except for the clock.
 
 import { type Interceptor, json } from "../helpers/receivers.ts";
 
-/** So many requests in a window that begins with the first of them. */
+/** The maximum number of requests in a window that begins with the first of them. */
 export interface RateLimit {
   readonly requests: number;
   readonly windowMs: number;
 }
 
 /**
- * What Discord allows a webhook: its headers tell of the first limit; of the second one, people report.
+ * Discord's limits for a webhook. Its headers report the first one; the second one is known from users' reports.
  *
  * @see https://discord.com/developers/docs/topics/rate-limits
  */
@@ -18,7 +18,7 @@ export const DISCORD_LIMITS: readonly RateLimit[] = [
   { requests: 30, windowMs: 60_000 },
 ];
 
-/** Lets through what keeps all limits. Refused requests don't count. The headers of an answer are about the first limit. */
+/** Accepts requests within all limits. Refused ones do not count. Response headers describe the first limit. */
 export function rateLimited(
   limits: readonly RateLimit[],
   nowMs: () => number = () => performance.now(),

@@ -1,4 +1,4 @@
-// Why a bench does not run: one line, what to do about it, and an exit code.
+// The error of a bench that cannot run: a line, a hint, and an exit code.
 
 import type { ExitCode } from "../../src/failure.ts";
 

@@ -25,7 +25,7 @@ function report(ratio: number, rate: number): Report {
   };
 }
 
-Deno.test("isKept() and isRowKept() take a limit as kept where it is met, and no number as kept by nothing", () => {
+Deno.test("isKept() and isRowKept() accept a figure at its limit, and reject NaN", () => {
   const { ratio, rate } = row.budgets;
   assert.deepEqual([1.1, 1.1001, NaN].map((value) => isKept(ratio, { value })), [true, false, false]);
   assert.deepEqual([2_000, 1_999.9, NaN].map((value) => isKept(rate, { value })), [true, false, false]);
@@ -36,7 +36,7 @@ Deno.test("isKept() and isRowKept() take a limit as kept where it is met, and no
   assert.ok(!isRowKept(row, { failure: "needs root" }));
 });
 
-Deno.test("reportLines() shows each budget, what was measured, whether it is kept, and the command, plainly in a pipe", () => {
+Deno.test("reportLines() shows each budget, figure, result and command as plain text in a pipe", () => {
   assert.deepEqual(
     reportLines(report(1.104, 2_500)),
     [
@@ -54,7 +54,7 @@ Deno.test("reportLines() shows each budget, what was measured, whether it is kep
   );
 });
 
-Deno.test("reportLines() fits a terminal, and keeps what was measured and whether it is kept", () => {
+Deno.test("reportLines() fits a terminal, and always shows the figure and the result", () => {
   for (const columns of [40, 60, 80, 100]) {
     const lines = reportLines(report(1.104, 2_500), { columns });
     for (const line of lines) assert.ok(textWidth(line) <= columns, `${columns}: ${line}`);
@@ -63,7 +63,7 @@ Deno.test("reportLines() fits a terminal, and keeps what was measured and whethe
   }
 });
 
-Deno.test("reportLines() writes Markdown that a README can take", () => {
+Deno.test("reportLines() writes Markdown for the README", () => {
   const lines = reportLines(report(1.05, 2_500), { isMarkdown: true });
   assert.ok(lines.includes("| what | budget | measured | kept | command | how |"));
   assert.ok(lines.includes("| --- | --- | --- | --- | --- | --- |"));
@@ -73,7 +73,7 @@ Deno.test("reportLines() writes Markdown that a README can take", () => {
   assert.ok(lines.includes("| fast | +4 ms |"));
 });
 
-Deno.test("reportLines() says what was not measured, and why, and takes it for no budget kept", () => {
+Deno.test("reportLines() reports what was not measured and why, and does not count its budget as kept", () => {
   const failed = { measured: { failure: "this machine needs root" } } as const;
   const lines = reportLines({ machine: "", rows: [{ row, ...failed }], comparisons: [{ comparison, ...failed }] });
   assert.equal(lines.filter((line) => / not measured +no\b/.test(line)).length, 2);

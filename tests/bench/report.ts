@@ -1,4 +1,4 @@
-// Shows what was measured: as tables that fit a terminal, or as Markdown. Pure.
+// Formats the results: as tables that fit a terminal, or as Markdown. Pure.
 
 import { type Column, layout, tableLine } from "../../src/admin/table.ts";
 import { textWidth } from "../../src/admin/text_width.ts";
@@ -13,28 +13,28 @@ import {
   type Table,
 } from "./row.ts";
 
-/** A row, and what was measured. */
+/** A row, and its result. */
 export interface MeasuredRow {
   readonly row: Row;
   readonly measured: Measured<Readonly<Record<string, Figure>>>;
 }
 
-/** A comparison, and what was measured. */
+/** A comparison, and its result. */
 export interface MeasuredComparison {
   readonly comparison: Comparison;
   readonly measured: Measured<Table>;
 }
 
-/** All that is shown. */
+/** The content of a report. */
 export interface Report {
   readonly machine: string;
   readonly rows: readonly MeasuredRow[];
   readonly comparisons: readonly MeasuredComparison[];
 }
 
-/** How it is shown. */
+/** The format of a report. */
 export interface ReportOptions {
-  /** How wide the terminal is; undefined: without a limit. */
+  /** The width of the terminal; undefined: no limit. */
   readonly columns?: number | undefined;
   readonly isMarkdown?: boolean;
 }
@@ -48,10 +48,10 @@ const BUDGET_COLUMNS: readonly Column[] = [
   { title: "how", min: 10, rank: 3 },
 ];
 
-/** Narrower than that, a table has no room for the last column, which says how it was measured. */
+/** In a narrower terminal, a table omits its last column, which says how a figure was measured. */
 const COLUMNS_FOR_ALL = 140;
 
-/** The command that measures one thing alone. */
+/** The command that measures only one row. */
 export function commandFor({ name }: { readonly name: string }): string {
   return `deno task bench ${name}`;
 }
@@ -85,7 +85,7 @@ function budgetTable(rows: readonly MeasuredRow[], options: ReportOptions): stri
   return tableLines(BUDGET_COLUMNS.slice(0, -1), lines.map((cells) => cells.slice(0, -1)), options);
 }
 
-/** A line for each figure. What belongs to all figures of a row stands in the first one. */
+/** One line for each figure. The first line also has the values that belong to the whole row. */
 function budgetLines({ row, measured }: MeasuredRow): string[][] {
   return Object.entries(row.budgets).map(([key, budget], index) => {
     const figure = "result" in measured ? measured.result[key] : undefined;
@@ -100,13 +100,13 @@ function budgetLines({ row, measured }: MeasuredRow): string[][] {
   });
 }
 
-/** A budget as it is shown. */
+/** Formats a budget. */
 export function limitText({ limit, unit = "", digits = 0 }: Budget): string {
   const [words, value] = "atMost" in limit ? ["at most", limit.atMost] : ["at least", limit.atLeast];
   return `${words} ${numberText(value, { unit, digits })}`;
 }
 
-/** One digit more than the budget has, so that it can be seen on which side of it a figure is. */
+/** Formats a figure with one digit more than its budget, to show on which side of the budget it is. */
 function figureText({ unit = "", digits = 0 }: Budget, { value }: Figure): string {
   return numberText(value, { unit, digits: digits === 0 ? 0 : digits + 1 });
 }

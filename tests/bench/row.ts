@@ -1,12 +1,12 @@
-// What the bench is made of: rows with a budget, and comparisons without one. Pure.
+// The parts of the bench: rows with a budget, and comparisons without one. Pure.
 
-/** What a measurement is given. */
+/** The input of a measurement. */
 export interface Context {
-  /** A folder of its own, on the disk of the checkout; it is taken away at the end. */
+  /** A folder for this measurement, on the disk of the checkout; deleted at the end. */
   readonly scratch: string;
-  /** What decides all that is random. */
+  /** The seed of the random numbers. */
   readonly seed: number;
-  /** Says how far it is. */
+  /** Reports the progress. */
   readonly report: (text: string) => void;
 }
 
@@ -20,18 +20,18 @@ export interface Budget {
   readonly limit: { readonly atMost: number } | { readonly atLeast: number };
   /** Empty for a count or a ratio. */
   readonly unit?: string;
-  /** How many digits are shown after the point; 0 by default. */
+  /** The number of digits after the decimal point; 0 by default. */
   readonly digits?: number;
 }
 
-/** What was measured. */
+/** A measured value. */
 export interface Figure {
   readonly value: number;
-  /** What it was made of. */
+  /** What it was calculated from. */
   readonly detail?: string;
 }
 
-/** Something that has a budget, or several that are measured together. */
+/** A measurement with one or more budgets. */
 export interface Row<Key extends string = string> {
   /** Names it on the command line. */
   readonly name: string;
@@ -46,7 +46,7 @@ export interface Table {
   readonly lines: readonly (readonly string[])[];
 }
 
-/** Something that is shown side by side, without a budget. */
+/** A comparison without a budget. */
 export interface Comparison {
   /** Names it on the command line. */
   readonly name: string;
@@ -56,15 +56,15 @@ export interface Comparison {
   readonly measure: (context: Context) => Promise<Table>;
 }
 
-/** How a measurement ended: with figures, or with the reason why there are none. */
+/** The end of a measurement: its figures, or the reason why it failed. */
 export type Measured<Result> = { readonly result: Result } | { readonly failure: string };
 
-/** Whether a figure keeps its budget. What is no number keeps none. */
+/** Whether a figure keeps its budget. NaN never does. */
 export function isKept({ limit }: Budget, { value }: Figure): boolean {
   return "atMost" in limit ? value <= limit.atMost : value >= limit.atLeast;
 }
 
-/** Whether all figures of a row are there and keep their budgets. */
+/** Whether all figures of a row were measured and keep their budgets. */
 export function isRowKept({ budgets }: Row, measured: Measured<Readonly<Record<string, Figure>>>): boolean {
   if (!("result" in measured)) return false;
   return Object.entries(budgets).every(([key, budget]) => {
@@ -73,7 +73,7 @@ export function isRowKept({ budgets }: Row, measured: Measured<Readonly<Record<s
   });
 }
 
-/** A number with its unit, as it is shown. */
+/** Formats a number with its unit. */
 export function numberText(value: number, { unit = "", digits = 0 }: Pick<Budget, "unit" | "digits">): string {
   const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return unit === "" ? text : `${text} ${unit}`;

@@ -1,4 +1,4 @@
-// Holds the bench to the budgets that the project has, and the README to the bench.
+// Checks that the bench covers the budgets of the project, and that the README matches the bench.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
@@ -7,7 +7,7 @@ import { delayText } from "./login_delay.ts";
 import { commandFor, limitText } from "./report.ts";
 import { COMPARISONS, ROWS } from "./rows.ts";
 
-/** Each budget of the project: its row, and its limits. */
+/** The budgets of the project: each row, and its limits. */
 const BUDGETS: Readonly<Record<string, readonly string[]>> = {
   "hook-cpu": ["at most 1.10"],
   "hook-fsyncs": ["at most 2", "at most 2"],
@@ -18,13 +18,13 @@ const BUDGETS: Readonly<Record<string, readonly string[]>> = {
   "send-kills": ["at most 0", "at most 1.00"],
 };
 
-Deno.test("the bench has a row for each budget, with the limits that it has to keep, and the comparisons", () => {
+Deno.test("the bench has a row with the right limits for each budget, and the comparisons", () => {
   const limits = ROWS.map(({ name, budgets }) => [name, Object.values(budgets).map(limitText)]);
   assert.deepEqual(Object.fromEntries(limits), BUDGETS);
   assert.deepEqual(COMPARISONS.map(({ name }) => name), ["login-delay", "hook-wait", "drain"]);
 });
 
-Deno.test("the README has all that the bench measures, with the budget and the command of each", async () => {
+Deno.test("the README lists everything that the bench measures, with budgets and commands", async () => {
   const cells = (await Deno.readTextFile(`${ROOT}/README.md`)).split("\n").map((line) =>
     line.split("|").map((cell) => cell.trim()).join("|")
   );
@@ -37,15 +37,15 @@ Deno.test("the README has all that the bench measures, with the budget and the c
   for (const comparison of COMPARISONS) assert.ok(cells.join("\n").includes(commandFor(comparison)), comparison.name);
 });
 
-Deno.test("delayText() says by how much a login is longer in most rounds, and where it was cut off", () => {
+Deno.test("delayText() returns the delay of a login in most rounds, and whether it was cut off", () => {
   assert.equal(delayText([240, 250, 999], [200, 200, 200]), "+50 ms");
   assert.equal(delayText([5_200, 5_300, 5_400], [200, 200, 200]), "+5.1 s");
   assert.equal(delayText([Infinity, Infinity, 300], [200, 200, 200]), "more than 20 s, cut off");
   assert.equal(delayText([199], [200]), "-1 ms");
 });
 
-Deno.test("extrapolated() goes on at the rate of what was measured after the first window", () => {
-  // Thirty at once at the begin of each minute.
+Deno.test("extrapolated() continues at the rate measured after the first window", () => {
+  // Thirty at once at the start of each minute.
   const acceptedAtMs = Array.from({ length: 90 }, (_, index) => Math.floor(index / 30) * 60_000);
   assert.equal(extrapolated({ seconds: 120, acceptedAtMs }), 120 + 910 * 2);
   assert.ok(Number.isNaN(extrapolated({ seconds: 1, acceptedAtMs: [] })));

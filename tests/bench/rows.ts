@@ -1,4 +1,4 @@
-// All that the bench measures, in the order in which it is shown.
+// All rows and comparisons of the bench, in the order of the report.
 
 import { drain } from "./drain.ts";
 import { hookCpu } from "./hook_cpu.ts";
@@ -12,7 +12,7 @@ import type { Comparison, Row } from "./row.ts";
 import { sendBurst } from "./send_burst.ts";
 import { sendKills } from "./send_kills.ts";
 
-/** What has a budget. */
+/** The rows with a budget. */
 export const ROWS: readonly Row[] = [
   hookCpu,
   hookFsyncs,
@@ -23,5 +23,5 @@ export const ROWS: readonly Row[] = [
   sendKills,
 ];
 
-/** What is shown side by side. */
+/** The comparisons. */
 export const COMPARISONS: readonly Comparison[] = [loginDelay, hookWait, drain];

@@ -1,4 +1,4 @@
-// The folder that one bench may fill, which is gone when it ends, also where it is interrupted.
+// The folder that a bench may fill. It is deleted when the bench ends or is interrupted.
 
 import { ExitCode } from "../../src/failure.ts";
 import { ROOT } from "../helpers/compile.ts";
@@ -9,7 +9,7 @@ const DIRECTORY = `${ROOT}/.cache/bench`;
 /** Signals that end a bench. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** How often to take away a folder into which a process that is about to end still writes. */
+/** How often to retry the deletion of a folder into which an ending process still writes. */
 const ATTEMPTS = 20;
 
 /** A folder on the disk of the checkout; temporary files of the helpers go there too. */
@@ -23,16 +23,16 @@ export class Scratch implements Disposable {
     Deno.mkdirSync(`${ROOT}/.cache`, { recursive: true });
     this.#lock = Deno.openSync(`${DIRECTORY}.lock`, { create: true, write: true });
     if (!this.#lock.tryLockSync(true)) {
-      throw new Refusal("Another bench is running, and each would spoil the other's figures", {
+      throw new Refusal("Another bench is running, which would distort the results", {
         exitCode: ExitCode.tempFail,
-        hint: "wait for its end",
+        hint: "wait until it ends",
       });
     }
-    // What a killed one has left.
+    // Remove the files of a killed bench.
     removeAll();
     Deno.mkdirSync(DIRECTORY);
     Deno.env.set("TMPDIR", DIRECTORY);
-    // What runs in a test host ends with this process (host.ts).
+    // Processes in a test host end with this process (host.ts).
     this.#listeners = SIGNALS.map((signal) => [signal, () => this.#endBy(signal)]);
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }
@@ -43,7 +43,7 @@ export class Scratch implements Disposable {
     this.#lock.close();
   }
 
-  /** Ends as a shell would say it: 128 and the number of the signal. */
+  /** Exits with the code that a shell reports: 128 plus the number of the signal. */
   #endBy(signal: typeof SIGNALS[number]): never {
     removeAll();
     Deno.exit(128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[signal]);

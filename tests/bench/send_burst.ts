@@ -1,4 +1,4 @@
-// What a burst costs: `send` of 10,000 routine events to a server that has no rate limit.
+// The cost of a burst: `send` delivers 10,000 routine events to a server without a rate limit.
 
 import type { Row } from "./row.ts";
 import { sendToDiscord, type Sent } from "./send_to_discord.ts";

@@ -1,4 +1,4 @@
-// `send` killed by SIGKILL 200 times, whenever.
+// Kills `send` with SIGKILL 200 times, at random moments.
 
 import { killSend } from "../helpers/kill_send.ts";
 import type { Row } from "./row.ts";

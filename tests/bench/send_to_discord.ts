@@ -1,4 +1,4 @@
-// `send` as installed, with many logins in its queue, against a Discord-like server on loopback.
+// Runs the installed `send` with many queued logins against a Discord-like server on loopback.
 
 import { openDatabase } from "../../src/store/open.ts";
 import { compiledBinary } from "../helpers/compile.ts";
@@ -8,34 +8,34 @@ import { TestHost } from "../helpers/host.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { discordLike, type Interceptor } from "../helpers/receivers.ts";
 
-/** What is sent, and to what. */
+/** The events, and the server. */
 export interface SendOptions {
-  /** How many logins there are, each of a user of its own. */
+  /** The number of logins, each of a different user. */
   readonly logins: number;
-  /** Whether each is urgent, and so a message of its own. */
+  /** Whether each login is urgent, and so a separate message. */
   readonly urgent?: boolean;
-  /** Answers in place of the server, if it wants to. */
+  /** May respond instead of the server. */
   readonly intercept?: Interceptor;
-  /** A folder for what is made on the way. */
+  /** A folder for temporary files. */
   readonly scratch: string;
-  /** Told how many requests were accepted so far. */
+  /** Called with the number of requests accepted so far. */
   readonly onAccepted?: (requests: number) => void;
 }
 
-/** What came of it. */
+/** The result. */
 export interface Sent {
   readonly requests: number;
   readonly refused: number;
-  /** How long it took, from the start of the first run to the end of the last. */
+  /** The duration from the start of the first run to the end of the last. */
   readonly seconds: number;
-  /** The most memory that a run had. */
+  /** The peak memory of a run. */
   readonly peakMiB: number;
-  /** When the requests that were accepted were answered, in milliseconds after the first one. */
+  /** When each accepted request was answered, in milliseconds after the first one. */
   readonly acceptedAtMs: readonly number[];
 }
 
-// A run that leaves something for later (75) is followed by another one. The peak is what the kernel has counted when
-// the process was last seen.
+// Starts another run if one leaves something for later (75). The peak is the kernel's last count before the process
+// ended.
 const SEND_ALL = `
   began=$(date +%s%N)
   while
@@ -51,9 +51,9 @@ const SEND_ALL = `
   echo "$last $((ended - began))"`;
 
 /**
- * Sends it all, on a host of its own.
+ * Sends all events, on a new host.
  *
- * @throws Error where not all arrives, or `send` fails
+ * @throws Error if not all events arrive, or `send` fails
  */
 export async function sendToDiscord(options: SendOptions): Promise<Sent> {
   await using host = await TestHost.create({ binary: await compiledBinary() });
@@ -83,11 +83,11 @@ export async function sendToDiscord(options: SendOptions): Promise<Sent> {
   };
 }
 
-/** Makes the database elsewhere, since SQLite does not find its way through the namespace of the host. */
+/** Creates the database outside of the host, because SQLite cannot resolve paths in the host's namespace. */
 async function queueInto(host: TestHost, { logins, urgent = false, scratch }: SendOptions): Promise<void> {
   const directory = await Deno.makeTempDir({ dir: scratch });
   queueLogins(`${directory}/queue.db`, logins, { urgent });
-  // Held open, so that the log stays beside the database, as hooks leave it, whatever the garbage collector closes.
+  // Held open, so the log stays next to the database, as hooks leave it, whatever the garbage collector closes.
   const held = openDatabase(`${directory}/queue.db`, { busyTimeoutMs: 0 });
   held.prepare("SELECT count(*) FROM event").get();
   for (const suffix of ["", "-wal", "-shm"]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { alternating, differences, median, quantile, ratios } from "./statistics.ts";
 
-Deno.test("median() is the value in the middle, or between the two in the middle, whatever the order", () => {
+Deno.test("median() returns the middle value, or the mean of the two middle values, in any order", () => {
   assert.equal(median([3, 1, 2]), 2);
   assert.equal(median([4, 1, 3, 2]), 2.5);
   assert.equal(median([5]), 5);
@@ -10,12 +10,12 @@ Deno.test("median() is the value in the middle, or between the two in the middle
   assert.ok(Number.isNaN(median([])));
 });
 
-Deno.test("quantile() is a value that was measured, and that the share of all does not exceed", () => {
+Deno.test("quantile() returns a measured value that the given share of all values does not exceed", () => {
   const values = Array.from({ length: 200 }, (_, index) => 200 - index);
   assert.deepEqual([0.5, 0.99, 1].map((share) => quantile(values, share)), [100, 198, 200]);
 });
 
-Deno.test("alternating() warms up, then measures all in each round, every other round in the other order", async () => {
+Deno.test("alternating() warms up, then measures all subjects in each round, and reverses the order each time", async () => {
   const done: string[] = [];
   const subject = (name: string) => () => Promise.resolve(done.push(name));
   const samples = await alternating({ a: subject("a"), b: subject("b") }, { rounds: 3 });

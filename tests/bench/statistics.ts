@@ -1,13 +1,13 @@
-// Medians, and pairs that alternate, since machines are shared and noisy. Pure but for what is measured.
+// Medians and alternating measurements, because machines are shared and noisy. Pure, except for the measurements.
 
-/** What alternating measurements gave, in the order in which they were made. */
+/** The results of alternating measurements, in order. */
 export type Samples<Name extends string> = Readonly<Record<Name, readonly number[]>>;
 
 /**
- * Measures several things in turn, again and again, each round in the other order, so that whatever slows the machine
- * down slows all of them. Each is done once before, uncounted.
+ * Measures several subjects in turn, and reverses the order in each round, so that a slow phase of the machine affects
+ * all of them. First runs each once without measuring it.
  *
- * @param options.report told how many rounds are done
+ * @param options.report called with the number of finished rounds
  */
 export async function alternating<Name extends string>(
   subjects: Readonly<Record<Name, () => Promise<number>>>,
@@ -27,17 +27,17 @@ export async function alternating<Name extends string>(
   return samples;
 }
 
-/** Of each round, what one measurement was over another. */
+/** The ratio of two measurements in each round. */
 export function ratios(subject: readonly number[], base: readonly number[]): number[] {
   return subject.map((value, index) => value / (base[index] ?? NaN));
 }
 
-/** Of each round, what one measurement was more than another. */
+/** The difference of two measurements in each round. */
 export function differences(subject: readonly number[], base: readonly number[]): number[] {
   return subject.map((value, index) => value - (base[index] ?? NaN));
 }
 
-/** The value in the middle; between the two in the middle, where there are two. NaN of nothing. */
+/** The middle value, or the mean of the two middle values. NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -45,7 +45,7 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The least value that such a share of all does not exceed.
+ * The smallest value that is not exceeded by the given share of all values.
  *
  * @param share above 0, at most 1
  */

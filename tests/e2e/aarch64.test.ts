@@ -1,4 +1,4 @@
-// The binary for aarch64, on a processor that qemu plays: from the hook to the notification.
+// The binary for aarch64, emulated by qemu: from the hook to the notification.
 
 import assert from "node:assert/strict";
 import { MUST_RUN } from "../helpers/checkout.ts";
@@ -15,7 +15,7 @@ const isThere = await Promise.all([QEMU, LOADER].map((path) => Deno.stat(path)))
 const isNative = Deno.build.arch === "aarch64";
 
 if (isThere || isNative || MUST_RUN) {
-  endToEnd("the binary for aarch64 records a login and tells of it", async (host) => {
+  endToEnd("the binary for aarch64 records a login and notifies it", async (host) => {
     await Deno.copyFile(await compiledBinary({ arch: "aarch64" }), host.path(BINARY));
     await host.run(["chmod", "0755", BINARY]);
     await host.writeConfig(configFor("stdout"));
@@ -31,7 +31,7 @@ if (isThere || isNative || MUST_RUN) {
     assert.match(sent.stdout, /^'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at /);
   });
 } else {
-  // deno-lint-ignore no-console -- a test that can't run says why
+  // deno-lint-ignore no-console -- reports why a test cannot run
   console.log(`The test of the binary for aarch64 is skipped on this machine: needs ${QEMU} and ${LOADER}`);
 }
 

@@ -1,4 +1,4 @@
-// How a user got in, as sshd's own log has it; and what `explain` and `check` say of the logins of this host.
+// How a user authenticated, compared with sshd's log; and what `explain` and `check` report about logins of this host.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, findingsOn, queue, send } from "../helpers/end_to_end.ts";
@@ -14,7 +14,7 @@ async function need(host: TestHost, script: string): Promise<string> {
 }
 
 endToEnd(
-  "every kind of key, plain and in a certificate, reads as in sshd's log",
+  "every type of key, plain and in a certificate, is shown as in sshd's log",
   async (host) => {
     await host.writeConfig(configFor("stdout"));
     const types = ["ed25519", "rsa", "ecdsa"];
@@ -59,7 +59,7 @@ endToEnd(
   { sshdOptions: [`TrustedUserCAKeys=${DIR}/ca.pub`] },
 );
 
-endToEnd("a rule for a key allows only who has logged in with that key", async (host) => {
+endToEnd("a rule for a key allows only logins with that key", async (host) => {
   const fingerprint = (await need(host, `ssh-keygen -lf ${host.keyPath("alice")}.pub`)).split(" ")[1];
   const rule =
     `[[allowlist.rules]]\nreason = "alice's key"\nusers = ["alice", "bob"]\nkey_fingerprints = ["${fingerprint}"]`;
@@ -95,7 +95,7 @@ async function fingerprintOf(host: TestHost, user: string): Promise<string | und
 }
 
 endToEnd(
-  "explain and check tell root about logins and rules, without root's rights; others they tell nothing",
+  "explain and check report logins and rules to root without using root's rights, and reject other users",
   async (host) => {
     const rule =
       `[allowlist]\nips = ["10.0.0.2"]\n[[allowlist.rules]]\nreason = "old"\nusers = ["bob"]\nexpires_at = 2020-01-01T00:00:00Z`;
@@ -128,10 +128,10 @@ endToEnd(
         ].join("\n"),
       );
     }
-    // What root reads there is written by no one but send: nothing of root's is left in its folder.
+    // Root only reads there: its folder contains no file of root.
     assert.equal(await need(host, "find /var/lib/ssh-session-notifier/send ! -user ssh-session-notifier"), "");
     const refused = await explain("alice", "--ip", "203.0.113.7");
-    // Not even the binary is for others.
+    // Other users cannot even run the binary.
     assert.deepEqual([refused.code, refused.stdout], [126, ""]);
 
     assertFound(await findingsOn(host), ["warning config.rule-expired", 'allowlist.rules.0 ("old")']);

@@ -1,4 +1,4 @@
-// What a login pays for, counted: it stays the same however much the queue holds, and however many come at once.
+// Counts the cost of a login: it does not grow with the size of the queue or with parallel logins.
 
 import assert from "node:assert/strict";
 import { endToEnd, queue } from "../helpers/end_to_end.ts";
@@ -9,7 +9,7 @@ import { parseTrace, straceTo } from "../helpers/strace.ts";
 const TRACE = "/run/trace";
 
 endToEnd(
-  "with 5,000 and with 100,000 events in the queue and no send, a hook does what it does with none",
+  "with 5,000 or 100,000 events in the queue and no send, a hook costs as much as with an empty queue",
   async (host) => {
     const counted: HookCounts[] = [];
     for (const count of [0, 5_000, 100_000]) {
@@ -19,13 +19,13 @@ endToEnd(
     const [none, some, many] = counted;
     assert.ok(none !== undefined && some !== undefined && many !== undefined);
     for (const { fsyncs } of counted) assert.ok(fsyncs <= 2, `${fsyncs} fsyncs`);
-    // A table and an index of 100,000 rows have two levels more than those of one page each, and now and then one splits.
+    // With 100,000 rows, the table and the index have two more levels each, and sometimes a page splits.
     assert.ok(some.pages <= none.pages + 8 && many.pages <= none.pages + 8, JSON.stringify(counted));
     assert.ok(many.calls <= 1.1 * none.calls, JSON.stringify(counted));
   },
 );
 
-endToEnd("of a spool with 2,000 files that hold no event, a hook looks at 200 at most", async (host) => {
+endToEnd("a hook examines at most 200 of 2,000 invalid files in a spool", async (host) => {
   assert.equal((await queue(host)).code, 0);
   const spool = QUEUE_DATABASE.replace(/[^/]*$/, "spool");
   const made = await host.run(["sh", "-c", `for file in $(seq 2000); do echo garbage >${spool}/$file.json; done`]);
@@ -38,10 +38,10 @@ endToEnd("of a spool with 2,000 files that hold no event, a hook looks at 200 at
 });
 
 endToEnd(
-  "fifty hooks at once, two sends and a reader: every event is delivered once, and no lock is in the way",
+  "fifty hooks at once, two sends and a reader: every event is delivered once, despite locks",
   async (host) => {
     const { hooks, sends, readerSaid, users, told } = await runParallelHooks(host);
-    // A lock that is held for half a second sends an event to the spool, and says so: that is no loss.
+    // If a lock is held for half a second, the hook writes to the spool and reports it; nothing is lost.
     for (const { code } of hooks) assert.equal(code, 0);
     for (const { code, stderr } of sends) assert.deepEqual([code, stderr], [0, ""]);
     assert.doesNotMatch(readerSaid, /locked/);

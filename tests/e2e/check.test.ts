@@ -1,4 +1,4 @@
-// `check` on a host that install.sh has made, and on one where something was broken since.
+// `check` on a host after install.sh, and on hosts that were broken afterwards.
 
 import assert from "node:assert/strict";
 import type { Finding } from "../../src/admin/finding.ts";
@@ -11,7 +11,7 @@ const BINARY = "/usr/sbin/ssh-session-notifier";
 const CONFIG = "/etc/ssh-session-notifier/config.toml";
 const STATE = "/var/lib/ssh-session-notifier";
 
-/** A host without a hook, for install.sh to put it in. */
+/** A host without a hook, so install.sh can add it. */
 const BARE = { pamSessionFirst: [] };
 
 async function check(host: TestHost, ...flags: string[]): Promise<Finished> {
@@ -23,13 +23,13 @@ async function installed(host: TestHost): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-endToEnd("check passes what install.sh has made, and changes nothing, at rest and while send runs", async (host) => {
+endToEnd("check passes after install.sh, and changes nothing, with and without a running send", async (host) => {
   await installed(host);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
   await host.loggedOut();
   assert.equal((await send(host)).code, 0);
 
-  // Their log and its index come and go with who reads.
+  // Readers create and delete the log and its index.
   const state = `find ${STATE} /etc -type f ! -name '*.db-*' -printf '%u:%g %m %T@ %s %p\\n' | sort -k 5`;
   const before = await shell(host, state);
   const { code, stdout, stderr } = await check(host);
@@ -57,7 +57,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   assert.equal(json.ok, true);
   assert.deepEqual(json.findings.map(({ id }: Finding) => id), lines.map((line) => line.split(/ +/)[1]));
 
-  // As the user of send, who can't tell whether the setgid bit has an effect.
+  // The user of send cannot determine whether the setgid bit has an effect.
   const asSender = await host.run([BINARY, "check"], { user: "ssh-session-notifier" });
   assert.equal(asSender.code, 0, asSender.stdout);
   assert.deepEqual(asSender.stdout.trimEnd().match(/^(?!pass).*/gm)?.length, 1);
@@ -69,7 +69,7 @@ endToEnd("check passes what install.sh has made, and changes nothing, at rest an
   for (const { code, stdout, stderr } of finished) assert.deepEqual([code, stderr], [0, ""], stdout);
 }, BARE);
 
-/** Each breaks one thing on a host that was right. */
+/** Each command breaks one thing on a correct host. */
 const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...values: string[]]][] = [
   [
     "the setgid bit is lost",
@@ -248,7 +248,7 @@ const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...valu
 ];
 
 for (const [name, command, ...expected] of PLANTED) {
-  endToEnd(`check finds that ${name}, and says how to mend it`, async (host) => {
+  endToEnd(`check finds that ${name}, and prints a hint`, async (host) => {
     await installed(host);
     assert.equal((await queue(host)).code, 0);
     assert.equal((await send(host)).code, 0);
@@ -263,7 +263,7 @@ for (const [name, command, ...expected] of PLANTED) {
   }, BARE);
 }
 
-endToEnd("check warns of what is open to others in the configuration, with a mend for each", async (host) => {
+endToEnd("check warns about each exposed part of the configuration, with a hint", async (host) => {
   await installed(host);
   const folder = "/etc/ssh-session-notifier";
   await host.writeConfig(
@@ -279,7 +279,7 @@ endToEnd("check warns of what is open to others in the configuration, with a men
 }, BARE);
 
 endToEnd(
-  "check finds a secret that send can't read, and names the command that changes that; send too",
+  "check and send report a secret that send cannot read, with the command to fix it",
   async (host) => {
     await installed(host);
     const folder = "/etc/ssh-session-notifier";
@@ -306,7 +306,7 @@ endToEnd(
   BARE,
 );
 
-endToEnd("check finds that a route is still an example", async (host) => {
+endToEnd("check finds a route that is still an example", async (host) => {
   await installed(host);
   await host.writeConfig(configFor("discord", 'webhook_url = "https://discord.com/api/webhooks/ID/TOKEN"'));
   assertFound(await findingsOn(host), ["fault config.placeholder", "notification.discord.webhook_url: "]);
@@ -316,7 +316,7 @@ endToEnd("check finds that a route is still an example", async (host) => {
   assertFound(await findingsOn(host), ["fault config.not-utf8", `"${CONFIG}"`, "UTF-16"]);
 }, BARE);
 
-endToEnd("check and status say what they may not look into, and tell the rest", async (host) => {
+endToEnd("check and status report what they may not read, and show the rest", async (host) => {
   await installed(host);
   assert.equal((await queue(host)).code, 0);
   await shell(host, `chmod 0700 ${STATE}`);
@@ -326,11 +326,11 @@ endToEnd("check and status say what they may not look into, and tell the rest", 
   const status = await host.run([BINARY, "status"]);
   assert.deepEqual([status.code, status.stderr], [0, ""], status.stdout);
   assert.match(status.stdout, /^Cannot use ".*": .*ermission denied/m);
-  assert.match(status.stdout, /^alarm: does not work: not all of it can be read/m);
+  assert.match(status.stdout, /^alarm: does not work: some of the state cannot be read/m);
 }, BARE);
 
 endToEnd(
-  "a command that can't print says so, and blames no file of ours; for one that reads no further, nothing",
+  "a command reports that it cannot write its output, but not if the reader closed the pipe",
   async (host) => {
     await installed(host);
     await host.writeConfig(configFor("stdout"));
@@ -352,7 +352,7 @@ endToEnd(
   BARE,
 );
 
-endToEnd("check shows five faults at once, each on its line", async (host) => {
+endToEnd("check shows five faults at once, each on its own line", async (host) => {
   await installed(host);
   await shell(
     host,
@@ -370,10 +370,10 @@ endToEnd("check shows five faults at once, each on its line", async (host) => {
   ]);
 }, BARE);
 
-endToEnd("check and test are for root and the user of send, and read nothing of others as root", async (host) => {
+endToEnd("check and test accept only root and the user of send, and read no file of others as root", async (host) => {
   await installed(host);
   await host.writeConfig(configFor("stdout"));
-  // The group may run the binary, but this user is not the one of send.
+  // The group may run the binary, but this user is not that of send.
   await shell(host, "usermod --append --groups ssh-session-notifier bob");
   for (const command of ["check", "test"]) {
     const { code, stderr } = await host.run([
@@ -403,7 +403,7 @@ endToEnd("check and test are for root and the user of send, and read nothing of 
     assert.equal(code, 0, stderr);
     const calls = (await Deno.readTextFile(host.path(trace))).split("\n");
     const dropped = calls.findIndex((call) => /setuid\(61112\)/.test(call));
-    // The configuration is root's own: check reads it as root, since the group of the queue can't.
+    // The configuration belongs to root; check reads it as root, because the group of the queue cannot.
     const others = command === "check" ? /openat\(.*lib\/ssh-session-notifier\// : /openat\(.*config\.toml/;
     const opened = calls.findIndex((call) => others.test(call));
     assert.ok(dropped >= 0 && opened > dropped, `${command}: dropped at ${dropped}, opened at ${opened}`);

@@ -1,4 +1,4 @@
-// A user who takes all memory or all processes can hide no login: the hook or the last resort records it.
+// A user that exhausts memory or processes cannot hide a login: the hook or the last resort records it.
 
 import assert from "node:assert/strict";
 import { endToEnd, shell } from "../helpers/end_to_end.ts";
@@ -8,7 +8,7 @@ import { runInstaller } from "../helpers/install.ts";
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
 const DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
 const LOGINS = 6;
-/** sshd itself may fail for lack of them; then there is no login. */
+/** sshd itself may fail without them; then the login fails too. */
 const MOST_TRIES = 100;
 
 /** A limit of a control group: its controller, and the files that set it, in cgroup v2 and in v1. */
@@ -24,9 +24,9 @@ const MEMORY: Limit = { controller: "memory", files: ["memory.max", "memory.limi
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * A control group with a limit, for this test only; it is removed at the end, with everything that runs in it.
+ * A control group with a limit, for this test only. It is removed at the end with all its processes.
  *
- * @throws Error if this machine has no such control groups, or if they can't be changed here
+ * @throws Error if this machine has no such control groups, or they cannot be changed
  */
 class LimitedGroup implements AsyncDisposable {
   private constructor(readonly path: string) {}
@@ -105,16 +105,16 @@ async function exhausted(name: string, limit: Limit, hog: (group: string) => str
 }
 
 await exhausted(
-  "a user who forks to the limit of processes, but for three, hides no login",
+  "a user that leaves only three processes below the limit hides no login",
   PIDS,
   (group) => `while [ "$(cat ${group}/pids.current)" -lt 57 ]; do sleep 1000 & done; touch /tmp/full; wait`,
 );
 
-/** Takes 16 MB, less than the hook, so that the hook is the one that is killed. */
+/** Uses 16 MB, less than the hook, so the hook is the process that is killed. */
 const SIXTEEN_MB = `sh -c 'x=$(head -c 16000000 /dev/zero | tr "\\0" x); sleep 1000' &`;
 
 await exhausted(
-  "a user who takes all memory hides no login",
+  "a user that takes all memory hides no login",
   MEMORY,
   () => `n=0; while :; do ${SIXTEEN_MB} n=$((n + 1)); [ $n -lt 45 ] || { touch /tmp/full; sleep 0.1; }; done`,
 );

@@ -1,4 +1,4 @@
-// Commands that root starts with supplementary groups have none of them left when they become another user.
+// Commands that root starts with supplementary groups drop them when they become another user.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -6,7 +6,7 @@ import type { TestHost } from "../helpers/host.ts";
 
 const BINARY = "/usr/sbin/ssh-session-notifier";
 const SEND_DIR = "/var/lib/ssh-session-notifier/send";
-/** As root with the groups adm and sudo. Deno would refuse to pass the loader's variable on. */
+/** Runs as root with the groups adm and sudo. Deno would refuse to pass the loader's variable. */
 const WITH_GROUPS = ["env", "LD_ANY=1", "setpriv", "--groups", "0,4,27"];
 
 async function prepare(host: TestHost): Promise<void> {
@@ -41,10 +41,10 @@ endToEnd("no command keeps a group of root when it becomes another user", async 
 });
 
 endToEnd(
-  "a command that became the user of send has no group of root's, and ends by the signal for it",
+  "a command that became the user of send has no group of root, and ends on a signal",
   async (host) => {
     await prepare(host);
-    // It waits until another command has read the queue.
+    // It waits until another command has finished reading the queue.
     const script = `
     exec 9<${SEND_DIR}; flock 9
     ${WITH_GROUPS.join(" ")} ${BINARY} status >/run/out 2>&1 9<&- & parent=$!
@@ -66,9 +66,9 @@ endToEnd(
   },
 );
 
-endToEnd("a command that can't drop the groups refuses to go on, and says what to do", async (host) => {
+endToEnd("a command that cannot drop the groups stops with a hint", async (host) => {
   await prepare(host);
-  // A copy at another path may not run itself.
+  // A copy at another path is not allowed to run itself.
   await shell(host, `cp ${BINARY} /run/copy`);
   const { code, stderr } = await host.run([...WITH_GROUPS, "/run/copy", "check"]);
   assert.equal(code, 77, stderr);

@@ -1,4 +1,4 @@
-// Whatever stands in the environment of the hook: exactly one event, which can be read, and harms nobody who shows it.
+// Any environment of the hook results in exactly one event, which is readable and safe to display.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -18,7 +18,7 @@ const RUNS = 80;
 
 const NAMES = ["PAM_USER", "PAM_RHOST", "PAM_TTY", "PAM_SERVICE", "SSH_CONNECTION", "SSH_AUTH_INFO_0"];
 
-// Not LANG and its like, which can end the runtime before any code of ours: see layers.test.ts.
+// Without LANG and similar variables, which can end the runtime before our code starts: see layers.test.ts.
 const OTHER_NAMES = [
   "PAM_TYPE",
   "PAM_RUSER",
@@ -35,7 +35,7 @@ const OTHER_NAMES = [
 /** The longest string that the kernel passes on is 128 KiB (MAX_ARG_STRLEN, execve(2)), with its name. */
 const MAX_VALUE_BYTES = 100_000;
 
-/** Bytes of a value; the kernel ends it at the first NUL. */
+/** The bytes of a value; the kernel truncates it at the first NUL. */
 const value = fc.oneof(
   fc.constantFrom(...HOSTILE_TEXTS).map((text) => new TextEncoder().encode(text)),
   fc.string({ unit: "binary", maxLength: 300 }).map((text) => new TextEncoder().encode(text)),
@@ -46,17 +46,17 @@ const value = fc.oneof(
 
 const entry = (names: readonly string[]) => fc.tuple(fc.constantFrom(...names), value);
 
-/** What a user wrote, and behind it what pam_exec sets itself. */
+/** The variables of a user, followed by those that pam_exec sets. */
 const environment = fc.tuple(
   fc.array(entry([...NAMES, ...OTHER_NAMES]), { maxLength: 8 }),
   fc.subarray(NAMES).chain((names) => fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), value)))),
 ).map(([users, pams]) => [...users, ...pams, ["PAM_TYPE", new TextEncoder().encode("open_session")] as const]);
 
-endToEnd("one event of each hostile environment, readable, and harmless in every service's payload", async (host) => {
+endToEnd("each hostile environment gives one readable event, harmless in every service's payload", async (host) => {
   await using discord = discordLike();
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
   await Deno.copyFile(new URL("../helpers/exec_raw.pl", import.meta.url), host.path("/run/exec_raw.pl"));
-  // Seeded, so that what fails here fails again.
+  // Seeded, so that a failure can be reproduced.
   for (const [index, variables] of fc.sample(environment, { numRuns: RUNS, seed: 4711 }).entries()) {
     const entries = variables.map(([name, bytes]) => [...new TextEncoder().encode(`${name}=`), ...bytes]);
     const stdin = entries.map((entry) => `${Uint8Array.from(entry).toHex()}\n`).join("");
@@ -88,7 +88,7 @@ endToEnd("one event of each hostile environment, readable, and harmless in every
   assert.equal(discord.received.length, discord.accepted.length);
 });
 
-/** What send would read, from a copy, since SQLite can't follow the way to the files of the host. */
+/** The events that send would read, from a copy, because SQLite cannot resolve paths in the host. */
 function readQueue(host: TestHost): readonly SessionEvent[] {
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "hostile-test-" }));
   try {

@@ -1,4 +1,4 @@
-// install.sh as root, on hosts with a real sshd: what it makes, what it leaves, and that no login suffers from it.
+// install.sh as root, on hosts with a real sshd: what it creates, what it keeps, and that no login is affected.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/checkout.ts";
@@ -10,7 +10,7 @@ const NAME = "ssh-session-notifier";
 const STATE = `/var/lib/${NAME}`;
 const DATABASE = `${STATE}/queue/session_events.db`;
 
-/** A host without a hook, for install.sh to put it in. */
+/** A host without a hook, so install.sh can add it. */
 const BARE = { pamSessionFirst: [] };
 
 async function install(host: TestHost, ...flags: string[]): Promise<string> {
@@ -19,7 +19,7 @@ async function install(host: TestHost, ...flags: string[]): Promise<string> {
   return stdout;
 }
 
-/** Takes out what the helper has put into the host. */
+/** Removes what the helper has added to the host. */
 async function makeBare(host: TestHost): Promise<void> {
   await shell(
     host,
@@ -27,7 +27,7 @@ async function makeBare(host: TestHost): Promise<void> {
   );
 }
 
-/** What the host knows of users, and its PAM files. */
+/** The users of the host, and its PAM files. */
 async function accounts(host: TestHost): Promise<string> {
   return await shell(
     host,
@@ -35,7 +35,7 @@ async function accounts(host: TestHost): Promise<string> {
   );
 }
 
-endToEnd("install.sh makes users, files and owners on a bare host, and --purge leaves it as it was", async (host) => {
+endToEnd("install.sh creates users and files on a bare host, and --purge restores the host", async (host) => {
   await makeBare(host);
   const before = await accounts(host);
   const files =
@@ -109,7 +109,7 @@ endToEnd("after the steps of the README, check prints what the README shows", as
 
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const [, sample = ""] = /^ {4}# ssh-session-notifier check\n((?: {4}pass .*\n)+)/m.exec(readme) ?? [];
-  // What differs from host to host: the scheduler, times, and the places of the lines.
+  // Hosts differ in the scheduler, times, and line numbers.
   const comparable = (text: string) =>
     text.replaceAll(/:\d+\)|\d+ s ago/g, "…").split("\n").map((line) => line.trim())
       .filter((line) => !/\.timer|\.path|cron/.test(line));
@@ -117,7 +117,7 @@ endToEnd("after the steps of the README, check prints what the README shows", as
 }, BARE);
 
 endToEnd(
-  "install.sh works with the PATH that a plain su leaves, without the folders of root's programs",
+  "install.sh works with the PATH of a plain su, which lacks the sbin folders",
   async (host) => {
     await makeBare(host);
     await install(host, "--dry-run");
@@ -129,12 +129,12 @@ endToEnd(
   BARE,
 );
 
-endToEnd("install.sh changes nothing but the binary when it runs again, not even a time", async (host) => {
+endToEnd("a second run of install.sh changes only the binary, not even a time", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
   assert.equal((await queue(host)).code, 0);
   assert.equal((await send(host)).code, 0);
   await shell(host, `echo kept >/run/${NAME}/unrecorded; echo kept >/run/${NAME}/spool/kept`);
-  // The time of the last change of the file or of its owner and mode; a folder's counts only what it holds.
+  // The ctime of a file; for a folder, only the time of its content counts.
   const state = async () =>
     await shell(
       host,
@@ -146,7 +146,7 @@ endToEnd("install.sh changes nothing but the binary when it runs again, not even
   assert.equal(await state(), before);
 }, BARE);
 
-endToEnd("where install.sh refuses to edit the PAM file, what it says to do by hand works", async (host) => {
+endToEnd("if install.sh refuses to edit the PAM file, its manual instructions work", async (host) => {
   await makeBare(host);
   const sshd = "/etc/pam.d/sshd";
   await shell(host, `printf 'session optional \\\\\n  pam_permit.so\n' >>${sshd}`);
@@ -170,7 +170,7 @@ endToEnd("where install.sh refuses to edit the PAM file, what it says to do by h
   assert.equal(await shell(host, `sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`), "2\n");
 }, BARE);
 
-endToEnd("install.sh puts owners and the setgid bit right where they were lost", async (host) => {
+endToEnd("install.sh restores lost owners and the setgid bit", async (host) => {
   await install(host, "--pam");
   await shell(
     host,
@@ -198,7 +198,7 @@ endToEnd("install.sh puts owners and the setgid bit right where they were lost",
   );
 }, BARE);
 
-/** What an earlier release had put into PAM: two includes in sshd's file, and what they name. */
+/** The PAM files of an earlier release: two includes in sshd's file, and the included files. */
 const OLD_LAYOUT = `
   cd /etc/pam.d
   clean='session optional pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0'
@@ -212,7 +212,7 @@ const OLD_LAYOUT = `
   echo 'session    include      ${NAME}-last' >>/root/sshd.new
   cp -p /root/sshd.new sshd.${NAME}-test && mv sshd.${NAME}-test sshd`;
 
-endToEnd("no login fails while it is upgraded or taken out, and none goes untold by an upgrade", async (host) => {
+endToEnd("no login fails during an upgrade or a purge, and an upgrade loses none", async (host) => {
   await install(host, "--pam");
   let logins = 0;
   let hooks = 0;
@@ -228,8 +228,8 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
     };
     const runHooks = async () => {
       while (!ended) {
-        // A program that starts at the very moment at which its file is exchanged does not find itself, since the
-        // runtime reads it by its name. The PAM lines try a hook that failed once more.
+        // A program that starts at the moment when its file is replaced does not find itself, because the runtime opens
+        // it by name. The PAM lines retry a hook that failed.
         const first = await queue(host);
         const { code, stderr } = first.code === 0 ? first : await queue(host);
         assert.deepEqual([code, stderr], [0, ""]);
@@ -257,9 +257,9 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
       ),
     );
   assert.equal(await count("open"), logins + hooks);
-  // At a logout, PAM takes the way through the stack that it took at the login, and tries nothing twice or both: so of a
-  // hook that starts while its file is exchanged, or did at the login, the logout may be missing, or told twice. Of the
-  // two who log in all the while, each of the three exchanges can meet one hook each.
+  // At a logout, PAM repeats the path through the stack of the login, and runs either no retry or both hooks. If a hook
+  // started while its file was replaced, now or at the login, the logout may be missing or sent twice. Two users log in
+  // continuously, and each of the three replacements can affect one hook of each.
   const closes = await count("close");
   assert.ok(Math.abs(closes - logins) <= 6, `${closes} logouts of ${logins} logins`);
 
@@ -274,7 +274,7 @@ endToEnd("no login fails while it is upgraded or taken out, and none goes untold
   await host.loggedOut();
 }, BARE);
 
-endToEnd("a session that was open before goes on and ends well, through an upgrade and a purge", async (host) => {
+endToEnd("a session that was open before an upgrade and a purge continues and ends normally", async (host) => {
   await install(host, "--pam");
   await shell(host, "mkfifo -m 0666 /run/in /run/out");
   const session = host.ssh("alice", { auth: "key", command: "echo in >/run/in; cat /run/out" });
@@ -287,7 +287,7 @@ endToEnd("a session that was open before goes on and ends well, through an upgra
   await host.loggedOut();
 }, BARE);
 
-endToEnd("--purge says so where a user can't be removed, and completes it when run again", async (host) => {
+endToEnd("--purge reports a user that cannot be removed, and completes when run again", async (host) => {
   await install(host, "--pam");
   await shell(host, "mkfifo -m 0666 /run/in /run/out");
   const running = host.run(["sh", "-c", "echo in >/run/in; cat /run/out"], { user: NAME });

@@ -1,5 +1,5 @@
-// A login for which the hook can't run is notified as well: pam_exec writes its environment to a file, without the
-// program. With real logins, and with real limits of memory and processes.
+// A login for which the hook cannot run is still notified: pam_exec writes its environment to a file, without our
+// program. Uses real logins, and real limits of memory and processes.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, send, shell } from "../helpers/end_to_end.ts";
@@ -20,14 +20,14 @@ function lastResort(name: string, test: (host: TestHost) => Promise<void>): void
   }, { pamSessionFirst: [] });
 }
 
-/** Logs in while the hook can't run, which the user does not see. */
+/** Logs in while the hook cannot run; the user must not notice. */
 async function logIn(host: TestHost, user = "alice"): Promise<void> {
   const { code, stdout, stderr } = await host.ssh(user, { auth: "key", command: "echo in" });
   assert.deepEqual([code, stdout], [0, "in\n"], `${stderr}${await host.readSshdLog()}`);
   await host.loggedOut();
 }
 
-/** What `send` notifies in two runs, which must notify nothing twice. */
+/** The notifications of two runs of `send`, without duplicates. */
 async function notified(host: TestHost): Promise<string> {
   const runs = [await send(host), await send(host)];
   assert.deepEqual(runs.map(({ code }) => code), [0, 0], runs.map(({ stderr }) => stderr).join());
@@ -72,13 +72,13 @@ for (
       assert.match(check?.stdout ?? "", /^fault +hook\.did-not-run /m);
       assert.match(status?.stdout ?? "", COULD_NOT_RUN);
       assert.match(history?.stdout ?? "", COULD_NOT_RUN);
-      // Even as root, it reads only what the user of send can read.
+      // Even as root, it reads only files that the user of send can read.
       assert.equal(await shell(host, `stat -c '%U %a' ${UNRECORDED}`), "root 640\n");
     },
   );
 }
 
-/** A control group of one kind, of cgroup v1 or v2, with sshd in it; `$group` is its folder. */
+/** A control group of cgroup v1 or v2 that contains sshd; `$group` is its folder. */
 const inGroup = (kind: "memory" | "pids", script: string) => `
   group=/sys/fs/cgroup/${kind}
   if [ ! -d $group ]; then
@@ -95,7 +95,7 @@ const inGroup = (kind: "memory" | "pids", script: string) => `
 const LEAVE_GROUP = `read -r root group </run/test-host/group
   for pid in $(cat $group/cgroup.procs); do echo $pid >$root/cgroup.procs; done; rmdir $group`;
 
-/** sshd's own children need some 8 MB, the hook more than 20. */
+/** The children of sshd need about 8 MB, the hook more than 20. */
 const LIMIT_MEMORY = inGroup(
   "memory",
   `if [ -e $group/memory.limit_in_bytes ]; then
@@ -128,7 +128,7 @@ lastResort("every login that succeeds is notified once, however few processes ar
   }
   await shell(host, LEAVE_GROUP);
   assert.ok(succeeded > 0, await host.readSshdLog());
-  // One that failed later may have been recorded before.
+  // A hook that failed late may already have recorded the event.
   const text = await notified(host);
   const names = users(text);
   assert.ok(names.length >= succeeded && names.length <= 5, `${succeeded} logins: ${text}`);

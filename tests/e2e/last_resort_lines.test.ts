@@ -1,4 +1,4 @@
-// The PAM line of the last resort: what it writes if the hook can't start, and that users can't abuse it.
+// The PAM line of the last resort: what it writes if the hook cannot start, and that users cannot abuse it.
 
 import assert from "node:assert/strict";
 import { endToEnd, findingsOn, shell } from "../helpers/end_to_end.ts";
@@ -10,10 +10,10 @@ const BINARY = "/usr/sbin/ssh-session-notifier";
 const LAST_CONF = "/etc/ssh-session-notifier/pam_env_last.conf";
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
 const DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
-/** The bound of install.sh. */
+/** The size limit in install.sh. */
 const MOST_BYTES = 1_048_576;
 
-/** A host without a hook, for install.sh to put it in. */
+/** A host without a hook, so install.sh can add it. */
 const BARE = { pamSessionFirst: [] };
 
 async function installed(host: TestHost): Promise<void> {
@@ -21,7 +21,7 @@ async function installed(host: TestHost): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-/** Logs in by key and by password, and out again. */
+/** Logs in with a key and with a password, and out again. */
 async function logIn(host: TestHost, user = "alice"): Promise<void> {
   for (const auth of ["key", "password"] as const) {
     const { code, stdout, stderr } = await host.ssh(user, { auth, command: "echo in" });
@@ -30,7 +30,7 @@ async function logIn(host: TestHost, user = "alice"): Promise<void> {
   await host.loggedOut();
 }
 
-/** What was recorded: the variables of each login. */
+/** The recorded variables of each login. */
 async function written(host: TestHost): Promise<Map<string, string>[]> {
   const text = await Deno.readTextFile(host.path(UNRECORDED));
   const entries = text.split(/\*\*\* .*\n/).filter((entry) => entry !== "");
@@ -48,7 +48,7 @@ async function recorded(host: TestHost): Promise<string> {
   return await shell(host, `[ ! -e ${DATABASE} ] || sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`);
 }
 
-/** Each keeps the hook from starting. */
+/** Each of these prevents the hook from starting. */
 const UNABLE: readonly [name: string, command: string][] = [
   ["the binary is missing", `rm ${BINARY}`],
   ["the binary is empty", `: >${BINARY}`],
@@ -58,7 +58,7 @@ const UNABLE: readonly [name: string, command: string][] = [
 ];
 
 for (const [name, command] of UNABLE) {
-  endToEnd(`where ${name}, each login goes on and is recorded once, its logout is not`, async (host) => {
+  endToEnd(`where ${name}, each login succeeds and is recorded once, but not its logout`, async (host) => {
     await installed(host);
     assert.equal(await shell(host, `stat -c '%U:%G %a %s' ${UNRECORDED}`), "root:ssh-session-queue 640 0\n");
     await shell(host, command);
@@ -83,33 +83,33 @@ endToEnd("if the hook works, the last resort writes nothing, neither at the logi
   assert.deepEqual([await recorded(host), await Deno.readTextFile(host.path(UNRECORDED))], ["4\n", ""]);
 }, BARE);
 
-endToEnd("the file has a bound: an entry over it is cut, and the login goes on", async (host) => {
+endToEnd("an entry that exceeds the size limit of the file is truncated, and the login succeeds", async (host) => {
   await installed(host);
   await shell(host, `rm ${BINARY}; head -c ${MOST_BYTES - 100} /dev/zero >${UNRECORDED}`);
   await logIn(host);
-  // The dates that pam_exec writes come on top.
+  // The dates that pam_exec writes are added.
   const { size } = await Deno.stat(host.path(UNRECORDED));
   assert.ok(size >= MOST_BYTES && size < MOST_BYTES + 200, `${size} bytes`);
   await shell(host, `cp /root/ssh-session-notifier/ssh-session-notifier ${BINARY}`);
   assertFound(await findingsOn(host), ["fault hook.record-full", `"${UNRECORDED}"`]);
 }, BARE);
 
-endToEnd("without the folder, and without the programs that write, each login goes on", async (host) => {
+endToEnd("without the folder, or without the programs that write, each login succeeds", async (host) => {
   await installed(host);
   await shell(host, `rm -r ${BINARY} /run/ssh-session-notifier`);
   await logIn(host);
-  // Like a machine without them: the layers of the host do not cover /usr/bin.
+  // Simulates a machine without them: the layers of the host do not cover /usr/bin.
   await shell(host, "sed -i 's|/usr/bin/prlimit|/usr/bin/no-such-program|' /etc/pam.d/sshd");
   await logIn(host);
   await shell(host, "mkdir -p /run/ssh-session-notifier/unrecorded");
   await logIn(host);
 }, BARE);
 
-/** Writes a profile when it is loaded, where only root can. It comes with glibc. */
+/** A library of glibc that writes a profile when it is loaded, to a place where only root can write. */
 const PRELOAD = "LD_PRELOAD=libpcprofile.so\nPCPROFILE_OUTPUT DEFAULT=/etc/markers/loaded\n";
 
 endToEnd(
-  "no library of the user's runs in the last resort: it is skipped where its environment can't be cleaned",
+  "no library of the user runs in the last resort: it is skipped if its environment cannot be cleaned",
   async (host) => {
     await installed(host);
     await shell(
@@ -122,7 +122,7 @@ endToEnd(
     await logIn(host);
     assert.deepEqual([(await written(host)).length, await made()], [2, ""]);
 
-    // Shows what the line before it prevents: without it, root loads the library.
+    // Without the previous line, root loads the library.
     await shell(
       host,
       `cp /etc/pam.d/sshd /etc/sshd.kept; sed -i '/success=ignore default=1/d; s/success=2/success=1/' /etc/pam.d/sshd`,
@@ -138,7 +138,7 @@ endToEnd(
   BARE,
 );
 
-/** What ends a program that is not setgid, or makes it write where only root can. */
+/** Variables that end a program that is not setgid, or make it write where only root can. */
 const HOSTILE = [
   "LD_TRACE_LOADED_OBJECTS=1",
   "LD_DEBUG=help",
@@ -148,7 +148,7 @@ const HOSTILE = [
   "MALLOC_TOP_PAD_=9223372036854775807",
 ];
 
-endToEnd("no variable of the user stops the last resort, or makes it write elsewhere", async (host) => {
+endToEnd("no variable of the user stops the last resort, or redirects its output", async (host) => {
   await installed(host);
   await shell(
     host,
@@ -156,7 +156,7 @@ endToEnd("no variable of the user stops the last resort, or makes it write elsew
   );
   for (const [index, variables] of HOSTILE.entries()) {
     await Deno.writeTextFile(host.path("/home/alice/.pam_environment"), `${variables}\n`);
-    // sshd passes them to the user's own shell, which may fail because of them.
+    // sshd passes them to the user's own shell, which may fail.
     await host.ssh("alice", { auth: "key" });
     await host.loggedOut();
     const entries = await written(host);

@@ -1,65 +1,65 @@
-// The layers of defence: all that the person who logs in can forge, and what becomes of it at the login and at the
-// logout. One table; each row logs in as a user of its own, on a host with the hook in the right place or in a wrong one.
+// The layers of defense: everything that a user who logs in can forge, and its effect at the login and the logout. One
+// table; each row logs in as a different user, on a host with the hook in the right place or in a wrong place.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
-/** One forgery and what becomes of it. */
+/** A forgery and its effect. */
 interface Row {
   /** The lines of `~/.pam_environment`, in Latin-1. */
   readonly environment?: readonly string[];
-  /** What `/etc/security/limits.conf` says of the user. */
+  /** The user's line in `/etc/security/limits.conf`. */
   readonly limit?: string;
   /** The length of an extension in a certificate, signed by a CA that the user's own `authorized_keys` trusts. */
   readonly extensionLength?: number;
-  /** Whether the session is sftp inside sshd, since no program starts in so large an environment. */
+  /** Whether the session is sftp inside sshd, because no program starts with such a large environment. */
   readonly sftp?: boolean;
-  /** With the lines where install.sh puts them, but `user_readenv=1` left in. */
+  /** The effect with the lines where install.sh puts them, but with `user_readenv=1`. */
   readonly right: string;
-  /** With a bare hook line at the end of the session stack, as published recipes have it. */
+  /** The effect with a bare hook line at the end of the session stack, as in published recipes. */
   readonly wrong: string;
 }
 
 /** An allowlisted address, from which nobody logs in. */
 const ALLOWLISTED = "10.0.0.2";
 
-/** A directory in which only root can make a file, and everyone can see it. */
+/** A directory that everyone can read, but only root can write. */
 const MARKERS = "/etc/markers";
 
-/** Makes the library do what only root can. It comes with glibc and writes a profile when it is loaded. */
+/** Makes the library write a file that only root can. It is part of glibc and writes a profile when it is loaded. */
 const PROFILE = `PCPROFILE_OUTPUT DEFAULT=${MARKERS}/@{PAM_USER}`;
 const LIBRARY = "/home/alice/evil.so";
 
 const FORGED_CONNECTION = `SSH_CONNECTION DEFAULT="${ALLOWLISTED} 50022 10.0.0.1 22"`;
 
-/** The longest that a login may take, in milliseconds: what hangs does so for good, and the machine may be busy. */
+/** The maximum time for a login, in milliseconds. A hang lasts indefinitely, and the machine may be busy. */
 const LOGIN_MS = 30_000;
-/** How long is waited for a login that is known to hang. */
+/** The maximum time for a login that is known to hang, in milliseconds. */
 const KNOWN_HANG_MS = 3_000;
-/** How many log in at once. */
+/** The number of parallel logins. */
 const AT_ONCE = 6;
 
-/** So many lines of 8,000 characters. pam_env takes little more in one line, but any number of them. */
+/** Creates lines of 8,000 characters. pam_env accepts little more per line, but any number of lines. */
 const fill = (lines: number) => Array.from({ length: lines }, (_, index) => `FILL_${index}=${"x".repeat(8_000)}`);
 
 /**
- * For the login and the logout: `told`, the event arrives, with its real user and address; `tampered`, likewise, and it
- * says that it was tampered with; `lost`, none arrives. With a plus sign, as many arrive. Then what else there is to tell.
+ * For the login and the logout: `told`: the event arrives with its real user and address; `tampered`: it also reports
+ * tampering; `lost`: no event arrives. A plus sign joins several events. Other effects follow.
  */
 const MATRIX: Readonly<Record<string, Row>> = {
   honest: { right: "told told", wrong: "told told" },
 
-  // Limits, which an administrator sets and pam_limits applies, to sshd too. Behind most of them, no hook starts: `check` says so.
-  // First, since sshd's log, a file here, must be small.
-  // As long as the database's log is shorter than that, a hook that starts can write.
+  // The administrator's limits, which pam_limits applies to sshd too. With most, no hook starts; `check` says so.
+  // This row is first, because sshd's log, a file here, must be small.
+  // A hook that starts can write as long as the log of the database is shorter than the limit.
   limit_fsize: { limit: "hard fsize 16", right: "told lost or told told", wrong: "lost lost or lost told" },
   limit_as: { limit: "hard as 2000000", right: "told lost", wrong: "lost lost" },
-  // Without a JIT compiler the hook starts with 20 MB of data, and not with 10 MB; `check` wants 32 MB.
+  // Without a JIT compiler, the hook starts with 20 MB of data but not with 10 MB; `check` requires 32 MB.
   limit_data: { limit: "hard data 32768", right: "told told", wrong: "told told" },
   limit_data_small: { limit: "hard data 10000", right: "told lost", wrong: "lost lost" },
-  // Too little for sshd too: a few of 100 logins end with 255, with a hook or without, at 88 as at 128.
+  // Too little for sshd too: a few of 100 logins exit with 255, with or without a hook, at 88 and at 128.
   limit_stack: {
     limit: "hard stack 96",
     right: "told lost or told lost, the login exits 255",
@@ -68,12 +68,12 @@ const MATRIX: Readonly<Record<string, Row>> = {
   limit_nofile: { limit: "hard nofile 14", right: "told lost", wrong: "lost lost" },
   limit_cpu: { limit: "hard cpu 1", right: "told told", wrong: "told told" },
 
-  // Code of the user's.
+  // The user's code.
   ld_preload: { environment: [`LD_PRELOAD=${LIBRARY}`, PROFILE], right: "told told", wrong: "told told" },
   ld_preload_system: { environment: ["LD_PRELOAD=libpcprofile.so", PROFILE], right: "told told", wrong: "told told" },
   ld_audit: { environment: [`LD_AUDIT=${LIBRARY}`, PROFILE], right: "told told", wrong: "told told" },
   ld_library_path: { environment: ["LD_LIBRARY_PATH=/home/alice"], right: "told told", wrong: "told told" },
-  // The loader obeys these in a setgid program too.
+  // The loader honors these even in a setgid program.
   ld_trace: { environment: ["LD_TRACE_LOADED_OBJECTS=1"], right: "told told", wrong: "lost lost" },
   ld_debug: { environment: ["LD_DEBUG=help"], right: "told told", wrong: "lost lost" },
   ld_debug_output: {
@@ -89,7 +89,7 @@ const MATRIX: Readonly<Record<string, Row>> = {
   ld_show_auxv: { environment: ["LD_SHOW_AUXV=1"], right: "told told", wrong: "told told" },
   glibc_tunables: { environment: ["GLIBC_TUNABLES=glibc.malloc.check=3"], right: "told told", wrong: "told told" },
 
-  // What the hook reads. pam_exec has the last word on PAM_*; PAM_RUSER is not read, since nothing tells a forged one.
+  // Variables that the hook reads. pam_exec sets PAM_* last; PAM_RUSER is not read, because a forgery is undetectable.
   pam_rhost: { environment: [`PAM_RHOST=${ALLOWLISTED}`], right: "told tampered", wrong: "tampered tampered" },
   pam_user: { environment: ["PAM_USER=root"], right: "told tampered", wrong: "tampered tampered" },
   pam_ruser: { environment: ["PAM_RUSER=root"], right: "told told", wrong: "told told" },
@@ -97,7 +97,7 @@ const MATRIX: Readonly<Record<string, Row>> = {
   pam_type_open: { environment: ["PAM_TYPE=open_session"], right: "told tampered", wrong: "told tampered" },
   pam_tty: { environment: ["PAM_TTY=tty1"], right: "told tampered", wrong: "tampered tampered" },
   pam_service: { environment: ["PAM_SERVICE=cron"], right: "told tampered", wrong: "tampered tampered" },
-  // In a wrong place nothing of these but a foreign address can be known.
+  // In a wrong place, only a foreign address can be detected here.
   connection: { environment: [FORGED_CONNECTION], right: "told tampered", wrong: "tampered tampered" },
   connection_port: {
     environment: ['SSH_CONNECTION DEFAULT="127.0.0.1 1 127.0.0.1 22"'],
@@ -113,13 +113,13 @@ const MATRIX: Readonly<Record<string, Row>> = {
     wrong: "tampered tampered",
   },
 
-  // Values that are no text.
+  // Values that are not text.
   not_utf8: { environment: ["ANY=\xff"], right: "told told", wrong: "told told" },
   not_utf8_rhost: { environment: ["PAM_RHOST=\xff"], right: "told tampered", wrong: "tampered tampered" },
   not_utf8_conn: { environment: ["SSH_CONNECTION=\xff"], right: "told tampered", wrong: "tampered tampered" },
   not_utf8_auth: { environment: ["SSH_AUTH_INFO_0=\xff"], right: "told tampered", wrong: "tampered tampered" },
 
-  // Variables of the runtime, which act before the first line of our code. Which do, its version decides.
+  // Variables of the runtime, which take effect before our code starts. They depend on its version.
   sslkeylogfile: {
     environment: [`SSLKEYLOGFILE DEFAULT=${MARKERS}/@{PAM_USER}`],
     right: "told told",
@@ -140,21 +140,21 @@ const MATRIX: Readonly<Record<string, Row>> = {
   node_options: { environment: ["NODE_OPTIONS=\xff"], right: "told told", wrong: "lost lost or told told" },
   tokio_panic: { environment: ["DENO_TOKIO_GLOBAL_QUEUE_INTERVAL=0"], right: "told told", wrong: "lost lost" },
   tokio_hang: { environment: ["DENO_TOKIO_EVENT_INTERVAL=0"], right: "told told", wrong: "hangs" },
-  // Users set these for good reasons, so that they can't be taken out of their sessions.
+  // Users set these for good reasons, so they cannot be removed from sessions.
   lang: { environment: ["LANG=xxxxxxxxxxxx"], right: "told lost", wrong: "lost lost" },
   lc_all: { environment: ["LC_ALL=xxxxxxxxxxxx"], right: "told lost", wrong: "lost lost" },
 
-  // Too much for execve: in all, 2 MiB; in one variable, 128 KiB.
+  // Too much for execve: 2 MiB in total, 128 KiB in one variable.
   huge: { environment: fill(240), sftp: true, right: "told told", wrong: "told told" },
   too_huge: { environment: fill(280), sftp: true, right: "told lost", wrong: "lost lost" },
-  // pam_env refuses the login; then sshd closes no session.
+  // pam_env refuses the login, so sshd closes no session.
   too_long_line: {
     environment: [`ANY=${"x".repeat(9_000)}`],
     right: "told lost, the login exits 254",
     wrong: "told lost, the login exits 254",
   },
   certificate: { extensionLength: 1_000, right: "told told", wrong: "told told" },
-  // Without SSH_AUTH_INFO_0 the second line of the hook does; at the logout PAM runs both again.
+  // The second line of the hook works, because it omits SSH_AUTH_INFO_0; at the logout, PAM runs both lines.
   huge_certificate: { extensionLength: 120_000, right: "told told+told", wrong: "lost lost" },
 };
 
@@ -165,30 +165,30 @@ const BARE_LINE = `session optional pam_exec.so quiet ${BINARY} queue`;
 
 const NO_HOOK = {
   pamSessionFirst: [],
-  // Debian's own file has such a line; others may not.
+  // Debian's file has such a line; others may not.
   pamSessionLast: ["session required pam_env.so user_readenv=1"],
   sshdOptions: ["Subsystem sftp internal-sftp"],
 };
 const WRONG_PLACE = { ...NO_HOOK, pamSessionLast: [...NO_HOOK.pamSessionLast, BARE_LINE] };
 
-endToEnd("in the right place every login is told as it was, and nothing of the user's works as root", async (host) => {
+endToEnd("in the right place, every login is reported correctly, and no user code runs as root", async (host) => {
   await install(host, "--pam");
   assert.match(await pamFile(host), /user_readenv=1/);
   await assertOutcomes(host, ({ right }) => right);
 }, NO_HOOK);
 
-endToEnd("in the right place, and with user_readenv off, nothing of the user's reaches the hook", async (host) => {
+endToEnd("in the right place without user_readenv, no variable of the user reaches the hook", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
   assert.doesNotMatch(await pamFile(host), /user_readenv=1/);
   await assertOutcomes(host, ({ environment, right }) => environment === undefined ? right : "told told");
 }, NO_HOOK);
 
-endToEnd("in a wrong place nothing forged is believed, but a user can go unseen", async (host) => {
+endToEnd("in a wrong place, forgeries are detected, but a user can avoid detection", async (host) => {
   assert.match(await pamFile(host), /user_readenv=1/);
   await assertOutcomes(host, ({ wrong }) => wrong);
 }, WRONG_PLACE);
 
-/** What the second line and the last one are for: where a bare line in the first place does less well than these. */
+/** Rows where a bare line in the first place is worse than our lines: the reason for the second and last line. */
 const BARE_FIRST: Readonly<Record<string, string>> = {
   sslkeylogfile: "told told, root makes a file at the logout",
   ld_trace: "told lost",
@@ -200,9 +200,9 @@ const BARE_FIRST: Readonly<Record<string, string>> = {
 };
 
 endToEnd(
-  "a bare line in the first place tells each login but a huge certificate's, and not each logout",
+  "a bare line in the first place reports each login except with a huge certificate, but not each logout",
   async (host) => {
-    // The hook of its logout hangs until the host ends.
+    // Its hook hangs at the logout until the host ends.
     const { tokio_hang: _, ...rows } = MATRIX;
     const outcomesOf = Object.entries(rows).map(([name, row]): [string, Row] => [
       name,
@@ -213,7 +213,7 @@ endToEnd(
   { ...NO_HOOK, pamSessionFirst: [BARE_LINE] },
 );
 
-endToEnd("what an auth line has read of the user's is taken out before the first hook starts", async (host) => {
+endToEnd("variables that an auth line read from the user are removed before the first hook", async (host) => {
   await install(host, "--pam");
   await shell(host, "sed -i '1i auth optional pam_env.so user_readenv=1' /etc/pam.d/sshd");
   const names = ["sslkeylogfile", "simdutf", "node_options", "tokio_panic", "tokio_hang", "glibc_tunables"];
@@ -222,19 +222,19 @@ endToEnd("what an auth line has read of the user's is taken out before the first
   );
   assert.equal(Object.keys(rows).length, names.length + 9);
   await assertOutcomes(host, () => "told told", rows);
-  // What the hook reads stays there, and is not believed.
+  // Variables that the hook reads remain, but it does not trust them.
   const { pam_user, pam_rhost } = MATRIX;
   assert.ok(pam_user && pam_rhost);
   await assertOutcomes(host, () => "tampered tampered", { forged_user: pam_user, forged_rhost: pam_rhost });
 }, NO_HOOK);
 
-endToEnd("a login that fails does so without a hook too", async (host) => {
+endToEnd("a login that fails also fails without a hook", async (host) => {
   const failing = Object.entries(MATRIX).filter(([, { right, wrong }]) => /exits/.test(right + wrong));
   assert.ok(failing.length > 0);
   await assertOutcomes(host, ({ right }) => right.replaceAll("told", "lost"), Object.fromEntries(failing));
 }, NO_HOOK);
 
-/** What becomes of a user's library where layers are taken out. */
+/** The effect of a user's library with layers removed. */
 const MISSING_LAYERS: [command: string, outcome: string][] = [
   [`chmod 0750 ${BINARY}`, "told told"],
   [
@@ -250,14 +250,14 @@ const MISSING_LAYERS: [command: string, outcome: string][] = [
 ];
 
 endToEnd(
-  "root loads a user's library only where two layers are missing: setgid, and the lines' place",
+  "root loads a user's library only if two layers are missing: setgid and the place of the lines",
   async (host) => {
     await install(host, "--pam");
     const rows = Object.entries(MATRIX).filter(([, { environment }]) => environment?.includes(PROFILE));
     assert.equal(rows.length, 3);
     for (const [index, [command, outcome]] of MISSING_LAYERS.entries()) {
       await shell(host, command);
-      // Users of its own for each try.
+      // Different users for each try.
       const matrix = Object.fromEntries(rows.map(([name, row]) => [`${name}_${index}`, row]));
       await assertOutcomes(host, () => outcome, matrix);
     }
@@ -265,13 +265,13 @@ endToEnd(
   NO_HOOK,
 );
 
-/** Has each row's user log in and out, and compares what becomes of it with what is expected. */
+/** Logs in and out as each row's user, and compares the outcomes with the expected ones. */
 async function assertOutcomes(host: TestHost, cell: (row: Row) => string, matrix: Matrix = MATRIX): Promise<void> {
   await makeUsers(host, matrix);
   await host.writeConfig(configFor("stdout", "", `[allowlist]\nips = ["${ALLOWLISTED}"]`));
   const rows = Object.entries(matrix);
   const actual = await outcomes(host, rows.filter(([, row]) => cell(row) !== "hangs"));
-  // Last and not waited for: such a hook stays until the host ends.
+  // Last and without waiting: such a hook runs until the host ends.
   for (const [name, row] of rows.filter(([, row]) => cell(row) === "hangs")) {
     const { code } = await logIn(host, name, row, KNOWN_HANG_MS);
     actual[name] = code === KILLED ? "hangs" : `the login exits ${code}`;
@@ -282,7 +282,7 @@ async function assertOutcomes(host: TestHost, cell: (row: Row) => string, matrix
   assert.deepEqual(actual, Object.fromEntries(rows.map(([name, row]) => [name, cell(row)])));
 }
 
-/** Has each row's user log in and out, and tells what becomes of it, in the words of the matrix. */
+/** Logs in and out as each row's user, and returns the outcomes in the notation of the matrix. */
 async function outcomes(host: TestHost, rows: readonly [name: string, row: Row][]): Promise<Record<string, string>> {
   const logins = new Map<string, Login>();
   for (let start = 0; start < rows.length; start += AT_ONCE) {
@@ -303,19 +303,19 @@ async function outcomes(host: TestHost, rows: readonly [name: string, row: Row][
   return Object.fromEntries(described);
 }
 
-/** How a login went. */
+/** The result of a login. */
 interface Login {
   readonly code: number;
-  /** Whether the hook had made a file of the user's choice when the session began. */
+  /** Whether the hook created a file of the user's choice before the session began. */
   readonly madeFile: boolean;
 }
 
-/** What `timeout` exits with when it has killed. */
+/** The exit code of `timeout` after a kill. */
 const KILLED = 137;
 
 async function logIn(host: TestHost, name: string, { sftp }: Row, timeoutMs = LOGIN_MS): Promise<Login> {
   const session = sftp
-    // Ends when its input does, which is empty.
+    // Ends at once, because its input is empty.
     ? { command: "sftp", extraSshOptions: ["-s"] }
     : { command: `test ! -e ${MARKERS}/${name} || echo made` };
   const { code, stdout } = await host.ssh(name, { auth: "key", timeoutMs, ...session });
@@ -323,9 +323,9 @@ async function logIn(host: TestHost, name: string, { sftp }: Row, timeoutMs = LO
 }
 
 /**
- * Runs `send`, and a hook before it whose event is allowlisted, so that it is sure that the allowlist works.
+ * Runs a hook with an allowlisted event, to prove that the allowlist works, and then `send`.
  *
- * @returns what arrived of a user's logins or logouts, in the words of the matrix
+ * @returns the events of a user that arrived, in the notation of the matrix
  */
 async function delivered(
   host: TestHost,
@@ -395,7 +395,7 @@ async function install(host: TestHost, ...flags: string[]): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-/** The lines of sshd's PAM file that count. */
+/** The relevant lines of sshd's PAM file. */
 async function pamFile(host: TestHost): Promise<string> {
   return await shell(host, "grep -v '^#' /etc/pam.d/sshd");
 }

@@ -1,4 +1,4 @@
-// A person logs in over SSH, and the notification arrives: the compiled program, behind a real sshd.
+// A user logs in over SSH, and the notification arrives: the compiled program with a real sshd.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
@@ -6,7 +6,7 @@ import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+1[23]:00`;
 
-/** The sentence of an open, and what is known around it. */
+/** The sentence of an open, and its details. */
 function opened(authentication: string): RegExp {
   return new RegExp(
     String.raw`^'alice' \(127\.0\.0\.1\) logged in to example\.com via ssh \(sshd\) at ${TIME} ` +
@@ -23,7 +23,7 @@ function closed(authentication: string): RegExp {
 
 const BY_KEY = String.raw`publickey ED25519 SHA256:[A-Za-z0-9+/]{43}`;
 
-endToEnd("a login with a key and its logout arrive at Discord by one send", async (host) => {
+endToEnd("a login with a key and its logout arrive at Discord in one run of send", async (host) => {
   await using discord = discordLike();
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
   const login = await host.ssh("alice", { auth: "key", command: "echo here" });
@@ -41,12 +41,12 @@ endToEnd("a login with a key and its logout arrive at Discord by one send", asyn
     Array(2).fill("/api/webhooks/123456789/webhook-secret-token?wait=true"),
   );
 
-  // What was delivered is not sent again.
+  // Delivered events are not sent again.
   assert.equal((await send(host)).code, 0);
   assert.equal(discord.received.length, 2);
 });
 
-endToEnd("a login with a password and its logout arrive at ntfy by one send", async (host) => {
+endToEnd("a login with a password and its logout arrive at ntfy in one run of send", async (host) => {
   await using ntfy = ntfyLike({ token: "tk_secret" });
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"\ntoken = "tk_secret"`));
   assert.equal((await host.ssh("alice", { auth: "password" })).code, 0);
@@ -65,7 +65,7 @@ endToEnd(
   "a login with UseDNS arrives with its address and its name",
   async (host) => {
     await host.writeConfig(configFor("stdout"));
-    // The name of the address, and the address of the name.
+    // The name must resolve in both directions.
     await shell(host, "printf '127.0.0.1 client.evil.test\n' >/etc/hosts");
     for (const _ of [1, 2]) assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
     await host.loggedOut();
@@ -82,7 +82,7 @@ endToEnd(
   { sshdOptions: ["UseDNS yes"] },
 );
 
-endToEnd("an allowlisted login is recorded and makes no noise", async (host) => {
+endToEnd("an allowlisted login is recorded but not notified", async (host) => {
   await using discord = discordLike();
   const options = `webhook_url = "${discord.webhookUrl}"`;
   await host.writeConfig(configFor("discord", options, `[allowlist]\nips = ["192.0.2.1", "127.0.0.0/8"]`));
@@ -95,7 +95,7 @@ endToEnd("an allowlisted login is recorded and makes no noise", async (host) => 
   assert.equal(discord.received.length, 0);
 });
 
-endToEnd("ten logins at once are all recorded, and each arrives once", async (host) => {
+endToEnd("ten logins at once are all recorded, and each is notified once", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   const logins = await Promise.all(
@@ -120,7 +120,7 @@ endToEnd("ten logins at once are all recorded, and each arrives once", async (ho
   assert.equal(messages.length, 20);
 });
 
-endToEnd("a login while the service is down arrives once it is up again", async (host) => {
+endToEnd("a login while the service is down is notified once the service is up again", async (host) => {
   await using discord = discordLike();
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
   await discord.down();
@@ -141,7 +141,7 @@ endToEnd("a login while the service is down arrives once it is up again", async 
   assert.equal(discord.accepted.length, 2);
 });
 
-endToEnd("a broken config costs no event: they go out once it is mended", async (host) => {
+endToEnd("a broken configuration loses no event: events are sent once it is fixed", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(`[notification]\nservice = "nfty"\n`);
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);

@@ -1,5 +1,5 @@
-// No command ever has memory that is writable and executable, so the hook works in sshd's SELinux domain, and an attacker
-// who controls the memory of `send` cannot run code of his own from it.
+// No command ever has writable and executable memory, so the hook works in sshd's SELinux domain, and an attacker that
+// controls the memory of `send` cannot run injected code.
 
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
@@ -14,7 +14,7 @@ const SEND_USER = "ssh-session-notifier";
 const TRACE = "/tmp/trace";
 const MEMORY_CALLS = ["mmap", "mprotect", "pkey_mprotect"];
 
-/** A command line for each permission set but `binary`; `send` goes first, so that the others find a history. */
+/** A command line for each permission set except `binary`. `send` is first, so the others find a history. */
 const COMMANDS: Readonly<Record<string, string>> = {
   queue: "queue",
   send: "send",
@@ -28,13 +28,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   help: "completions bash",
 };
 
-/** The command line that refuses a program such memory, and traces what it asks for. */
+/** The command line that denies a program such memory, and traces its requests. */
 async function strict(host: TestHost): Promise<string[]> {
   await Deno.copyFile(`${ROOT}/tests/helpers/exec_mdwe.pl`, host.path("/tmp/exec_mdwe.pl"));
   return [...straceTo(TRACE), `--trace=${MEMORY_CALLS.join(",")}`, "/usr/bin/perl", "/tmp/exec_mdwe.pl"];
 }
 
-/** What the program asked for that is both, or that the kernel refused. */
+/** Requests for memory that is both, or that the kernel refused. */
 async function askedFor(host: TestHost): Promise<string[]> {
   const calls = parseTrace(await Deno.readTextFile(host.path(TRACE)));
   assert.ok(calls.some(({ name, args }) => name === "mmap" && args.includes("PROT_EXEC")), "the trace shows libraries");
@@ -45,7 +45,7 @@ async function askedFor(host: TestHost): Promise<string[]> {
     .map(({ name, args, result }) => `${name}(${args}) = ${result}`);
 }
 
-endToEnd("no command asks for memory that is writable and executable, or needs any to become so", async (host) => {
+endToEnd("no command requests memory that is writable and executable, or changes memory to be both", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);
@@ -54,7 +54,7 @@ endToEnd("no command asks for memory that is writable and executable, or needs a
   assert.deepEqual(Object.keys(COMMANDS).sort(), Object.keys(sets).sort());
   for (const [name, line] of Object.entries(COMMANDS)) {
     const args = line.split(" ");
-    // `send` has its own user, and the others become it.
+    // `send` runs as its own user; the others become that user.
     const user = name === "send" ? SEND_USER : undefined;
     const run = (prefix: readonly string[]) =>
       host.run([...prefix, BINARY, ...args], { ...user === undefined ? {} : { user }, env: PAM_OPEN, clearEnv: true });
@@ -67,7 +67,7 @@ endToEnd("no command asks for memory that is writable and executable, or needs a
   assert.ok(ntfy.accepted.length > 0, "the Worker has delivered");
 });
 
-endToEnd("the memory of a send whose Worker waits for an answer is nowhere writable and executable", async (host) => {
+endToEnd("a send whose Worker waits for a response has no writable and executable memory", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);

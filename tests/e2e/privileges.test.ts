@@ -1,5 +1,5 @@
-// What the user of `send` can do to the hook, once it has fallen into the hands of somebody on the network: nothing but
-// cost it half a second, and ten seconds once an hour.
+// What an attacker that controls the user of `send` can do to the hook: only delay it by half a second, and by ten
+// seconds once an hour.
 
 import assert from "node:assert/strict";
 import { endToEnd, holdWriteLock, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -10,7 +10,7 @@ const QUEUE = `${STATE}/queue`;
 const DATABASE = `${QUEUE}/session_events.db`;
 const SENDER = "ssh-session-notifier";
 
-/** What is refused outright, as shell; each must fail. */
+/** Shell commands that must fail. */
 const REFUSED: Readonly<Record<string, string>> = {
   "a file in queue/": `touch ${QUEUE}/planted`,
   "a file in the spool": `touch ${QUEUE}/spool/planted.json`,
@@ -22,7 +22,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "writing the index of the log": `: >>${DATABASE}-shm`,
   "a trigger": `sqlite3 ${DATABASE} "CREATE TRIGGER t AFTER INSERT ON event BEGIN DELETE FROM event; END"`,
   "a row": `sqlite3 ${DATABASE} "INSERT INTO event (uuid) VALUES ('forged')"`,
-  // Whoever can open that can lock one byte of it, at which SQLite waits for ten seconds, whatever the busy timeout.
+  // A process that can open this file can lock one byte of it, and SQLite waits for ten seconds, whatever the timeout.
   "reading the index of the log": `: <${DATABASE}-shm`,
   "reading the database in place": `sqlite3 -readonly ${DATABASE} "SELECT count(*) FROM event"`,
   "taking the database away": `rm -f ${DATABASE}`,
@@ -32,7 +32,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "another folder beside queue/": `mkdir ${STATE}/beside`,
   "writing the program": ": >>/usr/sbin/ssh-session-notifier",
   "writing the configuration": ": >>/etc/ssh-session-notifier/config.toml",
-  // fcntl(2): a lease is for the owner of a file, or for root.
+  // fcntl(2): only the owner of a file and root can take a lease.
   "a lease on the database": lease(DATABASE),
   "a lease on the program": lease("/usr/sbin/ssh-session-notifier"),
 };
@@ -42,14 +42,14 @@ function lease(path: string): string {
   return `perl -e 'open F, "<", "${path}" or exit 1; exit(fcntl(F, 1024, 1) || fcntl(F, 1024, 0) ? 0 : 1)'`;
 }
 
-/** What it may do to a file that it can read, and hold on to: as Perl, with the file in F. */
+/** Locks that it can hold on a file that it can read: Perl code, with the file in F. */
 const HELD: Readonly<Record<string, string>> = {
   "flock of the whole file": "flock(F, 2)",
   // struct flock: F_RDLCK (0), SEEK_SET, from 0, to the end.
   "a lock on every byte": 'fcntl(F, 6, $lock = pack("s s x4 q q i x4", 0, 0, 0, 0, 0))',
 };
 
-endToEnd("the user of send can write, replace, lock away or change nothing that the hook uses", async (host) => {
+endToEnd("the user of send cannot write, replace, lock or change anything that the hook uses", async (host) => {
   assert.equal((await queue(host)).code, 0);
   await host.writeConfig("");
   for (const [name, script] of Object.entries(REFUSED)) {
@@ -65,7 +65,7 @@ endToEnd("the user of send can write, replace, lock away or change nothing that 
 for (const [name, perl] of Object.entries(HELD)) {
   for (const suffix of ["", "-wal"]) {
     endToEnd(
-      `${name} of session_events.db${suffix} by send costs the hook half a second at most, and no event`,
+      `${name} of session_events.db${suffix} by send delays the hook by at most half a second, and loses no event`,
       async (host) => {
         assert.equal((await queue(host)).code, 0);
         const usual = await queue(host);
@@ -74,7 +74,7 @@ for (const [name, perl] of Object.entries(HELD)) {
           `perl -e '$| = 1; open F, "<", "${DATABASE}${suffix}" or die; ${perl} or die; open R, ">", "${STATE}/send/held"; close R; sleep 50'`,
         );
         await until(async () => (await host.run(["test", "-e", `${STATE}/send/held`])).code === 0);
-        // The machine may be busy: the quickest tells how long it is held up.
+        // The machine may be busy, so the fastest run shows the delay.
         let quickestMs = Infinity;
         for (const user of ["bob", "carol", "dave"]) {
           const hook = await queue(host, { env: { PAM_USER: user } });
@@ -91,7 +91,7 @@ for (const [name, perl] of Object.entries(HELD)) {
   }
 }
 
-endToEnd("a person who reads and never ends holds up no hook, and hides no event", async (host) => {
+endToEnd("a reader that never ends delays no hook, and hides no event", async (host) => {
   assert.equal((await queue(host)).code, 0);
   const usual = await queue(host);
   const script = `(echo 'BEGIN; SELECT count(*) FROM event;'; sleep 50) | sqlite3 -readonly ${DATABASE}`;
@@ -102,7 +102,7 @@ endToEnd("a person who reads and never ends holds up no hook, and hides no event
     assert.deepEqual([hook.code, hook.stderr], [0, ""]);
     tookMs.push(hook.elapsedMs);
   }
-  // The machine may be busy: one may take longer for that, not half of them.
+  // The machine may be busy: a single run may take longer, but not half of them.
   const medianMs = tookMs.sort((a, b) => a - b)[30] ?? NaN;
   assert.ok(medianMs < usual.elapsedMs + 400, `${medianMs} ms, usually ${usual.elapsedMs}`);
   assert.ok((tookMs.at(-1) ?? NaN) < usual.elapsedMs + 5_000, `${tookMs.at(-1)} ms, usually ${usual.elapsedMs}`);
@@ -112,7 +112,7 @@ endToEnd("a person who reads and never ends holds up no hook, and hides no event
 });
 
 endToEnd(
-  "the index of the log is the hook's alone, whatever the umask, and also where it was taken away",
+  "only the hook can access the WAL index, whatever the umask, and even after its deletion",
   async (host) => {
     for (const umask of ["0000", "0777"]) {
       for (
@@ -128,9 +128,9 @@ endToEnd(
   },
 );
 
-endToEnd("the user of send can neither stop nor look into a running hook", async (host) => {
+endToEnd("the user of send can neither stop nor inspect a running hook", async (host) => {
   assert.equal((await queue(host)).code, 0);
-  // A hook that waits for the lock, and that root stops there, so that there is time.
+  // Root stops a hook that waits for the lock, to gain time.
   const release = await holdWriteLock(host);
   const find = `for try in $(seq 2000); do
       pid=$(pgrep -u ssh-session-queue -f 'notifier queue' | head -n 1)
@@ -156,7 +156,7 @@ endToEnd("the user of send can neither stop nor look into a running hook", async
 });
 
 endToEnd(
-  "the user of queue reads nothing but what is in queue/: no token, no history, and not the program",
+  "the user of queue can read only queue/: no token, no history, and not the program",
   async (host) => {
     const token = "/etc/ssh-session-notifier/ntfy.token";
     await host.writeConfig("# secret");
@@ -185,7 +185,7 @@ async function asSender(host: TestHost, script: string) {
   return await host.run(["sh", "-c", script], { user: SENDER });
 }
 
-/** Everything in the state directory, with owner, mode and size, but for times; and what the database holds. */
+/** All files in the state directory, with owner, mode and size but no times; and the content of the database. */
 async function state(host: TestHost): Promise<string> {
   const files = await host.run([
     "sh",
@@ -195,7 +195,7 @@ async function state(host: TestHost): Promise<string> {
   return `${files.stdout}${(await users(host)).join()}`;
 }
 
-/** The users of all events that are kept, in the order of the database, then of the spool. */
+/** The users of all recorded events, in the order of the database, then of the spool. */
 async function users(host: TestHost): Promise<string[]> {
   const rows = await host.run(["sqlite3", "-readonly", DATABASE, "SELECT record ->> 'user' FROM event ORDER BY id"]);
   assert.equal(rows.code, 0, rows.stderr);

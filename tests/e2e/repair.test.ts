@@ -47,7 +47,7 @@ endToEnd("repair executes no code in a database, and moves it aside", async (hos
     await shell(host, `sqlite3 ${QUEUE}/session_events.db "PRAGMA writable_schema = ON; ${program}" || :`);
     const refused = await queue(host);
     assert.deepEqual(refused.code, 0, program);
-    assert.match(refused.stderr, /kept in .*\/spool: its schema is not that of a queue/, program);
+    assert.match(refused.stderr, /saved in .*\/spool: its schema is not that of a queue/, program);
     const { code, stdout, stderr } = await host.run(["/usr/sbin/ssh-session-notifier", "repair"]);
     assert.deepEqual([code, stderr], [0, ""], `${program}: ${stdout}`);
     assert.match(stdout, /^the queue database is damaged: its schema is not that of a queue\n/, program);

@@ -1,4 +1,4 @@
-// `status` and `retry` as an administrator runs them: as root, at the real paths, in their sandboxes.
+// `status` and `retry` as administrators run them: as root, with the real paths, in their sandboxes.
 
 import assert from "node:assert/strict";
 import { endToEnd, findingsOn, queue, send } from "../helpers/end_to_end.ts";
@@ -9,7 +9,7 @@ const BINARY = "/usr/sbin/ssh-session-notifier";
 const SEND_DIR = "/var/lib/ssh-session-notifier/send";
 const TOKEN_FILE = "/etc/ssh-session-notifier/ntfy.token";
 
-endToEnd("status and retry work as root, leave all files to the user of send, and refuse anyone else", async (host) => {
+endToEnd("status and retry work as root, keep the owner of all files, and reject other users", async (host) => {
   await using ntfy = ntfyLike({ token: "tk_s3cr3t" });
   await host.writeConfig(
     `[routes.oncall]\nservice = "ntfy"\ntopic_url = "${ntfy.topicUrl}"\ntoken_file = "${TOKEN_FILE}"`,
@@ -35,7 +35,7 @@ endToEnd("status and retry work as root, leave all files to the user of send, an
 
   const owners = await host.run(["sh", "-c", `stat -c %U ${SEND_DIR}/* | sort -u`]);
   assert.equal(owners.stdout, "ssh-session-notifier\n");
-  // The group may run the binary, but this user is not the one of send.
+  // The group may run the binary, but this user is not that of send.
   const asGroup = ["setpriv", "--reuid=alice", "--regid=ssh-session-notifier", "--clear-groups"];
   for (const command of ["status", "retry"]) {
     const { code, stdout, stderr } = await host.run([...asGroup, BINARY, command]);

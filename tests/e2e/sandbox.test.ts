@@ -1,4 +1,4 @@
-// What a command can't do once its sandbox is entered, whatever code runs in it: compiled, as root, on a real host.
+// What a command cannot do in its sandbox, whatever code runs in it: compiled, as root, on a real host.
 
 import assert from "node:assert/strict";
 import { compiled } from "../helpers/compile.ts";
@@ -8,7 +8,7 @@ import { ntfyLike } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 
-/** What the probe reports of each attempt, made in the sandbox of a command, as root. */
+/** The result of each attempt that the probe makes as root in the sandbox of a command. */
 async function probe(host: TestHost, command: string, attempts: readonly string[]): Promise<Record<string, string>> {
   const binary = "/run/sandbox_probe";
   await Deno.copyFile(await compiled("tests/helpers/sandbox_probe.ts"), host.path(binary));
@@ -17,7 +17,7 @@ async function probe(host: TestHost, command: string, attempts: readonly string[
   return JSON.parse(stdout);
 }
 
-/** Everything refused. */
+/** The result if everything is refused. */
 function allRefused(attempts: readonly string[]): Record<string, string> {
   return Object.fromEntries(attempts.map((attempt) => [attempt, "NotCapable"]));
 }
@@ -33,7 +33,7 @@ const NEVER = [
   "read:/proc/self/environ",
 ];
 
-endToEnd("queue can reach no network and write nothing outside queue/", async (host) => {
+endToEnd("queue cannot use the network or write outside of queue/", async (host) => {
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,
@@ -55,7 +55,7 @@ endToEnd("queue can reach no network and write nothing outside queue/", async (h
   ];
   const expected = {
     [`write:${STATE}/queue/probe`]: "allowed",
-    // A compiled program loads no module that is not in it.
+    // A compiled program loads only its own modules.
     [`import:${receiver.origin}/module.ts`]: "TypeError",
   };
   const results = await probe(host, "queue", [...refused, ...Object.keys(expected)]);
@@ -63,7 +63,7 @@ endToEnd("queue can reach no network and write nothing outside queue/", async (h
   assert.equal(receiver.received.length, 0);
 });
 
-endToEnd("repair can reach no network, and neither read nor write anything outside queue/", async (host) => {
+endToEnd("repair cannot use the network, or read or write outside of queue/", async (host) => {
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,
@@ -83,7 +83,7 @@ endToEnd("repair can reach no network, and neither read nor write anything outsi
 });
 
 endToEnd(
-  "send can write nothing in queue/, and once its Worker stands reach no host but the configured ones",
+  "send cannot write to queue/, and once its Worker runs, it reaches only configured hosts",
   async (host) => {
     await using configured = ntfyLike();
     await using other = ntfyLike();
@@ -92,7 +92,7 @@ endToEnd(
     const allowed = { [`transport:127.0.0.1:${configured.port}`]: "allowed", [`write:${STATE}/send/probe`]: "allowed" };
     const expected = {
       [`request:${configured.origin}/`]: "status 400",
-      // A redirect is an answer, not a way out.
+      // A redirect is returned as a response, not followed.
       [`request:${configured.origin}/elsewhere`]: "status 307",
       [`request:${other.origin}/`]: "refused",
       [`request:http://localhost:${configured.port}/`]: "refused",
@@ -105,7 +105,7 @@ endToEnd(
       `remove:${STATE}/queue/spool`,
       `link:${STATE}/queue/link`,
       "write:/etc/ssh-session-notifier/config.toml",
-      // The main isolate has given the network up, the configured host included.
+      // The main isolate has no network access, not even to the configured host.
       `connect:127.0.0.1:${configured.port}`,
       `fetch:${configured.origin}/`,
       `connect:127.0.0.1:${other.port}`,
@@ -120,7 +120,7 @@ endToEnd(
   },
 );
 
-endToEnd("help can do nothing at all", async (host) => {
+endToEnd("help has no permissions", async (host) => {
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,
@@ -132,7 +132,7 @@ endToEnd("help can do nothing at all", async (host) => {
   assert.deepEqual(await probe(host, "help", refused), allRefused(refused));
 });
 
-endToEnd("check reaches no network; it and test write only in send/", async (host) => {
+endToEnd("check cannot use the network; check and test write only to send/", async (host) => {
   await using receiver = ntfyLike();
   const refused = [
     ...NEVER,

@@ -1,5 +1,5 @@
-// What install.sh does where SELinux cannot be set up: it says what and why, and installs the rest. That the policy works
-// is tests/vm's to show. This machine has no SELinux, so its tools are stand-ins here.
+// What install.sh does if SELinux cannot be set up: it reports what failed and why, and installs the rest. The policy
+// itself is tested in tests/vm. This machine has no SELinux, so fakes replace its tools.
 
 import assert from "node:assert/strict";
 import { endToEnd, findingsOn, shell } from "../helpers/end_to_end.ts";
@@ -7,12 +7,12 @@ import { assertAllFound } from "../helpers/findings.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
-/** Makes the host look as if SELinux were on. */
+/** Makes SELinux appear enabled on the host. */
 async function turnOn(host: TestHost): Promise<void> {
   await shell(host, "mount -t tmpfs tmpfs /sys/fs && mkdir /sys/fs/selinux && echo 1 >/sys/fs/selinux/enforce");
 }
 
-/** Puts stand-ins for the tools into the host; `semodule` logs its calls, and has a module where /run/module is one. */
+/** Adds fake tools to the host. `semodule` logs its calls, and has a module if /run/module exists. */
 async function addTools(host: TestHost, install = "cp $file /run/module"): Promise<void> {
   const semodule = `#!/bin/sh
 echo "$*" >>/run/semodule.log
@@ -27,7 +27,7 @@ esac
   await shell(host, "chmod 0755 /usr/sbin/semodule /usr/sbin/restorecon");
 }
 
-/** Installs, which must succeed, and logs in. */
+/** Installs successfully, and logs in. */
 async function install(host: TestHost): Promise<string> {
   const { code, stdout, stderr } = await runInstaller(host, "--pam", "--fix-pam-env");
   assert.equal(code, 0, `${stdout}${stderr}`);
@@ -48,7 +48,7 @@ endToEnd("install.sh loads its SELinux module once, labels its files, and remove
   assert.equal((await host.run(["test", "-e", "/run/module"])).code, 1);
 });
 
-endToEnd("without SELinux's tools, install.sh says so, and installs the rest", async (host) => {
+endToEnd("without the SELinux tools, install.sh reports that, and installs the rest", async (host) => {
   await turnOn(host);
   await shell(host, "rm -f /usr/sbin/semodule");
   assert.match(
@@ -57,7 +57,7 @@ endToEnd("without SELinux's tools, install.sh says so, and installs the rest", a
   );
 });
 
-endToEnd("where semodule fails, or has a module of that name from somebody else, install.sh says so", async (host) => {
+endToEnd("if semodule fails, or has a foreign module of that name, install.sh reports it", async (host) => {
   await turnOn(host);
   await addTools(host, "echo 'libsemanage: Read-only file system' >&2; exit 1");
   assert.match(
@@ -73,7 +73,7 @@ endToEnd("where semodule fails, or has a module of that name from somebody else,
   assert.doesNotMatch(await shell(host, "cat /run/semodule.log"), /--install|--remove/);
 });
 
-endToEnd("check faults what an enforcing host lacks, as the tools of SELinux tell it", async (host) => {
+endToEnd("check reports what an enforcing host lacks, based on the SELinux tools", async (host) => {
   await turnOn(host);
   await addTools(host);
   await install(host);

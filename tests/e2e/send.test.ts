@@ -1,4 +1,4 @@
-// What `send` says to a person when something is wrong: with the command line, the configuration or the installation.
+// The errors of `send` about a wrong command line, configuration or installation.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, send, shell } from "../helpers/end_to_end.ts";
@@ -8,7 +8,7 @@ const STATE = "/var/lib/ssh-session-notifier";
 const CONFIG = "/etc/ssh-session-notifier/config.toml";
 const BINARY = "/usr/sbin/ssh-session-notifier";
 
-/** What a user may read of a failure: `error: …` lines, then the mend; nothing of the inside. */
+/** The output of a failure: `error: …` lines, then a hint; no stack trace. */
 function assertClear({ code, stdout, stderr }: Finished, expected: { code: number; says: RegExp; hint: RegExp }): void {
   assert.equal(code, expected.code, stderr);
   assert.equal(stdout, "");
@@ -19,7 +19,7 @@ function assertClear({ code, stdout, stderr }: Finished, expected: { code: numbe
   assert.doesNotMatch(stderr, /\n\s+at |\.ts:\d|file:\/\/|secret/);
 }
 
-endToEnd("a wrong command line is answered with the usage on stderr and 64", async (host) => {
+endToEnd("a wrong command line prints the usage to stderr and exits 64", async (host) => {
   for (
     const args of [["sned"], ["send", "--verbos"], ["send", "more"], ["queue", "--state-dir"], ["queue", "more"], [
       "--nothing",
@@ -43,7 +43,7 @@ endToEnd("help and version go to stdout and exit 0", async (host) => {
 });
 
 endToEnd(
-  "whatever is wrong with config or installation is one clear line each, with the mend and the documented exit code",
+  "each error in the configuration or installation prints one line and a hint, with the documented exit code",
   async (host) => {
     const good = configFor("stdout");
     const cases: {
@@ -147,7 +147,7 @@ endToEnd(
   },
 );
 
-endToEnd("send refuses to run as root, and a state directory or config outside of its sandbox", async (host) => {
+endToEnd("send rejects root, and a state directory or configuration outside of its sandbox", async (host) => {
   await host.writeConfig(configFor("stdout"));
   assertClear(await host.run([BINARY, "send"]), {
     code: 77,

@@ -250,13 +250,13 @@ endToEnd(
       check: async ({ stderr, part }) => {
         assert.match(
           stderr,
-          /^error: cannot read (all of )?the damaged queue .*; it is tried again in the next run$/m,
+          /^error: cannot read (all of )?the damaged queue .*; the next run tries again$/m,
           part,
         );
         assert.ok(heardOf(ntfy).includes("carol"), part);
         const next = await send(host);
         assert.equal(next.code, 0, `${part}: ${next.stderr}`);
-        assert.match(next.stderr, /^warning: salvaged \d new events? from the damaged queue/m, part);
+        assert.match(next.stderr, /^warning: recovered \d new events? from the damaged queue/m, part);
         const known = await host.run(["sqlite3", `${STATE}/send/deliveries.db`, "SELECT count(*) FROM event"]);
         assert.equal(known.stdout.trim(), "3", part);
       },

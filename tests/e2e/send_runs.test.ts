@@ -1,4 +1,4 @@
-// What `send` does with the queue as it finds it: alone or not, killed, and whatever has become of the database.
+// What `send` does with a queue in any state: with another `send`, after a kill, with a damaged database.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
@@ -8,7 +8,7 @@ import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
 
-endToEnd("a dry run shows what would be sent, and changes nothing", async (host) => {
+endToEnd("a dry run shows what would be sent, without changes", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   assert.equal((await queue(host)).code, 0);
@@ -23,7 +23,7 @@ endToEnd("a dry run shows what would be sent, and changes nothing", async (host)
   assert.deepEqual((await shell(host, `ls ${STATE}/send`)).trim(), "send.lock");
   assert.equal(ntfy.received.length, 0);
 
-  // With a store that knows another event already.
+  // With a store that already has another event.
   assert.equal((await send(host)).code, 0);
   assert.equal((await queue(host, { env: { PAM_USER: "bob" } })).code, 0);
   assert.match((await send(host, "--dry-run")).stdout, /^default \(ntfy\): 'bob' [^\n]*\n$/);
@@ -31,7 +31,7 @@ endToEnd("a dry run shows what would be sent, and changes nothing", async (host)
   assert.equal(ntfy.accepted.length, 2);
 });
 
-/** Holds the answers of a service back, until they are released; `asked` ends once there is a request. */
+/** Delays the responses of a service until they are released; `asked` resolves once there is a request. */
 function heldBack(receiver: Receiver): { readonly asked: Promise<void>; readonly release: () => void } {
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -43,7 +43,7 @@ function heldBack(receiver: Receiver): { readonly asked: Promise<void>; readonly
   return { asked, release };
 }
 
-/** A `send` that waits for the answer to its one request, until that is released. */
+/** A `send` that waits for the response to its one request. */
 async function sendHeldBack(
   host: TestHost,
   ntfy: ReturnType<typeof ntfyLike>,
@@ -60,13 +60,16 @@ endToEnd("two sends at once deliver each event once; the second says so and exit
   await using ntfy = ntfyLike();
   const { running, release } = await sendHeldBack(host, ntfy);
   const second = await send(host, "--verbose");
-  assert.deepEqual([second.code, second.stderr], [0, "another send is running, and delivers what is pending\n"]);
+  assert.deepEqual([second.code, second.stderr], [
+    0,
+    "another send is running and delivers the pending notifications\n",
+  ]);
   release();
   assert.equal((await running).code, 0);
   assert.equal(ntfy.received.length, 1);
 });
 
-endToEnd("a send killed in the middle of a request leaves nothing behind, and the next one delivers", async (host) => {
+endToEnd("a send killed during a request leaves no files, and the next one delivers", async (host) => {
   await using ntfy = ntfyLike();
   const { running, release } = await sendHeldBack(host, ntfy);
   await shell(host, "pkill -KILL -f '[s]sh-session-notifier send'");
@@ -74,19 +77,19 @@ endToEnd("a send killed in the middle of a request leaves nothing behind, and th
   release();
   const next = await send(host);
   assert.deepEqual([next.code, next.stderr], [0, ""]);
-  // The service has what it was asked first too, since nobody could tell it not to: the same once more.
+  // The service also accepted the first request, so it has the same message twice.
   const [request, again, ...more] = ntfy.accepted.map(({ text }) => text);
   assert.deepEqual([again, more], [request, []]);
   assert.equal(await shell(host, `ls ${STATE}/send`), "deliveries.db\nsend.lock\n");
 });
 
 endToEnd(
-  "a queue database that another tool has folded up is read all the same, also when the hook comes back",
+  "a queue database that another tool has checkpointed is still read, even after the next hook",
   async (host) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
     assert.equal((await queue(host)).code, 0);
-    // As root, the last to close takes the log away.
+    // As root, the last connection deletes the log when it closes.
     await shell(host, `sqlite3 ${QUEUE_DATABASE} 'SELECT count(*) FROM event'`);
     assert.equal((await shell(host, `ls ${STATE}/queue/*-wal ${STATE}/queue/*-shm 2>/dev/null | wc -l`)).trim(), "0");
     assert.deepEqual(await send(host).then(({ code, stderr }) => [code, stderr]), [0, ""]);
@@ -97,12 +100,12 @@ endToEnd(
   },
 );
 
-endToEnd("a damaged queue database is reported, and does not hold up what was taken in before", async (host) => {
+endToEnd("a damaged queue database is reported, and does not delay events that were read before", async (host) => {
   await using ntfy = ntfyLike();
   const config = configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`);
   await host.writeConfig("broken");
   assert.equal((await queue(host)).code, 0);
-  assert.equal((await send(host)).code, 78); // taken in, not sent
+  assert.equal((await send(host)).code, 78); // read, not sent
   await shell(host, `rm ${QUEUE_DATABASE}*; head -c 50000 /dev/urandom >${QUEUE_DATABASE}`);
   await host.writeConfig(config);
   const { code, stderr } = await send(host);
@@ -114,7 +117,7 @@ endToEnd("a damaged queue database is reported, and does not hold up what was ta
   assert.equal(ntfy.accepted.length, 1);
 });
 
-endToEnd("records that can't be read are reported by one notification", async (host) => {
+endToEnd("unreadable records are reported in one notification", async (host) => {
   await host.writeConfig(configFor("stdout"));
   assert.equal((await queue(host)).code, 0);
   await shell(
@@ -127,6 +130,6 @@ endToEnd("records that can't be read are reported by one notification", async (h
   assert.equal(code, 0);
   assert.match(
     stdout,
-    /^2 records in the queue can't be read, .*\n'alice' .*\n$/,
+    /^2 records in the queue cannot be read .*\n'alice' .*\n$/,
   );
 });

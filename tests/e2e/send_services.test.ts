@@ -1,4 +1,4 @@
-// What `send` does with services and proxies on a hostile network, and what it shows of that.
+// How `send` handles services and proxies on a hostile network, and what it logs.
 
 import assert from "node:assert/strict";
 import { configFor, endToEnd, queue, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
@@ -9,7 +9,7 @@ const STATE = "/var/lib/ssh-session-notifier";
 const BINARY = "/usr/sbin/ssh-session-notifier";
 
 endToEnd(
-  "a redirect is not followed, nothing is told to the host it names, and the route counts as broken",
+  "a redirect is not followed, its target gets no request, and the route counts as broken",
   async (host) => {
     await using elsewhere = new Receiver(() => json(200, { id: "stolen" }));
     await using discord = discordLike();
@@ -19,18 +19,18 @@ endToEnd(
     const { code, stderr } = await sendUntilItSays(host);
     assert.equal(code, 78);
     const [, waitS] =
-      /^error: route "default" is broken: HTTP 307; correct its settings in the config; next attempt in (\d+) s$/m.exec(
+      /^error: route "default" is broken: HTTP 307; correct its settings; next attempt in (\d+) s$/m.exec(
         stderr,
       ) ??
         [];
     assert.ok(waitS !== undefined, stderr);
     assert.equal(elsewhere.received.length, 0);
-    // By full jitter, the next attempt may be due before the run is ended.
+    // Because of full jitter, the next attempt may be due before the run ends.
     if (Number(waitS) > 1) assert.equal(discord.received.length, 1);
   },
 );
 
-endToEnd("proxies of the environment are ignored, and the one of the config is used", async (host) => {
+endToEnd("proxies in the environment are ignored, and the configured one is used", async (host) => {
   await using proxy = new Receiver(() => json(200, { id: "by proxy" }));
   await using ntfy = ntfyLike();
   const options = `topic_url = "${ntfy.topicUrl}"`;
@@ -53,7 +53,7 @@ endToEnd("proxies of the environment are ignored, and the one of the config is u
   assert.deepEqual([ntfy.accepted.length, proxy.accepted.length], [1, 1]);
 });
 
-endToEnd("a service that hangs is left after the request timeout, also in the middle of its answer", async (host) => {
+endToEnd("a request to a hanging service times out, even in the middle of its response", async (host) => {
   await using discord = discordLike();
   const hanging: (() => Response | Promise<Response>)[] = [
     () => new Promise(() => {}),
@@ -67,12 +67,12 @@ endToEnd("a service that hangs is left after the request timeout, also in the mi
     const { code, stderr } = await sendUntilItSays(host);
     assert.equal(code, 75);
     assert.match(stderr, /no answer in 1 s; next attempt/);
-    // As on a new host: the lock tells that there was a store.
+    // As on a new host: the lock file says that a store existed.
     await shell(host, `rm ${STATE}/send/deliveries.db* ${STATE}/send/send.lock`);
   }
 });
 
-endToEnd("of an endless answer only the start is read", async (host) => {
+endToEnd("only the start of an endless response is read", async (host) => {
   await using discord = discordLike();
   const chunk = new Uint8Array(64 * 1024).fill(0x20);
   let sent = 0;
@@ -94,7 +94,7 @@ endToEnd("of an endless answer only the start is read", async (host) => {
   assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were asked for`);
 });
 
-endToEnd("no secret is shown, whatever the service answers", async (host) => {
+endToEnd("no secret is shown, whatever the response", async (host) => {
   await using discord = discordLike();
   discord.intercept = (request) => json(400, { message: `bad \u001b[31m\n ${request.url} webhook-secret-token` });
   await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
@@ -109,7 +109,7 @@ endToEnd("no secret is shown, whatever the service answers", async (host) => {
   assert.doesNotMatch(stored, /webhook-secret-token/);
 });
 
-endToEnd("a sender name that Discord refuses costs no notification: the plain form goes without it", async (host) => {
+endToEnd("a sender name that Discord refuses loses no notification: the plain form omits it", async (host) => {
   await using discord = discordLike();
   discord.intercept = (_request, text) =>
     text.includes('"username"')
@@ -124,7 +124,7 @@ endToEnd("a sender name that Discord refuses costs no notification: the plain fo
   ]]);
 });
 
-endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen does", async (host) => {
+endToEnd("non-ASCII text arrives intact, without invisible characters", async (host) => {
   await using discord = discordLike();
   const config = configFor("discord", `webhook_url = "${discord.webhookUrl}"`).replace("example.com", "büro-東京 🗼");
   await host.writeConfig(config);
@@ -142,7 +142,7 @@ endToEnd("text that is not ASCII arrives intact, and nothing that can't be seen 
   assert.deepEqual(discord.accepted[0]?.body["allowed_mentions"], { parse: [] });
 });
 
-endToEnd("an event reaches a service by a name whose second address is the only one that answers", async (host) => {
+endToEnd("an event reaches a service even if only the second address of its name responds", async (host) => {
   await using ntfy = ntfyLike();
   using _silent = await silentAt(ntfy.port);
   await shell(host, "printf '127.0.0.2 two.example\\n127.0.0.1 two.example\\n' >>/etc/hosts");

@@ -142,7 +142,7 @@ endToEnd("events that the database refuses are sent from the spool, and repair f
   await shell(host, "sleep 11");
   const second = await send(host);
   assert.equal(second.code, 0, second.stderr);
-  assert.match(second.stderr, /^warning: salvaged 1 new event from the damaged queue database/m);
+  assert.match(second.stderr, /^warning: recovered 1 new event from the damaged queue database/m);
   assert.deepEqual(heardOf(ntfy).sort(), ["alice", "bob", "carol"]);
   assert.equal((await repair(host)).stdout, "the queue database is not damaged\n");
 });

@@ -1,4 +1,4 @@
-// The units that install.sh writes, under a real systemd: how locked in the service is, and what wakes it when.
+// The units of install.sh, under a real systemd: the sandbox of the service, and what starts it when.
 
 import assert from "node:assert/strict";
 import { configFor, queue } from "../helpers/end_to_end.ts";
@@ -10,12 +10,12 @@ import { SERVICE, TIMER, underSystemd } from "../helpers/systemd.ts";
 const STATE = "/var/lib/ssh-session-notifier";
 const UNITS = "/etc/systemd/system/ssh-session-notifier";
 
-/** How long it is watched that nothing happens, in milliseconds: several runs of `send`. */
+/** How long to check that nothing happens, in milliseconds: several runs of `send`. */
 const QUIET_MS = 1_500;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits for what must happen soon. */
+/** Waits for something that must happen soon. */
 async function until(condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadlineMs = performance.now() + withinMs;
   while (!await condition()) {
@@ -24,7 +24,7 @@ async function until(condition: () => boolean | Promise<boolean>, withinMs = 10_
   }
 }
 
-/** A configuration for the receiver, by a name that the service has to look up. */
+/** A configuration for the receiver, with a name that the service must resolve. */
 function configOf(receiver: { readonly topicUrl: string }): string {
   return configFor("ntfy", `topic_url = "${receiver.topicUrl.replace("127.0.0.1", "localhost")}"`);
 }
@@ -35,7 +35,7 @@ async function login(host: TestHost, user = "alice"): Promise<void> {
 }
 
 underSystemd(
-  "the units are clean to systemd-analyze, and the service's exposure is at most 1.0 of 10",
+  "systemd-analyze accepts the units, and the exposure of the service is at most 1.0 of 10",
   async (_, systemd) => {
     const verified = await systemd.run(`systemd-analyze verify ${UNITS}.service ${UNITS}.timer ${UNITS}.path`);
     assert.deepEqual([verified.code, verified.stdout, verified.stderr], [0, "", ""]);
@@ -49,11 +49,11 @@ underSystemd(
 );
 
 underSystemd(
-  "a notification leaves within about a second of a login, the very first one too, by a send that can reach the service",
+  "a notification is sent within about a second of a login, including the very first one",
   async (host, systemd) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configOf(ntfy));
-    // The machine may be busy: the quickest tells whether anything makes them wait. Without a timer, no other wakes it.
+    // The machine may be busy, so the fastest run shows the delay. Without the timer, only the path unit starts send.
     let quickestMs = Infinity;
     for (const [index, user] of ["alice", "bob", "carol"].entries()) {
       await login(host, user);
@@ -68,7 +68,7 @@ underSystemd(
   },
 );
 
-underSystemd("what is kept in /run wakes send as well", async (host, systemd) => {
+underSystemd("an event in /run also starts send", async (host, systemd) => {
   await host.writeConfig(configFor("stdout"));
   let starts = 0;
   const wakes = async (command: string) => {
@@ -80,7 +80,7 @@ underSystemd("what is kept in /run wakes send as well", async (host, systemd) =>
   await wakes("echo >/run/ssh-session-notifier/spool/any");
 });
 
-underSystemd("systemd-tmpfiles makes what is kept in /run, and empties none of it", async (_, systemd) => {
+underSystemd("systemd-tmpfiles creates our files in /run, and empties none of them", async (_, systemd) => {
   const run = "/run/ssh-session-notifier";
   const create = `systemd-tmpfiles --create /etc/tmpfiles.d/ssh-session-notifier.conf`;
   const look = `find ${run} -printf '%u:%g %m %s %P\\n' | sed 's/ [0-9]* spool$/ spool/; 1s/ [0-9]* $//'`;
@@ -91,7 +91,7 @@ underSystemd("systemd-tmpfiles makes what is kept in /run, and empties none of i
   assert.equal(await systemd.shell(`cat ${run}/unrecorded`), "kept\n");
 });
 
-underSystemd("send never wakes itself, and takes in what comes while it runs", async (host, systemd) => {
+underSystemd("send never starts itself, and reads events that arrive while it runs", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -101,7 +101,7 @@ underSystemd("send never wakes itself, and takes in what comes while it runs", a
   };
   await login(host);
   await until(() => systemd.isRunning());
-  // It looks for new events once a second all that time.
+  // It checks for new events once a second all the time.
   await login(host, "bob");
   await sleep(QUIET_MS);
   assert.equal(await systemd.starts(), 1);
@@ -112,10 +112,10 @@ underSystemd("send never wakes itself, and takes in what comes while it runs", a
   assert.deepEqual([await systemd.starts(), ntfy.accepted.length], [3, 2]);
 });
 
-underSystemd("what the path unit missed is caught by the timer, which comes every minute", async (host, systemd) => {
+underSystemd("the timer starts send every minute, even if the path unit missed an event", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));
-  // As install.sh has made it.
+  // As install.sh created it.
   await systemd.extend(TIMER, "");
   await systemd.shell(`systemctl restart ${TIMER}`);
   const next = await systemd.shell(`TZ=UTC systemctl show --value --property=NextElapseUSecRealtime ${TIMER}`);
@@ -134,7 +134,7 @@ underSystemd("what the path unit missed is caught by the timer, which comes ever
 });
 
 underSystemd(
-  "a broken config, a held lock and a dead service make send run once for each login, no more often",
+  "a broken configuration, a held lock or a dead service make send run only once per login",
   async (host, systemd) => {
     await using ntfy = ntfyLike();
     const before = await systemd.starts();
@@ -158,14 +158,14 @@ underSystemd(
     assert.equal(ntfy.received.length, 0);
     await systemd.shell("pkill -KILL -P $(cat /run/holder)");
 
-    // The path unit still works after that, and nothing was lost.
+    // Afterwards, the path unit still works, and nothing is lost.
     await login(host, "carol");
     await until(async () => ntfy.accepted.length === 3 && !await systemd.isRunning());
 
     await ntfy.down();
     assert.equal(await runsFor("dave"), 1);
     await until(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()));
-    // It waits for its next attempt. Ended, as at a shutdown, it leaves that to a later run, which is no failure.
+    // It waits for its next attempt. If a shutdown ends it, a later run continues; that is not a failure.
     await systemd.shell(`systemctl stop ${SERVICE}`);
     assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
     assert.equal(await systemd.starts() - before, 4);
@@ -173,7 +173,7 @@ underSystemd(
 );
 
 underSystemd(
-  "send calls nothing that its system call filter refuses, and changes nothing that the path unit watches",
+  "send makes no system call that its filter refuses, and changes no file that the path unit watches",
   async (host, systemd) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configOf(ntfy));
@@ -187,15 +187,15 @@ underSystemd(
     assert.deepEqual([code, stderr, ntfy.accepted.length], [0, "", 1]);
     const calls = parseTrace(await Deno.readTextFile(host.path("/tmp/trace")));
     const made = new Set(calls.map(({ name }) => name));
-    // As systemd itself has spelled out the groups, and their exceptions.
+    // The groups and their exceptions, as systemd itself expands them.
     const shown = await systemd.shell(`systemctl show --value --property=SystemCallFilter ${SERVICE}`);
     const allowed = new Set(shown.trim().split(" "));
     assert.ok(made.size > 50 && made.has("connect") && made.has("fsync"), `the trace shows ${made.size} calls`);
     assert.ok(!allowed.has("ptrace") && !allowed.has("setuid") && !allowed.has("listen"), "the filter refuses some");
-    // V8 asks at its start whether the processor has protection keys, and does without them.
+    // At its start, V8 checks whether the processor has protection keys, and works without them.
     assert.deepEqual([...made].filter((name) => !allowed.has(name) && name !== "pkey_alloc"), []);
 
-    // systemd watches nothing while the service runs, so waking itself would not show as another run.
+    // systemd does not watch while the service runs, so starting itself would not show as another run.
     const unit = await Deno.readTextFile(host.path(`${UNITS}.path`));
     const watched = [...unit.matchAll(/^PathChanged=(.*)$/gm)].map(([, path]) => `${path}`);
     assert.equal(watched.length, 4);
@@ -211,12 +211,12 @@ underSystemd(
 );
 
 underSystemd(
-  "the service sees and writes nothing of the host but its own, and can run nothing",
+  "the service can access only its own files, and can run no program",
   async (host, systemd) => {
     await host.writeConfig(configFor("stdout"));
     await systemd.shell("systemctl stop ssh-session-notifier.path");
     await login(host);
-    // A shell and tools in the place of `send`, which has none.
+    // A shell and tools replace `send`, which has none.
     const probe = `
       echo top: /*
       echo etc: /etc/*
@@ -253,7 +253,7 @@ ExecStart=/usr/bin/dash /etc/ssh-session-notifier/probe
     );
     await systemd.shell(`systemctl start ${SERVICE}`);
     const [top, etc, run, ...rest] = (await systemd.journal()).trim().split("\n");
-    // Distributions differ in what there is; nothing else may be there.
+    // Distributions differ, but nothing else may exist.
     assert.match(top ?? "", /^top:( \/(bin|dev|etc|lib|lib64|proc|root|run|sbin|sys|tmp|usr|var))+$/);
     assert.match(
       etc ?? "",
@@ -261,7 +261,7 @@ ExecStart=/usr/bin/dash /etc/ssh-session-notifier/probe
     );
     assert.match(run ?? "", /^run:( \/run\/(ssh-session-notifier|systemd(\/(incoming|resolve))?))+$/);
     const none = "0000000000000000";
-    // In some containers not even root may do that, and systemd goes on without it.
+    // In some containers, not even root may do that, and systemd continues without it.
     const mayAdjust = (await systemd.run("echo -500 >/proc/self/oom_score_adj")).code === 0;
     assert.deepEqual(rest, [
       `state: ${STATE} ${STATE}/queue ${STATE}/send`,

@@ -4,13 +4,13 @@ import { MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../../
 import { type Environment, NOT_UTF8, readSessionEvent } from "../../src/hook/environment.ts";
 import { HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
-/** One entry of `environ`, as the kernel hands it over. */
+/** One entry of `environ`, as the kernel passes it. */
 type Entry = readonly [name: string, value: string | Uint8Array];
 
 const INVALID = new Uint8Array([0x61, 0xff, 0x62]);
 const CIRCUMSTANCES = { uuid: "uuid-1", occurredAtMs: 1_800_000_000_000, uptimeSeconds: 86_400, parentPid: 4711 };
 
-/** Where the event has what each variable says. */
+/** The variable of each event field. */
 const FIELDS = {
   PAM_USER: "user",
   PAM_RHOST: "remoteHost",
@@ -30,7 +30,7 @@ const HONEST: readonly Entry[] = [
 ];
 const OPEN: Entry = ["PAM_TYPE", "open_session"];
 
-/** The text of a value, or undefined where it is not UTF-8. */
+/** The text of a value, or undefined if it is not UTF-8. */
 function decoded(value: string | Uint8Array): string | undefined {
   try {
     return typeof value === "string" ? value : new TextDecoder("utf-8", { fatal: true }).decode(value);
@@ -40,8 +40,8 @@ function decoded(value: string | Uint8Array): string | undefined {
 }
 
 /**
- * `Deno.env` over any list of entries, duplicates included. As Deno 2.7.11 and 2.9.6 do, seen with execve(2):
- * `get` answers the first and throws if that is not UTF-8; `toObject` has the last one that is.
+ * Imitates `Deno.env` for any list of entries, including duplicates. Deno 2.7.11 and 2.9.6 behave like this (tried with
+ * execve(2)): `get` returns the first entry and throws if it is not UTF-8; `toObject` has the last entry that is.
  */
 function environment(entries: readonly Entry[]): Environment {
   return {
@@ -64,7 +64,7 @@ function read(entries: readonly Entry[]): SessionEvent | undefined {
   return readSessionEvent(environment(entries), CIRCUMSTANCES);
 }
 
-Deno.test("readSessionEvent() takes each field from its variable, and the rest from its circumstances", () => {
+Deno.test("readSessionEvent() reads each field from its variable, and the rest from the circumstances", () => {
   assert.deepEqual(read([...HONEST, OPEN]), {
     ...CIRCUMSTANCES,
     type: "open",
@@ -79,39 +79,39 @@ Deno.test("readSessionEvent() takes each field from its variable, and the rest f
   assert.equal(read([...HONEST, ["PAM_TYPE", "close_session"]])?.type, "close");
 });
 
-Deno.test("readSessionEvent() makes no event of what is neither the start nor the end of a session", () => {
+Deno.test("readSessionEvent() returns no event for anything but the start or end of a session", () => {
   const types = ["auth", "account", "password", "setcred", "", "OPEN_SESSION", "open_session ", "__proto__", INVALID];
   for (const type of types) assert.equal(read([...HONEST, ["PAM_TYPE", type]]), undefined, String(type));
   assert.equal(read(HONEST), undefined, "unset");
 });
 
-Deno.test("readSessionEvent() has an empty text for an unset variable, and finds nothing wrong with that", () => {
+Deno.test("readSessionEvent() reads an unset variable as empty, without a tampering report", () => {
   const event = read([OPEN]);
   for (const field of Object.values(FIELDS)) assert.equal(event?.[field], "", field);
   assert.deepEqual(event?.tampered, []);
 });
 
 for (const [name, field] of Object.entries(FIELDS)) {
-  Deno.test(`readSessionEvent() believes the last ${name}, and says that there was another`, () => {
+  Deno.test(`readSessionEvent() uses the last ${name}, and reports the duplicate`, () => {
     const event = read([[name, "forged"], ...HONEST, OPEN]);
     assert.equal(event?.[field], HONEST.find(([other]) => other === name)?.[1]);
     assert.deepEqual(event?.tampered, [name]);
   });
 
-  Deno.test(`readSessionEvent() records an event whose ${name} is not valid UTF-8, with a marker`, () => {
+  Deno.test(`readSessionEvent() records an event whose ${name} is not valid UTF-8, with a placeholder`, () => {
     const event = read([...HONEST.filter(([other]) => other !== name), [name, INVALID], OPEN]);
     assert.equal(event?.[field], NOT_UTF8);
     assert.deepEqual(event?.tampered, [name]);
   });
 
-  Deno.test(`readSessionEvent() believes a ${name} behind one that is not valid UTF-8, and says so`, () => {
+  Deno.test(`readSessionEvent() uses a ${name} that follows one that is not valid UTF-8, and reports it`, () => {
     const event = read([[name, INVALID], ...HONEST, OPEN]);
     assert.equal(event?.[field], HONEST.find(([other]) => other === name)?.[1]);
     assert.deepEqual(event?.tampered, [name]);
   });
 }
 
-Deno.test("readSessionEvent() can't be made to miss a session by a PAM_TYPE put before pam_exec's", () => {
+Deno.test("readSessionEvent() records the session even if a forged PAM_TYPE precedes pam_exec's", () => {
   for (const forged of ["auth", "close_session", INVALID]) {
     const event = read([["PAM_TYPE", forged], ...HONEST, OPEN]);
     assert.equal(event?.type, "open");
@@ -119,7 +119,7 @@ Deno.test("readSessionEvent() can't be made to miss a session by a PAM_TYPE put 
   }
 });
 
-Deno.test("readSessionEvent() never looks at PAM_RUSER, which a user can set unseen", () => {
+Deno.test("readSessionEvent() never reads PAM_RUSER, which a user can forge undetected", () => {
   const asked: string[] = [];
   const entries: Entry[] = [...HONEST, ["PAM_RUSER", "forged-ruser"], OPEN];
   const honest = environment(entries);
@@ -153,7 +153,7 @@ const hostileName = fc.oneof(
   fc.constantFrom("LD_PRELOAD", "DENO_DIR", "__proto__", "constructor", "toString", "pam_user", ""),
 );
 
-Deno.test("readSessionEvent() makes exactly one whole event of any environment that pam_exec opens a session in", () => {
+Deno.test("readSessionEvent() returns exactly one complete event for any environment of an opened session", () => {
   fc.assert(fc.property(fc.array(fc.tuple(hostileName, hostileValue), { maxLength: 20 }), (forged) => {
     const entries: Entry[] = [...forged, OPEN];
     const event = read(entries);
@@ -165,7 +165,7 @@ Deno.test("readSessionEvent() makes exactly one whole event of any environment t
       assert.ok(event[field].isWellFormed(), name);
       const all = entries.filter(([other]) => other === name).map(([, value]) => decoded(value));
       if (all.length <= 1) assert.equal(event.tampered.includes(name), all.includes(undefined), name);
-      // What Deno can't see: a last entry that is not UTF-8 behind one that is. pam_exec writes none.
+      // Deno cannot detect a last entry that is not UTF-8 after one that is. pam_exec never writes one.
       const last = all.at(-1);
       if (last !== undefined) {
         assert.equal(event[field].slice(0, 200), last.slice(0, 200).toWellFormed().slice(0, event[field].length), name);

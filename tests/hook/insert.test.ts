@@ -1,4 +1,4 @@
-// The queue database: durable, shared by many, and small.
+// The queue database is durable, shared by many hooks, and small.
 
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
@@ -20,17 +20,17 @@ function withQueue(test: (path: string, open: () => Database) => void): void {
   }
 }
 
-/** Inserts events until the log has been folded into the database once, with texts that fill it soon. */
+/** Inserts events with long texts until one hook has checkpointed the log. */
 function insertUntilFolded(path: string, occurredAtMs: (index: number) => number): number {
   const long = "x".repeat(16_000);
   for (let index = 0; index < 500; index++) {
     insertEvent(path, sessionEvent({ uuid: crypto.randomUUID(), authInfo: long, occurredAtMs: occurredAtMs(index) }));
     if (Deno.statSync(`${path}-wal`).size === 0) return index + 1;
   }
-  throw new Error("the log was never folded");
+  throw new Error("no checkpoint happened");
 }
 
-Deno.test("insertEvent() keeps the log below a little more than 256 KiB, and loses no event by it", () => {
+Deno.test("insertEvent() keeps the log at about 256 KiB, and loses no event", () => {
   withQueue((path, open) => {
     const count = insertUntilFolded(path, (index) => NOW + index);
     assert.ok(count > 5);
@@ -41,9 +41,9 @@ Deno.test("insertEvent() keeps the log below a little more than 256 KiB, and los
   });
 });
 
-Deno.test("insertEvent() drops events of over 90 days, but not because the clock was wrong once", () => {
+Deno.test("insertEvent() deletes events older than 90 days, but not because of one wrong clock reading", () => {
   withQueue((path, open) => {
-    // Three old ones, and 10,000 numbers later the others: so many stay in any case.
+    // Three old events, then the others with IDs 10,000 higher: that many always stay.
     for (const uuid of ["old 1", "old 2", "old 3"]) {
       insertEvent(path, sessionEvent({ uuid, occurredAtMs: NOW - 100 * DAY }));
     }
@@ -54,7 +54,7 @@ Deno.test("insertEvent() drops events of over 90 days, but not because the clock
     database.close();
   });
   withQueue((path, open) => {
-    // The last one, at which the log is folded, is a year ahead.
+    // The last event, which triggers the checkpoint, is a year ahead.
     const folding = insertUntilFoldedAt();
     const count = insertUntilFolded(path, (index) => index === folding - 1 ? NOW + 365 * DAY : NOW);
     assert.equal(count, folding);
@@ -64,7 +64,7 @@ Deno.test("insertEvent() drops events of over 90 days, but not because the clock
   });
 });
 
-Deno.test("insertEvent() drops nothing that send may not have read, where the clock runs ahead for many logins", () => {
+Deno.test("insertEvent() deletes no event that send may not have read, even if the clock is ahead for many logins", () => {
   withQueue((path, open) => {
     const unread = insertUntilFolded(path, () => NOW);
     const ahead = insertUntilFolded(path, (index) => NOW + 91 * DAY + index + 1_000);
@@ -74,7 +74,7 @@ Deno.test("insertEvent() drops nothing that send may not have read, where the cl
   });
 });
 
-Deno.test("insertEvent() is not held up by a reader that keeps the log from being folded", () => {
+Deno.test("insertEvent() does not wait for a reader that blocks the checkpoint", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "first" }));
     const reader = open();
@@ -84,7 +84,7 @@ Deno.test("insertEvent() is not held up by a reader that keeps the log from bein
     for (let index = 0; index < 60; index++) {
       insertEvent(path, sessionEvent({ uuid: `${index}`, authInfo: "x".repeat(16_000) }));
     }
-    // Each would wait for half a second.
+    // Each could wait for half a second.
     assert.ok(performance.now() - startedAtMs < 25_000);
     assert.ok(Deno.statSync(`${path}-wal`).size > 1024 * 1024);
     reader.prepare("ROLLBACK").run();
@@ -93,7 +93,7 @@ Deno.test("insertEvent() is not held up by a reader that keeps the log from bein
   });
 });
 
-Deno.test("insertEvent() waits half a second for a lock in all, then says that the database is locked", () => {
+Deno.test("insertEvent() waits for locks for half a second in total, then throws that the database is locked", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "first" }));
     const writer = open();
@@ -107,7 +107,7 @@ Deno.test("insertEvent() waits half a second for a lock in all, then says that t
   });
 });
 
-Deno.test("insertEvent() keeps no login waiting for a database that is damaged", () => {
+Deno.test("insertEvent() does not wait if the database is damaged", () => {
   withQueue((path) => {
     Deno.writeTextFileSync(path, "garbage".repeat(10_000));
     const waitedMs = shortestMs(() => assert.throws(() => insertEvent(path, sessionEvent()), /file is not a database/));
@@ -115,7 +115,7 @@ Deno.test("insertEvent() keeps no login waiting for a database that is damaged",
   });
 });
 
-Deno.test("insertEvent() opens nothing but plain files: a FIFO would keep the login waiting for ever", () => {
+Deno.test("insertEvent() opens only plain files: a FIFO would block the login indefinitely", () => {
   const make: Readonly<Record<string, (path: string) => void>> = {
     "a FIFO": (path) => void new Deno.Command("mkfifo", { args: ["--mode=0644", path] }).outputSync(),
     "a directory": (path) => Deno.mkdirSync(path),
@@ -144,7 +144,7 @@ Deno.test("insertEvent() opens nothing but plain files: a FIFO would keep the lo
   }
 });
 
-Deno.test("insertEvent() refuses a database that lost its content, or has another shape, and leaves it as it is", () => {
+Deno.test("insertEvent() rejects a database that lost its content or has another schema, and does not change it", () => {
   withQueue((path) => {
     Deno.writeTextFileSync(path, "");
     assert.throws(() => insertEvent(path, sessionEvent()), /it has no table/);
@@ -152,7 +152,7 @@ Deno.test("insertEvent() refuses a database that lost its content, or has anothe
   });
 });
 
-Deno.test("insertEvent() brings the log back where somebody has switched it off with another tool", () => {
+Deno.test("insertEvent() enables WAL mode again after another tool has disabled it", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "first" })).close();
     const tool = open();
@@ -164,7 +164,7 @@ Deno.test("insertEvent() brings the log back where somebody has switched it off 
   });
 });
 
-Deno.test("insertEvent() leaves nothing unfinished beside the database that it makes", () => {
+Deno.test("insertEvent() leaves no temporary files next to the database that it creates", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent());
     const names = [...Deno.readDirSync(path.replace(/\/[^/]*$/, ""))].map(({ name }) => name).sort();
@@ -172,10 +172,10 @@ Deno.test("insertEvent() leaves nothing unfinished beside the database that it m
   });
 });
 
-Deno.test("insertEvent() refuses an event that the database does not keep, whatever the reason", () => {
+Deno.test("insertEvent() throws if the database does not store the event", () => {
   withQueue((path, open) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /drops what is inserted/);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "one", user: "bob" })), /the insert has no effect/);
     const database = open();
     const users = database.prepare("SELECT record ->> 'user' AS user FROM event").all().map(({ user }) => user);
     assert.deepEqual(users, ["alice"]);
@@ -183,7 +183,7 @@ Deno.test("insertEvent() refuses an event that the database does not keep, whate
   });
 });
 
-/** What an attacker could make SQLite run or read in each login. */
+/** Schema changes that an attacker could use to make SQLite run or read something at each login. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   "a trigger": "CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END",
   "a view": "CREATE VIEW v AS SELECT 1",
@@ -213,7 +213,7 @@ function remade(from: string, to: string): string {
 }
 
 for (const [what, sql] of Object.entries(PROGRAMS)) {
-  Deno.test(`insertEvent() refuses a database with ${what}, and runs nothing of it`, () => {
+  Deno.test(`insertEvent() rejects a database with ${what}, and does not run it`, () => {
     withQueue((path, open) => {
       insertEvent(path, sessionEvent({ uuid: "one" })).close();
       const database = open();
@@ -221,14 +221,14 @@ for (const [what, sql] of Object.entries(PROGRAMS)) {
       const schema = database.prepare("SELECT * FROM sqlite_schema").all();
       assert.throws(() => insertEvent(path, sessionEvent({ uuid: "two" })), /it has no table|its schema is not/);
       assert.deepEqual(database.prepare("SELECT * FROM sqlite_schema").all(), schema);
-      // No lock is left: another tool can repair it.
+      // The lock is released, so another tool can repair the database.
       database.exec("CREATE TABLE anything (a)");
       database.close();
     });
   });
 }
 
-Deno.test("insertEvent() still takes a database that another tool has made whole, or smaller", () => {
+Deno.test("insertEvent() still accepts a database that another tool has repaired or compacted", () => {
   for (const sql of ["VACUUM", "REINDEX", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA user_version = 7"]) {
     withQueue((path, open) => {
       insertEvent(path, sessionEvent({ uuid: "one" })).close();
@@ -240,7 +240,7 @@ Deno.test("insertEvent() still takes a database that another tool has made whole
   }
 });
 
-Deno.test("insertEvent() does not list a folder with very many files", () => {
+Deno.test("insertEvent() does not list a very large folder", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent({ uuid: "one" }));
     const directory = path.replace(/\/[^/]*$/, "");
@@ -261,24 +261,24 @@ Deno.test("insertEvent() does not list a folder with very many files", () => {
   });
 });
 
-Deno.test("insertEvent() makes no new database beside the log of one that has gone: it would be damaged by it", () => {
+Deno.test("insertEvent() creates no new database next to the log of a missing one, which would corrupt it", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent({ uuid: "first" }));
     Deno.removeSync(path);
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /only its log is there/);
-    // Nothing is in it.
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /its log is not/);
+    // The file is empty.
     Deno.truncateSync(`${path}-wal`);
     insertEvent(path, sessionEvent({ uuid: "third" }));
   });
 });
 
-Deno.test("insertEvent() opens no database that was cut to nothing beside its log: SQLite would take the log away", () => {
+Deno.test("insertEvent() does not open a database that was truncated to 0 bytes: SQLite would delete its log", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent({ uuid: "first" }));
     const logBytes = Deno.statSync(`${path}-wal`).size;
     assert.ok(logBytes > 0);
     Deno.truncateSync(path);
-    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /only its log is there/);
+    assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /its log is not/);
     assert.equal(Deno.statSync(`${path}-wal`).size, logBytes);
   });
 });

@@ -1,9 +1,9 @@
-// The hook as a process, from its sources, so that it is tried on every Deno version that the tests run on.
+// Runs the hook as a process from its sources, so it is tested on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
 import { Installation, LOGIN } from "../helpers/program.ts";
 
-Deno.test("queue records an event under the permissions of its set, and prints nothing", async () => {
+Deno.test("queue records an event with the permissions of its set, and prints nothing", async () => {
   await using installation = await Installation.create();
   assert.deepEqual(await installation.queue(LOGIN), { code: 0, stdout: "", stderr: "" });
   const names = [...Deno.readDirSync(`${installation.stateDir}/queue`)].map(({ name }) => name).sort();
@@ -23,13 +23,13 @@ Deno.test({
   },
 });
 
-Deno.test("queue says in one line that there is no queue directory, and exits 1", async () => {
+Deno.test("queue reports in one line that the queue directory does not exist, and exits 1", async () => {
   await using installation = await Installation.create();
   await Deno.remove(`${installation.stateDir}/queue`);
   const { code, stdout, stderr } = await installation.queue(LOGIN);
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(
     stderr,
-    /^error: Cannot record a session event: .*there is none; hint: run ssh-session-notifier check\n$/,
+    /^error: Cannot record a session event: .*it does not exist; hint: run ssh-session-notifier check\n$/,
   );
 });

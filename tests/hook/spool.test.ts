@@ -1,4 +1,4 @@
-// The spool: whole files that send can read, or none; and the way from there into the database.
+// The spool contains only complete files that send can read; a hook moves them into the database.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -20,7 +20,7 @@ class Queue implements Disposable {
     return [...Deno.readDirSync(spool)].map(({ name }) => name).sort();
   }
 
-  /** Moves what is in the spool, as a hook does once its own event is safe. */
+  /** Moves the spooled events, as a hook does once its own event is durable. */
   move(): void {
     const database = insertEvent(this.path, sessionEvent({ uuid: `mover ${this.#moves++}` }));
     moveIntoDatabase([this.spool, this.runSpool], database);
@@ -39,7 +39,7 @@ class Queue implements Disposable {
   }
 }
 
-/** The paths that a function of Deno is called with meanwhile. */
+/** The paths that a Deno function is called with while `work` runs. */
 function argumentsOf(name: "readTextFileSync" | "readDirSync", work: () => void): string[] {
   const called: string[] = [];
   const original = Deno[name];
@@ -56,9 +56,9 @@ function argumentsOf(name: "readTextFileSync" | "readDirSync", work: () => void)
   return called;
 }
 
-Deno.test("writeToSpool() leaves one file with the whole event, which the group can read, and makes the folder", async () => {
+Deno.test("writeToSpool() writes one file with the whole event, readable by the group, and creates the folder", async () => {
   using queue = new Queue();
-  // In the folder that it makes itself, and in one that is there.
+  // In a new folder, and in an existing one.
   const events = [sessionEvent({ uuid: "one" }), sessionEvent({ uuid: "two", user: "bob" })];
   const module = JSON.stringify(import.meta.resolve("../../src/hook/spool.ts"));
   await evaluate(`import { writeToSpool } from ${module};
@@ -73,7 +73,7 @@ Deno.test("writeToSpool() leaves one file with the whole event, which the group 
   }
 });
 
-Deno.test("writeToSpool() goes through no link, and takes nothing but a folder for the spool", () => {
+Deno.test("writeToSpool() follows no symbolic link, and accepts only a folder as the spool", () => {
   using queue = new Queue();
   Deno.mkdirSync(`${queue.directory}/elsewhere`);
   Deno.symlinkSync(`${queue.directory}/elsewhere`, queue.spool);
@@ -84,20 +84,20 @@ Deno.test("writeToSpool() goes through no link, and takes nothing but a folder f
   assert.throws(() => writeToSpool(queue.spool, sessionEvent()), /is not a directory/);
 });
 
-Deno.test("a hook that can write the database moves the spool there, each event once, however often it was begun", () => {
+Deno.test("a hook that can write the database moves each spooled event there once, even after interruptions", () => {
   using queue = new Queue();
   writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
   writeToSpool(queue.spool, sessionEvent({ uuid: "two" }));
   queue.move();
   assert.deepEqual(queue.files(), []);
-  // A hook that was killed between the two steps leaves an event in both.
+  // A hook that was killed between the two steps leaves the event in both places.
   writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
   queue.move();
   assert.deepEqual(queue.files(), []);
   assert.deepEqual(queue.uuids(), ["one", "two"]);
 });
 
-Deno.test("what is moved is the record as it stands in the file, whatever it says", () => {
+Deno.test("a moved record is identical to the content of the file", () => {
   using queue = new Queue();
   fc.assert(
     fc.property(fc.uuid(), fc.constantFrom(...HOSTILE_TEXTS), (uuid, text) => {
@@ -115,7 +115,7 @@ Deno.test("what is moved is the record as it stands in the file, whatever it say
   assert.deepEqual(queue.files(), []);
 });
 
-Deno.test("what is no event of ours stays in the spool, and holds nothing up", () => {
+Deno.test("a file that is not a valid event stays in the spool, and blocks no other", () => {
   using queue = new Queue();
   writeToSpool(queue.spool, sessionEvent({ uuid: "good" }));
   const at = (name: string) => `${queue.spool}/${name}`;
@@ -141,7 +141,7 @@ Deno.test("what is no event of ours stays in the spool, and holds nothing up", (
   assert.deepEqual(queue.uuids(), ["good"]);
 });
 
-Deno.test("one hook moves 100 files at most of both spools, and the next ones the rest", () => {
+Deno.test("one hook moves at most 100 files of both spools, and later hooks the rest", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.runSpool);
   for (let index = 0; index < 130; index++) writeToSpool(queue.spool, sessionEvent({ uuid: `disk ${index}` }));
@@ -153,7 +153,7 @@ Deno.test("one hook moves 100 files at most of both spools, and the next ones th
   assert.equal(queue.uuids().length, 250);
 });
 
-Deno.test("one hook reads 100 files at most, however many there are that it can't move", () => {
+Deno.test("one hook reads at most 100 files, even if it cannot move them", () => {
   for (const bytes of [0, 250_000]) {
     using queue = new Queue();
     Deno.mkdirSync(queue.spool);
@@ -168,7 +168,7 @@ Deno.test("one hook reads 100 files at most, however many there are that it can'
   }
 });
 
-Deno.test("a spool with very many files is not listed, and still takes events", () => {
+Deno.test("a very large spool is not listed, but still accepts events", () => {
   using queue = new Queue();
   for (const spool of [queue.spool, queue.runSpool]) {
     Deno.mkdirSync(spool);
@@ -183,7 +183,7 @@ Deno.test("a spool with very many files is not listed, and still takes events", 
   assert.ok(Deno.statSync(`${queue.spool}/one more.json`).isFile);
 });
 
-Deno.test("a spool that can't be listed does not stop the other one from being moved", () => {
+Deno.test("a spool that cannot be listed does not block the other one", () => {
   for (const spools of [["spool", "runSpool"], ["runSpool", "spool"]] as const) {
     using queue = new Queue();
     const [broken, good] = spools;
@@ -196,11 +196,11 @@ Deno.test("a spool that can't be listed does not stop the other one from being m
   }
 });
 
-Deno.test("a file that can't be read does not stop the others from being moved", () => {
+Deno.test("a file that cannot be read does not block the others", () => {
   using queue = new Queue();
   for (const uuid of ["good", "bad"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
   const { readTextFileSync } = Deno;
-  // Root can read any file, so that its mode would change nothing here.
+  // Root can read any file, so a mode would have no effect here.
   Deno.readTextFileSync = (path) => {
     if (String(path).endsWith("bad.json")) throw new Deno.errors.PermissionDenied("permission denied");
     return readTextFileSync(path);
@@ -214,7 +214,7 @@ Deno.test("a file that can't be read does not stop the others from being moved",
   assert.deepEqual(queue.uuids(), ["good"]);
 });
 
-Deno.test("writeToRunSpool() makes no folder, and follows no link", () => {
+Deno.test("writeToRunSpool() creates no folder, and follows no symbolic link", () => {
   using queue = new Queue();
   assert.throws(() => writeToRunSpool(queue.runSpool, sessionEvent()), Deno.errors.NotFound);
   Deno.mkdirSync(`${queue.directory}/elsewhere`);
@@ -223,10 +223,10 @@ Deno.test("writeToRunSpool() makes no folder, and follows no link", () => {
   assert.deepEqual([...Deno.readDirSync(`${queue.directory}/elsewhere`)], []);
 });
 
-Deno.test("writeToRunSpool() allows at most 1,000 files of any kind, and writes no long one", () => {
+Deno.test("writeToRunSpool() allows at most 1,000 files of any kind, and limits their length", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.runSpool);
-  // The longest JSON: each of these takes six bytes there.
+  // The longest JSON: each of these characters becomes six bytes.
   const long = "\0".repeat(16 * 1024);
   const name = "\0".repeat(256);
   const names = { user: name, remoteHost: name, terminal: name, service: name, connection: name };
@@ -245,7 +245,7 @@ Deno.test("writeToRunSpool() allows at most 1,000 files of any kind, and writes 
   assert.equal(queue.files(queue.runSpool).length, 1_000);
 });
 
-Deno.test("what the database refuses to take from the spool stays there, and is not tried file by file", () => {
+Deno.test("events that the database rejects stay in the spool, and are not tried one by one", () => {
   using queue = new Queue();
   for (const uuid of ["one", "two", "three"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
@@ -260,7 +260,7 @@ Deno.test("what the database refuses to take from the spool stays there, and is 
   assert.deepEqual(queue.uuids(), ["mover", "one", "three", "two"]);
 });
 
-Deno.test("moving the spool waits for no lock: the login may have waited for its own event already", () => {
+Deno.test("moving the spool waits for no lock, because the login may already have waited for its own event", () => {
   using queue = new Queue();
   writeToSpool(queue.spool, sessionEvent({ uuid: "one" }));
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));

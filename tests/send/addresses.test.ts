@@ -1,4 +1,4 @@
-// Names with several addresses, by the real Worker and real sockets.
+// Names with several addresses, with the real Worker and real sockets.
 
 import assert from "node:assert/strict";
 import { severalAddresses } from "../../src/send/addresses.ts";
@@ -7,7 +7,7 @@ import { makeCertificates } from "../helpers/certificates.ts";
 import { silentAt } from "../helpers/silent.ts";
 import { loadWorker } from "../helpers/wire.ts";
 
-/** The addresses of names. The server is on 127.0.0.1; 127.0.0.2 is silent, and 127.0.0.3 refuses connections. */
+/** The addresses of names. The server is at 127.0.0.1; 127.0.0.2 is silent, and 127.0.0.3 refuses connections. */
 const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
   "silent.two.example": ["127.0.0.2", "127.0.0.1"],
   "closed.two.example": ["127.0.0.3", "127.0.0.1"],
@@ -23,7 +23,7 @@ function lookedUp(addresses: readonly string[]) {
   return addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
 }
 
-Deno.test("a request reaches an address of the name that accepts it, once, and TLS checks the name", async () => {
+Deno.test("a request reaches one address that accepts it, once, and TLS checks the name", async () => {
   const { ca, cert, key } = await makeCertificates("DNS:*.two.example");
   const received: string[] = [];
   const serving = { hostname: "127.0.0.1", port: 0, cert, key, onListen: () => {} };
@@ -33,7 +33,7 @@ Deno.test("a request reaches an address of the name that accepts it, once, and T
   });
   const { port } = server.addr as Deno.NetAddr;
   using _silent = await silentAt(port);
-  // Accepts connections, and never answers.
+  // Accepts connections but never responds.
   const useless = Deno.listen({ hostname: "127.0.0.4", port });
   const closing = (async () => {
     for await (const connection of useless) connection.close();
@@ -59,14 +59,14 @@ Deno.test("a request reaches an address of the name that accepts it, once, and T
   const silent = `silent.two.example:${port}`;
   assert.deepEqual([await send(silent), await send(silent)], ["ok", "ok"]);
   assert.deepEqual(received, [`silent.two.example ${sent - 1}`, `silent.two.example ${sent}`]);
-  // No address is silent, so fetch() goes by the name, which no DNS knows. From then on an address is chosen.
+  // No address is silent, so fetch() uses the name, which does not resolve. From then on, an address is chosen.
   for (const name of ["closed.two.example", "useless.two.example"]) {
     received.length = 0;
     assert.match(await send(`${name}:${port}`), /^network: /, name);
     assert.deepEqual([await send(`${name}:${port}`), await send(`${name}:${port}`)], ["ok", "ok"], name);
     assert.deepEqual(received, [`${name} ${sent - 1}`, `${name} ${sent}`]);
   }
-  // A request that failed is not sent again by itself; the next one goes to another address.
+  // A failed request is not repeated; the next one goes to another address.
   assert.match(await send(`worse.two.example:${port}`), /^network: /);
   assert.match(await send(`worse.two.example:${port}`), /^network: /);
   assert.equal(await send(`worse.two.example:${port}`), "ok");
@@ -75,7 +75,7 @@ Deno.test("a request reaches an address of the name that accepts it, once, and T
   const sinceMs = performance.now();
   assert.equal(await send(`dead.two.example:${port}`), "timeout: no answer in 20 s");
   assert.ok(performance.now() - sinceMs >= TIMEOUT_MS - 100);
-  // The addresses of a name are no more than the name allows.
+  // The addresses of a name get no more permissions than the name.
   assert.match(await send(`127.0.0.1:${port + 1}`), /^refused: /);
 
   await server.shutdown();
@@ -83,7 +83,7 @@ Deno.test("a request reaches an address of the name that accepts it, once, and T
   await closing;
 });
 
-Deno.test("severalAddresses() gives the addresses of names that have more than one, up to four of each family", async () => {
+Deno.test("severalAddresses() returns the addresses of names with several, at most four per family", async () => {
   const many = Array.from({ length: 9 }, (_, index) => [`2001:db8::${index + 1}`, `192.0.2.${index + 1}`]).flat();
   const names: Readonly<Record<string, readonly string[]>> = {
     "one.example": ["192.0.2.1", "192.0.2.1"],
@@ -103,7 +103,7 @@ Deno.test("severalAddresses() gives the addresses of names that have more than o
   assert.deepEqual(found.get("many.example:443"), at(...taken));
 });
 
-Deno.test("severalAddresses() does not wait for a resolver that hangs, and leaves out what it can't resolve", async () => {
+Deno.test("severalAddresses() does not wait for a hanging resolver, and omits names that it cannot resolve", async () => {
   const resolve = (name: string) =>
     name === "hangs.example"
       ? new Promise<never>(() => {})
@@ -115,6 +115,6 @@ Deno.test("severalAddresses() does not wait for a resolver that hangs, and leave
   assert.deepEqual([...found.keys()], ["good.example:80"]);
 });
 
-Deno.test("severalAddresses() asks no resolver about addresses", async () => {
+Deno.test("severalAddresses() does not resolve addresses", async () => {
   assert.deepEqual(await severalAddresses(["127.0.0.1:80", "[::1]:80"]), new Map());
 });

@@ -1,5 +1,5 @@
-// How the real program handles an answer that is about the settings: nothing is given up, and no command reports that
-// the alarm works. Over real sockets.
+// How the real program handles a response that means that the settings are wrong: nothing is given up, and no command
+// reports that the alarm works. Over real sockets.
 
 import assert from "node:assert/strict";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -7,7 +7,7 @@ import { json, ntfyLike, Receiver } from "../helpers/receivers.ts";
 
 const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
 
-/** An installation that notifies one route, and pings a heartbeat. */
+/** An installation with one route and a heartbeat. */
 async function installed(topicUrl: string, { heart, more = "" }: { heart: Receiver; more?: string }) {
   const installation = await Installation.create();
   await installation.writeConfig(
@@ -16,7 +16,7 @@ async function installed(topicUrl: string, { heart, more = "" }: { heart: Receiv
   return installation;
 }
 
-/** Asserts that every command reports that the alarm does not work, and that the event waits. */
+/** Asserts that every command reports that the alarm does not work, and that the event is pending. */
 async function assertBroken(installation: Installation, reason: string): Promise<void> {
   const { stdout } = await installation.status();
   assert.match(stdout, /^alarm: does not work: route "default" is broken$/m);
@@ -27,7 +27,7 @@ async function assertBroken(installation: Installation, reason: string): Promise
 }
 
 // Findings A2 and A3.
-Deno.test("send keeps an event that the service refuses as it does all others, and says that the alarm does not work", async () => {
+Deno.test("send keeps an event if the service refuses all messages, and reports that the alarm does not work", async () => {
   const answers: [answer: () => Response, reason: string][] = [
     [() => new Response("", { status: 400 }), "HTTP 400"],
     [() => new Response("", { status: 402 }), "HTTP 402"],
@@ -38,7 +38,7 @@ Deno.test("send keeps an event that the service refuses as it does all others, a
   for (const [answer, reason] of answers) {
     await using heart = new Receiver(() => new Response("OK"));
     await using ntfy = ntfyLike();
-    // As long as the run waits for the next attempt: none is due before it ends.
+    // No attempt is due before the run ends.
     await using installation = await installed(ntfy.topicUrl, { heart, more: "run_deadline_seconds = 10" });
     await installation.queue(LOGIN);
     ntfy.intercept = answer;
@@ -48,7 +48,7 @@ Deno.test("send keeps an event that the service refuses as it does all others, a
     const before = ntfy.received.length;
     assert.ok(before <= 12, `${before} requests`);
 
-    // Only the settings, or the service, were at fault: a test shows it, and send goes on at once.
+    // Only the settings or the service were at fault: once a test passes, send continues at once.
     ntfy.intercept = () => undefined;
     assert.equal((await installation.test()).code, 0);
     assert.equal((await installation.send()).code, 0);
@@ -57,7 +57,7 @@ Deno.test("send keeps an event that the service refuses as it does all others, a
 });
 
 // Finding D8.
-Deno.test("send keeps what a proxy that wants a password refuses, and the advice names the proxy", async () => {
+Deno.test("send keeps events if the proxy requires a password, and the hint names the proxy", async () => {
   await using heart = new Receiver(() => new Response("OK"));
   using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = refuseAll(proxy);
@@ -77,7 +77,7 @@ Deno.test("send keeps what a proxy that wants a password refuses, and the advice
   await serving;
 });
 
-/** A proxy that wants a password for every request. */
+/** A proxy that requires a password for every request. */
 async function refuseAll(listener: Deno.TcpListener): Promise<void> {
   const answer = "HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic realm=x\r\n" +
     "content-length: 0\r\nconnection: close\r\n\r\n";

@@ -8,7 +8,7 @@ const KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const URL_TEXT = "https://hooks.example/in/b2a6f0c4d8e1?token=qT7x9LmZ";
 const CONFIG = `[notification]\nservice = "webhook"\nwebhook.url = "${URL_TEXT}"\nwebhook.secret = "whsec_${KEY}"\n`;
 
-/** The reason that is kept where a request fails for this one. */
+/** The stored reason of a request that fails with this one. */
 async function reasonFor(detail: string): Promise<string> {
   const { routes: [route], secrets } = parseConfig(CONFIG, { hostName: () => "h" });
   assert.ok(route);
@@ -23,7 +23,7 @@ async function reasonFor(detail: string): Promise<string> {
   return "reason" in outcome ? outcome.reason : "";
 }
 
-Deno.test("attempt() shows no part of a secret at the end of a reason that is too long", async () => {
+Deno.test("attempt() leaves no part of a secret at the end of a truncated reason", async () => {
   for (let before = 300 - URL_TEXT.length - 10; before < 310; before++) {
     const reason = await reasonFor(`${"-".repeat(before)}${URL_TEXT}${KEY}${"-".repeat(300)}`);
     assert.ok(reason.length <= 300, `${reason.length}`);
@@ -31,7 +31,7 @@ Deno.test("attempt() shows no part of a secret at the end of a reason that is to
   }
 });
 
-Deno.test("attempt() shows no part of a webhook's URL or key that is a secret by itself", async () => {
+Deno.test("attempt() redacts each part of a webhook's URL and key that is secret by itself", async () => {
   for (const part of [`whsec_${KEY}`, KEY, "b2a6f0c4d8e1", "qT7x9LmZ", "/in/b2a6f0c4d8e1?token=qT7x9LmZ"]) {
     assert.equal(await reasonFor(`no such hook: ${part}`), "no such hook: [secret]");
   }

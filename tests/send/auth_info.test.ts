@@ -1,4 +1,4 @@
-// Held against ssh-keygen itself, on keys and certificates that it makes here. See e2e/authentication.test.ts for sshd.
+// Compares the parser with ssh-keygen, on keys and certificates created here. See e2e/authentication.test.ts for sshd.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
@@ -11,10 +11,10 @@ import { isInstalled } from "../helpers/command_line.ts";
 import { ALICE_KEY, HOSTILE_TEXTS, sshString as ssh } from "../helpers/fixtures.ts";
 
 const hasKeygen = await isInstalled("ssh-keygen");
-// deno-lint-ignore no-console -- a test that can't run says why
-if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped on this machine: there is none");
+// deno-lint-ignore no-console -- reports why a test cannot run
+if (!hasKeygen && !MUST_RUN) console.log("The tests against ssh-keygen are skipped: it is not installed");
 
-/** A test in a folder of its own, where ssh-keygen works. */
+/** Runs a test in its own folder, for ssh-keygen. */
 function withKeygen(name: string, test: (keygen: Keygen) => Promise<void>): void {
   Deno.test({
     name,
@@ -59,7 +59,7 @@ class Keygen {
     await Deno.writeTextFile(`${this.#directory}/${name}`, text);
   }
 
-  /** What it prints of a public key or certificate: `256 SHA256:… comment (ED25519)`. */
+  /** What ssh-keygen prints for a public key or certificate: `256 SHA256:… comment (ED25519)`. */
   async list(name: string): Promise<{ type: string; fingerprint: string }> {
     const line = (await this.need("-l", "-f", name)).trim();
     const [, fingerprint = "", type = ""] = /^\d+ (SHA256:\S+) .*\(([A-Z0-9-]+)\)$/.exec(line) ?? [];
@@ -95,7 +95,7 @@ function fieldsOf(key: string): Uint8Array[] {
   return fields.slice(1);
 }
 
-/** A public key of a security key, which needs no hardware as long as nobody signs with it. */
+/** A public key of a security key. It needs no hardware unless it signs. */
 function securityKey(type: "ed25519" | "ecdsa", ecdsa: string): string {
   if (type === "ed25519") {
     const name = "sk-ssh-ed25519@openssh.com";
@@ -117,7 +117,7 @@ const TYPES: readonly (readonly string[])[] = [
   ["ecdsa", "-b", "521"],
 ];
 
-/** A key of every type that this ssh-keygen has, by file name. */
+/** A key of every type that this ssh-keygen supports, by file name. */
 async function everyKey(keygen: Keygen): Promise<string[]> {
   const names: string[] = [];
   for (const type of TYPES) {
@@ -125,7 +125,7 @@ async function everyKey(keygen: Keygen): Promise<string[]> {
     await keygen.need("-q", "-N", "", "-C", "a comment", "-f", name, "-t", ...type);
     names.push(`${name}.pub`);
   }
-  // Newer ones make no DSA keys any more.
+  // Newer releases cannot create DSA keys.
   if ((await keygen.run("-q", "-N", "", "-f", "dsa", "-t", "dsa")).success) names.push("dsa.pub");
   for (const type of ["ed25519", "ecdsa"] as const) {
     await keygen.write(`sk-${type}.pub`, `${securityKey(type, await keygen.read("ecdsa-b256.pub"))} a comment\n`);
@@ -173,7 +173,7 @@ withKeygen(
   },
 );
 
-/** A certificate with a signature that is right, of any fields. */
+/** A certificate with any fields and a valid signature. */
 function certify(type: string, fields: readonly Uint8Array[]): string {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519") as { publicKey: KeyObject; privateKey: KeyObject };
   const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
@@ -196,7 +196,7 @@ function certify(type: string, fields: readonly Uint8Array[]): string {
   return `${type} ${base64([...signed, ...ssh(signatureBlob)])}`;
 }
 
-// sshd takes such a certificate, and writes the number anew before it hashes the key.
+// sshd accepts such a certificate, and encodes the number again before it hashes the key.
 withKeygen("parseAuthInfo() knows a key by its numbers, however the certificate writes them", async (keygen) => {
   await keygen.need("-q", "-N", "", "-f", "key", "-t", "rsa", "-b", "2048");
   const expected = await keygen.list("key.pub");
@@ -207,13 +207,13 @@ withKeygen("parseAuthInfo() knows a key by its numbers, however the certificate 
     const certificate = certify("ssh-rsa-cert-v01@openssh.com", padded);
     await keygen.write("padded-cert.pub", `${certificate} x\n`);
     const { success, stdout } = await keygen.run("-l", "-f", "padded-cert.pub");
-    // Some releases refuse more than one zero; those that read the certificate say what we do.
+    // Some releases reject more than one zero; those that accept the certificate agree with us.
     if (success || zeros === 0) assert.ok(stdout.includes(expected.fingerprint), `${zeros}: ${stdout}`);
     assert.equal(keyOf(`publickey ${certificate}`).fingerprint, expected.fingerprint, `${zeros} zeros`);
   }
 });
 
-Deno.test("parseAuthInfo() reads a line a method, as sshd writes them", () => {
+Deno.test("parseAuthInfo() reads one method per line, as sshd writes them", () => {
   const key = { type: "ED25519", fingerprint: ALICE_KEY.fingerprint };
   const table: [authInfo: string, expected: ReturnType<typeof parseAuthInfo>][] = [
     ["", []],
@@ -238,7 +238,7 @@ Deno.test("parseAuthInfo() reads a line a method, as sshd writes them", () => {
   for (const [authInfo, expected] of table) assert.deepEqual(parseAuthInfo(authInfo), expected, authInfo);
 });
 
-Deno.test("parseAuthInfo() knows the fingerprint of a type that is newer than it, but no certificate of one", () => {
+Deno.test("parseAuthInfo() returns the fingerprint of an unknown key type, but rejects its certificates", () => {
   const blob = base64([...ssh("ssh-mldsa87@example.com"), ...ssh("whatever")]);
   const key = keyOf(`publickey ssh-mldsa87@example.com ${blob}`);
   assert.equal(key.type, "ssh-mldsa87@example.com");
@@ -247,7 +247,7 @@ Deno.test("parseAuthInfo() knows the fingerprint of a type that is newer than it
   assert.equal(parseAuthInfo(`publickey ssh-mldsa87-cert-v01@openssh.com ${certificate}`)[0]?.key, undefined);
 });
 
-Deno.test("parseAuthInfo() believes in no key that it does not understand whole", () => {
+Deno.test("parseAuthInfo() returns no key that it cannot parse completely", () => {
   const [type = "", blob = ""] = ALICE_KEY.public.split(" ");
   const bytes = [...Uint8Array.fromBase64(blob)];
   const odd = [
@@ -277,7 +277,7 @@ Deno.test("parseAuthInfo() believes in no key that it does not understand whole"
   }
 });
 
-Deno.test("parseAuthInfo() believes nothing of a key on the line that the cap has cut", () => {
+Deno.test("parseAuthInfo() returns no key from a truncated line", () => {
   const filler = (length: number) => `password\n${"x".repeat(length)}\n`;
   const line = `publickey ${ALICE_KEY.public} signature count = 1\n`;
   const cutLine = MAX_AUTH_INFO_LENGTH - filler(0).length;
@@ -285,21 +285,21 @@ Deno.test("parseAuthInfo() believes nothing of a key on the line that the cap ha
     const whole = `${filler(cutLine - left)}${line}${line}`;
     const cut = cap(whole, MAX_AUTH_INFO_LENGTH);
     assert.ok(cut.endsWith("…") && cut.length === MAX_AUTH_INFO_LENGTH);
-    // With one character more than the line, the first one is whole, and only what follows is cut.
+    // With one more character, the first line is complete, and only the next one is truncated.
     const expected = left > line.length ? [ALICE_KEY.fingerprint] : [];
     const keys = usedKeys(parseAuthInfo(cut));
     assert.deepEqual(keys, { fingerprints: expected, hasUnreadable: true }, `${left} left`);
   }
 });
 
-Deno.test("parseAuthInfo() is not led past a cut by what only looks like the end of a line", () => {
+Deno.test("parseAuthInfo() detects truncation even after characters that look like a line end", () => {
   for (const separator of ["\r", "\u2028", "\u2029", "\x85", "\v"]) {
     const methods = parseAuthInfo(`publickey ${ALICE_KEY.public} ${separator} publickey ${ALICE_KEY.public}…`);
     assert.deepEqual(methods, [{ method: "publickey", more: "" }]);
   }
 });
 
-Deno.test("usedKeys() has the keys of the user, each once, and says when one can't be told", () => {
+Deno.test("usedKeys() returns the user's keys, each once, and reports a key that cannot be read", () => {
   const line = `publickey ${ALICE_KEY.public}\n`;
   const keys = (authInfo: string) => usedKeys(parseAuthInfo(authInfo));
   assert.deepEqual(keys(`${line}${line}`), { fingerprints: [ALICE_KEY.fingerprint], hasUnreadable: false });
@@ -307,11 +307,11 @@ Deno.test("usedKeys() has the keys of the user, each once, and says when one can
     fingerprints: [ALICE_KEY.fingerprint],
     hasUnreadable: true,
   });
-  // The key of the client's host is not one of the user's.
+  // The key of the client host is not the user's.
   assert.deepEqual(keys(`hostbased ${ALICE_KEY.public}\npassword`), { fingerprints: [], hasUnreadable: false });
 });
 
-Deno.test("parseAuthInfo() takes any text, 16 KiB of garbage too, in no time", () => {
+Deno.test("parseAuthInfo() accepts any text quickly, even 16 KiB of garbage", () => {
   const token = fc.constantFrom(
     ..."publickey hostbased password ssh-ed25519 ssh-rsa-cert-v01@openssh.com AAAA = …".split(" "),
     ...[" ", "\n", "\0", ALICE_KEY.public, base64(ssh("ssh-ed25519")), base64(ssh("ssh-rsa-cert-v01@openssh.com"))],

@@ -6,18 +6,18 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 const LAST = 1 - Number.EPSILON;
 
-Deno.test("backoffMs() doubles the longest wait from 30 s to an hour", () => {
+Deno.test("backoffMs() doubles the maximum wait from 30 s to an hour", () => {
   const longest = [0, 1, 2, 3, 4, 5, 6, 7, 8, 100, 1e9].map((failures) => backoffMs({ failures, random: () => LAST }));
   const minutes = [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60];
   assert.deepEqual(longest, minutes.map((minute) => minute * 60_000));
 });
 
-Deno.test("backoffMs() spreads over the whole wait, from nothing on", () => {
+Deno.test("backoffMs() spreads waits over the whole range, starting at zero", () => {
   const waits = [0, 0.25, 0.5].map((random) => backoffMs({ failures: 2, random: () => random }));
   assert.deepEqual(waits, [0, 30_000, 60_000]);
 });
 
-Deno.test("backoffMs() keeps to what a service asks for, whatever chance says, up to 24 hours", () => {
+Deno.test("backoffMs() honors the wait that a service asks for, up to 24 hours, whatever the random number", () => {
   const table = [[0, 0], [1, 1], [1_500, 1_500], [HOUR_MS, HOUR_MS], [2 * HOUR_MS, 2 * HOUR_MS], [DAY_MS, DAY_MS]];
   const tooLong = [DAY_MS + 1, 365 * DAY_MS, Number.MAX_VALUE, Infinity].map((askedMs) => [askedMs, DAY_MS]);
   for (const [askedMs, expected] of [...table, ...tooLong]) {
@@ -25,25 +25,25 @@ Deno.test("backoffMs() keeps to what a service asks for, whatever chance says, u
   }
 });
 
-// `Retry-After: 0`, or a date by a clock that is behind: 30,000 requests in a run of ten minutes.
-Deno.test("backoffMs() does not keep to a wish that failed again and again, so that no service is hammered", () => {
+// `Retry-After: 0`, or a date from a slow clock, caused 30,000 requests in a run of ten minutes.
+Deno.test("backoffMs() does not honor a too short wait after repeated failures, so no service is flooded", () => {
   for (const askedMs of [0, 1, 100]) {
     assert.ok(backoffMs({ failures: 8, askedMs, random: () => 0.5 }) >= 60_000, `${askedMs}`);
   }
 });
 
-Deno.test("backoffMs() takes a wish that makes no sense for none", () => {
+Deno.test("backoffMs() ignores an invalid requested wait", () => {
   for (const askedMs of [NaN, -1, -Infinity, undefined]) {
     assert.equal(backoffMs({ failures: 0, askedMs, random: () => 0.5 }), 15_000, `${askedMs}`);
   }
 });
 
-Deno.test("backoffMs() answers whole milliseconds, a day at most, whatever is asked for and however often it failed", () => {
+Deno.test("backoffMs() returns whole milliseconds, at most a day, for any requested wait and any number of failures", () => {
   const asked = fc.option(fc.double(), { nil: undefined });
   const chance = fc.double({ min: 0, max: LAST, noNaN: true });
   fc.assert(fc.property(fc.nat(), asked, chance, (failures, askedMs, random) => {
     const wait = backoffMs({ failures, askedMs, random: () => random });
-    // The store takes nothing but integers for it.
+    // The store accepts only integers.
     assert.ok(Number.isInteger(wait) && wait >= 0, `${wait}`);
     assert.ok(wait <= (askedMs === undefined ? HOUR_MS : DAY_MS), `${wait}`);
   }));

@@ -6,7 +6,7 @@ import { judgedEvent } from "../helpers/fixtures.ts";
 
 const HOST = { name: "example.com", timezone: "Etc/UTC" };
 
-/** What the store answers where so many events are due. */
+/** What the store returns if this many events are due. */
 function queue(count: number, batch?: string): (limit: number) => Due | undefined {
   return (limit) => {
     const [first, ...more] = Array.from(
@@ -21,7 +21,7 @@ function composed(look: (limit: number) => Due | undefined, takes: number) {
   return compose(look, { host: HOST, service: { fitting: ({ length }) => Math.min(takes, length) } });
 }
 
-Deno.test("compose() makes nothing of nothing, one message of each of a handful, and a digest of more", () => {
+Deno.test("compose() returns nothing for no events, single messages for a few, and a digest for more", () => {
   assert.equal(composed(() => undefined, 10), undefined);
   for (let count = 1; count <= HANDFUL; count++) {
     assert.equal(composed(queue(count), 10)?.batch.notifications.length, 1);
@@ -29,7 +29,7 @@ Deno.test("compose() makes nothing of nothing, one message of each of a handful,
   assert.equal(composed(queue(HANDFUL + 1), 10)?.batch.notifications.length, HANDFUL + 1);
 });
 
-Deno.test("compose() takes as many events as the service does, whatever is due, and at least one", () => {
+Deno.test("compose() takes as many events as the service accepts, and at least one", () => {
   for (const [takes, expected] of [[0, 1], [1, 1], [15, 15], [31, 31], [32, 32], [33, 33], [400, 400]] as const) {
     const { outgoing, batch } = composed(queue(10_000), takes) ?? assert.fail();
     assert.equal(batch.notifications.length, expected);
@@ -43,14 +43,14 @@ Deno.test("compose() takes as many events as the service does, whatever is due, 
   assert.equal(composed(queue(100), Infinity)?.batch.notifications.length, 100);
 });
 
-Deno.test("compose() keeps what has been tried together, under its id, even if the service would take less now", () => {
+Deno.test("compose() keeps a tried batch and its ID, even if the service now accepts fewer events", () => {
   for (const count of [1, 2, 3, 50]) {
     const { outgoing, batch } = composed(queue(count, "the id"), 1) ?? assert.fail();
     assert.deepEqual([outgoing.id, batch.id, batch.notifications.length], ["the id", "the id", count]);
   }
 });
 
-Deno.test("compose() gives each new batch an id of its own, and a notice the one it has", () => {
+Deno.test("compose() gives each new batch a new ID, and keeps the ID of a notice", () => {
   const ids = new Set(Array.from({ length: 100 }, () => composed(queue(1), 1)?.batch.id));
   assert.equal(ids.size, 100);
   const notice = {

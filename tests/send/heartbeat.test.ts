@@ -1,4 +1,4 @@
-// The heartbeat, pinged by the real program over real sockets.
+// The real program pings the heartbeat over real sockets.
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
@@ -17,7 +17,7 @@ import { ntfyLike, Receiver } from "../helpers/receivers.ts";
 const SECRET_PATH = "/ping/0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
 const NOW_MS = Date.UTC(2026, 10, 23);
 
-/** A service of heartbeats, which takes a GET at one path, and at that path with `/fail` behind it. */
+/** A heartbeat service that accepts a GET at one path, and at that path plus `/fail`. */
 function heartbeats(): Receiver & { readonly url: string; readonly pings: readonly string[] } {
   const receiver = new Receiver((request, text) => {
     const { pathname } = new URL(request.url);
@@ -29,7 +29,7 @@ function heartbeats(): Receiver & { readonly url: string; readonly pings: readon
   });
 }
 
-/** An installation that notifies an ntfy server and pings a heartbeat. */
+/** An installation with an ntfy route and a heartbeat. */
 async function installed(topicUrl: string, heartbeat: string): Promise<Installation> {
   const installation = await Installation.create();
   await installation.writeConfig(
@@ -39,14 +39,14 @@ async function installed(topicUrl: string, heartbeat: string): Promise<Installat
   return installation;
 }
 
-/** Lets the next run ping again. */
+/** Allows the next run to ping again. */
 function forgetPing({ stateDir }: Installation): void {
   const database = openDatabase(`${stateDir}/send/deliveries.db`, { busyTimeoutMs: 1_000 });
   database.prepare("DELETE FROM heartbeat").run();
   database.close();
 }
 
-Deno.test("send pings the heartbeat after a run, by GET, and again only after a while", async () => {
+Deno.test("send pings the heartbeat after a run with GET, and again only after the minimum gap", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
@@ -64,7 +64,7 @@ Deno.test("send pings the heartbeat after a run, by GET, and again only after a 
   assert.deepEqual(heart.pings, ["200 ", "200 "]);
 });
 
-Deno.test("send pings /fail while the last resort or the spool in memory shows that the hook does not work", async () => {
+Deno.test("send pings /fail while the last resort or the spool in memory has entries", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
@@ -86,14 +86,14 @@ Deno.test("send pings /fail while the last resort or the spool in memory shows t
   assert.equal(await pinged(), "200 /fail");
 });
 
-Deno.test("send pings /fail where a route is failing, and no more once it works", async () => {
+Deno.test("send pings /fail while a route is failing, and stops once it works", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
   ntfy.intercept = () => new Response(null, { status: 503, headers: { "retry-after": "3600" } });
   await installation.queue(LOGIN);
   assert.equal((await installation.send()).code, 75);
-  // It waits, and is not tried: the route is failing still.
+  // The route is backing off and not tried, so it is still failing.
   forgetPing(installation);
   assert.equal((await installation.send()).code, 75);
   ntfy.intercept = () => undefined;
@@ -103,7 +103,7 @@ Deno.test("send pings /fail where a route is failing, and no more once it works"
   assert.deepEqual(heart.pings, ["200 /fail", "200 /fail", "200 "]);
 });
 
-Deno.test("send pings /fail where it can't read the queue", async () => {
+Deno.test("send pings /fail if it cannot read the queue", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
@@ -113,7 +113,7 @@ Deno.test("send pings /fail where it can't read the queue", async () => {
   assert.deepEqual(heart.pings, ["200 /fail"]);
 });
 
-Deno.test("send pings a heartbeat whose URL stands in a file", async () => {
+Deno.test("send pings a heartbeat whose URL is in a file", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   await using installation = await Installation.create();
@@ -126,7 +126,7 @@ Deno.test("send pings a heartbeat whose URL stands in a file", async () => {
   assert.deepEqual(heart.pings, ["200 "]);
 });
 
-Deno.test("send pings a heartbeat with a certificate of a private CA by heartbeat.ca_file, and says so without it", async () => {
+Deno.test("send trusts heartbeat.ca_file for the heartbeat, and suggests it if a private CA is unknown", async () => {
   await using ntfy = ntfyLike();
   const { ca, cert, key } = await makeCertificates("IP:127.0.0.1");
   const pings: string[] = [];
@@ -148,7 +148,7 @@ Deno.test("send pings a heartbeat with a certificate of a private CA by heartbea
   assert.deepEqual(pings, [SECRET_PATH]);
 });
 
-Deno.test("a heartbeat that fails is one warning without its URL, and changes nothing else", async () => {
+Deno.test("a failing heartbeat causes one warning without its URL, and has no other effect", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   const answers: [name: string, intercept: typeof heart.intercept][] = [
@@ -175,7 +175,7 @@ Deno.test("a heartbeat that fails is one warning without its URL, and changes no
   assert.ok(!heart.received.some(({ path }) => path === "/elsewhere"));
 });
 
-Deno.test("a heartbeat that hangs holds no login up", async () => {
+Deno.test("a hanging heartbeat delays no notification", async () => {
   await using ntfy = ntfyLike();
   await using heart = heartbeats();
   const hangs = Promise.withResolvers<void>();
@@ -195,27 +195,27 @@ Deno.test("a heartbeat that hangs holds no login up", async () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.deepEqual(ntfy.accepted.flatMap(({ body }) => usersOf(body["message"])), ["alice"]);
-  // It is under way still, and a signal does not wait for it.
+  // The ping is still in flight, and a signal does not wait for it.
   send.kill("SIGTERM");
   const { code } = await send.output();
   assert.equal(code, 0);
   assert.ok(performance.now() - sinceMs < 25_000);
 });
 
-Deno.test("countPing() lets no more than 5 through in any minute, whatever the clock does", () => {
+Deno.test("countPing() allows at most 5 pings in any minute, whatever the clock does", () => {
   const deliveries = new Deliveries(":memory:");
   const pings: number[] = [];
   for (let ms = 0; ms < 600_000; ms += 700) if (countPing(deliveries.database, NOW_MS + ms)) pings.push(ms);
   assert.ok(pings.length >= 20);
   for (const from of pings) assert.ok(pings.filter((ms) => ms >= from && ms < from + 60_000).length <= 5);
-  // A clock that was a year ahead.
+  // The clock was a year ahead.
   assert.ok(countPing(deliveries.database, NOW_MS + 3e10));
   assert.ok(countPing(deliveries.database, NOW_MS));
   assert.ok(!countPing(deliveries.database, NOW_MS + 1));
   deliveries.close();
 });
 
-Deno.test("failUrl() puts /fail behind the path", () => {
+Deno.test("failUrl() appends /fail to the path", () => {
   const table = [
     ["https://hc-ping.com/uuid", "https://hc-ping.com/uuid/fail"],
     ["https://hc-ping.com/uuid/", "https://hc-ping.com/uuid/fail"],
@@ -225,7 +225,7 @@ Deno.test("failUrl() puts /fail behind the path", () => {
   for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
 });
 
-Deno.test("routeProblems() distinguishes a route that fails, one that is only behind, and one that works", () => {
+Deno.test("routeProblems() distinguishes failing, overdue and working routes", () => {
   const route = (overrides: Partial<RouteOverview>) => routeOverview({ name: "a", ...overrides });
   const table: [route: Partial<RouteOverview>, kinds: string[]][] = [
     [{}, []],
@@ -237,7 +237,7 @@ Deno.test("routeProblems() distinguishes a route that fails, one that is only be
     [{ newest: "broken" }, ["broken"]],
     [{ newest: "refused" }, ["broken"]],
     [{ newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["failing", "overdue"]],
-    // Nothing is tried there any more, but what it has left behind waits.
+    // The route is no longer used, but its notifications are still pending.
     [{ name: "gone", newest: "retry", pending: 1, oldestPendingAtMs: 0 }, ["overdue"]],
     [{ name: "gone", newest: "broken" }, []],
   ];

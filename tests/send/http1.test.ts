@@ -6,7 +6,7 @@ import { MAX_RESPONSE_BYTES } from "../../src/services/service.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
 
-/** A text as its bytes in UTF-8, one character each. */
+/** The UTF-8 bytes of a text, one character each. */
 function bytesOf(text: string): string {
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }
@@ -16,7 +16,7 @@ function chunked(parts: readonly string[]): string {
   return `${chunks.join("")}0\r\n\r\n`;
 }
 
-Deno.test("parseResponse() reads a body of each form, wherever the connection cuts it, and waits for no more", () => {
+Deno.test("parseResponse() reads a body in any form, however the connection splits it, and does not wait for more", () => {
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), fc.nat(), fc.nat(), (body, cutAt, seed) => {
     const bytes = bytesOf(body);
     const middle = seed % (bytes.length + 1);
@@ -33,7 +33,7 @@ Deno.test("parseResponse() reads a body of each form, wherever the connection cu
         "1, 2",
       ]);
       const start = whole.slice(0, cutAt % whole.length);
-      // The end of a chunked body is known before its last line end.
+      // The end of a chunked body is known before its final line break.
       if (whole.length - start.length <= 4) continue;
       assert.equal(parseResponse(start, { isWhole: false }), undefined, JSON.stringify(start));
       assert.throws(() => parseResponse(start, { isWhole: true }), /was closed/);
@@ -44,7 +44,7 @@ Deno.test("parseResponse() reads a body of each form, wherever the connection cu
   }));
 });
 
-Deno.test("parseResponse() reads only the start of a body, and waits for none if there is none", () => {
+Deno.test("parseResponse() reads only the start of a body, and does not wait for a body that cannot exist", () => {
   const long = "x".repeat(MAX_RESPONSE_BYTES + 10);
   for (
     const whole of [
@@ -59,20 +59,20 @@ Deno.test("parseResponse() reads only the start of a body, and waits for none if
   }
 });
 
-Deno.test("parseResponse() refuses what is not an HTTP/1.1 response", () => {
+Deno.test("parseResponse() rejects text that is not an HTTP/1.1 response", () => {
   const table: [text: string, isWhole: boolean, message: RegExp][] = [
-    ["", true, /closed before an answer/],
+    ["", true, /closed before a response/],
     ["HTTP/2 200\r\n\r\n", false, /not HTTP\/1\.1/],
     ["220 smtp.example ESMTP\r\n\r\n", false, /not HTTP\/1\.1/],
     ["HTTP/1.1 2000\r\n\r\n", false, /not HTTP\/1\.1/],
-    [`${HEAD}content-length: -1\r\n\r\n`, false, /bad length/],
-    [`${HEAD}content-length: 1\r\ncontent-length: 1\r\n\r\nx`, false, /bad length/],
-    [`${HEAD}transfer-encoding: chunked\r\n\r\n-1\r\nx`, false, /bad chunk/],
-    [`${HEAD}transfer-encoding: chunked\r\n\r\n\r\n`, false, /bad chunk/],
-    ["x".repeat(70_000), false, /no end of its head/],
+    [`${HEAD}content-length: -1\r\n\r\n`, false, /invalid Content-Length/],
+    [`${HEAD}content-length: 1\r\ncontent-length: 1\r\n\r\nx`, false, /invalid Content-Length/],
+    [`${HEAD}transfer-encoding: chunked\r\n\r\n-1\r\nx`, false, /invalid chunk/],
+    [`${HEAD}transfer-encoding: chunked\r\n\r\n\r\n`, false, /invalid chunk/],
+    ["x".repeat(70_000), false, /header of the response is too long/],
   ];
   for (const [text, isWhole, message] of table) assert.throws(() => parseResponse(text, { isWhole }), message);
-  // Any text is a response, or an error, or not complete yet.
+  // Any text is a response, an error, or incomplete.
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), fc.boolean(), (text, isWhole) => {
     for (const whole of [text, `${HEAD}${text}`, `${HEAD}transfer-encoding: chunked\r\n\r\n${text}`]) {
       try {
@@ -85,7 +85,7 @@ Deno.test("parseResponse() refuses what is not an HTTP/1.1 response", () => {
   }));
 });
 
-Deno.test("exchangeOver() sends a request as fetch does, and no header that ends another one", async () => {
+Deno.test("exchangeOver() sends the same request as fetch, and rejects header injection", async () => {
   const seen: { headers: Headers; line: string; text: string }[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     seen.push({ headers: request.headers, line: `${request.method} ${request.url}`, text: await request.text() });
@@ -108,7 +108,7 @@ Deno.test("exchangeOver() sends a request as fetch does, and no header that ends
   await server.shutdown();
 });
 
-Deno.test("exchangeOver() ends where an answer has no end, whatever it repeats", async () => {
+Deno.test("exchangeOver() stops reading an endless response, whatever it repeats", async () => {
   const endless = {
     "informational heads": `HTTP/1.1 103 Early Hints\r\nlink: ${"x".repeat(16_000)}\r\n\r\n`,
     "a chunk's extension": `${HEAD}transfer-encoding: chunked\r\n\r\n1;${"x".repeat(16_000)}`,
@@ -119,7 +119,7 @@ Deno.test("exchangeOver() ends where an answer has no end, whatever it repeats",
     const connection = {
       write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
       read: (buffer: Uint8Array) => {
-        // More than this is no test any more.
+        // Fail instead of sending data indefinitely.
         if (read > 20_000_000) return Promise.resolve(null);
         for (let index = 0; index < buffer.length; index++) {
           const at = read + index;
@@ -131,7 +131,7 @@ Deno.test("exchangeOver() ends where an answer has no end, whatever it repeats",
         return Promise.resolve(buffer.length);
       },
     };
-    await assert.rejects(exchangeOver(connection, request), /the answer is too long/, what);
+    await assert.rejects(exchangeOver(connection, request), /the response is too long/, what);
     assert.ok(read < 2_000_000, `${what}: ${read} bytes`);
   }
 });

@@ -1,4 +1,4 @@
-// Taking in ends, and takes each event once, whatever the queue database does.
+// Intake always ends and reads each event once, whatever the queue database does.
 
 import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
@@ -15,7 +15,7 @@ import { queueLogins } from "../helpers/logins.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 
-/** An inbox whose reads a test decides. */
+/** An inbox with reads that the test controls. */
 class ScriptedInbox extends Inbox {
   readonly #read: (position: InboxPosition) => ReturnType<Inbox["read"]>;
 
@@ -33,7 +33,7 @@ class ScriptedInbox extends Inbox {
   }
 }
 
-Deno.test("takeIn() ends where the database makes reading start again and again", () => {
+Deno.test("takeIn() ends even if the database makes reading restart repeatedly", () => {
   const deliveries = new Deliveries(":memory:");
   const page = { events: [sessionEvent()], position: { lastId: 1, lastUuid: "never the same" } };
   let reads = 0;
@@ -45,7 +45,7 @@ Deno.test("takeIn() ends where the database makes reading start again and again"
   assert.equal(deliveries.unjudged(10).length, 1);
 });
 
-Deno.test("takeIn() takes in a few pages in each step, until the pass is at its end", () => {
+Deno.test("takeIn() reads a few pages in each step until the pass ends", () => {
   const deliveries = new Deliveries(":memory:");
   const inbox = new ScriptedInbox(({ lastId }) => ({
     events: lastId < 13 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
@@ -58,7 +58,7 @@ Deno.test("takeIn() takes in a few pages in each step, until the pass is at its 
   assert.equal(deliveries.unjudged(100).length, 13);
 });
 
-Deno.test("takeIn() says once what keeps it from reading, and notices when it is over", () => {
+Deno.test("takeIn() reports once why it cannot read, and detects when it can again", () => {
   const logged: [Severity, string][] = [];
   let broken = true;
   const inbox = new ScriptedInbox(() => {
@@ -76,7 +76,7 @@ Deno.test("takeIn() says once what keeps it from reading, and notices when it is
   assert.equal(intake.fault, undefined);
 });
 
-/** A queue on the disk, and what takes it in. */
+/** A queue on disk, and its intake. */
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "intake-test-" });
   readonly paths = statePaths(this.directory);
@@ -140,7 +140,7 @@ const [A, B, C] = ["a", "b", "c"].map((letter) => `00000000-0000-4000-8000-00000
   string,
 ];
 
-Deno.test("takeIn() takes an event once that is in the database and in the spool, whichever comes first", () => {
+Deno.test("takeIn() reads an event once if it is in both the database and the spool, whichever comes first", () => {
   using queue = new Queue();
   queue.insert(A);
   queue.spool(A);
@@ -154,7 +154,7 @@ Deno.test("takeIn() takes an event once that is in the database and in the spool
   assert.deepEqual(queue.uuids(), [A, B]);
 });
 
-Deno.test("takeIn() reads the spool beside a database that is missing, damaged or a folder, and says which", () => {
+Deno.test("takeIn() reads the spool if the database is missing, damaged or a folder, and reports which", () => {
   const broken: Record<string, (path: string) => void> = {
     missing: () => {},
     damaged: (path) => Deno.writeFileSync(path, crypto.getRandomValues(new Uint8Array(8_192))),
@@ -171,7 +171,7 @@ Deno.test("takeIn() reads the spool beside a database that is missing, damaged o
   }
 });
 
-Deno.test("takeIn() says once in a run which files of a spool can't be read, and counts each once in all runs", () => {
+Deno.test("takeIn() reports unreadable files of a spool once per run, and counts each once over all runs", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
   const untold = () => takeUntold(queue.deliveries.database, queue.clock.nowMs());
@@ -180,7 +180,7 @@ Deno.test("takeIn() says once in a run which files of a spool can't be read, and
     Deno.writeTextFileSync(`${folder}/odd.json`, "{}");
     queue.takeIn();
     assert.deepEqual(queue.logged.filter(([, message]) => message.includes(`"${folder}"`)), [
-      ["error", `1 file in "${folder}" can't be read, and stay: "odd.json"`],
+      ["error", `cannot read 1 file in "${folder}", kept: "odd.json"`],
     ]);
     queue.takeIn();
     assert.deepEqual(queue.uuids(), []);
@@ -193,7 +193,7 @@ Deno.test("takeIn() says once in a run which files of a spool can't be read, and
   queue.clock.pass(2 * 60 * 60 * 1000);
   queue.takeIn();
   assert.equal(untold(), 1);
-  // What was removed makes room in the count for another one.
+  // After one file was removed, another one may be counted.
   Deno.removeSync(`${queue.paths.spoolDir}/more.json`);
   Deno.removeSync(`${queue.paths.spoolDir}/odd.json`);
   queue.takeIn();
@@ -203,19 +203,19 @@ Deno.test("takeIn() says once in a run which files of a spool can't be read, and
   assert.equal(untold(), 1);
 });
 
-Deno.test("takeIn() says once in a pass how many events are too old to be sent", () => {
+Deno.test("takeIn() reports once per pass how many events are too old to be sent", () => {
   using queue = new Queue();
   for (let row = 0; row < 250; row++) {
     insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: `${row}`, occurredAtMs: row }));
   }
   queue.takeIn();
   assert.deepEqual(queue.logged.map(([severity, message]) => [severity, message.slice(0, 25)]), [
-    ["warning", "250 events are not known,"],
-    ["info", "took in 250 new events"],
+    ["warning", "250 unknown events are so"],
+    ["info", "read 250 new events"],
   ]);
 });
 
-Deno.test("takeIn() reads the spool in /run as it reads the other one, each event once", () => {
+Deno.test("takeIn() reads the spool in /run like the other one, each event once", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
   queue.spool(A);
@@ -227,7 +227,7 @@ Deno.test("takeIn() reads the spool in /run as it reads the other one, each even
   assert.deepEqual(queue.uuids(), [A, B]);
 });
 
-Deno.test("takeIn() makes one copy of the queue database for all pages of a pass, and ends even if events keep coming", () => {
+Deno.test("takeIn() copies the queue database once per pass, and ends even if events keep arriving", () => {
   using queue = new Queue();
   queueLogins(queue.paths.queueDatabase, 1_200);
   let passes = 0;
@@ -240,7 +240,7 @@ Deno.test("takeIn() makes one copy of the queue database for all pages of a pass
   assert.equal(queue.uuids().length, 1_200);
 });
 
-Deno.test("takeIn() counts the rows that can't be read, makes no event of them, and reads what comes after them", () => {
+Deno.test("takeIn() counts unreadable rows, creates no event from them, and reads the following rows", () => {
   using queue = new Queue();
   queue.insert(A);
   const database = openDatabase(queue.paths.queueDatabase, { busyTimeoutMs: 1_000 });
@@ -256,7 +256,7 @@ Deno.test("takeIn() counts the rows that can't be read, makes no event of them, 
   assert.equal(takeUntold(queue.deliveries.database, queue.clock.nowMs()), 1_000);
 });
 
-Deno.test("takeIn() reads the database beside a spool that can't be read", () => {
+Deno.test("takeIn() reads the database even if a spool cannot be read", () => {
   using queue = new Queue();
   queue.insert(A);
   Deno.removeSync(queue.paths.spoolDir);
@@ -266,7 +266,7 @@ Deno.test("takeIn() reads the database beside a spool that can't be read", () =>
   assert.match(intake.fault?.message ?? "", /Cannot read the spool/);
 });
 
-Deno.test("takeIn() salvages a database that was set aside, once, and what it knows already does not come again", () => {
+Deno.test("takeIn() recovers a database that was set aside, once, without events that it already knows", () => {
   using queue = new Queue();
   queue.insert(A);
   queue.takeIn();
@@ -277,18 +277,18 @@ Deno.test("takeIn() salvages a database that was set aside, once, and what it kn
   queue.clock.pass(11_000);
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A, B]);
-  assert.match(queue.logged.join(), /salvaged 1 new event from the damaged/);
+  assert.match(queue.logged.join(), /recovered 1 new event from the damaged/);
   queue.logged.length = 0;
   queue.takeIn();
   assert.deepEqual(queue.logged, []);
-  // A hook that was later than any can be.
+  // A later hook than is possible.
   queue.insert(C, folder);
   queue.clock.pass(60_000);
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A, B, C]);
 });
 
-Deno.test("takeIn() salvages one database in a run, and the others in the next ones", () => {
+Deno.test("takeIn() recovers one damaged database per run", () => {
   using queue = new Queue();
   queue.setAside("damaged-20261123T000000Z", A);
   queue.setAside("damaged-20261123T000001Z", B);
@@ -299,7 +299,7 @@ Deno.test("takeIn() salvages one database in a run, and the others in the next o
   assert.deepEqual(queue.uuids(), [A, B]);
 });
 
-Deno.test("takeIn() leaves alone what repair is still moving, and what only has the name", () => {
+Deno.test("takeIn() ignores databases that repair is still moving, and folders that only have such a name", () => {
   using queue = new Queue();
   queue.setAside("damaged-20261123T000000Z.moving", A);
   Deno.mkdirSync(`${queue.directory}/elsewhere`);
@@ -312,10 +312,10 @@ Deno.test("takeIn() leaves alone what repair is still moving, and what only has 
   assert.deepEqual(queue.uuids(), []);
 });
 
-Deno.test("takeIn() knows that whatever comes after an empty queue is new, whatever the clock says", () => {
+Deno.test("takeIn() treats every event after an empty queue as new, whatever the clock says", () => {
   using queue = new Queue();
   queue.takeIn();
-  // A machine without a clock of its own starts years ago.
+  // A machine without a hardware clock boots with a date years in the past.
   insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: A, occurredAtMs: 0 }));
   queue.takeIn();
   const taken = queue.deliveries.database.prepare("SELECT uuid, is_history, is_repeat FROM event").all();

@@ -17,7 +17,7 @@ const ALLOWLIST: readonly AllowRule[] = [{
   networks: ["203.0.113.0/24", "2001:db8::/32", "fe80::/10"].map(parseNetwork),
 }];
 
-/** A host that has learned, and to which nothing is new, unless the test says so. */
+/** A host after its learning period, to which nothing is new unless the test says so. */
 function options(overrides: Partial<JudgeOptions> = {}, known: Partial<Known> = {}): JudgeOptions {
   const { occurredAtMs } = sessionEvent();
   return {
@@ -32,7 +32,7 @@ function options(overrides: Partial<JudgeOptions> = {}, known: Partial<Known> = 
 interface Case {
   readonly title: string;
   readonly event: Partial<SessionEvent>;
-  /** The open event of the session; `same` is the event itself but for its type. */
+  /** The open event of the session; `same` is the event itself, except for its type. */
   readonly opened?: Partial<SessionEvent> | "same";
   readonly expected: Partial<Meaning>;
 }
@@ -42,115 +42,115 @@ const NAME = { remoteHost: "client.example" };
 
 const CASES: readonly Case[] = [
   {
-    title: "allowlists an honest open from a network of the allowlist",
+    title: "allowlists an untampered open from an allowlisted network",
     event: {},
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "notifies of an open from elsewhere",
+    title: "notifies an open from elsewhere",
     event: { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" },
     expected: { ...UNTOUCHED, address: "198.51.100.9", verdict: "notify" },
   },
   {
-    title: "takes an IPv4-mapped address for its IPv4 address, in either variable",
+    title: "treats an IPv4-mapped address as its IPv4 address, in either variable",
     event: { remoteHost: "::ffff:203.0.113.7" },
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "takes two ways to write an IPv6 address for one",
+    title: "treats two notations of an IPv6 address as equal",
     event: { remoteHost: "2001:db8::1", connection: "2001:DB8:0:0::1 1 ::1 22" },
     expected: { ...UNTOUCHED, address: "2001:db8::1", verdict: "allowlisted" },
   },
   {
-    title: "holds a link-local address to its zone",
+    title: "compares the zone of a link-local address",
     event: { remoteHost: "fe80::1%eth0", connection: "fe80::1%eth0 1 fe80::2%eth0 22" },
     expected: { ...UNTOUCHED, address: "fe80::1%eth0", verdict: "allowlisted" },
   },
   {
-    title: "can do without SSH_CONNECTION where PAM_RHOST is an address",
+    title: "does not need SSH_CONNECTION if PAM_RHOST is an address",
     event: { connection: "" },
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "believes PAM_RHOST over an SSH_CONNECTION that is on the allowlist, and calls that tampered",
+    title: "prefers PAM_RHOST to an allowlisted SSH_CONNECTION, and reports tampering",
     event: { remoteHost: "198.51.100.9" },
     expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "198.51.100.9", verdict: "notify" },
   },
   {
-    title: "allowlists no address whose SSH_CONNECTION says another",
+    title: "does not allowlist an address that differs from SSH_CONNECTION",
     event: { connection: "198.51.100.9 1 198.51.100.1 22" },
     expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "203.0.113.7", verdict: "notify" },
   },
   {
-    title: "calls an SSH_CONNECTION that holds no address tampered",
+    title: "reports an SSH_CONNECTION without an address as tampered",
     event: { connection: NOT_UTF8 },
     expected: { tampered: ["SSH_CONNECTION"], urgent: true, verdict: "notify" },
   },
   {
-    title: "allowlists nothing that the hook found tampered with, and keeps the names",
+    title: "does not allowlist an event that the hook found tampered, and keeps the names",
     event: { tampered: ["PAM_USER"] },
     expected: { tampered: ["PAM_USER"], urgent: true, address: "203.0.113.7", verdict: "notify" },
   },
   {
-    title: "names a variable once that hook and judge both found tampered with",
+    title: "names a variable once if both hook and judge found it tampered",
     event: { remoteHost: "198.51.100.9", tampered: ["SSH_CONNECTION"] },
     expected: { tampered: ["SSH_CONNECTION"], urgent: true },
   },
   {
-    title: "takes the address from SSH_CONNECTION at open where PAM_RHOST is a name",
+    title: "takes the address from SSH_CONNECTION at open if PAM_RHOST is a name",
     event: NAME,
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "takes an address in octal for a name",
+    title: "treats an address in octal as a name",
     event: { remoteHost: "0203.0.113.7", connection: "198.51.100.9 1 198.51.100.1 22" },
     expected: { ...UNTOUCHED, address: "198.51.100.9", verdict: "notify" },
   },
   {
-    title: "knows no address where PAM_RHOST is a name and SSH_CONNECTION holds none",
+    title: "has no address if PAM_RHOST is a name and SSH_CONNECTION contains none",
     event: { ...NAME, connection: "nonsense 203.0.113.7" },
     expected: { address: "", verdict: "notify" },
   },
   {
-    title: "knows no address on a console, whatever SSH_CONNECTION says",
+    title: "has no address on a console, whatever SSH_CONNECTION contains",
     event: { remoteHost: "" },
     expected: { ...UNTOUCHED, address: "", verdict: "notify" },
   },
   {
-    title: "knows no address where PAM_RHOST could not be read, and allowlists nothing",
+    title: "has no address if PAM_RHOST could not be read, and allowlists nothing",
     event: { remoteHost: NOT_UTF8, tampered: ["PAM_RHOST"] },
     expected: { urgent: true, verdict: "notify" },
   },
   {
-    title: "allowlists a close that agrees with its open",
+    title: "allowlists a close that matches its open",
     event: { type: "close" },
     opened: "same",
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "allowlists a close by PAM_RHOST where there is no open",
+    title: "allowlists a close by PAM_RHOST if its open is unknown",
     event: { type: "close" },
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "does not believe the SSH_CONNECTION of a close without an open",
+    title: "does not trust the SSH_CONNECTION of a close without an open",
     event: { ...NAME, type: "close" },
     expected: { ...UNTOUCHED, address: "", verdict: "notify" },
   },
   {
-    title: "believes the SSH_CONNECTION of a close that the open has too",
+    title: "trusts the SSH_CONNECTION of a close if it equals that of the open",
     event: { ...NAME, type: "close" },
     opened: "same",
     expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
   },
   {
-    title: "believes no SSH_CONNECTION that was replaced since the open",
+    title: "does not trust an SSH_CONNECTION that was replaced since the open",
     event: { ...NAME, type: "close" },
     opened: { ...NAME, connection: "198.51.100.9 1 198.51.100.1 22" },
     expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "", verdict: "notify" },
   },
   {
-    title: "calls a close tampered whose auth info differs from its open's",
+    title: "reports a close as tampered if its auth info differs from that of its open",
     event: { type: "close" },
     opened: { authInfo: "password" },
     expected: { tampered: ["SSH_AUTH_INFO_0"], urgent: true, verdict: "notify" },
@@ -172,7 +172,7 @@ for (const { title, event: overrides, opened, expected } of CASES) {
   });
 }
 
-Deno.test("judge() allowlists nothing where the allowlist is empty", () => {
+Deno.test("judge() allowlists nothing if the allowlist is empty", () => {
   assert.equal(judge(loginOf(sessionEvent()), options()).verdict, "notify");
 });
 
@@ -180,7 +180,7 @@ const OPEN = sessionEvent();
 const TAMPERED = sessionEvent({ tampered: ["PAM_USER"] });
 const CLOSE = sessionEvent({ type: "close" });
 
-Deno.test("judge() says why an open is unexpected: of a new user no more than that", () => {
+Deno.test("judge() explains why an open is unexpected; for a new user, with one reason", () => {
   const table: [known: Partial<Known>, reasons: string[]][] = [
     [{}, []],
     [{ user: false, place: false, key: false }, ["first login of alice"]],
@@ -195,7 +195,7 @@ Deno.test("judge() says why an open is unexpected: of a new user no more than th
   }
 });
 
-Deno.test("judge() names the place by what is known of it", () => {
+Deno.test("judge() names the place by address, else by host name", () => {
   const reasonAt = (overrides: Partial<SessionEvent>) =>
     judge(loginOf(sessionEvent(overrides)), options({}, { place: false })).reasons.join();
   assert.equal(reasonAt({ remoteHost: "", connection: "" }), "first login of alice without an address");
@@ -205,14 +205,14 @@ Deno.test("judge() names the place by what is known of it", () => {
   assert.ok(long.length <= 128, "render.ts shows it whole");
 });
 
-Deno.test("judge() calls an open unexpected whose key can't be read, known place or not", () => {
+Deno.test("judge() treats an open with an unreadable key as unexpected, even from a known place", () => {
   for (const authInfo of ["publickey", "publickey ssh-ed25519 AAAA", `publickey ${ALICE_KEY.public.slice(0, -9)}…`]) {
     const meaning = judge(loginOf(sessionEvent({ authInfo })), options());
     assert.deepEqual([meaning.reasons, meaning.urgent, meaning.keyFingerprint], [["the key can't be read"], true, ""]);
   }
 });
 
-Deno.test("judge() asks for what is sure: the usual address and the key, but no key of an event that was tampered with", () => {
+Deno.test("judge() looks up the canonical address and the key, but no key of a tampered event", () => {
   const asked: unknown[] = [];
   const known = (login: unknown) => {
     asked.push(login);
@@ -229,7 +229,7 @@ Deno.test("judge() asks for what is sure: the usual address and the key, but no 
   ]);
 });
 
-Deno.test("judge() makes urgent what is unexpected or of root, closes never but where tampered with", () => {
+Deno.test("judge() marks unexpected and root logins as urgent, and closes only if tampered with", () => {
   const table: [Login, Partial<Known>, unexpected: boolean, urgent: boolean][] = [
     [loginOf(OPEN), {}, false, false],
     [loginOf(OPEN), { place: false }, true, true],
@@ -248,7 +248,7 @@ Deno.test("judge() makes urgent what is unexpected or of root, closes never but 
   }
 });
 
-Deno.test("judge() learns for so many days from the first event on: what is new is told, but not urgent", () => {
+Deno.test("judge() learns for a number of days after the first event: new logins are notified, but not urgent", () => {
   const at = (ageMs: number, learningMs = 7 * DAY) => {
     const firstEventAtMs = OPEN.occurredAtMs - ageMs;
     const { reasons, unexpected, urgent } = judge(
@@ -262,12 +262,12 @@ Deno.test("judge() learns for so many days from the first event on: what is new 
   assert.deepEqual([0, 1, 7 * DAY - 1].map((ageMs) => at(ageMs)), Array(3).fill("learning"));
   assert.deepEqual([7 * DAY, 365 * DAY].map((ageMs) => at(ageMs)), Array(2).fill("urgent"));
   assert.equal(at(0, 0), "urgent");
-  // Events that come in the wrong order; and a first event that a wrong clock has put far into the future.
+  // Events in the wrong order, and a first event that a wrong clock dated far in the future.
   assert.equal(at(-60_000), "learning");
   assert.equal(at(-3650 * DAY), "urgent");
 });
 
-Deno.test("judge() is as loud as ever while it learns about root, and about what was tampered with", () => {
+Deno.test("judge() marks root logins and tampered events as urgent even while it learns", () => {
   const known = { ...NOTHING_KNOWN, firstEventAtMs: OPEN.occurredAtMs };
   const root = judge(loginOf(sessionEvent({ user: "root" })), options({}, known));
   assert.deepEqual([root.urgent, root.reasons], [true, ["first login of root", LEARNING]]);
@@ -278,7 +278,7 @@ Deno.test("judge() is as loud as ever while it learns about root, and about what
 
 const BY_KEY: AllowRule = { place: "allowlist.rules.0", reason: "key", keyFingerprints: [ALICE_KEY.fingerprint] };
 
-Deno.test("judge() believes in a key only where the open event has it and nobody had a hand in it", () => {
+Deno.test("judge() trusts a key only if the open event has it and nothing was tampered with", () => {
   const allowed = (login: Login) => judge(login, options({ allowlist: [BY_KEY] })).verdict === "allowlisted";
   assert.ok(allowed(loginOf(OPEN)));
   assert.ok(allowed(loginOf(CLOSE, OPEN)));
@@ -302,7 +302,7 @@ Deno.test("judge() believes in a key only where the open event has it and nobody
   ) assert.ok(!allowed(loginOf(sessionEvent({ authInfo }))), authInfo);
 });
 
-Deno.test("judge() has the first rule decide that allows, and no rule that expired by the event's clock or its own", () => {
+Deno.test("judge() applies the first matching rule, and no rule that has expired by the time of the event or of judging", () => {
   const rule = (place: string, expiresAtMs?: number): AllowRule => ({
     place,
     reason: "r",
@@ -321,14 +321,14 @@ Deno.test("judge() has the first rule decide that allows, and no rule that expir
   assert.equal(judge(loginOf(OPEN), options({ allowlist })).rule?.place, "allowlist.rules.0");
 });
 
-Deno.test("loginOf() measures a session by its open, and nothing absurd", () => {
+Deno.test("loginOf() measures a session from its open, and rejects absurd lengths", () => {
   const lasted = (ms: number) => loginOf({ ...CLOSE, occurredAtMs: OPEN.occurredAtMs + ms }, OPEN).durationMs;
   assert.deepEqual([0, 1, 90_000, 300 * DAY].map(lasted), [0, 1, 90_000, 300 * DAY]);
   assert.deepEqual([-1, -DAY, 400 * DAY, 20_000 * DAY].map(lasted), Array(4).fill(undefined));
   assert.equal(loginOf(CLOSE).durationMs, undefined);
 });
 
-Deno.test("loginOf() measures a session by the uptime of the host, whatever the clock did in between", () => {
+Deno.test("loginOf() measures a session by the uptime of the host, even if the clock was set in between", () => {
   const lasted = (opened: number | undefined, closed: number | undefined, clockMs: number) => {
     const at = (seconds: number | undefined) => seconds === undefined ? {} : { uptimeSeconds: seconds };
     const close = { ...CLOSE, occurredAtMs: OPEN.occurredAtMs + clockMs, ...at(closed) };
@@ -359,7 +359,7 @@ const anyEvent = fc.record({
   tampered: fc.constantFrom([], [], ["PAM_RHOST"]),
 }).map((overrides) => sessionEvent(overrides));
 
-Deno.test("judge() has an answer to any event, and never allowlists or keeps quiet about one that was tampered with", () => {
+Deno.test("judge() judges any event, and never allowlists a tampered one or makes it less urgent", () => {
   const rules: AllowRule[] = [...ALLOWLIST, { place: "p", reason: "r", users: ["alice"] }, BY_KEY];
   fc.assert(fc.property(anyEvent, fc.option(anyEvent, { nil: undefined }), (event, opened) => {
     const login = loginOf(event, event.type === "close" ? opened : undefined);

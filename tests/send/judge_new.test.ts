@@ -1,4 +1,4 @@
-// What comes of events as they are taken in: on a real store, in whatever order and by whatever clock they come.
+// How new events are judged on a real store, in any order and with any clock.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -16,7 +16,7 @@ import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** A host on which things happen, and what is told of them. */
+/** A host with events, and the notifications that result. */
 class World {
   readonly clock = new FakeClock();
   readonly deliveries = new Deliveries(":memory:");
@@ -28,25 +28,25 @@ class World {
     this.config = parseConfig(`${toml}\n[notification]\nservice = "stdout"\n`, { hostName: () => "h" });
   }
 
-  /** Something happens now. */
+  /** An event that happens now. */
   event(overrides: Partial<SessionEvent> = {}): SessionEvent {
     return sessionEvent({ uuid: `${++this.#count}`, occurredAtMs: this.clock.nowMs(), ...overrides });
   }
 
-  /** Takes events in, in this order, and judges them at once. */
+  /** Stores events in this order, and judges them at once. */
   take(...events: readonly SessionEvent[]): void {
     this.deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "" } });
     const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
     judgeNew(this.config, { deliveries: this.deliveries, clock: this.clock, log });
   }
 
-  /** What is told of an event; undefined if nothing is. */
+  /** The notification of an event; undefined if it has none. */
   told({ uuid }: SessionEvent): SessionNotification | undefined {
     const event = this.deliveries.pendingEvents("default").find((event) => event.uuid === uuid);
     return event === undefined ? undefined : notificationOf(event, this.config.host);
   }
 
-  /** How long the session of a close was, as it is told. */
+  /** The notified session length of a close. */
   duration(close: SessionEvent): string | undefined {
     return this.told(close)?.duration;
   }
@@ -64,7 +64,7 @@ Deno.test("judgeNew() measures the session by the uptime, even if the clock jump
   assert.equal(world.duration(close), "2 min");
 });
 
-Deno.test("judgeNew() tells at a close how long the session was, by ssh or at the console", () => {
+Deno.test("judgeNew() reports the session length at a close, for ssh and for the console", () => {
   for (const place of [{}, CONSOLE]) {
     const world = new World();
     const open = world.event(place);
@@ -78,7 +78,7 @@ Deno.test("judgeNew() tells at a close how long the session was, by ssh or at th
   }
 });
 
-Deno.test("judgeNew() tells no length where there was no open, or another one: process, user and service decide", () => {
+Deno.test("judgeNew() reports no length without a matching open: process, user and service must be equal", () => {
   for (const other of [{ parentPid: 1 }, { user: "bob" }, { service: "login" }]) {
     const world = new World();
     world.take(world.event());
@@ -91,7 +91,7 @@ Deno.test("judgeNew() tells no length where there was no open, or another one: p
   }
 });
 
-Deno.test("judgeNew() gives an open to one close alone: a second close of the session has no length", () => {
+Deno.test("judgeNew() assigns an open to one close only: a second close of the session has no length", () => {
   const world = new World();
   world.take(world.event());
   world.clock.pass(MINUTE);
@@ -100,7 +100,7 @@ Deno.test("judgeNew() gives an open to one close alone: a second close of the se
   assert.deepEqual([world.duration(first), world.duration(second)], ["1 min", ""]);
 });
 
-Deno.test("judgeNew() tells sessions apart that run at the same time, and processes whose number is used again", () => {
+Deno.test("judgeNew() distinguishes concurrent sessions, and processes with a reused ID", () => {
   const world = new World();
   const [a, b] = [{ parentPid: 100 }, { parentPid: 200, connection: "203.0.113.7 9 198.51.100.1 22" }];
   world.take(world.event(a));
@@ -114,7 +114,7 @@ Deno.test("judgeNew() tells sessions apart that run at the same time, and proces
   world.take(closeB);
   assert.deepEqual([world.duration(closeA), world.duration(closeB)], ["2 min", "2 min"]);
 
-  // An sshd that was killed has sent no close. Later, its number is another session's.
+  // A killed sshd sent no close. Later, another session has its process ID.
   world.take(world.event(a));
   world.clock.pass(DAY);
   const again = { parentPid: 100, connection: "203.0.113.7 11 198.51.100.1 22" };
@@ -126,7 +126,7 @@ Deno.test("judgeNew() tells sessions apart that run at the same time, and proces
   assert.deepEqual(world.told(closeAgain)?.reasons, []);
 });
 
-Deno.test("judgeNew() tells no length when the clock went backwards, and calls nothing tampered with for it", () => {
+Deno.test("judgeNew() reports no length if the clock went backwards, and does not call that tampering", () => {
   const world = new World();
   const open = world.event();
   world.take(open);
@@ -141,7 +141,7 @@ Deno.test("judgeNew() tells no length when the clock went backwards, and calls n
     "it is that open's, all the same",
   );
 
-  // Nor an absurd one when the clock was wrong at the start.
+  // It reports no absurd length either if the clock was wrong at the start.
   const early = world.event({ occurredAtMs: 0 });
   const late = world.event({ type: "close" });
   world.take(early);
@@ -149,12 +149,12 @@ Deno.test("judgeNew() tells no length when the clock went backwards, and calls n
   assert.equal(world.duration(late), "");
 });
 
-Deno.test("judgeNew() finds the open of a close that was taken in before it, as one from the spool may be", () => {
+Deno.test("judgeNew() finds the open of a close that was read first, for example from the spool", () => {
   const world = new World();
   const [open, other] = [world.event(), world.event({ user: "bob", parentPid: 5 })];
   world.clock.pass(MINUTE);
   const close = world.event({ type: "close" });
-  // A later session whose process has the same number is not the one.
+  // A later session with the same process ID does not match.
   world.clock.pass(MINUTE);
   const next = world.event();
   world.take(close, other, next, open);
@@ -166,8 +166,8 @@ Deno.test("judgeNew() finds the open of a close that was taken in before it, as 
   );
 });
 
-Deno.test("judgeNew() pairs every session right, however they interleave", () => {
-  // Each step begins a session in one of a few processes, or ends the one that runs there.
+Deno.test("judgeNew() pairs every session correctly, however they interleave", () => {
+  // Each step begins a session in one of a few processes, or ends the running one.
   const steps = fc.array(
     fc.record({ pid: fc.nat(3), afterMs: fc.integer({ min: 1, max: DAY }), atOnce: fc.boolean() }),
   );
@@ -201,7 +201,7 @@ Deno.test("judgeNew() pairs every session right, however they interleave", () =>
   );
 });
 
-Deno.test("judgeNew() alarms once of what is new, and of nothing that came before", () => {
+Deno.test("judgeNew() alarms once for a new login, and never for a known one", () => {
   const world = new World();
   const told = (overrides: Partial<SessionEvent> = {}) => {
     const event = world.event(overrides);
@@ -221,7 +221,7 @@ Deno.test("judgeNew() alarms once of what is new, and of nothing that came befor
   assert.equal(told({ user: "root" }), "urgent ");
 });
 
-Deno.test("judgeNew() learns nothing from a login that was tampered with: the next honest one is as new as it was", () => {
+Deno.test("judgeNew() learns nothing from a tampered login: the next untampered one is still new", () => {
   const world = new World();
   world.take(world.event());
   const elsewhere = { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" };
@@ -231,14 +231,14 @@ Deno.test("judgeNew() learns nothing from a login that was tampered with: the ne
     assert.ok(world.told(event)?.reasons.includes("first login of alice from 198.51.100.9"), `${tampered}`);
     assert.equal(world.told(event)?.urgency, "urgent");
   }
-  // What the judge itself finds does not count either.
+  // Neither from a login whose tampering the judge found.
   const forged = world.event({ ...elsewhere, user: "bob", connection: "203.0.113.7 1 198.51.100.1 22" });
   const honest = world.event({ ...elsewhere, user: "bob" });
   world.take(forged, honest);
   assert.deepEqual(world.told(honest)?.reasons, ["first login of bob"]);
 });
 
-Deno.test("judgeNew() alarms once where both came at once, whichever way round the clock has them", () => {
+Deno.test("judgeNew() alarms once if two logins are read together, in either clock order", () => {
   for (const jumpMs of [DAY, -DAY, -3650 * DAY, 3650 * DAY]) {
     const world = new World();
     const first = world.event();
@@ -252,7 +252,7 @@ Deno.test("judgeNew() alarms once where both came at once, whichever way round t
   }
 });
 
-Deno.test("judgeNew() learns in the first days of the host: what is new is told, says so, and is not urgent", () => {
+Deno.test("judgeNew() learns in the first days of the host: new logins are notified as such, but not urgent", () => {
   const world = new World("");
   const told = (user: string) => {
     const event = world.event({ user });
@@ -272,7 +272,7 @@ Deno.test("judgeNew() learns in the first days of the host: what is new is told,
   assert.equal(told("erin"), "urgent first login of erin", "a clock set back does not make it learn for long");
 });
 
-Deno.test("judgeNew() tells how the user got in, by the open's word", () => {
+Deno.test("judgeNew() reports how the user authenticated, as in the open", () => {
   const world = new World(`unexpected.learning_days = 0\nkey_names = { "${ALICE_KEY.fingerprint}" = "work laptop" }`);
   const byKey = `publickey ED25519 ${ALICE_KEY.fingerprint} (work laptop)`;
   const open = world.event();
@@ -287,7 +287,7 @@ Deno.test("judgeNew() tells how the user got in, by the open's word", () => {
   assert.equal(event?.keyFingerprint, ALICE_KEY.fingerprint);
 });
 
-Deno.test("judgeNew() says in the verbose log which rule allowed an event, which goes nowhere", () => {
+Deno.test("judgeNew() logs which rule allowed an event, and sends it to no route", () => {
   const world = new World(`[allowlist]
 ips = ["198.51.100.0/24"]
 [[allowlist.rules]]
@@ -307,7 +307,7 @@ key_fingerprints = ["${ALICE_KEY.fingerprint}"]`);
   assert.ok(world.told(console) && world.told(forged));
 });
 
-Deno.test("judgeNew() judges nothing twice, and all of a page or nothing of it", () => {
+Deno.test("judgeNew() judges no event twice, and each page completely or not at all", () => {
   const world = new World();
   const events = Array.from({ length: 1_200 }, () => world.event());
   const log = () => {};

@@ -1,4 +1,4 @@
-// `send` as a process that is killed, at the worst moments, and one that is asked to end.
+// `send` as a process that is killed at the worst moments, or asked to end.
 
 import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
@@ -7,7 +7,7 @@ import { json, ntfyLike } from "../helpers/receivers.ts";
 
 const ANSWER = () => json(200, { id: "x" });
 
-/** Numbers that look random and are the same in every run of the test. */
+/** Pseudo-random numbers that are the same in every run of the test. */
 function* randomNumbers(seed: number): Generator<number> {
   for (let state = seed;;) {
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -19,11 +19,11 @@ function killNow(child: Deno.ChildProcess): void {
   try {
     child.kill("SIGKILL");
   } catch {
-    // It was done already.
+    // The process had already ended.
   }
 }
 
-Deno.test("send killed before, during and after a request loses nothing, and repeats one batch at most each time", async () => {
+Deno.test("send killed before, during and after a request loses nothing, and repeats at most one batch each time", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -36,7 +36,7 @@ Deno.test("send killed before, during and after a request loses nothing, and rep
     queueLogins(queue, 150, { first: queued + 1 });
     queued += 150;
     const child = installation.startSend();
-    // Before the answer to one of the first requests, or some moments after it was on its way; sometimes whenever.
+    // Before the response to one of the first requests, or shortly after it was sent; sometimes at any time.
     let left = 1 + Math.floor(chance() * 4);
     const afterMs = Math.floor(chance() * 6) - 1;
     ntfy.intercept = () => {
@@ -59,11 +59,11 @@ Deno.test("send killed before, during and after a request loses nothing, and rep
   assert.ok(repeats > 0, "no kill came between an answer and its note");
   assert.ok(repeats <= kills, `${repeats} repeats`);
   const users = batches.flatMap((text) => usersOf(JSON.parse(text).message));
-  // What is repeated is the same batch again: so among the different ones, each event is there once.
+  // A repeated batch is identical, so each event is in exactly one of the distinct batches.
   assert.deepEqual(users, Array.from({ length: queued }, (_, index) => `user${index + 1}`));
 });
 
-Deno.test("send that is told to end settles the request in flight, makes no other, and exits 75", async () => {
+Deno.test("send on SIGTERM settles the request in flight, makes no other, and exits 75", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);

@@ -1,8 +1,8 @@
-// `send` killed by SIGKILL at each system call that changes its files: while it takes in and delivers, while it makes a
-// damaged store anew, while it takes the Go program's database over. The next run completes it, without a hand.
+// `send` killed by SIGKILL at each system call that changes its files: while it reads and delivers events, rebuilds a
+// damaged store, or imports the Go program's database. The next run completes the work without manual action.
 //
-// By default at each call that makes something durable or moves it, and at some of the writes between; at every write
-// with KILL_EVERY_STEP=true.
+// By default at each call that syncs or moves a file, and at some of the writes in between; at every write with
+// KILL_EVERY_STEP=true.
 
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/store/open.ts";
@@ -13,22 +13,22 @@ import { parseTrace, straceTo } from "../helpers/strace.ts";
 
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
 
-/** Of the writes, one in so many is tried. */
+/** One in this many writes is tried. */
 const WRITES_APART = Deno.env.get("KILL_EVERY_STEP") === "true" ? 1 : 25;
 
-/** Calls that count only on the files of `send`: Deno keeps a cache of its own, which the compiled program does not. */
+/** Calls that count only for the files of `send`: Deno also writes a cache, which the compiled program does not. */
 const ON_ITS_FILES = ["fsync", "fdatasync", "ftruncate", "unlink", "pwrite64"];
 
-/** Calls that nothing else makes. */
+/** Calls that only `send` makes. */
 const ANYWHERE = ["rename", "mkdir"];
 
 const CONFIG = `[notification]\nservice = "stdout"`;
 
-/** A state, and who must be heard of in the end. */
+/** A state, and the users whose events must be delivered in the end. */
 interface Scenario {
   readonly prepare: (installation: Installation) => Promise<void>;
   readonly heardOf: readonly string[];
-  /** Who was heard of before, and must not be again. */
+  /** Users whose events were delivered before, and must not be again. */
   readonly notAgain: readonly string[];
 }
 
@@ -105,7 +105,7 @@ async function killAtEachStep(scenario: Scenario): Promise<void> {
   };
   const total = steps.length;
   await Promise.all([work(), work()]);
-  // Runs are not all alike: the last steps of one may not be there in another.
+  // Runs differ: the last steps of one may not exist in another.
   assert.ok(killed > total * 0.9, `${killed} of ${total} were killed`);
 }
 
@@ -117,7 +117,7 @@ async function copyOf(template: Installation): Promise<Installation> {
   return copy;
 }
 
-/** Answers whether the run was killed, or had ended before. */
+/** Returns whether the run was killed, or had already ended. */
 async function killAt(
   template: Installation,
   { call, number, scenario }: { call: string; number: number; scenario: Scenario },
@@ -151,7 +151,7 @@ async function countCalls(template: Installation): Promise<Map<string, number>> 
     await using installation = await copyOf(template);
     assert.equal((await underStrace(installation, { calls, options: [] })).code, 0);
     const made = parseTrace(await Deno.readTextFile(`${installation.directory}/trace`));
-    // strace counts for each thread by itself.
+    // strace counts per thread.
     for (const { name, pid } of made) if (pid === made[0]?.pid) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return counts;

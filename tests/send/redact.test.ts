@@ -2,36 +2,36 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { redactor } from "../../src/send/redact.ts";
 
-Deno.test("redactor() replaces each secret, wherever and however often it stands", () => {
+Deno.test("redactor() replaces each occurrence of a secret", () => {
   const redact = redactor(["tk_1", "https://ntfy.sh/topic"]);
   assert.equal(redact("tk_1: GET https://ntfy.sh/topic?a=tk_1"), "[secret]: GET [secret]?a=[secret]");
   assert.equal(redact("nothing to hide"), "nothing to hide");
 });
 
-Deno.test("redactor() finds a secret that was quoted or percent-encoded", () => {
+Deno.test("redactor() replaces a secret that is quoted or percent-encoded", () => {
   const redact = redactor(['p@ss "w/ord\\']);
   for (const form of ['p@ss "w/ord\\', "p%40ss%20%22w%2Ford%5C", 'p@ss \\"w/ord\\\\']) {
     assert.equal(redact(`<${form}>`), "<[secret]>", form);
   }
 });
 
-Deno.test("redactor() leaves no part of a secret beside a shorter one in it", () => {
+Deno.test("redactor() leaves no part of a secret that contains a shorter one", () => {
   assert.equal(
     redactor(["tok", "/webhooks/1/tok-en", "tok-en"])("x/webhooks/1/tok-en tok-en tok"),
     "x[secret] [secret] [secret]",
   );
 });
 
-Deno.test("redactor() takes a secret for text, not for a pattern", () => {
+Deno.test("redactor() treats a secret as text, not as a pattern", () => {
   assert.equal(redactor(["a.*b$&"])("axxb a.*b$&"), "axxb [secret]");
 });
 
-Deno.test("redactor() has nothing to do for an empty secret", () => {
+Deno.test("redactor() ignores an empty secret", () => {
   assert.equal(redactor(["", "x1"])("abc x1"), "abc [secret]");
   assert.equal(redactor([])("abc"), "abc");
 });
 
-/** A secret as it is written in a URL, in a form, in JSON, and in the JSON of PHP. */
+/** A secret as written in a URL, in a form, in JSON, and in PHP's JSON. */
 function encodings(secret: string): string[] {
   const inUrl = encodeURIComponent(secret);
   const lowerCase = inUrl.replace(/%../g, (escape) => escape.toLowerCase());
@@ -40,7 +40,7 @@ function encodings(secret: string): string[] {
   return [secret, inUrl, lowerCase, inForm, inJson, inJson.replaceAll("/", "\\/")];
 }
 
-Deno.test("redactor() lets no secret of 8 or more characters through, however written and in any text around it", () => {
+Deno.test("redactor() redacts every secret of 8 or more characters, in any notation and context", () => {
   const secret = fc.string({ unit: "binary", minLength: 8, maxLength: 20 }).filter((text) => text.isWellFormed());
   fc.assert(fc.property(fc.array(secret, { minLength: 1, maxLength: 4 }), fc.array(fc.string()), (secrets, around) => {
     const encoded = secrets.flatMap(encodings);
@@ -49,7 +49,7 @@ Deno.test("redactor() lets no secret of 8 or more characters through, however wr
   }));
 });
 
-Deno.test("redactor() redacts a short secret if it is a whole word, and leaves all other words alone", () => {
+Deno.test("redactor() redacts a short secret only as a whole word", () => {
   const redact = redactor(["t", "lim", "/b", "b", "p@ss"]);
   const table: [text: string, expected: string][] = [
     ["HTTP 429: limit reached: too many requests; it's not about bob's tab", ""],

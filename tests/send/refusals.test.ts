@@ -1,4 +1,4 @@
-// What is at fault if a service refuses messages: for any sequence of answers, on a real store.
+// Finds what is at fault if a service refuses messages, for any sequence of responses, on a real store.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -6,10 +6,10 @@ import { parseConfig } from "../../src/config/config.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { DOWN, HOUR, MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
 
-/** What a service answers; `poison`: it refuses messages about certain users, and accepts the rest. */
+/** The response of a service; `poison`: it refuses messages about certain users, and accepts the rest. */
 type Answer = "fine" | "refused" | "poison" | "down" | "broken";
 
-/** What happens. `answers`: one for each request, and the last of them for all that follow. */
+/** A step. `answers`: one for each request; the last one applies to all further requests. */
 type Step =
   | { readonly kind: "logins"; readonly count: number; readonly isPoison: boolean; readonly isUrgent: boolean }
   | {
@@ -52,15 +52,15 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "settings" } as const) },
 );
 
-/** A request, or a `test`: the users that it was about, and its result. */
+/** A request or a `test`: its users, and its result. */
 interface Told {
   readonly users: readonly string[];
   readonly came: Answer;
 }
 
-/** A world in which the steps happen; every event has a user of its own. */
+/** Runs the steps on a store; every event has its own user. */
 class Play extends World {
-  /** What was sent, for each version of the settings. */
+  /** The requests, for each version of the settings. */
   readonly told: Told[][] = [[]];
   readonly #poison = new Set<string>();
   #events = 0;
@@ -93,7 +93,7 @@ class Play extends World {
     }
   }
 
-  /** One run, which has to end by itself, whatever the answers are. */
+  /** One run, which must end whatever the responses are. */
   async runAnswered(answers: readonly Answer[], killedAt = Infinity): Promise<void> {
     let count = 0;
     this.answer = ({ body }) => {
@@ -134,7 +134,7 @@ class Play extends World {
 const REFUSED = response(400, { error: "no" });
 const BROKEN = response(401, { error: "unauthorized" });
 
-/** The machine may be slow. */
+/** A generous limit, because the machine may be slow. */
 const WITHIN = { interruptAfterTimeLimit: 120_000, markInterruptAsFailure: false };
 
 const login = (isPoison: boolean, isUrgent: boolean): Step => ({ kind: "logins", count: 1, isPoison, isUrgent });
@@ -142,7 +142,7 @@ const runs = (answers: readonly Answer[], killedAt = Infinity): Step => (
   { kind: "run", answers, killedAt, waitMinutes: 0 }
 );
 
-/** A message that got through with other settings proves nothing. */
+/** A message that was delivered with other settings proves nothing. */
 const SETTINGS_CHANGE: Step[] = [
   login(true, true),
   login(false, true),
@@ -151,7 +151,7 @@ const SETTINGS_CHANGE: Step[] = [
   runs(["refused"]),
 ];
 
-/** The service refuses everything after another message got through: the message refused before is not at fault. */
+/** After another message was delivered, the service refuses everything: the message refused before is not at fault. */
 const BREAKS_MEANWHILE: Step[] = [
   login(true, false),
   login(false, false),
@@ -160,13 +160,13 @@ const BREAKS_MEANWHILE: Step[] = [
   runs(["refused"]),
 ];
 
-Deno.test("run() gives up no event unless another message got through after its refusal, whatever is answered", async () => {
+Deno.test("run() gives up an event only if another message was delivered after its refusal, whatever the responses", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(STEP, { minLength: 1, maxLength: 20 }), async (steps) => {
       using play = new Play();
       for (const step of steps) await play.take(step);
       for (const user of play.usersIn("dead")) assert.ok(play.isAtFault(user), `${user} is dead`);
-      // Once the service takes everything, everything goes out.
+      // Once the service accepts everything, everything is delivered.
       const before = play.usersIn("dead");
       for (let hours = 0; hours < 4; hours++) {
         await play.runAnswered(["fine"]);
@@ -179,7 +179,7 @@ Deno.test("run() gives up no event unless another message got through after its 
   );
 });
 
-Deno.test("run() lets a poisoned event delay the others by at most 2 requests at a time, and 4 in all", async () => {
+Deno.test("run() lets a poisoned event delay the others by at most 2 requests at a time, and 4 in total", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 12 }), fc.nat(), fc.boolean(), async (count, seed, isUrgent) => {
       using play = new Play();
@@ -194,7 +194,7 @@ Deno.test("run() lets a poisoned event delay the others by at most 2 requests at
       const [told = []] = play.told;
       const isAlone = ({ users }: Told) => users.join() === poison;
       assert.equal(told.filter(isAlone).length, 4, "twice in two forms");
-      // Between two attempts at it, another message is sent.
+      // Another message is sent between two attempts of the same event.
       assert.ok(!told.some((_, at) => told.slice(at, at + 3).filter(isAlone).length === 3));
       const notices = told.filter(({ users }) => !users.every((user) => user.startsWith("user"))).length;
       assert.ok(notices <= 2, `${notices} notices`);

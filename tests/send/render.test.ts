@@ -6,7 +6,7 @@ import { ALICE_KEY, certificate, HOSTILE_TEXTS, judgedEvent, notification } from
 
 const HOST = { name: "example.com", timezone: "Pacific/Auckland" };
 
-Deno.test("notificationOf() has all that is shown of an event", () => {
+Deno.test("notificationOf() returns all that is shown of an event", () => {
   const authentication = `publickey ED25519 ${ALICE_KEY.fingerprint}`;
   assert.deepEqual(notificationOf(judgedEvent(), HOST), notification({ authentication }));
   assert.deepEqual(
@@ -23,7 +23,7 @@ Deno.test("notificationOf() has all that is shown of an event", () => {
   );
 });
 
-Deno.test("notificationOf() shows the address, and a name of the client's DNS only after it", () => {
+Deno.test("notificationOf() shows the address, and after it the name from the client's DNS", () => {
   const placeOf = (event: Parameters<typeof judgedEvent>[0]) => {
     const { remoteHost, dnsName, address } = notificationOf(judgedEvent(event), HOST);
     return [remoteHost, dnsName, address];
@@ -32,7 +32,7 @@ Deno.test("notificationOf() shows the address, and a name of the client's DNS on
     [{}, ["203.0.113.7", "", "203.0.113.7"]],
     [{ remoteHost: "host.example.net" }, ["203.0.113.7", "host.example.net", "203.0.113.7"]],
     [{ remoteHost: "\u202ehost\n" }, ["203.0.113.7", "\ufffdhost\ufffd", "203.0.113.7"]],
-    // As PAM passed it on.
+    // As PAM passed it.
     [{ remoteHost: "::ffff:203.0.113.7" }, ["::ffff:203.0.113.7", "", "203.0.113.7"]],
     [{ remoteHost: "host.example.net", address: "" }, ["host.example.net", "", ""]],
     [{ remoteHost: "", address: "" }, ["", "", ""]],
@@ -40,7 +40,7 @@ Deno.test("notificationOf() shows the address, and a name of the client's DNS on
   for (const [event, expected] of table) assert.deepEqual(placeOf(event), expected);
 });
 
-Deno.test("sentence() is word for word that of the Go program", () => {
+Deno.test("sentence() is identical to that of the Go program", () => {
   const table: [Parameters<typeof notification>[0], string][] = [
     [{}, "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00"],
     [
@@ -63,12 +63,12 @@ Deno.test("sentence() is word for word that of the Go program", () => {
   for (const [overrides, expected] of table) assert.equal(sentence(notification(overrides)), expected);
 });
 
-Deno.test("sentence() lets no user name close the quotes around it", () => {
+Deno.test("sentence() prevents a user name from closing the quotes around it", () => {
   const user = "root' (10.0.0.1) logged in to bank.example via ssh (sshd) at noon; 'x";
   assert.deepEqual(sentence(notification({ user })).split("'").length, 3);
 });
 
-Deno.test("sentence() escapes every value that an event can choose, and nothing of its own", () => {
+Deno.test("sentence() escapes every value from an event, and none of its own text", () => {
   const values = { user: "u", remoteHost: "r", dnsName: "d", terminal: "t", service: "s", hostName: "h" };
   assert.equal(
     sentence(notification(values), (value) => `<${value}>`),
@@ -79,7 +79,7 @@ Deno.test("sentence() escapes every value that an event can choose, and nothing 
 
 const NAMES = new Map([[ALICE_KEY.fingerprint, "work laptop"]]);
 
-Deno.test("authenticationText() says how the user got in: each method, the key as sshd prints it, and its name", () => {
+Deno.test("authenticationText() lists each method, the key as sshd prints it, and its name", () => {
   const key = `ED25519 ${ALICE_KEY.fingerprint}`;
   const table: [authInfo: string, expected: string][] = [
     ["", ""],
@@ -105,7 +105,7 @@ Deno.test("authenticationText() says how the user got in: each method, the key a
   for (const [authInfo, expected] of table) assert.equal(authenticationText(authInfo, NAMES), expected, authInfo);
 });
 
-Deno.test("authenticationText() quotes what a certificate says of itself, so that it can't pass for the rest", () => {
+Deno.test("authenticationText() quotes text from a certificate, so it cannot imitate the rest", () => {
   const id = 'x" (serial 1) CA ED25519 SHA256:forged\n\u202e';
   const { line, authority, fingerprint } = certificate({ id, serial: 5n });
   assert.equal(
@@ -115,7 +115,7 @@ Deno.test("authenticationText() quotes what a certificate says of itself, so tha
   );
 });
 
-Deno.test("notificationOf() tells nothing of the authentication that nobody vouches for", () => {
+Deno.test("notificationOf() shows no authentication that is not trusted", () => {
   const told = (overrides: Parameters<typeof judgedEvent>[0]) =>
     notificationOf(judgedEvent(overrides), { ...HOST, keyNames: NAMES }).authentication;
   assert.match(told({}), /\(work laptop\)$/);
@@ -125,7 +125,7 @@ Deno.test("notificationOf() tells nothing of the authentication that nobody vouc
   assert.equal(told({ type: "close", openedBy: 1, tampered: ["SSH_AUTH_INFO_0"] }), "");
 });
 
-Deno.test("authenticationText() is short and one line, whatever was written", () => {
+Deno.test("authenticationText() is one short line for any input", () => {
   const part = fc.oneof(fc.constantFrom(...HOSTILE_TEXTS), fc.string({ unit: "binary" }));
   const line = fc.oneof(
     part,
@@ -148,10 +148,10 @@ Deno.test("localTime() follows daylight saving time, and shows whole seconds", (
     ["2026-11-22T22:13:32Z", "Pacific/Auckland", "2026-11-23 11:13:32+13:00"],
     ["2026-11-22T22:13:32.999Z", "Pacific/Auckland", "2026-11-23 11:13:32+13:00"],
     ["2026-11-22T11:00:00Z", "Pacific/Auckland", "2026-11-23 00:00:00+13:00"],
-    // The clocks go back: the same hour twice, told apart by the offset.
+    // The clocks go back: the same hour occurs twice, with different offsets.
     ["2026-04-04T13:59:59Z", "Pacific/Auckland", "2026-04-05 02:59:59+13:00"],
     ["2026-04-04T14:00:00Z", "Pacific/Auckland", "2026-04-05 02:00:00+12:00"],
-    // The clocks go forward: an hour that there is not.
+    // The clocks go forward: this hour does not exist.
     ["2026-09-26T13:59:59Z", "Pacific/Auckland", "2026-09-27 01:59:59+12:00"],
     ["2026-09-26T14:00:00Z", "Pacific/Auckland", "2026-09-27 03:00:00+13:00"],
     ["2026-07-01T12:00:00Z", "Etc/UTC", "2026-07-01 12:00:00+00:00"],
@@ -161,7 +161,7 @@ Deno.test("localTime() follows daylight saving time, and shows whole seconds", (
   for (const [instant, timezone, expected] of table) assert.equal(localTime(Date.parse(instant), timezone), expected);
 });
 
-Deno.test("localTime() says the instant, in every time zone", () => {
+Deno.test("localTime() represents the same instant in every time zone", () => {
   const zone = fc.constantFrom(...Intl.supportedValuesOf("timeZone"));
   const instant = fc.integer({ min: Date.UTC(1990, 0), max: Date.UTC(2100, 0) });
   fc.assert(fc.property(zone, instant, (timezone, atMs) => {
@@ -170,13 +170,13 @@ Deno.test("localTime() says the instant, in every time zone", () => {
   }));
 });
 
-Deno.test("localTime() shows the first and the last instant that there are, so that no event gets stuck", () => {
+Deno.test("localTime() shows the first and the last possible instant, so no event gets stuck", () => {
   for (const timezone of ["Pacific/Auckland", "America/Adak", "+23:59", "-23:59"]) {
     for (const atMs of [-8.64e15, 8.64e15]) assert.match(localTime(atMs, timezone), /^[-+]\d{6}-\d\d-\d\d /);
   }
 });
 
-/** Names of what can't be seen, or turns text around, and examples. */
+/** Invisible characters and those that change the text direction: names and examples. */
 const UNSEEN: Readonly<Record<string, string>> = {
   "controls": "\0\t\n\r\x1b\x7f\x85\x9b",
   "separators of lines": "\u2028\u2029",
@@ -191,19 +191,19 @@ const UNSEEN: Readonly<Record<string, string>> = {
 };
 
 for (const [name, characters] of Object.entries(UNSEEN)) {
-  Deno.test(`shown() puts U+FFFD where there is what can't be seen: ${name}`, () => {
+  Deno.test(`shown() replaces invisible characters with U+FFFD: ${name}`, () => {
     for (const character of characters.match(/[^a]/gu) ?? []) {
       assert.equal(shown(`x${character}y`), "x\ufffdy", `U+${character.codePointAt(0)?.toString(16)}`);
     }
   });
 }
 
-Deno.test("shown() leaves alone what can be seen", () => {
+Deno.test("shown() keeps visible characters", () => {
   const seen = "O'Brien-Ωμέγα_日本語 😀 <@1> 10.0.0.1";
   assert.equal(shown(seen), seen);
 });
 
-Deno.test("notificationOf() shows any event in values that are short and well-formed", () => {
+Deno.test("notificationOf() returns short and well-formed values for any event", () => {
   const text = fc.oneof(
     fc.constantFrom(...HOSTILE_TEXTS),
     fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)), maxLength: 300 }),

@@ -1,4 +1,4 @@
-// Several routes, over real sockets, by the real program: each independent of the others, each with its own secrets.
+// Several routes, over real sockets, with the real program. Routes are independent, and each has its own secrets.
 
 import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
@@ -9,7 +9,7 @@ function route(name: string, topicUrl: string, more = ""): string {
   return `[routes.${name}]\nservice = "ntfy"\ntopic_url = "${topicUrl}"\n${more}\n`;
 }
 
-Deno.test("of four routes one is down, one slow, one rate-limited and one fine, and none waits for another", async () => {
+Deno.test("four routes (down, slow, rate-limited, working) do not wait for each other", async () => {
   await using installation = await Installation.create();
   await using down = ntfyLike();
   await using slow = ntfyLike();
@@ -52,7 +52,7 @@ Deno.test("of four routes one is down, one slow, one rate-limited and one fine, 
   );
 });
 
-Deno.test("a secret may be a file, and is shown nowhere", async () => {
+Deno.test("a secret can be in a file, and is never shown", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike({ token: "tk_s3cr3t" });
   const file = `${installation.directory}/etc/ntfy.token`;
@@ -73,7 +73,7 @@ Deno.test("a secret may be a file, and is shown nowhere", async () => {
   assert.match(missing.stderr, /: routes\.oncall\.token_file: .* \[config\.file-unusable\]\n/);
 });
 
-/** A CA, and a certificate of it for 127.0.0.1; made by openssl. */
+/** A CA and its certificate for 127.0.0.1, created by openssl. */
 async function makeCertificates(directory: string): Promise<{ ca: string; cert: string; key: string }> {
   const script = `
     cd ${directory}
@@ -90,7 +90,7 @@ async function makeCertificates(directory: string): Promise<{ ca: string; cert: 
   return { ca: `${directory}/ca.pem`, cert, key };
 }
 
-Deno.test("a CA of a route is trusted for that route alone", async () => {
+Deno.test("the CA of a route is trusted for that route only", async () => {
   await using installation = await Installation.create();
   const { ca, cert, key } = await makeCertificates(`${installation.directory}/etc`);
   const received: string[] = [];
@@ -111,7 +111,7 @@ Deno.test("a CA of a route is trusted for that route alone", async () => {
   assert.match(stderr, /^warning: cannot deliver event .* on route "other" now: .*(UnknownIssuer|certificate)/m);
 });
 
-Deno.test("a route that answers with nonsense or never is no matter to the others, nor to the end of the run", async () => {
+Deno.test("a route that responds with nonsense or never affects neither the others nor the end of the run", async () => {
   await using installation = await Installation.create();
   await using fine = ntfyLike();
   await using hanging = new Receiver(() => json(200, {}));
@@ -125,7 +125,7 @@ Deno.test("a route that answers with nonsense or never is no matter to the other
   queueLogins(`${installation.stateDir}/queue/session_events.db`, 5);
   const { code } = await installation.send();
   assert.equal(code, 78);
-  // The events, and that the route of nonsense is broken.
+  // The events, and a notice that the route with nonsense is broken.
   assert.equal(fine.accepted.length, 2);
   assert.match(
     String(fine.accepted.at(-1)?.body["message"]),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { routesFor } from "../../src/send/routes_for.ts";
 
-Deno.test("routesFor() names the routes that want an event, and no other", () => {
+Deno.test("routesFor() returns exactly the routes that get an event", () => {
   const both = ["open", "close"] as const;
   const routes = [
     { name: "all", events: both, notify: "all" },

@@ -1,4 +1,4 @@
-// A whole run on a real store and a real queue database: each event goes out once, and each route gets what it wants.
+// A whole run with a real store and a real queue database: each event is sent once, to the right routes.
 
 import assert from "node:assert/strict";
 import type { Exchange } from "../../src/send/exchange.ts";
@@ -6,7 +6,7 @@ import { openDatabase, transaction } from "../../src/store/open.ts";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 
-Deno.test("run() delivers each event once, the oldest first, and makes no request where nothing is due", async () => {
+Deno.test("run() delivers each event once, the oldest first, and makes no request if nothing is due", async () => {
   using world = new World();
   await world.run();
   assert.equal(world.requests.length, 0);
@@ -18,7 +18,7 @@ Deno.test("run() delivers each event once, the oldest first, and makes no reques
   assert.equal(world.deliveries.pendingCount(), 0);
 });
 
-Deno.test("run() delivers what comes in while it works", async () => {
+Deno.test("run() delivers events that arrive while it works", async () => {
   using world = new World();
   world.login("alice");
   world.answer = () => {
@@ -29,7 +29,7 @@ Deno.test("run() delivers what comes in while it works", async () => {
   assert.deepEqual(world.users(), ["alice", "bob"]);
 });
 
-Deno.test("run() ends when its time is over, and when it is told to, with the request in flight settled", async () => {
+Deno.test("run() ends at its deadline or on a signal, after the request in flight is settled", async () => {
   using world = new World();
   for (let count = 0; count < 3; count++) world.login();
   world.answer = () => {
@@ -48,7 +48,7 @@ Deno.test("run() ends when its time is over, and when it is told to, with the re
   assert.deepEqual(world.states(), ["delivered", "delivered", "delivered", "pending", "pending"]);
 });
 
-Deno.test("run() sends nothing secret to the log", async () => {
+Deno.test("run() logs no secret", async () => {
   using world = new World();
   world.login();
   world.answer = () => ({
@@ -61,7 +61,7 @@ Deno.test("run() sends nothing secret to the log", async () => {
   assert.doesNotMatch(JSON.stringify(world.logged), /topic-secret/);
 });
 
-Deno.test("run() tells each route of the events that it wants", async () => {
+Deno.test("run() sends each route the events that it asks for", async () => {
   using world = new World();
   world.config = routes(
     ["all"],
@@ -77,7 +77,7 @@ Deno.test("run() tells each route of the events that it wants", async () => {
   assert.deepEqual(world.users("//oncall."), ["intruder"]);
 });
 
-Deno.test("run() lets no route hold up another, whatever becomes of it", async () => {
+Deno.test("run() lets no route delay another, whatever its outcome", async () => {
   using world = new World();
   world.config = routes(["down", "broken", "limited", "hanging", "refusing", "fine"]);
   world.logins(20);
@@ -102,7 +102,7 @@ Deno.test("run() lets no route hold up another, whatever becomes of it", async (
   await running;
 });
 
-Deno.test("run() delivers between pages, while intake goes on and events keep coming", async () => {
+Deno.test("run() delivers between pages while intake continues and events keep arriving", async () => {
   using world = new World();
   world.logins(5_000);
   const positions: number[] = [];
@@ -117,7 +117,7 @@ Deno.test("run() delivers between pages, while intake goes on and events keep co
   assert.equal(world.requests.length, 20, "told to end, it ended");
 });
 
-Deno.test("run() reports any number of unreadable records by one notice, and delivers what is among them", async () => {
+Deno.test("run() reports any number of unreadable records in one notice, and delivers the valid ones", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   const spoil = (count: number) => {
@@ -134,7 +134,7 @@ Deno.test("run() reports any number of unreadable records by one notice, and del
   await world.run();
   for (const host of ["//a.", "//b."]) {
     const messages = world.messages(host);
-    const notices = messages.filter((message) => message.includes("can't be read"));
+    const notices = messages.filter((message) => message.includes("cannot be read"));
     assert.deepEqual(notices.map((text) => text.split(" ", 1)[0]), ["3000"]);
     assert.deepEqual(messages.filter((message) => !notices.includes(message)).map((text) => usersOf(text).join()), [
       "alice",
@@ -148,10 +148,10 @@ Deno.test("run() reports any number of unreadable records by one notice, and del
   world.clock.pass(61 * MINUTE);
   await world.run();
   const last = world.messages("//a.").at(-1) ?? "";
-  assert.match(last, /^1 record in the queue can't be read, .*hint: run ssh-session-notifier check/);
+  assert.match(last, /^1 record in the queue cannot be read .*hint: run ssh-session-notifier check/);
 });
 
-Deno.test("run() reports on every route, once, that the file of the last resort is full", async () => {
+Deno.test("run() reports once on every route that the file of the last resort is full", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   const position = { file: "f", offset: 1 };

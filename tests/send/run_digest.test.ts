@@ -1,10 +1,9 @@
-// What a run sends when many events are due: the urgent ones by themselves, the others together, and a digest again as
-// it was.
+// What a run sends if many events are due: urgent events first, the others together, and a retried digest unchanged.
 
 import assert from "node:assert/strict";
 import { MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
 
-Deno.test("run() sends urgent events first, each by itself, a handful of others likewise, and more as a digest", async () => {
+Deno.test("run() sends urgent events first, one by one, a few others likewise, and more as a digest", async () => {
   using world = new World();
   for (const user of ["a", "b", "c"]) world.login(user);
   world.login("intruder", TAMPERED);
@@ -19,7 +18,7 @@ Deno.test("run() sends urgent events first, each by itself, a handful of others 
   assert.equal(world.deliveries.pendingCount(), 0);
 });
 
-Deno.test("run() puts into a digest as many events as the service takes in one request, each once and in order", async () => {
+Deno.test("run() puts as many events into a digest as the service accepts, each once and in order", async () => {
   using world = new World();
   world.logins(1_000);
   await world.run();
@@ -32,7 +31,7 @@ Deno.test("run() puts into a digest as many events as the service takes in one r
   assert.ok(world.requests.length < 40, `${world.requests.length} requests`);
 });
 
-Deno.test("run() retries a digest as it was, under its id, whatever has come since", async () => {
+Deno.test("run() retries a digest unchanged, with its ID, whatever has arrived since", async () => {
   using world = new World();
   world.logins(10);
   world.answer = () => world.requests.length < 3 ? response(503) : response(200, { id: "1" });
@@ -56,7 +55,7 @@ Deno.test("run() retries a digest as it was, under its id, whatever has come sin
   assert.deepEqual(world.query("SELECT DISTINCT attempts FROM delivery WHERE batch = '" + id + "'"), [{ attempts: 3 }]);
 });
 
-Deno.test("run() that ends between the answer and its note of it repeats that one batch, as it was", async () => {
+Deno.test("run() that ends between a response and its commit repeats that one batch unchanged", async () => {
   using world = new World();
   world.logins(200);
   world.answer = () => {

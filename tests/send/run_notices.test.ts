@@ -1,9 +1,9 @@
-// What a run tells on the other routes when one gives up or breaks: until they have it, and never without an end.
+// Notices on other routes when a route gives up or breaks: sent until delivered, without endless loops.
 
 import assert from "node:assert/strict";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
 
-Deno.test("run() reports what a route gives up on the other routes, until that is delivered, and on the route itself", async () => {
+Deno.test("run() reports given up deliveries on the other routes, until the notice is delivered, and on the route itself", async () => {
   using world = new World();
   world.config = routes(["a", "b", "c"]);
   for (const user of ["alice", "poison", "poison2"]) world.login(user);
@@ -23,7 +23,7 @@ Deno.test("run() reports what a route gives up on the other routes, until that i
   assert.equal(world.deliveries.pendingCount(), 0);
 });
 
-Deno.test("run() never makes a notice about a notice, though all routes refuse or break", async () => {
+Deno.test("run() never makes a notice about a notice, even if all routes refuse or break", async () => {
   for (const answer of [response(400), response(404)]) {
     using world = new World();
     world.config = routes(["a", "b", "c"]);
@@ -34,14 +34,14 @@ Deno.test("run() never makes a notice about a notice, though all routes refuse o
     // Each has a notice about the other two and, if it refuses, about itself.
     const notices = Number(world.query("SELECT count(*) AS n FROM notice")[0]?.["n"]);
     assert.ok(notices <= 9, `${notices} notices`);
-    // Each has a plain form too, which is no other notice.
+    // Each also has a plain form, which is not another notice.
     const rich = world.messages().filter((message) => !message.startsWith("'") && !message.includes("the log of send"));
     const distinct = new Set(rich);
     assert.ok(distinct.size <= 9, `${distinct.size} notices were made`);
   }
 });
 
-Deno.test("run() does not let two routes tell of each other for ever, each working every other time", async () => {
+Deno.test("run() does not let two intermittent routes report each other indefinitely", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   world.login();
@@ -56,7 +56,7 @@ Deno.test("run() does not let two routes tell of each other for ever, each worki
   assert.ok(world.requests.length <= 8, `${world.requests.length} requests`);
 });
 
-Deno.test("run() tells once that a route is broken, and once more when it breaks again", async () => {
+Deno.test("run() reports once that a route is broken, and again if it breaks again", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   let isBroken = true;
@@ -66,7 +66,7 @@ Deno.test("run() tells once that a route is broken, and once more when it breaks
   world.login();
   await world.runRepeatedly(DAY, 10 * MINUTE);
   assert.equal(told().length, 1);
-  assert.match(told()[0] ?? "", /^route "a" is broken, its notifications wait until it is mended: HTTP 403: no \(/);
+  assert.match(told()[0] ?? "", /^route "a" is broken, its notifications wait until it is fixed: HTTP 403: no \(/);
   isBroken = false;
   await world.runRepeatedly(2 * HOUR, 10 * MINUTE);
   isBroken = true;

@@ -1,4 +1,4 @@
-// Runs with an event that a service refuses, or fails on: it is found, and delays the others no longer.
+// Runs with an event that a service refuses or fails on: it is found, and no longer delays the others.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
@@ -8,7 +8,7 @@ import { DAY, DOWN, HOUR, MINUTE, response, routes, TAMPERED, World } from "../h
 const POISON = response(400, { error: "no" });
 const FINE = response(200, { id: "1" });
 
-Deno.test("run() tries others after a refused event, and gives it up only when it is refused once more", async () => {
+Deno.test("run() tries other events after a refused one, and gives it up only if it is refused again", async () => {
   using world = new World();
   for (const user of ["alice", "poison", "bob", "carol"]) world.login(user, TAMPERED);
   world.answer = ({ body }) => body.includes("'poison'") ? POISON : FINE;
@@ -16,7 +16,7 @@ Deno.test("run() tries others after a refused event, and gives it up only when i
   const [told = "", ...more] = world.users().filter((text) => !/^[a-z]+$/.test(text));
   assert.deepEqual(more, []);
   assert.match(told, /^gave up 1 notification on route "default": HTTP 400: no \(/);
-  // Each time in its rich form, then in its plain one; then the reader is told, and only then what is routine.
+  // Each time in its rich form, then in its plain form; then the notice, and only then routine events.
   assert.deepEqual(world.users(), ["alice", "poison", "poison", "bob", "poison", "poison", "carol", told]);
   const isRich = world.requests.map(({ request }) => "title" in JSON.parse(request.body));
   assert.deepEqual(isRich, [true, true, false, true, true, false, true, true]);
@@ -24,7 +24,7 @@ Deno.test("run() tries others after a refused event, and gives it up only when i
   assert.equal(world.logged.filter(([severity]) => severity === "error").length, 1);
 });
 
-Deno.test("run() finds by the notice about it that a single event is at fault", async () => {
+Deno.test("run() finds that a single event is at fault, because the notice about it is delivered", async () => {
   using world = new World();
   world.login("poison");
   world.answer = ({ body }) => body.includes("'poison'") ? POISON : FINE;
@@ -39,7 +39,7 @@ Deno.test("run() finds by the notice about it that a single event is at fault", 
   assert.deepEqual(world.query("SELECT newest, failures FROM route"), [{ newest: "delivered", failures: 0 }]);
 });
 
-Deno.test("run() is not misled by a service that repeats what it refuses: the plain notice is free of that", async () => {
+Deno.test("run() handles a service that quotes the refused content: the plain notice does not contain it", async () => {
   using world = new World();
   for (const user of ["poison1", "poison2", "poison3", "root", "bob"]) world.login(user, TAMPERED);
   world.login("alice");
@@ -56,7 +56,7 @@ Deno.test("run() is not misled by a service that repeats what it refuses: the pl
 });
 
 // Finding A2: each event was dead after two requests, 300 of them in 44 s.
-Deno.test("run() gives nothing up while everything is refused, tries seldom, and delivers all once that ends", async () => {
+Deno.test("run() gives nothing up while everything is refused, retries rarely, and delivers all once it works", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   world.logins(300);
@@ -97,7 +97,7 @@ Deno.test("run() tries refused events at once after a change of the settings, an
   assert.equal(world.requests.length - before, 3, "the events, and what the route has to tell of itself");
 });
 
-Deno.test("run() finds the event that a service refuses with few requests, and delivers all others", async () => {
+Deno.test("run() finds a refused event with few requests, and delivers all others", async () => {
   for (const size of [4, 7, 32]) {
     for (const place of [1, Math.ceil(size / 2), size]) {
       using world = new World();
@@ -106,7 +106,7 @@ Deno.test("run() finds the event that a service refuses with few requests, and d
       world.answer = ({ body }) => `${JSON.parse(body).message}`.includes(`'${poison}`) ? POISON : FINE;
       await world.run();
       assert.deepEqual(world.counts(), { dead: 1, delivered: size - 1 }, `${place} of ${size}`);
-      // The whole and two halves of each that is refused; then it alone, twice in two forms, and up to two notices.
+      // Each refused digest and its halves; then the event alone, twice in two forms, and up to two notices.
       const most = 2 * Math.ceil(Math.log2(size)) + 1 + 4 + 2;
       assert.ok(world.requests.length <= most, `${world.requests.length} requests for ${place} of ${size}`);
       const plain = world.requests.filter(({ request }) => !("title" in JSON.parse(request.body)));
@@ -117,7 +117,7 @@ Deno.test("run() finds the event that a service refuses with few requests, and d
   }
 });
 
-Deno.test("run() halves a digest that is too large for the service, after all, and gives nothing up", async () => {
+Deno.test("run() halves a digest that turns out too large for the service, and gives nothing up", async () => {
   using world = new World();
   world.logins(100);
   world.answer = ({ body }) => body.length > 1_500 ? response(413, { error: "too large" }) : response(200, { id: "1" });
@@ -140,7 +140,7 @@ Deno.test("run() continues with the halves of a refused digest after an earlier 
   assert.ok(world.requests.length <= 2 * 5 + 1 + 4 + 2 + 1, `${world.requests.length} requests`);
 });
 
-Deno.test("run() is not held up by events that a service, or a firewall before it, fails on", async () => {
+Deno.test("run() is not blocked by events that a service or a firewall fails on", async () => {
   for (const failure of [response(500), response(403), DOWN]) {
     using world = new World();
     world.config = { ...routes(["a", "b"]), runDeadlineMs: 30_000 };
@@ -154,7 +154,7 @@ Deno.test("run() is not held up by events that a service, or a firewall before i
         .map(({ user }) => user);
     await world.runRepeatedly(10 * MINUTE);
     assert.equal(left().length, 43, "all but the intruder, who came first");
-    // Now and then a message gets through, so the route is not at fault.
+    // Some messages are delivered, so the route is not at fault.
     for (let hour = 0; hour < 5; hour++) {
       world.login("late");
       await world.runRepeatedly(HOUR, 2 * MINUTE);
@@ -167,7 +167,7 @@ Deno.test("run() is not held up by events that a service, or a firewall before i
   }
 });
 
-Deno.test("run() finds an event that it fails on in a digest, though nothing else gets through meanwhile", async () => {
+Deno.test("run() finds a failing event in a digest, even if nothing else is delivered meanwhile", async () => {
   using world = new World();
   world.config = { ...world.config, runDeadlineMs: 30_000 };
   world.logins(30);

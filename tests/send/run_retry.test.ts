@@ -1,11 +1,11 @@
-// Runs against a service that is down, slow, broken or mended late: how long it rests, and when an event is given up.
+// Runs against a service that is down, slow, broken or fixed late: how long a route waits, and when it gives up.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import type { Exchange } from "../../src/send/exchange.ts";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 
-Deno.test("run() tries again after 30 s, 1 min, 2 min … with full jitter, and up to an hour", async () => {
+Deno.test("run() retries after 30 s, 1 min, 2 min …, up to an hour, with full jitter", async () => {
   using world = new World();
   world.login();
   world.answer = () => DOWN;
@@ -25,7 +25,7 @@ Deno.test("run() tries again after 30 s, 1 min, 2 min … with full jitter, and 
   assert.deepEqual(world.states(), ["delivered"]);
 });
 
-Deno.test("run() lets the whole route rest after a failure: one request, not one for each event", async () => {
+Deno.test("run() backs off the whole route after a failure: one request, not one per event", async () => {
   using world = new World();
   for (let count = 0; count < 20; count++) world.login();
   world.answer = () => response(503);
@@ -35,17 +35,17 @@ Deno.test("run() lets the whole route rest after a failure: one request, not one
   assert.equal(world.deliveries.pendingCount(), 20);
 });
 
-Deno.test("run() waits as long as the service asks, in the run if that is at most a minute", async () => {
+Deno.test("run() waits as long as the service asks, within the run if that is at most a minute", async () => {
   const cases: [answer: Exchange, waitMs: number, inRun: boolean][] = [
     [response(429, {}, { "retry-after": "7" }), 7_000, true],
     [response(503, {}, { "retry-after": "Mon, 23 Nov 2026 00:00:40 GMT" }), 40_000, true],
     [response(429, {}, { "retry-after": "3600" }), HOUR, false],
-    // Never longer than a day, whatever is asked for.
+    // At most a day, whatever the service asks for.
     [response(429, {}, { "retry-after": "31536000" }), DAY, false],
-    // What makes no sense is not believed: the backoff of a first failure, halved by the jitter.
+    // An invalid wait is ignored: the backoff of a first failure, halved by the jitter.
     [response(503, {}, { "retry-after": "-5" }), 15_000, true],
     [response(503, {}, { "retry-after": "soon" }), 15_000, true],
-    // ntfy says no time: one request in five seconds.
+    // ntfy names no time: one request in five seconds.
     [response(429, { code: 42901 }), 5_000, true],
   ];
   for (const [answer, waitMs, inRun] of cases) {
@@ -64,7 +64,7 @@ Deno.test("run() waits as long as the service asks, in the run if that is at mos
   }
 });
 
-Deno.test("run() rests before the request that Discord's rate limit would refuse", async () => {
+Deno.test("run() pauses before a request that Discord's rate limit would refuse", async () => {
   using world = new World();
   world.config = parseConfig(
     `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://discord.com/api/webhooks/1/t"`,
@@ -79,7 +79,7 @@ Deno.test("run() rests before the request that Discord's rate limit would refuse
   assert.deepEqual(world.states(), ["delivered", "delivered"]);
 });
 
-Deno.test("run() keeps the events of a broken route however long it takes", async () => {
+Deno.test("run() keeps the events of a broken route indefinitely", async () => {
   for (const status of [401, 403, 404, 410, 302]) {
     using world = new World();
     world.login();
@@ -89,9 +89,7 @@ Deno.test("run() keeps the events of a broken route however long it takes", asyn
     await world.runRepeatedly(3 * HOUR, 10 * MINUTE);
     assert.deepEqual(world.states(), ["pending"], `${status}`);
     assert.ok(
-      world.logged.some(([severity, line]) =>
-        severity === "error" && line.includes("correct its settings in the config")
-      ),
+      world.logged.some(([severity, line]) => severity === "error" && line.includes("correct its settings")),
     );
     world.answer = () => response(200, { id: "1" });
     await world.runRepeatedly(2 * HOUR);
@@ -99,7 +97,7 @@ Deno.test("run() keeps the events of a broken route however long it takes", asyn
   }
 });
 
-Deno.test("run() calls a route broken again that was tried by hand, and not its events at fault", async () => {
+Deno.test("run() reports a route as broken again after a manual test, without blaming its events", async () => {
   using world = new World();
   world.login();
   world.answer = () => response(404);
@@ -119,7 +117,7 @@ Deno.test("run() treats a host that the sandbox refuses as a broken route", asyn
   assert.match(world.logged.at(-1)?.[1] ?? "", /is broken: Requires net access/);
 });
 
-Deno.test("run() gives an event up after seven days of retries, and says so", async () => {
+Deno.test("run() gives up an event after seven days of retries, and reports it", async () => {
   using world = new World();
   world.login();
   world.answer = () => DOWN;
@@ -129,11 +127,11 @@ Deno.test("run() gives an event up after seven days of retries, and says so", as
   assert.deepEqual(world.states(), ["dead"]);
   assert.match(
     world.logged.findLast(([severity]) => severity === "error")?.[1] ?? "",
-    /^gave up 1 event on route "default", tried for too long: connection refused$/,
+    /^gave up 1 event on route "default" after trying for too long: connection refused$/,
   );
 });
 
-Deno.test("run() gives nothing up because a clock jumped a year ahead", async () => {
+Deno.test("run() gives nothing up after the clock jumps a year ahead", async () => {
   using world = new World();
   world.login();
   world.answer = () => DOWN;
@@ -143,7 +141,7 @@ Deno.test("run() gives nothing up because a clock jumped a year ahead", async ()
   assert.deepEqual(world.states(), ["pending"]);
 });
 
-Deno.test("run() waits for no due time that a clock set back has left far ahead", async () => {
+Deno.test("run() ignores a due time that is far ahead because the clock was set back", async () => {
   using world = new World();
   world.login();
   world.answer = () => DOWN;
@@ -157,7 +155,7 @@ Deno.test("run() waits for no due time that a clock set back has left far ahead"
   assert.deepEqual(world.states(), ["delivered"]);
 });
 
-Deno.test("run() gives up together what has been retried for seven days, also what waited behind it, and nothing younger", async () => {
+Deno.test("run() gives up everything that was retried or waited for seven days, and nothing younger", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
   world.logins(50);
@@ -172,7 +170,7 @@ Deno.test("run() gives up together what has been retried for seven days, also wh
   assert.match(notices[0] ?? "", /^gave up 51 notifications on route "a": connection refused \(example\.com, 2026-/);
 });
 
-Deno.test("run() counts no time in which the route was broken towards giving up", async () => {
+Deno.test("run() does not count the time in which a route was broken towards giving up", async () => {
   using world = new World();
   world.login();
   world.answer = () => response(404);

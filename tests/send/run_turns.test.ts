@@ -1,4 +1,4 @@
-// Urgent events are sent in turns by user: the noise of one user does not delay the alarm about another.
+// Urgent events are sent in turns per user, so a noisy user does not delay the alarm about another.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -13,7 +13,7 @@ import { TAMPERED, World } from "../helpers/world.ts";
 const DISCORD =
   `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://discord.com/api/webhooks/1/secret"\n`;
 
-Deno.test("run() sends root's alarm first and another user's second, however much noise one user makes", async () => {
+Deno.test("run() sends root's alarm first and another user's second, however many events one user causes", async () => {
   using world = new World();
   world.config = parseConfig(DISCORD, { hostName: () => "example.com" });
   const limited = rateLimited(DISCORD_LIMITS, () => world.clock.nowMs());
@@ -44,12 +44,12 @@ Deno.test("run() sends a handful of urgent events of one user one by one, and mo
     await world.run();
     assert.equal(world.requests.length, messages);
     assert.equal(world.users().flatMap((users) => users.split(",")).length, count);
-    // As urgent as a single one.
+    // As urgent as a single event.
     for (const { request } of world.requests) assert.equal(JSON.parse(request.body).priority, 5);
   }
 });
 
-/** A store with urgent events of these users. */
+/** A store with one urgent event for each of these users. */
 function storeWith(users: readonly string[]): Deliveries {
   const deliveries = new Deliveries(":memory:");
   judgeUrgent(deliveries, users);
@@ -64,7 +64,7 @@ function judgeUrgent(deliveries: Deliveries, users: readonly string[]): void {
   });
 }
 
-/** Sends what is due; returns the user of the events, or undefined if nothing is due. */
+/** Sends the next batch; returns the user of its events, or undefined if nothing is due. */
 function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
   const due = deliveries.nextDue({ route: "r", nowMs: 0, limit });
   if (due?.kind !== "events") return undefined;
@@ -74,7 +74,7 @@ function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
   return due.events.map(({ user }) => user);
 }
 
-Deno.test("nextDue() gives a later user's event before the rest of a noisy user's, and those of one user in order", () => {
+Deno.test("nextDue() returns a later user's event before the rest of a noisy user's, and each user's events in order", () => {
   const deliveries = storeWith(Array.from({ length: 30 }, () => "mallory"));
   assert.deepEqual(sendNext(deliveries, 10), Array(10).fill("mallory"));
   judgeUrgent(deliveries, ["mallory", "carol", "root"]);
@@ -84,7 +84,7 @@ Deno.test("nextDue() gives a later user's event before the rest of a noisy user'
   deliveries.close();
 });
 
-Deno.test("nextDue() gives a digest of urgent events again as it was, whatever has come since", () => {
+Deno.test("nextDue() returns a tried digest of urgent events unchanged, whatever has arrived since", () => {
   const deliveries = storeWith(Array(5).fill("mallory"));
   const first = deliveries.nextDue({ route: "r", nowMs: 0, limit: 4 });
   assert.ok(first?.kind === "events");
@@ -100,7 +100,7 @@ Deno.test("nextDue() gives a digest of urgent events again as it was, whatever h
   deliveries.close();
 });
 
-Deno.test("a store of an earlier release gets the turns of what is pending there", () => {
+Deno.test("a store of an earlier release gets turns for its pending events", () => {
   const path = Deno.makeTempFileSync();
   const database = openDatabase(path, { busyTimeoutMs: 1_000 });
   for (const statement of MIGRATIONS[0] ?? []) database.prepare(statement).run();
@@ -134,7 +134,7 @@ Deno.test("a store of an earlier release gets the turns of what is pending there
   Deno.removeSync(path);
 });
 
-/** The order in which everything is sent, as it would be without digests. */
+/** The order in which events would be sent without digests. */
 function orderOf(users: readonly string[]): string[] {
   const deliveries = storeWith(users);
   const shown = deliveries.pendingEvents("r").map(({ user }) => user);
@@ -164,7 +164,7 @@ Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)
   );
 });
 
-/** How long so many urgent events take to be judged and sent, 30 in each message. */
+/** How long it takes to judge and send this many urgent events, 30 per message. */
 function drainMs(count: number): number {
   const sinceMs = performance.now();
   const deliveries = storeWith(Array(count).fill("mallory"));
@@ -175,8 +175,8 @@ function drainMs(count: number): number {
 }
 
 Deno.test("10,000 urgent events of one user cost hardly more each than 1,000", () => {
-  // Ten times as many; were each step linear in what is pending, it would be a hundred times. The shortest of several
-  // times, since the machine has other things to do.
+  // If each step were linear in the pending events, ten times as many would take a hundred times as long. Uses the
+  // shortest of several times, because the machine may be busy.
   let few = Infinity;
   let many = Infinity;
   for (let round = 0; round < 8 && !(many < 40 * few); round++) {

@@ -1,4 +1,4 @@
-// `send` as a process, from its sources, so that it is tried on every Deno version that the tests run on.
+// Runs `send` as a process from its sources, so it is tested on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
 import { garbagePage } from "../helpers/fixtures.ts";
@@ -6,7 +6,7 @@ import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, ntfyLike } from "../helpers/receivers.ts";
 
-Deno.test("send prints to standard output, where the service is stdout", async () => {
+Deno.test("send prints to standard output if the service is stdout", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig(`[notification]\nservice = "stdout"\n[host]\nname = "example.com"`);
   await installation.queue(LOGIN);
@@ -19,7 +19,7 @@ Deno.test("send prints to standard output, where the service is stdout", async (
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test("send delivers to Discord and to ntfy through its Worker", async () => {
+Deno.test("send delivers to Discord and ntfy through its Worker", async () => {
   await using discord = discordLike();
   await using ntfy = ntfyLike({ token: "tk_secret" });
   const services = [
@@ -35,7 +35,7 @@ Deno.test("send delivers to Discord and to ntfy through its Worker", async () =>
   }
 });
 
-Deno.test("send makes no request where nothing is due", async () => {
+Deno.test("send makes no request if nothing is due", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -43,7 +43,7 @@ Deno.test("send makes no request where nothing is due", async () => {
   assert.equal(ntfy.received.length, 0);
 });
 
-Deno.test("send delivers what is pending whichever page of its store is damaged, at the latest in its next run", async () => {
+Deno.test("send delivers pending events at the latest in its next run, whichever page of its store is damaged", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
@@ -60,7 +60,7 @@ Deno.test("send delivers what is pending whichever page of its store is damaged,
   for (let page = 0; page < whole.length / 4096; page++) {
     const damaged = whole.slice();
     damaged.set(garbagePage(), page * 4096);
-    // A new event makes it look everywhere.
+    // A new event makes it read the whole store.
     const user = `page${page}`;
     await installation.queue({ ...LOGIN, PAM_USER: user });
     await Deno.writeFile(path, damaged);
@@ -69,7 +69,7 @@ Deno.test("send delivers what is pending whichever page of its store is damaged,
     if (first.stderr.includes("damaged")) noticed++;
     assert.ok([0, 75].includes(first.code), `page ${page}: ${first.code} ${first.stderr}`);
     const second = first.code === 0 ? first : await installation.send();
-    // The other event may rest with its route, as it did before.
+    // The other event may still wait for the backoff of its route.
     assert.ok([0, 75].includes(second.code), `page ${page}: ${second.code} ${second.stderr}`);
     assert.doesNotMatch(second.stderr.replace(first.stderr, ""), /^error/m, `page ${page}`);
     const third = await installation.send("--dry-run");

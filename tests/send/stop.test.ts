@@ -1,4 +1,4 @@
-// `send` ends on SIGTERM, however much there is to take in.
+// `send` ends on SIGTERM, however large the queue is.
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
@@ -6,7 +6,7 @@ import { openDatabase } from "../../src/store/open.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 
-Deno.test("SIGTERM ends a send in the middle of a full queue, and what was taken in is kept", async () => {
+Deno.test("SIGTERM ends send while it reads a full queue, and the events read so far are kept", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig('[notification]\nservice = "stdout"\n');
   const paths = statePaths(installation.stateDir);
@@ -14,7 +14,7 @@ Deno.test("SIGTERM ends a send in the middle of a full queue, and what was taken
   queueLogins(paths.queueDatabase, total);
   const child = installation.startSend();
   const stderr = new Response(child.stderr).text();
-  // From its first message on, it takes in and delivers in turns.
+  // From its first message on, it alternates between reading and delivering.
   const reader = child.stdout.getReader();
   await reader.read();
   child.kill("SIGTERM");
@@ -26,7 +26,7 @@ Deno.test("SIGTERM ends a send in the middle of a full queue, and what was taken
   assert.ok(taken > 0 && taken < total, `${taken}`);
 });
 
-Deno.test("a wrong configuration does not stop events from being taken in", async () => {
+Deno.test("send reads new events even if the configuration is wrong", async () => {
   await using installation = await Installation.create();
   await installation.writeConfig('[notification]\nservice = "none"\n');
   const paths = statePaths(installation.stateDir);

@@ -1,4 +1,4 @@
-// Connections that TLS refuses, as `send` makes them, to servers on loopback; certificates by openssl.
+// Connections of `send` that TLS refuses, to servers on loopback. openssl creates the certificates.
 
 import assert from "node:assert/strict";
 import { explainTls } from "../../src/send/tls_refusal.ts";
@@ -16,7 +16,7 @@ const MAKE = `
 
 const names = ["good", "expired", "another", "ca", "http"] as const;
 
-Deno.test("a connection that TLS refuses is retried for a reason that says what to do, and stays the same", async () => {
+Deno.test("a connection that TLS refuses is retried; the reason contains advice, and is the same each time", async () => {
   const directory = await Deno.makeTempDir({ prefix: "tls-test-" });
   const stop = new AbortController();
   const { success, stderr } = await new Deno.Command("sh", { args: ["-ec", MAKE], cwd: directory }).output();
@@ -44,16 +44,16 @@ Deno.test("a connection that TLS refuses is retried for a reason that says what 
     return exchange.detail;
   };
   assert.equal(await answer("good", authority), "answered");
-  assert.match(await answer("good"), /UnknownIssuer \(nobody whom this host trusts .*ca_file/);
+  assert.match(await answer("good"), /UnknownIssuer \(the certificate is not signed by a CA .*ca_file/);
   assert.match(await answer("expired", authority), /invalid peer certificate: .*expired$/i);
   assert.match(await answer("another", authority), /not valid for name "127\.0\.0\.1"/);
-  assert.match(await answer("ca", authority), /CaUsedAsEndEntity.* \(.*CA:FALSE, and put that into ca_file\)$/);
-  assert.match(await answer("http", authority), /was not TLS; does that port take http:/);
+  assert.match(await answer("ca", authority), /CaUsedAsEndEntity.* \(.*CA:FALSE and set ca_file to it\)$/);
+  assert.match(await answer("http", authority), /is not TLS; this port may accept only http:/);
   stop.abort();
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("explainTls() leaves all else as it is, and takes out what is different each time", () => {
+Deno.test("explainTls() keeps other messages unchanged, and removes the parts that differ each time", () => {
   assert.equal(explainTls("connection refused"), "connection refused");
   const refused = "invalid peer certificate: certificate expired";
   const when =

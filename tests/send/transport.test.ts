@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { ExitCode } from "../../src/failure.ts";
 import { evaluate } from "../helpers/checkout.ts";
 
-Deno.test("startTransport() says that the Worker did not start, and leaves that to the next run", async () => {
-  // No configuration has such a proxy. The Worker throws, as one does that has no memory left.
+Deno.test("startTransport() reports that the Worker did not start, and that the next run tries again", async () => {
+  // No configuration allows such a proxy. The Worker throws, as it does without memory.
   const settings = { hosts: [], caCerts: [], timeoutMs: 1_000, proxyUrl: "no URL" };
-  // It takes variables out of the environment of the whole process.
+  // It removes variables from the environment of the whole process.
   const outcome = await evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
     const { name, code, exitCode } = await startTransport(${JSON.stringify(settings)}).catch((error) => error);
     const { state } = Deno.permissions.querySync({ name: "net" });
     console.log(JSON.stringify({ name, code, exitCode, state }));`);
-  // The network is given up only behind a Worker that stands.
+  // Network access is revoked only after the Worker has started.
   assert.deepEqual(JSON.parse(outcome), {
     name: "Failure",
     code: "send.no-worker",
@@ -20,7 +20,7 @@ Deno.test("startTransport() says that the Worker did not start, and leaves that 
   });
 });
 
-Deno.test("startTransport() starts a Worker that may only reach the hosts, and the addresses of a host that has several", async () => {
+Deno.test("startTransport() starts a Worker that may reach only the hosts, and the addresses of hosts with several", async () => {
   const permissions = await evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
     globalThis.Worker = class {
@@ -44,7 +44,7 @@ Deno.test("startTransport() starts a Worker that may only reach the hosts, and t
   });
 });
 
-Deno.test("startTransport() finds the addresses of the proxy, and of no host that is reached through it", async () => {
+Deno.test("startTransport() resolves the proxy, and no host that is reached through it", async () => {
   const asked = (proxyUrl: string) =>
     evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/send/transport.ts"))};
