@@ -47,7 +47,7 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
   const say = (line: string) => print(oneLine(line));
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
   try {
-    await hint(paths, { force, say, sleep });
+    await repairQueue(paths, { force, say, sleep });
   } catch (error) {
     throw explained(error, paths);
   }
@@ -55,7 +55,10 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
 }
 
 /** Repairs the queue in a state directory. */
-export async function hint(paths: StatePaths, { force, ...options }: { force: boolean } & MoveOptions): Promise<void> {
+export async function repairQueue(
+  paths: StatePaths,
+  { force, ...options }: { force: boolean } & MoveOptions,
+): Promise<void> {
   const { say } = options;
   const unfinished = unfinishedMove(paths);
   if (unfinished !== undefined) {

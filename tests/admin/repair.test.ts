@@ -2,7 +2,7 @@
 // completes one that was killed.
 
 import assert from "node:assert/strict";
-import { hint } from "../../src/admin/repair.ts";
+import { repairQueue } from "../../src/admin/repair.ts";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
 import { Inbox, INBOX_START } from "../../src/store/inbox.ts";
@@ -51,7 +51,7 @@ class Queue implements Disposable {
 
   async repair({ force = false, sleep = () => Promise.resolve() } = {}): Promise<void> {
     this.said.length = 0;
-    await hint(this.paths, { force, sleep, say: (line) => void this.said.push(line) });
+    await repairQueue(this.paths, { force, sleep, say: (line) => void this.said.push(line) });
   }
 
   /** All events that `send` would find, in the database and in the folders of damaged ones. */
