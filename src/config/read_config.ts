@@ -72,8 +72,7 @@ function unreadable(path: string, cause: unknown): Failure {
     return new Failure(`Configuration "${path}" does not exist`, { code, exitCode: config, hint, cause });
   }
   if (cause instanceof PermissionDenied) {
-    const hint =
-      `run send as ssh-session-notifier, and make the file readable: chown root:ssh-session-notifier ${path} && chmod 0640 ${path}`;
+    const hint = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}; run send as ssh-session-notifier`;
     return fail(": permission denied", "config.not-readable", noPermission, hint);
   }
   if (cause instanceof NotCapable) {

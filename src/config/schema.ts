@@ -117,7 +117,7 @@ export const SECTIONS = {
     proxy: v.pipe(
       v.optional(proxy),
       v.description(
-        'an HTTP proxy for all requests, such as `"http://proxy.example:3128"`; proxy environment variables are ignored',
+        'the HTTP proxy for all requests, `"http://proxy.example:3128"`; proxy environment variables are ignored',
       ),
     ),
     // The service itself validates its table, if it is the one in use.

@@ -32,7 +32,7 @@ function slipIn(line: string, { column, reason }: { column: number; reason: stri
     if (/^\s*[\w-]+\s*:/.test(line)) return "use = after the key instead of :";
     return /^\s*[\w-]+\s+[^=]*$/.test(line) ? "the = after the key is missing" : undefined;
   }
-  if (/escape/.test(reason)) return "a backslash in \"…\" starts an escape sequence; double it, or use '…'";
+  if (/escape/.test(reason)) return "a backslash in \"…\" starts an escape; double it, or use '…'";
   if (reason === "illegal character in numeric literal") return 'strings need quotes: "…"';
   if (reason !== "invalid value") return undefined;
   const value = line.slice(column - 1);
