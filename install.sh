@@ -287,7 +287,7 @@ is_foreign() { # PATH
 remove_documents() {
   for document in "$BASH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MAN_PAGE"; do
     if is_foreign "$document"; then
-      say "kept: $document, which is not from install.sh"
+      say "kept: $document (not from install.sh)"
     else
       remove_file "$document"
     fi
@@ -574,7 +574,7 @@ remove_selinux() {
   case $(loaded_selinux_module) in
     same | old) ;;
     foreign)
-      say "kept: the SELinux module $NAME, which is not from install.sh"
+      say "kept: the SELinux module $NAME (not from install.sh)"
       return
       ;;
     *) return ;;

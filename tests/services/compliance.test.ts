@@ -87,7 +87,7 @@ for (const [fault, changes] of Object.entries(FAULTS)) {
 
 Deno.test("the suite fails for a service without a receiver in the tests", async () => {
   const failed = await failedChecks({ registered: register(discord), spec: undefined });
-  assert.ok(failed.includes("has a receiver in the tests, which takes what it sends"), failed.join("\n"));
+  assert.ok(failed.includes("has a receiver in the tests that accepts its requests"), failed.join("\n"));
 });
 
 Deno.test("the suite fails for a service that does not escape the values of events", async () => {
@@ -98,7 +98,7 @@ Deno.test("the suite fails for a service that does not escape the values of even
     return { ...request, body: request.body.replaceAll("\\\\", "") };
   };
   const failed = await failedChecks({ registered: registerFaulty({ render }), spec: SPECS["discord"] });
-  assert.ok(failed.includes("lets no event bring in a mention, a link, an image, markup or a command"));
+  assert.ok(failed.includes("prevents events from adding a mention, a link, an image, markup or a command"));
 });
 
 function registerFaulty(changes: Partial<Record<keyof Service<unknown>, unknown>>): RegisteredService {
