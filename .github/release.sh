@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# The steps of a release, as workflows/release.yml takes them. Each can be run by hand, in a checkout of the tag.
-# The rule: what goes out is made of a commit of main, by Deno's own runtime, and has run once.
+# The steps of a release, run by workflows/release.yml. Each can be run by hand, in a checkout of the tag.
+# A release is built from a commit on main, with Deno's own runtime, and has run at least once.
 set -euo pipefail
 
 NAME=ssh-session-notifier
 DENO=2.9.6
 ARCHES=(x86_64 aarch64)
-# Those who verify name the repository that the release is from.
+# The repository of the release, which users name to verify it.
 REPOSITORY=${GITHUB_REPOSITORY:-OWNER/$NAME}
 
 usage() {
   cat <<END
 Usage: .github/release.sh STEP ...
 
-  verify TAG        refuse a tag that is not the version of deno.json, or not on main
-  compile DIR       make the binaries, DIR/ARCH/$NAME
-  pack TAG DIR      make the archives of these, their checksums, and the release text DIR/notes.md
-  try DIR           unpack the archive for this machine, run it, and install it below a directory
+  verify TAG        refuse a tag that is not the version in deno.json, or not on main
+  compile DIR       build the binaries, DIR/ARCH/$NAME
+  pack TAG DIR      create their archives, the checksums, and the release notes DIR/notes.md
+  try DIR           unpack the archive for this machine, run the binary, and install it below a directory
 END
 }
 
@@ -25,26 +25,26 @@ die() {
   exit 1
 }
 
-# Of the checkout. The one line of deno.json that is not nested deeper.
+# Prints the version of the checkout. In deno.json, only its line has this indentation.
 version() { sed -n 's/^  "version": "\([0-9][0-9A-Za-z.+-]*\)",$/\1/p' deno.json; }
 
 verify() { # TAG
-  [ "$1" = "v$(version)" ] || die "the tag $1 is not the version of deno.json, v$(version)"
-  [ "$(git rev-parse "refs/tags/$1^{commit}")" = "$(git rev-parse HEAD)" ] || die "the checkout is not that of $1"
+  [ "$1" = "v$(version)" ] || die "the tag $1 is not the version in deno.json, v$(version)"
+  [ "$(git rev-parse "refs/tags/$1^{commit}")" = "$(git rev-parse HEAD)" ] || die "the checkout is not at $1"
   git merge-base --is-ancestor HEAD refs/remotes/origin/main || die "$1 is not on main, where every commit is tested"
   [ -z "$(git status --porcelain)" ] || die "the checkout has changes: $(git status --porcelain)"
 }
 
-# What DENORT_BIN names would be in every binary, and nobody could tell from where it is.
+# The file that DENORT_BIN names would be part of every binary, from an unknown source.
 refuse_foreign_runtime() {
-  [ -z "${DENORT_BIN+set}" ] || die "DENORT_BIN is set: a release takes its runtime from Deno's own site alone"
+  [ -z "${DENORT_BIN+set}" ] || die "DENORT_BIN is set: a release must use the runtime from Deno's own site"
 }
 
 refuse_testing_binary() { # FILE
   local said
   said=$("$1" --version) || die "$1 does not run"
   case $said in
-    *"for testing only"*) die "$1 is not one to release: $said" ;;
+    *"for testing only"*) die "cannot release $1: $said" ;;
     "$NAME $(version) (Deno $DENO, "*) printf '%s\n' "$said" ;;
     *) die "$1 is not version $(version) on Deno $DENO: $said" ;;
   esac
@@ -56,11 +56,11 @@ compile() { # DIR
   for arch in "${ARCHES[@]}"; do
     npx -y "deno@$DENO" task compile "--arch=$arch" "--output=$1/$arch/$NAME"
   done
-  # The other one runs on a machine of its own, in step try.
+  # The other one is run on a machine of its architecture, in step try.
   refuse_testing_binary "$1/$(uname -m)/$NAME"
 }
 
-# Makes the same archive of the same files, wherever and whenever: of them come only names, contents and executability.
+# Creates reproducible archives: only the names, contents and executable bits of the files affect them.
 pack() { # TAG DIR
   local arch directory
   for arch in "${ARCHES[@]}"; do
@@ -79,7 +79,7 @@ pack() { # TAG DIR
 notes() { # TAG DIR
   local previous
   previous=$(git describe --tags --abbrev=0 --match='v*' "$1^" 2>/dev/null) || previous=''
-  # An annotated tag has a text of its own.
+  # An annotated tag has its own text.
   if [ "$(git cat-file -t "refs/tags/$1")" = tag ]; then
     git for-each-ref --format='%(contents:subject)%0a%0a%(contents:body)' "refs/tags/$1"
   fi
@@ -98,8 +98,8 @@ notes() { # TAG DIR
     cd $NAME-$1-linux-\$(uname -m)
     sudo ./install.sh --dry-run --pam
 
-The second command proves that the archive was built by this repository's release workflow, of this tag.
-The last one only says what \`sudo ./install.sh --pam\` would do.
+The second command proves that this repository's release workflow built the archive from this tag.
+The last command only shows what \`sudo ./install.sh --pam\` would do.
 
 ## SHA-256
 

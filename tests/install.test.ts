@@ -1,4 +1,4 @@
-// install.sh, run for real into fake roots (DESTDIR), without any privilege. tests/e2e/install.test.ts runs it as root.
+// Runs install.sh with fake roots (DESTDIR), without any privilege. tests/e2e/install.test.ts runs it as root.
 
 import assert from "node:assert/strict";
 import { Findings } from "../src/admin/finding.ts";
@@ -7,7 +7,7 @@ import { readPamStack } from "../src/admin/pam_stack.ts";
 
 const NAME = "ssh-session-notifier";
 const PAM_FILES = `${import.meta.dirname}/testdata/pam`;
-const BEGIN = `# ${NAME} begin: do not edit between these lines; \`install.sh --uninstall\` takes them out\n`;
+const BEGIN = `# ${NAME} begin: do not edit between these lines; \`install.sh --uninstall\` removes them\n`;
 const END = `# ${NAME} end\n`;
 const CLEAN = `pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0`;
 const FIRST = `${BEGIN}session optional ${CLEAN}
@@ -19,7 +19,7 @@ session optional pam_exec.so quiet type=open_session log=/run/${NAME}/unrecorded
 /usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0
 ${END}`;
 const LAST = `${BEGIN}session optional ${CLEAN}\n${END}`;
-/** What earlier releases put into sshd's file in their place, and the files that these name. */
+/** The includes that earlier releases put into sshd's file instead, and the files that they name. */
 const OLD_FIRST = `session    include      ${NAME}\n`;
 const OLD_LAST = `session    include      ${NAME}-last\n`;
 const OLD_FILES: Readonly<Record<string, string>> = {
@@ -32,7 +32,7 @@ const BINARY = `/usr/sbin/${NAME}`;
 const CONFIG = `/etc/${NAME}`;
 const STATE = `/var/lib/${NAME}`;
 
-/** Stands where the compiled program would; without root, install.sh asks for its version, completions and man page. */
+/** Stands in for the compiled program. Without root, install.sh runs it for its version, completions and man page. */
 const PROGRAM = `#!/bin/sh
 case $1 in
   --version) echo "${NAME} 0.1.0" ;;
@@ -41,7 +41,7 @@ case $1 in
   *) exit 64 ;;
 esac\n`;
 
-/** What the program says of itself, and where that is read. */
+/** The program's documents: where they are installed, and the commands that print them. */
 const DOCUMENTS = {
   [`/usr/share/bash-completion/completions/${NAME}`]: "completions bash",
   [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions fish",
@@ -68,7 +68,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** A directory with install.sh, a binary beside it, and a root to install to. */
+/** A directory with install.sh, a binary next to it, and a root to install to. */
 class FakeRoot implements AsyncDisposable {
   readonly #directory: string;
 
@@ -76,7 +76,7 @@ class FakeRoot implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** @param files the text of files that are there before, by their paths */
+  /** @param files the texts of files that exist before the installation, by path */
   static async create(files: Readonly<Record<string, string>> = {}): Promise<FakeRoot> {
     const root = new FakeRoot(await Deno.makeTempDir());
     await Deno.copyFile(`${import.meta.dirname}/../install.sh`, root.beside("install.sh"));
@@ -86,7 +86,7 @@ class FakeRoot implements AsyncDisposable {
     return root;
   }
 
-  /** A file beside install.sh. */
+  /** The path of a file next to install.sh. */
   beside(name: string): string {
     return `${this.#directory}/${name}`;
   }
@@ -108,7 +108,7 @@ class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags]);
   }
 
-  /** Installs, with its temporary files in a folder of the test's. */
+  /** Installs, with its temporary files in a directory of the test. */
   async installWithin(temporary: string, ...flags: string[]): Promise<Ran> {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { TMPDIR: temporary } });
   }
@@ -118,16 +118,16 @@ class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { DESTDIR: destDir } });
   }
 
-  /** Installs, on a terminal at which somebody types. */
+  /** Installs on a terminal, with typed input. */
   async installOnTerminal(typed: string, ...flags: string[]): Promise<Ran> {
     const command = ["sh", this.beside("install.sh"), ...flags].join(" ");
     return await this.#run("script", ["--quiet", "--return", "--command", command, "/dev/null"], { typed });
   }
 
   /**
-   * Installs, and kills all of it at once before its nth command that changes a file; 0 kills nothing.
+   * Installs, and kills all its processes before the nth command that changes a file; 0 kills nothing.
    *
-   * @returns how many such commands there were
+   * @returns the number of such commands
    */
   async installKilledAt(nth: number, ...flags: string[]): Promise<number> {
     const shims = this.beside("shims");
@@ -146,7 +146,7 @@ class FakeRoot implements AsyncDisposable {
       await Deno.writeTextFile(`${shims}/${tool}`, shim, { mode: 0o755 });
     }
     const { code } = await this.#run("setsid", ["sh", this.beside("install.sh"), ...flags], {
-      // What is killed can't take its temporary files away.
+      // A killed run cannot remove its temporary files.
       env: { PATH: `${shims}:${path}`, TMPDIR: shims },
     });
     const counted = Number(await Deno.readTextFile(count));
@@ -155,7 +155,7 @@ class FakeRoot implements AsyncDisposable {
     return counted;
   }
 
-  /** All that is in the root: each path with what it is, its mode and its text, and a file's time of change. */
+  /** Everything in the root: each path with type, mode and text, and a file's modification time. */
   async tree(): Promise<Record<string, string>> {
     const found: Record<string, string> = {};
     const add = async (path: string) => {
@@ -184,7 +184,7 @@ class FakeRoot implements AsyncDisposable {
     options: { typed?: string; env?: Record<string, string> } = {},
   ): Promise<Ran> {
     const { typed, env = {} } = options;
-    // As root, the tests become nobody, who could not harm the machine if they tried.
+    // As root, run the installer as nobody, so that it cannot harm the machine.
     const becomeNobody = Deno.uid() === 0;
     if (becomeNobody) {
       const give = "! -user 65534 -exec chown -h 65534:65534 {} +";
@@ -206,7 +206,7 @@ class FakeRoot implements AsyncDisposable {
   }
 }
 
-/** The PAM file of sshd that a distribution ships. */
+/** sshd's PAM file as shipped by a distribution. */
 function stock(distribution: string): string {
   return Deno.readTextFileSync(`${PAM_FILES}/${distribution}/sshd`);
 }
@@ -217,13 +217,13 @@ async function ok(running: Promise<Ran>): Promise<Ran> {
   return ran;
 }
 
-/** Paths and modes alone, without the directories that any root has. */
+/** Only paths and modes, without the directories that any root has. */
 function modes(tree: Readonly<Record<string, string>>): Record<string, string> {
   const own = Object.entries(tree).filter(([path]) => path.includes(NAME));
   return Object.fromEntries(own.map(([path, text]) => [path, text.slice(0, 4)]).sort());
 }
 
-/** Without what a second run may do again: to write the binary, in one step. */
+/** Without the binary, which a second run may write again, atomically. */
 function withoutBinary(tree: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(tree).filter(([path]) => path !== BINARY));
 }
@@ -261,7 +261,7 @@ const WITH_UNITS = {
   [`/etc/systemd/system/${NAME}.timer`]: "0644",
 };
 
-Deno.test("install.sh makes these files with these modes, and nothing else", async () => {
+Deno.test("install.sh creates exactly these files, with these modes", async () => {
   await using root = await FakeRoot.create();
   await ok(root.install());
   const tree = await root.tree();
@@ -280,9 +280,9 @@ Deno.test("install.sh makes these files with these modes, and nothing else", asy
   );
 });
 
-Deno.test("install.sh neither overwrites nor takes out a completion or man page that is not from here", async () => {
+Deno.test("install.sh does not overwrite or remove a completion or man page that it did not write", async () => {
   const [bash = "", fish = "", man = "", zsh = ""] = Object.keys(DOCUMENTS);
-  await using root = await FakeRoot.create({ [bash]: "# somebody else's\n", [fish]: "", "/elsewhere": "kept\n" });
+  await using root = await FakeRoot.create({ [bash]: "# written by others\n", [fish]: "", "/elsewhere": "kept\n" });
   await Deno.mkdir(root.path("/usr/share/man/man8"), { recursive: true });
   await Deno.symlink("/dev/null", root.path(man));
   await Deno.mkdir(root.path(zsh), { recursive: true });
@@ -290,18 +290,18 @@ Deno.test("install.sh neither overwrites nor takes out a completion or man page 
   const before = await others();
   const { stderr } = await ok(root.install());
   for (const path of [bash, fish, man, zsh]) {
-    assert.ok(stderr.includes(`warning: ${path} is not written: it is there, and not from here`), path);
+    assert.ok(stderr.includes(`warning: cannot write ${path}: it exists, and is not from install.sh`), path);
   }
   const { stdout } = await ok(root.install("--uninstall"));
-  for (const path of [bash, fish, man, zsh]) assert.ok(stdout.includes(`kept: ${path}, which is not from here`), path);
+  for (const path of [bash, fish, man, zsh]) assert.ok(stdout.includes(`kept: ${path} (not from install.sh)`), path);
   assert.deepEqual((await others()).filter(([path]) => !path.endsWith("/vendor-completions/")), before);
 });
 
-Deno.test("install.sh goes on to its end where nothing can be written below /usr/share, and says so", async () => {
-  await using root = await FakeRoot.create({ [SSHD]: STACK, "/usr/share": "in the way of a folder" });
+Deno.test("install.sh completes with warnings if nothing can be written below /usr/share", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK, "/usr/share": "a file instead of a directory" });
   const { stderr } = await ok(root.install("--pam"));
   for (const path of Object.keys(DOCUMENTS)) {
-    assert.ok(stderr.includes(`warning: ${path} is not written, see above`), path);
+    assert.ok(stderr.includes(`warning: cannot write ${path}, see above`), path);
   }
   assert.equal(await root.read(SSHD), HOOKED);
   assert.ok(`/etc/cron.d/${NAME}` in await root.tree());
@@ -310,35 +310,35 @@ Deno.test("install.sh goes on to its end where nothing can be written below /usr
 const FOREIGN = Deno.build.arch === "x86_64" ? "aarch64" : "x86_64";
 const isEmulated = await Deno.stat(`/proc/sys/fs/binfmt_misc/qemu-${FOREIGN}`).then(() => true, () => false);
 Deno.test({
-  name: `install.sh takes a binary for another processor for a package, and runs no part of it${
+  name: `install.sh packages a binary for another processor without running it${
     isEmulated ? " (such binaries run here)" : ""
   }`,
   ignore: isEmulated,
   fn: async () => {
     const machine = { x86_64: "\x3e", aarch64: "\xb7" }[FOREIGN];
-    // As a script, it would leave a trace.
+    // If a shell ran it as a script, it would create a file.
     const elf = `\x7fELF${"\0".repeat(14)}${machine}\0\ntouch ran\n`;
     await using root = await FakeRoot.create();
     await Deno.writeFile(root.beside("foreign"), Uint8Array.from(elf, (char) => char.charCodeAt(0)), { mode: 0o755 });
     const { stderr } = await ok(root.install("--binary", root.beside("foreign")));
-    assert.match(stderr, new RegExp(`^warning: .*/foreign is for ${FOREIGN}: it is not tried here`));
+    assert.match(stderr, new RegExp(`^warning: .*/foreign is for ${FOREIGN}: it is not tested here`));
     assert.deepEqual(await Deno.readFile(root.path(BINARY)), await Deno.readFile(root.beside("foreign")));
     assert.deepEqual(Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/share/")), []);
     assert.equal(await Deno.stat(root.beside("ran")).catch(() => undefined), undefined);
   },
 });
 
-Deno.test("install.sh installs a program that has no completions and no man page", async () => {
+Deno.test("install.sh installs a program without completions and man page", async () => {
   await using root = await FakeRoot.create();
   await Deno.writeTextFile(root.beside("old"), `#!/bin/sh\n[ "$1" = --version ] && echo "${NAME} 0.0.1"\n`, {
     mode: 0o755,
   });
   const { stderr } = await ok(root.install("--binary", root.beside("old")));
-  for (const path of Object.keys(DOCUMENTS)) assert.ok(stderr.includes(`warning: ${path} is not written`), path);
+  for (const path of Object.keys(DOCUMENTS)) assert.ok(stderr.includes(`warning: cannot write ${path}`), path);
   assert.ok(BINARY in await root.tree());
 });
 
-Deno.test("install.sh tries the binary that it is given, not one of the same name in the PATH", async () => {
+Deno.test("install.sh tests the given binary, not one of the same name in the PATH", async () => {
   await using root = await FakeRoot.create();
   await Deno.writeTextFile(root.beside("true"), PROGRAM.replace("0.1.0", "0.2.0"), { mode: 0o755 });
   const { stdout } = await ok(root.install("--binary", "true"));
@@ -346,13 +346,13 @@ Deno.test("install.sh tries the binary that it is given, not one of the same nam
   assert.equal(await root.read(BINARY), await Deno.readTextFile(root.beside("true")));
 });
 
-Deno.test("install.sh writes units in place of the cron file where there is systemd", async () => {
+Deno.test("install.sh writes units instead of the cron file if systemd is installed", async () => {
   await using root = await FakeRoot.create(SYSTEMD);
   await ok(root.install());
   assert.deepEqual(modes(await root.tree()), Object.fromEntries(Object.entries(WITH_UNITS).sort()));
 });
 
-Deno.test("install.sh changes nothing when it runs again, and says so", async () => {
+Deno.test("install.sh changes nothing when it runs again, and reports it", async () => {
   await using root = await FakeRoot.create({ ...SYSTEMD, [SSHD]: stock("debian") });
   await ok(root.install("--pam", "--fix-pam-env"));
   const before = await root.tree();
@@ -363,7 +363,7 @@ Deno.test("install.sh changes nothing when it runs again, and says so", async ()
   assert.doesNotMatch(stdout, /^(written|edited|backup|moved)/m);
 });
 
-Deno.test("install.sh mends modes and texts that were changed since", async () => {
+Deno.test("install.sh restores modes and texts that were changed", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
   await ok(root.install("--pam"));
   const before = await root.tree();
@@ -375,7 +375,7 @@ Deno.test("install.sh mends modes and texts that were changed since", async () =
   await root.write(BINARY, "");
   await ok(root.install("--pam"));
   const after = await root.tree();
-  // Another backup is there as well.
+  // There is one more backup.
   assert.deepEqual({ ...modes(after), ...modes(before) }, modes(after));
   const text = (entry = "") => entry.slice(entry.indexOf("\n"));
   for (const path of [`${CONFIG}/pam_env_last.conf`, SSHD, BINARY]) {
@@ -383,7 +383,7 @@ Deno.test("install.sh mends modes and texts that were changed since", async () =
   }
 });
 
-Deno.test("install.sh never touches the text of a config.toml, or one that is a link", async () => {
+Deno.test("install.sh never changes the text of config.toml, nor a config.toml that is a link", async () => {
   await using root = await FakeRoot.create({ [`${CONFIG}/config.toml`]: "mine = 1\n" });
   await ok(root.install());
   await ok(root.install());
@@ -400,7 +400,7 @@ Deno.test("install.sh never touches the text of a config.toml, or one that is a 
   assert.match(tree["/srv/config.toml"] ?? "", /^0604 .*\ntheirs = 1\n$/);
 });
 
-Deno.test("install.sh makes no directory through a link, and gives nothing away through one", async () => {
+Deno.test("install.sh refuses to create a directory or change an owner through a link", async () => {
   for (const path of [CONFIG, STATE, `${STATE}/queue`, `${STATE}/queue/spool`, `${STATE}/send`]) {
     await using root = await FakeRoot.create({ "/home/alice/file": "" });
     await Deno.chmod(root.path("/home/alice"), 0o711);
@@ -416,7 +416,7 @@ Deno.test("install.sh makes no directory through a link, and gives nothing away 
 
 for (const installed of [false, true]) {
   const state = installed ? "on an installed root" : "on an empty root";
-  Deno.test(`install.sh --dry-run changes nothing ${state}, and says what it would do`, async () => {
+  Deno.test(`install.sh --dry-run changes nothing ${state}, and shows what it would do`, async () => {
     await using root = await FakeRoot.create({
       [SSHD]: stock("debian"),
       [`${STATE}/session_events.db`]: "database",
@@ -429,7 +429,7 @@ for (const installed of [false, true]) {
     const { stdout } = await ok(root.install("--dry-run", "--pam", "--fix-pam-env"));
     assert.deepEqual(await root.tree(), before);
     assert.match(stdout, /^would install: \/usr\/sbin\/ssh-session-notifier \(root:ssh-session-notifier, 2750\)$/m);
-    // The lines around it show where it goes.
+    // The context lines of the diff show the position.
     assert.ok(stdout.includes(` ${SELINUX}${FIRST}`.replaceAll(/(?<=\n)(?=.)/g, "+")), stdout);
     assert.match(stdout, /^-.*user_readenv=1 .*\n\+.*user_readenv=0 /m);
     assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
@@ -448,7 +448,7 @@ for (const installed of [false, true]) {
   });
 }
 
-Deno.test("install.sh --dry-run says what it would do to a root where it is installed, hook and all", async () => {
+Deno.test("install.sh --dry-run shows what it would do to a complete installation", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
   await ok(root.install("--pam"));
   const before = await root.tree();
@@ -456,11 +456,11 @@ Deno.test("install.sh --dry-run says what it would do to a root where it is inst
   assert.deepEqual(await root.tree(), before);
   assert.ok(stdout.includes(` @include common-password\n${LAST}`.replaceAll(/(?<=\n)(?=.)/g, "-")), stdout);
   assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
-  // What is right needs no change.
+  // A complete installation needs no change.
   assert.doesNotMatch((await ok(root.install("--dry-run", "--pam"))).stdout, /^would (run|write|edit)/m);
 });
 
-Deno.test("install.sh --uninstall leaves config, history and backups alone; --purge leaves nothing", async () => {
+Deno.test("install.sh --uninstall keeps configuration, history and backups; --purge removes everything", async () => {
   const left = [`/etc/cron.d/${NAME}.new`, `/etc/pam.d/common-session.${NAME}.new`];
   const files = { ...SYSTEMD, [SSHD]: stock("debian"), ...Object.fromEntries(left.map((path) => [path, "killed"])) };
   await using root = await FakeRoot.create(files);
@@ -482,7 +482,7 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   ]);
   assert.equal(await root.read(SSHD), stock("debian"));
 
-  // Installed again, it goes on where it was.
+  // A new installation uses the kept history.
   await ok(root.install("--pam"));
   assert.equal(await root.read(`${STATE}/send/deliveries.db`), "history");
   await ok(root.install("--purge"));
@@ -498,7 +498,7 @@ Deno.test("install.sh --uninstall leaves config, history and backups alone; --pu
   assert.deepEqual(found, expected);
 });
 
-Deno.test("install.sh moves the Go program's database aside, its log first, and never over another", async () => {
+Deno.test("install.sh moves the Go program's database aside, log first, and never overwrites another", async () => {
   const old = { "": "database", "-wal": "log", "-shm": "index" };
   const files = Object.entries(old).map(([suffix, text]) => [`${STATE}/session_events.db${suffix}`, text]);
   await using root = await FakeRoot.create(Object.fromEntries(files));
@@ -515,12 +515,12 @@ Deno.test("install.sh moves the Go program's database aside, its log first, and 
 
   await root.write(`${STATE}/session_events.db`, "another");
   const { stderr } = await ok(root.install());
-  assert.match(stderr, /^warning: .*session_events\.db stays, since there is a .*legacy\.db already$/m);
+  assert.match(stderr, /^warning: .*session_events\.db is not moved: .*legacy\.db already exists$/m);
   assert.equal(await root.read(`${STATE}/send/legacy.db`), "database");
   assert.equal(await root.read(`${STATE}/session_events.db`), "another");
 });
 
-Deno.test("install.sh gives no file away that a Go program's database only leads to", async () => {
+Deno.test("install.sh does not change the owner of a file that the Go program's database links to", async () => {
   for (const kind of ["symlink", "link"] as const) {
     for (const suffix of ["", "-wal"]) {
       await using root = await FakeRoot.create({
@@ -530,7 +530,7 @@ Deno.test("install.sh gives no file away that a Go program's database only leads
       await Deno.chmod(root.path("/etc/shadow"), 0o640);
       await Deno[kind](root.path("/etc/shadow"), root.path(`${STATE}/session_events.db${suffix}`));
       const { stderr } = await ok(root.install());
-      assert.match(stderr, /^warning: .* is not a plain file with one name: it stays/m);
+      assert.match(stderr, /^warning: .* is not a regular file with a single name: it is not moved/m);
       const tree = await root.tree();
       assert.match(tree["/etc/shadow"] ?? "", /^0640 /);
       assert.deepEqual(Object.keys(tree).filter((path) => path.startsWith(`${STATE}/send/`)), [`${STATE}/send/`]);
@@ -538,7 +538,7 @@ Deno.test("install.sh gives no file away that a Go program's database only leads
   }
 });
 
-// --- runs that end early ---
+// --- killed runs ---
 
 const INTERRUPTED = {
   ...SYSTEMD,
@@ -547,13 +547,13 @@ const INTERRUPTED = {
   [`${STATE}/session_events.db-wal`]: "log",
 };
 
-/** Without times and without backups, whose names are times. */
+/** Without times, and without backups, whose names contain times. */
 function essence(tree: Readonly<Record<string, string>>): Record<string, string> {
   const kept = Object.entries(tree).filter(([path]) => !path.includes("/backup/"));
   return Object.fromEntries(kept.map(([path, entry]) => [path, entry.replace(/ .*Z\n/, "\n")]));
 }
 
-/** What must hold at every moment, since a login can come in it. */
+/** Checks what must hold at every moment, because someone can log in at any time. */
 async function assertLoginsWork(root: FakeRoot, states: readonly string[], what: string): Promise<void> {
   const tree = await root.tree();
   const sshd = await root.read(SSHD);
@@ -566,7 +566,7 @@ async function assertLoginsWork(root: FakeRoot, states: readonly string[], what:
   if (legacy in tree) assert.ok(`${legacy}-wal` in tree, `${what}: the database has its log`);
 }
 
-/** Kills the run before each of its commands in turn, a few roots at a time. */
+/** Kills a run before each of its commands in turn, with several roots in parallel. */
 async function killedAnywhere(
   options: { flags: readonly string[]; prepare: (root: FakeRoot) => Promise<void> },
   check: (root: FakeRoot, what: string) => Promise<void>,
@@ -590,7 +590,7 @@ async function killedAnywhere(
   await Promise.all(Array.from({ length: 8 }, work));
 }
 
-Deno.test("install.sh can be killed anywhere: logins go on, and the next run completes it", async () => {
+Deno.test("install.sh can be killed anywhere: logins still work, and the next run completes it", async () => {
   const flags = ["--pam", "--fix-pam-env"];
   await using whole = await FakeRoot.create(INTERRUPTED);
   await ok(whole.install("--pam"));
@@ -607,9 +607,9 @@ Deno.test("install.sh can be killed anywhere: logins go on, and the next run com
   });
 });
 
-Deno.test("install.sh --purge can be killed anywhere: logins go on, and the next run completes it", async () => {
+Deno.test("install.sh --purge can be killed anywhere: logins still work, and the next run completes it", async () => {
   await using whole = await FakeRoot.create(INTERRUPTED);
-  // With includes, where the order matters more.
+  // With the includes of an earlier release, where the order matters more.
   await makeOld(whole);
   const states = [await whole.read(SSHD), stock("debian")];
   await ok(whole.install("--purge"));
@@ -622,14 +622,14 @@ Deno.test("install.sh --purge can be killed anywhere: logins go on, and the next
   });
 });
 
-/** A root as an earlier release left it, with the two includes. */
+/** Makes a root as an earlier release left it, with the two includes. */
 async function makeOld(root: FakeRoot): Promise<void> {
   await ok(root.install("--pam"));
   await root.write(SSHD, (await root.read(SSHD)).replace(FIRST, OLD_FIRST).replace(LAST, OLD_LAST));
   for (const [path, text] of Object.entries(OLD_FILES)) await root.write(path, text);
 }
 
-Deno.test("install.sh --pam can be killed anywhere as it takes out an earlier release's includes", async () => {
+Deno.test("install.sh --pam can be killed anywhere while it removes an earlier release's includes", async () => {
   await using whole = await FakeRoot.create(INTERRUPTED);
   await makeOld(whole);
   const old = await whole.read(SSHD);
@@ -646,7 +646,7 @@ Deno.test("install.sh --pam can be killed anywhere as it takes out an earlier re
   });
 });
 
-Deno.test("install.sh without --pam leaves an earlier release's includes working, and says what to do", async () => {
+Deno.test("install.sh without --pam keeps an earlier release's includes working, and gives a hint", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
   await makeOld(root);
   const old = await root.read(SSHD);
@@ -666,7 +666,7 @@ Deno.test("install.sh without --pam leaves an earlier release's includes working
 // --- PAM ---
 
 const SELINUX = "session [success=ok ignore=ignore module_unknown=ignore default=bad]        pam_selinux.so close\n";
-/** The line before which the first lines go, or after which, for pam_selinux. */
+/** The line before which the first lines go, or the pam_selinux line after which they go. */
 const PLACES: Record<string, { before: string } | { behind: string }> = {
   debian: { behind: SELINUX },
   ubuntu: { behind: SELINUX },
@@ -675,7 +675,7 @@ const PLACES: Record<string, { before: string } | { behind: string }> = {
 };
 
 for (const [distribution, place] of Object.entries(PLACES)) {
-  Deno.test(`install.sh --pam puts the hook first and last into the session stack of ${distribution}`, async () => {
+  Deno.test(`install.sh --pam adds the hook at the start and end of ${distribution}'s session stack`, async () => {
     const original = stock(distribution);
     await using root = await FakeRoot.create({ [SSHD]: original });
     const { mode } = await Deno.stat(root.path(SSHD));
@@ -691,7 +691,7 @@ for (const [distribution, place] of Object.entries(PLACES)) {
     assert.deepEqual(Object.fromEntries(made), Object.fromEntries(Object.entries(WITH_PAM).sort()));
 
     assert.match((await ok(root.install("--pam"))).stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
-    // Without --pam, what is there stays.
+    // A run without --pam keeps the hook.
     await ok(root.install());
     assert.equal(await root.read(SSHD), hooked + LAST);
     assert.deepEqual(await backups(root), [original]);
@@ -704,7 +704,7 @@ for (const [distribution, place] of Object.entries(PLACES)) {
     assert.equal(await root.read(SSHD), original);
   });
 
-  Deno.test(`check finds nothing wrong with what install.sh --pam makes of the stack of ${distribution}`, async () => {
+  Deno.test(`check finds no fault in ${distribution}'s stack after install.sh --pam`, async () => {
     await using root = await FakeRoot.create({ [SSHD]: stock(distribution) });
     for await (const { name } of Deno.readDir(`${PAM_FILES}/${distribution}`)) {
       await Deno.copyFile(`${PAM_FILES}/${distribution}/${name}`, root.path(`/etc/pam.d/${name}`));
@@ -724,14 +724,14 @@ for (const [distribution, place] of Object.entries(PLACES)) {
       return text === undefined ? undefined : { path, text };
     });
     const findings = new Findings();
-    // The other files of these distributions are not here.
+    // The distribution's other files are not in testdata.
     inspectPam({ stack: { ...stack, missing: [] }, read, limits: [] }, findings);
     assert.deepEqual(findings.all.filter(({ level }) => level !== "pass"), []);
     assert.ok(findings.all.length >= 5);
   });
 }
 
-Deno.test("install.sh --pam keeps every backup, and so the file as it was first", async () => {
+Deno.test("install.sh --pam keeps every backup, including the original file", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("arch") });
   const texts = [stock("arch"), `# changed\n${stock("arch")}`, `# changed again\n${stock("arch")}`];
   for (const text of texts) {
@@ -745,14 +745,14 @@ const STACK = "auth required pam_unix.so\nsession required pam_unix.so\n";
 const OLD_HOOKED = `auth required pam_unix.so\n${OLD_FIRST}session required pam_unix.so\n${OLD_LAST}`;
 const HOOKED = `auth required pam_unix.so\n${FIRST}session required pam_unix.so\n${LAST}`;
 
-Deno.test("install.sh --pam replaces hook lines: the Go program's, and those written by hand", async () => {
+Deno.test("install.sh --pam replaces hook lines of the Go program and hook lines written by hand", async () => {
   const hooks = [
     "session optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
     "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue # by hand",
     "-session\toptional\t/lib/security/pam_exec.so\t/usr/local/bin/ssh-session-notifier\tqueue",
     "Session [success=ok default=ignore] pam_exec.so seteuid /opt/ssh-session-notifier queue",
     "session Include ssh-session-notifier # by hand",
-    // Those of this release, whatever became of the comments around them, and of their controls.
+    // Lines of this release, even with changed comments or controls.
     ...FIRST.replace("optional", "required").trimEnd().split("\n"),
     LAST.trimEnd().split("\n")[1],
   ];
@@ -765,7 +765,7 @@ Deno.test("install.sh --pam replaces hook lines: the Go program's, and those wri
   assert.equal(await root.read(SSHD), STACK);
 });
 
-Deno.test("install.sh --pam keeps what only looks like a hook line", async () => {
+Deno.test("install.sh --pam keeps lines that only look like hook lines", async () => {
   const lines = [
     "# session optional pam_exec.so /usr/sbin/ssh-session-notifier queue",
     "session optional pam_exec.so /usr/bin/other # not /usr/sbin/ssh-session-notifier",
@@ -791,7 +791,7 @@ Deno.test("install.sh --pam keeps what only looks like a hook line", async () =>
 
 const UNDERSTOOD: [name: string, original: string, hooked: string][] = [
   [
-    "a last line without an end",
+    "a last line without a newline",
     "auth required a.so\nsession required b.so",
     `auth required a.so\n${FIRST}session required b.so\n${LAST}`,
   ],
@@ -801,12 +801,12 @@ const UNDERSTOOD: [name: string, original: string, hooked: string][] = [
     `auth\trequired\ta.so\n${FIRST}\t-session\toptional\tb.so\n${LAST}`,
   ],
   [
-    "session lines before all others",
+    "session lines before all other lines",
     "session required b.so\nauth required a.so\n",
     `${FIRST}session required b.so\nauth required a.so\n${LAST}`,
   ],
   [
-    "an include that may bring session lines",
+    "an include that may contain session lines",
     "@include common-auth\n@include local\nsession required b.so\n",
     `@include common-auth\n${FIRST}@include local\nsession required b.so\n${LAST}`,
   ],
@@ -827,14 +827,14 @@ const UNDERSTOOD: [name: string, original: string, hooked: string][] = [
     `${FIRST}session [success=1 default=ignore] pam_selinux.so close\nsession required b.so\nsession required c.so\n${LAST}`,
   ],
   [
-    "a pam_selinux open that leads",
+    "a leading pam_selinux open",
     "session required pam_selinux.so open # not close\nsession required b.so\n",
     `${FIRST}session required pam_selinux.so open # not close\nsession required b.so\n${LAST}`,
   ],
 ];
 
 for (const [name, original, hooked] of UNDERSTOOD) {
-  Deno.test(`install.sh --pam understands ${name}, and takes the hook out again to the byte`, async () => {
+  Deno.test(`install.sh --pam handles ${name}, and --uninstall restores the file exactly`, async () => {
     await using root = await FakeRoot.create({ [SSHD]: original });
     await ok(root.install("--pam"));
     assert.equal(await root.read(SSHD), hooked);
@@ -846,17 +846,17 @@ for (const [name, original, hooked] of UNDERSTOOD) {
 
 const HOOK = "session optional pam_exec.so quiet /usr/sbin/ssh-session-notifier queue";
 const REFUSED: [name: string, text: string, reason: RegExp][] = [
-  ["lines that go on", "session required \\\n b.so\n", /has lines that go on in the next one/],
-  ["lines that go on behind spaces", "session required b.so\nauth required \\ \n a.so\n", /lines that go on/],
+  ["continuation lines", "session required \\\n b.so\n", /has continuation lines/],
+  ["continuation lines with spaces", "session required b.so\nauth required \\ \n a.so\n", /has continuation lines/],
   ["no session line", "auth required a.so\n@include common-auth\n# session required b.so\n", /has no session line/],
-  ["no session line but a hook's", `auth required a.so\n${HOOK}\n`, /has no session line/],
-  ["nothing in it", "", /has no session line/],
-  ["Windows' line ends", "auth required a.so\r\nsession required b.so\r\n", /lines end as on Windows/],
-  ["a jump out of its end", "session required b.so\nsession [default=1] c.so\n", /line 2 jumps over a place/],
+  ["no session line except the hook's", `auth required a.so\n${HOOK}\n`, /has no session line/],
+  ["no lines", "", /has no session line/],
+  ["Windows line endings", "auth required a.so\r\nsession required b.so\r\n", /has Windows line endings/],
+  ["a jump past its end", "session required b.so\nsession [default=1] c.so\n", /jump in line 2 crosses the lines/],
   [
-    "a jump over a hook, which would then go over the next line",
+    "a jump over a hook, which would then skip the next line",
     `session [default=ignore success=1] pam_succeed_if.so user ingroup quiet\n${HOOK}\nsession required pam_limits.so\n`,
-    /line 1 jumps over a place/,
+    /jump in line 1 crosses the lines/,
   ],
 ];
 
@@ -869,7 +869,7 @@ for (const [name, text, reason] of REFUSED) {
       assert.equal(code, 1);
       assert.match(
         stderr,
-        /^error: \/etc\/pam\.d\/sshd is not edited: .*\nhint: run this without --pam, then put /,
+        /^error: cannot edit \/etc\/pam\.d\/sshd: .*\nhint: run install\.sh without --pam, then add /,
       );
       assert.match(stderr, reason);
       assert.ok(stdout.includes(`\n\n${FIRST}\n`) && stdout.endsWith(`\n\n${LAST}\n`), stdout);
@@ -878,12 +878,12 @@ for (const [name, text, reason] of REFUSED) {
   });
 }
 
-Deno.test("the README shows the lines that install.sh puts into the PAM file", async () => {
+Deno.test("the README shows the lines that install.sh adds to the PAM file", async () => {
   const readme = await Deno.readTextFile(`${import.meta.dirname}/../README.md`);
   for (const block of [FIRST, LAST]) assert.ok(readme.includes(`\n\n\`\`\`\n${block}\`\`\`\n`), block);
 });
 
-Deno.test("install.sh without --pam leaves sshd's file alone, and says that nothing is recorded where it has no hook", async () => {
+Deno.test("install.sh without --pam does not edit sshd's file, and reports a missing hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
   const withoutHook = /^nothing is recorded yet: the hook is not in \/etc\/pam\.d\/sshd; .*install\.sh --pam$/m;
   assert.match((await ok(root.install())).stdout, withoutHook);
@@ -891,37 +891,37 @@ Deno.test("install.sh without --pam leaves sshd's file alone, and says that noth
   await ok(root.install("--pam"));
   const [hooked, path] = [await root.read(SSHD), `${CONFIG}/pam_env_last.conf`];
   const text = await root.read(path);
-  await root.write(path, "# of an older version\n");
+  await root.write(path, "# from an older version\n");
   assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
   assert.deepEqual([await root.read(SSHD), await root.read(path)], [hooked, text]);
-  // The lines may be in a file that sshd's includes.
+  // The lines can be in a file that sshd's file includes.
   await root.write(SSHD, `${stock("debian")}`);
   await root.write("/etc/pam.d/common-session", FIRST);
   assert.doesNotMatch((await ok(root.install())).stdout, withoutHook);
 });
 
-Deno.test("install.sh --pam refuses a PAM file that is missing, a link or no file", async () => {
+Deno.test("install.sh --pam refuses a PAM file that is missing, a link or not a file", async () => {
   await using root = await FakeRoot.create({ "/etc/pam.d/other": STACK });
   const refused = async (reason: RegExp) => {
     const { code, stderr } = await root.install("--pam");
     assert.equal(code, 1);
     assert.match(stderr, reason);
   };
-  await refused(/sshd is not edited: there is none\nhint: install the server of OpenSSH/);
+  await refused(/cannot edit \S+sshd: it does not exist\nhint: install the OpenSSH server/);
   await root.write("/usr/lib/pam.d/sshd", STACK);
-  await refused(/sshd is not edited: there is none\nhint: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
+  await refused(/cannot edit \S+sshd: it does not exist\nhint: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
   await Deno.symlink("other", root.path(SSHD));
-  await refused(/sshd is not edited: it is a symbolic link/);
+  await refused(/cannot edit \S+sshd: it is a symbolic link/);
   assert.equal(await root.read(SSHD), STACK);
   await Deno.remove(root.path(SSHD));
   await Deno.symlink("nowhere", root.path(SSHD));
-  await refused(/sshd is not edited: it is a symbolic link/);
+  await refused(/cannot edit \S+sshd: it is a symbolic link/);
   await Deno.remove(root.path(SSHD));
   await Deno.mkdir(root.path(SSHD));
-  await refused(/sshd is not edited: it is not a file/);
+  await refused(/cannot edit \S+sshd: it is not a regular file/);
 });
 
-Deno.test("install.sh --pam warns where a line can end the session stack before its last line", async () => {
+Deno.test("install.sh --pam warns of a line that can end the session stack early", async () => {
   for (
     const [text, place] of [
       ["session sufficient a.so\nsession required b.so\n", "sshd:9"],
@@ -940,7 +940,7 @@ Deno.test("install.sh --pam warns where a line can end the session stack before 
   }
 });
 
-Deno.test("install.sh --uninstall refuses while another service includes the hook, and breaks no login", async () => {
+Deno.test("install.sh --uninstall refuses while another service includes the hook, so that logins still work", async () => {
   await using root = await FakeRoot.create({ [SSHD]: STACK, "/etc/pam.d/sshd.bak": OLD_HOOKED, ...OLD_FILES });
   await root.write("/etc/pam.d/login", `auth required a.so\nsession include ${NAME} # ours\n`);
   const { code, stderr } = await root.install("--uninstall");
@@ -955,7 +955,7 @@ Deno.test("install.sh --uninstall refuses while another service includes the hoo
   assert.ok(!(`/etc/pam.d/${NAME}` in await root.tree()));
 });
 
-Deno.test("install.sh --uninstall takes out an include by its path, and refuses while an @include of sshd's is there", async () => {
+Deno.test("install.sh --uninstall removes an include by path, and refuses while sshd's file has an @include", async () => {
   const byPath = `session include /etc/pam.d/${NAME}\n`;
   await using root = await FakeRoot.create({ [SSHD]: `${byPath}${STACK}`, ...OLD_FILES });
   await ok(root.install());
@@ -977,14 +977,14 @@ Deno.test("install.sh --uninstall takes out an include by its path, and refuses 
   assert.equal((await root.install("--uninstall")).code, 1);
 });
 
-Deno.test("install.sh --uninstall refuses where a jump counts the lines of the hook", async () => {
+Deno.test("install.sh --uninstall refuses if a jump crosses the lines of the hook", async () => {
   await using root = await FakeRoot.create({ [SSHD]: STACK });
   await ok(root.install("--pam"));
   const edited = (await root.read(SSHD)).replace(LAST, `session [success=1 default=ignore] c.so\n${LAST}`);
   await root.write(SSHD, edited);
   const { code, stderr } = await root.install("--uninstall");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: \/etc\/pam\.d\/sshd is not edited: line 11 jumps over a place/);
+  assert.match(stderr, /^error: cannot edit \/etc\/pam\.d\/sshd: the jump in line 11 crosses the lines/);
   assert.equal(await root.read(SSHD), edited);
   assert.ok(BINARY in await root.tree());
 });
@@ -1007,7 +1007,7 @@ const OPEN_FILES = {
   "/etc/pam.d/login": "session required pam_env.so user_readenv=1\n",
 };
 
-Deno.test("install.sh --fix-pam-env switches user_readenv off in all that sshd includes, and in no comment", async () => {
+Deno.test("install.sh --fix-pam-env turns user_readenv off in all files that sshd includes, except in comments", async () => {
   await using root = await FakeRoot.create(OPEN_FILES);
   const { stderr } = await ok(root.install("--fix-pam-env"));
   assert.equal(stderr, "");
@@ -1023,12 +1023,12 @@ Deno.test("install.sh --fix-pam-env switches user_readenv off in all that sshd i
   assert.deepEqual(await backups(root, "common-session"), [OPEN_FILES["/etc/pam.d/common-session"]]);
   assert.ok((await backups(root)).includes(OPEN_STACK));
 
-  // The hook goes, what is safer stays.
+  // Uninstalling removes the hook and keeps the safer settings.
   await ok(root.install("--uninstall"));
   assert.equal(await root.read(SSHD), fixed);
 });
 
-Deno.test("install.sh --pam only warns of user_readenv=1 where nobody can be asked", async () => {
+Deno.test("install.sh --pam only warns of user_readenv=1 without a terminal", async () => {
   await using root = await FakeRoot.create(OPEN_FILES);
   const { stderr } = await ok(root.install("--pam"));
   const warned = [...stderr.matchAll(/^warning: \/etc\/pam\.d\/(\S+) has user_readenv=1/gm)].map(([, name]) => name);
@@ -1038,39 +1038,39 @@ Deno.test("install.sh --pam only warns of user_readenv=1 where nobody can be ask
   assert.equal(await root.read("/etc/pam.d/deeper"), OPEN_FILES["/etc/pam.d/deeper"]);
 });
 
-Deno.test("install.sh --pam asks on a terminal, and takes silence for no", async () => {
+Deno.test("install.sh --pam asks on a terminal, and an empty answer means no", async () => {
   for (const [typed, expected] of [["y\n", 0], ["n\n", 1], ["\n", 1], ["\x04", 1]] as const) {
     await using root = await FakeRoot.create({ [SSHD]: stock("debian") });
     const { stdout } = await ok(root.installOnTerminal(typed, "--pam"));
-    assert.match(stdout, /\/etc\/pam\.d\/sshd lets users write PAM's environment .* Switch that off\? \[y\/N\]/);
+    assert.match(stdout, /\/etc\/pam\.d\/sshd lets users set PAM's environment .* Turn this off\? \[y\/N\]/);
     assert.match(await root.read(SSHD), new RegExp(`pam_env\\.so user_readenv=${expected} envfile`));
-    assert.ok(`/etc/cron.d/${NAME}` in await root.tree(), "it goes on to its end");
+    assert.ok(`/etc/cron.d/${NAME}` in await root.tree(), "the installation completes");
   }
 });
 
-Deno.test("install.sh --fix-pam-env leaves a link alone, and says so", async () => {
+Deno.test("install.sh --fix-pam-env does not edit a link, and warns", async () => {
   await using root = await FakeRoot.create({
     [SSHD]: stock("fedora"),
     "/etc/authselect/password-auth": "session required pam_env.so user_readenv=1\n",
   });
   await Deno.symlink("../authselect/password-auth", root.path("/etc/pam.d/password-auth"));
   const { stderr } = await ok(root.install("--fix-pam-env"));
-  assert.match(stderr, /^warning: \/etc\/pam\.d\/password-auth has user_readenv=1, and is a symbolic link/);
+  assert.match(stderr, /^warning: \/etc\/pam\.d\/password-auth has user_readenv=1, but is a symbolic link/);
   const tree = await root.tree();
   assert.equal(tree["/etc/pam.d/password-auth"], "link to ../authselect/password-auth");
   assert.match(tree["/etc/authselect/password-auth"] ?? "", /user_readenv=1\n$/);
 });
 
-// --- what it says ---
+// --- arguments and messages ---
 
-Deno.test("install.sh refuses what it does not know, a binary that does not run, and one that is not there", async () => {
+Deno.test("install.sh refuses unknown options, and a binary that is missing or does not run", async () => {
   await using root = await FakeRoot.create();
   const before = await root.tree();
   const faults: [flags: string[], code: number, expected: RegExp][] = [
     [["--pma"], 64, /^error: unknown option --pma$/m],
-    [["--binary"], 64, /^error: --binary needs a file$/m],
-    [["--binary", root.beside("none")], 1, /^error: there is no file .*\/none$/m],
-    [["--binary", root.beside("broken")], 1, /^error: .*broken does not run here/m],
+    [["--binary"], 64, /^error: --binary requires a file$/m],
+    [["--binary", root.beside("none")], 1, /^error: .*\/none does not exist or is not a file$/m],
+    [["--binary", root.beside("broken")], 1, /^error: cannot run .*broken: /m],
   ];
   await Deno.writeTextFile(root.beside("broken"), "#!/nowhere\n", { mode: 0o755 });
   for (const [flags, code, expected] of faults) {
@@ -1081,18 +1081,18 @@ Deno.test("install.sh refuses what it does not know, a binary that does not run,
   await Deno.remove(root.beside(NAME));
   const { code, stderr } = await root.install();
   assert.equal(code, 1);
-  assert.match(stderr, /^error: there is no binary beside install\.sh\nhint: /);
+  assert.match(stderr, /^error: no binary next to install\.sh\nhint: /);
   assert.deepEqual(await root.tree(), before);
   assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
 });
 
-Deno.test("install.sh takes a DESTDIR of / for this machine, which is root's", async () => {
+Deno.test("install.sh treats a DESTDIR of / as this machine, which requires root", async () => {
   await using root = await FakeRoot.create();
   const { code, stderr } = await root.installTo("/", "--dry-run");
-  assert.deepEqual([code, stderr], [77, "error: this must run as root\nhint: sudo ./install.sh\n"]);
+  assert.deepEqual([code, stderr], [77, "error: install.sh must run as root\nhint: sudo ./install.sh\n"]);
 });
 
-Deno.test("install.sh refuses a DESTDIR that is a link or leads through one, and deletes nothing through it", async () => {
+Deno.test("install.sh refuses a DESTDIR that is or contains a link, and deletes nothing through it", async () => {
   await using root = await FakeRoot.create({ "/elsewhere/lib/file": "kept", "/package/usr/sbin/tool": "kept" });
   await Deno.symlink("elsewhere", root.path("/link"));
   await Deno.mkdir(root.path("/package/var/lib"), { recursive: true });
@@ -1104,13 +1104,13 @@ Deno.test("install.sh refuses a DESTDIR that is a link or leads through one, and
     for (const flags of [[], ["--dry-run"], ["--uninstall"], ["--purge"]]) {
       const { code, stderr } = await root.installTo(root.path(destDir), ...flags);
       assert.equal(code, 1, `${destDir} ${flags}`);
-      assert.match(stderr, /^error: DESTDIR is not used: \S+ is a symbolic link\nhint: /);
+      assert.match(stderr, /^error: cannot use DESTDIR: \S+ is a symbolic link\nhint: /);
       assert.deepEqual(await root.tree(), before);
     }
   }
 });
 
-Deno.test("install.sh refuses a DESTDIR in which others can write, itself or below", async () => {
+Deno.test("install.sh refuses a DESTDIR if others can write to it or to a directory below it", async () => {
   await using root = await FakeRoot.create({ "/package/usr/sbin/tool": "", "/open/file": "" });
   await Deno.chmod(root.path("/open"), 0o1777);
   for (const [path, destDir] of [["/package", "/package"], ["/package/usr", "/package"], ["/open", "/open"]] as const) {
@@ -1121,12 +1121,12 @@ Deno.test("install.sh refuses a DESTDIR in which others can write, itself or bel
       assert.equal(code, 1, path);
       assert.match(
         stderr,
-        new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to another user, or others can`),
+        new RegExp(`^error: cannot use DESTDIR: \\S+${path} belongs to another user, or others can`),
       );
     }
     await Deno.chmod(root.path(path), (mode ?? 0) & 0o7777);
   }
-  // In a sticky folder, users can't replace the files of others: /tmp/package is the example of --help.
+  // In a sticky directory, users cannot replace each other's files; --help gives /tmp/package as an example.
   await Deno.chmod(root.path("/open"), 0o1777);
   await ok(root.installTo(root.path("/open/made")));
   assert.equal(((await Deno.stat(root.path("/open/made"))).mode ?? 0) & 0o7777, 0o755);
@@ -1135,7 +1135,7 @@ Deno.test("install.sh refuses a DESTDIR in which others can write, itself or bel
 });
 
 Deno.test({
-  name: "install.sh refuses a DESTDIR that another user has made",
+  name: "install.sh refuses a DESTDIR that another user created",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     const directory = await Deno.makeTempDir();
@@ -1151,7 +1151,7 @@ Deno.test({
           assert.equal(code, 1);
           assert.match(
             new TextDecoder().decode(stderr),
-            new RegExp(`^error: DESTDIR is not used: \\S+${path} belongs to `),
+            new RegExp(`^error: cannot use DESTDIR: \\S+${path} belongs to `),
           );
         }
       }
@@ -1162,18 +1162,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install.sh refuses a DESTDIR that leads to this machine itself",
+  name: "install.sh refuses a DESTDIR that resolves to /",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     const directory = await Deno.makeTempDir();
     try {
       const up = directory.split("/").slice(1).map(() => "..").join("/");
-      // A dry run, so that nothing happens if it is not refused.
+      // A dry run, so that a failure of this test changes nothing.
       const { code, stderr } = await new Deno.Command("sh", {
         args: [`${import.meta.dirname}/../install.sh`, "--dry-run"],
         env: { DESTDIR: `${directory}/${up}` },
       }).output();
-      assert.match(new TextDecoder().decode(stderr), /^error: DESTDIR is not used: .* is \/, which is this machine\n/);
+      assert.match(new TextDecoder().decode(stderr), /^error: cannot use DESTDIR: .* is \/, which is this machine\n/);
       assert.equal(code, 1);
     } finally {
       await Deno.remove(directory);
@@ -1181,7 +1181,7 @@ Deno.test({
   },
 });
 
-Deno.test("install.sh writes the files of the scheduler that it is given, and removes those of the other one", async () => {
+Deno.test("install.sh writes the files of the given scheduler, and removes those of the other", async () => {
   await using root = await FakeRoot.create();
   const written = async (...flags: string[]) => {
     await ok(root.install(...flags));
@@ -1196,7 +1196,7 @@ Deno.test("install.sh writes the files of the scheduler that it is given, and re
   assert.equal((await root.install("--scheduler=launchd")).code, 64);
 });
 
-Deno.test("install.sh writes a line for cron that a shell understands and that keeps what is there", async () => {
+Deno.test("install.sh writes a valid @reboot line for cron, which keeps existing files", async () => {
   await using root = await FakeRoot.create();
   await ok(root.install("--scheduler=cron"));
   const [, line = ""] = /^@reboot root (.*)$/m.exec(await root.read(`/etc/cron.d/${NAME}`)) ?? [];
@@ -1219,7 +1219,7 @@ Deno.test("install.sh writes a line for cron that a shell understands and that k
   assert.equal(await root.read(`/run/${NAME}/unrecorded`), "a login");
 });
 
-Deno.test("install.sh leaves nothing in the folder for temporary files, however it ends", async () => {
+Deno.test("install.sh always removes its temporary files", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian"), "/tmp/keep": "" });
   await Deno.chmod(root.path("/tmp"), 0o777);
   for (const flags of [["--pam"], ["--pam", "--dry-run"], ["--uninstall"], ["--nonsense"]]) {

@@ -82,11 +82,11 @@ Deno.test("release.sh refuses a tag that is not the version, not checked out, no
     assert.ok(!success);
     assert.match(stderr, pattern);
   };
-  await refused("v99.0.0", /^error: the tag v99\.0\.0 is not the version of deno\.json, v/);
+  await refused("v99.0.0", /^error: the tag v99\.0\.0 is not the version in deno\.json, v/);
   await Deno.writeTextFile(`${repository.directory}/README.md`, "changed");
   await refused(tag, /^error: the checkout has changes: .*README\.md/);
   await repository.commit("readme: change it");
-  await refused(tag, /^error: the checkout is not that of v/);
+  await refused(tag, /^error: the checkout is not at v/);
   await repository.git("tag", "--force", tag);
   await repository.git("update-ref", "refs/remotes/origin/main", "HEAD~1");
   await refused(tag, /^error: v.* is not on main/);
@@ -103,7 +103,7 @@ Deno.test("release.sh compiles nothing where DENORT_BIN is set, be it empty", as
       `${repository.directory}/dist/release`,
     ]);
     assert.ok(!success);
-    assert.equal(stderr, "error: DENORT_BIN is set: a release takes its runtime from Deno's own site alone\n");
+    assert.equal(stderr, "error: DENORT_BIN is set: a release must use the runtime from Deno's own site\n");
   }
   assert.deepEqual([...Deno.readDirSync(repository.directory)].filter(({ name }) => name === "dist"), []);
 });
@@ -123,7 +123,7 @@ Deno.test("release.sh refuses a binary for testing, and one of another version o
     assert.equal((await repository.release("pack", tag, output)).stderr, "");
     const { success, stderr } = await repository.release("try", output);
     assert.ok(!success);
-    const expected = index === 0 ? /is not one to release: .*for testing only/ : /is not version .* on Deno/;
+    const expected = index === 0 ? /cannot release .*for testing only/ : /is not version .* on Deno/;
     assert.match(stderr, expected);
   }
 });

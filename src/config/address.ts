@@ -1,8 +1,8 @@
-// Addresses and networks, IPv4 and IPv6. An IPv4-mapped IPv6 address is its IPv4 address.
+// IPv4 and IPv6 addresses and networks. An IPv4-mapped IPv6 address counts as its IPv4 address.
 
 import ipaddr from "ipaddr.js";
 
-/** An address, parsed. */
+/** A parsed address. */
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** A network: all addresses that share the first `prefixLength` bits with `address`. */
@@ -12,46 +12,46 @@ export interface Network {
 }
 
 /**
- * Reads a numeric address, as sshd writes it. A zone (`fe80::1%eth0`) stays with the address.
+ * Parses a numeric address in the form that sshd writes. A zone (`fe80::1%eth0`) is kept.
  *
- * @returns undefined for anything else, such as a name
+ * @returns undefined for anything else, such as a host name
  */
 export function parseAddress(text: string): Address | undefined {
   if (!text.includes(":")) return isIpv4(text) ? ipaddr.IPv4.parse(text) : undefined;
-  // The library reads the IPv4 end of `::10.0.0.1` as if `ffff:` stood before it, and octal in it: give it no such end.
+  // ipaddr.js parses `::10.0.0.1` as `::ffff:10.0.0.1` and accepts octal in it, so convert an IPv4 ending first.
   const [ipv4End] = /[^:]*\.[^%]*/.exec(text.split("%", 1)[0] ?? "") ?? [];
   if (ipv4End !== undefined && !isIpv4(ipv4End)) return undefined;
   const inGroups = ipv4End === undefined ? text : text.replace(ipv4End, twoGroups(ipv4End));
   if (!ipaddr.IPv6.isValid(inGroups)) return undefined;
   const address = ipaddr.process(inGroups);
-  // An IPv4 address has no zone to lose.
+  // An IPv4 address has no zone, so the zone would be lost.
   return address.kind() === "ipv4" && text.includes("%") ? undefined : address;
 }
 
 /**
- * Whether a text is an IPv4 address in the usual form. The library also reads what inet_aton(3) reads (octal,
- * hexadecimal, fewer than four parts): for an allowlist, `10.1` or `010.0.0.2` is a mistake, not an address.
+ * Whether a string is an IPv4 address of four decimal parts. ipaddr.js also accepts the forms of inet_aton(3) (octal,
+ * hexadecimal, fewer than four parts), but in an allowlist `10.1` or `010.0.0.2` is a mistake.
  */
 function isIpv4(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text);
 }
 
-/** An IPv4 address as the last two groups of an IPv6 address. */
+/** Converts an IPv4 address to the last two groups of an IPv6 address. */
 function twoGroups(text: string): string {
   const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(text).octets;
   return `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
 /**
- * Reads an address or a network in CIDR notation.
+ * Parses an address, or a network in CIDR notation.
  *
- * @throws {SyntaxError} that says what is wrong with it
+ * @throws {SyntaxError} if it is invalid; the message gives the reason
  */
 export function parseNetwork(text: string): Network {
   const [addressText = "", prefixText, ...more] = text.trim().split("/");
   const address = parseAddress(addressText);
   if (address === undefined || more.length > 0) {
-    throw new SyntaxError(`"${text}" is neither an IP address nor a network such as 192.0.2.0/24`);
+    throw new SyntaxError(`"${text}" is not an IP address or a network such as 192.0.2.0/24`);
   }
   const mapped = address.kind() === "ipv4" && addressText.includes(":");
   const bits = address.kind() === "ipv4" ? 32 : 128;
@@ -59,19 +59,19 @@ export function parseNetwork(text: string): Network {
   const least = mapped ? 96 : 0;
   const prefixLength = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) - least : NaN;
   if (!(prefixLength >= 0 && prefixLength <= bits)) {
-    throw new SyntaxError(`"${text}" has a prefix length that is not between ${least} and ${bits + least}`);
+    throw new SyntaxError(`"${text}": the prefix length must be between ${least} and ${bits + least}`);
   }
   const network = maskedAddress(address, prefixLength);
   const zone = addressText.slice(addressText.replace(/%.*/, "").length);
   if (network.toNormalizedString() !== withoutZone(address).toNormalizedString()) {
     throw new SyntaxError(
-      `"${text}" has bits set behind its prefix: did you mean "${network.toString()}${zone}/${prefixLength}"?`,
+      `"${text}" has host bits set; did you mean "${network.toString()}${zone}/${prefixLength}"?`,
     );
   }
   return { address, prefixLength };
 }
 
-/** Whether an address lies in a network. A network without a zone holds its addresses of every zone. */
+/** Whether a network contains an address. A network without a zone matches addresses of any zone. */
 export function contains(network: Network, address: Address): boolean {
   const zone = zoneOf(network.address);
   if (zone !== undefined && zone !== zoneOf(address)) return false;

@@ -1,38 +1,38 @@
-// The allowlist: which logins are recorded and not notified. Pure.
-// The rule: a condition that can't be told does not hold, and all conditions of a rule must hold.
+// The allowlist: which logins are recorded but not sent. Pure.
+// A rule matches only if all its conditions hold. A condition on an unknown value does not hold.
 
 import { type Address, contains, type Network } from "./address.ts";
 
-/** One rule. A condition that is absent asks nothing; one that is there holds by any one of its values. */
+/** One rule. An absent condition is not checked; a condition holds if any one of its values matches. */
 export interface AllowRule {
-  /** Where it stands: `allowlist.ips`, `allowlist.rules.0`. */
+  /** Its key path: `allowlist.ips`, `allowlist.rules.0`. */
   readonly place: string;
-  /** Why it is there, for people. */
+  /** Why the rule exists, for display. */
   readonly reason: string;
   readonly users?: readonly string[];
   readonly networks?: readonly Network[];
   readonly keyFingerprints?: readonly string[];
   readonly services?: readonly string[];
-  /** From then on it allows nothing; milliseconds since the epoch. */
+  /** When the rule stops matching, in milliseconds since the epoch. */
   readonly expiresAtMs?: number;
 }
 
-/** What a rule is held against: of a login, only what is known for sure. */
+/** The facts of a login that rules are matched against; only verified ones. */
 export interface Candidate {
   readonly user: string;
   readonly service: string;
   readonly address: Address | undefined;
-  /** Of the keys that the user came with. */
+  /** The fingerprints of the keys that the user logged in with. */
   readonly keyFingerprints: readonly string[];
 }
 
-/** A condition, by its key in the configuration. */
+/** A condition, named by its configuration key. */
 export type Condition = "expires_at" | "users" | "ips" | "key_fingerprints" | "services";
 
 /**
- * The conditions of a rule that do not hold; none if it allows the login.
+ * The conditions of a rule that do not hold; empty if the rule matches the login.
  *
- * @param options.atMs the latest that it may be, since the epoch
+ * @param options.atMs the latest possible time of the login, in milliseconds since the epoch
  */
 export function failingConditions(
   rule: AllowRule,
@@ -53,12 +53,12 @@ export function failingConditions(
   return failing;
 }
 
-/** Whether a rule allows nothing any more. */
+/** Whether a rule has expired. */
 export function isExpired({ expiresAtMs }: AllowRule, atMs: number): boolean {
   return expiresAtMs !== undefined && atMs >= expiresAtMs;
 }
 
-/** A rule, for people: `allowlist.rules.0 ("backup, OPS-12")`. */
+/** A rule's name for display: `allowlist.rules.0 ("backup, OPS-12")`. */
 export function ruleName({ place, reason }: AllowRule): string {
   return reason === "" ? place : `${place} (${JSON.stringify(reason)})`;
 }

@@ -1,4 +1,4 @@
-// What `[allowlist]` may say, and the rules that come of it.
+// The schema of `[allowlist]`, and its conversion to rules.
 
 import { TomlDate } from "smol-toml";
 import * as v from "valibot";
@@ -14,13 +14,13 @@ const network = v.pipe(
     try {
       return parseNetwork(dataset.value);
     } catch (error) {
-      addIssue({ message: error instanceof SyntaxError ? error.message : "is no address" });
+      addIssue({ message: error instanceof SyntaxError ? error.message : "is not an address" });
       return NEVER;
     }
   }),
 );
 
-/** Shorter than what an event may have been cut to, so that no cut name can match. */
+/** Shorter than the length to which an event's names are cut, so that a cut name cannot match. */
 const name = v.pipe(
   v.string(),
   v.minLength(1, "must not be empty"),
@@ -29,7 +29,7 @@ const name = v.pipe(
 
 const fingerprint = v.pipe(v.string(), v.check(isFingerprint, `must be ${FINGERPRINT_FORM}`));
 
-// A local time would need a time zone to be an instant, and "the machine's" and "the one of [host]" are both likely.
+// A local time is ambiguous: it could be in the machine's time zone or in the one of [host].
 const instant = v.pipe(
   v.unknown(),
   v.check(
@@ -39,25 +39,25 @@ const instant = v.pipe(
   v.transform((value) => value instanceof Date ? value.getTime() : NaN),
 );
 
-/** An empty list would be a condition that nothing can fulfil. */
+/** A list that must not be empty: an empty one could never match. */
 function list<Item extends v.GenericSchema>(item: Item) {
-  return v.optional(v.pipe(v.array(item), v.minLength(1, "must not be empty; leave it out if any will do")));
+  return v.optional(v.pipe(v.array(item), v.minLength(1, "must not be empty; to match any value, remove this key")));
 }
 
-/** The keys of a rule, each described for the README's table. */
+/** The keys of a rule. The descriptions become the README's table. */
 export const RULE = {
-  reason: v.pipe(line(200), v.description("why the rule is there; `explain` and the verbose log show it")),
-  users: v.pipe(list(name), v.description("accounts, by their exact names")),
-  ips: v.pipe(list(network), v.description("addresses and networks")),
+  reason: v.pipe(line(200), v.description("why the rule exists; shown by `explain` and in the verbose log")),
+  users: v.pipe(list(name), v.description("account names, matched exactly")),
+  ips: v.pipe(list(network), v.description("client addresses and networks, IPv4 and IPv6")),
   key_fingerprints: v.pipe(
     list(fingerprint),
-    v.description("keys, one of which was used to log in, as `ssh-keygen -lf` shows them"),
+    v.description("fingerprints of the SSH keys used to log in, as shown by `ssh-keygen -lf`"),
   ),
   services: v.pipe(list(name), v.description('PAM services, such as `"sshd"`')),
   expires_at: v.pipe(
     v.optional(instant),
     v.description(
-      "from then on the rule allows nothing, and `check` warns; a date and time with an offset: `2027-01-01T00:00:00Z`",
+      "when the rule stops matching and `check` starts to warn; a date and time with an offset: `2027-01-01T00:00:00Z`",
     ),
   ),
 };
@@ -67,7 +67,7 @@ const rule = v.pipe(
   v.check(
     ({ users, ips, key_fingerprints, services }) =>
       [users, ips, key_fingerprints, services].some((condition) => condition !== undefined),
-    "has no condition, so it would allow every login: it needs users, ips, key_fingerprints or services",
+    "has no condition and would match every login; add users, ips, key_fingerprints or services",
   ),
 );
 
@@ -75,12 +75,12 @@ const rule = v.pipe(
 export const ALLOWLIST = {
   ips: v.pipe(
     v.optional(v.array(network), []),
-    v.description("addresses and networks whose logins and logouts are recorded, not notified; IPv4 and IPv6"),
+    v.description("addresses and networks whose logins and logouts are recorded but not sent; IPv4 and IPv6"),
   ),
   rules: v.optional(v.array(rule), []),
 };
 
-/** The section as rules, in the order in which they are tried: `ips` first, which is a rule too. */
+/** Converts the section to rules, in the order in which they are tried; `ips` becomes the first rule. */
 export function allowRules(
   { ips, rules }: { ips: v.InferOutput<typeof ALLOWLIST.ips>; rules: v.InferOutput<typeof ALLOWLIST.rules> },
 ): AllowRule[] {

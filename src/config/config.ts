@@ -1,4 +1,4 @@
-// TOML -> Config. Says everything that is wrong at once, each with its place.
+// TOML -> Config. Reports all faults at once, each with its key path.
 
 import * as v from "valibot";
 import { DAY_MS } from "../duration.ts";
@@ -11,52 +11,52 @@ import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 import { parseSyntax } from "./syntax.ts";
 
-/** The configuration, complete and valid. */
+/** A complete, valid configuration. */
 export interface Config {
   readonly host: {
     /** An IANA time zone. */
     readonly timezone: string;
     readonly name: string;
-    /** What people call keys, by their fingerprints. */
+    /** Display names of keys, by fingerprint. */
     readonly keyNames: ReadonlyMap<string, string>;
   };
   readonly routes: readonly Route[];
   readonly giveUpAfterMs: number;
   readonly requestTimeoutMs: number;
   readonly runDeadlineMs: number;
-  /** An HTTP proxy for all requests. */
+  /** The HTTP proxy for all requests. */
   readonly proxy?: URL;
-  /** The rules of the allowlist, in the order in which they are tried. */
+  /** The allowlist's rules, in the order in which they are tried. */
   readonly allowlist: readonly AllowRule[];
-  /** How long after the first event of the host novelty alone does not make a login urgent. */
+  /** How long after the host's first event a new user, address or key alone does not make a login urgent. */
   readonly learningMs: number;
-  /** How long a delivered event is kept. */
+  /** How long delivered events are kept. */
   readonly retentionDays: number;
   /** Pinged after each run. */
   readonly heartbeat?: Heartbeat;
-  /** Every value that must not be shown anywhere. */
+  /** Every value that must never be shown. */
   readonly secrets: readonly string[];
-  /** What is unwise, though it works. */
+  /** Settings that work but are unsafe. */
   readonly warnings: readonly ConfigWarning[];
-  /** The key paths of values that are still an example: nothing is delivered there. */
+  /** The key paths of values that are still placeholders; their routes cannot deliver. */
   readonly placeholders: readonly string[];
-  /** The paths of the files that it names. */
+  /** The paths of the files that the configuration names. */
   readonly files: readonly string[];
 }
 
-/** What reading a configuration needs to know of its surroundings. */
+/** What the parser needs from its environment. */
 export interface ParseOptions {
-  /** This machine's own name, for `name = "%H"`. */
+  /** Returns this machine's host name, for `name = "%H"`. */
   readonly hostName: () => string;
-  /** Reads the files that it names. Default: it may name none. */
+  /** Reads the files that the configuration names. Default: files are an error. */
   readonly readBeside?: ReadBeside;
 }
 
 /**
- * Reads a configuration.
+ * Parses a configuration.
  *
  * @param text TOML 1.1
- * @throws {ConfigError} with everything that is wrong
+ * @throws {ConfigError} with all faults
  */
 export function parseConfig(text: string, { hostName, readBeside = readNothing }: ParseOptions): Config {
   const toml = parseSyntax(text);
@@ -71,7 +71,7 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
     files.add(path);
     return file;
   };
-  // The options of the services are looked at even where something else is wrong, so that one look shows it all.
+  // Check the services' options even after other faults, to report everything at once.
   const context = { readBeside: readAndNote, faults, warnings, secrets, placeholders };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
@@ -103,10 +103,10 @@ export function parseConfig(text: string, { hostName, readBeside = readNothing }
 }
 
 function readNothing(): never {
-  throw new Error("can't name a file here");
+  throw new Error("cannot be used here: files are not available");
 }
 
-/** The keys that are known at a path, or the values where there are but a few. */
+/** The keys that are known at a path, or the values if there are only a few. */
 function knownAt(path: readonly string[]): readonly string[] {
   if (path.join(".") === "notification.service") return SERVICE_NAMES;
   const [section = "", ...more] = path;

@@ -1,25 +1,25 @@
-// What is wrong with a configuration, in words. Never shows a secret: no value is quoted, unless the schema did.
+// Describes configuration faults. Quotes no value, which may be a secret, unless the schema's message does.
 
 import leven, { closestMatch } from "leven";
 import type * as v from "valibot";
 import type { Id } from "../ids.ts";
 import { isTable } from "./schema_parts.ts";
 
-/** One thing that is wrong with a configuration. */
+/** One fault in a configuration. */
 export interface ConfigFault {
   readonly id: Id;
-  /** Key path (`notification.discord.webhook_url`), or `line 3, column 7` where the syntax is wrong. */
+  /** Key path (`notification.discord.webhook_url`), or `line 3, column 7` for a syntax error. */
   readonly place: string;
   readonly message: string;
 }
 
-/** One thing that works, but is less safe than it could be. */
+/** One setting that works but is less safe than it could be. */
 export interface ConfigWarning extends ConfigFault {
-  /** What to do about it; a sentence without a period. */
+  /** What to do, without a final period. */
   readonly hint: string;
 }
 
-/** A configuration that can't be used, with all that is wrong. */
+/** The configuration is invalid; carries all faults. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly faults: readonly ConfigFault[];
@@ -31,21 +31,21 @@ export class ConfigError extends Error {
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
-  string: "a text, in quotes",
+  string: "a quoted string",
   number: "a number",
   Array: "an array",
   Object: "a table",
 };
 
-/** Where an issue belongs, and what could have been meant there. */
+/** Where an issue occurred, and which names are known there. */
 export interface IssueContext {
-  /** The path of the table that was checked. */
+  /** The key path of the checked table. */
   readonly place: readonly string[];
-  /** The keys or values that are known at a path; none if any will do. */
+  /** The keys or values that are known at a path; empty if any are allowed. */
   readonly known: (path: readonly string[]) => readonly string[];
 }
 
-/** Turns an issue of a schema into words. */
+/** Converts a schema issue to a fault. */
 export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueContext): ConfigFault {
   const path = [...place, ...(issue.path ?? []).map(({ key }) => String(key))];
   const at = path.join(".");
@@ -54,10 +54,10 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
     return {
       id: "config.unknown-key",
       place: at,
-      message: `is not a key that is known here${suggestion(key, known(path.slice(0, -1)))}`,
+      message: `is not a known key${suggestion(key, known(path.slice(0, -1)))}`,
     };
   }
-  // What is missing, is missing in a table that is named by its key in quotes.
+  // valibot reports a missing key as an issue of its table and names the key, in quotes, as `expected`.
   if (issue.type === "strict_object" && issue.expected !== "Object") {
     return { id: "config.missing-key", place: at, message: "is missing" };
   }
@@ -74,10 +74,10 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
   };
 }
 
-/** What could have been meant: the closest of what is known, else all of it; to be put behind a message. */
+/** A suffix for a message: the closest known word, or else all known words. */
 export function suggestion(word: string, known: readonly string[]): string {
   const closest = closestMatch(word, known, { maxDistance: 3 });
-  // As many changes as it has letters make any word of any other.
+  // A distance as long as the word itself would match any word.
   if (closest !== undefined && leven(word, closest) < closest.length) return `; did you mean "${closest}"?`;
-  return known.length > 0 ? `; known are: ${known.join(", ")}` : "";
+  return known.length > 0 ? `; expected one of: ${known.join(", ")}` : "";
 }

@@ -1,4 +1,4 @@
-// `[heartbeat]`: the URL that is pinged after each run, so that a notifier that is dead is noticed from outside.
+// `[heartbeat]`: a URL that is pinged after each run, so that an outside monitor notices a dead notifier.
 
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
@@ -8,35 +8,35 @@ import { isPlaceholder } from "./placeholder.ts";
 import { isTable } from "./schema_parts.ts";
 import { readNamed, readSecretFile, type RouteContext } from "./service_options.ts";
 
-/** The keys of the section. What they hold is looked into below, since it may stand in a file. */
+/** The keys of the section. The URL is validated below, because it may be in a file. */
 export const HEARTBEAT = {
   url: v.pipe(
     v.optional(v.string()),
-    v.description("pinged after each run of `send`; with `/fail` behind it where events do not get through"),
+    v.description("a URL to request after each run of `send`, with `/fail` appended if events cannot be delivered"),
   ),
-  url_file: v.pipe(v.optional(v.string()), v.description("a file that holds the URL, in place of it")),
+  url_file: v.pipe(v.optional(v.string()), v.description("a file that contains the URL, instead of `url`")),
   ca_file: v.pipe(
     v.optional(v.string()),
-    v.description("a PEM file of certificates that the heartbeat trusts, besides the host's own"),
+    v.description("a PEM file of CA certificates to trust for the heartbeat, in addition to the host's"),
   ),
 };
 
 const url = urlSchema({ plainHttp: "anywhere" });
 
-/** The heartbeat, as it is configured. */
+/** The configured heartbeat. */
 export interface Heartbeat {
   readonly url: URL;
-  /** Certificates that it trusts besides the host's, as PEM. */
+  /** CA certificates to trust in addition to the host's, as PEM. */
   readonly caCert?: string;
 }
 
-/** The heartbeat; undefined if none is configured, or if something is wrong, which is added to the faults. */
+/** Parses the heartbeat. Returns undefined if it is not configured or invalid; adds to the faults. */
 export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat | undefined {
   const section = isTable(toml) ? toml["heartbeat"] : undefined;
   if (!isTable(section)) return undefined;
   const isInFile = Object.hasOwn(section, "url_file");
   const place = isInFile ? "heartbeat.url_file" : "heartbeat.url";
-  // What is no text has been told by the schema.
+  // The schema has already reported values that are not strings.
   if (Object.values(section).some((value) => typeof value !== "string")) return undefined;
   const text = isInFile ? readSecretFile("url", section, { place, context }) : section["url"];
   if (typeof text !== "string") {
@@ -57,7 +57,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat 
     context.warnings.push({
       id: "config.heartbeat-plain",
       place,
-      message: "is plain http: whoever can read it can keep up the look of a live alarm",
+      message: "uses plain http: the network can read this URL, and anyone who knows it can fake a working heartbeat",
       hint: "use a URL that begins with https://",
     });
   }

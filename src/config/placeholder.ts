@@ -1,17 +1,17 @@
-// Values that were never filled in: those of our own examples, and the usual placeholders of others.
+// Detects values that were never filled in: those of our examples, and common placeholders.
 
-/** A usual placeholder, as a part of a path or as a whole value. */
+/** A common placeholder, as a path segment or a whole value. */
 const STAND_IN =
   /(?:^|\/)(?:ID|TOKEN|UUID|SECRET|KEY|TOPIC|YOUR[-_]\w+|CHANGE[-_]?ME|[xX]{4,}|<[^<>/]+>|\.\.\.|…)(?=$|[/?#])/;
 
-/** Reserved names that no host has (RFC 2606, RFC 6761). */
+/** Reserved names that no real host has (RFC 2606, RFC 6761). */
 const NO_HOST = /(?:^|\.)(?:example|invalid|example\.(?:com|net|org))$/;
 
 /**
- * Whether an option of a service still has the value of an example.
+ * Whether a service's option is still a placeholder.
  *
- * @param value the option in the configuration
- * @param example its value in the example of the service; undefined if that has none, or one that may be right
+ * @param value the option's value in the configuration
+ * @param example its value in the service's example; undefined if that is absent or could be a real value
  */
 export function isPlaceholder(value: unknown, example?: unknown): boolean {
   if (typeof value !== "string" || value === "") return false;

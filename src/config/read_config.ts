@@ -1,4 +1,4 @@
-// Reads the configuration file, and says in one line each what keeps it from being used.
+// Reads the configuration file, and reports each fault in one line.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
@@ -7,14 +7,14 @@ import { type Config, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
 
-/** Larger than any configuration; what is larger is something else. In bytes. */
+/** The largest file that is accepted as a configuration, in bytes. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
  * Reads a configuration file.
  *
  * @param path the file
- * @throws {Failure} with exit code 77 where it may not be read, else 78
+ * @throws {Failure} with exit code 77 if reading is not permitted, 75 after a temporary system error, else 78
  */
 export function readConfig(path: string): Config {
   const text = readText(path);
@@ -25,10 +25,10 @@ export function readConfig(path: string): Config {
     if (!(cause instanceof ConfigError)) throw cause;
     const lines = cause.faults.map(({ place, message }) => `${path}: ${place}: ${message}`);
     throw new Failure(lines.join("\n"), {
-      // There is at least one.
+      // There is always at least one fault.
       code: cause.faults[0]?.id ?? "config.wrong-value",
       exitCode: ExitCode.config,
-      hint: `edit ${path}; no event is lost meanwhile, what is queued goes out once the file is right`,
+      hint: `edit ${path}; events stay queued and are sent once the file is valid`,
       cause,
     });
   }
@@ -39,11 +39,11 @@ function readText(path: string): string {
     const { isFile, size } = Deno.statSync(path);
     if (!isFile || size > MAX_CONFIG_BYTES) {
       throw new Failure(
-        `Cannot read the configuration "${path}" as it is ${isFile ? `${size} bytes long` : "not a file"}`,
+        `Cannot read the configuration "${path}": it is ${isFile ? `${size} bytes long` : "not a regular file"}`,
         {
           code: "config.not-a-file",
           exitCode: ExitCode.config,
-          hint: `put a TOML file of at most ${MAX_CONFIG_BYTES} bytes there`,
+          hint: `use a TOML file of at most ${MAX_CONFIG_BYTES} bytes`,
         },
       );
     }
@@ -56,7 +56,7 @@ function readText(path: string): string {
   }
 }
 
-/** Whether a text begins with the byte order mark of UTF-16, or with an ASCII character in UTF-16. */
+/** Whether a file begins with a UTF-16 byte order mark or an ASCII character in UTF-16. */
 function isUtf16([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
 }
@@ -67,26 +67,26 @@ function unreadable(path: string, cause: unknown): Failure {
   const fail = (why: string, code: Id, exitCode: ExitCode, hint: string) =>
     new Failure(`Cannot read the configuration "${path}"${why}`, { code, exitCode, hint, cause });
   if (cause instanceof NotFound) {
-    const hint = "run install.sh, which writes a commented example, or write one by the README's table";
+    const hint = "run install.sh to create a commented example, or write the file yourself (see the README)";
     const code = "config.missing";
-    return new Failure(`There is no configuration "${path}"`, { code, exitCode: config, hint, cause });
+    return new Failure(`Configuration "${path}" does not exist`, { code, exitCode: config, hint, cause });
   }
   if (cause instanceof PermissionDenied) {
-    const hint = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}, and run send as ssh-session-notifier`;
+    const hint = `chown root:ssh-session-notifier ${path} && chmod 0640 ${path}; run send as ssh-session-notifier`;
     return fail(": permission denied", "config.not-readable", noPermission, hint);
   }
   if (cause instanceof NotCapable) {
-    const why = " as the sandbox allows only /etc/ssh-session-notifier";
-    return fail(why, "config.outside-sandbox", noPermission, "put the configuration there");
+    const why = ": the sandbox allows only /etc/ssh-session-notifier";
+    return fail(why, "config.outside-sandbox", noPermission, "move the configuration to /etc/ssh-session-notifier");
   }
   if (cause instanceof TypeError) {
-    const what = cause.message === "UTF-16" ? "is UTF-16 (Windows calls that Unicode)" : "is not valid UTF-8";
-    return fail(` as it ${what}`, "config.not-utf8", config, "save it as UTF-8");
+    const what = cause.message === "UTF-16" ? 'is UTF-16 ("Unicode" on Windows)' : "is not valid UTF-8";
+    return fail(`: it ${what}`, "config.not-utf8", config, "save it as UTF-8");
   }
   return fail(
     `: ${messageOf(cause)}`,
     "config.read-error",
     isPassingSystemError(cause) ? tempFail : config,
-    "see what the disk and its file system say",
+    "check the disk and its file system",
   );
 }

@@ -1,4 +1,4 @@
-// The routes of a configuration: that of [notification], and those of [routes.NAME].
+// The routes of a configuration: the one in [notification], and those in [routes.NAME].
 
 import * as v from "valibot";
 import type { SessionEventType } from "../event.ts";
@@ -9,27 +9,27 @@ import { ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
 import { configure, type FileContext, optionNames, readNamed, type RouteContext } from "./service_options.ts";
 
-/** One way to a notification service. */
+/** A route: a notification service with its settings. */
 export interface Route {
-  /** Its name in the store, which outlives a change of its service or settings. */
+  /** Its name in the store. It stays the same when the service or settings change. */
   readonly name: string;
   readonly service: ConfiguredService;
-  /** The events that it is told of. */
+  /** The types of events that it delivers. */
   readonly events: readonly SessionEventType[];
-  /** `unexpected`: only of what is unexpected or was tampered with. */
+  /** `unexpected`: only unexpected logins, and events with tampered values. */
   readonly notify: "all" | "unexpected";
-  /** Certificates that it trusts beside the host's, as PEM. */
+  /** CA certificates that it trusts in addition to the host's, as PEM. */
   readonly caCert?: string;
 }
 
-/** The route of `[notification]`. */
+/** The name of the route in `[notification]`. */
 const DEFAULT_ROUTE = "default";
 
 const ROUTE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 const routeSchema = v.strictObject(ROUTE_KEYS);
 
-/** The routes, as far as they are right; what is wrong is added to the faults, but for what the schema has named. */
+/** Parses the routes and returns the valid ones. Adds to the faults, except those that the schema reports. */
 export function parseRoutes(toml: unknown, context: RouteContext): Route[] {
   if (!isTable(toml)) return [];
   const { notification, routes } = toml;
@@ -39,7 +39,7 @@ export function parseRoutes(toml: unknown, context: RouteContext): Route[] {
   return [first, ...others].filter((route) => route !== undefined);
 }
 
-/** The route of `[notification]`, whose service has its options in a table of its own. */
+/** Parses the route in `[notification]`, whose service options are in `[notification.<service>]`. */
 function parseDefault(
   notification: unknown,
   { hasOthers, context }: { hasOthers: boolean; context: RouteContext },
@@ -59,7 +59,7 @@ function parseDefault(
       faults.push({
         id: "config.conflicting-keys",
         place: `notification.${key}`,
-        message: "has no effect, as [notification] has no service",
+        message: "has no effect: [notification] has no service",
       });
     }
   }
@@ -74,7 +74,7 @@ function parseDefault(
   return route({ name: DEFAULT_ROUTE, service: configured, keys: keys.output, caCert });
 }
 
-/** A route of `[routes.NAME]`, which has the options of its service beside its own keys. */
+/** Parses a route in `[routes.NAME]`, whose service options are in the same table. */
 function parseNamed(name: string, table: unknown, context: RouteContext): Route | undefined {
   const { faults } = context;
   const at = ["routes", ROUTE_NAME.test(name) ? name : JSON.stringify(name)];
@@ -83,13 +83,13 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
     faults.push({
       id: "config.wrong-value",
       place,
-      message: "must have a name of 1 to 64 letters, digits, - or _",
+      message: "a route name must be 1 to 64 letters, digits, - or _",
     });
   } else if (name === DEFAULT_ROUTE) {
     faults.push({
       id: "config.wrong-value",
       place,
-      message: "must have another name, as that is the name of the route of [notification]",
+      message: "this name is reserved for the route in [notification]; use another",
     });
   }
   if (!isTable(table)) {
@@ -109,7 +109,7 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   return route({ name, service: configured, keys: keys.output, caCert });
 }
 
-/** What a table says of the route, and what of its service. */
+/** Splits a table into the keys of the route and the options of its service. */
 function splitKeys(table: Record<string, unknown>): Record<"keys" | "options", Record<string, unknown>> {
   const entries = Object.entries(table);
   const isKey = ([key]: [string, unknown]) => Object.hasOwn(ROUTE_KEYS, key);

@@ -1,4 +1,4 @@
-// What the configuration may say, section by section, but for the options of the services, which are their own.
+// The schema of the configuration, section by section. Each service defines the schema of its own options.
 
 import * as v from "valibot";
 import { services } from "../services/registry.ts";
@@ -7,14 +7,14 @@ import { HEARTBEAT } from "./heartbeat.ts";
 import { KEY_NAMES } from "./key_names.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
-/** The services there are, as the configuration names them. */
+/** The names of all services, as used in the configuration. */
 export const SERVICE_NAMES: readonly string[] = [...services.keys()];
 
 const timezone = v.pipe(
   v.string(),
   v.check(
     isTimezone,
-    ({ input }) => `${JSON.stringify(input)} is not a time zone; it must be a name such as "Pacific/Auckland"`,
+    ({ input }) => `${JSON.stringify(input)} is not a time zone; use a name such as "Pacific/Auckland"`,
   ),
 );
 
@@ -22,10 +22,10 @@ const proxy = v.pipe(
   v.string(),
   v.check((text) => /^https?:/i.test(text) && URL.canParse(text), "must be a URL such as http://proxy.example:3128"),
   v.transform((text) => new URL(text)),
-  v.check(({ password }) => canDecode(password), "must have a password in which a percent sign is written as %25"),
+  v.check(({ password }) => canDecode(password), "must have a percent-encoded password; write % as %25"),
 );
 
-/** What a number may be, what it is if it is left out, and what it is for. */
+/** A number's bounds, default and description. */
 interface NumberKey {
   readonly least: number;
   readonly most: number;
@@ -43,34 +43,34 @@ function number({ least, most, otherwise, what }: NumberKey) {
 
 const serviceName = v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`);
 
-// Each key is described (`v.description`, in Markdown), for the README's table.
+// The descriptions (`v.description`, in Markdown) become the README's table.
 
-/** What every route may say, whatever its service. No option of a service has one of these names. */
+/** The keys of every route. No service option has one of these names. */
 export const ROUTE_KEYS = {
   service: v.pipe(
     serviceName,
-    v.description("one of [Services](#services); its [options](#options) stand beside it"),
+    v.description("the [service](#services) to use; its [options](#options) are keys of the same table"),
   ),
   events: v.pipe(
     v.optional(
       v.pipe(
         v.array(v.picklist(["open", "close"], 'must be "open" or "close"')),
-        v.minLength(1, "must not be empty, as the route would be told of nothing"),
+        v.minLength(1, "must not be empty: the route would deliver nothing"),
       ),
       ["open", "close"],
     ),
-    v.description("which events the route is told of"),
+    v.description("which events to deliver: logins (`open`), logouts (`close`)"),
   ),
   notify: v.pipe(
     v.optional(v.picklist(["all", "unexpected"], 'must be "all" or "unexpected"'), "all"),
     v.description(
-      '`"unexpected"`: only logins that are [unexpected](#what-a-notification-says) or tampered with, and logouts that ' +
-        "were tampered with",
+      '`"all"`, or `"unexpected"`: only [unexpected](#what-a-notification-says) logins, and logins and logouts with ' +
+        "tampered values",
     ),
   ),
   ca_file: v.pipe(
     v.optional(v.string()),
-    v.description("a PEM file of certificates that this route trusts beside the host's own"),
+    v.description("a PEM file of CA certificates to trust for this route, in addition to the host's"),
   ),
 };
 
@@ -79,43 +79,48 @@ export const SECTIONS = {
   host: {
     timezone: v.pipe(
       v.optional(timezone, "Etc/UTC"),
-      v.description("the time zone that times are shown in, an IANA name"),
+      v.description("the time zone in which times are shown, an IANA name such as `Pacific/Auckland`"),
     ),
     name: v.pipe(
       v.optional(line(253), "%H"),
-      v.description("what this machine is called; `%H` stands for its own name"),
+      v.description("this machine's name in notifications; `%H` is replaced with its host name"),
     ),
   },
   notification: {
     ...ROUTE_KEYS,
-    // Where there are other routes, this one need not be.
+    // Optional if there are other routes.
     service: v.pipe(
       v.optional(serviceName),
       v.description(
-        "one of [Services](#services); its [options](#options) stand in `[notification.<service>]`. Required where " +
+        "the [service](#services) to use; its [options](#options) are in `[notification.<service>]`. Required if " +
           "there is no `[routes.NAME]`",
       ),
     ),
-    give_up_after_days: number({ least: 1, most: 365, otherwise: 7, what: "how long an event is retried" }),
+    give_up_after_days: number({
+      least: 1,
+      most: 365,
+      otherwise: 7,
+      what: "days after which an undelivered event is given up",
+    }),
     request_timeout_seconds: number({
       least: 1,
       most: 300,
       otherwise: 10,
-      what: "how long a service may take to answer",
+      what: "seconds to wait for a service to answer",
     }),
     run_deadline_seconds: number({
       least: 10,
       most: 86_400,
       otherwise: 600,
-      what: "how long one run of `send` may take",
+      what: "longest duration of one run of `send`, in seconds",
     }),
     proxy: v.pipe(
       v.optional(proxy),
       v.description(
-        'an HTTP proxy for all requests: `"http://proxy.example:3128"`; those of the environment are ignored',
+        'the HTTP proxy for all requests, `"http://proxy.example:3128"`; proxy environment variables are ignored',
       ),
     ),
-    // Looked into by the service itself, if it is the one that is used.
+    // The service itself validates its table, if it is the one in use.
     ...Object.fromEntries(SERVICE_NAMES.map((name) => [name, v.optional(v.custom(isTable, "must be a table"))])),
   },
   unexpected: {
@@ -123,7 +128,7 @@ export const SECTIONS = {
       least: 0,
       most: 365,
       otherwise: 7,
-      what: "for how long after this host's first event what is new is told without being urgent",
+      what: "days after this host's first event in which a new user, address or key alone does not make a login urgent",
     }),
   },
   allowlist: ALLOWLIST,
@@ -132,7 +137,7 @@ export const SECTIONS = {
       least: 1,
       most: 36_500,
       otherwise: 365,
-      what: "how long delivered events are kept; what is older is forgotten, so its users and addresses are new again",
+      what: "days to keep delivered events; users and addresses seen only in older events count as new again",
     }),
   },
   heartbeat: HEARTBEAT,
@@ -142,7 +147,7 @@ export const SECTIONS = {
 export const schema = v.strictObject({
   host: v.optional(table(SECTIONS.host), {}),
   notification: v.optional(table(SECTIONS.notification), {}),
-  // Looked into one by one, since each has the options of its service.
+  // Validated one by one, since each has the options of its own service.
   routes: v.optional(v.custom(isTable, "must be a table"), {}),
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
@@ -153,7 +158,7 @@ export const schema = v.strictObject({
 
 function isTimezone(name: string): boolean {
   try {
-    // What shows the times, since other parts of the runtime know other names.
+    // Test with the class that formats the times: other parts of the runtime accept other names.
     new Temporal.ZonedDateTime(0n, name);
     return true;
   } catch {

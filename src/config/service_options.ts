@@ -1,4 +1,4 @@
-// The options of a service, some of which may stand in files: `token_file` in place of the secret option `token`.
+// The options of a service. Secret options can be in files: `token_file` instead of `token`.
 
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
@@ -6,18 +6,18 @@ import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts
 import { readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
-/** What reading routes needs, and adds to. */
+/** Shared state for parsing routes: a file reader, and lists that parsing adds to. */
 export interface RouteContext {
   readonly readBeside: ReadBeside;
   readonly faults: ConfigFault[];
   readonly warnings: ConfigWarning[];
-  /** The secrets that were read from files. */
+  /** The secrets read from files. */
   readonly secrets: string[];
-  /** The key paths of values that are still an example. */
+  /** The key paths of values that are still placeholders. */
   readonly placeholders: string[];
 }
 
-/** What the configuration may say of a service's options. */
+/** The names of all keys that set a service's options. */
 export function optionNames({ optionNames, secretOptions }: RegisteredService): string[] {
   return [...optionNames, ...secretOptions.map(fileKey)];
 }
@@ -26,19 +26,19 @@ function fileKey(option: string): string {
   return `${option}_file`;
 }
 
-/** Whose options they are, and where they stand. */
+/** The service that options belong to, and where they are. */
 export interface ConfigureOptions {
   readonly service: RegisteredService;
   readonly place: readonly string[];
-  /** The keys that are known there, for suggestions. */
+  /** The known keys of the table, for suggestions. */
   readonly known: readonly string[];
   readonly context: RouteContext;
 }
 
 /**
- * A service with its options. Of its secrets, those that stand in files are read from there.
+ * Configures a service with its options. Reads secrets from files where the options name them.
  *
- * @returns undefined, and adds to the faults, where something is wrong
+ * @returns undefined if something is wrong; then adds to the faults
  */
 export function configure(
   options: Record<string, unknown>,
@@ -56,14 +56,14 @@ export function configure(
   const configured = service.configure(complete);
   const example = parseToml(service.example);
   for (const [option, value] of Object.entries(complete)) {
-    // A value that is no secret may be right as it is in the example.
+    // A value that is not secret may be the same as in the example.
     if (!isPlaceholder(value, service.secretOptions.includes(option) ? example[option] : undefined)) continue;
     context.placeholders.push([...place, inFiles.includes(option) ? fileKey(option) : option].join("."));
   }
   if ("service" in configured) return unread.size === 0 ? configured.service : undefined;
   for (const issue of configured.issues) {
     const [{ key: option = "" } = {}] = issue.path ?? [];
-    // That it is missing has been said already, as what is wrong with its file.
+    // The fault of its file has been reported already.
     if (unread.has(String(option))) continue;
     const fault = faultOf(issue, { place, known: () => known });
     const isInFile = inFiles.includes(String(option));
@@ -72,13 +72,13 @@ export function configure(
   return undefined;
 }
 
-/** Which key names a file. */
+/** The key path of a key that names a file, and the state to add to. */
 export interface FileContext {
   readonly place: string;
   readonly context: RouteContext;
 }
 
-/** The secret that stands in the file which `OPTION_file` names; undefined, and adds to the faults, where that is wrong. */
+/** Reads a secret from the file that `OPTION_file` names. Returns undefined if that fails; then adds to the faults. */
 export function readSecretFile(
   option: string,
   options: Record<string, unknown>,
@@ -88,7 +88,7 @@ export function readSecretFile(
     context.faults.push({
       id: "config.conflicting-keys",
       place,
-      message: `must not stand beside "${option}": one of the two`,
+      message: `conflicts with "${option}"; set only one of them`,
     });
     return undefined;
   }
@@ -100,7 +100,7 @@ export function readSecretFile(
       context.warnings.push({
         id: "config.secret-exposed",
         place,
-        message: `names a file that anyone on this host can read (mode ${file.openMode})`,
+        message: `every user on this host can read the file (mode ${file.openMode})`,
         hint: readableBySend(String(path), "0640"),
       });
     }
@@ -108,17 +108,17 @@ export function readSecretFile(
   });
 }
 
-/** Reads and uses a file that a key names; undefined, and adds to the faults, where something is wrong. */
+/** Reads a file that a key names and passes it to `use`. Returns undefined if that fails; then adds to the faults. */
 export function readNamed(
   path: unknown,
   { place, context }: FileContext,
   use: (file: ReturnType<ReadBeside>) => string,
 ): string | undefined {
   try {
-    if (typeof path !== "string") throw new Error("must be a text, in quotes");
+    if (typeof path !== "string") throw new Error("must be a quoted string");
     return use(context.readBeside(path));
   } catch (error) {
-    const message = error instanceof Error ? error.message : "can't be read";
+    const message = error instanceof Error ? error.message : "cannot be read";
     const id = typeof path === "string" ? "config.file-unusable" : "config.wrong-type";
     context.faults.push({ id, place, message });
     return undefined;

@@ -1,13 +1,13 @@
-// TOML -> data. Explains common mistakes, and never quotes the text, which may hold a secret.
+// TOML -> data. Explains common mistakes. Never quotes the text, which may contain a secret.
 
 import { parse as parseToml, TomlError } from "smol-toml";
 import { ConfigError } from "./config_error.ts";
 
 /**
- * Reads TOML.
+ * Parses TOML.
  *
  * @param text TOML 1.1
- * @throws {ConfigError} if the syntax is wrong
+ * @throws {ConfigError} if the syntax is invalid
  */
 export function parseSyntax(text: string): unknown {
   try {
@@ -15,7 +15,7 @@ export function parseSyntax(text: string): unknown {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const { line, column, message } = error;
-    // The rest of the message quotes the lines around the fault, which may hold a secret.
+    // The rest of the message quotes the lines around the error, which may contain a secret.
     const [reason = ""] = message.replace(/^Invalid TOML document: /, "").split("\n", 1);
     const hint = slipIn(text.split("\n")[line - 1] ?? "", { column, reason });
     const place = `line ${line}, column ${column}`;
@@ -24,19 +24,19 @@ export function parseSyntax(text: string): unknown {
   }
 }
 
-/** The likely mistake, of those that people make who do not know TOML. */
+/** The likely mistake, from those common among people new to TOML. */
 function slipIn(line: string, { column, reason }: { column: number; reason: string }): string | undefined {
   const outsideOfQuotes = line.replace(/"(?:\\.|[^"\\])*"|'[^']*'/g, "");
-  if (/[“”„‟‘’‚‛«»]/.test(outsideOfQuotes)) return `these are curly quotes; use straight ones, " or '`;
+  if (/[“”„‟‘’‚‛«»]/.test(outsideOfQuotes)) return `replace the curly quotes with straight quotes, " or '`;
   if (/in key$/.test(reason)) {
-    if (/^\s*[\w-]+\s*:/.test(line)) return "a key is followed by =, not by :";
-    return /^\s*[\w-]+\s+[^=]*$/.test(line) ? "there is no = after the key" : undefined;
+    if (/^\s*[\w-]+\s*:/.test(line)) return "use = after the key instead of :";
+    return /^\s*[\w-]+\s+[^=]*$/.test(line) ? "the = after the key is missing" : undefined;
   }
-  if (/escape/.test(reason)) return "in \"…\" a backslash begins an escape; write it twice, or use '…'";
-  if (reason === "illegal character in numeric literal") return 'text needs quotes: "…"';
+  if (/escape/.test(reason)) return "a backslash in \"…\" starts an escape; double it, or use '…'";
+  if (reason === "illegal character in numeric literal") return 'strings need quotes: "…"';
   if (reason !== "invalid value") return undefined;
   const value = line.slice(column - 1);
-  if (/^\s*(#|$)/.test(value)) return "there is no value after the =";
-  if (/^(true|false)\b/i.test(value)) return "true and false are written in lower case";
-  return /^[^"'[{]/.test(value) ? 'text needs quotes: "…"' : undefined;
+  if (/^\s*(#|$)/.test(value)) return "the value after the = is missing";
+  if (/^(true|false)\b/i.test(value)) return "write true and false in lower case";
+  return /^[^"'[{]/.test(value) ? 'strings need quotes: "…"' : undefined;
 }

@@ -1,4 +1,4 @@
-// Discord, by a webhook of a channel.
+// Discord, through a channel's webhook.
 
 import * as v from "valibot";
 import { cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
@@ -22,7 +22,7 @@ const options = v.strictObject({
     urlSchema({ plainHttp: "loopback" }),
     v.check(
       (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
-      "must be a webhook of Discord, https://discord.com/api/webhooks/{id}/{token}",
+      "must be a Discord webhook URL, https://discord.com/api/webhooks/{id}/{token}",
     ),
     v.description(
       "`https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks",
@@ -32,54 +32,53 @@ const options = v.strictObject({
 
 type Settings = v.InferOutput<typeof options>;
 
-/** The hosts of Discord, with its release channels and the name that it had before. */
+/** Discord's hosts: its release channels, and its former name discordapp.com. */
 const OWN_HOST = /^((canary|ptb)\.)?discord(app)?\.com$/;
 
 /**
- * Errors about the webhook or its channel, whatever the message: no such channel, webhook or guild; no access or
- * permission; invalid token; an archived or locked thread; a forum that wants a thread, or a channel that takes none.
+ * Errors about the webhook or its channel, independent of the message: unknown channel, webhook or guild; no access or
+ * permission; invalid token; archived or locked thread; a forum that requires a thread, or a channel without threads.
  * https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes
  */
 const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set(
   [10003, 10004, 10015, 50001, 50013, 50027, 50083, 160005, 220001, 220002, 220003, 220004],
 );
 
-/** The parts of the URL that Discord names if they are invalid, such as an id that "is not snowflake". */
+/** The parts of the URL that Discord's errors name, such as an id that "is not snowflake". */
 const URL_PARTS = ["webhook_id", "webhook_token", "thread_id"];
 
 /** Longest sender name, in characters. */
 const MAX_USERNAME = 80;
 
-/** Flag of a message that keeps Discord from adding a preview of a link. It would hide our own embeds, too. */
+/** Message flag that suppresses link previews. It would hide our own embeds too. */
 const SUPPRESS_EMBEDS = 1 << 2;
 
-/** Flag of a message that comes without a sound. */
+/** Message flag that suppresses sound. */
 const SUPPRESS_NOTIFICATIONS = 1 << 12;
 
 const COLOURS: Readonly<Record<Urgency, number>> = { urgent: 0xd93f3f, normal: 0x3b82f6, low: 0x8a8f98 };
 
-// https://discord.com/developers/docs/resources/message#embed-object-embed-limits. What Discord calls a character is
-// not said; code units are the most that it can be.
+// https://discord.com/developers/docs/resources/message#embed-object-embed-limits. Discord does not define "character";
+// we count code units, the strictest reading.
 
-/** All embeds of a message together; a digest is made of them. */
+/** The limit of all embeds of a message together; digests consist of embeds. */
 const limits: Limits = { text: 6000, unit: "code units" };
 
-/** `content`, and with it any one sentence. */
+/** The limit of `content`, and so of any one sentence. */
 const CONTENT: Limits = { text: 2000, unit: "code units" };
 
 const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
 
 const TITLE: Limits = { text: 256, unit: "code units" };
 
-/** The value of a field. It may have 1024, but all fields have to be within the limit of all embeds. */
+/** A field's value. Discord allows 1024, but all fields together must keep the limit of all embeds. */
 const FIELD: Limits = { text: 600, unit: "code units" };
 
 /**
  * The `discord` service.
  *
- * `content` always says what happened, since that is all that a phone shows in its notification, and all that is left
- * for readers who have embeds turned off. Below it, one event has an embed with a colour and fields; a digest has its
- * sentences in as many embeds as it takes.
+ * `content` always says what happened: phone notifications show nothing else, and readers can turn embeds off. A single
+ * event adds an embed with a colour and fields; a digest adds its sentences in as many embeds as needed.
  */
 export const discord: Service<Settings> = {
   name: "discord",
@@ -105,7 +104,7 @@ export const discord: Service<Settings> = {
 
   render(batch, { webhook_url }, { form }) {
     const url = new URL(webhook_url);
-    // Then the answer comes once the message is stored, which is the proof that we want.
+    // Makes Discord answer only after it has stored the message.
     url.searchParams.set("wait", "true");
     const username = form === "rich" ? senderName(batch) : undefined;
     return jsonRequest(url.href, {
@@ -136,7 +135,7 @@ function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
   const lines = fittedSentences(batch, { limits: CONTENT, escape: escapeMarkdown });
   const color = COLOURS[urgencyOf(batch)];
   if (more.length > 0) {
-    // Too long for `content`, so that the plain form has embeds too, without an ornament.
+    // A digest is too long for `content`, so its plain form has embeds too, but without colour.
     const embeds = descriptionsOf(lines).map((description) => isRich ? { description, color } : { description });
     return { content: escapeMarkdown(headline(batch)), embeds };
   }
@@ -161,7 +160,7 @@ function fieldsOf(notification: SessionNotification): unknown[] {
   }));
 }
 
-/** Lines as descriptions of embeds, each as full as can be. Ten may be in a message; the limit of all is met sooner. */
+/** Packs lines into as few embed descriptions as possible. The limit of all embeds is reached before Discord's ten. */
 function descriptionsOf(lines: readonly string[]): string[] {
   const descriptions: string[] = [];
   let description = "";
@@ -175,15 +174,15 @@ function descriptionsOf(lines: readonly string[]): string[] {
   return [...descriptions, description];
 }
 
-/** How long until Discord takes the next request, where this one was the last for now. */
+/** How long until Discord accepts the next request, if the rate limit is used up. */
 function exhaustedForMs({ headers }: HttpResponse): number | undefined {
   if (headers["x-ratelimit-remaining"] !== "0") return undefined;
   return secondsToMs(Number(headers["x-ratelimit-reset-after"]));
 }
 
 /**
- * The machine as the sender, unless Discord would refuse its name. The list of what it refuses is not all public;
- * what slips through is refused, and then sent in the plain form, without a sender name.
+ * The host name as the sender, unless Discord would refuse it. Not all of Discord's rules are public: if it refuses the
+ * name, the message is sent in the plain form, without a sender name.
  */
 function senderName({ notifications: [{ hostName }] }: Batch): string | undefined {
   const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
@@ -191,8 +190,8 @@ function senderName({ notifications: [{ hostName }] }: Batch): string | undefine
 }
 
 /**
- * Takes the meaning from Discord's markup: a backslash before every ASCII punctuation that has one in the middle of a
- * line, which is where values stand, also inside of links (`://`), mentions (`<@`) and shortcodes (`:`).
+ * Escapes Discord's markup: puts a backslash before each ASCII punctuation mark that has a meaning inside a line,
+ * including those of links (`://`), mentions (`<@`) and shortcodes (`:`).
  */
 function escapeMarkdown(value: string): string {
   return value.replace(/[\\*_~`|<>@#:/[\]()]/g, "\\$&");

@@ -1,27 +1,27 @@
-// How much of it a service takes: sentences that are cut to its limits, and how many of them go into one message.
+// Fits messages to a service's limits: shortens sentences, and counts how many fit into one message.
 
 import { sentence } from "./wording.ts";
 import type { Batch, Limits, Notification, SessionNotification } from "./service.ts";
 
-/** How a service words its sentences. */
+/** How a service limits and escapes its sentences. */
 export interface Wording {
-  /** Of one sentence. */
+  /** The limit of one sentence. */
   readonly limits: Limits;
-  /** Of all the sentences of a message together, if that is more. */
+  /** The limit of all sentences of a message together, if larger. */
   readonly message?: Limits;
-  /** Makes a value harmless in the markup of the service. `hostName`: this machine's own name, as it stands there. */
+  /** Escapes a value for the service's markup. `hostName`: this machine's name as configured. */
   readonly escape?: (value: string, hostName: string) => string;
 }
 
-/** How far the values of a sentence are cut in turn, in UTF-16 code units, until it is within a limit. */
+/** Value lengths tried in turn until a sentence fits, in UTF-16 code units. */
 const CUTS: readonly number[] = [96, 64, 48, 32, 24, 16, 8];
 
-/** The plain sentences of a batch, each within the limits: long values are cut, so that the sentence stays whole. */
+/** The plain sentences of a batch, each within the limits; see {@link fittedSentence}. */
 export function fittedSentences({ notifications }: Pick<Batch, "notifications">, wording: Wording): string[] {
   return notifications.map((notification) => fittedSentence(notification, wording));
 }
 
-/** The plain sentence within the limits: long values are cut, so that the sentence stays whole. */
+/** The plain sentence within the limits. Cuts long values instead of the sentence. */
 export function fittedSentence(notification: Notification, { limits, escape = (value) => value }: Wording): string {
   const worded = (some: Notification) => sentence(some, (value) => escape(value, some.hostName));
   let text = worded(notification);
@@ -32,7 +32,7 @@ export function fittedSentence(notification: Notification, { limits, escape = (v
   return text;
 }
 
-/** The same with no value longer than that, in UTF-16 code units, and no more than a handful of reasons. */
+/** Cuts each value to `longest` UTF-16 code units and keeps at most five reasons. */
 function shortened(notification: Notification, longest: number): Notification {
   const short = (value: string) => cut(value, { limits: { text: longest, unit: "code units" } });
   const hostName = short(notification.hostName);
@@ -59,9 +59,9 @@ function shortened(notification: Notification, longest: number): Notification {
 }
 
 /**
- * Cuts a text that is longer than a limit, and marks the cut with `…`. Never halves a character.
+ * Cuts a text to a limit and marks the cut with `…`. Never splits a character.
  *
- * @param options.escape makes a character harmless; then it is the escaped text that is within the limit
+ * @param options.escape escapes a character; the limit then applies to the escaped text
  */
 export function cut(
   text: string,
@@ -78,7 +78,7 @@ export function cut(
   return `${escaped.slice(0, end).join("")}${mark}`;
 }
 
-/** How many notifications, from the first, a message takes that has a line for each and nothing else. */
+/** How many notifications, counted from the first, fit into a message with one line for each. */
 export function fittingLines(notifications: readonly SessionNotification[], wording: Wording): number {
   return fitting(notifications, {
     part: (notification) => fittedSentence(notification, wording),
@@ -86,16 +86,16 @@ export function fittingLines(notifications: readonly SessionNotification[], word
   });
 }
 
-/** Whether lines are within the limits of a text, one below the other. */
+/** Whether lines, joined by line breaks, are within a limit. */
 export function areWithin(lines: readonly string[], { text, unit }: Limits): boolean {
   return lengthOf(lines.join("\n"), unit) <= text;
 }
 
 /**
- * How many notifications, from the first, one request takes; at least 1.
+ * How many notifications, counted from the first, fit into one request; at least 1.
  *
- * @param options.part what a notification adds to the request; asked for once, and not much further than needed
- * @param options.fits whether a request of these parts is within the limits; fewer parts must fit if more do
+ * @param options.part what a notification adds to the request; called once for each, and for few that do not fit
+ * @param options.fits whether a request of these parts is within the limits; if more parts fit, fewer must fit
  */
 export function fitting<Part>(
   notifications: readonly SessionNotification[],
@@ -106,7 +106,7 @@ export function fitting<Part>(
     for (const notification of notifications.slice(parts.length, count)) parts.push(part(notification));
     return fits(parts.slice(0, count));
   };
-  // Doubled until it is too many, then halved in between.
+  // Double the count until it is too many, then bisect.
   let most = 1;
   let tooMany = 2;
   while (tooMany <= notifications.length && fitsUpTo(tooMany)) [most, tooMany] = [tooMany, tooMany * 2];
@@ -119,7 +119,7 @@ export function fitting<Part>(
   return most;
 }
 
-/** How long a text is, as an API counts it. */
+/** The length of a text in the unit in which an API counts. */
 export function lengthOf(text: string, unit: Limits["unit"]): number {
   if (unit === "code units") return text.length;
   return unit === "bytes" ? new TextEncoder().encode(text).length : [...text].length;

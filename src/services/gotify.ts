@@ -1,4 +1,4 @@
-// Gotify, a server of one's own.
+// Gotify, a self-hosted server.
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
@@ -17,22 +17,25 @@ import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({
-  server_url: v.pipe(serverUrlSchema(), v.description("the server, `https://gotify.example`; it may be below a path")),
+  server_url: v.pipe(
+    serverUrlSchema(),
+    v.description("the server's URL, `https://gotify.example`; it can include a path"),
+  ),
   token: v.pipe(
-    tokenSchema("the token of an application"),
-    v.description("the token of an application, from the server's page: Apps"),
+    tokenSchema("an application's token"),
+    v.description("an application's token, from the server's Apps page"),
   ),
 });
 
 type Settings = v.InferOutput<typeof options>;
 
-/** Gotify states no limit. More than this nobody reads on a phone. */
+/** Gotify documents no limit. Longer messages are unreadable on a phone. */
 const limits: Limits = { text: 4000, unit: "characters" };
 const TITLE: Limits = { text: 250, unit: "characters" };
 
 const WORDING = { limits, escape: undomained };
 
-/** Of 0 to 10. The app for Android rings and vibrates from 8 on, and makes no sound below 4. */
+/** From 0 to 10. The Android app rings and vibrates from 8 up, and is silent below 4. */
 const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 8, normal: 5, low: 2 };
 
 /** The `gotify` service: sentence, title and priority. */
@@ -72,7 +75,7 @@ export const gotify: Service<Settings> = {
       from: "a Gotify server",
       saysFailed: typeof fields["errorCode"] === "number",
       detail,
-      // The token of a client is not that of an application: "appid is required".
+      // A client's token instead of an application's causes "appid is required".
       blamesSettings: detail !== undefined && /appid|token/i.test(detail),
     });
   },

@@ -1,15 +1,15 @@
-// What services over HTTP have in common: URLs, what a status means, and when to try again.
+// Shared by all HTTP services: URLs, the meaning of a status, and when to retry.
 
 import * as v from "valibot";
 import type { Batch, HttpRequest, HttpResponse, Outcome } from "./service.ts";
 
-/** Hosts for which plain http is no risk: the traffic does not leave the machine. */
+/** Hosts for which plain http is safe, because the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * A schema for an http or https URL, which is parsed, not shown: it may hold a secret.
+ * A schema for an http or https URL. Its messages do not quote the URL, which may contain a secret.
  *
- * @param options.plainHttp where plain http is accepted
+ * @param options.plainHttp for which hosts plain http is accepted
  */
 export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
   return v.pipe(
@@ -21,39 +21,39 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
     v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
     v.check(
       (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || isLoopback(url),
-      "must begin with https://, since plain http shows the secret in it to the network",
+      "must begin with https://: plain http exposes the secret in the URL to the network",
     ),
     v.check(
       (url) => url.username === "" && url.password === "",
-      "must not hold a user name or password",
+      "must not contain a user name or password",
     ),
   );
 }
 
-/** The URL of a server of one's own, which may be below a path; plain http is taken, with a warning. */
+/** A schema for the URL of a self-hosted server, which can include a path. Accepts plain http; services warn of it. */
 export function serverUrlSchema() {
   return v.pipe(
     urlSchema({ plainHttp: "anywhere" }),
-    v.check(({ search, hash }) => search === "" && hash === "", "must be the server's own URL, without ? or #"),
+    v.check(({ search, hash }) => search === "" && hash === "", "must be the server's base URL, without ? or #"),
   );
 }
 
-/** A schema for a text that goes into a header or a path: visible ASCII, so that it can't end there. */
+/** A schema for a token in a header or a path: visible ASCII only, so that it cannot end the header. */
 export function tokenSchema(what: string) {
   return v.pipe(v.string(), v.regex(/^[!-~]+$/, `must be ${what}, without spaces`));
 }
 
-/** A path below the URL of a server. The parts that come from elsewhere must be escaped. */
+/** Appends a path to the URL of a server. The caller must escape untrusted parts of the path. */
 export function below(server: URL, path: string): string {
   return `${server.origin}${server.pathname.replace(/\/$/, "")}/${path}`;
 }
 
-/** A segment before the last one of a path that may be secret: neither `v2` nor a plain word such as `services`. */
+/** A path segment before the last one that may be secret: not `v2`, nor a plain word such as `services`. */
 const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 
 /**
- * The parts of a URL that must not be shown if the secret is in its path or query: the whole, and each part by itself,
- * since the answer of a service may contain any of them.
+ * The parts of a URL that must not be shown if its path or query contains the secret: the whole URL, and each part by
+ * itself, because a service's answer may quote any of them.
  */
 export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
   const segments = pathname.split("/").filter((segment) => segment !== "");
@@ -71,21 +71,21 @@ function decoded(segment: string): string {
   }
 }
 
-/** A warning for a URL whose traffic can be read on its way. */
+/** A warning if the network can read the traffic to a URL. */
 export function plainHttpWarnings(url: URL, option: string): string[] {
   return url.protocol === "https:" || isLoopback(url)
     ? []
-    : [`${option} is plain http: the network can read the notifications, and any token with them`];
+    : [`${option} uses plain http: the network can read notifications and tokens`];
 }
 
-/** A warning for a URL that does not lead to the service itself; it may be a relay, or a trap. */
+/** A warning if a URL does not point to the service itself: it may be a relay, or a trap. */
 export function foreignHostWarnings({ hostname }: URL, options: { option: string; own: RegExp; of: string }): string[] {
   return options.own.test(hostname)
     ? []
-    : [`${options.option} leads to ${hostname}, which is not a host of ${options.of}`];
+    : [`${options.option} points to ${hostname}, which does not belong to ${options.of}`];
 }
 
-/** A request that carries JSON. */
+/** A request with a JSON body. */
 export function jsonRequest(
   url: string,
   body: unknown,
@@ -95,43 +95,43 @@ export function jsonRequest(
   return { kind: "http", method: options.method ?? "POST", url, headers, body: JSON.stringify(body) };
 }
 
-/** The header that shows a token. */
+/** The Authorization header for a token. */
 export function bearer(token: string): { readonly authorization: string } {
   return { authorization: `Bearer ${token}` };
 }
 
-/** A user and a password, as HTTP basic authentication shows them (RFC 7617). */
+/** The credentials of HTTP basic authentication (RFC 7617). */
 export function basicCredentials(user: string, password: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)));
 }
 
-/** The id of a batch, fit for a header or a part of a path; an id as it should be stays as it is. */
+/** The id of a batch, escaped for a header or a path segment. A normal id stays unchanged. */
 export function safeId({ id }: Batch): string {
   return encodeURIComponent(id.toWellFormed());
 }
 
-/** Whether a URL leads to this machine. */
+/** Whether a URL points to this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return LOOPBACK.test(hostname);
 }
 
-/** `host:port` of a URL, in the form that Deno's `net` permission takes. */
+/** The `host:port` of a URL, in the format of Deno's `net` permission. */
 export function endpoint(url: URL): string {
   return `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
 }
 
-/** What a service says of itself, where the status alone does not tell. */
+/** What a response says in addition to its status. */
 export interface StatusHints {
-  /** What the body says is wrong, for people. */
+  /** The error text in the body, for display. */
   readonly detail?: string | undefined;
-  /** When the body says to try again. */
+  /** How long to wait before a retry, according to the body. */
   readonly retryAfterMs?: number | undefined;
 }
 
 /**
- * What a status means, for a service that has nothing to add; the README has it as a table, under "What becomes of an event".
+ * Converts a status to an outcome.
  *
- * @param nowMs the time of the answer, since the epoch
+ * @param nowMs the time of the answer, in milliseconds since the epoch
  */
 export function judgeStatus(
   response: HttpResponse,
@@ -152,67 +152,66 @@ export function judgeStatus(
   }
   if (status === 407) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
   if (status === 400 && WANTS_TLS.test(response.body)) {
-    return { kind: "broken", reason: `${reason}: this port takes https:// alone` };
+    return { kind: "broken", reason: `${reason}: this port accepts only https://` };
   }
   return { kind: BROKEN.has(status) || status < 400 ? "broken" : "refused", reason };
 }
 
-/** Statuses that pass with time; 424 comes from a gateway whose own target failed. */
+/** Temporary statuses; 424 comes from a gateway whose own target failed. */
 const RETRIED: ReadonlySet<number> = new Set([408, 424, 425, 429]);
 
-/** Statuses about credentials, the address or the method, which are the same for every message. */
+/** Statuses about credentials, URL or method, which affect every message. */
 const BROKEN: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 410, 415, 421, 451]);
 
-/** The reason if a proxy wants credentials, whether it answers so or a connection through it fails. */
+/** The reason if a proxy requires credentials, for a 407 answer and for a failed connection through it. */
 export const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
 
-/** What nginx, Go and Apache answer to plain HTTP on a TLS port. */
+/** The answers of nginx, Go and Apache to plain HTTP on a TLS port. */
 const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL/i;
 
-/** What a service says of itself, beside the status. */
+/** How a service's own error format describes an answer. */
 export interface Answer extends StatusHints {
-  /** Whose answer it should be: `Discord`, `an ntfy server`. */
+  /** The expected sender, for messages: `Discord`, `an ntfy server`. */
   readonly from: string;
-  /** Whether the body is the service's own report of a failure, whatever the status. */
+  /** Whether the body reports a failure in the service's format, regardless of the status. */
   readonly saysFailed: boolean;
-  /** Whether the body says that the settings are wrong; then no other message would get through either. */
+  /** Whether the body says that the settings are wrong, so that no other message would be delivered either. */
   readonly blamesSettings?: boolean;
 }
 
 /**
- * What an answer means, for a service that reports failures in its own words. Any other 2xx is a delivery, since
- * compatible servers confirm requests in other words; except for a web page, which comes from a captive portal or a
- * login page, not from an API.
+ * Converts an answer to an outcome, for a service with its own error format. Any other 2xx is a delivery, since the
+ * answers of compatible servers differ; except for a web page, which comes from a captive portal or a login page.
  */
 export function judgeAnswer(response: HttpResponse, nowMs: number, answer: Answer): Outcome {
   const outcome = judgeStatus(response, nowMs, answer);
   if (outcome.kind === "delivered") {
     const { status, body } = response;
     if (/^\uFEFF?\s*</.test(body)) {
-      return { kind: "broken", reason: `HTTP ${status}, but a web page and not the answer of ${answer.from}` };
+      return { kind: "broken", reason: `HTTP ${status}, but with a web page instead of an answer from ${answer.from}` };
     }
     if (!answer.saysFailed) return outcome;
-    const reason = `HTTP ${status}: ${answer.detail ?? `${answer.from} says that it failed`}`;
+    const reason = `HTTP ${status}: ${answer.detail ?? `${answer.from} reported a failure`}`;
     return { kind: answer.blamesSettings ? "broken" : "refused", reason };
   }
   if (outcome.kind === "refused" && answer.blamesSettings) return { kind: "broken", reason: outcome.reason };
   return outcome;
 }
 
-/** Whether the errors of a service name any of these parameters. */
+/** Whether a service's errors name any of these parameters. */
 export function namesAny(errors: unknown, names: readonly string[]): boolean {
   return typeof errors === "object" && errors !== null && names.some((name) => Object.hasOwn(errors, name));
 }
 
-/** A field of a JSON body, if it is a text that says something. */
+/** A field of a JSON body, if it is a non-empty string. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /**
- * Reads a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3).
+ * Parses a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3).
  *
- * @returns milliseconds from now, 0 for a date in the past; undefined where there is none or it makes no sense
+ * @returns milliseconds from now, 0 for a date in the past; undefined if the header is absent or invalid
  */
 export function parseRetryAfter(
   value: string | undefined,
@@ -221,14 +220,14 @@ export function parseRetryAfter(
   if (value === undefined) return undefined;
   const text = value.trim();
   if (/^\d+(\.\d+)?$/.test(text)) return secondsToMs(Number(text));
-  // Only what an HTTP date looks like: Date.parse takes nearly anything, negative numbers included. The form of
-  // asctime(3), which is allowed too, names no zone and means GMT.
+  // Check the format first, because Date.parse accepts nearly anything, even negative numbers. The asctime(3) format is
+  // allowed too; it has no zone and means GMT.
   const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} .* \d{4}$/.test(text);
   const at = isAsctime ? Date.parse(`${text} GMT`) : /^[A-Z][a-z]{2,8}, /.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
-/** Seconds that a service asked for, as milliseconds; undefined where they make no sense. */
+/** Converts a service's wait in seconds to milliseconds; undefined if it is invalid. */
 export function secondsToMs(seconds: unknown): number | undefined {
   if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) {
     return undefined;
@@ -236,7 +235,7 @@ export function secondsToMs(seconds: unknown): number | undefined {
   return Math.ceil(seconds * 1000);
 }
 
-/** The fields of a JSON object in a response body; none where it is something else. */
+/** The fields of the JSON object in a response body; empty if the body is anything else. */
 export function jsonFields(body: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(body);

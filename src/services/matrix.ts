@@ -22,34 +22,34 @@ import type { Batch, Limits, Outcome, Service } from "./service.ts";
 const options = v.strictObject({
   server_url: v.pipe(
     serverUrlSchema(),
-    v.description("the homeserver's client API, `https://matrix.example.org`; it may be below a path"),
+    v.description("the URL of the homeserver's client API, `https://matrix.example.org`; it can include a path"),
   ),
   room_id: v.pipe(
     v.string(),
-    v.regex(/^![!-~]{1,254}$/, "must be the id of a room, which begins with an exclamation mark; an alias is none"),
+    v.regex(/^![!-~]{1,254}$/, "must be a room ID, which begins with an exclamation mark, not an alias"),
     v.description(
-      "the id of the room, `!abc:example.org`, from its settings: Advanced. The user of the token must be in it",
+      "the room's ID, `!abc:example.org`, from its settings: Advanced; the token's user must be in the room",
     ),
   ),
   token: v.pipe(
     tokenSchema("an access token"),
-    v.description("an access token; best that of a user of its own"),
+    v.description("an access token, preferably of a separate user"),
   ),
 });
 
 type Settings = v.InferOutput<typeof options>;
 
 /**
- * A whole event may have 65,536 bytes, https://spec.matrix.org/latest/client-server-api/#size-limits. The text stands in
- * it twice, once as HTML, where a character may become six bytes; and the homeserver adds its part.
+ * An event may have 65,536 bytes, https://spec.matrix.org/latest/client-server-api/#size-limits. It contains the text
+ * twice, once as HTML, where a character may become six bytes, and the homeserver adds fields of its own.
  */
 const limits: Limits = { text: 8000, unit: "bytes" };
 
 const WORDING = { limits, escape: inert };
 
 /**
- * Errors about the room, the token or the server, whatever the message. `M_INVALID_PARAM` is about the path, which
- * names the room. https://spec.matrix.org/latest/client-server-api/#standard-error-response
+ * Errors about the room, the token or the server, not the message. `M_INVALID_PARAM` is about the path, which contains
+ * the room. https://spec.matrix.org/latest/client-server-api/#standard-error-response
  */
 const SETTINGS_FAULTS: readonly string[] = [
   "M_FORBIDDEN",
@@ -62,7 +62,7 @@ const SETTINGS_FAULTS: readonly string[] = [
   "M_USER_DEACTIVATED",
 ];
 
-/** The `matrix` service. The transaction id is that of the batch, so that the homeserver drops repeats. */
+/** The `matrix` service. The batch's id is the transaction id, so the homeserver drops duplicates. */
 export const matrix: Service<Settings> = {
   name: "matrix",
   apiUrl: "https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid",
@@ -84,10 +84,10 @@ export const matrix: Service<Settings> = {
     const room = encodeURIComponent(room_id);
     const url = below(server_url, `_matrix/client/v3/rooms/${room}/send/m.room.message/${safeId(batch)}`);
     return jsonRequest(url, {
-      // By Matrix's default rules a notice makes no sound.
+      // Under Matrix's default rules, a notice makes no sound.
       msgtype: form === "rich" && urgencyOf(batch) === "low" ? "m.notice" : "m.text",
       body: fittedSentences(batch, WORDING).join("\n"),
-      // Without this, a user's name anywhere in the text would be a mention.
+      // Without this, a Matrix user's name anywhere in the text would mention that user.
       "m.mentions": {},
       ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(batch) } : {}),
     }, { method: "PUT", headers: bearer(token) });
@@ -107,7 +107,7 @@ export const matrix: Service<Settings> = {
   },
 };
 
-/** Title and sentences. Every value is code, in which clients look for no links and no names. */
+/** Title and sentences as HTML. Values are marked as code, where clients do not detect links or names. */
 function htmlOf(batch: Batch): string {
   const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
   const lines = fittedSentences(batch, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });

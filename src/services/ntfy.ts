@@ -1,4 +1,4 @@
-// ntfy, on ntfy.sh or a server of one's own.
+// ntfy, on ntfy.sh or a self-hosted server.
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
@@ -24,54 +24,57 @@ const options = v.pipe(
       urlSchema({ plainHttp: "anywhere" }),
       v.check(
         (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
-        "must end in a topic: 1 to 64 letters, digits, - or _",
+        "must end with a topic: 1 to 64 letters, digits, - or _",
       ),
-      v.description("server and topic, `https://ntfy.sh/my-topic`; the server may be below a path"),
+      v.description("the topic's URL, `https://ntfy.sh/my-topic`; it can include a path before the topic"),
     ),
     token: v.pipe(
       v.optional(tokenSchema("an access token")),
-      v.description("an access token, for a topic that is not open to all"),
+      v.description("an access token, if the topic requires one"),
     ),
     user: v.pipe(
-      v.optional(v.pipe(v.string(), v.regex(/^[^:\p{Cc}]+$/u, "must be a name without a colon"))),
-      v.description("a user, in place of a token (HTTP basic authentication)"),
+      v.optional(v.pipe(v.string(), v.regex(/^[^:\p{Cc}]+$/u, "must be a user name without a colon"))),
+      v.description("a user name, instead of a token (HTTP basic authentication)"),
     ),
     password: v.pipe(
-      v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, "must not be empty, or have control characters"))),
-      v.description("the password of that user"),
+      v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, "must not be empty or contain control characters"))),
+      v.description("the user's password"),
     ),
   }),
-  v.check(({ user, password }) => (user === undefined) === (password === undefined), "needs user and password both"),
-  v.check(({ token, user }) => token === undefined || user === undefined, "needs a token or a user, not both"),
+  v.check(
+    ({ user, password }) => (user === undefined) === (password === undefined),
+    "must have both user and password, or neither",
+  ),
+  v.check(({ token, user }) => token === undefined || user === undefined, "must have a token or a user, not both"),
 );
 
 type Settings = v.InferOutput<typeof options>;
 
-// https://github.com/binwiederhier/ntfy/blob/main/server/errors.go has ntfy's error codes.
+// ntfy's error codes: https://github.com/binwiederhier/ntfy/blob/main/server/errors.go
 
 /**
- * Errors about the settings: an invalid topic; one that the server reserves, such as `docs`; and the 429 after too many
- * failed logins, since a wrong token stays wrong.
+ * Errors about the settings: an invalid topic; a reserved topic, such as `docs`; and the 429 after too many failed
+ * logins, because retrying does not fix a wrong token.
  */
 const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set([40009, 40010, 42909]);
 
-/** ntfy's error code for a daily quota that is used up, https://docs.ntfy.sh/publish/#limitations. */
+/** ntfy's error code for an exhausted daily quota, https://docs.ntfy.sh/publish/#limitations. */
 const DAILY_QUOTA = 42908;
 
-/** The bucket of ntfy.sh gains one request in five seconds; it says no `Retry-After`. */
+/** ntfy.sh allows one more request every five seconds; it sends no `Retry-After`. */
 const REFILL_MS = 5_000;
-/** How long to rest then: the answer does not say until when. */
+/** How long to wait when the daily quota is exhausted; the answer does not say. */
 const QUOTA_RETRY_MS = 60 * 60 * 1000;
 
 const limits: Limits = { text: 4096, unit: "bytes" };
 
 const WORDING = { limits, escape: undomained };
 
-/** Of the 8192 bytes that the JSON may have; the rest is for topic, title and tags. */
+/** The text's share of the 8192 bytes that the JSON may have; topic, title and tags need the rest. */
 const JSON_TEXT: Limits = { text: 7000, unit: "bytes" };
 const TITLE: Limits = { text: 250, unit: "bytes" };
 
-/** Of 1 to 5; 5 rings until it is seen, 2 makes no sound. */
+/** From 1 to 5; 5 rings until it is seen, 2 makes no sound. */
 const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 5, normal: 3, low: 2 };
 
 /** The `ntfy` service: sentence, title, priority, and a tag that the apps show as an emoji. */
@@ -97,13 +100,13 @@ export const ntfy: Service<Settings> = {
   fitting: (notifications) =>
     fitting(notifications, {
       part: (notification) => fittedSentence(notification, WORDING),
-      // A quotation mark or a line break counts twice in JSON.
+      // Quotation marks and line breaks take two bytes in JSON.
       fits: (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
     }),
 
   render(batch, { topic_url, token, user, password }, { form }) {
     const { root, topic } = split(topic_url);
-    // The text goes into JSON and not into headers, which hold no more than Latin-1.
+    // The text is sent as JSON, because headers are limited to Latin-1.
     return jsonRequest(root, {
       topic,
       message: fittedSentences(batch, WORDING).join("\n"),
@@ -136,7 +139,7 @@ export const ntfy: Service<Settings> = {
   },
 };
 
-/** https://docs.ntfy.sh/emojis/ has the tags that become emojis. */
+/** Title, priority, and a tag that becomes an emoji, see https://docs.ntfy.sh/emojis/. */
 function ornamentOf(batch: Batch): Record<string, unknown> {
   const { type } = batch.notifications[0];
   const urgency = urgencyOf(batch);
@@ -148,7 +151,7 @@ function ornamentOf(batch: Batch): Record<string, unknown> {
   };
 }
 
-/** The URL to publish to, which is the server's root, and the topic, which is the last part of the path. */
+/** Splits a topic's URL into the server's root, to which messages are published, and the topic. */
 function split(topicUrl: URL): { root: string; topic: string } {
   const path = topicUrl.pathname.replace(/\/$/, "");
   const end = path.lastIndexOf("/");

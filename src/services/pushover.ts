@@ -8,16 +8,16 @@ import type { Batch, HttpResponse, Limits, Outcome, Service, Urgency } from "./s
 
 const options = v.strictObject({
   token: v.pipe(
-    tokenSchema("the token of an application"),
-    v.description("the API token of an application, from pushover.net: Your Applications"),
+    tokenSchema("an application's API token"),
+    v.description("the application's API token, from pushover.net: Your Applications"),
   ),
   user: v.pipe(
     tokenSchema("the key of a user or a group"),
-    v.description("the key of the user or group that is notified"),
+    v.description("the key of the user or group to notify"),
   ),
   server_url: v.pipe(
     v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.pushover.net"),
-    v.description("a relay of your own in place of Pushover's server"),
+    v.description("your own relay, instead of Pushover's server"),
   ),
 });
 
@@ -29,13 +29,13 @@ const TITLE: Limits = { text: 250, unit: "characters" };
 
 const WORDING = { limits, escape: undomained };
 
-/** Of -2 to 2: 1 gets past quiet hours, -1 makes no sound. 2 would ring until it is acknowledged. */
+/** From -2 to 2: 1 bypasses quiet hours, -1 makes no sound, 2 would ring until acknowledged. */
 const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 1, normal: 0, low: -1 };
 
-/** How long to leave the API alone when it fails, https://pushover.net/api#friendly. */
+/** The shortest wait after the API fails, https://pushover.net/api#friendly. */
 const LEAST_WAIT_MS = 5_000;
 
-/** How long to rest where the monthly quota is used up, and the answer does not say until when. */
+/** How long to wait when the monthly quota is exhausted and the answer does not say. */
 const QUOTA_RETRY_MS = 24 * 60 * 60 * 1000;
 
 /** The `pushover` service: sentence, title, priority, and the time of the event. */
@@ -75,7 +75,7 @@ export const pushover: Service<Settings> = {
       from: "Pushover",
       saysFailed: fields["status"] === 0,
       detail: errors,
-      // The names of the parameters that are wrong stand beside the errors.
+      // Pushover adds a field with the name of each invalid parameter.
       blamesSettings: fields["token"] !== undefined || fields["user"] !== undefined,
     });
     if (outcome.kind !== "retry" || outcome.retryAfterMs !== undefined) return outcome;
@@ -90,12 +90,12 @@ function ornamentOf(batch: Batch): Record<string, string> {
   return {
     title: cut(headline(batch), { limits: TITLE }),
     priority: String(PRIORITIES[urgencyOf(batch)]),
-    // A clock that was far out at the time of the event would be refused.
+    // Pushover would refuse the time of a badly wrong clock.
     ...(timestamp > 0 && timestamp < 2 ** 31 ? { timestamp: String(timestamp) } : {}),
   };
 }
 
-/** 429 is the monthly quota, which Pushover asks not to test again and again. */
+/** How long to wait after a 429, the monthly quota; Pushover asks clients not to retry repeatedly. */
 function quotaRestMs({ headers }: HttpResponse, nowMs: number): number {
   const resetsAtMs = Number(headers["x-limit-app-reset"] ?? NaN) * 1000;
   return resetsAtMs > nowMs && Number.isFinite(resetsAtMs) ? resetsAtMs - nowMs : QUOTA_RETRY_MS;

@@ -1,4 +1,4 @@
-// The services there are. A new one is its own file, and one line here.
+// The registry of all services. A new service is one file, and one line here.
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
@@ -21,10 +21,10 @@ import { stdout } from "./stdout.ts";
 import { telegram } from "./telegram.ts";
 import { webhook } from "./webhook.ts";
 
-/** A service with the settings of one route: {@link Service} without the settings that are always the same. */
+/** A service with the settings of one route; like {@link Service}, without the settings parameters. */
 export interface ConfiguredService {
   readonly name: string;
-  /** A digest of service and settings, to see when they change. No secret can be read from it. */
+  /** A hash of service and settings, to detect changes. It reveals no secret. */
   readonly fingerprint: string;
   readonly secrets: readonly string[];
   readonly endpoints: readonly string[];
@@ -34,31 +34,31 @@ export interface ConfiguredService {
   judge(response: HttpResponse, nowMs: number): Outcome;
 }
 
-/** An option of a service, for people. */
+/** The documentation of a service's option. */
 export interface OptionDoc {
   readonly name: string;
   /** In Markdown. */
   readonly description: string;
-  /** What it is if it is left out, where it is then something. */
+  /** The default value, if there is one. */
   readonly fallback?: string;
   readonly isRequired: boolean;
   readonly isSecret: boolean;
 }
 
-/** A service as the configuration sees it, whatever type its settings have. */
+/** A service as the configuration uses it, independent of the type of its settings. */
 export interface RegisteredService
   extends Pick<Service<unknown>, "name" | "apiUrl" | "example" | "limits" | "secretOptions"> {
-  /** Its options, for people. */
+  /** The documentation of its options. */
   readonly optionDocs: readonly OptionDoc[];
   /** The names of its options, for suggestions. */
   readonly optionNames: readonly string[];
-  /** Takes the options from the configuration, or says everything that is wrong with them. */
+  /** Validates options from the configuration. Returns the configured service, or all issues. */
   configure(options: unknown): { readonly service: ConfiguredService } | {
     readonly issues: readonly v.BaseIssue<unknown>[];
   };
 }
 
-/** All services, by the name that the configuration has for them. */
+/** All services, by their name in the configuration. */
 export const services: ReadonlyMap<string, RegisteredService> = new Map(
   [
     register(discord),
@@ -73,7 +73,7 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
   ].map((service) => [service.name, service]),
 );
 
-/** Makes a service one of the registry. */
+/** Converts a service to a registry entry. */
 export function register<Settings>(service: Service<Settings>): RegisteredService {
   const { name, apiUrl, example, limits, options, secretOptions } = service;
   return {

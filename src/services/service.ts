@@ -1,77 +1,77 @@
-// The interface of a notification service. Everything in it is pure: a service says what to request and
-// what an answer means; the request itself is made elsewhere (send/http_worker.ts).
+// The interface of a notification service. A service is pure: it builds requests and interprets answers;
+// send/http_worker.ts makes the requests.
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 
-/** What a service shows. Values are capped and free of control characters, but not escaped. */
+/** What a service shows. Values are limited in length and have no control characters, but are not escaped. */
 export type Notification = SessionNotification | TestNotification | NoticeNotification;
 
-/** How loud it is to be: `urgent` for an unexpected login or one of root, `low` for a close. */
+/** How loud a notification is: `urgent` for an unexpected login or a root login, `low` for a logout. */
 export type Urgency = "urgent" | "normal" | "low";
 
 /** One session event. */
 export interface SessionNotification {
   readonly type: "open" | "close";
-  /** Names the event for ever. */
+  /** The event's permanent ID. */
   readonly uuid: string;
-  /** The instant of the event, in milliseconds since the epoch. */
+  /** The time of the event, in milliseconds since the epoch. */
   readonly occurredAtMs: number;
   readonly user: string;
-  /** The client's address, or its name where that is all there is; empty for a console. */
+  /** The client's address, or its name if the address is unknown; empty for a console. */
   readonly remoteHost: string;
-  /** The name that the client's DNS gives to the address in `remoteHost` (sshd's `UseDNS`); usually empty. */
+  /** The name that the client's DNS gives the address in `remoteHost` (sshd's `UseDNS`); usually empty. */
   readonly dnsName: string;
-  /** The client's address in its usual form; empty if it is not known. */
+  /** The client's address, normalized; empty if unknown. */
   readonly address: string;
   readonly terminal: string;
   readonly service: string;
-  /** This machine, as the configuration names it. */
+  /** This machine's name, from the configuration. */
   readonly hostName: string;
-  /** `2026-11-23 11:13:32+13:00`. */
+  /** Local time: `2026-11-23 11:13:32+13:00`. */
   readonly time: string;
   readonly urgency: Urgency;
-  /** How the user got in: `publickey ED25519 SHA256:… (work laptop)`; empty where that is not known. */
+  /** How the user authenticated: `publickey ED25519 SHA256:… (work laptop)`; empty if unknown. */
   readonly authentication: string;
-  /** How long the session was, at its close: `2 h 5 min`; empty where that is not known. */
+  /** The length of the session, for a logout: `2 h 5 min`; empty if unknown. */
   readonly duration: string;
-  /** Why it is unexpected, a few words each: `first login of alice from 203.0.113.7`, `environment tampered with`. */
+  /** Why the event is unexpected: `first login of alice from 203.0.113.7`, `environment tampered with`. */
   readonly reasons: readonly string[];
-  /** Whether it may have been sent before: the store that knew was lost. */
+  /** Whether it may have been sent before, because the store that knew was lost. */
   readonly isRepeat: boolean;
 }
 
-/** A notification that stands for no event: a person tries the route. */
+/** A test of a route, requested by an administrator. */
 export interface TestNotification {
   readonly type: "test";
   readonly hostName: string;
   readonly time: string;
 }
 
-/** A notification of the notifier itself: what it gave up on another route, and the like. */
+/** A notice about the notifier itself, such as deliveries that another route gave up. */
 export interface NoticeNotification {
   readonly type: "notice";
   readonly hostName: string;
   readonly time: string;
-  /** What happened, one sentence without a period. */
+  /** One sentence without a period. */
   readonly text: string;
-  /** The same without the words of a service, which may hold what this one refuses. */
+  /** The same without text quoted from a service, which this service might refuse. */
   readonly plainText: string;
 }
 
-/** What goes out in one request: one notification, or a digest of several session events. */
+/** The content of one request: one notification, or a digest of several session events. */
 export interface Batch {
-  /** The same over all tries, so that a service which can drop repeats does. */
+  /** The same for all attempts, so that services can drop duplicates. */
   readonly id: string;
   readonly notifications: readonly [Notification, ...Notification[]];
 }
 
-/** The longest text of a message, in the unit in which the API counts; `characters` are code points. */
+/** The longest text of a message, in the API's unit; `characters` are code points. */
 export interface Limits {
   readonly text: number;
   readonly unit: "bytes" | "characters" | "code units";
 }
 
-/** An HTTP request, complete. */
+/** A complete HTTP request. */
 export interface HttpRequest {
   readonly kind: "http";
   readonly method: "POST" | "PUT" | "GET";
@@ -87,78 +87,78 @@ export interface PrintRequest {
   readonly text: string;
 }
 
-/** What a service asks for. */
+/** What a service requests. */
 export type ServiceRequest = HttpRequest | PrintRequest;
 
-/** An answer over HTTP. Hostile: it may be anything. */
+/** An HTTP response. Untrusted: it may contain anything. */
 export interface HttpResponse {
   readonly status: number;
-  /** By lower-case name. */
+  /** Keyed by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   /** At most {@link MAX_RESPONSE_BYTES} of it, as UTF-8. */
   readonly body: string;
 }
 
-/** A response body is read this far. */
+/** How much of a response body is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** What an answer means for the delivery. `reason` is for people; what happens is decided by `kind` alone. */
-export type Outcome = /** The service has it. `restMs`: it wants no request before that. */
+/** What an answer means for the delivery. Only `kind` decides what happens; `reason` is for display. */
+export type Outcome = /** The service accepted it. `restMs`: how long to wait before the next request. */
   | { readonly kind: "delivered"; readonly restMs?: number }
-  /** Not now. `retryAfterMs`: when, if the service said so. `limitsRate`: it works, and we asked too often. */
+  /** Temporary failure. `retryAfterMs`: the wait the service asked for. `limitsRate`: we sent too many requests. */
   | {
     readonly kind: "retry";
     readonly reason: string;
     readonly retryAfterMs?: number;
     readonly limitsRate?: true;
   }
-  /** Nothing gets through on this route until a person corrects its settings, or those of the proxy if `at` says so. */
+  /** Nothing can be delivered on this route until someone fixes its settings, or the proxy's if `at` is set. */
   | { readonly kind: "broken"; readonly reason: string; readonly at?: "proxy" }
-  /** The service refuses this message. Other messages show whether the message or the route is at fault. */
+  /** The service refused this message. Other messages show whether the message or the route is at fault. */
   | { readonly kind: "refused"; readonly reason: string };
 
-/** `rich`: as the readers of the service like it best. `plain`: the plain sentence, when the rich form was refused. */
+/** `rich`: with the service's formatting. `plain`: the plain sentence, for when the rich form was refused. */
 export type Form = "rich" | "plain";
 
-/** How a batch is to be rendered. */
+/** How to render a batch. */
 export interface RenderOptions {
   readonly form: Form;
-  /** The time of the attempt, since the epoch; for services whose requests carry it. */
+  /** The time of the attempt, in milliseconds since the epoch, for services whose requests include it. */
   readonly nowMs: number;
 }
 
-/** A notification service. Its file says its limits, the page of its API, and an example configuration. */
+/** A notification service. Its file states its limits, its API's documentation, and an example configuration. */
 export interface Service<Settings> {
-  /** As in `service = "…"` and `[notification.…]`. */
+  /** The name used in `service = "…"` and `[notification.…]`. */
   readonly name: string;
-  /** The page that documents the API. */
+  /** The URL of the API's documentation. */
   readonly apiUrl: string;
   /**
-   * What the configuration may say below `[notification.<name>]`; turns it into the settings, or says what is wrong.
-   * Each option is described (`v.description`), for the README's table.
+   * The schema of `[notification.<name>]`, which converts the options to settings. The descriptions (`v.description`)
+   * become the README's table.
    */
   readonly options: GenericSchema<unknown, Settings> & {
     readonly entries: ObjectEntries;
   };
   /**
-   * The options that are secret, each a text. Each may stand in a file of its own instead: `token_file` in place of
-   * `token`. Whoever reads the configuration sees to that.
+   * The secret options; each is a string. The configuration's parser accepts a file instead of each: `token_file` for
+   * `token`.
    */
   readonly secretOptions: readonly string[];
   /** A working example of the options, as TOML. */
   readonly example: string;
-  /** What the API takes in one request, as its page says. */
+  /** The documented limit of one request. */
   readonly limits: Limits;
-  /** The values of the settings that must never be shown. */
+  /** The values in the settings that must never be shown. */
   secrets(settings: Settings): readonly string[];
-  /** The hosts that it talks to, each as `host:port`. */
+  /** The hosts that the service connects to, as `host:port`. */
   endpoints(settings: Settings): readonly string[];
-  /** What is unwise about the settings, though it works; a sentence each. */
+  /** Warnings about settings that work but are unsafe, one sentence each. */
   warnings?(settings: Settings): readonly string[];
-  /** How many of these, from the first, one request takes as a digest; at least 1. */
+  /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
   fitting(notifications: readonly SessionNotification[], settings: Settings): number;
-  /** The request that delivers a batch. */
+  /** Builds the request that delivers a batch. */
   render(batch: Batch, settings: Settings, options: RenderOptions): ServiceRequest;
-  /** What the answer to that request means. `nowMs`: the time of the answer, since the epoch. */
+  /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */
   judge(response: HttpResponse, nowMs: number): Outcome;
 }

@@ -1,4 +1,4 @@
-// Slack, by an incoming webhook; also what takes the same requests, as Mattermost does.
+// Slack, through an incoming webhook; also compatible servers such as Mattermost.
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
@@ -18,26 +18,32 @@ import type { Batch, Limits, Outcome, Service } from "./service.ts";
 const options = v.strictObject({
   webhook_url: v.pipe(
     urlSchema({ plainHttp: "loopback" }),
-    v.check(({ pathname }) => pathname.length > 1, "must be an incoming webhook, https://hooks.slack.com/services/…"),
+    v.check(
+      ({ pathname }) => pathname.length > 1,
+      "must be an incoming webhook URL, https://hooks.slack.com/services/…",
+    ),
     v.description("`https://hooks.slack.com/services/…`, from the app's settings: Incoming Webhooks"),
   ),
 });
 
 type Settings = v.InferOutput<typeof options>;
 
-/** What Slack asks for; it cuts at 40,000. https://docs.slack.dev/changelog/2018-truncating-really-long-messages/ */
+/**
+ * The length that Slack recommends; it truncates at 40,000.
+ * https://docs.slack.dev/changelog/2018-truncating-really-long-messages/
+ */
 const limits: Limits = { text: 4000, unit: "code units" };
 
-// https://docs.slack.dev/reference/block-kit/blocks/. A field may have 2000, its label included.
+// https://docs.slack.dev/reference/block-kit/blocks/. A field may have 2000, including its label.
 const SECTION: Limits = { text: 3000, unit: "code units" };
 const FIELD: Limits = { text: 1900, unit: "code units" };
 const HEADER: Limits = { text: 150, unit: "code units" };
 
-/** One sentence has to be within a section. The two wordings are of the same length. */
+/** A sentence must fit into a section. Both wordings give sentences of the same length. */
 const WORDING = { limits: SECTION, message: limits, escape: escapeText };
 const SECTION_WORDING = { limits: SECTION, escape: escapeEntities };
 
-/** What Slack says where not the message, but the webhook is at fault. */
+/** Slack's errors about the webhook, not the message. */
 const SETTINGS_FAULTS: readonly string[] = [
   "action_prohibited",
   "channel_is_archived",
@@ -70,7 +76,7 @@ const MESSAGE_FAULTS: readonly string[] = [
 const MATTERMOST_SETTINGS_FAULT =
   /^web\.incoming_webhook\.(channel|channel_locked|disabled|general|invalid|permissions|user)\b/;
 
-/** The `slack` service: blocks for people, and the sentences as `text`, which is what notifications show. */
+/** The `slack` service: blocks, and the sentences as `text`, which phone and desktop notifications show. */
 export const slack: Service<Settings> = {
   name: "slack",
   apiUrl: "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
@@ -92,7 +98,7 @@ export const slack: Service<Settings> = {
   render(batch, { webhook_url }, { form }) {
     return jsonRequest(webhook_url.href, {
       text: fittedSentences(batch, WORDING).join("\n"),
-      // Nothing in the text is markup, a link or a name, whatever it looks like.
+      // Disable all interpretation of the text as markup, links or names.
       mrkdwn: false,
       parse: "none",
       link_names: false,
@@ -104,7 +110,7 @@ export const slack: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    // An error is one plain word, or JSON with it; a longer text is the page of another server.
+    // Slack's errors are one plain word, or JSON that contains it; longer text comes from another server.
     const word = /^[a-z_]{1,60}$/.exec((textOf(fields["error"]) ?? response.body).trim())?.[0];
     const id = textOf(fields["id"]);
     return judgeAnswer(response, nowMs, {
@@ -134,7 +140,7 @@ function blocksOf(batch: Batch): unknown[] {
   return [header, { type: "section", fields }];
 }
 
-/** Lines as sections, as few as can be. */
+/** Packs lines into as few sections as possible. */
 function sectionsOf(lines: readonly string[]): unknown[] {
   const texts: string[] = [];
   for (const line of lines) {
@@ -145,17 +151,17 @@ function sectionsOf(lines: readonly string[]): unknown[] {
   return texts.map((text) => ({ type: "section", text: plainText(text) }));
 }
 
-/** Text in which Slack looks for no markup, nor for emojis. */
+/** Text in which Slack interprets neither markup nor emojis. */
 function plainText(text: string): unknown {
   return { type: "plain_text", text, emoji: false };
 }
 
-/** https://docs.slack.dev/messaging/formatting-message-text/#escaping: these three, in any text. */
+/** Escapes the three characters of https://docs.slack.dev/messaging/formatting-message-text/#escaping. */
 function escapeEntities(value: string): string {
   return unlinked(value).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** In `text`, `:word:` is an emoji, which is an image; nothing turns that off, so the colon becomes another sign. */
+/** Slack always shows `:word:` in `text` as an emoji image, so this replaces the colon with a look-alike. */
 function escapeText(value: string): string {
   return escapeEntities(value).replace(/:(?=[\w+'-]+:)/g, "：");
 }

@@ -1,4 +1,4 @@
-// Standard output: for trying things out, and for the systemd journal.
+// Standard output, for tests and for the systemd journal.
 
 import * as v from "valibot";
 import { sentences } from "./wording.ts";
@@ -6,7 +6,7 @@ import type { Service } from "./service.ts";
 
 const options = v.strictObject({});
 
-/** The `stdout` service: one plain sentence a line. It needs no section of its own in the configuration. */
+/** The `stdout` service: one plain sentence per line. It needs no section in the configuration. */
 export const stdout: Service<v.InferOutput<typeof options>> = {
   name: "stdout",
   apiUrl: "https://www.freedesktop.org/software/systemd/man/latest/systemd-journald.service.html",

@@ -1,4 +1,4 @@
-// Telegram, by a bot of one's own.
+// Telegram, through your own bot.
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
@@ -19,19 +19,19 @@ import type { Batch, Limits, Outcome, Service } from "./service.ts";
 const options = v.strictObject({
   token: v.pipe(
     v.string(),
-    v.regex(/^\d+:[-\w]+$/, "must be the token of a bot, 123456:ABC-DEF…"),
-    v.description("the token of a bot, from @BotFather"),
+    v.regex(/^\d+:[-\w]+$/, "must be a bot token, 123456:ABC-DEF…"),
+    v.description("the bot's token, from @BotFather"),
   ),
   chat_id: v.pipe(
     v.union(
       [v.pipe(v.number(), v.safeInteger()), v.pipe(v.string(), v.regex(/^(-?\d+|@\w+)$/))],
-      "must be the number of a chat, or the @name of a channel",
+      "must be the numeric ID of a chat, or the @name of a channel",
     ),
-    v.description("the number of the chat (that of a group is negative), or the `@name` of a channel"),
+    v.description("the numeric ID of the chat (negative for a group), or the `@name` of a channel"),
   ),
   server_url: v.pipe(
     v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.telegram.org"),
-    v.description("a Bot API server of your own in place of Telegram's"),
+    v.description("your own Bot API server, instead of Telegram's"),
   ),
 });
 
@@ -40,18 +40,18 @@ type Settings = v.InferOutput<typeof options>;
 /** "1-4096 characters after entities parsing". */
 const limits: Limits = { text: 4096, unit: "code units" };
 
-/** One sentence, so that there is room for the title and the line break below it. */
+/** The limit of one sentence; leaves room for the title and a line break. */
 const SENTENCE: Limits = { text: 3700, unit: "code units" };
 const TITLE: Limits = { text: 300, unit: "code units" };
 
-/** What Telegram says of a chat that can't be written to: no other message would get there either. */
+/** Telegram's errors about a chat that the bot cannot write to; they affect every message. */
 const CHAT_FAULTS =
   /chat not found|chat_id|deactivated|upgraded|not enough rights|have no rights|admin|not a member|kicked|blocked|WRITE_FORBIDDEN|PEER_ID|CHAT_ID|CHAT_RESTRICTED|TOPIC_|thread not found/i;
 
 /**
- * The `telegram` service. Telegram finds mentions, links and commands in any text, whatever is asked for; but not in
- * what is marked as code. So every value of an event is code, which a tap copies, too; a digest is one block of it. In
- * the plain form, which has no such marks, signs that have a meaning become signs that only look like them.
+ * The `telegram` service. Telegram always detects mentions, links and commands in text, except in code. So every value
+ * of an event is marked as code (a tap copies it), and a digest is one code block. The plain form has no marks and
+ * replaces special characters with look-alikes.
  */
 export const telegram: Service<Settings> = {
   name: "telegram",
@@ -62,7 +62,7 @@ export const telegram: Service<Settings> = {
 
   limits,
 
-  // The second part alone is the secret; the first is the id of the bot.
+  // Only the second part is secret; the first is the bot's ID.
   secrets: ({ token }) => [token, token.replace(/^\d+:/, "")],
 
   endpoints: ({ server_url }) => [endpoint(server_url)],
@@ -98,7 +98,7 @@ export const telegram: Service<Settings> = {
     const fields = jsonFields(response.body);
     const { retry_after: retryAfter, migrate_to_chat_id: newChat } = parametersOf(fields["parameters"]);
     if (response.status === 400 && Number.isSafeInteger(newChat)) {
-      return { kind: "broken", reason: `HTTP 400: the group has another number now: set chat_id = ${newChat}` };
+      return { kind: "broken", reason: `HTTP 400: the group has a new chat ID: set chat_id = ${newChat}` };
     }
     const detail = textOf(fields["description"]);
     return judgeAnswer(response, nowMs, {
@@ -119,15 +119,15 @@ function titleOf(batch: Batch): string {
   return cut(`${urgencyOf(batch) === "urgent" ? "🚨 " : ""}${headline(batch)}`, { limits: TITLE });
 }
 
-/** A part of a text that is shown in another way. https://core.telegram.org/bots/api#messageentity */
+/** A formatted part of a text. https://core.telegram.org/bots/api#messageentity */
 interface Entity {
   readonly type: "bold" | "code" | "pre";
-  /** In UTF-16 code units, as is the length. */
+  /** In UTF-16 code units, like `length`. */
   readonly offset: number;
   readonly length: number;
 }
 
-/** A character that no value has; values are free of control characters. */
+/** A character that no value contains: values have no control characters. */
 const MARK = "\0";
 
 /** Title and sentences, with every value of an event marked as code. */
@@ -137,14 +137,14 @@ function markedText(batch: Batch): { text: string; entities: readonly Entity[] }
   const offset = title.length + 1;
   if (batch.notifications.length > 1) {
     const text = fittedSentences(batch, { limits: SENTENCE }).join("\n");
-    // One mark for all: a message has 100 of them at most.
+    // One entity for all sentences: a message can have at most 100.
     return { text: `${title}\n${text}`, entities: [bold, { type: "pre", offset, length: text.length }] };
   }
   const [marked = ""] = fittedSentences(batch, { limits: SENTENCE, escape: betweenMarks });
   const entities: Entity[] = [bold];
   let text = `${title}\n`;
   for (const [index, part] of marked.split(MARK).entries()) {
-    // Every second part stood between two marks. What is empty, or nothing but spaces, can't be marked.
+    // Every second part was between two marks. Telegram rejects entities that are empty or only spaces.
     if (index % 2 === 1 && part.trim() !== "") {
       entities.push({ type: "code", offset: text.length, length: part.length });
     }

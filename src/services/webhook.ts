@@ -1,5 +1,5 @@
-// A webhook of one's own: a CloudEvent as JSON (https://github.com/cloudevents/spec, structured mode), signed as
-// Standard Webhooks has it (https://github.com/standard-webhooks/standard-webhooks).
+// Your own webhook: a CloudEvent as JSON (https://github.com/cloudevents/spec, structured mode), signed according to
+// Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks).
 
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
@@ -9,36 +9,36 @@ import { isSession, urgencyOf } from "./wording.ts";
 import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
 
 const options = v.strictObject({
-  url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("where to post to")),
+  url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("the URL to post to")),
   secret: v.pipe(
     v.optional(v.pipe(
       v.string(),
       v.check(
         (text) => keyOf(text).length >= 24 && keyOf(text).length <= 64,
-        "must be whsec_ and then 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)",
+        "must be whsec_ followed by 24 to 64 bytes in base64; create one: echo whsec_$(openssl rand -base64 32)",
       ),
     )),
-    v.description("the key that requests are signed with: `whsec_` and then 24 to 64 bytes in base64"),
+    v.description("the key for signing requests: `whsec_` followed by 24 to 64 bytes in base64"),
   ),
 });
 
 type Settings = v.InferOutput<typeof options>;
 
-/** What Standard Webhooks advises to stay below; here of the whole body. */
+/** The limit of the whole body, as recommended by Standard Webhooks. */
 const limits: Limits = { text: 20_000, unit: "bytes" };
 
-/** One sentence; the event stands beside it with each of its values. */
+/** The limit of one sentence. The event's values are also included separately. */
 const SENTENCE: Limits = { text: 4000, unit: "bytes" };
 
-/** The host in `source`, percent-encoded. */
+/** The limit of the host in `source`, percent-encoded. */
 const HOST: Limits = { text: 250, unit: "bytes" };
 
-/** As long as the id of any batch. */
+/** An id with the length of every batch's id. */
 const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The `webhook` service. `data.text` has the plain sentences, `data.events` the events themselves. The id is that of
- * the batch, so that the receiver can drop repeats.
+ * The `webhook` service. `data.text` has the plain sentences, `data.events` the events. The id is the batch's id, so
+ * the receiver can drop duplicates.
  */
 export const webhook: Service<Settings> = {
   name: "webhook",
@@ -58,7 +58,7 @@ export const webhook: Service<Settings> = {
 
   warnings: ({ url, secret }) => [
     ...plainHttpWarnings(url, "url"),
-    ...(secret === undefined ? ["there is no secret: the receiver can't tell who sent a notification"] : []),
+    ...(secret === undefined ? ["secret is not set: the receiver cannot verify who sent a notification"] : []),
   ],
 
   fitting: (notifications) =>
@@ -93,7 +93,7 @@ export const webhook: Service<Settings> = {
   judge: (response, nowMs) => judgeStatus(response, nowMs, { detail: textOf(jsonFields(response.body)["message"]) }),
 };
 
-/** The bytes of a key; none where it is not one. */
+/** The bytes of a key; empty if the key is invalid. */
 function keyOf(secret: string): Uint8Array {
   const [, base64 = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
   try {
@@ -119,7 +119,7 @@ function bodyOf(batch: Batch, form: Form): string {
   });
 }
 
-/** RFC 3339 knows no years but those of four digits; a clock that is further out than that leaves the time out. */
+/** Omits the time if a badly wrong clock gives a year that RFC 3339 cannot express: it allows only four digits. */
 function timeOf({ occurredAtMs }: SessionNotification): { readonly time?: string } {
   const time = new Date(occurredAtMs).toISOString();
   return /^\d{4}-/.test(time) ? { time } : {};
@@ -135,7 +135,7 @@ function eventOf(notification: SessionNotification): Readonly<Record<string, unk
     local_time: time,
     user,
     address,
-    // As PAM passed it on.
+    // The value that PAM reported.
     remote_host: dnsName === "" ? remoteHost : dnsName,
     terminal,
     service,

@@ -1,21 +1,21 @@
-// What services say of an event: the sentence, the headline, the facts; and how a value loses its meaning as markup.
+// The words that services use for an event: sentence, headline and facts; and how values are made safe for markup.
 
 import type { Batch, Notification, SessionNotification, Urgency } from "./service.ts";
 
 /**
- * The plain sentence, that of the Go program of the same name, and behind it in brackets what else is known.
+ * The plain sentence, the same as that of the Go program of the same name, followed by further facts in brackets.
  *
- * @param escape makes a value harmless in the markup of the service
+ * @param escape escapes a value for the service's markup
  */
 export function sentence(
   notification: Notification,
   escape: (value: string) => string = (value) => value,
 ): string {
   const { type, time } = notification;
-  // A value that closes our quotes or parentheses could go on as if it were the rest of the sentence.
+  // Otherwise a value could close our parentheses and forge the rest of the sentence.
   const shown = (value: string) => escape(unlinked(value.replaceAll("(", "（").replaceAll(")", "）")));
   const host = escape(notification.hostName);
-  if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will be told like this`;
+  if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will look like this`;
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
   const { terminal, service } = notification;
   const place = placeOf(notification).map(shown).join(", ");
@@ -28,12 +28,12 @@ export function sentence(
   } at ${time}${known === "" ? "" : ` [${known}]`}`;
 }
 
-/** Where the client is: its address, followed by its name in the DNS. */
+/** The client's address, followed by its DNS name. */
 function placeOf({ remoteHost, dnsName }: SessionNotification): string[] {
   return [remoteHost, dnsName].filter((value) => value !== "");
 }
 
-/** What is known around the sentence. */
+/** The further facts in brackets after the sentence. */
 function details(
   { isRepeat, duration, authentication, reasons }: SessionNotification,
   escape: (value: string) => string,
@@ -44,22 +44,22 @@ function details(
     authentication,
     ...reasons,
   ];
-  // A value that closes our brackets could go on as if it were another message.
+  // Otherwise a value could close our brackets and forge another message.
   return known.filter((value) => value !== "")
     .map((value) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］")))).join("; ");
 }
 
-/** Keeps whoever shows a text from making a link of it. A fingerprint, which may begin with slashes, is none. */
+/** Prevents apps from turning a text into a link. Leaves fingerprints alone, which may begin with slashes. */
 export function unlinked(value: string): string {
   return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
-/** The plain sentences of a batch, a line each. */
+/** The plain sentences of a batch, one per line. */
 export function sentences({ notifications }: Batch, escape?: (value: string) => string): string {
   return notifications.map((notification) => sentence(notification, escape)).join("\n");
 }
 
-/** What happened, in a few words, for services that show a title. */
+/** A short title, for services that show one. */
 export function headline({ notifications }: Batch): string {
   const [first, ...more] = notifications;
   const { type, hostName } = first;
@@ -77,26 +77,26 @@ function isUnexpected(notification: Notification): boolean {
   return isSession(notification) && notification.urgency === "urgent" && notification.reasons.length > 0;
 }
 
-/** Whether a notification stands for an event. */
+/** Whether a notification is about a session event. */
 export function isSession(notification: Notification): notification is SessionNotification {
   return notification.type === "open" || notification.type === "close";
 }
 
-/** How loud a batch is to be: as loud as the loudest in it. */
+/** The urgency of a batch: the highest of its notifications. */
 export function urgencyOf({ notifications }: Batch): Urgency {
   const urgencies = notifications.map((notification) => isSession(notification) ? notification.urgency : "normal");
   if (urgencies.includes("urgent")) return "urgent";
   return urgencies.includes("normal") ? "normal" : "low";
 }
 
-/** What there is to tell of an event. */
+/** One fact about an event. */
 export interface Fact {
   readonly label: string;
-  /** Not escaped, but free of links. */
+  /** Not escaped, but cannot become a link. */
   readonly value: string;
 }
 
-/** What there is to tell of an event, for services that show labels; the values have no sentence around to break. */
+/** The facts of an event, for services that show labels. Brackets and quotes need no change outside a sentence. */
 export function factsOf(notification: SessionNotification): readonly Fact[] {
   const { user, authentication, duration, reasons, hostName, time, terminal, service } = notification;
   const facts = [
@@ -114,17 +114,17 @@ export function factsOf(notification: SessionNotification): readonly Fact[] {
 }
 
 /**
- * Keeps an app from making links of a value: what looks like a name in the DNS gets dots that are none (U+FF0E), since
- * phones make links of names without `https://` too. Addresses, fingerprints and this host's own name stay as they are.
+ * Prevents apps from turning a value into a link: replaces the dots of anything like a DNS name with U+FF0E, because
+ * phones also link names without `https://`. Addresses, fingerprints and this host's own name stay as they are.
  */
 export function undomained(value: string, hostName: string): string {
   return value === hostName ? value : unlinked(value).replace(/\.(?=\p{L})/gu, "．");
 }
 
-/** Signs that begin a mention, a room or topic, a command, a number; and what looks like them. */
+/** Characters that begin a mention, room, topic, command or number, and their look-alikes. */
 const SIGNS: Readonly<Record<string, string>> = { "@": "＠", "#": "＃", "/": "／", "!": "！", "+": "＋", "$": "＄" };
 
-/** Like {@link undomained}, for chats that give a meaning to words that begin with certain signs. */
+/** Like {@link undomained}, and also replaces the characters that begin mentions or commands in chats. */
 export function inert(value: string, hostName: string): string {
   if (value === hostName) return value;
   return undomained(value, hostName).replace(/(?<![\p{L}\p{N}])[@#/!+$]/gu, (sign) => SIGNS[sign] ?? sign);

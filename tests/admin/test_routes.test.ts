@@ -70,7 +70,7 @@ Deno.test("test prints the service's answer and a hint, and no secret", async ()
       /^fault {4}.*: HTTP 407: the proxy asks for .*; hint: set user and password in "proxy"/,
     ],
     [() => json(503, {}), 75, /^warning {2}route "default" \(ntfy\): not now: HTTP 503; .*no event is lost$/],
-    [() => new Response("<html>It works!</html>"), 78, /^fault {4}.*not the answer of an ntfy server/],
+    [() => new Response("<html>It works!</html>"), 78, /^fault {4}.*instead of an answer from an ntfy server/],
   ];
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();

@@ -18,12 +18,12 @@ function syntaxErrorOf(text: string): string {
   return assert.fail(`"${text}" was accepted`);
 }
 
-/** What a message suggests in place of what was written. */
+/** The network that the error message suggests. */
 function suggestionOf(text: string): string {
   return /did you mean "([^"]+)"/.exec(syntaxErrorOf(text))?.[1] ?? assert.fail(`no suggestion for "${text}"`);
 }
 
-Deno.test("parseAddress() gives an address its usual form", () => {
+Deno.test("parseAddress() normalizes addresses", () => {
   const table = {
     "203.0.113.7": "203.0.113.7",
     "0.0.0.0": "0.0.0.0",
@@ -40,10 +40,10 @@ Deno.test("parseAddress() gives an address its usual form", () => {
   for (const [text, expected] of Object.entries(table)) assert.equal(parseAddress(text)?.toString(), expected, text);
 });
 
-Deno.test("parseAddress() reads nothing but whole numeric addresses in decimal", () => {
+Deno.test("parseAddress() accepts only complete numeric addresses, IPv4 in decimal", () => {
   const refused = [
     ...["", " ", "localhost", "example.com", "10.0.0.2 ", " 10.0.0.2", "10.0.0.2\n", "10.0.0.0/8", "[::1]", "::1 "],
-    // What inet_aton(3) also reads: fewer parts, octal, hexadecimal, one number.
+    // Forms that inet_aton(3) accepts: fewer parts, octal, hexadecimal, one number.
     ...["10.1", "10.0.1", "167772162", "010.0.0.2", "10.0.0.02", "0x0a.0.0.2", "0xa000002", "00.0.0.0"],
     ...["256.0.0.1", "10.0.0.999", "10.0.0.2.3", "-1.0.0.0", "+1.0.0.0", "1.2.3.4%eth0", "１.2.3.4"],
     ...["1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", ":", ":::", "g::", "fe80::1%"],
@@ -52,19 +52,19 @@ Deno.test("parseAddress() reads nothing but whole numeric addresses in decimal",
   for (const text of refused) assert.equal(parseAddress(text)?.toString(), undefined, JSON.stringify(text));
 });
 
-Deno.test("parseAddress() reads no octal or hexadecimal behind ::ffff: either", () => {
+Deno.test("parseAddress() rejects octal and hexadecimal after ::ffff: too", () => {
   for (const text of ["::ffff:010.0.0.2", "::ffff:0x0a.0.0.2", "::ffff:0010.0.0.2", "64:ff9b::010.0.0.1"]) {
     assert.equal(parseAddress(text)?.toString(), undefined, text);
   }
 });
 
-// ::10.0.0.1 is how inet_ntop(3) writes the IPv6 address ::a00:1. It is not ::ffff:10.0.0.1.
-Deno.test("parseAddress() takes an IPv6 address that ends in an IPv4 address for that only behind ::ffff:", () => {
+// inet_ntop(3) writes the IPv6 address ::a00:1 as ::10.0.0.1, which is not ::ffff:10.0.0.1.
+Deno.test("parseAddress() converts an IPv6 address with an IPv4 ending to IPv4 only after ::ffff:", () => {
   assert.notEqual(parseAddress("::10.0.0.1")?.toString(), "10.0.0.1");
   assert.ok(!contains(parseNetwork("10.0.0.1"), address("::a00:1")));
 });
 
-Deno.test("parseNetwork() and contains() agree with the networks of the world", () => {
+Deno.test("contains() matches exactly the addresses of a parsed network", () => {
   const table: [network: string, inside: string[], outside: string[]][] = [
     ["10.0.0.2", ["10.0.0.2", "::ffff:10.0.0.2"], ["10.0.0.3", "::a00:2", "::1"]],
     ["192.0.2.0/24", ["192.0.2.0", "192.0.2.255", "::ffff:c000:201"], ["192.0.1.255", "192.0.3.0", "::"]],
@@ -88,36 +88,36 @@ Deno.test("parseNetwork() and contains() agree with the networks of the world", 
   }
 });
 
-Deno.test("parseNetwork() says that a text is no address, or what is wrong with its prefix", () => {
+Deno.test("parseNetwork() reports an invalid address or prefix length", () => {
   const table: [string, RegExp][] = [
-    ["", /^"" is neither/],
-    ["example.com", /^"example.com" is neither/],
-    ["10.1/16", /is neither/],
-    ["010.0.0.0/8", /is neither/],
-    ["10.0.0.0/8/8", /is neither/],
-    ["10.0.0.1-10.0.0.9", /is neither/],
-    ["10.0.0.*", /is neither/],
-    ["10.0.0.0/", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/33", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/-1", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/8.0", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/255.0.0.0", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/1e1", /prefix length that is not between 0 and 32$/],
-    ["10.0.0.0/ 8", /prefix length that is not between 0 and 32$/],
-    ["2001:db8::/129", /prefix length that is not between 0 and 128$/],
-    ["::ffff:10.0.0.0/8", /prefix length that is not between 96 and 128$/],
-    ["::ffff:10.0.0.0/129", /prefix length that is not between 96 and 128$/],
+    ["", /^"" is not an IP address/],
+    ["example.com", /^"example.com" is not an IP address/],
+    ["10.1/16", /is not an IP address/],
+    ["010.0.0.0/8", /is not an IP address/],
+    ["10.0.0.0/8/8", /is not an IP address/],
+    ["10.0.0.1-10.0.0.9", /is not an IP address/],
+    ["10.0.0.*", /is not an IP address/],
+    ["10.0.0.0/", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/33", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/-1", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/8.0", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/255.0.0.0", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/1e1", /prefix length must be between 0 and 32$/],
+    ["10.0.0.0/ 8", /prefix length must be between 0 and 32$/],
+    ["2001:db8::/129", /prefix length must be between 0 and 128$/],
+    ["::ffff:10.0.0.0/8", /prefix length must be between 96 and 128$/],
+    ["::ffff:10.0.0.0/129", /prefix length must be between 96 and 128$/],
   ];
   for (const [text, expected] of table) assert.match(syntaxErrorOf(text), expected, text);
 });
 
-Deno.test("parseNetwork() refuses bits behind the prefix, and suggests the network that was meant", () => {
+Deno.test("parseNetwork() rejects host bits and suggests the network", () => {
   assert.equal(suggestionOf("10.0.0.1/8"), "10.0.0.0/8");
   assert.equal(suggestionOf("192.0.2.255/25"), "192.0.2.128/25");
   assert.equal(suggestionOf("2001:db8::1/32"), "2001:db8::/32");
 });
 
-Deno.test("parseNetwork() suggests nothing that it would refuse, or that means more than what was written", () => {
+Deno.test("parseNetwork() suggests a valid network that contains the given address and no other zone", () => {
   for (const text of ["10.0.0.1/8", "2001:db8::1/32", "::ffff:10.0.0.1/104", "fe80::1%eth0/64"]) {
     const suggested = parseNetwork(suggestionOf(text));
     assert.ok(contains(suggested, address(text.split("/")[0] ?? "")), text);
@@ -125,7 +125,7 @@ Deno.test("parseNetwork() suggests nothing that it would refuse, or that means m
   }
 });
 
-/** The bytes of an address as text, IPv4 or IPv6. */
+/** Formats the bytes of an IPv4 or IPv6 address. */
 function textOf(bytes: readonly number[]): string {
   if (bytes.length === 4) return bytes.join(".");
   const groups: string[] = [];
@@ -143,7 +143,7 @@ function flipped(bytes: readonly number[], bit: number): number[] {
   return bytes.map((byte, index) => index === bit >> 3 ? byte ^ (0x80 >> (bit & 7)) : byte);
 }
 
-Deno.test("contains(): an address lies in its own network of every size, and leaves it with any bit of the prefix", () => {
+Deno.test("contains() holds for an address in its own network, and fails if any bit of the prefix changes", () => {
   fc.assert(
     fc.property(anyBytes, (bytes) => {
       const own = address(textOf(bytes));
@@ -161,7 +161,7 @@ Deno.test("contains(): an address lies in its own network of every size, and lea
   );
 });
 
-Deno.test("parseNetwork() accepts an address with a prefix exactly where no bit is set behind it", () => {
+Deno.test("parseNetwork() accepts a network only if no host bits are set", () => {
   fc.assert(fc.property(anyBytes, fc.nat(128), (bytes, seed) => {
     const prefixLength = seed % (bytes.length * 8 + 1);
     const masked = bytes.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, prefixLength - index * 8))));
@@ -174,7 +174,7 @@ Deno.test("parseNetwork() accepts an address with a prefix exactly where no bit 
   }));
 });
 
-Deno.test("parseAddress() and parseNetwork() meet any text with an answer or a SyntaxError", () => {
+Deno.test("parseAddress() never throws, and parseNetwork() throws only a SyntaxError, for any text", () => {
   const pieces = fc.array(fc.constantFrom("::", ":", "ffff", "10.0.0.1", ".", "/", "8", "%", "eth0", "0x", " ", "g"));
   const texts = fc.oneof(fc.string({ unit: "binary" }), pieces.map((parts) => parts.join("")));
   fc.assert(fc.property(texts, (text) => {

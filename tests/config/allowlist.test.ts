@@ -14,14 +14,14 @@ function rulesOf(toml: string): readonly AllowRule[] {
   return parseConfig(`${toml}\n${SERVICE}`, { hostName: () => "h" }).allowlist;
 }
 
-/** What is wrong, a line each: see {@link faultsIn}. */
+/** The faults, one per line: see {@link faultsIn}. */
 function faultsOf(toml: string): string[] {
   return faultsIn(() => rulesOf(toml));
 }
 
 const rule = (lines: string) => `[[allowlist.rules]]\nreason = "r"\n${lines}`;
 
-Deno.test("parseConfig() reads rules with all their conditions, ips first", () => {
+Deno.test("parseConfig() reads allowlist rules with all conditions, `ips` first", () => {
   const rules = rulesOf(`
 [allowlist]
 ips = ["10.0.0.2"]
@@ -53,7 +53,7 @@ services = ["cron"]
   });
 });
 
-Deno.test("parseConfig() allows nothing by a rule that is not whole, and says what is wrong with it", () => {
+Deno.test("parseConfig() rejects an incomplete or invalid rule and reports the fault", () => {
   const offset = /^config\.wrong-value allowlist\.rules\.0\.expires_at/;
   const form = "config.wrong-value allowlist.rules.0.key_fingerprints.0 43";
   const table: [toml: string, fault: string | RegExp][] = [
@@ -106,7 +106,7 @@ Deno.test("parseConfig() allows nothing by a rule that is not whole, and says wh
   }
 });
 
-Deno.test("parseConfig() takes names of keys by their fingerprints, and no other form of one", () => {
+Deno.test("parseConfig() reads key names by fingerprint and rejects other forms of keys", () => {
   const config = parseConfig(`${SERVICE}[key_names]\n"${KEY}" = " work laptop "`, { hostName: () => "h" });
   assert.deepEqual([...config.host.keyNames], [[KEY, "work laptop"]]);
   const table: [toml: string, fault: RegExp][] = [
@@ -130,7 +130,7 @@ Deno.test("parseConfig() takes names of keys by their fingerprints, and no other
   assert.deepEqual(faultsOf("key_name = {}"), ['config.unknown-key key_name "key_names"']);
 });
 
-Deno.test("parseConfig() takes any number of days to learn, and none", () => {
+Deno.test("parseConfig() accepts 0 and fractions as learning_days", () => {
   const days = (value: string) =>
     parseConfig(`${SERVICE}[unexpected]\nlearning_days = ${value}`, { hostName: () => "h" }).learningMs / 86_400_000;
   assert.deepEqual(["0", "0.5", "30"].map(days), [0, 0.5, 30]);
@@ -154,7 +154,7 @@ function holds(overrides: Partial<AllowRule>, candidate: Candidate, atMs = 0): b
   return failingConditions({ place: "p", reason: "r", ...overrides }, { candidate, atMs }).length === 0;
 }
 
-Deno.test("failingConditions(): all conditions must hold, and each holds by any one of its values", () => {
+Deno.test("failingConditions() requires all conditions to hold, each by any one of its values", () => {
   const conditions = fc.record({
     users: fc.constantFrom(["alice"], ["bob", "alice"]),
     networks: fc.constantFrom(["203.0.113.7"], ["2001:db8::/32", "fe80::%eth0/64"]).map((list) =>
@@ -170,7 +170,7 @@ Deno.test("failingConditions(): all conditions must hold, and each holds by any 
   }));
 });
 
-Deno.test("failingConditions() names the conditions that fail, each by its key", () => {
+Deno.test("failingConditions() returns the keys of the conditions that fail", () => {
   const rule: AllowRule = {
     place: "p",
     reason: "r",
@@ -194,7 +194,7 @@ Deno.test("failingConditions() names the conditions that fail, each by its key",
   assert.deepEqual(failingConditions(rule, { candidate: somebody, atMs: 9 }), []);
 });
 
-Deno.test("failingConditions() takes a mapped address for its IPv4 one, and holds a link-local one to the zone of the rule", () => {
+Deno.test("failingConditions() treats a mapped address as IPv4, and compares the zone of a link-local address", () => {
   const from = (address: string): Candidate => ({
     user: "",
     service: "",
@@ -211,7 +211,7 @@ Deno.test("failingConditions() takes a mapped address for its IPv4 one, and hold
   assert.ok(!holds({ networks: [parseNetwork("0.0.0.0/0"), parseNetwork("::/0")] }, from("client.example")));
 });
 
-Deno.test("isFingerprint() takes what 32 bytes make, and nothing else", () => {
+Deno.test("isFingerprint() accepts every SHA-256 fingerprint, and nothing longer or shorter", () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
     const text = `SHA256:${new Uint8Array(bytes).toBase64({ omitPadding: true })}`;
     assert.ok(isFingerprint(text));

@@ -22,7 +22,7 @@ webhook_url = "https://discord.com/api/webhooks/xyz"
 ips = ["10.0.0.2", "10.0.0.3"]
 `;
 
-/** The error with which a text is refused. */
+/** The error that parsing a text throws. */
 function errorOf(text: string): ConfigError {
   try {
     parsed(text);
@@ -37,7 +37,7 @@ function parsed(text: string): Config {
   return parseConfig(text, { hostName: () => "this-machine" });
 }
 
-/** What is wrong, a line each: see {@link faultsIn}. */
+/** The faults, one per line: see {@link faultsIn}. */
 function faultsOf(text: string): string[] {
   return faultsIn(() => parsed(text));
 }
@@ -58,7 +58,7 @@ Deno.test("parseConfig() reads the example of the Go program unchanged", () => {
   assert.ok(rest.secrets.includes("https://discord.com/api/webhooks/xyz"));
 });
 
-Deno.test("parseConfig() has a default for everything but the service", () => {
+Deno.test("parseConfig() has a default for every key except the service", () => {
   const { routes, ...rest } = parsed(SHORTEST);
   assert.deepEqual(rest, {
     host: { timezone: "Etc/UTC", name: "this-machine", keyNames: new Map() },
@@ -101,16 +101,16 @@ webhook_url = "https://discord.com/api/webhooks/1/unused"
   }
 });
 
-Deno.test("parseConfig() asks for this machine's name only where the configuration has %H", () => {
+Deno.test("parseConfig() asks for the host name only if the configuration has %H", () => {
   const hostName = () => assert.fail("asked");
   assert.equal(parseConfig(`[host]\nname = "x"\n${SHORTEST}`, { hostName }).host.name, "x");
 });
 
-Deno.test("parseConfig() does not take what this machine is named for a pattern", () => {
+Deno.test("parseConfig() inserts the host name literally, not as a replacement pattern", () => {
   assert.equal(parseConfig(SHORTEST, { hostName: () => "$&-$1" }).host.name, "$&-$1");
 });
 
-Deno.test("parseConfig() names every fault at once, each with its key path", () => {
+Deno.test("parseConfig() reports all faults at once, each with its key path", () => {
   const faults = faultsOf(`colour = "red"
 [host]
 timezone = "Pacific/Aukland"
@@ -138,7 +138,7 @@ ips = ["10.0.0.2", "10.1", 5]
   ]);
 });
 
-Deno.test("parseConfig() says of each value what it must be", async (t) => {
+Deno.test("parseConfig() reports values of the wrong type or range", async (t) => {
   const table: [text: string, faults: (string | RegExp)[]][] = [
     ["", ["config.missing-key notification"]],
     ["[notification]", ["config.missing-key notification.service"]],
@@ -181,7 +181,7 @@ Deno.test("parseConfig() says of each value what it must be", async (t) => {
   }
 });
 
-Deno.test("parseConfig() says of a service that is no text what it must be", () => {
+Deno.test("parseConfig() reports a service name that is not a string", () => {
   for (const value of ["{}", "{ toString = 1 }", "[]", "[{}]", "2026-01-01", "[[[]]]"]) {
     assert.match(
       faultsOf(`[notification]\nservice = ${value}`).join(),
@@ -191,14 +191,14 @@ Deno.test("parseConfig() says of a service that is no text what it must be", () 
   }
 });
 
-Deno.test("parseConfig() takes only a proxy whose password it can tell", () => {
+Deno.test("parseConfig() rejects a proxy whose password is not percent-encoded correctly", () => {
   assert.match(
     faultsOf(`${SHORTEST}proxy = "http://user:%zz@proxy.example:3128"`).join(),
     /^config\.wrong-value notification\.proxy(?: |$)/,
   );
 });
 
-Deno.test("parseConfig() suggests the key, section or service that was meant", () => {
+Deno.test("parseConfig() suggests the closest key, section or service", () => {
   const table: [text: string, fault: string][] = [
     [`[hosts]\nname = "x"\n${SHORTEST}`, 'config.unknown-key hosts "host"'],
     [`${SHORTEST}[host]\ntimezon = "x"`, 'config.unknown-key host.timezon "timezone"'],
@@ -221,11 +221,11 @@ Deno.test("parseConfig() suggests the key, section or service that was meant", (
     ],
   ];
   for (const [text, expected] of table) assert.ok(faultsOf(text).includes(expected), `${faultsOf(text)}`);
-  // Where no key is close, all of them.
+  // All keys are listed if none is close.
   assert.match(errorOf(`${SHORTEST}[host]\nxyzzy = 1`).message, / timezone, name$/);
 });
 
-Deno.test("parseConfig() knows no key that only JavaScript knows", () => {
+Deno.test("parseConfig() rejects keys that are properties of every JavaScript object", () => {
   for (const key of ["toString", "constructor", "__proto__", "hasOwnProperty"]) {
     for (const section of ["", "[host]\n", "[allowlist]\n"]) {
       const text = section === "" ? `${key} = 1\n${SHORTEST}` : `${SHORTEST}${section}${key} = 1`;
@@ -234,7 +234,7 @@ Deno.test("parseConfig() knows no key that only JavaScript knows", () => {
   }
 });
 
-Deno.test("parseConfig() names line and column of a fault in the syntax, and does not quote the line", () => {
+Deno.test("parseConfig() reports line and column of a syntax error without quoting the line", () => {
   const [fault, ...more] = errorOf(`[notification]\nservice = "discord" password = "s3cr3t"\n`).faults;
   assert.deepEqual([fault?.id, more], ["config.syntax", []]);
   assert.match(fault?.place ?? "", /^line 2, column \d+$/);
@@ -250,7 +250,7 @@ discord = { webhook_url = "https://discord.com/api/webhooks/1/${SECRET}" }
 ntfy = { topic_url = 'https://ntfy.sh/${SECRET}', token = """${SECRET}""" }
 `;
 
-Deno.test("parseConfig() shows no secret, whichever character of the configuration is wrong", () => {
+Deno.test("parseConfig() shows no secret, wherever the syntax error is", () => {
   parsed(WITH_SECRETS);
   const typos = ["", '"', "'", "\n", "=", ".", "[", "]", "{", "#", "\\", "\\x", " ", "\0", "é"];
   for (let at = 0; at < WITH_SECRETS.length; at++) {
@@ -260,14 +260,14 @@ Deno.test("parseConfig() shows no secret, whichever character of the configurati
         parsed(text);
       } catch (error) {
         assert.ok(error instanceof ConfigError, `${text}: ${error}`);
-        // A part of it would say too much already.
+        // Even a part of the secret must not appear.
         assert.doesNotMatch(error.message, /s3cr3t|T0ken/, text);
       }
     }
   }
 });
 
-Deno.test("parseConfig() shows no secret of a value that it refuses", () => {
+Deno.test("parseConfig() shows no secret of an invalid value", () => {
   const discord = (url: string) => `[notification]\nservice = "discord"\n[notification.discord]\nwebhook_url = ${url}`;
   const ntfy = (line: string) => `[notification]\nservice = "ntfy"\n[notification.ntfy]\n${line}`;
   const table: [text: string, fault: string | RegExp][] = [
@@ -300,7 +300,7 @@ Deno.test("parseConfig() shows no secret of a value that it refuses", () => {
   }
 });
 
-Deno.test("parseConfig() takes plain http for a webhook only on this machine itself", () => {
+Deno.test("parseConfig() accepts a plain http webhook only on the loopback interface", () => {
   const discord = (host: string) =>
     `[notification]\nservice = "discord"\n[notification.discord]\nwebhook_url = "http://${host}/api/webhooks/1/x"`;
   for (const host of ["localhost:8080", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080"]) parsed(discord(host));
@@ -316,14 +316,14 @@ Deno.test("parseConfig() reads TOML 1.1: newlines in inline tables, a trailing c
 }
 ${SHORTEST}`);
   assert.equal(config.host.name, "A");
-  // Here the value is wrong, not the syntax.
+  // These values are invalid, but their syntax is valid.
   assert.deepEqual(faultsOf(`${SHORTEST}[host]\nname = "a\\eb"\ntimezone = 2026-01-01T07:32Z`).sort(), [
     "config.wrong-type host.timezone",
     "config.wrong-value host.name",
   ]);
 });
 
-Deno.test("parseConfig() accepts no time zone that localTime() can't show", () => {
+Deno.test("parseConfig() accepts only time zones that localTime() can show", () => {
   const names = [
     "UTC",
     "utc",
@@ -349,7 +349,7 @@ Deno.test("parseConfig() accepts no time zone that localTime() can't show", () =
   }
 });
 
-Deno.test("parseConfig() makes a Config or a ConfigError of any text", () => {
+Deno.test("parseConfig() returns a Config or throws a ConfigError for any text", () => {
   const tokens = fc.constantFrom(
     ...'[ ] { } = . , # " \' \\ [[ ]] """ \n \n \n 1 1_000 -0 nan inf true 2026-01-01 07:32 0xff 9e999'.split(" "),
     ...[
@@ -395,7 +395,7 @@ Deno.test("parseConfig() makes a Config or a ConfigError of any text", () => {
   );
 });
 
-Deno.test("parseConfig() is not brought down by nesting", () => {
+Deno.test("parseConfig() survives deep nesting", () => {
   for (const [open, close] of [["[", "]"], ["{a=", "}"]] as const) {
     assert.ok(faultsOf(`x = ${open.repeat(5_000)}1${close.repeat(5_000)}`).length > 0);
   }

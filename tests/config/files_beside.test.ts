@@ -12,7 +12,7 @@ async function withFolder(test: (directory: string) => void | Promise<void>): Pr
   }
 }
 
-Deno.test("filesBeside() reads a file below the folder, and says who else can", async () => {
+Deno.test("filesBeside() reads a file below the directory, and reports if everyone can read it", async () => {
   await withFolder(async (directory) => {
     const read = filesBeside(directory);
     await Deno.mkdir(`${directory}/secrets`);
@@ -29,7 +29,7 @@ Deno.test("filesBeside() reads a file below the folder, and says who else can", 
   });
 });
 
-Deno.test("filesBeside() reads nothing else, says why in words, and never what it was given", async () => {
+Deno.test("filesBeside() rejects anything else with a reason, and does not quote the path", async () => {
   await withFolder(async (directory) => {
     const read = filesBeside(directory);
     await Deno.mkdir(`${directory}/folder-s3cr3t`);
@@ -37,17 +37,17 @@ Deno.test("filesBeside() reads nothing else, says why in words, and never what i
     await Deno.writeTextFile(`${directory}/large-s3cr3t`, "x".repeat(300_000));
     await new Deno.Command("mkfifo", { args: [`${directory}/fifo-s3cr3t`] }).output();
     const table: [path: string, says: RegExp][] = [
-      ["tk_s3cr3t", /^must name a file below \//],
-      ["/etc/shadow-s3cr3t", /^must name a file below \//],
-      [`${directory}`, /^must name a file below/],
-      [`${directory}x/s3cr3t`, /^must name a file below/],
-      [`${directory}/../s3cr3t`, /^must name a file below/],
-      [`${directory}/none-s3cr3t`, /^names a file that is not there$/],
-      [`${directory}/folder-s3cr3t`, /^names something that is not a file$/],
-      [`${directory}/fifo-s3cr3t`, /^names something that is not a file$/],
-      [`${directory}/bytes-s3cr3t`, /^names a file that is not UTF-8$/],
-      [`${directory}/large-s3cr3t`, /^names a file of more than \d+ bytes$/],
-      [`${directory}/nul\0s3cr3t`, /^names a file that/],
+      ["tk_s3cr3t", /^must be a path below \//],
+      ["/etc/shadow-s3cr3t", /^must be a path below \//],
+      [`${directory}`, /^must be a path below/],
+      [`${directory}x/s3cr3t`, /^must be a path below/],
+      [`${directory}/../s3cr3t`, /^must be a path below/],
+      [`${directory}/none-s3cr3t`, /^the file does not exist$/],
+      [`${directory}/folder-s3cr3t`, /^the path is not a regular file$/],
+      [`${directory}/fifo-s3cr3t`, /^the path is not a regular file$/],
+      [`${directory}/bytes-s3cr3t`, /^the file is not UTF-8$/],
+      [`${directory}/large-s3cr3t`, /^the file is larger than \d+ bytes$/],
+      [`${directory}/nul\0s3cr3t`, /^the file/],
     ];
     for (const [path, says] of table) {
       assert.throws(() => read(path), (error: Error) => {
@@ -59,18 +59,18 @@ Deno.test("filesBeside() reads nothing else, says why in words, and never what i
   });
 });
 
-Deno.test("secretIn() is all of a file but one newline at its end", () => {
+Deno.test("secretIn() returns the file's text without a final newline", () => {
   for (const text of ["a b", "a b\n", "a b\r\n"]) assert.equal(secretIn({ text }), "a b");
   for (const text of ["", "\n", "\r\n"]) assert.throws(() => secretIn({ text }), /empty/);
   for (const text of ["a\nb", "a\n\n", "a\tb", "a\u0000"]) {
-    assert.throws(() => secretIn({ text }), /more than one line/);
+    assert.throws(() => secretIn({ text }), /single line/);
   }
 });
 
-Deno.test("certificatesIn() takes nothing that the requests could not use", () => {
+Deno.test("certificatesIn() rejects text that requests could not use", () => {
   const begin = "-----BEGIN CERTIFICATE-----";
   const end = "-----END CERTIFICATE-----";
   for (const text of ["", "tk_s3cr3t", begin, `${begin}\nAAAA\n${end}\n`, `${begin}\n%%%\n${end}\n`]) {
-    assert.throws(() => certificatesIn({ text }), /^Error: names a file without a valid certificate in PEM form$/);
+    assert.throws(() => certificatesIn({ text }), /^Error: the file has no valid certificate in PEM format$/);
   }
 });

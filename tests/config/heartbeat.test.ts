@@ -11,7 +11,7 @@ function parse(heartbeat: string): Config {
   });
 }
 
-Deno.test("parseConfig() reads a heartbeat, from a file too, and keeps it secret", () => {
+Deno.test("parseConfig() reads a heartbeat URL, also from a file, and treats it as a secret", () => {
   assert.equal(parse("").heartbeat, undefined);
   for (const section of [`url = "${URL_TEXT}"`, 'url_file = "/etc/x/heartbeat.url"']) {
     const { heartbeat, secrets, warnings } = parse(`[heartbeat]\n${section}`);
@@ -24,7 +24,7 @@ Deno.test("parseConfig() reads a heartbeat, from a file too, and keeps it secret
   assert.deepEqual(parse('[heartbeat]\nurl = "http://127.0.0.1:8000/ping"').warnings, []);
 });
 
-Deno.test("parseConfig() says what is wrong with a heartbeat, and where", () => {
+Deno.test("parseConfig() reports heartbeat faults with their key path", () => {
   const table: [section: string, fault: string][] = [
     ["[heartbeat]", "config.missing-key heartbeat.url"],
     ["[[heartbeat]]", "config.wrong-type heartbeat"],
@@ -49,7 +49,7 @@ Deno.test("parseConfig() says what is wrong with a heartbeat, and where", () => 
   for (const [section, fault] of table) {
     const faults = faultsIn(() => parse(section));
     assert.ok(faults.includes(fault), `${section}: ${faults}`);
-    // No fault is told twice.
+    // No fault is reported twice.
     assert.equal(new Set(faults.map((line) => line.split(" ")[1])).size, faults.length, faults.join());
   }
 });

@@ -7,7 +7,7 @@ import { ROOT } from "../helpers/checkout.ts";
 
 const parsed = (text: string) => parseConfig(text, { hostName: () => "host" });
 
-Deno.test("isPlaceholder() knows the usual placeholders, and no value that may be real", () => {
+Deno.test("isPlaceholder() detects common placeholders, and no value that could be real", () => {
   for (
     const value of [
       "https://discord.com/api/webhooks/ID/TOKEN",
@@ -41,7 +41,7 @@ Deno.test("isPlaceholder() knows the usual placeholders, and no value that may b
   assert.ok(isPlaceholder("tk_example", "tk_example"));
 });
 
-Deno.test("parseConfig() reports a route that is still the example of its service", () => {
+Deno.test("parseConfig() reports a route that still has its service's example values", () => {
   for (const { name, example, secretOptions } of services.values()) {
     const { placeholders } = parsed(`[notification]\nservice = "${name}"\n[notification.${name}]\n${example}\n`);
     const expected = secretOptions.filter((option) => option in parseToml(example)).map((option) =>
@@ -59,7 +59,7 @@ url = "https://hc-ping.com/UUID"
   assert.deepEqual(placeholders, ["heartbeat.url"]);
 });
 
-Deno.test("parseConfig() reports each example of install.sh's configuration, once it is uncommented", async () => {
+Deno.test("parseConfig() reports each example in install.sh's configuration after it is uncommented", async () => {
   const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
   const examples = [...installer.matchAll(/^# \[notification\.(\w+)\]\n((?:# .*\n)+)/gm)];
   assert.ok(examples.length >= 8);

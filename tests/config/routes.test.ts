@@ -13,7 +13,7 @@ const FILES: Readonly<Record<string, string>> = {
 
 const readBeside: ReadBeside = (path) => {
   const text = FILES[path];
-  if (text === undefined) throw new Error("names a file that is not there");
+  if (text === undefined) throw new Error("the file does not exist");
   return { text, ...(path.endsWith("hook") ? { openMode: "0644" } : {}) };
 };
 
@@ -21,14 +21,14 @@ function parsed(text: string): Config {
   return parseConfig(text, { hostName: () => "h", readBeside });
 }
 
-/** What is wrong, a line each: see {@link faultsIn}. */
+/** The faults, one per line: see {@link faultsIn}. */
 function faultsOf(text: string): string[] {
   return faultsIn(() => parsed(text));
 }
 
 const ONCALL = `[routes.oncall]\nservice = "ntfy"\ntopic_url = "https://ntfy.example/ssh-topic"\n`;
 
-Deno.test("parseConfig() reads several routes, each with the options of its service beside its own", () => {
+Deno.test("parseConfig() reads several routes, each with its service's options in the same table", () => {
   const { routes, secrets } = parsed(`[notification]
 service = "discord"
 [notification.discord]
@@ -46,18 +46,18 @@ service = "stdout"
   for (const secret of ["xyz", "ssh-topic"]) assert.ok(secrets.includes(secret));
 });
 
-Deno.test("parseConfig() needs no [notification] where there is a route, or takes its settings alone", () => {
+Deno.test("parseConfig() accepts a named route without [notification], or with one that has only settings", () => {
   assert.deepEqual(parsed(ONCALL).routes.map(({ name }) => name), ["oncall"]);
   const config = parsed(`[notification]\ngive_up_after_days = 3\n${ONCALL}`);
   assert.deepEqual([config.routes.length, config.giveUpAfterMs], [1, 3 * 24 * 60 * 60 * 1000]);
 });
 
-Deno.test("parseConfig() takes events, notify and ca_file for the route of [notification] too", () => {
+Deno.test("parseConfig() accepts route keys in [notification]", () => {
   const { routes } = parsed(`[notification]\nservice = "stdout"\nevents = ["close"]\nnotify = "unexpected"\n`);
   assert.deepEqual(routes.map(({ events, notify }) => [events, notify]), [[["close"], "unexpected"]]);
 });
 
-Deno.test("parseConfig() says of each route what is wrong, all at once, with what was meant", async (t) => {
+Deno.test("parseConfig() reports the faults of all routes at once, with suggestions", async (t) => {
   const table: [text: string, faults: (string | RegExp)[]][] = [
     [`[routes]`, ["config.missing-key notification"]],
     [`routes = 3`, ["config.wrong-type routes", "config.missing-key notification"]],
@@ -105,7 +105,7 @@ Deno.test("parseConfig() says of each route what is wrong, all at once, with wha
   }
 });
 
-Deno.test("parseConfig() reads any secret from a file, for every service and in both places", () => {
+Deno.test("parseConfig() reads secrets from files, in [notification] and in named routes", () => {
   const { routes, secrets, warnings } = parsed(`[notification]
 service = "discord"
 discord.webhook_url_file = "/etc/x/hook"
@@ -122,12 +122,12 @@ ${ONCALL}token_file = "/etc/x/token"
   assert.deepEqual(warnings, [{
     id: "config.secret-exposed",
     place: "notification.discord.webhook_url_file",
-    message: "names a file that anyone on this host can read (mode 0644)",
+    message: "every user on this host can read the file (mode 0644)",
     hint: "chown root:ssh-session-notifier /etc/x/hook && chmod 0640 /etc/x/hook",
   }]);
 });
 
-Deno.test("parseConfig() says what is wrong with a file of a secret, and shows neither it nor its path", () => {
+Deno.test("parseConfig() reports faults of secret files without showing the secret or the path", () => {
   const table: [line: string, fault: string | RegExp][] = [
     [`token_file = "/etc/x/s3cr3t"`, "config.file-unusable routes.oncall.token_file"],
     [`token_file = 5`, "config.wrong-type routes.oncall.token_file"],
@@ -144,14 +144,14 @@ Deno.test("parseConfig() says what is wrong with a file of a secret, and shows n
     else assert.match(faults[0] ?? "", expected);
     assert.throws(() => parsed(`${ONCALL}${line}`), (error) => !/s3cr3t/.test(String(error)));
   }
-  // One fault: not that it is missing, too.
+  // The option is not also reported as missing.
   assert.deepEqual(faultsOf(`[routes.x]\nservice = "discord"\nwebhook_url_file = "/etc/x/none"`), [
     "config.file-unusable routes.x.webhook_url_file",
   ]);
 });
 
 for (const [name, { optionNames, secretOptions }] of services) {
-  Deno.test(`${name}: no option has the name of what every route may say, and its secrets are options`, () => {
+  Deno.test(`${name}: no option has the name of a route key, and every secret is an option`, () => {
     for (const option of [...optionNames, ...secretOptions.map((option) => `${option}_file`)]) {
       assert.ok(!Object.hasOwn(ROUTE_KEYS, option), option);
     }

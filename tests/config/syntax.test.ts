@@ -14,24 +14,24 @@ function faultOf(text: string): string {
   return "";
 }
 
-Deno.test("parseSyntax() explains common mistakes, and quotes no secret", () => {
+Deno.test("parseSyntax() explains common mistakes without quoting secrets", () => {
   const table: [text: string, says: RegExp][] = [
-    ["[notification]\nservice = s3cr3t\n", /^line 2, column 11: invalid value: text needs quotes: "…"$/],
-    ["url = https://s3cr3t.example/x # y", /: text needs quotes/],
-    ['ips = ["10.0.0.1", s3cr3t]', /: text needs quotes/],
-    ["ips = [10.0.0.1]", /: illegal character in numeric literal: text needs quotes/],
-    ["token = 12s3cr3t", /: text needs quotes/],
-    ["service = “s3cr3t”", /: these are curly quotes; use straight ones/],
-    ["service = ‘s3cr3t’", /: these are curly quotes/],
-    ['service = "s3cr3t”', /: these are curly quotes/],
-    ["“service” = 1", /: these are curly quotes/],
+    ["[notification]\nservice = s3cr3t\n", /^line 2, column 11: invalid value: strings need quotes: "…"$/],
+    ["url = https://s3cr3t.example/x # y", /: strings need quotes/],
+    ['ips = ["10.0.0.1", s3cr3t]', /: strings need quotes/],
+    ["ips = [10.0.0.1]", /: illegal character in numeric literal: strings need quotes/],
+    ["token = 12s3cr3t", /: strings need quotes/],
+    ["service = “s3cr3t”", /: replace the curly quotes with straight quotes/],
+    ["service = ‘s3cr3t’", /: replace the curly quotes/],
+    ['service = "s3cr3t”', /: replace the curly quotes/],
+    ["“service” = 1", /: replace the curly quotes/],
     ['reason = "Bob’s s3cr3t" x', /^line 1, column \d+: each key-value declaration must be [a-z -]+$/],
-    ["service: s3cr3t", /: a key is followed by =, not by :$/],
-    ["service s3cr3t", /: there is no = after the key$/],
-    ["service =", /: there is no value after the =$/],
-    ["service = # s3cr3t", /: there is no value after the =$/],
-    ["a = True", /: true and false are written in lower case$/],
-    ['a = "C:\\Users\\s3cr3t"', /: in "…" a backslash begins an escape/],
+    ["service: s3cr3t", /: use = after the key instead of :$/],
+    ["service s3cr3t", /: the = after the key is missing$/],
+    ["service =", /: the value after the = is missing$/],
+    ["service = # s3cr3t", /: the value after the = is missing$/],
+    ["a = True", /: write true and false in lower case$/],
+    ['a = "C:\\Users\\s3cr3t"', /: a backslash in "…" starts an escape/],
   ];
   for (const [text, says] of table) {
     assert.match(faultOf(text), says, text);
@@ -39,7 +39,7 @@ Deno.test("parseSyntax() explains common mistakes, and quotes no secret", () => 
   }
 });
 
-Deno.test("parseSyntax() accepts tabs and line ends as on Windows", () => {
+Deno.test("parseSyntax() accepts tabs and CRLF line endings", () => {
   const toml = parseSyntax('\tservice\t=\t"x"\r\n[a]\r\n');
   assert.equal(JSON.stringify(toml), '{"service":"x","a":{}}');
 });

@@ -1,4 +1,4 @@
-// install.sh as root, on hosts with a real sshd: what it creates, what it keeps, and that no login is affected.
+// install.sh as root, on hosts with a real sshd: what it creates, what it leaves, and that logins always work.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/checkout.ts";
@@ -10,7 +10,7 @@ const NAME = "ssh-session-notifier";
 const STATE = `/var/lib/${NAME}`;
 const DATABASE = `${STATE}/queue/session_events.db`;
 
-/** A host without a hook, so install.sh can add it. */
+/** A host without a hook, so that install.sh adds it. */
 const BARE = { pamSessionFirst: [] };
 
 async function install(host: TestHost, ...flags: string[]): Promise<string> {
@@ -19,7 +19,7 @@ async function install(host: TestHost, ...flags: string[]): Promise<string> {
   return stdout;
 }
 
-/** Removes what the helper has added to the host. */
+/** Removes what the test helper installed on the host. */
 async function makeBare(host: TestHost): Promise<void> {
   await shell(
     host,
@@ -27,7 +27,7 @@ async function makeBare(host: TestHost): Promise<void> {
   );
 }
 
-/** The users of the host, and its PAM files. */
+/** The host's user accounts and PAM files. */
 async function accounts(host: TestHost): Promise<string> {
   return await shell(
     host,
@@ -35,7 +35,7 @@ async function accounts(host: TestHost): Promise<string> {
   );
 }
 
-endToEnd("install.sh creates users and files on a bare host, and --purge restores the host", async (host) => {
+endToEnd("install.sh creates users and files on a bare host, and --purge restores its original state", async (host) => {
   await makeBare(host);
   const before = await accounts(host);
   const files =
@@ -98,7 +98,7 @@ endToEnd("install.sh creates users and files on a bare host, and --purge restore
   assert.equal((await host.ssh("alice", { auth: "key" })).code, 0);
 }, BARE);
 
-endToEnd("after the steps of the README, check prints what the README shows", async (host) => {
+endToEnd("after the README's installation steps, check prints what the README shows", async (host) => {
   await makeBare(host);
   await install(host, "--pam", "--fix-pam-env");
   await host.writeConfig(`[notification]\nservice = "stdout"\n`);
@@ -109,7 +109,7 @@ endToEnd("after the steps of the README, check prints what the README shows", as
 
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const [, sample = ""] = /^ {4}# ssh-session-notifier check\n((?: {4}pass .*\n)+)/m.exec(readme) ?? [];
-  // Hosts differ in the scheduler, times, and line numbers.
+  // Ignore what differs between hosts: the scheduler, times and line numbers.
   const comparable = (text: string) =>
     text.replaceAll(/:\d+\)|\d+ s ago/g, "…").split("\n").map((line) => line.trim())
       .filter((line) => !/\.timer|\.path|cron/.test(line));
@@ -117,7 +117,7 @@ endToEnd("after the steps of the README, check prints what the README shows", as
 }, BARE);
 
 endToEnd(
-  "install.sh works with the PATH of a plain su, which lacks the sbin folders",
+  "install.sh works with the PATH of a plain su, which lacks the sbin directories",
   async (host) => {
     await makeBare(host);
     await install(host, "--dry-run");
@@ -129,12 +129,12 @@ endToEnd(
   BARE,
 );
 
-endToEnd("a second run of install.sh changes only the binary, not even a time", async (host) => {
+endToEnd("install.sh changes only the binary when it runs again, not even a timestamp", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
   assert.equal((await queue(host)).code, 0);
   assert.equal((await send(host)).code, 0);
   await shell(host, `echo kept >/run/${NAME}/unrecorded; echo kept >/run/${NAME}/spool/kept`);
-  // The ctime of a file; for a folder, only the time of its content counts.
+  // ctime also covers owner and mode. It is omitted for directories, where it changes with their entries.
   const state = async () =>
     await shell(
       host,
@@ -146,7 +146,7 @@ endToEnd("a second run of install.sh changes only the binary, not even a time", 
   assert.equal(await state(), before);
 }, BARE);
 
-endToEnd("if install.sh refuses to edit the PAM file, its manual instructions work", async (host) => {
+endToEnd("if install.sh refuses to edit the PAM file, its instructions for manual editing work", async (host) => {
   await makeBare(host);
   const sshd = "/etc/pam.d/sshd";
   await shell(host, `printf 'session optional \\\\\n  pam_permit.so\n' >>${sshd}`);
@@ -170,7 +170,7 @@ endToEnd("if install.sh refuses to edit the PAM file, its manual instructions wo
   assert.equal(await shell(host, `sqlite3 -readonly ${DATABASE} 'SELECT count(*) FROM event'`), "2\n");
 }, BARE);
 
-endToEnd("install.sh restores lost owners and the setgid bit", async (host) => {
+endToEnd("install.sh restores lost owners and setgid bits", async (host) => {
   await install(host, "--pam");
   await shell(
     host,
@@ -198,7 +198,7 @@ endToEnd("install.sh restores lost owners and the setgid bit", async (host) => {
   );
 }, BARE);
 
-/** The PAM files of an earlier release: two includes in sshd's file, and the included files. */
+/** The PAM configuration of an earlier release: two includes in sshd's file, and the included files. */
 const OLD_LAYOUT = `
   cd /etc/pam.d
   clean='session optional pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0'
@@ -206,13 +206,13 @@ const OLD_LAYOUT = `
   retry='session optional pam_env.so conffile=/etc/${NAME}/pam_env_retry.conf readenv=0 user_readenv=0'
   printf '%s\\n' "$clean" "session [success=2 default=ignore] $hook" "$retry" "session optional $hook" >${NAME}
   echo "$clean" >${NAME}-last
-  # In one step each, since people log in.
+  # Each step is atomic, because users log in meanwhile.
   cp -p sshd /root/sshd.new
   sed -i '/${NAME}/d; /pam_selinux.so close/a session    include      ${NAME}' /root/sshd.new
   echo 'session    include      ${NAME}-last' >>/root/sshd.new
   cp -p /root/sshd.new sshd.${NAME}-test && mv sshd.${NAME}-test sshd`;
 
-endToEnd("no login fails during an upgrade or a purge, and an upgrade loses none", async (host) => {
+endToEnd("no login fails during an upgrade or removal, and an upgrade loses no login", async (host) => {
   await install(host, "--pam");
   let logins = 0;
   let hooks = 0;
@@ -228,8 +228,8 @@ endToEnd("no login fails during an upgrade or a purge, and an upgrade loses none
     };
     const runHooks = async () => {
       while (!ended) {
-        // A program that starts at the moment when its file is replaced does not find itself, because the runtime opens
-        // it by name. The PAM lines retry a hook that failed.
+        // A program whose file is replaced just as it starts fails, because the runtime opens the file by its name.
+        // The PAM lines retry a failed hook once.
         const first = await queue(host);
         const { code, stderr } = first.code === 0 ? first : await queue(host);
         assert.deepEqual([code, stderr], [0, ""]);
@@ -257,9 +257,9 @@ endToEnd("no login fails during an upgrade or a purge, and an upgrade loses none
       ),
     );
   assert.equal(await count("open"), logins + hooks);
-  // At a logout, PAM repeats the path through the stack of the login, and runs either no retry or both hooks. If a hook
-  // started while its file was replaced, now or at the login, the logout may be missing or sent twice. Two users log in
-  // continuously, and each of the three replacements can affect one hook of each.
+  // At logout, PAM takes the same path through the stack as at login: it does not retry, or runs both hooks. So if the
+  // file is replaced while a hook starts, at the logout or at its login, the logout may be missing or recorded twice.
+  // Each of the three replacements can affect one hook of each of the two concurrent users.
   const closes = await count("close");
   assert.ok(Math.abs(closes - logins) <= 6, `${closes} logouts of ${logins} logins`);
 
@@ -274,7 +274,7 @@ endToEnd("no login fails during an upgrade or a purge, and an upgrade loses none
   await host.loggedOut();
 }, BARE);
 
-endToEnd("a session that was open before an upgrade and a purge continues and ends normally", async (host) => {
+endToEnd("an open session continues and ends normally through an upgrade and a purge", async (host) => {
   await install(host, "--pam");
   await shell(host, "mkfifo -m 0666 /run/in /run/out");
   const session = host.ssh("alice", { auth: "key", command: "echo in >/run/in; cat /run/out" });
@@ -294,7 +294,7 @@ endToEnd("--purge reports a user that cannot be removed, and completes when run 
   assert.equal(await shell(host, "cat /run/in"), "in\n");
   const { code, stderr } = await runInstaller(host, "--purge");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the user ssh-session-notifier can't be removed\nhint: /m);
+  assert.match(stderr, /^error: cannot remove the user ssh-session-notifier\nhint: /m);
   await shell(host, "echo bye >/run/out");
   assert.equal((await running).code, 0);
   await install(host, "--purge");

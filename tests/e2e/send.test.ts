@@ -162,7 +162,7 @@ endToEnd("send rejects root, and a state directory or configuration outside of i
   });
   assertClear(await send(host, "--config", "/tmp/config.toml"), {
     code: 77,
-    says: /"\/tmp\/config\.toml" .* \[config\.outside-sandbox\]$/,
-    hint: /put the configuration there/,
+    says: /"\/tmp\/config\.toml": .* \[config\.outside-sandbox\]$/,
+    hint: /move the configuration to/,
   });
 });

@@ -1,4 +1,4 @@
-// A private CA and a certificate that it signs for a server, by openssl.
+// Creates a private CA and a server certificate with openssl.
 
 import assert from "node:assert/strict";
 
@@ -10,9 +10,9 @@ export interface Certificates {
 }
 
 /**
- * Makes a CA and a server's certificate.
+ * Creates a CA and a server's certificate.
  *
- * @param name the name in the server's certificate, as openssl writes it: `DNS:a.example`, `IP:127.0.0.1`
+ * @param name the subjectAltName of the server's certificate, in openssl's format: `DNS:a.example`, `IP:127.0.0.1`
  */
 export async function makeCertificates(name: string): Promise<Certificates> {
   const directory = await Deno.makeTempDir({ prefix: "certificates-" });

@@ -10,7 +10,7 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-Deno.test("makeWhole() makes a file that many make at once, and nobody finds half of it", async () => {
+Deno.test("makeWhole() creates a file atomically, even if many callers create it at once", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/made`;
     const text = "x".repeat(100_000);
@@ -26,7 +26,7 @@ Deno.test("makeWhole() makes a file that many make at once, and nobody finds hal
   });
 });
 
-Deno.test("makeWhole() leaves nothing of what failed, and a folder that is there as it is", async () => {
+Deno.test("makeWhole() removes the rest of a failed attempt, and keeps an existing directory", async () => {
   await inFolder(async (folder) => {
     const make = (content: string, { fails }: { fails: boolean }) =>
       makeWhole(`${folder}/made`, async (unfinished) => {

@@ -1,12 +1,12 @@
-// The checkout that the tests stand in: where it is, its files, and programs that run in it.
+// The checkout of the tests: its path, its files, and running programs in it.
 
 /** The checkout's directory. */
 export const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
 
-/** Where what is made once is kept: runtime stubs and binaries. */
+/** The directory of cached runtime stubs and binaries. */
 export const CACHE = `${ROOT}/.cache`;
 
-/** In CI nothing may be skipped. */
+/** Whether skipped tests are failures, as in CI. */
 export const MUST_RUN = Deno.env.get("CI") === "true";
 
 /** A program that has ended. */
@@ -16,7 +16,7 @@ export interface Executed {
   readonly stderr: string;
 }
 
-/** Runs a program in the checkout, with `env` besides the environment of this process. */
+/** Runs a program in the checkout, with `env` added to this process's environment. */
 export async function execute(
   [command = "", ...args]: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -30,7 +30,7 @@ export async function execute(
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Likewise, where it must not fail. Gives its stdout; throws what it said on stderr. */
+/** Runs a program like {@link execute} and returns its stdout. Throws its stderr if it fails. */
 export async function executeOrThrow(
   command: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -41,8 +41,8 @@ export async function executeOrThrow(
 }
 
 /**
- * Runs a module's text in a process of its own, for what a whole process has but once: its umask, its environment. The
- * test files that run in parallel are threads of one process.
+ * Runs a module's text in a separate process, for tests of the umask or the environment: test files that run in
+ * parallel are threads of one process and share these.
  *
  * @returns its stdout
  */
@@ -50,7 +50,7 @@ export async function evaluate(text: string, env: Readonly<Record<string, string
   return await executeOrThrow([Deno.execPath(), "eval", "--quiet", text], env);
 }
 
-/** All files below a directory; none where there is no directory. */
+/** All files below a directory; empty if it does not exist. */
 export async function filesBelow(directory: string): Promise<string[]> {
   const paths: string[] = [];
   for (const name of await names(directory)) {
@@ -70,7 +70,7 @@ async function names(directory: string): Promise<string[]> {
   }
 }
 
-/** Whether there is a file at a path. */
+/** Whether a path is a file. */
 export async function isFile(path: string): Promise<boolean> {
   return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
 }
@@ -81,10 +81,10 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 /**
- * Makes a file or a folder under another name, then gives it its own: nobody finds half of it, and of several processes
- * that make it at once each does so by itself. A folder that is there already stays, and this throws.
+ * Creates a file or a directory atomically: under a temporary name that is then renamed, so several processes can
+ * create it at once. Throws if a directory already exists, and keeps it.
  *
- * @param fill makes it at the path that it is given; what it leaves where it fails is taken away
+ * @param fill creates it at the given path; if it fails, the rest is removed
  */
 export async function makeWhole(path: string, fill: (unfinished: string) => Promise<unknown>): Promise<void> {
   const unfinished = `${path}.${crypto.randomUUID()}`;

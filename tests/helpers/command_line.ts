@@ -1,10 +1,9 @@
-// Runs the program from its sources with what a person types, where it needs no installation; and the programs that read
-// what it prints.
+// Runs the program from its sources, for commands that need no installation, and other programs that read its output.
 
 import { ROOT } from "./compile.ts";
 import type { Ended } from "./program.ts";
 
-/** Runs it with the permissions of `help`. */
+/** Runs the program with the permissions of `help`. */
 export async function runProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -19,7 +18,7 @@ export async function runProgram(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** What another program is given. */
+/** The input and environment of another program. */
 interface Given {
   readonly input: string;
   readonly cwd?: string;
@@ -27,15 +26,15 @@ interface Given {
 }
 
 /**
- * Runs another program, which may read some input.
+ * Runs another program with some input.
  *
- * @throws {Deno.errors.NotFound} where it is not installed
+ * @throws {Deno.errors.NotFound} if it is not installed
  */
 export async function runOther(command: readonly string[], { input, ...options }: Given): Promise<Ended> {
   const [program = "", ...args] = command;
   const child = new Deno.Command(program, { args, ...options, stdin: "piped", stdout: "piped", stderr: "piped" })
     .spawn();
-  // One that ends without reading its input breaks the pipe, which is no fault.
+  // A program that ends without reading its input closes the pipe; that is allowed.
   const written = new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
   const { code, stdout, stderr } = await child.output();
   await written;

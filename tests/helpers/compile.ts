@@ -1,6 +1,6 @@
-// Compiles the program, for `deno task compile` and for the tests. These also do it where Deno's download site can't be
-// reached (`--for-testing`), with a stub from the npm registry. A binary whose runtime stub is not from Deno's own site is
-// for testing, and its `--version` says so.
+// Compiles the program, for `deno task compile` and for the tests. If Deno's download site cannot be reached, the tests
+// (`--for-testing`) use a stub from the npm registry. A binary whose runtime stub is not from Deno's own site is for
+// testing only, and its `--version` says so.
 
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,17 +13,17 @@ export { ROOT } from "./checkout.ts";
 interface CompileOptions {
   /** A module below the checkout. */
   readonly entry: string;
-  /** The binary to make. */
+  /** The path of the binary to create. */
   readonly output: string;
-  /** Whether a stub from the npm registry will do. */
+  /** Whether a stub from the npm registry is acceptable. */
   readonly forTesting: boolean;
   readonly arch: Arch;
-  /** Of the sources. */
+  /** The digest of the sources. */
   readonly digest: string;
 }
 
 /**
- * The compiled program, of the sources as they are now.
+ * Compiles the program from the current sources.
  *
  * @returns its path
  */
@@ -32,11 +32,11 @@ export async function compiledBinary(options: { readonly arch?: Arch } = {}): Pr
 }
 
 /**
- * A program compiled as the real one is, with its flags and permissions, but another entry.
+ * Compiles another entry like the real program, with its flags and permissions.
  *
  * @param entry a module below the checkout
  * @param options.arch by default, this machine's
- * @returns the path of the binary; made once for each state of the sources
+ * @returns the path of the binary, which is cached for each state of the sources
  */
 export async function compiled(
   entry: string,
@@ -59,28 +59,30 @@ async function compile(options: CompileOptions): Promise<void> {
 async function compileTo(output: string, { entry, forTesting, arch, digest }: CompileOptions): Promise<void> {
   const { main, include } = await embed(entry, { key: `${digest}-${arch}` });
   const flags = [
-    // The union of what the commands may do; each command gives up what it does not need.
+    // The union of the commands' permissions; each command drops those that it does not need.
     "--permission-set=binary",
     "--no-prompt",
-    // Would be a file with a predictable name in /tmp, read and written as root.
+    // The code cache is a file with a predictable name in /tmp, which root would read and write.
     "--no-code-cache",
-    // Without --jitless, V8 needs memory that is writable and executable, which SELinux refuses to sshd's hooks. With
-    // --single-threaded, the program starts where a user has left no more than one process.
+    // Without --jitless, V8 needs writable and executable memory, which SELinux denies to sshd's hooks.
+    // --single-threaded lets the program start even if only one more process is allowed.
     "--v8-flags=--jitless,--single-threaded",
     `--target=${arch}-unknown-linux-gnu`,
-    // The bundles were checked as they were made.
+    // The bundles were type-checked when they were created.
     "--no-check",
     ...include.map((path) => `--include=${path}`),
     `--output=${output}`,
     main,
   ];
   const isForeign = Deno.env.has("DENORT_BIN");
-  // Wherever Deno's download site answers, this is all.
+  // This is sufficient if Deno's download site can be reached.
   const noted = isForeign ? [await noteStub("DENORT_BIN", main)] : [];
   const direct = await execute([Deno.execPath(), "compile", ...noted, ...flags]);
   if (!direct.success && isForeign) throw new Error(`Cannot compile with DENORT_BIN: ${direct.stderr}`);
   if (!direct.success && !forTesting) {
-    throw new Error(`${direct.stderr}\nWhere Deno's download site can't be reached: deno task compile --for-testing`);
+    throw new Error(
+      `${direct.stderr}\nIf Deno's download site cannot be reached, run: deno task compile --for-testing`,
+    );
   }
   if (!direct.success) await compileWithStub(flags, { arch, main, firstError: direct.stderr });
 }
@@ -96,7 +98,7 @@ async function compileWithStub(
   if (!result.success) throw new Error(`Cannot compile: ${firstError}\nnor with a stub from npm: ${result.stderr}`);
 }
 
-/** Tells the binary where its stub is from; see command_line.ts. Gives the flag that embeds it. */
+/** Records the stub's origin for the binary's `--version`, see command_line.ts. Returns the flag that embeds it. */
 async function noteStub(origin: string, main: string): Promise<string> {
   const path = `${dirname(main)}/stub.json`;
   await makeWhole(path, async (unfinished) => {
@@ -106,11 +108,11 @@ async function noteStub(origin: string, main: string): Promise<string> {
   return `--include=${path}`;
 }
 
-/** A digest of everything that goes into a binary. */
+/** The digest of everything that goes into a binary. */
 async function sourceDigest(): Promise<string> {
   const directories = ["src", "tests/helpers", "tests/bench"].map((name) => filesBelow(`${ROOT}/${name}`));
   const paths = [`${ROOT}/deno.json`, `${ROOT}/deno.lock`, ...(await Promise.all(directories)).flat()].sort();
-  // By their names in the checkout: the binary holds the digest, and is the same wherever it is made.
+  // Use paths relative to the checkout: the binary contains the digest and must be the same in every directory.
   const parts = await Promise.all(
     paths.map(async (path) => `${path.slice(ROOT.length)}\n${await Deno.readTextFile(path)}`),
   );
@@ -146,7 +148,7 @@ if (import.meta.main) {
     // deno-lint-ignore no-console -- the result of this program
     console.log(await main(Deno.args));
   } catch (error) {
-    // deno-lint-ignore no-console -- likewise
+    // deno-lint-ignore no-console -- the error of this program
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);
   }

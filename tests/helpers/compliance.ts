@@ -1,5 +1,5 @@
-// What every service is held to, whatever it is: by its file alone, and over real sockets. Each check is a function that
-// throws, so that a test can see that it fails where it should.
+// The compliance suite for every service, without sockets; wire.ts has the part with sockets. Each check is a function
+// that throws, so a test can verify that it fails when it should.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -24,31 +24,31 @@ import { parseBody } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
 
-/** A service, and what the suite knows of it. */
+/** A service, and its specification for the suite. */
 export interface Subject {
   readonly registered: RegisteredService;
-  /** Missing where nobody has written one, which is a fault. */
+  /** Undefined if it is missing, which is a fault. */
   readonly spec: ServiceSpec | undefined;
 }
 
 export const FORMS: readonly Form[] = ["rich", "plain"];
 
-/** Where the services of these tests lead to; nothing listens there. */
+/** The origin that services of these tests point to; nothing listens there. */
 const ORIGIN = "http://127.0.0.1:9";
 
-/** A service with these options; fails if it does not take them. */
+/** Configures a service; fails if it rejects the options. */
 export function configured(registered: RegisteredService, options: unknown): ConfiguredService {
   const result = registered.configure(options);
   assert.ok("service" in result, JSON.stringify("issues" in result && result.issues.map(({ message }) => message)));
   return result.service;
 }
 
-/** The service as it leads to a receiver. */
+/** Configures the service for a receiver. */
 export function serviceFor({ registered, spec }: Subject, origin = ORIGIN): ConfiguredService {
   return configured(registered, spec?.kind === "http" ? spec.options(origin) : {});
 }
 
-/** What the receiver of a service answers to a request, and whether it took it. Without a socket. */
+/** The receiver's answer to a request, without a socket. */
 export async function answerTo(request: ServiceRequest, spec: ServiceSpec): Promise<HttpResponse> {
   assert.equal(request.kind, spec.kind);
   if (request.kind === "print" || spec.kind === "print") {
@@ -67,7 +67,7 @@ async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<
   assert.ok(status < 300, `${status} ${body} to ${JSON.stringify(request)}`);
 }
 
-/** Holds that a batch is beyond the limits: those of the receiver, or else our own. */
+/** Asserts that a batch exceeds the limits: the receiver's, or else our own. */
 async function assertTooLong(batch: Batch, subject: Subject): Promise<void> {
   const { spec, registered: { limits } } = subject;
   const service = serviceFor(subject);
@@ -83,7 +83,7 @@ async function assertTooLong(batch: Batch, subject: Subject): Promise<void> {
   }
 }
 
-/** The time of an attempt at which the library of Standard Webhooks believes a signature. */
+/** Options with the current time, because the Standard Webhooks library rejects old signatures. */
 const rendering = (form: Form) => ({ form, nowMs: Date.now() });
 
 const TIME = "2026-11-23 11:13:32+13:00";
@@ -96,7 +96,7 @@ const NOTICE: NoticeNotification = {
   plainText: "a route is down",
 };
 
-/** Fields of a notification that an event decides. */
+/** The fields of a notification whose values come from an event. */
 const FIELDS = ["user", "remoteHost", "terminal", "service", "authentication", "duration"] as const;
 
 function withAll(value: string): SessionNotification {
@@ -104,7 +104,7 @@ function withAll(value: string): SessionNotification {
   return notification({ ...values, reasons: [value, value], urgency: "urgent" });
 }
 
-/** Whatever the configuration takes for the name of a host. */
+/** Any host name that the configuration accepts. */
 const hostName = fc.oneof(
   fc.constantFrom(...HOSTILE_TEXTS),
   fc.string({ unit: "binary", minLength: 1, maxLength: 253 }),
@@ -123,7 +123,7 @@ const hostileNotification = fc.record({
   occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
   user: value,
   remoteHost: value,
-  // If the address is known, PAM may have a name instead.
+  // PAM may have a name even if the address is known.
   address: fc.constantFrom("", "203.0.113.7"),
   terminal: value,
   service: value,
@@ -140,7 +140,7 @@ const hostileNotification = fc.record({
   isRepeat: fc.boolean(),
 }).chain((event) => hostName.map((name) => notificationOf(judgedEvent(event), { name, timezone: "America/St_Johns" })));
 
-/** The longest that there can be, of characters that grow when they are escaped or encoded. */
+/** The longest possible notifications, of characters that grow when they are escaped or encoded. */
 const LONGEST: readonly SessionNotification[] = [..."*'\"\\&漢😀\u202e\ud800"].map((character) => {
   const long = character.repeat(256);
   const address = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff";
@@ -152,7 +152,7 @@ const LONGEST: readonly SessionNotification[] = [..."*'\"\\&漢😀\u202e\ud800"
   return { ...shown, authentication: shown.user.repeat(4), duration: shown.user };
 });
 
-/** Events of a burst, each with a name of its own. */
+/** Events of a burst, each with a different user. */
 function burst(length: number, overrides: (index: number) => Partial<SessionNotification>): SessionNotification[] {
   return Array.from({ length }, (_, index) =>
     notification({
@@ -171,20 +171,20 @@ function text(request: ServiceRequest): string {
   return textsOf(bodyOf(request)).join("\n").replaceAll("\\", "");
 }
 
-/** The checks that need no socket, by what they promise. */
+/** The checks without sockets, keyed by what they promise. */
 export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promise<void>>> = {
-  "says its name, the page of its API, its limits and its options": ({ registered }) => {
+  "has a name, an API page, limits and options": ({ registered }) => {
     const { name, apiUrl, limits, optionDocs, optionNames, secretOptions } = registered;
     assert.match(name, /^[a-z][a-z_]*$/);
-    assert.ok(URL.canParse(apiUrl) && new URL(apiUrl).protocol === "https:", `no page of an API: ${apiUrl}`);
+    assert.ok(URL.canParse(apiUrl) && new URL(apiUrl).protocol === "https:", `not an API page: ${apiUrl}`);
     assert.ok(typeof limits?.text === "number" && limits.text >= 500, "no limit");
     assert.ok(["bytes", "characters", "code units"].includes(limits.unit), "no unit");
     assert.deepEqual(optionDocs.map(({ name }) => name), optionNames);
-    for (const { name, description } of optionDocs) assert.ok(description !== "", `${name} is not described`);
-    for (const secret of secretOptions) assert.ok(optionNames.includes(secret), `${secret} is no option`);
+    for (const { name, description } of optionDocs) assert.ok(description !== "", `${name} has no description`);
+    for (const secret of secretOptions) assert.ok(optionNames.includes(secret), `${secret} is not an option`);
   },
 
-  "has an example that works, with every option that is required": ({ registered }) => {
+  "has a working example with every required option": ({ registered }) => {
     assert.ok(registered.example !== "" || registered.optionNames.length === 0, "no example");
     const options = parse(registered.example);
     const { warnings } = configured(registered, options);
@@ -193,7 +193,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     for (const { name, isRequired } of registered.optionDocs) assert.ok(!isRequired || name in options, name);
   },
 
-  "has a receiver in the tests, which takes what it sends": async (subject) => {
+  "has a receiver in the tests that accepts its requests": async (subject) => {
     const { registered, spec } = subject;
     assert.ok(spec !== undefined, `no receiver for ${registered.name} in tests/helpers/service_specs.ts`);
     const service = serviceFor(subject);
@@ -207,14 +207,14 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "refuses an option that it does not know, and what is no table": ({ registered, spec }) => {
+  "rejects an unknown option, and options that are not a table": ({ registered, spec }) => {
     const options = spec?.kind === "http" ? spec.options(ORIGIN) : {};
     for (const wrong of [{ ...options, colour: "red" }, "text", 1, null, true]) {
       assert.ok("issues" in registered.configure(wrong), JSON.stringify(wrong));
     }
   },
 
-  "names its secrets, and the hosts that it talks to": (subject) => {
+  "declares its secrets, and the hosts that it connects to": (subject) => {
     const { registered, spec } = subject;
     const service = serviceFor(subject);
     const options = spec?.kind === "http" ? spec.options("https://198.51.100.1:8443") : {};
@@ -225,17 +225,17 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       assert.ok(registered.secretOptions.includes(name), `${name} is a secret`);
       assert.ok(!redact(`x ${value} y`).includes(SECRET), `${name} is shown`);
     }
-    for (const secret of secrets) assert.ok(secret.length > 3, `${secret} is too short to tell from other words`);
+    for (const secret of secrets) assert.ok(secret.length > 3, `${secret} is too short to redact reliably`);
     const request = service.render(batchOf(notification()), rendering("rich"));
     assert.deepEqual(service.endpoints, request.kind === "http" ? [new URL(request.url).host] : []);
     if (request.kind === "http") {
-      // What an error quotes of a request shows no secret either.
+      // An error may quote the request, so redaction must hide its secrets too.
       assert.ok(!redact(request.url).includes(SECRET), redact(request.url));
       assert.ok(!redact(JSON.stringify(request.headers)).includes(SECRET), redact(JSON.stringify(request.headers)));
     }
   },
 
-  "says who did what, where from and when": (subject) => {
+  "says who did what, from where and when": (subject) => {
     for (const form of FORMS) {
       const request = serviceFor(subject).render(batchOf(notification({ hostName: "h1" })), rendering(form));
       for (const word of ["alice", "203.0.113.7", "11:13:32+13:00"]) assert.ok(text(request).includes(word), word);
@@ -243,7 +243,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "says that a test is one, and a notice whole, within its limits": async (subject) => {
+  "identifies a test, and sends a notice within its limits": async (subject) => {
     for (const form of FORMS) {
       const service = serviceFor(subject);
       const test = service.render(batchOf(TEST), rendering(form));
@@ -263,7 +263,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       for (const longest of LONGEST) {
         const request = service.render(batchOf(longest), rendering(form));
         await assertTaken(request, spec);
-        // Values are cut so far that the sentence is whole: its end is there.
+        // Values are cut, not the sentence, so its end is present.
         assert.ok(text(request).includes(longest.time), text(request));
       }
       await fc.assert(fc.asyncProperty(hostileNotification, async (hostile) => {
@@ -272,7 +272,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "makes a digest of as many events as its limits take, and not of one more": async (subject) => {
+  "makes a digest of as many events as its limits allow, and no more": async (subject) => {
     const { spec = assert.fail(), registered: { limits } } = subject;
     const service = serviceFor(subject);
     for (const userLength of [0, 13, 90]) {
@@ -302,10 +302,10 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       if (service.fitting(events) < count) return await assertTooLong(digestOf(events), subject);
       await assertTaken(service.render(digestOf(events), rendering("rich")), spec);
     }
-    assert.fail("it would take any length");
+    assert.fail("it accepts any length");
   },
 
-  "keeps a digest of whatever events within its limits": async (subject) => {
+  "keeps a digest of any events within its limits": async (subject) => {
     const { spec = assert.fail() } = subject;
     const service = serviceFor(subject);
     for (const character of "*\"'\\<&漢😀") {
@@ -334,7 +334,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     );
   },
 
-  "lets no event bring in a mention, a link, an image, markup or a command": (subject) => {
+  "prevents events from adding a mention, a link, an image, markup or a command": (subject) => {
     const { spec } = subject;
     if (spec?.kind !== "http") return;
     const service = serviceFor(subject);
@@ -353,7 +353,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "puts nothing of an event into URL or headers, nor a token into the body": (subject) => {
+  "puts no value of an event into URL or headers, and no token into the body": (subject) => {
     const service = serviceFor(subject);
     for (const form of FORMS) {
       const render = (batch: Batch) => service.render(batch, { form, nowMs: NOW_MS });
@@ -365,14 +365,14 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       }));
       const elsewhere = `${request.url} ${Object.values(request.headers)}`;
       if (elsewhere.includes(SECRET)) {
-        // ntfy has its topic in the body; what is shown of a request that was refused is redacted all the same.
+        // ntfy has its topic in the body; it is still redacted wherever a refused request is shown.
         const rest = { ...bodyOf(request), topic: "" };
         assert.ok(!JSON.stringify(rest).includes(SECRET), JSON.stringify(rest));
       }
     }
   },
 
-  "keeps an id that is no id from leaving its place": (subject) => {
+  "escapes an invalid batch id": (subject) => {
     const service = serviceFor(subject);
     const render = (id: string) => service.render({ ...batchOf(notification()), id }, rendering("rich"));
     const honest = render("x");
@@ -384,7 +384,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "makes of each status what the table of outcomes says, whatever the body": (subject) => {
+  "judges each status by the outcome table, with any body": (subject) => {
     const { spec } = subject;
     if (spec?.kind !== "http") return;
     const service = serviceFor(subject);
@@ -398,7 +398,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "takes a 2xx for a delivery, unless the body is the service's own word for a failure": (subject) => {
+  "judges a 2xx as delivered, unless the body is the service's report of a failure": (subject) => {
     const { spec } = subject;
     if (spec?.kind !== "http") return;
     const service = serviceFor(subject);
@@ -411,7 +411,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "comes back when it is told to, in each way of saying so": (subject) => {
+  "waits as long as the service asks, in each format of the wait": (subject) => {
     const { spec } = subject;
     if (spec?.kind !== "http") return;
     const service = serviceFor(subject);
@@ -431,7 +431,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "makes a sane outcome of any answer": (subject) => {
+  "returns a valid outcome for any answer": (subject) => {
     const service = serviceFor(subject);
     fc.assert(fc.property(anyResponse, fc.integer({ min: 0, max: 8.64e15 }), (response, nowMs) => {
       const outcome = service.judge(response, nowMs);
@@ -447,7 +447,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   },
 };
 
-/** The outcome table of the README. */
+/** The README's outcome table. */
 export function kindOf(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
   if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
@@ -459,7 +459,7 @@ function http(request: ServiceRequest): HttpRequest {
   return request;
 }
 
-/** A signature is another one for each body. */
+/** The headers without the signature, which differs for each body. */
 function unsigned({ headers }: HttpRequest): Readonly<Record<string, string>> {
   return { ...headers, "webhook-signature": "" };
 }
@@ -481,7 +481,7 @@ const anyResponse: fc.Arbitrary<HttpResponse> = fc.record({
     fc.string({ unit: "binary" }),
     fc.json(),
     fc.constantFrom("ok", "no_service", "invalid_token"),
-    // Not to be converted to a number or a text: that throws.
+    // Converting these values to a number or a string throws.
     fc.constantFrom("code", "error", "errcode", "status", "message").map((name) => `{"${name}":{"toString":[]}}`),
     fc.record({
       id: fc.jsonValue(),

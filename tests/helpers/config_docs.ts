@@ -1,5 +1,5 @@
-// The README's table of configuration keys, made of the schema, so that it can't say anything else.
-// `deno run -A tests/helpers/config_docs.ts` prints it; `deno fmt` then lines it up.
+// The README's table of configuration keys, generated from the schema so that it is always correct.
+// `deno run -A tests/helpers/config_docs.ts` prints it; `deno fmt` then aligns it.
 
 import * as v from "valibot";
 import { RULE } from "../../src/config/allowlist_schema.ts";
@@ -8,13 +8,13 @@ import { services } from "../../src/services/registry.ts";
 
 /** A row of the table. */
 interface Key {
-  /** In Markdown, as the other two are not. */
+  /** In Markdown, unlike the other two. */
   readonly section: string;
   readonly name: string;
   readonly schema: v.GenericSchema;
 }
 
-/** A row for each key of each section, in the order of the schema; the services' options have a table of their own. */
+/** One row for each key of each section, in the order of the schema; services' options have a separate table. */
 export function keyTable(): string {
   const rows = keys().map(({ section, name, schema }) =>
     `| ${section} | \`${name}\` | ${fallbackOf(schema)} | ${descriptionOf(schema)} |`
@@ -24,12 +24,12 @@ export function keyTable(): string {
 
 function keys(): Key[] {
   return Object.entries(schema.entries).flatMap(([section, whole]): Key[] => {
-    // What else a route may say stands with [notification], which may say it too.
+    // A route's other keys are listed with [notification], which has them too.
     if (section === "routes") return keysOf("`routes.NAME`", { service: ROUTE_KEYS.service });
     // Its keys are fingerprints.
     if (section === "key_names") return [{ section: "`key_names`", name: '"SHA256:…"', schema: wrapped(whole) }];
     const entries = Object.entries(SECTIONS).find(([name]) => name === section)?.[1];
-    if (entries === undefined) throw new Error(`the table does not know [${section}]: say here what its keys are`);
+    if (entries === undefined) throw new Error(`[${section}] is not in the table: add its keys here`);
     if (section === "allowlist") {
       const { rules: _, ...rest } = SECTIONS.allowlist;
       return [...keysOf("`allowlist`", rest), ...keysOf("`[[allowlist.rules]]`", RULE)];
@@ -49,7 +49,7 @@ function keysOf(section: string, entries: Readonly<Record<string, v.GenericSchem
   return Object.entries(entries).map(([name, schema]) => ({ section, name, schema }));
 }
 
-/** What a key is if it is left out, as TOML. */
+/** The default of a key, as TOML. */
 function fallbackOf(schema: v.GenericSchema): string {
   if (schema.type !== "optional") return schema.type === "custom" ? "none" : "required";
   const fallback = "default" in schema ? schema.default : undefined;
@@ -60,7 +60,7 @@ function descriptionOf(schema: v.GenericSchema): string {
   return "pipe" in schema ? v.getDescription(schema) ?? "" : "";
 }
 
-/** What an optional section is made of. */
+/** The schema inside an optional section. */
 function wrapped(schema: v.GenericSchema): v.GenericSchema {
   return "wrapped" in schema ? schema.wrapped as v.GenericSchema : schema;
 }

@@ -1,10 +1,10 @@
-// What tests assert of a configuration that is refused: ids, places and values, not words.
+// What tests assert about an invalid configuration: ids, places and values, not words.
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/config/config_error.ts";
 
 /**
- * What is wrong with a configuration, a line each: id, place, and the quoted values and numbers of the message, as
+ * The faults of a configuration, one per line: id, place, and the quoted values and numbers of the message, such as
  * `config.unknown-key host.timezon "timezone"`.
  */
 export function faultsIn(parse: () => unknown): string[] {

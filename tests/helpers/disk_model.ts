@@ -1,16 +1,16 @@
-// What a disk would hold after a power loss, from a trace of what a program did: a file has for sure what was written
-// before its last fsync, and a folder the names that it had at its own last one. Whatever came later may be there or not.
+// Models what a disk holds after a power loss, from a trace of a program: a file certainly has what was written before
+// its last fsync, and a directory the names that it had at its own last fsync. Later changes may be present or not.
 
 import type { SystemCall } from "./strace.ts";
 
-/** The strace command line for a trace that {@link DiskModel} understands: whole buffers, and the paths of descriptors. */
+/** The strace command line for a trace that {@link DiskModel} can read: whole buffers, and paths of descriptors. */
 export function straceContentsTo(file: string): string[] {
   const calls =
     "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
   return ["strace", "--follow-forks", "-xx", "-y", "--string-limit=1000000", `--trace=${calls}`, `--output=${file}`];
 }
 
-/** How much of what is not safe yet the disk holds. */
+/** How many of the unsynced changes the disk holds. */
 export const VARIANTS = [
   "only what is safe",
   "all names, safe contents",
@@ -19,23 +19,23 @@ export const VARIANTS = [
 ] as const;
 export type Variant = typeof VARIANTS[number];
 
-/** The files of a folder by their names, relative to it. */
+/** The files of a directory, by relative path. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
 interface Inode {
   current: Uint8Array;
   safe: Uint8Array;
-  /** As it is, but for the second half of its last write. */
+  /** The content without the second half of its last write. */
   torn: Uint8Array;
 }
 
-/** The files below one folder, as a program changes them. */
+/** The files below one directory, as changed by a program. */
 export class DiskModel {
   readonly #folder: string;
   #names: Map<string, Inode>;
-  /** By folder (empty: the folder itself), the names that outlast a power loss. */
+  /** The names that survive a power loss, by directory (empty: the directory itself). */
   #safeNames: Map<string, Inode>;
-  /** Folders whose own names don't outlast a power loss yet, and what is in them neither. */
+  /** Directories whose names, and so all their contents, do not survive a power loss yet. */
   #newFolders: string[] = [];
 
   constructor(folder: string, files: Files) {
@@ -44,7 +44,7 @@ export class DiskModel {
     this.#safeNames = new Map(this.#names);
   }
 
-  /** What the disk holds if the power is lost now. */
+  /** The content of the disk if power is lost now. */
   held(variant: Variant): Files {
     const isSafe = ([name]: [string, Inode]) => !this.#newFolders.some((folder) => name.startsWith(`${folder}/`));
     const names = variant === "only what is safe" ? [...this.#safeNames].filter(isSafe) : this.#names;
@@ -93,7 +93,7 @@ export class DiskModel {
   }
 
   #below(path: string): string | undefined {
-    // strace escapes every character with -xx, those of paths behind descriptors too.
+    // With -xx, strace escapes every character, including those of paths after descriptors.
     const plain = path.includes("\\x") ? new TextDecoder().decode(bytesOf(path)) : path;
     if (plain === this.#folder) return "";
     return plain.startsWith(`${this.#folder}/`) ? plain.slice(this.#folder.length + 1) : undefined;

@@ -1,25 +1,25 @@
-// What `deno compile` embeds of the program: the hook and all the other commands as one file each, beside main.ts. At
-// each start the runtime looks at every embedded file, and at three of each TypeScript module (its source, its code, its
-// map), for which every login would pay.
+// Prepares the files that `deno compile` embeds: main.ts, and one bundle each for the hook and for all other commands.
+// At each start the runtime looks at every embedded file, three per TypeScript module (source, code and map), so
+// separate modules would slow down every login.
 
 import { dirname } from "node:path";
 import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole, ROOT } from "./checkout.ts";
 
 const PROGRAM = "src/main.ts";
 
-/** The modules that the program's main one imports, and the name of each as a bundle beside it. */
+/** The modules that main.ts imports, and the file name of each one's bundle. */
 const PARTS: Readonly<Record<string, string>> = { "src/hook/queue.ts": "queue.js", "src/command.ts": "command.js" };
 
 /** Started by its URL, so no import leads to it; its bundle has the same name, beside that of who starts it. */
 const WORKER = "src/send/http_worker.ts";
 
 /**
- * Makes the files to embed of a program: of `src/main.ts` as it stands and one bundle of each part that it imports, of
- * any other entry one bundle.
+ * Creates the files to embed: for `src/main.ts`, its text and one bundle for each module that it imports; for any other
+ * entry, one bundle.
  *
  * @param entry a module below the checkout
- * @param options.key names the state of the sources; what was made for it once is made no more
- * @returns the module to compile, and what to embed besides
+ * @param options.key identifies the state of the sources; the result is cached under it
+ * @returns the module to compile, and the other files to embed
  */
 export async function embed(
   entry: string,
@@ -35,7 +35,7 @@ export async function embed(
     await Deno.mkdir(dirname(directory), { recursive: true });
     await makeWhole(directory, (unfinished) => writeParts(entry, { directory: unfinished }));
   } catch (error) {
-    // Another process may have been faster.
+    // Another process may have created it first.
     if (!(await isFile(embedded.main))) throw error;
   }
   return embedded;
@@ -53,11 +53,11 @@ async function writeParts(entry: string, { directory }: { readonly directory: st
   }
   for (const [part, name] of Object.entries(parts)) await bundle(part, { output: `${directory}/${name}`, packages });
   await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
-  // The binary holds these times; with them fixed, the same sources give the same bytes.
+  // The binary contains these times. Fixed times make the same sources give the same bytes.
   for (const path of await filesBelow(directory)) await Deno.utime(path, 0, 0);
 }
 
-/** The text of main.ts with the bundles in place of the modules. */
+/** The text of main.ts, importing the bundles instead of the modules. */
 function importBundles(text: string): string {
   for (const [part, name] of Object.entries(PARTS)) {
     const [before, after, ...more] = text.split(`import("./${part.replace("src/", "")}")`);
@@ -67,7 +67,7 @@ function importBundles(text: string): string {
     text = `${before}import("./${name}")${after}`;
   }
   if (/import\("[^"]*\.ts"\)/.test(text)) {
-    throw new Error(`Cannot embed ${PROGRAM} as it imports more than is bundled`);
+    throw new Error(`Cannot embed ${PROGRAM}: it imports more than is bundled`);
   }
   return text;
 }
@@ -75,12 +75,12 @@ function importBundles(text: string): string {
 interface Package {
   /** `name@version`. */
   readonly id: string;
-  /** Where Deno has it in its cache. */
+  /** Its path in Deno's cache. */
   readonly inCache: string;
   readonly directory: string;
 }
 
-/** Makes one module of a module and all that it imports. Comments stay, but names of directories of this machine. */
+/** Bundles a module with all its imports. Keeps comments, and removes the names of this machine's directories. */
 async function bundle(
   entry: string,
   { output, packages }: { readonly output: string; readonly packages: readonly Package[] },
@@ -94,23 +94,23 @@ async function bundle(
   }
   let text = await Deno.readTextFile(output);
   for (const { id, inCache } of packages) {
-    // esbuild names a module in a comment, and in quotes.
+    // esbuild writes module names in comments and in quotes.
     text = text.replace(new RegExp(`(?<=^// |")[^"\n]*/${RegExp.escape(inCache)}/`, "gm"), `npm/${id}/`);
   }
   await Deno.writeTextFile(output, text);
 }
 
-/** The licences of packages, which want their text in each copy. */
+/** The packages' licences, which require their text in each copy. */
 async function licences(packages: readonly Package[]): Promise<string> {
   const texts = packages.map(async ({ id, directory }) => {
     const path = (await filesBelow(directory)).find((path) => /\/licen[cs]e(\.\w+)?$/i.test(path));
-    if (path === undefined) throw new Error(`Cannot embed "${id}" as it has no licence`);
+    if (path === undefined) throw new Error(`Cannot embed "${id}": it has no licence`);
     return `${id}\n\n${await Deno.readTextFile(path)}`;
   });
   return (await Promise.all(texts)).join("\n");
 }
 
-/** What `deno info` says of the packages: which the modules import, and what is in the lock file, as `name@version`. */
+/** The packages from `deno info`: those that modules import, and those in the lock file, as `name@version`. */
 interface Info {
   readonly modules: readonly { readonly npmPackage?: string }[];
   readonly npmPackages: Readonly<Record<string, InfoPackage>>;
@@ -123,7 +123,7 @@ interface InfoPackage {
   readonly dependencies: readonly string[];
 }
 
-/** The packages that a program loads, and those that they load. */
+/** The packages that a program imports, directly or indirectly. */
 async function packagesOf(entry: string): Promise<Package[]> {
   const info = async (...args: string[]) =>
     JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--json", ...args]));

@@ -1,4 +1,4 @@
-// End-to-end tests: where they can run, on what, and what every one of them needs.
+// End-to-end tests: where they can run, and what all of them need.
 
 import type { Finding } from "../../src/admin/finding.ts";
 import { MUST_RUN } from "./checkout.ts";
@@ -7,11 +7,11 @@ import { type Finished, missingForTestHost, TestHost, type TestHostOptions } fro
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
-  // deno-lint-ignore no-console -- a test that can't run says why; on stderr, since the bench prints its tables
+  // deno-lint-ignore no-console -- says why a test cannot run; on stderr, because the bench prints tables
   console.error(`The end-to-end tests are skipped on this machine: ${missing}`);
 }
 
-/** A test on a host of its own, with the compiled program behind its sshd. */
+/** A test on its own host, with the compiled program as sshd's hook. */
 export function endToEnd(
   name: string,
   test: (host: TestHost) => Promise<void>,
@@ -28,7 +28,7 @@ export function endToEnd(
   });
 }
 
-/** What `check --json` finds, run as root. */
+/** The findings of `check --json`, run as root. */
 export async function findingsOn(host: TestHost): Promise<readonly Finding[]> {
   const { code, stdout, stderr } = await host.run(["/usr/sbin/ssh-session-notifier", "check", "--json"]);
   if (stderr !== "") throw new Error(`check exited ${code}: ${stderr}`);
@@ -46,7 +46,7 @@ export async function send(host: TestHost, ...flags: string[]): Promise<Finished
   });
 }
 
-/** Runs `send` until its first warning or error, then ends it as systemd does, so that it waits for no next attempt. */
+/** Runs `send` until its first warning or error, then ends it as systemd does, without waiting for the next attempt. */
 export async function sendUntilItSays(host: TestHost): Promise<Finished> {
   const script = `
     : >/tmp/stderr; /usr/sbin/ssh-session-notifier send 2>>/tmp/stderr & pid=$!
@@ -56,9 +56,9 @@ export async function sendUntilItSays(host: TestHost): Promise<Finished> {
 }
 
 /**
- * Runs a shell script as root, which must not fail.
+ * Runs a shell script as root; it must not fail.
  *
- * @returns what it printed
+ * @returns its stdout
  */
 export async function shell(host: TestHost, script: string): Promise<string> {
   const { code, stdout, stderr } = await host.run(["sh", "-c", script]);
@@ -66,7 +66,7 @@ export async function shell(host: TestHost, script: string): Promise<string> {
   return stdout;
 }
 
-/** The environment that pam_exec passes at a login of alice. */
+/** The environment that pam_exec passes when alice logs in. */
 export const PAM_OPEN: Readonly<Record<string, string>> = {
   PAM_TYPE: "open_session",
   PAM_USER: "alice",
@@ -89,9 +89,9 @@ export async function queue(
 }
 
 /**
- * Holds the write lock of the queue database, as root, from when this returns.
+ * Takes the write lock of the queue database, as root.
  *
- * @returns what gives it back
+ * @returns a handle that releases the lock
  */
 export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>> {
   const database = "/var/lib/ssh-session-notifier/queue/session_events.db";

@@ -1,5 +1,5 @@
-# Runs a program under PR_SET_MDWE: from then on the kernel refuses it memory that is writable and executable, and
-# memory that becomes executable after it was made. systemd's MemoryDenyWriteExecute= and SELinux's execmem ask the same.
+# Runs a program under PR_SET_MDWE: the kernel then refuses writable and executable memory, and making existing memory
+# executable, as do systemd's MemoryDenyWriteExecute= and SELinux's execmem.
 #
 # usage: perl exec_mdwe.pl PROGRAM [ARGUMENT...]
 use strict;

@@ -1,5 +1,5 @@
-# Runs a program in an environment of any bytes: names that stand there twice, values that are no UTF-8, whatever. No
-# tool passes on what this does. Each line of standard input is one NAME=value, in hexadecimal.
+# Runs a program in an environment of arbitrary bytes: duplicate names, values that are not UTF-8, and so on. No
+# standard tool can do this. Each line of standard input is one NAME=value, in hexadecimal.
 #
 # usage: perl exec_raw.pl PROGRAM [ARGUMENT...]
 use strict;

@@ -1,9 +1,9 @@
-// A clock that a test moves. Sleeping takes no time: it moves the clock.
+// A clock controlled by a test. Sleeping takes no time: it advances the clock.
 
 import type { Clock } from "../../src/send/clock.ts";
 
 export class FakeClock implements Clock {
-  /** 2026-11-23T00:00:00Z, unless it was moved. */
+  /** 2026-11-23T00:00:00Z at first. */
   #nowMs = Date.UTC(2026, 10, 23);
   #monotonicMs = 0;
 
@@ -17,17 +17,17 @@ export class FakeClock implements Clock {
 
   sleep(ms: number): Promise<void> {
     this.pass(ms);
-    // Lets what waits for an answer have it first.
+    // Let pending answers arrive first.
     return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  /** Time passes. */
+  /** Lets time pass. */
   pass(ms: number): void {
     this.#nowMs += ms;
     this.#monotonicMs += ms;
   }
 
-  /** Somebody sets the clock; no time passes. */
+  /** Sets the clock, without time passing. */
   jump(ms: number): void {
     this.#nowMs += ms;
   }

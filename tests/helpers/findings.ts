@@ -1,18 +1,18 @@
-// What tests assert of the findings of `check`: level, id and the values in a message, not its words.
+// What tests assert about the findings of `check`: level, id and the values in a message, not its words.
 
 import assert from "node:assert/strict";
 import type { Finding } from "../../src/admin/finding.ts";
 import type { Id } from "../../src/ids.ts";
 
-/** A level and an id, as `fault pam.hook-missing`. */
+/** A level and an id, such as `fault pam.hook-missing`. */
 export type LevelAndId = `${Finding["level"]} ${Id}`;
 
-/** The level and the id of each finding, in their order. */
+/** The level and id of each finding, in order. */
 export function idsOf(findings: readonly Finding[]): LevelAndId[] {
   return findings.map(({ level, id }): LevelAndId => `${level} ${id}`);
 }
 
-/** Asserts that one finding has this level and id, and all these values in its message or its hint. */
+/** Asserts that one finding has this level and id, and all these values in its message or hint. */
 export function assertFound(
   findings: readonly Finding[],
   [expected, ...values]: readonly [LevelAndId, ...string[]],
@@ -24,7 +24,7 @@ export function assertFound(
   assert.ok(isFound, `${context}: no ${expected} with ${JSON.stringify(values)} in ${JSON.stringify(findings)}`);
 }
 
-/** Asserts that these are all findings, in this order, as {@link assertFound} does for one. */
+/** Asserts that these are all the findings, in this order, each like {@link assertFound}. */
 export function assertAllFound(
   findings: readonly Finding[],
   expected: readonly (readonly [LevelAndId, ...string[]])[],

@@ -1,4 +1,4 @@
-// Examples that tests vary: an honest event, its notification, a route, and texts such as an attacker would write.
+// Examples that tests vary: an ordinary event, its notification, a route, and texts of an attacker.
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
@@ -6,13 +6,13 @@ import type { Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
 import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
-/** The key that alice logs in with, and what ssh-keygen -lf says of it. */
+/** The key that alice logs in with, and its fingerprint from ssh-keygen -lf. */
 export const ALICE_KEY = {
   public: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDY76wCDeVAvwIL6O4FIZmSL2P8YJGFNk3e1BerOXDKX",
   fingerprint: "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE",
 } as const;
 
-/** The encoding of a text or of bytes in SSH (RFC 4251, section 5). */
+/** Encodes a string or bytes as in SSH (RFC 4251, section 5). */
 export function sshString(value: string | Uint8Array): number[] {
   const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = bytes;
@@ -20,8 +20,8 @@ export function sshString(value: string | Uint8Array): number[] {
 }
 
 /**
- * A certificate for alice's key, as sshd would write it into SSH_AUTH_INFO_0. Its signature is nonsense, which only sshd
- * looks at.
+ * A certificate for alice's key, as sshd would write it into SSH_AUTH_INFO_0. Its signature is invalid, but only sshd
+ * checks it.
  */
 export function certificate({ id, serial }: { id: string; serial: bigint }) {
   const key = Uint8Array.fromBase64(ALICE_KEY.public.split(" ")[1] ?? "").subarray(-32);
@@ -33,14 +33,14 @@ export function certificate({ id, serial }: { id: string; serial: bigint }) {
     ...[sshString(id), sshString("principals")],
     [...new Uint8Array(8), ...new Uint8Array(8).fill(255)],
     ...[sshString("options"), sshString("extensions"), sshString("")],
-    // Signed by that key itself.
+    // Signed by the same key.
     ...[sshString(new Uint8Array([...sshString("ssh-ed25519"), ...sshString(key)])), sshString("signature")],
   ].flat();
   const { fingerprint } = ALICE_KEY;
   return { line: `${type} ${new Uint8Array(blob).toBase64()}`, fingerprint, authority: fingerprint };
 }
 
-/** An honest event: alice logs in from 203.0.113.7. */
+/** An ordinary event: alice logs in from 203.0.113.7. */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
   return {
     uuid: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",
@@ -58,7 +58,7 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
   };
 }
 
-/** The same event, once it is judged: nothing is unexpected about it. */
+/** The same event after judgement: nothing is unexpected. */
 export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   return {
     id: 1,
@@ -72,7 +72,7 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   };
 }
 
-/** What is decided about an event: that the route `r` wants it, and that nothing about it is urgent. */
+/** The decision about an event: route `r` delivers it, and it is not urgent. */
 export function judgement(eventId: number, overrides: Partial<Judgement> = {}): Judgement {
   return {
     eventId,
@@ -86,7 +86,7 @@ export function judgement(eventId: number, overrides: Partial<Judgement> = {}): 
   };
 }
 
-/** What is shown of that event. */
+/** The notification of that event. */
 export function notification(overrides: Partial<SessionNotification> = {}): SessionNotification {
   return {
     type: "open",
@@ -109,14 +109,14 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
   };
 }
 
-/** What the store knows of a route on which nothing waits. */
+/** The store's state of a route without pending deliveries. */
 export function routeOverview(overrides: Partial<RouteOverview> = {}): RouteOverview {
   return { name: "default", ...IDLE, ...overrides };
 }
 
 /**
- * A page of 4096 random bytes that is no page of a database, nor the first: where the type of one stands, there is none
- * (https://www.sqlite.org/fileformat2.html, 1.6). Bytes left to chance look like a page of rows now and then.
+ * A page of 4096 random bytes that is not a valid database page, first page or other: its type byte is invalid
+ * (https://www.sqlite.org/fileformat2.html, 1.6). Purely random bytes sometimes look like a page of rows.
  */
 export function garbagePage(): Uint8Array<ArrayBuffer> {
   const bytes = crypto.getRandomValues(new Uint8Array(4096));
@@ -124,12 +124,12 @@ export function garbagePage(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** What goes out in one request. */
+/** The batch of one request. */
 export function batchOf(first: Notification, ...more: readonly Notification[]): Batch {
   return { id: "6d0f3b52-1f0e-4c55-8f4e-0a6c1d7b9e21", notifications: [first, ...more] };
 }
 
-/** Texts that break what is careless: lines, terminals, quoting, markup, lengths. All of them are well-formed. */
+/** Well-formed texts that break careless handling of lines, terminals, quoting, markup or lengths. */
 export const HOSTILE_TEXTS: readonly string[] = [
   "",
   " ",
@@ -152,7 +152,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   "漢".repeat(1_000),
 ];
 
-/** What services, or the apps that show their messages, give a meaning to. */
+/** Texts that services, or the apps that show their messages, interpret. */
 export const MARKUP: Readonly<Record<string, string>> = {
   "a mention of a user": "<@1> <@!1>",
   "a mention of a role": "<@&1>",

@@ -1,4 +1,4 @@
-// Counts what one hook does on a test host, and fills its queue: for the tests of what a login pays, and for the bench.
+// Counts what one hook does on a test host, and fills its queue: for tests of the cost of a login, and for the bench.
 
 import { queue } from "./end_to_end.ts";
 import type { TestHost } from "./host.ts";
@@ -7,10 +7,10 @@ import { parseTrace, straceTo } from "./strace.ts";
 /** The queue database of a test host. */
 export const QUEUE_DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
 
-/** What {@link countHook} leaves, in the host. */
+/** The trace that {@link countHook} leaves on the host. */
 const TRACE = "/run/trace";
 
-/** As many events more, all of them like the first one. */
+/** SQL that inserts more events, all like the first one. */
 const fillWith = (count: number) =>
   `sqlite3 ${QUEUE_DATABASE} '.filectrl persist_wal 1' "
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
@@ -19,22 +19,22 @@ const fillWith = (count: number) =>
     PRAGMA wal_checkpoint(TRUNCATE)" && chown ssh-session-queue:ssh-session-queue ${QUEUE_DATABASE}*`;
 
 /**
- * Makes the queue anew, with so many undelivered events in it, and a log that one hook has begun.
+ * Recreates the queue with a number of undelivered events, and a log that one hook has begun.
  *
- * @throws Error with what the hook or sqlite3 said
+ * @throws Error with the output of the hook or sqlite3
  */
 export async function fillQueue(host: TestHost, count: number): Promise<void> {
   await host.run(["sh", "-c", `rm -f ${QUEUE_DATABASE}*`]);
   need(await queue(host));
   need(await host.run(["sh", "-c", fillWith(Math.max(1, count))]));
-  // The first one after the log was folded begins a new one.
+  // The first hook after a checkpoint begins a new log.
   need(await queue(host));
 }
 
-/** What one hook does. */
+/** Counts of what one hook did. */
 export interface HookCounts {
   readonly fsyncs: number;
-  /** Pages that are read, of the database and of its log. */
+  /** Pages read from the database and its log. */
   readonly pages: number;
   /** System calls. */
   readonly calls: number;

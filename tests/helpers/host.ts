@@ -1,36 +1,36 @@
-// A throw-away host for the end-to-end tests: a real sshd and the program at its real paths.
-// The rule: all that is mounted, written or started lives in a mount and a pid namespace that end
-// with the test process, however that ends, so the machine stays as it was found.
+// A disposable host for the end-to-end tests: a real sshd, and the program at its real paths.
+// All mounts, files and processes are in a mount and a pid namespace that end with the test process, even if it is
+// killed, so the machine is not changed.
 
 const PAM_FILE = "/etc/pam.d/sshd";
 const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 const BINARY = "/usr/sbin/ssh-session-notifier";
 const HOOK_LINE = `session optional pam_exec.so quiet ${BINARY} queue`;
-/** Where the helper keeps its own files, in the host's /run. */
+/** The directory of the helper's own files, in the host's /run. */
 const OWN_DIR = "/run/test-host";
 const SSHD_LOG = `${OWN_DIR}/sshd.log`;
 
 /** How {@linkcode TestHost.ssh} logs in. */
 export interface LoginOptions {
   readonly auth: "key" | "password";
-  /** What runs in the session; by default `true`. */
+  /** The command to run in the session; by default `true`. */
   readonly command?: string;
-  /** Arguments of `ssh`, put first, so that an option there wins over the helper's. */
+  /** Arguments of `ssh`. They come first, so their options override the helper's. */
   readonly extraSshOptions?: readonly string[];
-  /** When the client is killed (code 137), while sshd and the hook go on; by default 60,000. */
+  /** When to kill the client (code 137); sshd and the hook keep running. By default 60,000. */
   readonly timeoutMs?: number;
 }
 
 /** How {@linkcode TestHost.run} runs a command. */
 export interface RunOptions {
-  /** The user to become, with all its groups; else root. */
+  /** The user to run as, with all its groups; by default root. */
   readonly user?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether the command sees `env` alone, nothing of the test's own. */
+  /** Whether the command's environment is only `env`, without the test's own. */
   readonly clearEnv?: boolean;
-  /** Empty where absent. */
+  /** By default empty. */
   readonly stdin?: string;
-  /** When it and its process group are killed (code 137); by default 60,000. */
+  /** When to kill its process group (code 137); by default 60,000. */
   readonly timeoutMs?: number;
 }
 
@@ -42,27 +42,27 @@ export interface Finished {
   readonly elapsedMs: number;
 }
 
-/** What {@linkcode TestHost.create} makes. */
+/** Options of {@linkcode TestHost.create}. */
 export interface TestHostOptions {
   /** The path of the compiled program; it is copied. */
   readonly binary: string;
-  /** The config file's text; without it there is none. */
+  /** The text of the configuration; without it, the file does not exist. */
   readonly config?: string;
   /**
-   * Lines put first into the session stack of the machine's own PAM file,
+   * Lines to add at the start of the session stack of the machine's own PAM file,
    * after `pam_selinux close`; by default the hook's line.
    */
   readonly pamSessionFirst?: readonly string[];
-  /** Lines put last into the session stack; by default none. */
+  /** Lines to add at the end of the session stack; by default empty. */
   readonly pamSessionLast?: readonly string[];
-  /** Lines of `sshd_config`, such as `PermitRootLogin no`; they win over the helper's. */
+  /** Lines of `sshd_config`, such as `PermitRootLogin no`; they override the helper's. */
   readonly sshdOptions?: readonly string[];
 }
 
 /**
- * Tells why the end-to-end tests can't run on this machine.
+ * Returns why the end-to-end tests cannot run on this machine.
  *
- * @returns the reason, for people; undefined where {@linkcode TestHost} works
+ * @returns the reason, for display; undefined if {@linkcode TestHost} works
  */
 export async function missingForTestHost(): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "needs Linux";
@@ -73,7 +73,7 @@ export async function missingForTestHost(): Promise<string | undefined> {
     const exists = await Deno.stat(file).then(() => true, () => false);
     if (!exists) return `needs ${file}`;
   }
-  // Whether namespaces and overlay mounts work here, only a try can tell.
+  // The only way to find out if namespaces and overlay mounts work here is to try.
   const namespace = startNamespace();
   try {
     await readReadyPid(namespace);
@@ -86,9 +86,9 @@ export async function missingForTestHost(): Promise<string | undefined> {
 }
 
 /**
- * A host of the test's own: the machine's files under copy-on-write layers, in
- * which stand the program, its two system users, the users `alice` and `bob`
- * with a key and a password each, and an sshd with the hook in its PAM stack.
+ * A host for one test: the machine's files under copy-on-write layers, with the
+ * program, its two system users, the users `alice` and `bob` with a key and a
+ * password each, and an sshd with the hook in its PAM stack.
  *
  * ```ts
  * await using host = await TestHost.create({ binary: "dist/ssh-session-notifier" });
@@ -107,10 +107,10 @@ export class TestHost implements AsyncDisposable {
   }
 
   /**
-   * Installs the program into a new host and starts its sshd.
+   * Creates a host, installs the program and starts sshd.
    *
-   * @throws Error where the host can't be made or sshd does not start, with
-   * what they said
+   * @throws Error if the host cannot be created or sshd does not start, with
+   * their output
    */
   static async create(options: TestHostOptions): Promise<TestHost> {
     const namespace = startNamespace();
@@ -134,26 +134,26 @@ export class TestHost implements AsyncDisposable {
   }
 
   /**
-   * How the test process reaches a file of the host. An absolute symlink on the
-   * way leads out of the host: the kernel follows it for the test process.
+   * The path of a file of the host for the test process. An absolute symlink on
+   * the path leads out of the host, because the test process resolves it.
    */
   path(absolute: string): string {
     return `/proc/${this.#pid}/root${absolute}`;
   }
 
-  /** The path, in the host, of a user's private key; the public key has `.pub` after it. */
+  /** The path, in the host, of a user's private key; the public key ends in `.pub`. */
   keyPath(user: string): string {
     return `${OWN_DIR}/${user}.key`;
   }
 
-  /** What sshd has logged so far, at `LogLevel VERBOSE`. */
+  /** The log of sshd so far, at `LogLevel VERBOSE`. */
   async readSshdLog(): Promise<string> {
     return await Deno.readTextFile(this.path(SSHD_LOG)).catch(() => "");
   }
 
   /**
-   * Logs in by a real ssh client, runs a command, and logs out. The hook of the
-   * logout may still run when it returns: see {@linkcode TestHost.loggedOut}.
+   * Logs in with a real ssh client, runs a command, and logs out. The logout's
+   * hook may still be running on return: see {@linkcode TestHost.loggedOut}.
    */
   async ssh(user: string, options: LoginOptions): Promise<Finished> {
     const byKey = options.auth === "key";
@@ -182,7 +182,7 @@ export class TestHost implements AsyncDisposable {
     return await this.run(command, { env, timeoutMs: options.timeoutMs ?? 60_000 });
   }
 
-  /** Waits until sshd has no connection left, and so the hooks of all logouts have ended. */
+  /** Waits until sshd has no connections, so the hooks of all logouts have ended. */
   async loggedOut(): Promise<void> {
     const script = `pid=$(cat ${OWN_DIR}/sshd.pid)
       while [ -n "$(cat /proc/$pid/task/$pid/children)" ]; do sleep 0.01; done`;
@@ -209,7 +209,7 @@ export class TestHost implements AsyncDisposable {
         "--signal=KILL",
         String(timeoutMs / 1000),
         ...user === undefined ? [] : identity.split(" "),
-        // Last, so that a hostile variable meets the command, none of the tools before it.
+        // Last, so that hostile variables affect only the command, not the tools before it.
         "env",
         ...options.clearEnv ? ["-i"] : [],
         ...variables.map(([name, value]) => `${name}=${value}`),
@@ -219,7 +219,7 @@ export class TestHost implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    // A command that ends without reading its stdin breaks the pipe, which is no fault.
+    // A command that ends without reading its stdin closes the pipe; that is allowed.
     const written = stdin === undefined ? undefined : new Blob([stdin]).stream().pipeTo(child.stdin).catch(() => {});
     const output = await child.output();
     const elapsedMs = performance.now() - startedAtMs;
@@ -232,13 +232,13 @@ export class TestHost implements AsyncDisposable {
     };
   }
 
-  /** Writes the program's config file, with the owner and mode of an installed one. */
+  /** Writes the configuration, with the owner and mode of an installed one. */
   async writeConfig(toml: string): Promise<void> {
     await Deno.writeTextFile(this.path(CONFIG_FILE), toml);
     await this.#setMode(CONFIG_FILE, "0640");
   }
 
-  /** Ends all that runs in the host, and the host. */
+  /** Ends all processes in the host, and the host. */
   async [Symbol.asyncDispose](): Promise<void> {
     await endNamespace(this.#namespace);
     await this.#sshdStatus;
@@ -254,7 +254,7 @@ export class TestHost implements AsyncDisposable {
     throw new Error(`Command "${command.join(" ")}" exited ${code}: ${stdout}${stderr}`);
   }
 
-  /** The mode after the owner, since a change of the owner clears setgid. */
+  /** Sets the mode after the owner, because a change of owner clears setgid. */
   async #setMode(file: string, mode: string): Promise<void> {
     await this.#runOrThrow(["chown", "root:ssh-session-notifier", file]);
     await this.#runOrThrow(["chmod", mode, file]);
@@ -264,7 +264,7 @@ export class TestHost implements AsyncDisposable {
     const { pamSessionFirst = [HOOK_LINE], pamSessionLast = [] } = options;
     const lines = (await Deno.readTextFile(this.path(PAM_FILE))).trimEnd()
       .split("\n")
-      // A machine that has the program installed has lines of its own.
+      // If the program is installed on this machine, its PAM file already has hook lines.
       .filter((line) => !line.includes("ssh-session-notifier"));
     const start = lines.findIndex((line) => /^(-?session|@include\s+common-session)(\s|$)/.test(line));
     if (start === -1) throw new Error(`${PAM_FILE} has no session line`);
@@ -275,7 +275,7 @@ export class TestHost implements AsyncDisposable {
   }
 
   async #startSshd(options: readonly string[]): Promise<void> {
-    // Another program may take a port between its choice and sshd's start.
+    // Another program may take the port before sshd starts.
     for (let attempt = 1; attempt <= 3; attempt++) {
       if (await this.#sshdListens(chooseFreePort(), options)) return;
     }
@@ -293,12 +293,12 @@ export class TestHost implements AsyncDisposable {
         ...this.#nsenterArgs(),
         "sh",
         "-c",
-        // What it says before it opens its log is wanted there too.
+        // Also log what it prints before it opens its log.
         `exec /usr/sbin/sshd ${args} "$@" 2>>${SSHD_LOG}`,
         "sshd",
         ...options.map((option) => `-o${option}`),
       ],
-      // As from an init system: nothing of the test's environment reaches sshd.
+      // As when started by an init system: sshd gets none of the test's environment.
       clearEnv: true,
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
       stdin: "null",
@@ -308,7 +308,7 @@ export class TestHost implements AsyncDisposable {
     let hasEnded = false;
     this.#port = port;
     this.#sshdStatus = sshd.status.then(() => hasEnded = true);
-    // Its log tells, not a connection, which sshd would log as a client's.
+    // Check the log instead of connecting, because sshd would log a connection as a client's.
     const sign = `listening on 127.0.0.1 port ${port}.`;
     const deadlineAtMs = performance.now() + 10_000;
     while (!hasEnded && performance.now() < deadlineAtMs) {
@@ -316,7 +316,7 @@ export class TestHost implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     if (hasEnded) return false;
-    throw new Error(`sshd is silent for 10 s: ${await this.readSshdLog()}`);
+    throw new Error(`sshd does not listen after 10 s: ${await this.readSshdLog()}`);
   }
 }
 
@@ -336,7 +336,7 @@ function startNamespace(): Deno.ChildProcess {
   }).spawn();
 }
 
-/** The pid of the namespace's first process. */
+/** The PID of the namespace's first process. */
 async function readReadyPid(namespace: Deno.ChildProcess): Promise<number> {
   let text = "";
   for await (const chunk of namespace.stdout.pipeThrough(new TextDecoderStream())) {
@@ -348,7 +348,7 @@ async function readReadyPid(namespace: Deno.ChildProcess): Promise<number> {
 }
 
 async function endNamespace(namespace: Deno.ChildProcess): Promise<void> {
-  await namespace.stdin.close().catch(() => {}); // its process may have ended already
+  await namespace.stdin.close().catch(() => {}); // the process may have ended already
   await namespace.status;
 }
 

@@ -1,22 +1,22 @@
 #!/bin/sh
-# The first process of a test host (host.ts): lays the host out in its own mount namespace, prints
-# "ready PID", its pid outside, and ends when its stdin does. That pipe closes even when the test
-# process is killed; the kernel then ends all else in the pid namespace and drops the mounts.
+# The first process of a test host (host.ts): sets up the host in its own mount namespace, prints "ready PID" (its PID
+# outside) and ends when its stdin is closed. That happens even if the test process is killed; the kernel then ends
+# all other processes in the pid namespace and removes the mounts.
 #
 # usage: unshare --mount --propagation private --pid --fork --kill-child host_setup.sh OWN_DIR
 set -eu
-# Outside of a pid namespace of its own this would change the machine.
+# Outside a separate pid namespace, this would change the machine.
 [ $$ -eq 1 ] || { echo "not the first process of a namespace" >&2; exit 64; }
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 own=$1
 state=/var/lib/ssh-session-notifier
 read -r outer_pid _ </proc/self/stat
 
-# The upper layers are on a tmpfs, since a temporary folder would outlive a kill, and in a
-# container would be on an overlay itself, which the kernel refuses for an upper layer.
+# The upper layers are on a tmpfs: a temporary directory would remain after a kill, and in a container it is itself on
+# an overlay, which the kernel refuses as an upper layer.
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd "$own"
-# In a container this file is a mount of its own, which the overlay over /etc hides.
+# In a container this file is a separate mount, which the overlay over /etc hides.
 cat /etc/hosts >"$own/hosts"
 for dir in /etc /var /usr/sbin /usr/share /home /root /tmp /dev; do
   layer=$own/layers$dir
@@ -29,19 +29,19 @@ cat "$own/hosts" >/etc/hosts
 mount -t proc proc /proc
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-# A socket of the machine's own syslog: no test may write to it.
+# The socket of the machine's syslog: tests must not write to it.
 rm -f /dev/log
 
-# A machine that has the program installed has some of it already.
+# If the program is installed on this machine, some of this exists already.
 for file in passwd group shadow; do
   grep -Ev '^(alice|bob|ssh-session-queue|ssh-session-notifier):' "/etc/$file" >"$own/$file"
   cat "$own/$file" >"/etc/$file"
 done
 rm -rf "$state" /etc/ssh-session-notifier /usr/sbin/ssh-session-notifier
-# For `check`, which wants a cron to run the line in /etc/cron.d. No test waits for its minute.
+# For `check`, which expects a cron daemon for the line in /etc/cron.d. It never runs the line.
 [ -e /usr/sbin/cron ] || ln -s /bin/false /usr/sbin/cron
 
-# Name, uid and gid, home, shell, password hash, and who else is in the group. systemd gives away the ids from 61184 on.
+# Name, uid and gid, home, shell, password hash, and other members of the group. systemd allocates ids from 61184 up.
 add_account() {
   echo "$1:x:$2:$2::$3:$4" >>/etc/passwd
   echo "$1:x:$2:${6:-}" >>/etc/group
@@ -73,7 +73,7 @@ echo "$TEST_HOST_PASSWORD"
 END
 chmod 0755 "$own/askpass"
 
-# For sshd, which gets its port and a test's own options as arguments.
+# For sshd, which gets its port and a test's options as arguments.
 cat >"$own/sshd_config" <<END
 ListenAddress 127.0.0.1
 HostKey $own/host.key
@@ -102,7 +102,7 @@ if ! sh -c 'echo 61101 >/proc/self/loginuid' 2>/dev/null; then
 fi
 
 echo "ready $outer_pid"
-# Not "exec cat": the wait also reaps the orphans that fall to the first process.
+# Not "exec cat": the wait also reaps the orphans that the first process inherits.
 exec 3<&0
 cat <&3 >/dev/null &
 wait $!

@@ -1,9 +1,9 @@
-// The README's table of ids, made of src/ids.ts, so that it can't say anything else.
-// `deno run -A tests/helpers/id_docs.ts` prints it; `deno fmt` then lines it up.
+// The README's table of ids, generated from src/ids.ts so that it is always correct.
+// `deno run -A tests/helpers/id_docs.ts` prints it; `deno fmt` then aligns it.
 
 import { IDS } from "../../src/ids.ts";
 
-/** A row for each id. */
+/** One row for each id. */
 export function idTable(): string {
   const rows = Object.entries(IDS).map(([id, meaning]) => `| \`${id}\` | ${meaning} |`);
   return ["| id | meaning |", "| --- | --- |", ...rows].join("\n");

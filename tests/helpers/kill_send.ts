@@ -1,32 +1,32 @@
-// Kills `send` by SIGKILL at random moments, again and again, against a service that takes its time, and counts what
-// arrived: for a test of a few kills, and for a bench of many.
+// Repeatedly kills `send` with SIGKILL at random moments, with a slow service, and counts what arrived: for a test with
+// a few kills, and a bench with many.
 
 import { Installation, LOGIN } from "./program.ts";
 import { ntfyLike } from "./receivers.ts";
 
-/** What came of it. */
+/** The result. */
 export interface KillReport {
   readonly events: number;
-  /** Runs that were killed; the others had ended before. */
+  /** Runs that were killed; the others ended before. */
   readonly killed: number;
   readonly lost: readonly string[];
-  /** Requests that were accepted, and had nothing in them that had not been accepted before. */
+  /** Accepted requests that contained nothing new. */
   readonly repeatedRequests: number;
   readonly repeatedEvents: number;
-  /** What any run said: nothing is expected, since no kill needs a hand. */
+  /** The output of all runs; expected to be empty, because recovery after a kill is automatic. */
   readonly said: readonly string[];
 }
 
-/** By then a run has ended, in milliseconds. */
+/** A run ends within this time, in milliseconds. */
 const LONGEST_RUN_MS = 500;
 
-/** How long the service takes to answer at most, in milliseconds. */
+/** The service's longest answer time, in milliseconds. */
 const SLOWEST_ANSWER_MS = 60;
 
 /**
- * Records logins all the while, kills `send` as often as asked, then lets it finish.
+ * Records logins while it kills `send` the given number of times, then lets `send` finish.
  *
- * @param options.onKill told how many kills there were so far
+ * @param options.onKill called with the number of kills so far
  */
 export async function killSend(
   { kills, seed, onKill = () => {} }: { kills: number; seed: number; onKill?: (killed: number) => void },
@@ -34,7 +34,7 @@ export async function killSend(
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   const random = randomFrom(seed);
-  // The service has the event by then, and `send` does not know it yet.
+  // The service has the event at this point, but `send` does not know it yet.
   ntfy.intercept = async () => {
     await new Promise((resolve) => setTimeout(resolve, random() * SLOWEST_ANSWER_MS));
     return undefined;
@@ -59,7 +59,7 @@ export async function killSend(
   const seen = new Map<string, number>();
   let repeatedRequests = 0;
   for (const { body } of ntfy.accepted) {
-    // Once for each message, which may have a name twice: why a login is unexpected names the user, too.
+    // Count each name once per message: the reason why a login is unexpected names the user too.
     const names = [...new Set(String(body["message"]).match(/user-\d+/g))];
     if (names.every((name) => seen.has(name))) repeatedRequests++;
     for (const name of names) seen.set(name, (seen.get(name) ?? 0) + 1);
@@ -78,7 +78,7 @@ function linesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** Numbers from 0 to 1 that a seed decides: a linear congruential generator, with the constants of Numerical Recipes. */
+/** Reproducible numbers from 0 to 1: a linear congruential generator with the constants of Numerical Recipes. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

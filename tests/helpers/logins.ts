@@ -1,14 +1,14 @@
-// Many logins at once, as if as many hooks had run.
+// Many logins at once, as if many hooks had run.
 
 import { insertEvent } from "../../src/hook/insert.ts";
 import { openDatabase, transaction } from "../../src/store/open.ts";
 import { sessionEvent } from "./fixtures.ts";
 
 /**
- * Puts logins of `user1`, `user2` and so on into a queue database.
+ * Inserts logins of `user1`, `user2` and so on into a queue database.
  *
- * @param options.first the number of the first
- * @param options.urgent whether each is urgent: it was tampered with
+ * @param options.first the number of the first user
+ * @param options.urgent whether each is urgent, because of tampered values
  */
 export function queueLogins(
   path: string,
@@ -33,7 +33,7 @@ export function queueLogins(
   });
 }
 
-/** Whom a message is about, a line for each event; a line that is about nobody as it is. */
+/** The users that a message is about, one per event; lines without a user are returned unchanged. */
 export function usersOf(message: unknown): string[] {
   return String(message).split("\n").map((line) => /^'([^']+)'/.exec(line)?.[1] ?? line);
 }

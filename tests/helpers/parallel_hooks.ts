@@ -1,19 +1,19 @@
-// Fifty hooks at once while `send` runs, twice, and somebody reads the queue: for a test, and for the bench.
+// Runs fifty hooks at once while two runs of `send` and a reader use the queue, for a test and for the bench.
 
 import { configFor, queue, send } from "./end_to_end.ts";
 import type { Finished, TestHost } from "./host.ts";
 import { QUEUE_DATABASE } from "./hook_counts.ts";
 import { ntfyLike } from "./receivers.ts";
 
-/** What came of it. */
+/** The result. */
 export interface ParallelReport {
   readonly hooks: readonly Finished[];
   readonly sends: readonly Finished[];
-  /** What sqlite3 said that read the queue all the while. */
+  /** The stderr of sqlite3, which reads the queue meanwhile. */
   readonly readerSaid: string;
-  /** Whom the hooks were told of. */
+  /** The users in the hooks' events. */
   readonly users: readonly string[];
-  /** Whom the service was told of, in order. */
+  /** The users that the service was notified of, in order. */
   readonly told: readonly string[];
 }
 
@@ -24,7 +24,7 @@ const READER = `for round in $(seq 40); do
     sleep 0.05
   done`;
 
-/** Starts it all at once, and then one `send` more, for what came when the others had ended. */
+/** Starts everything at once, then one more `send` for events that arrived after the others ended. */
 export async function runParallelHooks(host: TestHost): Promise<ParallelReport> {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));

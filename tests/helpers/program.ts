@@ -1,12 +1,12 @@
-// Runs the program from its sources as processes of their own, in a state directory that needs no root, with the
-// permissions that deno.json has for the command.
+// Runs the program from its sources as separate processes, with a state directory that needs no root and each command's
+// permissions from deno.json.
 
 import denoConfig from "../../deno.json" with { type: "json" };
 import type { PermissionSet } from "../../src/sandbox.ts";
 import { CONFIG_FILE, RUN_DIR, STATE_DIR } from "../../src/paths.ts";
 import { ROOT } from "./compile.ts";
 
-/** The least that pam_exec passes at a login, of alice. */
+/** The minimum that pam_exec passes when alice logs in. */
 export const LOGIN = {
   PAM_TYPE: "open_session",
   PAM_USER: "alice",
@@ -14,14 +14,14 @@ export const LOGIN = {
   PAM_SERVICE: "sshd",
 } as const;
 
-/** What a process left. */
+/** The result of a process. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** The commands that run here. */
+/** The commands that can run here. */
 type Command = "queue" | "send" | "test" | "status" | "history" | "explain" | "retry" | "repair";
 
 interface RunOptions {
@@ -31,7 +31,7 @@ interface RunOptions {
   readonly killAfterMs?: number;
 }
 
-/** A state directory and a configuration, in a temporary folder. */
+/** A state directory and a configuration, in a temporary directory. */
 export class Installation implements AsyncDisposable {
   readonly directory: string;
   readonly stateDir: string;
@@ -43,7 +43,7 @@ export class Installation implements AsyncDisposable {
     this.configFile = `${directory}/etc/config.toml`;
   }
 
-  /** Makes the directories, which are all there is to install but the configuration. */
+  /** Creates the directories; only the configuration is left to install. */
   static async create(): Promise<Installation> {
     const installation = new Installation(await Deno.makeTempDir({ prefix: "ssh-session-notifier-" }));
     for (const path of ["etc", "state/queue", "state/send"]) {
@@ -56,7 +56,7 @@ export class Installation implements AsyncDisposable {
     await Deno.writeTextFile(this.configFile, toml);
   }
 
-  /** Runs `queue` in an environment of its own, which is what pam_exec passes. */
+  /** Runs `queue` with only the environment that pam_exec passes. */
   async queue(environment: Readonly<Record<string, string>>): Promise<Ended> {
     return await this.#run("queue", { flags: this.#stateFlags, environment });
   }
@@ -65,12 +65,12 @@ export class Installation implements AsyncDisposable {
     return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
-  /** Runs `send` below another program, such as strace; that one's arguments come first. */
+  /** Runs `send` under another program, such as strace, given with its arguments. */
   async sendUnder(wrapper: readonly string[], ...flags: string[]): Promise<Ended> {
     return await this.#run("send", { flags: [...this.#sendFlags, ...flags], environment: {}, wrapper });
   }
 
-  /** Runs `send`, and kills it by SIGKILL after some time; `killed`: whether it had not ended by then. */
+  /** Runs `send`, and kills it with SIGKILL after some time; `killed`: whether it was still running. */
   async sendKilledAfter(ms: number): Promise<Ended & { readonly killed: boolean }> {
     const ended = await this.#run("send", { flags: this.#sendFlags, environment: {}, killAfterMs: ms });
     return { ...ended, killed: ended.code === 128 + 9 };
@@ -99,12 +99,12 @@ export class Installation implements AsyncDisposable {
     return await this.#run("retry", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
-  /** Starts `send`, and lets it run: to be watched, or killed. */
+  /** Starts `send` and returns while it runs, so a test can watch or kill it. */
   startSend(...flags: string[]): Deno.ChildProcess {
     return this.#start("send", { flags: [...this.#sendFlags, ...flags], environment: {} });
   }
 
-  /** Runs `repair` below another program, as {@link sendUnder} does `send`. */
+  /** Runs `repair` under another program, like {@link sendUnder}. */
   async repairUnder(wrapper: readonly string[], ...flags: string[]): Promise<Ended> {
     return await this.#run("repair", { flags: [...this.#stateFlags, ...flags], environment: {}, wrapper });
   }
@@ -131,7 +131,7 @@ export class Installation implements AsyncDisposable {
       try {
         child.kill("SIGKILL");
       } catch {
-        // It has just ended by itself.
+        // It has already ended.
       }
     };
     const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
@@ -169,7 +169,7 @@ export class Installation implements AsyncDisposable {
     }).spawn();
   }
 
-  /** The paths of a permission set, moved to this installation; the rest of the set stays as it is. */
+  /** A permission set with its paths moved to this installation. */
   #pathFlags(set: PermissionSet): string[] {
     const configDir = CONFIG_FILE.replace(/\/[^/]*$/, "");
     return (["read", "write"] as const).flatMap((kind) => {
@@ -178,7 +178,7 @@ export class Installation implements AsyncDisposable {
           path.replace(STATE_DIR, this.stateDir).replace(RUN_DIR, `${this.stateDir}/run`)
             .replace(configDir, `${this.directory}/etc`)
         );
-      // The sources are embedded in the binary; here the Worker's are read from disk.
+      // In the binary the sources are embedded; here the Worker's are read from disk.
       if (kind === "read") paths.push(`${ROOT}/src`);
       return paths.length === 0 ? [] : [`--allow-${kind}=${paths.join(",")}`];
     });

@@ -1,29 +1,29 @@
-// What a hook may find in queue/, and what is there when it has ended: for tests that end it or fail it anywhere.
+// Possible contents of queue/ before and after a hook, for tests that kill the hook or make it fail at any point.
 
 import assert from "node:assert/strict";
 import { openDatabase, pragma } from "../../src/store/open.ts";
 import type { Files } from "./disk_model.ts";
 import type { TestHost } from "./host.ts";
 
-/** The folder of a test host. */
+/** The queue directory of a test host. */
 export const QUEUE = "/var/lib/ssh-session-notifier/queue";
 const DATABASE = `${QUEUE}/session_events.db`;
 /** The spool in memory. */
 const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 
-/** What a hook finds. */
+/** The state of the queue before a hook runs. */
 export interface Situation {
-  /** Shell, as root, in an empty queue/ with an empty spool. */
+  /** A shell script, run as root with an empty queue/ and an empty spool. */
   readonly arrange: string;
-  /** The users whose events are there then. */
+  /** The users whose events are in the queue after it. */
   readonly earlier: readonly string[];
 }
 
 /** Situations in which one hook runs. */
 export const SITUATIONS: Readonly<Record<string, Situation>> = {
-  "the first event of all": { arrange: ":", earlier: [] },
-  "one event more": { arrange: login("earlier"), earlier: ["earlier"] },
-  "an event that folds the log": {
+  "the first event": { arrange: ":", earlier: [] },
+  "one more event": { arrange: login("earlier"), earlier: ["earlier"] },
+  "an event that causes a checkpoint": {
     arrange: `${login("earlier")}; while [ $(stat -c %s ${DATABASE}-wal) -lt 262144 ]; do
       sqlite3 ${DATABASE} '.filectrl persist_wal 1' 'PRAGMA wal_autocheckpoint=0' "INSERT INTO event (record) VALUES (hex(zeroblob(50000)))" >/dev/null
       done; chown ssh-session-queue ${DATABASE}*`,
@@ -33,23 +33,23 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
     arrange: `${login("earlier")}; chmod 0440 ${DATABASE}*; chown root ${DATABASE}*`,
     earlier: ["earlier"],
   },
-  "an event that goes into a spool that is made for it": {
+  "an event for which the spool is created": {
     arrange: `rmdir ${QUEUE}/spool; mkdir ${DATABASE}`,
     earlier: [],
   },
-  "an event that finds another one in the spool": {
-    // An empty file is refused; without it, the next hook makes a database.
+  "an event after another one in the spool": {
+    // The hook refuses an empty file. After its removal, the next hook creates a database.
     arrange: `install -o ssh-session-queue /dev/null ${DATABASE}; ${login("earlier")}; rm ${DATABASE}`,
     earlier: ["earlier"],
   },
 };
 
-/** The hook, as shell. */
+/** A shell command that runs the hook. */
 function login(user: string): string {
   return `PAM_TYPE=open_session PAM_USER=${user} PAM_SERVICE=sshd /usr/sbin/ssh-session-notifier queue 2>/dev/null`;
 }
 
-/** Shell that brings queue/ and the spool in memory back to nothing. */
+/** A shell script that empties queue/ and the spool in memory. */
 export const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool ${RUN_SPOOL}
   install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool ${RUN_SPOOL}`;
 
@@ -62,13 +62,13 @@ export function keptFiles(host: TestHost): Files {
   ]);
 }
 
-/** The users of all events that `send` would find, each event once. Fails for a database that is damaged. */
+/** The users of all events that `send` would find, each event once. Fails if the database is damaged. */
 export function usersOf(files: Files): string[] {
   const directory = Deno.makeTempDirSync({ prefix: "crash-test-" });
   try {
     const events = new Map<string, string>();
     for (const [name, bytes] of files) {
-      if (name.endsWith("-shm")) continue; // Made anew from the log.
+      if (name.endsWith("-shm")) continue; // SQLite recreates it from the log.
       if (name.includes("/")) Deno.mkdirSync(`${directory}/${name.replace(/\/[^/]*$/, "")}`, { recursive: true });
       Deno.writeFileSync(`${directory}/${name}`, bytes);
       if (!name.endsWith(".json")) continue;
@@ -91,7 +91,7 @@ export function usersOf(files: Files): string[] {
   }
 }
 
-/** The files of a folder and its folders, by their names below it. */
+/** All files below a directory, by relative path. */
 export function readFiles(folder: string, below = ""): Files {
   const files = new Map<string, Uint8Array>();
   for (const { name, isFile, isDirectory } of Deno.readDirSync(`${folder}/${below}`)) {

@@ -1,26 +1,26 @@
-// A server on loopback that keeps what it is sent, and answers as a service would (see receivers.ts).
+// A loopback server that keeps the requests it gets, and answers like a service (see receivers.ts).
 
 /** A request as it arrived. */
 export interface Received {
   readonly path: string;
   readonly headers: Headers;
   readonly text: string;
-  /** The body as JSON, or as a form; empty where it was neither. */
+  /** The body, parsed as JSON or as a form; empty if it is neither. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** What was answered. */
+  /** The status of the answer. */
   readonly status: number;
 }
 
-/** Answers in place of the service, or leaves the answer to it. */
+/** Answers instead of the service, or returns undefined to let it answer. */
 export type Interceptor = (request: Request, text: string) => Response | Promise<Response | undefined> | undefined;
 
-/** What a service answers. `body`: the text as JSON, or as a form; empty where it was neither. */
+/** The answer of a service. `body`: the text, parsed as JSON or as a form; empty if it is neither. */
 export type Judge = (request: Request, text: string, body: Readonly<Record<string, unknown>>) => Response;
 
-/** A service on a loopback port of its own. */
+/** A service on its own loopback port. */
 export class Receiver implements AsyncDisposable {
   readonly received: Received[] = [];
-  /** Answers first, if it wants to. */
+  /** Can answer before the service. */
   intercept: Interceptor = () => undefined;
   readonly port: number;
   readonly #judge: Judge;
@@ -32,7 +32,7 @@ export class Receiver implements AsyncDisposable {
     this.port = this.#listen(0);
   }
 
-  /** What was accepted, in order. */
+  /** The accepted requests, in order. */
   get accepted(): readonly Received[] {
     return this.received.filter(({ status }) => status >= 200 && status < 300);
   }
@@ -44,13 +44,13 @@ export class Receiver implements AsyncDisposable {
 
   /** Takes the service down: connections are refused. */
   async down(): Promise<void> {
-    // Ends the requests under way too, which may hang on purpose.
+    // Also ends open requests, which may hang on purpose.
     this.#stop.abort();
     await this.#server?.finished;
     this.#server = undefined;
   }
 
-  /** Brings it up again, on the same port. */
+  /** Starts the service again, on the same port. */
   up(): void {
     this.#listen(this.port);
   }
@@ -80,7 +80,7 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
 }
 
-/** What a service makes of a body. */
+/** Parses a body as a service does. */
 export function parseBody(request: Request, text: string): Record<string, unknown> {
   if (request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded")) {
     return Object.fromEntries(new URLSearchParams(text));

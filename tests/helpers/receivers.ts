@@ -1,19 +1,19 @@
-// Notification services on loopback: they demand what the real ones demand, and refuse what they refuse. Where it is not
-// said how a limit is counted, they count in the way that gives the most.
+// Notification services on loopback: they require what the real ones require, and refuse what they refuse. If the unit
+// of a limit is not documented, they use the one that gives the largest count.
 
 import { Webhook } from "npm:standardwebhooks@1.1.1";
 import { json, type Judge, Receiver } from "./receiver.ts";
 
 export { type Interceptor, json, type Received, Receiver } from "./receiver.ts";
 
-/** What the receivers take for a secret. Whatever shows it, shows a secret. */
+/** The secret that the receivers accept. Any output that contains it leaks a secret. */
 export const SECRET = "s3cr3t";
 
 /** The secret of the webhook: `whsec_` and 24 bytes in base64, with {@link SECRET} in it. */
 export const WEBHOOK_SECRET = "whsec_s3cr3tAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /**
- * A webhook of Discord.
+ * A Discord webhook.
  *
  * @see https://discord.com/developers/docs/resources/webhook#execute-webhook
  */
@@ -32,7 +32,7 @@ export const discord: Judge = (request, _text, body) => {
   return json(200, { id: "1310000000000000000", type: 0, content: body["content"] });
 };
 
-/** A webhook of Discord, which listens. */
+/** A Discord webhook that listens. */
 export function discordLike(): Receiver & { readonly webhookUrl: string } {
   const receiver = new Receiver(discord);
   return Object.assign(receiver, { webhookUrl: `${receiver.origin}/api/webhooks/123456789/webhook-secret-token` });
@@ -86,7 +86,7 @@ function fault(code: string): unknown {
 }
 
 /**
- * An incoming webhook of Slack.
+ * A Slack incoming webhook.
  *
  * @see https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/
  */
@@ -114,7 +114,7 @@ function isBlock(block: unknown): boolean {
 }
 
 /**
- * The Bot API of Telegram, with one bot in one chat.
+ * The Telegram Bot API, with one bot in one chat.
  *
  * @see https://core.telegram.org/bots/api#sendmessage
  */
@@ -127,7 +127,7 @@ export const telegram: Judge = (request, _text, body) => {
   if (chat !== -1001234567890) return refuse(400, "Bad Request: chat not found");
   if (typeof text !== "string" || text.trim() === "") return refuse(400, "Bad Request: message text is empty");
   if (text.length > 4096) return refuse(400, "Bad Request: message is too long");
-  // Telegram leaves out what is more than a hundred; here it would be a hole in the escaping.
+  // Telegram ignores entities beyond 100, which would leave values unescaped.
   if (mode !== undefined || !isList(entities, 0, 100) || !entities.every((entity) => isEntity(entity, text))) {
     return refuse(400, "Bad Request: can't parse entities");
   }
@@ -143,7 +143,7 @@ function isEntity(entity: unknown, text: string): boolean {
 /**
  * An ntfy server, at the root of its origin.
  *
- * @param credentials what a publisher must show, if anything: the whole `Authorization` header
+ * @param credentials the `Authorization` header that publishers must send, if any
  * @see https://docs.ntfy.sh/publish/#publish-as-json
  */
 export function ntfy(credentials?: string): Judge {
@@ -169,9 +169,9 @@ export function ntfy(credentials?: string): Judge {
 }
 
 /**
- * An ntfy server, which listens.
+ * An ntfy server that listens.
  *
- * @param options.token what a publisher must show, if anything
+ * @param options.token the token that publishers must send, if any
  */
 export function ntfyLike(options: { token?: string } = {}): Receiver & { readonly topicUrl: string } {
   const receiver = new Receiver(ntfy(options.token === undefined ? undefined : `Bearer ${options.token}`));
@@ -183,7 +183,7 @@ function ntfyError(http: number, code: number, error: string): Response {
 }
 
 /**
- * A Gotify server below the path /gotify. It has no limit.
+ * A Gotify server below the path /gotify, without a limit.
  *
  * @see https://gotify.net/api-docs#/message/createMessage
  */
@@ -242,7 +242,7 @@ export const matrix: Judge = (request, text, body) => {
   }
   if (decodeURIComponent(room) !== "!room:example.org") return refuse(403, "M_FORBIDDEN", "User not in room");
   if (request.method !== "PUT" || !isJson(request)) return refuse(400, "M_NOT_JSON", "Content not JSON");
-  // What the homeserver adds to the event takes a thousand bytes at most.
+  // The homeserver adds at most a thousand bytes to the event.
   if (bytes(text) > 65_536 - 1_000) return refuse(413, "M_TOO_LARGE", "event too large");
   const { msgtype, body: plain, format, formatted_body: html, "m.mentions": mentions, ...more } = body;
   const typesFit = ["m.text", "m.notice"].includes(String(msgtype)) && isText(plain, Infinity) &&
@@ -251,7 +251,7 @@ export const matrix: Judge = (request, text, body) => {
   return typesFit ? json(200, { event_id: "$event:example.org" }) : refuse(400, "M_BAD_JSON", "Bad event content");
 };
 
-/** A receiver of signed CloudEvents, which believes nothing that the library of Standard Webhooks does not verify. */
+/** A receiver of signed CloudEvents, which accepts only what the Standard Webhooks library verifies. */
 export const webhook: Judge = (request, text, body) => {
   if (request.method !== "POST") return json(405, { message: "method not allowed" });
   try {
@@ -280,7 +280,7 @@ function isJson(request: Request): boolean {
   return request.headers.get("content-type") === "application/json";
 }
 
-/** A text that is not empty, well-formed, and no longer than that, in UTF-16 code units. */
+/** Whether a value is a non-empty, well-formed string of at most this length, in UTF-16 code units. */
 function isText(value: unknown, longest: number): value is string {
   return typeof value === "string" && value !== "" && value.length <= longest && value.isWellFormed();
 }

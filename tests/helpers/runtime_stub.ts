@@ -1,24 +1,24 @@
-// The runtime stub that `deno compile` needs, for tests where Deno's download site can't be reached: taken from a program
-// on the npm registry that was compiled by the same Deno version. A stub serves only the Deno version it belongs to.
+// The runtime stub that `deno compile` needs, for tests that cannot reach Deno's download site. It is taken from a
+// program on the npm registry that was compiled with the same Deno version; a stub works only with its own version.
 
 import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "./checkout.ts";
 
-/** A compiled program on the npm registry whose start is the stub of one Deno version, unchanged. */
+/** A compiled program on the npm registry that starts with the unchanged stub of one Deno version. */
 export interface StubSource {
   readonly package: string;
   readonly file: string;
   readonly denoVersion: string;
-  /** Of the stub, in hexadecimal. */
+  /** The SHA-256 of the stub, in hexadecimal. */
   readonly sha256: string;
 }
 
-/** The architectures that there are binaries for. */
+/** The architectures of the binaries. */
 export const ARCHES = ["x86_64", "aarch64"] as const;
 
 /** One of {@linkcode ARCHES}. */
 export type Arch = typeof ARCHES[number];
 
-/** Where the stubs are from. */
+/** The sources of the stubs. */
 export const STUB_SOURCES: Readonly<Record<Arch, StubSource>> = {
   x86_64: {
     package: "@stdy/cli-linux-x64@0.22.2",
@@ -35,10 +35,10 @@ export const STUB_SOURCES: Readonly<Record<Arch, StubSource>> = {
 };
 
 /**
- * The stub of a source: an ELF image, which ends where its section header table does. Its sum is checked.
+ * Fetches the stub of a source: an ELF image, which ends with its section header table. Verifies its checksum.
  *
- * @returns its path; it is fetched once
- * @throws Error where the registry can't be reached, or has something else
+ * @returns its path; it is cached
+ * @throws Error if the registry cannot be reached, or the checksum differs
  */
 export async function runtimeStub(source: StubSource): Promise<string> {
   const path = `${CACHE}/denort-${source.denoVersion}-${source.sha256.slice(0, 16)}`;

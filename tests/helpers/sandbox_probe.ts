@@ -1,5 +1,5 @@
-// Compiled as the real program is, with its flags and permissions, this one behaves as an attacker would who got hold
-// of a command: after the command's sandbox is entered, it tries what must not work, and prints what became of it.
+// Simulates an attacker that controls a command: compiled with the flags and permissions of the real program, it enters
+// the command's sandbox, tries what must fail, and prints the results.
 //
 // usage: sandbox_probe COMMAND ATTEMPT...   (an ATTEMPT is KIND:WHAT)
 
@@ -28,7 +28,7 @@ const tries: Readonly<Record<string, (what: string) => unknown>> = {
     const { state } = Deno.permissions.requestSync({ name: name as "net" });
     if (state !== "granted") throw new Deno.errors.NotCapable(state);
   },
-  // A Worker that wants more than its parent has.
+  // A Worker that requests more permissions than its parent has.
   worker: async (address) => {
     const transport = await startTransport({ hosts: [address], caCerts: [], timeoutMs: 2_000 });
     return await transport({ kind: "http", method: "GET", url: `http://${address}/`, headers: {}, body: "" });

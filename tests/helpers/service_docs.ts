@@ -1,5 +1,5 @@
-// The README's part on services, made of what the services say of themselves, so that it can't say anything else.
-// `deno run -A tests/helpers/service_docs.ts` prints it; `deno fmt` then lines up the tables.
+// The README's part on services, generated from the services so that it is always correct.
+// `deno run -A tests/helpers/service_docs.ts` prints it; `deno fmt` then aligns the tables.
 
 import { services } from "../../src/services/registry.ts";
 import type { Batch } from "../../src/services/service.ts";
@@ -8,12 +8,12 @@ import { configured } from "./compliance.ts";
 import { batchOf, notification } from "./fixtures.ts";
 import { NOW_MS } from "./service_specs.ts";
 
-/** A text without what `deno fmt` changes of it: it lines up the columns of a table, and the braces of JSON. */
+/** A text without what `deno fmt` changes: the alignment of tables and the layout of JSON. */
 export function squeezed(text: string): string {
   return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
 }
 
-/** A row for each service: what it is called, its limit, the page of its API. */
+/** One row for each service: name, limit and API page. */
 export function serviceTable(): string {
   const rows = [...services.values()].map(({ name, limits, apiUrl }) => {
     const limit = limits.text === Infinity ? "none" : `${limits.text.toLocaleString("en")} ${limits.unit}`;
@@ -22,7 +22,7 @@ export function serviceTable(): string {
   return ["| `service` | longest message | page |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
-/** A row for each option of each service. */
+/** One row for each option of each service. */
 export function optionTable(): string {
   const rows = [...services.values()].flatMap(({ name, optionDocs }) =>
     optionDocs.map((option) => {
@@ -36,7 +36,7 @@ export function optionTable(): string {
   return ["| service | option | default | what |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-/** An example of each service's options, as it stands in the configuration. */
+/** An example of each service's options, in the format of the configuration. */
 export function exampleConfigs(): string {
   const sections = [...services.values()].filter(({ example }) => example !== "")
     .map(({ name, example }) => `[notification.${name}]\n${example}`);
@@ -46,7 +46,7 @@ export function exampleConfigs(): string {
 const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
 const LOGIN = notification({ authentication: KEY });
 
-/** What there is to show of the messages. */
+/** The messages that the README shows. */
 export const MESSAGES: Readonly<Record<string, Batch>> = {
   "A login": batchOf(LOGIN),
   "A logout": batchOf({
@@ -79,10 +79,10 @@ export const MESSAGES: Readonly<Record<string, Batch>> = {
   ),
 };
 
-/** Those messages but the digest as plain sentences, as `stdout` prints them. */
+/** The messages, except the digest, as plain sentences, as `stdout` prints them. */
 export function sentenceExamples(): string {
   const registered = services.get("stdout");
-  if (registered === undefined) throw new Error("there is no service stdout");
+  if (registered === undefined) throw new Error("unknown service stdout");
   const { "A digest": _, ...messages } = MESSAGES;
   return Object.values(messages).map((batch) => {
     const request = configured(registered, {}).render(batch, { form: "rich", nowMs: NOW_MS });
@@ -90,10 +90,10 @@ export function sentenceExamples(): string {
   }).join("\n");
 }
 
-/** The bodies of those messages, or of one of them, as they are sent to a service. */
+/** The request bodies of the messages, or of one of them, for a service. */
 export function messageExamples(name: "discord" | "ntfy" | "webhook", only?: string): string {
   const registered = services.get(name);
-  if (registered === undefined) throw new Error(`there is no service ${name}`);
+  if (registered === undefined) throw new Error(`unknown service ${name}`);
   const options = {
     discord: { webhook_url: "https://discord.com/api/webhooks/xyz" },
     ntfy: { topic_url: "https://ntfy.sh/my-secret-topic" },
@@ -109,7 +109,7 @@ export function messageExamples(name: "discord" | "ntfy" | "webhook", only?: str
   }).join("\n\n");
 }
 
-/** JSON with an object or array that holds no other on one line. */
+/** Formats JSON with each innermost object or array on one line. */
 function compact(json: string): string {
   return JSON.stringify(JSON.parse(json), null, 2).replaceAll(
     /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
@@ -117,7 +117,7 @@ function compact(json: string): string {
   );
 }
 
-/** The example of a service, as it would stand in src/services; and what the tests have to know of it. */
+/** The source of the example service, as a file of src/services. */
 export function exampleService(): string {
   const source = Deno.readTextFileSync(`${ROOT}/tests/testdata/pager.ts`).replaceAll("../../src/services/", "./");
   return `\`\`\`ts\n${source.trimEnd()}\n\`\`\``;

@@ -1,4 +1,4 @@
-// What the compliance suite has to know of each service: a receiver that behaves as the real one, and options for it.
+// The compliance suite's specification of each service: a receiver that behaves like the real one, and options for it.
 
 import type { HttpResponse, ServiceRequest } from "../../src/services/service.ts";
 import type { Judge } from "./receiver.ts";
@@ -15,33 +15,33 @@ import {
   WEBHOOK_SECRET,
 } from "./receivers.ts";
 
-/** The time in the tests that wait for nothing. */
+/** The current time in tests without real waiting. */
 export const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
 type Options = Readonly<Record<string, string | number>>;
 
-/** What the suite knows of a service over HTTP. */
+/** The specification of an HTTP service. */
 export interface HttpSpec {
   readonly kind: "http";
-  /** Demands what the service demands, and refuses what it refuses. */
+  /** Requires what the service requires, and refuses what it refuses. */
   readonly receive: Judge;
-  /** Options that lead to a receiver. Every secret in them holds {@link SECRET}. */
+  /** Options that point to a receiver. Every secret in them contains {@link SECRET}. */
   readonly options: (origin: string) => Options;
-  /** The same, with something that the receiver does not accept. */
+  /** The same, with something that the receiver rejects. */
   readonly refused: (origin: string) => Options;
-  /** How else than by `Retry-After` an answer of 429 says when to come back, as milliseconds after {@link NOW_MS}. */
+  /** Ways other than `Retry-After` in which a 429 gives the wait, in milliseconds after {@link NOW_MS}. */
   readonly waits: readonly { readonly answer: Partial<HttpResponse>; readonly waitMs: number }[];
-  /** Answers with a status of 2xx that report a failure, and what they mean. */
+  /** Answers with a 2xx status that report a failure, and their outcomes. */
   readonly failures: readonly (readonly [body: string, kind: "broken" | "refused"])[];
   /** Whether its 2xx may be a web page. */
   readonly believesPages: boolean;
-  /** Whether the receiver refuses what is beyond the service's limits; else the limit is our own. */
+  /** Whether the receiver enforces the service's limits; otherwise the limit is our own. */
   readonly isLimited: boolean;
-  /** What of a request would be more than text to its readers. */
+  /** The parts of a request that readers' apps would interpret as more than text. */
   readonly active: (request: ServiceRequest) => string;
 }
 
-/** What the suite knows of a service: also that it talks to nobody. */
+/** The specification of a service; `print` services make no requests. */
 export type ServiceSpec = HttpSpec | { readonly kind: "print" };
 
 /** Every service of the registry. */
@@ -80,7 +80,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     isLimited: true,
     active: (request) => {
       const { text, blocks = [] } = bodyOf(request);
-      // How many blocks there are depends on how long the values are.
+      // The number of blocks depends on the length of the values.
       const marks = textsOf([text, blocks]).map((text) => matches(text, /[<>]|:\/\//g)).join("");
       return `${emojis(String(text))} ${marks}`;
     },
@@ -173,19 +173,19 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     failures: [],
     believesPages: true,
     isLimited: true,
-    // Data for a program; nobody reads it as it is.
+    // Data for a program, not shown to readers directly.
     active: () => "",
   },
   stdout: { kind: "print" },
 };
 
-/** What makes a link in an app that looks for them: a scheme, or a name that ends in a top level domain. */
+/** What apps detect as a link: a scheme, or a name that ends in a top-level domain. */
 export const LINKS = /:\/\/|\.\p{L}/gu;
 
-/** Links, and what begins a mention, a hashtag, a room, a command, a number. */
+/** Links, and characters that begin a mention, hashtag, room, command or number. */
 const SIGNS = /:\/\/|\.\p{L}|(?<![\p{L}\p{N}])[@#/!+$](?=[\p{L}\p{N}])/gu;
 
-/** Every match, one after the other. */
+/** All matches, concatenated. */
 export function matches(text: string, pattern: RegExp): string {
   return (text.match(pattern) ?? []).join(" ");
 }
@@ -194,20 +194,20 @@ function emojis(text: string): string {
   return matches(text, /:[\w+'-]+(?=:)/g);
 }
 
-/** The fields of a body: of JSON, or of a form. */
+/** The fields of a JSON or form body. */
 export function bodyOf(request: ServiceRequest): Readonly<Record<string, unknown>> {
   if (request.kind === "print") return { text: request.text };
   if (!request.headers["content-type"]?.includes("json")) return Object.fromEntries(new URLSearchParams(request.body));
   return JSON.parse(request.body);
 }
 
-/** Every text in a JSON value, keys aside. */
+/** Every string in a JSON value, except keys. */
 export function textsOf(value: unknown): string[] {
   if (typeof value === "string") return [value];
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
-/** A text of Telegram without the parts in which nothing has a meaning. */
+/** A Telegram text without the parts that are not interpreted. */
 function withoutCode({ text, entities = [] }: Readonly<Record<string, unknown>>): string {
   const code = (entities as { type: string; offset: number; length: number }[]).filter(({ type }) => type !== "bold");
   return [...String(text).split("").entries()].filter(([index]) =>

@@ -1,9 +1,9 @@
-// How long something takes where nothing is in its way: a busy machine makes some tries longer, waiting makes all of them.
+// Measures how long something takes without interference: a busy machine slows some attempts, a real wait slows all.
 
 /**
- * Does something several times, one after the other.
+ * Runs something several times in sequence.
  *
- * @returns how long the quickest try took, in milliseconds
+ * @returns the duration of the fastest attempt, in milliseconds
  */
 export function shortestMs(work: () => unknown, tries = 5): number {
   let shortest = Infinity;

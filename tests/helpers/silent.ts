@@ -1,9 +1,9 @@
-// An address that answers no connection, as behind a firewall that drops them.
+// An address that answers no connection, like one behind a firewall that drops packets.
 
 /**
  * Listens on 127.0.0.2 and never accepts. Linux drops further connections once the backlog is full.
  *
- * @param port one that is in use on 127.0.0.1, so that nothing else takes it on 127.0.0.2
+ * @param port a port in use on 127.0.0.1, so that no other program takes it on 127.0.0.2
  */
 export async function silentAt(port: number): Promise<Disposable> {
   const address = { hostname: "127.0.0.2", port };

@@ -1,6 +1,6 @@
-// Reads what strace wrote of one program.
+// Parses strace's trace of one program.
 
-/** One finished system call, its parts as strace prints them. */
+/** One finished system call, its parts in strace's format. */
 export interface SystemCall {
   readonly pid: number;
   readonly name: string;
@@ -8,12 +8,12 @@ export interface SystemCall {
   readonly result: string;
 }
 
-/** The strace command line that writes a trace for {@link parseTrace}; the program follows. */
+/** The strace command line that writes a trace for {@link parseTrace}; append the program. */
 export function straceTo(file: string): string[] {
   return ["strace", "--follow-forks", "--string-limit=512", `--output=${file}`];
 }
 
-/** The system calls of a trace in the order in which they ended; calls that never ended are left out. */
+/** The system calls of a trace, in the order in which they ended; unfinished calls are omitted. */
 export function parseTrace(text: string): SystemCall[] {
   const begun = new Map<string, string>();
   const calls: SystemCall[] = [];
@@ -32,7 +32,7 @@ export function parseTrace(text: string): SystemCall[] {
   return calls;
 }
 
-/** The paths that were opened for writing, or made, with the flags. */
+/** The paths that were opened for writing or created, with the flags. */
 export function openedForWriting(calls: readonly SystemCall[]): string[] {
   return calls
     .filter(({ name, args, result }) =>

@@ -1,20 +1,20 @@
-// A real systemd in a test host, with the units that install.sh writes: nothing stands in for a path unit or a timer.
+// A real systemd in a test host, with the units that install.sh writes, including the real path unit and timer.
 
 import { MUST_RUN } from "./checkout.ts";
 import { compiledBinary, ROOT } from "./compile.ts";
 import { endToEnd } from "./end_to_end.ts";
 import type { Finished, TestHost } from "./host.ts";
 
-/** Where the helper keeps its own files, in the host's /run. */
+/** The directory of the helper's own files, in the host's /run. */
 const OWN_DIR = "/run/test-systemd";
 export const SERVICE = "ssh-session-notifier.service";
 export const TIMER = "ssh-session-notifier.timer";
-/** The journal's mark of "Starting …" (systemd's sd-messages.h, SD_MESSAGE_UNIT_STARTING). */
+/** The journal's message ID of "Starting …" (systemd's sd-messages.h, SD_MESSAGE_UNIT_STARTING). */
 const STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5";
 
 const missing = await missingForSystemd();
 if (missing !== undefined && !MUST_RUN) {
-  // deno-lint-ignore no-console -- a test that can't run says why
+  // deno-lint-ignore no-console -- says why a test cannot run
   console.log(`The tests under systemd are skipped on this machine: ${missing}`);
 }
 
@@ -27,7 +27,7 @@ async function missingForSystemd(): Promise<string | undefined> {
   return undefined;
 }
 
-/** A test on a host of its own, in which the program was installed by install.sh under a running systemd. */
+/** A test on its own host, in which install.sh installed the program under a running systemd. */
 export function underSystemd(name: string, test: (host: TestHost, systemd: Systemd) => Promise<void>): void {
   if (missing !== undefined && !MUST_RUN) {
     Deno.test({ name, ignore: true, fn: () => {} });
@@ -45,7 +45,7 @@ export function underSystemd(name: string, test: (host: TestHost, systemd: Syste
 export class Systemd implements AsyncDisposable {
   readonly #host: TestHost;
   readonly #ended: Promise<Finished>;
-  /** In the host's pid namespace. */
+  /** The PID in the host's pid namespace. */
   #pid = "";
 
   private constructor(host: TestHost) {
@@ -54,7 +54,7 @@ export class Systemd implements AsyncDisposable {
     this.#ended = host.run(command, { timeoutMs: 600_000 });
   }
 
-  /** @throws Error where it does not come up, with what it said */
+  /** @throws Error if it does not start, with its output */
   static async start(host: TestHost): Promise<Systemd> {
     const systemd = new Systemd(host);
     const findFirst = `for try in $(seq 500); do
@@ -68,7 +68,7 @@ export class Systemd implements AsyncDisposable {
     return systemd;
   }
 
-  /** Installs the program as a person would; but the timer, whose minute may end in the middle of a test, is for later. */
+  /** Installs the program as an administrator would, but with a yearly timer, so that it does not elapse in a test. */
   async install(): Promise<void> {
     await this.extend(TIMER, "[Timer]\nOnCalendar=\nOnCalendar=yearly\n");
     const binary = "/run/binary-to-install";
@@ -79,7 +79,7 @@ export class Systemd implements AsyncDisposable {
     await this.shell(`systemctl is-active --quiet ssh-session-notifier.path ${TIMER}`);
   }
 
-  /** Runs a command where systemd is the first process, as root. */
+  /** Runs a command as root in systemd's pid namespace. */
   async run(script: string): Promise<Finished> {
     return await this.#host.run(["nsenter", `--target=${this.#pid}`, "--mount", "--pid", "--", "sh", "-c", script]);
   }
@@ -87,7 +87,7 @@ export class Systemd implements AsyncDisposable {
   /**
    * Runs a command that must succeed.
    *
-   * @returns what it printed
+   * @returns its stdout
    */
   async shell(script: string): Promise<string> {
     const { code, stdout, stderr } = await this.run(script);
@@ -95,25 +95,25 @@ export class Systemd implements AsyncDisposable {
     return stdout;
   }
 
-  /** How often the service has been started so far. */
+  /** How many times the service has started. */
   async starts(): Promise<number> {
     await this.shell("journalctl --sync");
     const log = await this.shell(`journalctl --quiet --output=cat UNIT=${SERVICE} MESSAGE_ID=${STARTING}`);
     return log.split("\n").length - 1;
   }
 
-  /** What the service has written to the journal so far. */
+  /** The service's journal so far. */
   async journal(): Promise<string> {
     await this.shell("journalctl --sync");
     return await this.shell(`journalctl --quiet --output=cat _SYSTEMD_UNIT=${SERVICE}`);
   }
 
-  /** Whether the service runs now. */
+  /** Whether the service is running. */
   async isRunning(): Promise<boolean> {
     return /^activ/.test((await this.run(`systemctl is-active ${SERVICE}`)).stdout);
   }
 
-  /** Adds settings to a unit, as `systemctl edit` does, in place of what was added before. */
+  /** Adds settings to a unit like `systemctl edit`, replacing those added before. */
   async extend(unit: string, settings: string): Promise<void> {
     const folder = `/etc/systemd/system/${unit}.d`;
     await Deno.mkdir(this.#host.path(folder), { recursive: true });
@@ -121,7 +121,7 @@ export class Systemd implements AsyncDisposable {
     await this.shell("systemctl daemon-reload");
   }
 
-  /** Ends all that it runs, and takes its control groups away, which would outlive the host. */
+  /** Ends all its processes and removes its control groups, which would otherwise remain. */
   async [Symbol.asyncDispose](): Promise<void> {
     const end = `kill -KILL $(cat ${OWN_DIR}/pid)
       for try in $(seq 200); do

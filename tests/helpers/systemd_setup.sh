@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs systemd in a test host (systemd.ts): as the first process of a pid namespace, in a control group of its own and
-# with none of the machine's own units, so that nothing outside of the host is started, stopped or set.
+# Runs systemd in a test host (systemd.ts): as the first process of a pid namespace, in a separate control group and
+# without the machine's own units, so that it starts, stops or changes nothing outside the host.
 #
 # usage, in the namespaces of the host: systemd_setup.sh OWN_DIR
 set -eu
@@ -10,7 +10,7 @@ own=$1
 if [ $$ -ne 1 ]; then
   mkdir -p "$own/cgroup" "$own/no-generators"
   mount -t cgroup2 cgroup2 "$own/cgroup"
-  # What the hosts of killed tests have left.
+  # Remove what the hosts of killed tests left.
   find "$own/cgroup" -mindepth 1 -depth -type d -path '*/ssh-session-notifier-test.*' -mmin +2 \
     -exec rmdir {} + 2>/dev/null || true
   group=$(mktemp -d "$own/cgroup/ssh-session-notifier-test.XXXXXX")
@@ -22,7 +22,7 @@ fi
 
 mount -t proc proc /proc
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-# These are the machine's own.
+# These belong to the machine.
 rm -f /dev/console /dev/kmsg
 
 rm -rf /etc/systemd/system /run/systemd

@@ -1,5 +1,5 @@
-// The part of the compliance suite that goes over real sockets: a service, the transport that `send` uses, and a server
-// on loopback that behaves as the service does, or as badly as a server can.
+// The part of the compliance suite with real sockets: a service, the transport of `send`, and a loopback server that
+// behaves like the service, or as badly as a server can.
 
 import assert from "node:assert/strict";
 import { attempt } from "../../src/send/attempt.ts";
@@ -15,21 +15,21 @@ import { type Interceptor, json, Receiver } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import type { HttpSpec } from "./service_specs.ts";
 
-/** How long a request may take, in milliseconds: long for what answers at once, short for who has to wait for it. */
+/** The request timeout, in milliseconds: long for servers that answer at once, short for tests that wait for it. */
 const TIMEOUT_MS = 4_000;
 
-/** A service that leads to a receiver of its own. */
+/** A service that points to its own receiver. */
 export interface Wire {
   readonly spec: HttpSpec;
   readonly receiver: Receiver;
   readonly service: ConfiguredService;
-  /** Attempts to deliver a batch, by default of one honest event, as `send` does. */
+  /** Attempts to deliver a batch as `send` does; by default one ordinary event. */
   readonly attempt: (batch?: Batch, service?: ConfiguredService) => Promise<Outcome>;
 }
 
 /**
- * Starts the Worker once, for as long as it takes. Under `deno test` its types are checked at its first start, for which
- * a busy machine needs longer than `send` gives it; they are known from then on.
+ * Starts the Worker once, without a timeout. Under `deno test`, its first start checks types, which on a busy machine
+ * takes longer than `send` waits; the result is then cached.
  */
 export function loadWorker(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -47,9 +47,9 @@ export function loadWorker(): Promise<void> {
 let workerIsLoaded: Promise<void> | undefined;
 
 /**
- * Sets up a service of the registry over sockets. Takes the network from the calling isolate, as `send` does.
+ * Sets up a service of the registry over sockets. Drops the network permission of the calling isolate, as `send` does.
  *
- * @param options.several whether it is reached by a name with two addresses, of which the second one works
+ * @param options.several whether to use a host name with two addresses, of which only the second works
  */
 export async function wireFor(
   subject: Subject,
@@ -86,23 +86,23 @@ function attemptWith(transport: Transport, batch: Batch, service: ConfiguredServ
   });
 }
 
-/** The outcome where the server answers like that. */
+/** The outcome for a given answer of the server. */
 async function outcomeOf(wire: Wire, intercept: Interceptor): Promise<Outcome> {
   wire.receiver.intercept = intercept;
   const outcome = await wire.attempt();
   wire.receiver.intercept = () => undefined;
-  assert.ok(!JSON.stringify(outcome).includes(SECRET), `a secret: ${JSON.stringify(outcome)}`);
+  assert.ok(!JSON.stringify(outcome).includes(SECRET), `shows a secret: ${JSON.stringify(outcome)}`);
   return outcome;
 }
 
-/** What a web page means as an answer of 2xx. */
+/** The outcome of a web page with status 2xx. */
 function pageKind({ spec }: Wire): Outcome["kind"] {
   return spec.believesPages ? "delivered" : "broken";
 }
 
-/** The checks over sockets, by what they promise. */
+/** The checks over sockets, keyed by what they promise. */
 export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject) => Promise<void>>> = {
-  "delivers what a receiver of its kind takes, in one request": async (wire) => {
+  "delivers to a receiver of its kind in one request": async (wire) => {
     const unexpected = notification({ urgency: "urgent", reasons: ["first login of alice from 203.0.113.7"] });
     const honest = [notification(), notification({ type: "close", urgency: "low" }), unexpected];
     for (const one of honest) assert.equal((await wire.attempt(batchOf(one))).kind, "delivered");
@@ -120,13 +120,13 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
     }
   },
 
-  "is broken, and not the event's fault, with settings that the service refuses": async (wire, { registered }) => {
+  "is broken with settings that the service refuses, and does not blame the event": async (wire, { registered }) => {
     const service = configured(registered, wire.spec.refused(wire.receiver.origin));
     const outcome = await wire.attempt(undefined, service);
     assert.equal(outcome.kind, "broken", JSON.stringify(outcome));
   },
 
-  "keeps its secrets where the service says them back": async (wire) => {
+  "shows no secret even if the service's answer quotes it": async (wire) => {
     const said = (request: Request, text: string) =>
       [request.url, ...new URL(request.url).pathname.split("/"), JSON.stringify([...request.headers]), text].join(" ");
     for (const status of [400, 403, 404, 429, 500]) {
@@ -139,7 +139,7 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
     }
   },
 
-  "makes of each status what the table of outcomes says": async (wire) => {
+  "judges each status by the outcome table": async (wire) => {
     for (
       const status of [201, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 422, 425, 429, 500, 502, 503, 504, 599]
     ) {
@@ -148,7 +148,7 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
     }
   },
 
-  "comes back when it is told to": async (wire) => {
+  "waits as long as the service asks": async (wire) => {
     const inAMinute = () => new Date(Date.now() + 60_000).toUTCString();
     for (const value of [() => "60", inAMinute]) {
       const outcome = await outcomeOf(
@@ -170,7 +170,7 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
     }
   },
 
-  "believes a 2xx with any body but a web page": async (wire) => {
+  "judges a 2xx as delivered with any body except a web page": async (wire) => {
     for (const body of ["", "ok?", "null", "[]", "[".repeat(60_000), new Uint8Array([0xff, 0, 0x80])]) {
       assert.equal((await outcomeOf(wire, () => new Response(body))).kind, "delivered");
     }
@@ -186,17 +186,17 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
       new ReadableStream({
         pull(controller) {
           sent += chunk.length;
-          // Without an end.
+          // The body never ends.
           controller.enqueue(chunk);
         },
       });
     assert.equal((await outcomeOf(wire, () => new Response(body()))).kind, "delivered");
     assert.equal((await outcomeOf(wire, () => new Response(body(), { status: 503 }))).kind, "retry");
-    // What the sockets hold in between counts, too.
+    // This includes what the sockets buffer.
     assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes`);
   },
 
-  "tries again later where no answer comes, or only half of one": async (wire) => {
+  "retries if no answer or only half an answer arrives": async (wire) => {
     const half = () =>
       new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(`{"id":`)) });
     const never = Promise.withResolvers<Response>();
@@ -211,7 +211,7 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
   },
 };
 
-/** The last check: nobody listens. Nothing can be checked after it. */
+/** Checks the outcome if nothing listens. Must be the last check. */
 export async function checkDown(wire: Wire): Promise<void> {
   await wire.receiver.down();
   const outcome = await wire.attempt();

@@ -1,5 +1,5 @@
-// An installation for whole runs of `send` on a real store and a real queue database, with a clock and answers of the
-// test's own.
+// An installation for complete runs of `send`: a real store and a real queue database, with the test's own clock and
+// answers.
 
 import { type Config, parseConfig } from "../../src/config/config.ts";
 import type { SessionEvent } from "../../src/event.ts";
@@ -18,14 +18,14 @@ import { FakeClock } from "./fake_clock.ts";
 import { ALICE_KEY, sessionEvent } from "./fixtures.ts";
 import { queueLogins, usersOf } from "./logins.ts";
 
-/** In milliseconds, as the two below. */
+/** In milliseconds, like the two below. */
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 const NTFY = `[notification]\nservice = "ntfy"\nntfy.topic_url = "https://ntfy.example/topic-secret"\n`;
 
-/** An installation whose service answers what the test says; by default, that it has the message. */
+/** An installation whose service gives the test's answers; by default it accepts every message. */
 export class World implements Disposable {
   readonly clock = new FakeClock();
   readonly requests: { readonly atMs: number; readonly request: HttpRequest }[] = [];
@@ -46,7 +46,7 @@ export class World implements Disposable {
     this.#know(["alice", ...Array.from({ length: 1_000 }, (_, index) => `user${index + 1}`)]);
   }
 
-  /** These have logged in before, so that it is routine when they do. */
+  /** Marks users as having logged in before, so that their logins are expected. */
   #know(users: readonly string[]): void {
     const insert = this.deliveries.database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection, auth_info,
@@ -58,7 +58,7 @@ export class World implements Disposable {
     });
   }
 
-  /** A login comes in. */
+  /** Records a login. */
   login(user = "alice", overrides: Partial<SessionEvent> = {}): void {
     insertEvent(
       this.paths.queueDatabase,
@@ -66,7 +66,7 @@ export class World implements Disposable {
     );
   }
 
-  /** Many logins come in at once, of `user1` and so on. */
+  /** Records many logins at once, of `user1` and so on. */
   logins(count: number, { first = 1 } = {}): void {
     queueLogins(this.paths.queueDatabase, count, { first });
   }
@@ -89,7 +89,7 @@ export class World implements Disposable {
     });
   }
 
-  /** Runs as often as a timer would, by default once in a minute of the clock. */
+  /** Runs `send` repeatedly, like a timer; by default once per minute of the clock. */
   async runRepeatedly(forMs: number, everyMs = MINUTE): Promise<void> {
     const endMs = this.clock.monotonicMs() + forMs;
     while (this.clock.monotonicMs() < endMs) {
@@ -98,12 +98,12 @@ export class World implements Disposable {
     }
   }
 
-  /** `state` of every delivery, in order. */
+  /** The `state` of every delivery, in order. */
   states(): string[] {
     return this.query("SELECT state FROM delivery ORDER BY event_id, route").map((row) => String(row["state"]));
   }
 
-  /** How many deliveries there are in each state, on one route or on all. */
+  /** The number of deliveries in each state, on one route or on all. */
   counts(route = "%"): Record<string, unknown> {
     const rows = this.query(
       `SELECT state, count(*) AS n FROM delivery WHERE route LIKE '${route}' GROUP BY state ORDER BY state`,
@@ -118,13 +118,13 @@ export class World implements Disposable {
     return rows.map((row) => ({ ...row }));
   }
 
-  /** What each request told, in order. */
+  /** The message of each request, in order. */
   messages(host = ""): string[] {
     return this.requests.filter(({ request }) => request.url.includes(host))
       .map(({ request }) => String(JSON.parse(request.body).message));
   }
 
-  /** Whom each request was about, in order. */
+  /** The users that each request was about, in order. */
   users(host?: string): string[] {
     return this.messages(host).map((message) => usersOf(message).join());
   }
@@ -136,7 +136,7 @@ export class World implements Disposable {
   }
 }
 
-/** The configuration of several routes of ntfy, each to the host of its name. */
+/** The configuration of several ntfy routes, each to a host with the route's name. */
 export function routes(names: readonly string[], more = ""): Config {
   const tables = names.map((name) =>
     `[routes.${name}]\nservice = "ntfy"\ntopic_url = "https://${name}.example/topic-secret"\n`
@@ -144,13 +144,13 @@ export function routes(names: readonly string[], more = ""): Config {
   return parseConfig(`${tables.join("")}${more}`, { hostName: () => "example.com" });
 }
 
-/** An answer over HTTP, its body as JSON. */
+/** An HTTP answer with a JSON body. */
 export function response(status: number, body: unknown = {}, headers: Record<string, string> = {}): Exchange {
   return { kind: "response", response: { status, headers, body: JSON.stringify(body) } };
 }
 
-/** Nobody listens. */
+/** A connection that fails because nothing listens. */
 export const DOWN: Exchange = { kind: "failed", failure: "network", detail: "connection refused" };
 
-/** Of an event that is urgent, whoever it is about. */
+/** Makes an event of any user urgent. */
 export const TAMPERED = { tampered: ["SSH_CONNECTION"] } as const;

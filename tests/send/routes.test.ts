@@ -129,6 +129,6 @@ Deno.test("a route that responds with nonsense or never affects neither the othe
   assert.equal(fine.accepted.length, 2);
   assert.match(
     String(fine.accepted.at(-1)?.body["message"]),
-    /^route "nonsense" is broken, .*a web page and not the answer of an ntfy/,
+    /^route "nonsense" is broken, .*a web page instead of an answer from an ntfy/,
   );
 });

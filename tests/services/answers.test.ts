@@ -1,5 +1,5 @@
-// What the answers of real services and servers mean, row by row (findings A2, A10, D8, E4): above all, an answer about
-// the settings never counts against the message.
+// How the answers of real services and servers are judged, row by row (findings A2, A10, D8, E4). Above all, an answer
+// about the settings never counts against the message.
 
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
@@ -64,7 +64,7 @@ const ROWS: readonly Row[] = [
   ["webhook", 200, "<html>thanks</html>", "delivered"],
 ];
 
-/** What any server may answer, or a proxy before it. */
+/** What any server may answer, or a proxy in front of it. */
 const ANY: readonly (readonly [status: number, body: string, kind: Outcome["kind"]])[] = [
   [400, NGINX, "broken"],
   [400, GO, "broken"],
@@ -88,15 +88,15 @@ for (const [name, status, body, kind] of ROWS) {
   });
 }
 
-Deno.test("every service judges the usual answers of servers and proxies in the same way", () => {
+Deno.test("every service judges the common answers of servers and proxies in the same way", () => {
   for (const [name, spec] of Object.entries(SPECS)) {
     if (spec.kind !== "http") continue;
     for (const [status, body, kind] of ANY) assert.equal(judged(name, status, body).kind, kind, `${name} ${status}`);
   }
 });
 
-Deno.test("an answer says that the port wants TLS, that the proxy wants a password, that the rate is limited", () => {
-  assert.deepEqual(judged("webhook", 400, GO), { kind: "broken", reason: "HTTP 400: this port takes https:// alone" });
+Deno.test("judge() detects a TLS port, a proxy that requires a password, and a rate limit", () => {
+  assert.deepEqual(judged("webhook", 400, GO), { kind: "broken", reason: "HTTP 400: this port accepts only https://" });
   assert.deepEqual(judged("ntfy", 407, ""), {
     kind: "broken",
     reason: "HTTP 407: the proxy asks for a user name and a password",

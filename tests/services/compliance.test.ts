@@ -1,5 +1,5 @@
-// Every service of the registry, and the one that the README shows how to write, is held to the compliance suite: by its
-// file (tests/helpers/compliance.ts) and over sockets (tests/helpers/wire.ts). The suite is held to failing where it should.
+// Runs the compliance suite for every service of the registry and for the README's example service: on its file
+// (tests/helpers/compliance.ts) and over sockets (tests/helpers/wire.ts). Also tests that the suite fails when it should.
 
 import assert from "node:assert/strict";
 import { discord } from "../../src/services/discord.ts";
@@ -24,7 +24,7 @@ for (const subject of SUBJECTS) {
 
   if (spec?.kind !== "http") continue;
   testOverSockets(`${name}: over real sockets`, { subject, spec });
-  // How a request is made then is the same for all services.
+  // Requests to a name with two addresses are made in the same way for all services.
   if (name === "discord") testOverSockets(`${name}: by a name with two addresses`, { subject, spec, several: true });
 }
 
@@ -34,7 +34,7 @@ function testOverSockets(
 ): void {
   Deno.test({
     name,
-    // Given back when the test ends: the transport takes the network from whoever starts it.
+    // The transport drops the network permission of its process; Deno restores it when the test ends.
     permissions: { net: true, read: true, env: true },
     // The transport lives as long as its process.
     sanitizeOps: false,
@@ -45,38 +45,38 @@ function testOverSockets(
         wire.receiver.received.length = 0;
         await test.step(promise, () => check(wire, subject));
       }
-      await test.step("tries again later where nobody listens", () => checkDown(wire));
+      await test.step("retries if nothing listens on the port", () => checkDown(wire));
     },
   });
 }
 
-Deno.test("every service of the registry stands under its own name, and every receiver has its service", () => {
+Deno.test("every service is registered under its own name, and every receiver has a service", () => {
   for (const [name, registered] of services) assert.equal(registered.name, name);
   assert.deepEqual(Object.keys(SPECS).sort(), [...services.keys()].sort());
 });
 
-/** Faults of a service's file that the suite must find, each made to a good one. */
+/** Faults that the suite must find, each applied to a correct service. */
 const FAULTS: Readonly<Record<string, Partial<Record<keyof Service<unknown>, unknown>>>> = {
   "no limit": { limits: undefined },
   "a limit without a number": { limits: { unit: "bytes" } },
   "a limit of nothing": { limits: { text: 0, unit: "bytes" } },
   "a limit without a unit": { limits: { text: 2000 } },
-  "no page of its API": { apiUrl: undefined },
-  "an empty page of its API": { apiUrl: "" },
-  "a page that is none": { apiUrl: "the docs" },
+  "no API page": { apiUrl: undefined },
+  "an empty API page": { apiUrl: "" },
+  "an API page that is not a URL": { apiUrl: "the docs" },
   "no example": { example: undefined },
   "an empty example": { example: "" },
-  "an example that is no TOML": { example: "webhook_url = " },
+  "an example that is not TOML": { example: "webhook_url = " },
   "an example of another service": { example: `topic_url = "https://ntfy.sh/x"` },
-  "an example that check would warn of": { example: `webhook_url = "https://example.com/api/webhooks/1/x"` },
-  "a secret option that is none": { secretOptions: ["token"] },
-  "an option with a secret that is not said to be one": { secretOptions: [] },
+  "an example that causes a warning": { example: `webhook_url = "https://example.com/api/webhooks/1/x"` },
+  "a secret option that does not exist": { secretOptions: ["token"] },
+  "a secret option that is not declared secret": { secretOptions: [] },
   "secrets that are shown": { secrets: () => [] },
-  "hosts that it does not talk to": { endpoints: () => ["example.com:443"] },
+  "hosts that it does not connect to": { endpoints: () => ["example.com:443"] },
   "digests that are too long": { fitting: (notifications: readonly unknown[]) => notifications.length },
   "digests that are too short": { fitting: () => 5 },
-  "waits that are not kept": { judge: () => ({ kind: "retry", reason: "later" }) },
-  "an outcome that is none": { judge: () => ({ kind: "perhaps" }) },
+  "waits that are ignored": { judge: () => ({ kind: "retry", reason: "later" }) },
+  "an invalid outcome": { judge: () => ({ kind: "perhaps" }) },
 };
 
 for (const [fault, changes] of Object.entries(FAULTS)) {
@@ -87,18 +87,18 @@ for (const [fault, changes] of Object.entries(FAULTS)) {
 
 Deno.test("the suite fails for a service without a receiver in the tests", async () => {
   const failed = await failedChecks({ registered: register(discord), spec: undefined });
-  assert.ok(failed.includes("has a receiver in the tests, which takes what it sends"), failed.join("\n"));
+  assert.ok(failed.includes("has a receiver in the tests that accepts its requests"), failed.join("\n"));
 });
 
-Deno.test("the suite fails for a service that lets values of events through as they are", async () => {
+Deno.test("the suite fails for a service that does not escape the values of events", async () => {
   const render: typeof discord.render = (batch, settings, options) => {
     const request = discord.render(batch, settings, options);
     assert.ok(request.kind === "http");
-    // JSON has a backslash as two.
+    // JSON writes a backslash as two.
     return { ...request, body: request.body.replaceAll("\\\\", "") };
   };
   const failed = await failedChecks({ registered: registerFaulty({ render }), spec: SPECS["discord"] });
-  assert.ok(failed.includes("lets no event bring in a mention, a link, an image, markup or a command"));
+  assert.ok(failed.includes("prevents events from adding a mention, a link, an image, markup or a command"));
 });
 
 function registerFaulty(changes: Partial<Record<keyof Service<unknown>, unknown>>): RegisteredService {

@@ -23,12 +23,12 @@ function judged(response: Partial<HttpResponse>): Outcome {
   return discord().judge({ status: 200, headers: {}, body: `{"id":"1"}`, ...response }, NOW_MS);
 }
 
-/** The characters of a message that Discord gives a meaning to: those of its markup that no backslash stands before. */
+/** The characters of a message that Discord interprets as markup: those without a backslash before them. */
 function active(content: string): string {
   return content.replaceAll(/\\[^0-9A-Za-z\s]/g, "").replaceAll(/[^\\*_~`|<>@#:/[\]()]/g, "");
 }
 
-/** The message as a reader sees it. */
+/** The message as Discord shows it. */
 function read(content: string): string {
   return content.replaceAll(/\\([^0-9A-Za-z\s])/g, "$1");
 }
@@ -36,20 +36,20 @@ function read(content: string): string {
 const FIELDS = ["user", "remoteHost", "terminal", "service", "hostName"] as const;
 
 for (const [what, value] of Object.entries(MARKUP)) {
-  Deno.test(`discord: no event can bring in ${what}`, () => {
+  Deno.test(`discord: no event can inject ${what}`, () => {
     for (const field of FIELDS) {
       const { content } = rendered(notification({ [field]: value }));
       assert.equal(active(content), active(rendered(notification()).content), `${field}: ${content}`);
-      // Parentheses and "://" are look-alikes, which NFKC makes plain again; so is a quotation mark.
+      // Parentheses and "://" are replaced with look-alikes, which NFKC reverses; so is the quotation mark.
       assert.ok(
         read(content).normalize("NFKC").replaceAll("’", "'").includes(value),
-        `${field} can still be read: ${content}`,
+        `${field} is still readable: ${content}`,
       );
     }
   });
 }
 
-Deno.test("discord: whatever the values are, only our own characters have a meaning", () => {
+Deno.test("discord: no value can add markup", () => {
   const value = fc.oneof(
     fc.constantFrom(...HOSTILE_TEXTS),
     fc.string({ unit: fc.constantFrom(..."*_~`|<>@#:/[]()\\!&-+=.,;'\"ab 1") }),
@@ -63,12 +63,12 @@ Deno.test("discord: whatever the values are, only our own characters have a mean
   }));
 });
 
-Deno.test("discord: a message mentions nobody in either form, and its flags hide no embed of ours", () => {
+Deno.test("discord: a message mentions no one in either form, and its flags do not hide our embeds", () => {
   for (const form of ["rich", "plain"] as const) {
     for (const urgency of ["urgent", "normal", "low"] as const) {
       const { allowed_mentions, flags = 0, embeds } = rendered(notification({ urgency }), form);
       assert.deepEqual(allowed_mentions, { parse: [] });
-      // SUPPRESS_EMBEDS keeps previews away, and our own embeds with them.
+      // SUPPRESS_EMBEDS hides link previews, but also our own embeds.
       assert.equal((Number(flags) & 4) === 4, embeds === undefined);
     }
   }
@@ -99,7 +99,7 @@ Deno.test("discord: content is the plain sentence, and the embed below has a col
   }]);
 });
 
-Deno.test("discord: a logout is grey, makes no sound, and says how long the session was", () => {
+Deno.test("discord: a logout is grey, makes no sound, and shows the length of the session", () => {
   const { embeds, flags } = rendered(notification({ type: "close", urgency: "low", duration: "2 h 5 min" }));
   assert.deepEqual(flags, 4096);
   const [{ title, color, fields }] = embeds as [{ title: string; color: number; fields: unknown[] }];
@@ -107,10 +107,10 @@ Deno.test("discord: a logout is grey, makes no sound, and says how long the sess
   assert.deepEqual(fields[2], { name: "Session", value: "2 h 5 min", inline: true });
 });
 
-Deno.test("discord: a digest says how many, and has a line for each event, in as many embeds as it takes", () => {
+Deno.test("discord: a digest gives the number of events and has one line for each, in as many embeds as needed", () => {
   const events = Array.from({ length: 300 }, (_, index) => notification({ user: `user${index}` }));
   const count = discord().fitting(events);
-  // 6000 characters, at 91 to 93 a line.
+  // 6000 characters at 91 to 93 per line.
   assert.equal(count, 65);
   const [first = assert.fail(), ...more] = events.slice(0, count);
   const request = discord().render(batchOf(first, ...more), { form: "rich", nowMs: NOW_MS });
@@ -127,7 +127,7 @@ Deno.test("discord: a digest says how many, and has a line for each event, in as
   );
 });
 
-Deno.test("discord: an honest sentence reads as it is", () => {
+Deno.test("discord: a sentence without special characters is shown unchanged", () => {
   const { content } = rendered(notification({ remoteHost: "2001:db8::7" }));
   assert.equal(
     read(content),
@@ -135,7 +135,7 @@ Deno.test("discord: an honest sentence reads as it is", () => {
   );
 });
 
-Deno.test("discord: the machine is the sender, unless Discord would refuse its name, or the form is plain", () => {
+Deno.test("discord: the host name is the sender, unless Discord would refuse it or the form is plain", () => {
   assert.equal(rendered(notification()).username, "example.com");
   assert.equal(rendered(notification({ hostName: "h".repeat(80) })).username, "h".repeat(80));
   assert.ok(!("username" in rendered(notification(), "plain")));
@@ -156,7 +156,7 @@ Deno.test("discord: the machine is the sender, unless Discord would refuse its n
   }
 });
 
-Deno.test("discord: a request goes to the webhook, and waits for the message", () => {
+Deno.test("discord: a request goes to the webhook and asks Discord to wait until the message is stored", () => {
   const table = {
     [WEBHOOK]: `${WEBHOOK}?wait=true`,
     [`${WEBHOOK}?thread_id=5`]: `${WEBHOOK}?thread_id=5&wait=true`,
@@ -172,7 +172,7 @@ Deno.test("discord: a request goes to the webhook, and waits for the message", (
   }
 });
 
-Deno.test("discord: the token is secret in every form of its URL", () => {
+Deno.test("discord: the token is secret in every form of the URL", () => {
   for (const webhook of [WEBHOOK, "https://discord.com/api/v10/webhooks/123456789/token", `${WEBHOOK}/`]) {
     const { secrets } = discord(webhook);
     assert.ok(secrets.includes("token"), webhook);
@@ -180,7 +180,7 @@ Deno.test("discord: the token is secret in every form of its URL", () => {
   }
 });
 
-Deno.test("discord: only a webhook is one", () => {
+Deno.test("discord: webhook_url accepts only webhook URLs", () => {
   const refused = [
     "https://discord.com/",
     "https://discord.com/api/webhooks/",
@@ -194,17 +194,17 @@ Deno.test("discord: only a webhook is one", () => {
   }
 });
 
-Deno.test("discord: a 2xx is believed, unless it is an error of Discord or a web page", () => {
+Deno.test("discord: a 2xx counts as delivered, unless it is a web page", () => {
   for (const body of ["", "ok", "{}", "[]", "null", '{"id":"1"}', '{"id":null}']) {
     assert.deepEqual(judged({ body }), { kind: "delivered" }, body);
   }
   assert.deepEqual(judged({ body: "<html>Log in to the Wi-Fi</html>" }), {
     kind: "broken",
-    reason: "HTTP 200, but a web page and not the answer of Discord",
+    reason: "HTTP 200, but with a web page instead of an answer from Discord",
   });
 });
 
-Deno.test("discord: what Discord says is wrong is told", () => {
+Deno.test("discord: Discord's error text is the reason", () => {
   const table: [number, string, Outcome][] = [
     [404, `{"message":"Unknown Webhook","code":10015}`, { kind: "broken", reason: "HTTP 404: Unknown Webhook" }],
     [401, `{"message":"Invalid Webhook Token","code":50027}`, {
@@ -218,7 +218,7 @@ Deno.test("discord: what Discord says is wrong is told", () => {
   for (const [status, body, expected] of table) assert.deepEqual(judged({ status, body }), expected);
 });
 
-Deno.test("discord: the wait stands in the body, to the fraction of a second, else in the header", () => {
+Deno.test("discord: the wait is taken from the body, with fractions of a second, else from the header", () => {
   const headers = { "retry-after": "65" };
   const table: [string, number][] = [
     [`{"message":"You are being rate limited.","retry_after":64.57,"global":false}`, 64_570],
@@ -234,7 +234,7 @@ Deno.test("discord: the wait stands in the body, to the fraction of a second, el
   }
 });
 
-Deno.test("discord: the last request of a bucket says how long to rest", () => {
+Deno.test("discord: the last request of a rate limit bucket gives the wait", () => {
   const table: [Record<string, string>, Outcome][] = [
     [{ "x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "1.5" }, { kind: "delivered", restMs: 1_500 }],
     [{ "x-ratelimit-remaining": "4", "x-ratelimit-reset-after": "1.5" }, { kind: "delivered" }],

@@ -1,4 +1,4 @@
-// Nothing is longer than a service takes, and nothing is cut that need not be.
+// Nothing exceeds a service's limits, and nothing is cut without need.
 
 import assert from "node:assert/strict";
 import { cut, fittedSentence, fitting, lengthOf } from "../../src/services/fitting.ts";
@@ -6,7 +6,7 @@ import { type Limits } from "../../src/services/service.ts";
 import { sentence } from "../../src/services/wording.ts";
 import { notification } from "../helpers/fixtures.ts";
 
-Deno.test("cut() keeps to the limit in each unit, and halves nothing", () => {
+Deno.test("cut() keeps the limit in each unit and never splits a character", () => {
   const table: [string, Limits, string][] = [
     ["abc", { text: 3, unit: "bytes" }, "abc"],
     ["abcd", { text: 3, unit: "bytes" }, "…"],
@@ -22,7 +22,7 @@ Deno.test("cut() keeps to the limit in each unit, and halves nothing", () => {
   assert.equal(cut("****", { limits: { text: 6, unit: "code units" }, escape }), "\\*\\*\\…");
 });
 
-Deno.test("fittedSentence() cuts values, not the sentence, and leaves alone what is short enough", () => {
+Deno.test("fittedSentence() cuts values, not the sentence, and changes nothing that fits", () => {
   const limits: Limits = { text: 500, unit: "bytes" };
   assert.equal(fittedSentence(notification(), { limits }), sentence(notification()));
   const long = "漢".repeat(128);
@@ -35,7 +35,7 @@ Deno.test("fittedSentence() cuts values, not the sentence, and leaves alone what
   );
 });
 
-Deno.test("fitting() finds the most that fit, and asks for little more than that", () => {
+Deno.test("fitting() finds the largest count that fits, and calls part() for few more", () => {
   for (const total of [1, 2, 3, 7, 100]) {
     for (const most of [1, 2, 3, 5, 8, 64, 99, 100, 1000]) {
       let asked = 0;
@@ -47,6 +47,6 @@ Deno.test("fitting() finds the most that fit, and asks for little more than that
       assert.ok(asked <= Math.max(2, 2 * most), `${asked} for ${most}`);
     }
   }
-  // One that fits nowhere has to go all the same.
+  // A notification that never fits is sent alone.
   assert.equal(fitting([notification(), notification()], { part: () => "", fits: () => false }), 1);
 });

@@ -1,4 +1,4 @@
-// URLs, what a status means, and when to try again.
+// URLs, the meaning of a status, and when to retry.
 
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
@@ -21,7 +21,7 @@ function response(overrides: Partial<HttpResponse> = {}): HttpResponse {
   return { status: 200, headers: {}, body: "", ...overrides };
 }
 
-/** The outcome table of the design: delivered 2xx, then the statuses that it names, then what is left of each class. */
+/** The outcome table of the design: 2xx is delivered, then the listed statuses, then the rest of each class. */
 function expectedKind(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
   if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
@@ -29,13 +29,13 @@ function expectedKind(status: number): Outcome["kind"] {
   return "refused";
 }
 
-Deno.test("judgeStatus() keeps to the outcome table for every status", () => {
+Deno.test("judgeStatus() follows the outcome table for every status", () => {
   for (let status = 200; status <= 599; status++) {
     assert.equal(judgeStatus(response({ status }), NOW_MS).kind, expectedKind(status), `${status}`);
   }
 });
 
-Deno.test("judgeStatus() says the status, and what the service says of itself", () => {
+Deno.test("judgeStatus() gives the status and the service's error text as the reason", () => {
   for (const status of [302, 401, 422, 503]) {
     assert.deepEqual(judgeStatus(response({ status }), NOW_MS), {
       kind: expectedKind(status),
@@ -46,7 +46,7 @@ Deno.test("judgeStatus() says the status, and what the service says of itself", 
   }
 });
 
-Deno.test("judgeStatus() takes the wait from the service's own field, else from Retry-After, else has none", () => {
+Deno.test("judgeStatus() takes the wait from the service's own field, else from Retry-After", () => {
   const headers = { "retry-after": "120" };
   const table: [Partial<HttpResponse>, number | undefined, number | undefined][] = [
     [{}, undefined, undefined],
@@ -64,14 +64,14 @@ Deno.test("judgeStatus() takes the wait from the service's own field, else from 
   }
 });
 
-Deno.test("judgeStatus() lets a wait change nothing where trying again is no help", () => {
+Deno.test("judgeStatus() ignores a wait if the outcome is not a retry", () => {
   for (const status of [200, 404, 400]) {
     const outcome = judgeStatus(response({ status, headers: { "retry-after": "1" } }), NOW_MS, { retryAfterMs: 1 });
     assert.ok(!("retryAfterMs" in outcome), `${status}`);
   }
 });
 
-Deno.test("parseRetryAfter() reads seconds and dates, and nothing else", () => {
+Deno.test("parseRetryAfter() accepts seconds and dates, and nothing else", () => {
   const table: [string | undefined, number | undefined][] = [
     ["0", 0],
     ["120", 120_000],
@@ -81,7 +81,7 @@ Deno.test("parseRetryAfter() reads seconds and dates, and nothing else", () => {
     ["31536000", 31_536_000_000],
     ["Sun, 22 Nov 2026 22:14:32 GMT", 60_000],
     ["Sunday, 22-Nov-26 22:14:32 GMT", 60_000],
-    // In the past: at once.
+    // In the past: no wait.
     ["Sun, 22 Nov 2026 22:13:31 GMT", 0],
     ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
     ...[undefined, "", " ", "-1", "-5", "+5", "1e3", "0x10", "1,5", "1 s", "5;q=1", "NaN", "Infinity", "soon"]
@@ -93,15 +93,15 @@ Deno.test("parseRetryAfter() reads seconds and dates, and nothing else", () => {
   for (const [text, expected] of table) assert.equal(parseRetryAfter(text, NOW_MS), expected, JSON.stringify(text));
 });
 
-// RFC 9110, section 5.6.7: a recipient must read the asctime form too, which is in GMT without saying so.
-Deno.test("parseRetryAfter() reads the form of asctime(3) as GMT, wherever this machine stands", async () => {
+// RFC 9110, section 5.6.7: a recipient must accept the asctime format too, which is always GMT.
+Deno.test("parseRetryAfter() reads the asctime(3) format as GMT in every time zone", async () => {
   const module = JSON.stringify(import.meta.resolve("../../src/services/http.ts"));
   const text = `import { parseRetryAfter } from ${module};
     Deno.stdout.writeSync(new TextEncoder().encode(String(parseRetryAfter("Sun Nov 22 22:14:32 2026", ${NOW_MS}))));`;
   assert.equal(await evaluate(text, { TZ: "Pacific/Auckland" }), "60000");
 });
 
-Deno.test("parseRetryAfter() makes a wait of any header that is not negative, or none", () => {
+Deno.test("parseRetryAfter() returns undefined or a non-negative wait for any header", () => {
   const header = fc.oneof(
     fc.string(),
     fc.bigInt().map(String),
@@ -114,7 +114,7 @@ Deno.test("parseRetryAfter() makes a wait of any header that is not negative, or
   }));
 });
 
-Deno.test("secondsToMs() rounds up, and takes no nonsense", () => {
+Deno.test("secondsToMs() rounds up and rejects invalid values", () => {
   const table: [unknown, number | undefined][] = [
     [0, 0],
     [1, 1_000],
@@ -126,14 +126,14 @@ Deno.test("secondsToMs() rounds up, and takes no nonsense", () => {
   for (const [seconds, expected] of table) assert.equal(secondsToMs(seconds), expected, String(seconds));
 });
 
-Deno.test("jsonFields() has the fields of an object, and none of anything else", () => {
+Deno.test("jsonFields() returns the fields of an object, and none for anything else", () => {
   assert.deepEqual(jsonFields('{"id":"1","n":{"a":[1]}}'), { id: "1", n: { a: [1] } });
   for (const body of ["", " ", "<html>", "{", "null", "1", "true", '"text"', '[{"id":"1"}]', '{"id":"1"} x']) {
     assert.deepEqual(jsonFields(body), {}, body);
   }
 });
 
-Deno.test("endpoint() names host and port as the net permission takes them", () => {
+Deno.test("endpoint() returns host and port in the format of the net permission", () => {
   const table = {
     "https://discord.com/x": "discord.com:443",
     "http://ntfy.lan/x": "ntfy.lan:80",
@@ -144,13 +144,13 @@ Deno.test("endpoint() names host and port as the net permission takes them", () 
   for (const [url, expected] of Object.entries(table)) assert.equal(endpoint(new URL(url)), expected);
 });
 
-Deno.test("safeId() leaves an id alone, and lets nothing out of its place", () => {
+Deno.test("safeId() leaves a normal id unchanged and escapes everything else", () => {
   const batch = batchOf(notification());
   assert.equal(safeId(batch), batch.id);
   assert.equal(safeId({ ...batch, id: "../x?y\r\n\ud800" }), "..%2Fx%3Fy%0D%0A%EF%BF%BD");
 });
 
-Deno.test("urlSecrets() names the URL, and each part of it that may be the secret", () => {
+Deno.test("urlSecrets() returns the URL and each part of it that may be the secret", () => {
   const table: [url: string, secrets: string[]][] = [
     ["https://a.example/", []],
     ["https://a.example/hooks/lim", ["/hooks/lim", "lim"]],

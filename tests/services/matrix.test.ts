@@ -18,7 +18,7 @@ function rendered({ form = "rich", ...overrides }: Partial<SessionNotification> 
   return { ...request, body: JSON.parse(request.body) };
 }
 
-Deno.test("matrix: the room stands escaped in the path, and the batch names the transaction", () => {
+Deno.test("matrix: the room is escaped in the path, and the batch's id is the transaction id", () => {
   const { url, method, headers } = rendered();
   const { id } = batchOf(notification());
   const path = `_matrix/client/v3/rooms/!a%2Fb%3Aexample.org/send/m.room.message/${id}`;
@@ -26,7 +26,7 @@ Deno.test("matrix: the room stands escaped in the path, and the batch names the 
   assert.deepEqual(headers, { "content-type": "application/json", authorization: "Bearer syt_secret" });
 });
 
-Deno.test("matrix: values are code, nobody is mentioned, and a logout is a notice", () => {
+Deno.test("matrix: values are code, no one is mentioned, and a logout is a notice", () => {
   const { body } = rendered({ user: "@bob:example.org </code><b>", remoteHost: "evil.example" });
   assert.deepEqual(body, {
     msgtype: "m.text",
@@ -42,7 +42,7 @@ Deno.test("matrix: values are code, nobody is mentioned, and a logout is a notic
   assert.deepEqual(Object.keys(rendered({ form: "plain" }).body), ["msgtype", "body", "m.mentions"]);
 });
 
-Deno.test("matrix: a room is its id, not an alias", () => {
+Deno.test("matrix: room_id accepts an id, not an alias", () => {
   for (const room_id of ["!abc:example.org", "!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM"]) {
     matrix({ ...ROOM, room_id });
   }
@@ -51,7 +51,7 @@ Deno.test("matrix: a room is its id, not an alias", () => {
   }
 });
 
-Deno.test("matrix: an answer says what is wrong and when to come back", () => {
+Deno.test("matrix: judge() reads the error and the wait from the answer", () => {
   const judged = (status: number, body: unknown, headers: Record<string, string> = {}): Outcome =>
     matrix().judge({ status, headers, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { event_id: "$x" }), { kind: "delivered" });

@@ -22,7 +22,7 @@ function judged(response: Partial<HttpResponse>): Outcome {
   return ntfy().judge({ status: 200, headers: {}, body: `{"id":"abc","event":"message"}`, ...response }, NOW_MS);
 }
 
-Deno.test("ntfy: JSON goes to the root of the server, which may be below a path, and names the topic", () => {
+Deno.test("ntfy: JSON with the topic goes to the server's root, which can be below a path", () => {
   const table: [topicUrl: string, root: string, topic: string][] = [
     ["https://ntfy.sh/my-topic", "https://ntfy.sh/", "my-topic"],
     ["https://ntfy.sh/my-topic/", "https://ntfy.sh/", "my-topic"],
@@ -36,7 +36,7 @@ Deno.test("ntfy: JSON goes to the root of the server, which may be below a path,
   }
 });
 
-Deno.test("ntfy: the plain sentence is the message, a title comes with the rich form", () => {
+Deno.test("ntfy: the plain sentence is the message, and the rich form adds a title", () => {
   const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
     const request = ntfy().render(batchOf(notification({ type })), { form, nowMs: NOW_MS });
     assert.ok(request.kind === "http");
@@ -49,7 +49,7 @@ Deno.test("ntfy: the plain sentence is the message, a title comes with the rich 
   assert.equal(bodyOf("rich", "close").title, "SSH logout from example.com");
 });
 
-Deno.test("ntfy: an unexpected login rings, a logout makes no sound", () => {
+Deno.test("ntfy: an unexpected login rings, and a logout makes no sound", () => {
   const ornament = (overrides: Partial<SessionNotification>) => {
     const request = ntfy().render(batchOf(notification(overrides)), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
@@ -66,7 +66,7 @@ Deno.test("ntfy: an unexpected login rings, a logout makes no sound", () => {
   assert.deepEqual(ornament({ type: "close", urgency: "low" }), ["SSH logout from example.com", "door", 2]);
 });
 
-Deno.test("ntfy: a user and a password go into the Authorization header, as UTF-8, and are secret", () => {
+Deno.test("ntfy: user and password go into the Authorization header as UTF-8, and are secret", () => {
   const options = { ...TOPIC, user: "zoë", password: "p:ä s" };
   const { authorization = "" } = rendered(options).headers;
   assert.equal(authorization, `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode("zoë:p:ä s")))}`);
@@ -74,14 +74,14 @@ Deno.test("ntfy: a user and a password go into the Authorization header, as UTF-
   for (const secret of ["p:ä s", authorization.replace("Basic ", "")]) assert.ok(secrets.includes(secret), secret);
 });
 
-Deno.test("ntfy: a token goes into the Authorization header, and nothing goes there without one", () => {
+Deno.test("ntfy: a token goes into the Authorization header, which is absent without one", () => {
   assert.deepEqual(rendered().headers, { "content-type": "application/json" });
   const { headers, url, body } = rendered({ ...TOPIC, token: "tk_x" });
   assert.deepEqual(headers, { "content-type": "application/json", authorization: "Bearer tk_x" });
   assert.ok(!`${url}${body}`.includes("tk_x"));
 });
 
-Deno.test("ntfy: a topic is one to 64 letters, digits, - or _, and a token has no spaces", () => {
+Deno.test("ntfy: invalid topics, tokens, users and passwords are rejected", () => {
   const refused: Record<string, string>[] = [
     { topic_url: "https://ntfy.sh/" },
     { topic_url: "https://ntfy.sh" },
@@ -107,12 +107,12 @@ Deno.test("ntfy: a topic is one to 64 letters, digits, - or _, and a token has n
   ntfy({ topic_url: `https://ntfy.sh/${"a".repeat(64)}` });
 });
 
-Deno.test("ntfy: a 2xx is believed, unless it is an error of ntfy or a web page", () => {
+Deno.test("ntfy: a 2xx counts as delivered, unless it is a web page", () => {
   for (const body of ["", "ok", "{}", "[]", '{"id":"1"}']) assert.equal(judged({ body }).kind, "delivered", body);
   assert.equal(judged({ body: "<html>It works!</html>" }).kind, "broken");
 });
 
-Deno.test("ntfy: a daily quota that is used up rests for an hour, too many requests for the refill of one", () => {
+Deno.test("ntfy: an exhausted daily quota waits an hour, too many requests five seconds", () => {
   const limited = (code: number) => `{"code":${code},"http":429,"error":"limit reached"}`;
   const table: [Partial<HttpResponse>, number | undefined][] = [
     [{ body: limited(42908) }, 60 * 60 * 1000],
@@ -130,7 +130,7 @@ Deno.test("ntfy: a daily quota that is used up rests for an hour, too many reque
   }
 });
 
-Deno.test("ntfy: what the server says is wrong is told", () => {
+Deno.test("ntfy: the server's error text is the reason", () => {
   const table: [number, string, Outcome][] = [
     [403, `{"code":40301,"http":403,"error":"forbidden"}`, { kind: "broken", reason: "HTTP 403: forbidden" }],
     [401, `{"code":40101,"http":401,"error":"unauthorized"}`, { kind: "broken", reason: "HTTP 401: unauthorized" }],

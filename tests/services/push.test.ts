@@ -1,4 +1,4 @@
-// Gotify and Pushover, which are ntfy's kin: a sentence, a title, a priority.
+// Gotify and Pushover, which are similar to ntfy: a sentence, a title, a priority.
 
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
@@ -25,7 +25,7 @@ function rendered(
   return request;
 }
 
-Deno.test("gotify: a message goes below the server's path, with the token in its own header, as plain text", () => {
+Deno.test("gotify: a message goes below the server's path as plain text, with the token in a header", () => {
   const { url, headers, body } = rendered(["gotify", GOTIFY]);
   assert.equal(url, "https://gotify.example/push/message");
   assert.deepEqual(headers, { "content-type": "application/json", "x-gotify-key": "Asecret" });
@@ -40,17 +40,17 @@ Deno.test("gotify: a message goes below the server's path, with the token in its
   assert.equal(JSON.parse(rendered(["gotify", GOTIFY], { urgency: "low", type: "close" }).body).priority, 2);
 });
 
-Deno.test("gotify: plain http is taken anywhere, with a warning off loopback", () => {
+Deno.test("gotify: plain http is accepted, with a warning unless the host is loopback", () => {
   assert.deepEqual(configured("gotify", { ...GOTIFY, server_url: "http://127.0.0.1:8080" }).warnings, []);
   assert.deepEqual(configured("gotify", { ...GOTIFY, server_url: "http://gotify.lan" }).warnings, [
-    "server_url is plain http: the network can read the notifications, and any token with them",
+    "server_url uses plain http: the network can read notifications and tokens",
   ]);
   for (const server_url of ["https://gotify.lan?token=x", "https://u:p@gotify.lan", "gotify.lan"]) {
     assert.ok("issues" in (services.get("gotify")?.configure({ ...GOTIFY, server_url }) ?? {}), server_url);
   }
 });
 
-Deno.test("gotify: its error is reported", () => {
+Deno.test("gotify: the server's error text is the reason", () => {
   const judged = (status: number, body: unknown): Outcome =>
     configured("gotify", GOTIFY).judge({ status, headers: {}, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { id: 25 }), { kind: "delivered" });
@@ -60,7 +60,7 @@ Deno.test("gotify: its error is reported", () => {
   });
 });
 
-Deno.test("pushover: a form has the sentence, title, priority and the time of the event", () => {
+Deno.test("pushover: the form has the sentence, title, priority and the time of the event", () => {
   const { url, headers, body } = rendered(["pushover", PUSHOVER], { urgency: "urgent" });
   assert.equal(url, "https://api.pushover.net/1/messages.json");
   assert.deepEqual(headers, { "content-type": "application/x-www-form-urlencoded" });
@@ -77,13 +77,13 @@ Deno.test("pushover: a form has the sentence, title, priority and the time of th
   assert.match(rendered(["pushover", PUSHOVER], { urgency: "low" }).body, /&priority=-1&/);
 });
 
-Deno.test("pushover: a clock that was far out is not told, since the message would be refused", () => {
+Deno.test("pushover: the time of a badly wrong clock is omitted, because Pushover would refuse it", () => {
   for (const occurredAtMs of [-1, 0, 8.64e15]) {
     assert.doesNotMatch(rendered(["pushover", PUSHOVER], { occurredAtMs }).body, /timestamp/, `${occurredAtMs}`);
   }
 });
 
-Deno.test("pushover: a quota that is used up rests until it is filled, a wrong key is about the settings", () => {
+Deno.test("pushover: an exhausted quota waits until its reset, and a wrong key breaks the route", () => {
   const judged = (status: number, body: unknown, headers: Record<string, string> = {}): Outcome =>
     configured("pushover", PUSHOVER).judge({ status, headers, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { status: 1 }), { kind: "delivered" });

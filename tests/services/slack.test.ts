@@ -18,7 +18,7 @@ function rendered(batch: Batch, form: Form = "rich"): Record<string, unknown> {
   return JSON.parse(request.body);
 }
 
-Deno.test("slack: text is the sentence, as notifications show it, and blocks have the facts", () => {
+Deno.test("slack: text is the sentence, and blocks have the facts", () => {
   const { text, blocks, ...rest } = rendered(
     batchOf(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
   );
@@ -36,7 +36,7 @@ Deno.test("slack: text is the sentence, as notifications show it, and blocks hav
   ]);
 });
 
-Deno.test("slack: the three characters are escaped, and an address reads as it is where nothing is an emoji", () => {
+Deno.test("slack: the three characters are escaped, and an address is unchanged where emojis are off", () => {
   const { text, blocks } = rendered(batchOf(notification({ user: "<!here> & :bed:", remoteHost: "2001:db8:bed::7" })));
   assert.ok(String(text).startsWith("'&lt;!here&gt; &amp; ：bed:' (2001：db8：bed::7) "), String(text));
   const shown = JSON.stringify(blocks);
@@ -44,7 +44,7 @@ Deno.test("slack: the three characters are escaped, and an address reads as it i
   assert.doesNotMatch(shown, /mrkdwn|"emoji":true/);
 });
 
-Deno.test("slack: the plain form has no blocks, and a digest a line for each event", () => {
+Deno.test("slack: the plain form has no blocks, and a digest has one line per event", () => {
   const batch = batchOf(notification(), notification({ user: "bob", type: "close" }));
   const { text, blocks } = rendered(batch, "plain");
   assert.equal(blocks, undefined);
@@ -54,7 +54,7 @@ Deno.test("slack: the plain form has no blocks, and a digest a line for each eve
   assert.equal(section?.text.text, text);
 });
 
-Deno.test("slack: an error about the webhook is about the settings", () => {
+Deno.test("slack: an error about the webhook breaks the route", () => {
   const judged = (status: number, body: string): Outcome => slack().judge({ status, headers: {}, body }, NOW_MS);
   assert.deepEqual(judged(200, "ok"), { kind: "delivered" });
   assert.deepEqual(judged(200, "ok\n"), { kind: "delivered" });
@@ -65,10 +65,10 @@ Deno.test("slack: an error about the webhook is about the settings", () => {
   assert.deepEqual(judged(400, "<html>no_service</html>"), { kind: "refused", reason: "HTTP 400" });
 });
 
-Deno.test("slack: warns of another host, and has the path as its secret", () => {
+Deno.test("slack: another host causes a warning, and the path is secret", () => {
   assert.deepEqual(slack("https://hooks.slack-gov.com/services/T1/B1/secret").warnings, []);
   const { warnings, secrets } = slack("https://mattermost.example/hooks/secret-key");
-  assert.deepEqual(warnings, ["webhook_url leads to mattermost.example, which is not a host of Slack"]);
+  assert.deepEqual(warnings, ["webhook_url points to mattermost.example, which does not belong to Slack"]);
   assert.ok(secrets.includes("secret-key"));
   for (const webhook_url of ["https://hooks.slack.com", "http://hooks.slack.com/services/T1/B1/x"]) {
     assert.ok("issues" in (services.get("slack")?.configure({ webhook_url }) ?? {}), webhook_url);

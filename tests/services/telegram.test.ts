@@ -22,7 +22,7 @@ function rendered(batch: Batch, form: Form = "rich") {
   return { url: request.url, body, marked };
 }
 
-Deno.test("telegram: every value of an event is code, so that it can be no mention, link or command", () => {
+Deno.test("telegram: every value of an event is code, so it cannot be a mention, link or command", () => {
   const { body, marked } = rendered(
     batchOf(notification({ user: "@bob 😀", remoteHost: "evil.example", reasons: ["/start"] })),
   );
@@ -44,7 +44,7 @@ Deno.test("telegram: every value of an event is code, so that it can be no menti
   assert.equal(body.parse_mode, undefined);
 });
 
-Deno.test("telegram: a digest is one block, since a message has a hundred marks at most", () => {
+Deno.test("telegram: a digest is one code block, because a message has at most 100 entities", () => {
   const { body, marked } = rendered(batchOf(notification(), ...Array.from({ length: 30 }, () => notification())));
   assert.equal(marked.length, 2);
   assert.equal(marked[0], "bold: 31 SSH logins and logouts on example.com");
@@ -52,7 +52,7 @@ Deno.test("telegram: a digest is one block, since a message has a hundred marks 
   assert.ok(body.text.endsWith(marked[1].replace("pre: ", "")));
 });
 
-Deno.test("telegram: an unexpected login is marked, a logout makes no sound, the plain form has no marks", () => {
+Deno.test("telegram: an unexpected login is marked, a logout makes no sound, the plain form has no entities", () => {
   const unexpected = notification({ urgency: "urgent", reasons: ["first use of this key"] });
   assert.match(rendered(batchOf(unexpected)).body.text, /^🚨 Unexpected SSH login to example\.com\n/);
   const logout = batchOf(notification({ type: "close", urgency: "low" }));
@@ -62,7 +62,7 @@ Deno.test("telegram: an unexpected login is marked, a logout makes no sound, the
   assert.match(text, /^'＠bob' \(evil．example\) logged in to example\.com /);
 });
 
-Deno.test("telegram: the token is in the URL, and secret", () => {
+Deno.test("telegram: the token is in the URL and is secret", () => {
   assert.equal(rendered(batchOf(notification())).url, "https://api.telegram.org/bot123456:secret-part/sendMessage");
   assert.deepEqual(telegram().secrets, ["123456:secret-part", "secret-part"]);
   const own = telegram({ ...BOT, server_url: "http://127.0.0.1:8081/api/" });
@@ -70,7 +70,7 @@ Deno.test("telegram: the token is in the URL, and secret", () => {
   assert.equal(own.warnings.length, 1);
 });
 
-Deno.test("telegram: a chat is a number, as a number or in quotes, or the @name of a channel", () => {
+Deno.test("telegram: chat_id accepts a number, a quoted number, or the @name of a channel", () => {
   for (const chat_id of [1, -100, "-100", "@channel"]) telegram({ ...BOT, chat_id });
   for (const chat_id of [1.5, 2 ** 60, "channel", "", true, null]) {
     assert.ok("issues" in (services.get("telegram")?.configure({ ...BOT, chat_id }) ?? {}), String(chat_id));
@@ -80,7 +80,7 @@ Deno.test("telegram: a chat is a number, as a number or in quotes, or the @name 
   }
 });
 
-Deno.test("telegram: what Telegram says of the chat is about the settings, and a group that moved says where to", () => {
+Deno.test("telegram: an error about the chat breaks the route, and a migrated group gives its new ID", () => {
   const judged = (status: number, body: unknown): Outcome =>
     telegram().judge({ status, headers: {}, body: JSON.stringify(body) }, NOW_MS);
   assert.deepEqual(judged(200, { ok: true, result: {} }), { kind: "delivered" });
@@ -88,7 +88,7 @@ Deno.test("telegram: what Telegram says of the chat is about the settings, and a
   const moved = { ok: false, description: "group chat was upgraded", parameters: { migrate_to_chat_id: -100987 } };
   assert.deepEqual(judged(400, moved), {
     kind: "broken",
-    reason: "HTTP 400: the group has another number now: set chat_id = -100987",
+    reason: "HTTP 400: the group has a new chat ID: set chat_id = -100987",
   });
   for (const description of ["Bad Request: chat not found", "Bad Request: not enough rights to send text messages"]) {
     assert.deepEqual(judged(400, { ok: false, description }), { kind: "broken", reason: `HTTP 400: ${description}` });

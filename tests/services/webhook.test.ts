@@ -19,7 +19,7 @@ function rendered(batch: Batch, { form = "rich", nowMs = Date.now() }: { form?: 
   return request;
 }
 
-Deno.test("webhook: the library of Standard Webhooks verifies a request, and none that was changed on its way", () => {
+Deno.test("webhook: the Standard Webhooks library verifies a request, and rejects a changed one", () => {
   const { body, headers } = rendered(batchOf(notification({ user: 'zoë 😀 \\ "' })));
   const receiver = new Webhook(SECRET);
   assert.deepEqual(receiver.verify(body, { ...headers }), JSON.parse(body));
@@ -28,7 +28,7 @@ Deno.test("webhook: the library of Standard Webhooks verifies a request, and non
   assert.throws(() => new Webhook(`whsec_${btoa("x".repeat(24))}`).verify(body, { ...headers }));
 });
 
-Deno.test("webhook: a retry has the id of the batch still, and the time of its own attempt", () => {
+Deno.test("webhook: a retry has the same id, and the time of its own attempt", () => {
   const batch = batchOf(notification());
   const [first, second] = [1_795_385_612_999, 1_795_385_900_000].map((nowMs) => rendered(batch, { nowMs }));
   assert.deepEqual([first?.headers["webhook-id"], second?.headers["webhook-id"]], [batch.id, batch.id]);
@@ -40,7 +40,7 @@ Deno.test("webhook: a retry has the id of the batch still, and the time of its o
   assert.notEqual(first?.headers["webhook-signature"], second?.headers["webhook-signature"]);
 });
 
-Deno.test("webhook: the body is a CloudEvent, with the sentence and every value as it is", () => {
+Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged values", () => {
   const { body, headers, url } = rendered(
     batchOf(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
   );
@@ -75,7 +75,7 @@ Deno.test("webhook: the body is a CloudEvent, with the sentence and every value 
   }]);
 });
 
-Deno.test("webhook: a digest has all its events, the plain form the sentences alone", () => {
+Deno.test("webhook: a digest has all its events, and the plain form only the sentences", () => {
   const batch = batchOf(notification(), notification({ user: "bob", type: "close" }));
   const { type, data } = JSON.parse(rendered(batch).body);
   assert.equal(type, "ssh-session-notifier.digest");
@@ -84,21 +84,21 @@ Deno.test("webhook: a digest has all its events, the plain form the sentences al
   assert.deepEqual(plain.data, { text: data.text });
 });
 
-Deno.test("webhook: a time that RFC 3339 can't write is left out, and the host is escaped in the source", () => {
+Deno.test("webhook: a time that RFC 3339 cannot express is omitted, and the host is escaped in the source", () => {
   const far = notification({ occurredAtMs: 8.64e15, hostName: "büro 漢\ud800" });
   const { time, source } = JSON.parse(rendered(batchOf(far)).body);
   assert.equal(time, undefined);
   assert.equal(source, `/ssh-session-notifier/${encodeURIComponent("büro 漢\ufffd")}`);
 });
 
-Deno.test("webhook: a secret is whsec_ and 24 to 64 bytes; without one nothing is signed, and a warning says so", () => {
+Deno.test("webhook: a secret is whsec_ and 24 to 64 bytes; without one, requests are unsigned, with a warning", () => {
   const refused = ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_****", `whsec_${btoa("x".repeat(23))}`];
   for (const secret of [...refused, `whsec_${btoa("x".repeat(65))}`, "whsec_A"]) {
     assert.ok("issues" in (services.get("webhook")?.configure({ ...HOOK, secret }) ?? {}), secret);
   }
   webhook({ ...HOOK, secret: `whsec_${btoa("x".repeat(64))}` });
   const unsigned = webhook({ url: HOOK.url });
-  assert.deepEqual(unsigned.warnings, ["there is no secret: the receiver can't tell who sent a notification"]);
+  assert.deepEqual(unsigned.warnings, ["secret is not set: the receiver cannot verify who sent a notification"]);
   const request = unsigned.render(batchOf(notification()), { form: "rich", nowMs: 0 });
   assert.ok(request.kind === "http");
   assert.deepEqual(Object.keys(request.headers), ["content-type", "webhook-id", "webhook-timestamp"]);

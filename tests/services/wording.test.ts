@@ -1,10 +1,10 @@
-// What is said of an event: word for word, and harmless.
+// The exact wording of events, and that it is safe.
 
 import assert from "node:assert/strict";
 import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
 
-Deno.test("sentence() is the one of the Go program, and says what is missing by leaving it out", () => {
+Deno.test("sentence() is the same as the Go program's, and omits missing values", () => {
   const rest = "logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
   assert.equal(sentence(notification()), `'alice' (203.0.113.7) ${rest}`);
   assert.equal(
@@ -17,7 +17,7 @@ Deno.test("sentence() is the one of the Go program, and says what is missing by 
   );
 });
 
-Deno.test("sentence() lets no value go on as if it were the rest of it, or become a link", () => {
+Deno.test("sentence() prevents values from forging its rest or becoming links", () => {
   const remoteHost = "10.0.0.9) logged out from example.com via ssh (x";
   assert.match(
     sentence(notification({ remoteHost })),
@@ -29,7 +29,7 @@ Deno.test("sentence() lets no value go on as if it were the rest of it, or becom
   }
 });
 
-Deno.test("sentence() says in brackets behind it what else is known", () => {
+Deno.test("sentence() adds further facts in brackets", () => {
   const rest = "(203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
   const authentication = "publickey ED25519 SHA256://abc/+ (work laptop)";
   assert.equal(
@@ -44,7 +44,7 @@ Deno.test("sentence() says in brackets behind it what else is known", () => {
   assert.equal(sentence(notification({ isRepeat: true })), `'alice' ${rest} [possible repeat]`);
 });
 
-Deno.test("sentence() lets nothing in the brackets close them, become a link, or stay unescaped", () => {
+Deno.test("sentence() prevents facts from closing the brackets or becoming links, and escapes them", () => {
   const evil = 'gssapi-with-mic "x] https://evil.example ["';
   for (const overrides of [{ authentication: evil }, { reasons: [evil] }]) {
     const text = sentence(notification(overrides), (value) => value.replaceAll("@", "\\@").replaceAll("x", "\\x"));
@@ -52,7 +52,7 @@ Deno.test("sentence() lets nothing in the brackets close them, become a link, or
   }
 });
 
-Deno.test("sentence() and headline() of a test say that it is one", () => {
+Deno.test("sentence() and headline() identify a test", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
   assert.match(headline(batchOf(test)), /^Test .* example\.com$/);
@@ -60,7 +60,7 @@ Deno.test("sentence() and headline() of a test say that it is one", () => {
   assert.equal(headline(batchOf(notification({ type: "close" }))), "SSH logout from example.com");
 });
 
-Deno.test("headline() calls unexpected what has a reason to be, and counts a digest", () => {
+Deno.test("headline() says unexpected if there are reasons, and counts the events of a digest", () => {
   const urgent = notification({ urgency: "urgent" });
   assert.equal(headline(batchOf(urgent)), "SSH login to example.com");
   assert.equal(
@@ -70,7 +70,7 @@ Deno.test("headline() calls unexpected what has a reason to be, and counts a dig
   assert.equal(headline(batchOf(urgent, urgent)), "2 SSH logins and logouts on example.com");
 });
 
-Deno.test("urgencyOf() is that of the loudest", () => {
+Deno.test("urgencyOf() returns the highest urgency of the batch", () => {
   const [urgent, normal, low] = (["urgent", "normal", "low"] as const).map((urgency) => notification({ urgency }));
   assert.ok(urgent !== undefined && normal !== undefined && low !== undefined);
   assert.equal(urgencyOf(batchOf(low, urgent, normal)), "urgent");
@@ -79,7 +79,7 @@ Deno.test("urgencyOf() is that of the loudest", () => {
   assert.equal(urgencyOf(batchOf({ type: "test", hostName: "h", time: "t" })), "normal");
 });
 
-Deno.test("factsOf() leaves out what is not known, and makes no link", () => {
+Deno.test("factsOf() omits unknown values and makes no links", () => {
   const labels = (facts: ReturnType<typeof factsOf>) => facts.map(({ label }) => label);
   assert.deepEqual(labels(factsOf(notification())), ["User", "From", "Host", "Time", "Via"]);
   const all = notification({
@@ -105,7 +105,7 @@ Deno.test("factsOf() leaves out what is not known, and makes no link", () => {
   assert.deepEqual(facts[4], { label: "Why unexpected", value: "a; b" });
 });
 
-Deno.test("undomained() and inert() change names and signs, and neither addresses nor fingerprints", () => {
+Deno.test("undomained() and inert() change DNS names and special characters, but not addresses or fingerprints", () => {
   const same = ["203.0.113.7", "2001:db8::7", "alice", "SHA256:ab/cd+ef", "example.com", "v1.2"];
   for (const value of same) {
     assert.equal(undomained(value, "example.com"), value);
