@@ -93,7 +93,7 @@ export class Vm implements AsyncDisposable {
   /** Unpacks the installer and the binary, and runs the installer. */
   async install(...flags: string[]): Promise<Finished> {
     await this.shell(`mkdir -p ${INSTALLER} && tar -xf /dev/vdb -C ${INSTALLER} --no-same-owner`);
-    return await this.run(`cd ${INSTALLER} && ./install.sh ${flags.join(" ")} 2>&1`, { timeoutMs: 1_200_000 });
+    return await this.run(`cd ${INSTALLER} && ./install.sh ${flags.join(" ")} 2>&1`, { timeoutMs: 2 * BOOT_MS });
   }
 
   /** Reboots as an administrator does, and waits until it is ready for commands. */
@@ -154,7 +154,7 @@ export class Vm implements AsyncDisposable {
 
   async #ssh(
     command: readonly string[],
-    { port, timeoutMs = 120_000 }: { readonly port: number; readonly timeoutMs?: number },
+    { port, timeoutMs = BOOT_MS }: { readonly port: number; readonly timeoutMs?: number },
   ): Promise<Finished> {
     const { key, knownHosts } = this.#disk.image;
     const options = [`Port=${port}`, `IdentityFile=${key}`, "IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes"]
