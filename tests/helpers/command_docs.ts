@@ -1,4 +1,4 @@
-// The commands and their options in ssh-session-notifier(8), made of the tree of commands and of their help.
+// The commands and their options in ssh-session-notifier(8), generated from the commander tree and the help.
 
 import { type CommandDescription, describe, type FlagDescription } from "../../src/command_line/describe.ts";
 import { HELP } from "../../src/command_line/help.ts";

@@ -1,4 +1,4 @@
-// Writes mdoc(7), the language of manual pages, from text with code in backticks as Markdown has it.
+// Converts text with code in backticks, as in Markdown, to mdoc(7), the language of manual pages.
 
 /** The longest line of text, in characters; `mandoc -Tlint` allows 80. */
 const MAX_LINE = 78;
