@@ -1,5 +1,5 @@
-// Holds the README to the program: its commands, its options and those of install.sh, links and files; and to its
-// length. tests/man/pages.test.ts holds what is generated of it, tests/config/examples.test.ts its configuration.
+// Checks the README against the program: commands, options, links, files; and its length. tests/man/pages.test.ts checks
+// its generated parts, tests/config/examples.test.ts its configuration.
 
 import assert from "node:assert/strict";
 import { createProgram } from "../src/command_line/program.ts";

@@ -1,4 +1,4 @@
-// Holds the configurations in the README, in the manual and in install.sh to what the program takes.
+// Parses the configurations in the README, in the manual and in install.sh.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";

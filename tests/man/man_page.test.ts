@@ -46,7 +46,7 @@ Deno.test("install.sh knows each page as its own by its first line", () => {
   }
 });
 
-await testWith("mandoc", "mandoc has nothing to say against the pages", async () => {
+await testWith("mandoc", "mandoc accepts the pages without a warning", async () => {
   for (const [section, page] of Object.entries(PAGES)) {
     const [complaints] = await read(["mandoc", "-Tlint"], page);
     // Which other pages are installed differs from host to host.
@@ -55,7 +55,7 @@ await testWith("mandoc", "mandoc has nothing to say against the pages", async ()
   }
 });
 
-await testWith("groff", "groff has nothing to say against the pages", async () => {
+await testWith("groff", "groff formats the pages without a warning", async () => {
   for (const [section, page] of Object.entries(PAGES)) {
     assert.deepEqual(await read(["groff", "-mdoc", "-ww", "-Tutf8", "-z"], page), ["", ""], section);
   }

@@ -1,4 +1,4 @@
-// Holds the manual pages to the program: what is generated of them and of the README, commands, options, keys, exit
+// Checks the manual pages against the program: generated parts (also those of the README), commands, options, keys, exit
 // codes, paths with their owners and modes, and IDs.
 
 import assert from "node:assert/strict";
@@ -26,7 +26,7 @@ function section(page: string, title: string): string {
 }
 
 for (const [path, text] of await documents()) {
-  Deno.test(`what is generated of ${path} is up to date`, async () => {
+  Deno.test(`the generated parts of ${path} are up to date`, async () => {
     const hint = "deno run -A tests/helpers/write_docs.ts";
     assert.equal(await Deno.readTextFile(`${ROOT}/${path}`).catch(() => ""), text, hint);
   });
