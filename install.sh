@@ -22,6 +22,8 @@ FISH_COMPLETION=/usr/share/fish/vendor_completions.d/$NAME.fish
 ZSH_COMPLETION_DEBIAN=/usr/share/zsh/vendor-completions/_$NAME
 ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
 MAN_PAGE=/usr/share/man/man8/$NAME.8
+CONFIG_MAN_PAGE=/usr/share/man/man5/$NAME.toml.5
+SECURITY_MAN_PAGE=/usr/share/man/man7/$NAME-security.7
 # `env` prints the hook's environment. It replaces the `prlimit` process, so only one process is needed.
 LAST_RESORT="/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0"
 DENO="npx -y deno@2.9.6"
@@ -106,7 +108,7 @@ check_root() {
   fi
   for path in "$BINARY" "$CONFIG_DIR/backup/sshd" "$STATE_DIR/root/." "$PAM_DIR/sshd" "$UNIT_DIR/$NAME.path" \
     "$CRON_FILE" "$TMPFILES" "$BASH_COMPLETION" "$FISH_COMPLETION" "$ZSH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" \
-    "$MAN_PAGE"; do
+    "$MAN_PAGE" "$CONFIG_MAN_PAGE" "$SECURITY_MAN_PAGE"; do
     check_way "$ROOT" "$path"
   done
 }
@@ -255,7 +257,9 @@ install_documents() {
   install_document "$ZSH_COMPLETION_DEBIAN" completions zsh
   install_document "$ZSH_COMPLETION" completions zsh
   install_document "$FISH_COMPLETION" completions fish
-  install_document "$MAN_PAGE" man
+  install_document "$MAN_PAGE" man 8
+  install_document "$CONFIG_MAN_PAGE" man 5
+  install_document "$SECURITY_MAN_PAGE" man 7
 }
 
 install_document() { # PATH COMMAND...
@@ -285,7 +289,8 @@ is_foreign() { # PATH
 }
 
 remove_documents() {
-  for document in "$BASH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MAN_PAGE"; do
+  for document in "$BASH_COMPLETION" "$ZSH_COMPLETION_DEBIAN" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MAN_PAGE" \
+    "$CONFIG_MAN_PAGE" "$SECURITY_MAN_PAGE"; do
     if is_foreign "$document"; then
       say "kept: $document (not from install.sh)"
     else
@@ -387,7 +392,7 @@ write_config() {
   fi
   is_new=yes
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
-# Configuration of ssh-session-notifier, in TOML. The README describes every key.
+# Configuration of ssh-session-notifier, in TOML. For every key see: man 5 ssh-session-notifier.toml
 # After a change, run: ssh-session-notifier check, then: ssh-session-notifier test
 
 [host]

@@ -117,7 +117,9 @@ try() { # DIR
   root=$(mktemp -d)
   DESTDIR=$root "$1/$directory/install.sh"
   cmp "$1/$directory/$NAME" "$root/usr/sbin/$NAME"
-  "$1/$directory/$NAME" man | cmp - "$root/usr/share/man/man8/$NAME.8"
+  "$1/$directory/$NAME" man 5 | cmp - "$root/usr/share/man/man5/$NAME.toml.5"
+  "$1/$directory/$NAME" man 7 | cmp - "$root/usr/share/man/man7/$NAME-security.7"
+  "$1/$directory/$NAME" man 8 | cmp - "$root/usr/share/man/man8/$NAME.8"
   rm -r "$root" "${1:?}/$directory"
 }
 

@@ -1,4 +1,4 @@
-// Compares the table of ids with the code that uses them, and the README with the table.
+// Compares the table of ids with the code that uses them. tests/man/pages.test.ts compares the manual with the table.
 
 import assert from "node:assert/strict";
 import { LOW_BYTES } from "../src/admin/room.ts";
@@ -10,8 +10,6 @@ import { FAULT_MS } from "../src/store/last_resort.ts";
 import { FULL_BYTES, FULL_FILES } from "../src/store/room.ts";
 import { MAX_UNRECORDED_BYTES } from "../src/store/unrecorded.ts";
 import { ROOT } from "./helpers/compile.ts";
-import { idTable } from "./helpers/id_docs.ts";
-import { squeezed } from "./helpers/service_docs.ts";
 
 /** The texts of all modules in a folder except the table itself. */
 async function sourceTexts(directory: string): Promise<string[]> {
@@ -62,8 +60,4 @@ Deno.test("the table has the same limits as the code", () => {
   const held = table.map(([id]) => id);
   const numbered = Object.entries(IDS).filter(([, meaning]) => /\d+ (?:min|sec|hour|MiB|files)/.test(meaning));
   assert.deepEqual(numbered.map(([id]) => id).filter((id) => !held.some((known) => known === id)), []);
-});
-
-Deno.test("the README contains the table of ids", async () => {
-  assert.ok(squeezed(await Deno.readTextFile(`${ROOT}/README.md`)).includes(squeezed(idTable())));
 });

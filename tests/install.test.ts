@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Findings } from "../src/admin/finding.ts";
 import { inspectPam } from "../src/admin/pam.ts";
 import { readPamStack } from "../src/admin/pam_stack.ts";
+import { displaysOf } from "./helpers/mdoc.ts";
 
 const NAME = "ssh-session-notifier";
 const PAM_FILES = `${import.meta.dirname}/testdata/pam`;
@@ -37,7 +38,7 @@ const PROGRAM = `#!/bin/sh
 case $1 in
   --version) echo "${NAME} 0.1.0" ;;
   completions) printf '#compdef\\n# Written by \`${NAME} completions %s\`.\\n' "$2" ;;
-  man) echo '.\\" Written by \`${NAME} man\`.' ;;
+  man) printf '.\\\\" Written by \`${NAME} man %s\`.\\n' "$2" ;;
   *) exit 64 ;;
 esac\n`;
 
@@ -45,7 +46,9 @@ esac\n`;
 const DOCUMENTS = {
   [`/usr/share/bash-completion/completions/${NAME}`]: "completions bash",
   [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions fish",
-  [`/usr/share/man/man8/${NAME}.8`]: "man",
+  [`/usr/share/man/man5/${NAME}.toml.5`]: "man 5",
+  [`/usr/share/man/man7/${NAME}-security.7`]: "man 7",
+  [`/usr/share/man/man8/${NAME}.8`]: "man 8",
   [`/usr/share/zsh/site-functions/_${NAME}`]: "completions zsh",
   [`/usr/share/zsh/vendor-completions/_${NAME}`]: "completions zsh",
 };
@@ -56,6 +59,8 @@ const DOCUMENT_DIRS = [
   "/usr/share/fish/",
   "/usr/share/fish/vendor_completions.d/",
   "/usr/share/man/",
+  "/usr/share/man/man5/",
+  "/usr/share/man/man7/",
   "/usr/share/man/man8/",
   "/usr/share/zsh/",
   "/usr/share/zsh/site-functions/",
@@ -281,12 +286,13 @@ Deno.test("install.sh creates exactly these files, with these modes", async () =
 });
 
 Deno.test("install.sh does not overwrite or remove a completion or man page that it did not write", async () => {
-  const [bash = "", fish = "", man = "", zsh = ""] = Object.keys(DOCUMENTS);
+  const [bash = "", fish = "", , , man = "", zsh = ""] = Object.keys(DOCUMENTS);
   await using root = await FakeRoot.create({ [bash]: "# written by others\n", [fish]: "", "/elsewhere": "kept\n" });
-  await Deno.mkdir(root.path("/usr/share/man/man8"), { recursive: true });
+  for (const number of [5, 7, 8]) await Deno.mkdir(root.path(`/usr/share/man/man${number}`), { recursive: true });
   await Deno.symlink("/dev/null", root.path(man));
   await Deno.mkdir(root.path(zsh), { recursive: true });
-  const others = async () => Object.entries(await root.tree()).filter(([path]) => path.startsWith("/usr/share/"));
+  const others = async () =>
+    Object.entries(await root.tree()).filter(([path]) => path.startsWith("/usr/share/")).sort();
   const before = await others();
   const { stderr } = await ok(root.install());
   for (const path of [bash, fish, man, zsh]) {
@@ -878,9 +884,9 @@ for (const [name, text, reason] of REFUSED) {
   });
 }
 
-Deno.test("the README shows the lines that install.sh adds to the PAM file", async () => {
-  const readme = await Deno.readTextFile(`${import.meta.dirname}/../README.md`);
-  for (const block of [FIRST, LAST]) assert.ok(readme.includes(`\n\n\`\`\`\n${block}\`\`\`\n`), block);
+Deno.test("the manual shows the lines that install.sh adds to the PAM file", async () => {
+  const shown = displaysOf(await Deno.readTextFile(`${import.meta.dirname}/../src/man/${NAME}.8`));
+  for (const block of [FIRST, LAST]) assert.ok(shown.includes(block), block);
 });
 
 Deno.test("install.sh without --pam does not edit sshd's file, and reports a missing hook", async () => {

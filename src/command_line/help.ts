@@ -149,8 +149,8 @@ const COMPLETIONS: CommandHelp = {
 };
 
 const MAN: CommandHelp = {
-  text: ['install.sh installs the man page, so "man ssh-session-notifier" shows it too.'],
-  examples: [{ line: "ssh-session-notifier man | man -l -" }],
+  text: ['install.sh installs all three pages, so "man ssh-session-notifier" shows the one of section 8 too.'],
+  examples: [{ line: "ssh-session-notifier man 5 | man -l -" }],
 };
 
 /** The help for each command, by name. */

@@ -242,11 +242,19 @@ function addCompletions(program: Command, done: Done): void {
     });
 }
 
+const SECTIONS = ["5", "7", "8"] as const;
+
+/** The sections of the manual that have a page: configuration, security, commands. */
+export type Section = typeof SECTIONS[number];
+
 function addMan(program: Command, done: Done): void {
   program.command("man")
-    .description("Print the man page.")
-    .action(async () => {
-      const { printManPage } = await import("./man_page.ts");
-      done(printManPage(program));
+    .description("Print a manual page.")
+    .addArgument(
+      new Argument("[section]", "8: the commands, 5: the configuration, 7: security").choices(SECTIONS).default("8"),
+    )
+    .action(async (section: Section) => {
+      const { printManPage } = await import("../man/man_page.ts");
+      done(printManPage(section));
     });
 }

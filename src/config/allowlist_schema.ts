@@ -44,7 +44,7 @@ function list<Item extends v.GenericSchema>(item: Item) {
   return v.optional(v.pipe(v.array(item), v.minLength(1, "must not be empty; to match any value, remove this key")));
 }
 
-/** The keys of a rule. The descriptions become the README's table. */
+/** The keys of a rule. ssh-session-notifier.toml(5) shows the descriptions. */
 export const RULE = {
   reason: v.pipe(line(200), v.description("why the rule exists; shown by `explain` and in the verbose log")),
   users: v.pipe(list(name), v.description("account names, matched exactly")),

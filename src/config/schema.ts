@@ -43,7 +43,7 @@ function number({ least, most, otherwise, what }: NumberKey) {
 
 const serviceName = v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.join(", ")}`);
 
-// The descriptions (`v.description`, in Markdown) become the README's table.
+// The descriptions (`v.description`, in Markdown) appear in ssh-session-notifier.toml(5).
 
 /** The keys of every route. No service option has one of these names. */
 export const ROUTE_KEYS = {

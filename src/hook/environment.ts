@@ -1,5 +1,5 @@
 // Converts the PAM environment to a SessionEvent. The user that logs in may control most of this environment:
-// see "Hostile environment" in the README.
+// see ssh-session-notifier-security(7).
 
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent, type SessionEventType } from "../event.ts";
 

@@ -135,7 +135,7 @@ export interface Service<Settings> {
   readonly apiUrl: string;
   /**
    * The schema of `[notification.<name>]`, which converts the options to settings. The descriptions (`v.description`)
-   * become the README's table.
+   * appear in ssh-session-notifier.toml(5).
    */
   readonly options: GenericSchema<unknown, Settings> & {
     readonly entries: ObjectEntries;

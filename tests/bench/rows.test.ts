@@ -1,4 +1,4 @@
-// Checks that the bench covers the budgets of the project, and that the README matches the bench.
+// Checks that the bench covers the budgets of the project, and that tests/bench/README.md matches the bench.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
@@ -24,8 +24,8 @@ Deno.test("the bench has a row with the right limits for each budget, and the co
   assert.deepEqual(COMPARISONS.map(({ name }) => name), ["login-delay", "hook-wait", "drain"]);
 });
 
-Deno.test("the README lists everything that the bench measures, with budgets and commands", async () => {
-  const cells = (await Deno.readTextFile(`${ROOT}/README.md`)).split("\n").map((line) =>
+Deno.test("tests/bench/README.md lists everything that the bench measures, with budgets and commands", async () => {
+  const cells = (await Deno.readTextFile(`${ROOT}/tests/bench/README.md`)).split("\n").map((line) =>
     line.split("|").map((cell) => cell.trim()).join("|")
   );
   for (const row of ROWS) {

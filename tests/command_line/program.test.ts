@@ -69,7 +69,7 @@ Deno.test("an invalid command line exits with 64 and an error", async () => {
     [["history", "--user"], /'--user <user>' argument missing/],
     [["completions", "tcsh"], /'tcsh' is invalid for argument 'shell'.*bash, zsh, fish/],
     [["completions"], /missing required argument 'shell'/],
-    [["man", "send"], /too many arguments/],
+    [["man", "send"], /'send' is invalid for argument 'section'.*5, 7, 8/],
     [["explain"], /required option '--user <user>' not specified/],
     [["retry", "--to", "x"], /--to requires --route/],
     [["queue", "--verbose"], /unknown option '--verbose'/],

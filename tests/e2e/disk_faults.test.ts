@@ -92,7 +92,7 @@ async function placesOf(host: TestHost): Promise<Place[]> {
 }
 
 function canFail({ name, args }: SystemCall): boolean {
-  // Memory is not on the disk. If SQLite cannot release a lock, it waits for its own lock, 10 s: see the README.
+  // Memory is not on the disk. If SQLite cannot release a lock, it waits for its own lock, 10 s: see ssh-session-notifier-security(7).
   if (name === "mmap") return args.includes("MAP_SHARED");
   return name !== "fcntl" || !args.includes("F_UNLCK");
 }

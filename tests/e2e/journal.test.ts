@@ -1,17 +1,18 @@
-// The README's journal query shows the events that the hook wrote to the journal, and no lines of other processes.
+// The journal query in ssh-session-notifier(8) shows the events that the hook wrote to the journal, and no lines of other processes.
 
 import assert from "node:assert/strict";
 import { ROOT } from "../helpers/compile.ts";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
+import { displaysOf } from "../helpers/mdoc.ts";
 import { underSystemd } from "../helpers/systemd.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 const HOOK = "/usr/sbin/ssh-session-notifier queue";
 
-const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+const page = await Deno.readTextFile(`${ROOT}/src/man/ssh-session-notifier.8`);
 
-underSystemd("the README's journal query finds the hook's lines, and no forged one", async (_host, systemd) => {
-  const [, query = ""] = /^ {4}(journalctl --identifier=ssh-session-notifier .*)$/m.exec(readme) ?? [];
+underSystemd("the manual's journal query finds the hook's lines, and no forged one", async (_host, systemd) => {
+  const query = displaysOf(page).find((text) => text.startsWith("journalctl "))?.trim() ?? "";
   assert.notEqual(query, "");
   await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
   const as = (user: string) =>

@@ -447,7 +447,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   },
 };
 
-/** The README's outcome table. */
+/** The outcomes that ssh-session-notifier(8) lists. */
 export function kindOf(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
   if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";

@@ -1,47 +1,62 @@
-// The README's table of configuration keys, generated from the schema so that it is always correct.
-// `deno run -A tests/helpers/config_docs.ts` prints it; `deno fmt` then aligns it.
+// The configuration keys in ssh-session-notifier.toml(5), generated from the schema.
 
 import * as v from "valibot";
 import { RULE } from "../../src/config/allowlist_schema.ts";
 import { ROUTE_KEYS, schema, SECTIONS } from "../../src/config/schema.ts";
 import { services } from "../../src/services/registry.ts";
+import { argument, paragraph } from "./mdoc.ts";
 
-/** A row of the table. */
+/** A key of the configuration. */
 interface Key {
-  /** In Markdown, unlike the other two. */
+  /** As TOML has it. */
   readonly section: string;
   readonly name: string;
   readonly schema: v.GenericSchema;
 }
 
-/** One row for each key of each section, in the order of the schema; services' options have a separate table. */
-export function keyTable(): string {
-  const rows = keys().map(({ section, name, schema }) =>
-    `| ${section} | \`${name}\` | ${fallbackOf(schema)} | ${descriptionOf(schema)} |`
-  );
-  return ["| section | key | default | what |", "| --- | --- | --- | --- |", ...rows].join("\n");
+/** Every key of each section as mdoc, in the order of the schema; the options of services have a separate list. */
+export function keyLines(): string[] {
+  const sections = Map.groupBy(keys(), ({ section }) => section);
+  return [...sections].flatMap(([section, keys]) => [
+    `.Ss ${argument(section)}`,
+    ".Bl -tag -width Ds",
+    ...keys.flatMap(({ name, schema }) => [
+      `.It Cm ${argument(name)}`,
+      ...paragraph(sentence(descriptionOf(schema))),
+      ...fallbackLines(schema),
+    ]),
+    ".El",
+  ]);
+}
+
+/** The names of all keys. */
+export function keyNames(): string[] {
+  return keys().map(({ name }) => name);
+}
+
+/** Adds a capital letter and a period to a description. */
+export function sentence(description: string): string {
+  if (description === "") throw new Error("Cannot describe a key as it has no description");
+  return `${description.replace(/^[a-z]/, (first) => first.toUpperCase())}${/\.$/.test(description) ? "" : "."}`;
 }
 
 function keys(): Key[] {
   return Object.entries(schema.entries).flatMap(([section, whole]): Key[] => {
     // A route's other keys are listed with [notification], which has them too.
-    if (section === "routes") return keysOf("`routes.NAME`", { service: ROUTE_KEYS.service });
+    if (section === "routes") return keysOf("[routes.NAME]", { service: ROUTE_KEYS.service });
     // Its keys are fingerprints.
-    if (section === "key_names") return [{ section: "`key_names`", name: '"SHA256:…"', schema: wrapped(whole) }];
+    if (section === "key_names") return [{ section: "[key_names]", name: '"SHA256:..."', schema: wrapped(whole) }];
     const entries = Object.entries(SECTIONS).find(([name]) => name === section)?.[1];
-    if (entries === undefined) throw new Error(`[${section}] is not in the table: add its keys here`);
+    if (entries === undefined) throw new Error(`Cannot describe [${section}] as its keys are not known here`);
     if (section === "allowlist") {
       const { rules: _, ...rest } = SECTIONS.allowlist;
-      return [...keysOf("`allowlist`", rest), ...keysOf("`[[allowlist.rules]]`", RULE)];
+      return [...keysOf("[allowlist]", rest), ...keysOf("[[allowlist.rules]]", RULE)];
     }
-    return keysOf(
-      `\`${section}\``,
-      Object.fromEntries(Object.entries(entries).filter(([name]) => !services.has(name))),
-    );
+    return keysOf(`[${section}]`, Object.fromEntries(Object.entries(entries).filter(([name]) => !services.has(name))));
   }).map((key) => {
-    const isOfEveryRoute = key.section === "`notification`" && key.name !== "service" &&
+    const isOfEveryRoute = key.section === "[notification]" && key.name !== "service" &&
       Object.hasOwn(ROUTE_KEYS, key.name);
-    return isOfEveryRoute ? { ...key, section: "`notification`, `routes.NAME`" } : key;
+    return isOfEveryRoute ? { ...key, section: "[notification] and [routes.NAME]" } : key;
   });
 }
 
@@ -49,20 +64,19 @@ function keysOf(section: string, entries: Readonly<Record<string, v.GenericSchem
   return Object.entries(entries).map(([name, schema]) => ({ section, name, schema }));
 }
 
-/** The default of a key, as TOML. */
-function fallbackOf(schema: v.GenericSchema): string {
-  if (schema.type !== "optional") return schema.type === "custom" ? "none" : "required";
+/** The default of a key, or that it is required. */
+function fallbackLines(schema: v.GenericSchema): string[] {
+  if (schema.type !== "optional") return schema.type === "custom" ? [] : ["Required."];
   const fallback = "default" in schema ? schema.default : undefined;
-  return fallback === undefined ? "none" : `\`${JSON.stringify(fallback).replaceAll('","', '", "')}\``;
+  if (fallback === undefined) return [];
+  return paragraph(`Default: \`${JSON.stringify(fallback).replaceAll('","', '", "')}\`.`);
 }
 
 function descriptionOf(schema: v.GenericSchema): string {
   return "pipe" in schema ? v.getDescription(schema) ?? "" : "";
 }
 
-/** The schema inside an optional section. */
+/** What an optional section is made of. */
 function wrapped(schema: v.GenericSchema): v.GenericSchema {
   return "wrapped" in schema ? schema.wrapped as v.GenericSchema : schema;
 }
-
-if (import.meta.main) Deno.stdout.writeSync(new TextEncoder().encode(`${keyTable()}\n`));

@@ -1,12 +1,13 @@
-// The README's table of ids, generated from src/ids.ts so that it is always correct.
-// `deno run -A tests/helpers/id_docs.ts` prints it; `deno fmt` then aligns it.
+// The IDs of findings and errors in ssh-session-notifier(8), generated from src/ids.ts.
 
 import { IDS } from "../../src/ids.ts";
+import { paragraph } from "./mdoc.ts";
 
-/** One row for each id. */
-export function idTable(): string {
-  const rows = Object.entries(IDS).map(([id, meaning]) => `| \`${id}\` | ${meaning} |`);
-  return ["| id | meaning |", "| --- | --- |", ...rows].join("\n");
+/** Every ID with its meaning, as mdoc. */
+export function idLines(): string[] {
+  return [
+    ".Bl -tag -width Ds",
+    ...Object.entries(IDS).flatMap(([id, meaning]) => [`.It Sy ${id.replaceAll("-", "\\-")}`, ...paragraph(meaning)]),
+    ".El",
+  ];
 }
-
-if (import.meta.main) Deno.stdout.writeSync(new TextEncoder().encode(`${idTable()}\n`));

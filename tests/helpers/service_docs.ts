@@ -1,52 +1,41 @@
-// The README's part on services, generated from the services so that it is always correct.
-// `deno run -A tests/helpers/service_docs.ts` prints it; `deno fmt` then aligns the tables.
+// The services in ssh-session-notifier.toml(5), generated from the registry; and the messages in
+// tests/testdata/messages.
 
-import { services } from "../../src/services/registry.ts";
+import { parse } from "smol-toml";
+import { type RegisteredService, services } from "../../src/services/registry.ts";
 import type { Batch } from "../../src/services/service.ts";
-import { ROOT } from "./compile.ts";
 import { configured } from "./compliance.ts";
+import { sentence } from "./config_docs.ts";
 import { batchOf, notification } from "./fixtures.ts";
+import { argument, display, paragraph } from "./mdoc.ts";
 import { NOW_MS } from "./service_specs.ts";
 
-/** A text without what `deno fmt` changes: the alignment of tables and the layout of JSON. */
-export function squeezed(text: string): string {
-  return text.replaceAll(/-+/g, "-").replaceAll(/\s+/g, "");
-}
-
-/** One row for each service: name, limit and API page. */
-export function serviceTable(): string {
-  const rows = [...services.values()].map(({ name, limits, apiUrl }) => {
-    const limit = limits.text === Infinity ? "none" : `${limits.text.toLocaleString("en")} ${limits.unit}`;
-    return `| \`${name}\` | ${limit} | [API](${apiUrl}) |`;
-  });
-  return ["| `service` | longest message | page |", "| --- | --- | --- |", ...rows].join("\n");
-}
-
-/** One row for each option of each service. */
-export function optionTable(): string {
-  const rows = [...services.values()].flatMap(({ name, optionDocs }) =>
-    optionDocs.map((option) => {
-      const fallback = option.fallback === undefined ? "none" : `\`"${option.fallback}"\``;
-      const secret = option.isSecret ? ` (secret; or \`${option.name}_file\`)` : "";
-      return `| \`${name}\` | \`${option.name}\` | ${
-        option.isRequired ? "required" : fallback
-      } | ${option.description}${secret} |`;
-    })
-  );
-  return ["| service | option | default | what |", "| --- | --- | --- | --- |", ...rows].join("\n");
-}
-
-/** An example of each service's options, in the format of the configuration. */
-export function exampleConfigs(): string {
-  const sections = [...services.values()].filter(({ example }) => example !== "")
-    .map(({ name, example }) => `[notification.${name}]\n${example}`);
-  return `\`\`\`toml\n${sections.join("\n\n")}\n\`\`\``;
+/** Each service with its limit, the page of its API, its options and an example, as mdoc. */
+export function serviceLines(): string[] {
+  return [...services.values()].flatMap(({ name, limits, apiUrl, optionDocs, example }) => [
+    `.Ss ${name}`,
+    ...limits.text === Infinity
+      ? []
+      : paragraph(`The longest message has ${limits.text.toLocaleString("en")} ${limits.unit}.`),
+    ...display(apiUrl),
+    ...optionDocs.length === 0 ? [] : [
+      ".Bl -tag -width Ds",
+      ...optionDocs.flatMap(({ name, description, fallback, isRequired, isSecret }) => [
+        `.It Cm ${argument(name)}`,
+        ...paragraph(sentence(description)),
+        ...isRequired ? ["Required."] : fallback === undefined ? [] : paragraph(`Default: \`"${fallback}"\`.`),
+        ...isSecret ? paragraph(`Secret; or \`${name}_file\`.`) : [],
+      ]),
+      ".El",
+    ],
+    ...display(example === "" ? `[notification]\nservice = "${name}"` : `[notification.${name}]\n${example}`),
+  ]);
 }
 
 const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
 const LOGIN = notification({ authentication: KEY });
 
-/** The messages that the README shows. */
+/** What there is to show of the messages. */
 export const MESSAGES: Readonly<Record<string, Batch>> = {
   "A login": batchOf(LOGIN),
   "A logout": batchOf({
@@ -79,58 +68,34 @@ export const MESSAGES: Readonly<Record<string, Batch>> = {
   ),
 };
 
-/** The messages, except the digest, as plain sentences, as `stdout` prints them. */
-export function sentenceExamples(): string {
+/** Those messages but the digest as plain sentences, as `stdout` prints them. */
+export function sentenceExamples(): Readonly<Record<string, string>> {
   const registered = services.get("stdout");
-  if (registered === undefined) throw new Error("unknown service stdout");
+  if (registered === undefined) throw new Error("there is no service stdout");
   const { "A digest": _, ...messages } = MESSAGES;
-  return Object.values(messages).map((batch) => {
-    const request = configured(registered, {}).render(batch, { form: "rich", nowMs: NOW_MS });
-    return request.kind === "print" ? `    ${request.text}` : "";
-  }).join("\n");
-}
-
-/** The request bodies of the messages, or of one of them, for a service. */
-export function messageExamples(name: "discord" | "ntfy" | "webhook", only?: string): string {
-  const registered = services.get(name);
-  if (registered === undefined) throw new Error(`unknown service ${name}`);
-  const options = {
-    discord: { webhook_url: "https://discord.com/api/webhooks/xyz" },
-    ntfy: { topic_url: "https://ntfy.sh/my-secret-topic" },
-    webhook: { url: "https://example.com/hooks/ssh" },
-  };
-  const service = configured(registered, options[name]);
-  const examples = Object.entries(MESSAGES).filter(([what]) => what === (only ?? what));
-  return examples.map(([what, batch]) => {
-    const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
-    const body = request.kind === "http" ? compact(request.body) : request.text;
-    const title = only === undefined ? `${what}:\n\n` : "";
-    return `${title}\`\`\`json\n${body}\n\`\`\``;
-  }).join("\n\n");
-}
-
-/** Formats JSON with each innermost object or array on one line. */
-function compact(json: string): string {
-  return JSON.stringify(JSON.parse(json), null, 2).replaceAll(
-    /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
-    (whole) => whole.replaceAll(/\n\s*/g, " "),
+  return Object.fromEntries(
+    Object.entries(messages).map(([what, batch]) => {
+      const request = configured(registered, {}).render(batch, { form: "rich", nowMs: NOW_MS });
+      return [what, request.kind === "print" ? request.text : ""];
+    }),
   );
 }
 
-/** The source of the example service, as a file of src/services. */
-export function exampleService(): string {
-  const source = Deno.readTextFileSync(`${ROOT}/tests/testdata/pager.ts`).replaceAll("../../src/services/", "./");
-  return `\`\`\`ts\n${source.trimEnd()}\n\`\`\``;
+/** Those messages as they are sent to a service. */
+export function messageExamples(registered: RegisteredService): string {
+  const service = configured(registered, parse(registered.example));
+  return Object.entries(MESSAGES).map(([what, batch]) => {
+    const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
+    const body = request.kind === "http" ? compact(request.body) : request.text;
+    return `${what}:\n\n${body}\n`;
+  }).join("\n");
 }
 
-if (import.meta.main) {
-  const parts = [serviceTable(), optionTable(), exampleConfigs()];
-  const messages = [
-    sentenceExamples(),
-    messageExamples("discord"),
-    messageExamples("ntfy"),
-    messageExamples("webhook", "An unexpected login"),
-  ];
-  const text = [...parts, ...messages, exampleService()].join("\n\n");
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+/** JSON with an object or array that holds no other on one line; a form with a line for each field. */
+function compact(body: string): string {
+  if (!body.startsWith("{")) return [...new URLSearchParams(body)].map((field) => field.join("=")).join("\n");
+  return JSON.stringify(JSON.parse(body), null, 2).replaceAll(
+    /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
+    (whole) => whole.replaceAll(/\n\s*/g, " "),
+  );
 }

@@ -1,4 +1,4 @@
-// Runs the compliance suite for every service of the registry and for the README's example service: on its file
+// Runs the compliance suite for every service of the registry and for the example service: on its file
 // (tests/helpers/compliance.ts) and over sockets (tests/helpers/wire.ts). Also tests that the suite fails when it should.
 
 import assert from "node:assert/strict";

@@ -1,12 +1,11 @@
-// Holds the README and the configuration that install.sh writes to what the program takes.
+// Parses the configurations in the README, in the manual and in install.sh.
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import type { ReadBeside } from "../../src/config/files_beside.ts";
 import { services } from "../../src/services/registry.ts";
 import { ROOT } from "../helpers/compile.ts";
-import { keyTable } from "../helpers/config_docs.ts";
-import { squeezed } from "../helpers/service_docs.ts";
+import { displaysOf } from "../helpers/mdoc.ts";
 
 const readme = await Deno.readTextFile(`${ROOT}/README.md`);
 const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
@@ -25,21 +24,27 @@ function parse(toml: string): void {
   parseConfig(toml, { hostName: () => "example.com", readBeside });
 }
 
-const examples = [...readme.matchAll(/^```toml\n(.*?)^```/gms)].map(([, toml]) => toml ?? "");
+/** What is TOML of the displays of a page: a section, and no shell, YAML or PAM. */
+async function tomlIn(page: string): Promise<string[]> {
+  return displaysOf(await Deno.readTextFile(`${ROOT}/src/man/${page}`)).filter((text) => /^\[\[?[\w.]+\]/.test(text));
+}
 
-Deno.test("every configuration in the README is one, with a service where it shows a part", () => {
-  assert.ok(examples.length >= 4);
-  for (const toml of examples) {
-    // What says nothing of a service is a part to add.
-    parse(/^service = /m.test(toml) ? toml : `[notification]\nservice = "stdout"\n${toml}`);
-  }
-});
+const examples = {
+  "README.md": [...readme.matchAll(/^```toml\n(.*?)^```/gms)].map(([, toml]) => toml ?? ""),
+  "ssh-session-notifier.toml(5)": await tomlIn("ssh-session-notifier.toml.5"),
+  "ssh-session-notifier(8)": await tomlIn("ssh-session-notifier.8"),
+};
 
-Deno.test("the README has the table of keys, as the schema describes them", () => {
-  const table = keyTable();
-  assert.doesNotMatch(table, /\|\s*\|$/m, "a key without a description");
-  assert.ok(squeezed(readme).includes(squeezed(table)), table);
-});
+for (const [where, texts] of Object.entries(examples)) {
+  Deno.test(`every configuration in ${where} is one, with a service where it shows a part`, () => {
+    assert.ok(texts.length >= (where.endsWith("(5)") ? 4 + services.size : 1));
+    for (const toml of texts) {
+      // What says nothing of a service is a part to add.
+      const [, name = "stdout"] = /^\[notification\.(\w+)\]/.exec(toml) ?? [];
+      parse(/^service = /m.test(toml) ? toml : `[notification]\nservice = "${name}"\n${toml}`);
+    }
+  });
+}
 
 Deno.test("the configuration that install.sh writes is one, and so is each part of it that is commented out", () => {
   const written = /config\.toml" "root:\$SEND_USER" 0640 <<'END'\n(.*?)^END$/ms.exec(installer)?.[1] ?? "";
