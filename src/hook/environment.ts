@@ -3,7 +3,7 @@
 
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent, type SessionEventType } from "../event.ts";
 
-/** The environment of the process: `Deno.env`, except in tests. */
+/** The environment of the process (`Deno.env`), or one from the file of the last resort: see store/unrecorded.ts. */
 export type Environment = Pick<Deno.Env, "get" | "toObject">;
 
 /** The fields of an event that do not come from the environment. */
@@ -48,8 +48,8 @@ export function readSessionEvent(environment: Environment, circumstances: Circum
 /**
  * Reads one variable, and checks that all its copies in the environment agree.
  *
- * Where PAM reads `~/.pam_environment`, a user can add variables; pam_exec appends its own `PAM_*` after them
- * (pam_exec.c of Linux-PAM). A forged name therefore exists twice: `get` returns the first, set by the user, and
+ * If PAM reads `~/.pam_environment`, a user can add variables, but pam_exec appends its own `PAM_*` after them
+ * (pam_exec.c of Linux-PAM). So a forged name exists twice: `get` returns the first value, set by the user, and
  * `toObject` the last, set by pam_exec, which is trusted. If a value is not UTF-8, `get` throws and `toObject` omits
  * it. `PAM_RUSER` is not read: sshd does not set it, so a user could forge it undetected.
  */

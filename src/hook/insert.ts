@@ -11,18 +11,21 @@ const BUSY_BUDGET_MS = 500;
 /** The log size that triggers a checkpoint, in bytes. Each hook reads the whole write-ahead log. */
 const WAL_LIMIT = 256 * 1024;
 
-/** A larger folder is not listed: about 3,500 names on ext4, 5 ms. Deno would read all names, even a million. */
+/**
+ * A directory larger than this, in bytes, is not listed: about 3,500 names on ext4, which take 5 ms. Deno reads all
+ * names at once, even a million.
+ */
 const MAX_FOLDER_BYTES = 256 * 1024;
 
-/** How long an event stays in the queue, in milliseconds. `send` has read it long before. */
+/** How long an event stays in the queue, in milliseconds. `send` reads it long before that. */
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
-/** This many events stay, however old: a clock that is ahead must not delete events that `send` has not read. */
+/** The newest events stay whatever their age: a clock that is ahead must not delete events that `send` has not read. */
 const KEEP_AT_LEAST = 10_000;
 
 /**
- * Inserts an event. Waits for other writers for at most half a second in total.
+ * Inserts an event. Waits for other writers, half a second in total at most.
  *
- * Leaves the database open: closing the last connection would run a checkpoint, which needs 5 fsyncs instead of 2.
+ * Leaves the database open: closing the last connection would run a checkpoint: 5 fsyncs instead of 2.
  *
  * @param path the queue database; created if it does not exist
  * @returns the open database
@@ -70,7 +73,10 @@ function sizesOf(path: string): ReadonlyMap<string, number> {
   );
 }
 
-/** The entries of a folder; undefined if it is a symbolic link or so large that listing it could delay the login. */
+/**
+ * Lists a directory. Returns undefined if it is something else, such as a symbolic link, or so large that listing it
+ * could delay the login.
+ */
 export function listSmall(directory: string): Deno.DirEntry[] | undefined {
   const { isDirectory, size } = Deno.lstatSync(directory);
   return isDirectory && size <= MAX_FOLDER_BYTES ? [...Deno.readDirSync(directory)] : undefined;
@@ -107,7 +113,7 @@ function createWhole(path: string, mode: number, fill: (unfinished: string) => v
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
-    // A failure also leaves a log; at each login, one more would fill the disk further.
+    // Remove the log too, which a failure leaves: one more per login would fill the disk.
     for (const file of sizesOf(unfinished).keys()) Deno.removeSync(file);
   }
 }
@@ -117,7 +123,7 @@ function keepSmall(database: Database, { path, now }: { path: string; now: numbe
   try {
     if (Deno.statSync(`${path}-wal`).size < WAL_LIMIT) return;
     pragma(database, "busy_timeout = 0");
-    // The previous event confirms the time, so one wrong clock reading deletes nothing.
+    // Use the time of the previous event if it is earlier, so one wrong reading of the clock deletes nothing.
     const before = database.prepare("SELECT occurred_at_ms AS at FROM event ORDER BY id DESC LIMIT 1 OFFSET 1").get();
     const keepFrom = Math.min(now, Number(before?.["at"] ?? 0)) - KEEP_MS;
     database.prepare(
@@ -127,7 +133,7 @@ function keepSmall(database: Database, { path, now }: { path: string; now: numbe
     ).run(keepFrom);
     pragma(database, "wal_checkpoint(TRUNCATE)");
   } catch (error) {
-    // No log exists: another tool has disabled WAL mode.
+    // If the log does not exist, another tool has disabled WAL mode: enable it.
     if (error instanceof Deno.errors.NotFound) database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL");
   }
 }

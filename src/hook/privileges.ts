@@ -4,7 +4,7 @@
 /**
  * Permanently becomes the owner of a directory. Does nothing if the process is not root.
  *
- * @param options.anyOwner accepts a directory that belongs to root; for tests and the demo
+ * @param options.anyOwner accepts a directory that belongs to root, and stays root; for tests and the demo
  * @throws if the directory does not exist, is not a directory, or belongs to root
  */
 export function becomeOwner(directory: string, options: { readonly anyOwner: boolean }): void {
@@ -19,8 +19,8 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
 
 /** Permanently becomes a user and a group. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
-  // The group must change first, while still root. For root, both calls set the real, effective and saved IDs, which
-  // drops all capabilities (setuid(2), setgid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
+  // Change the group first, while still root. For root, both calls set the real, effective and saved IDs, and the
+  // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
   // Deno has no setuid; Node's global `process` loads faster than an import of node:process.
   const { process } = globalThis;
   process.setgid?.(gid);

@@ -1,4 +1,4 @@
-// `queue`: the PAM hook. It starts as root during a login, drops root, records the event, and exits.
+// `queue`: the PAM hook. It starts as root during a login or logout, drops root, records the event, and exits.
 // It reads no configuration, loads no package, opens no network socket, and prints only errors.
 
 import type { SessionEvent } from "../event.ts";
@@ -58,7 +58,7 @@ async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {
   const { say, writeToSystemLog } = await import("./system_log.ts");
   const message = `Cannot record a session event: ${fault}; ${HINT}`;
   say(message);
-  // `authInfo` is long, so it comes last: a system log may truncate the line.
+  // The system log may truncate the line, so `authInfo`, which may be long, comes last.
   const { authInfo, ...rest } = event;
   return await writeToSystemLog(`${message}; the event: ${JSON.stringify({ ...rest, authInfo })}`) ? 0 : 1;
 }

@@ -9,7 +9,7 @@ import { listSmall } from "./insert.ts";
 const MOVE_AT_MOST = 100;
 /** The size limit of a spool file, in bytes. Our hook never writes a larger one. */
 const MAX_FILE_BYTES = 256 * 1024;
-/** Limits of the spool in memory: the number of files, and the length of the user's part of each (code units). */
+/** Limits of the spool in memory: files, and UTF-16 code units of `authInfo`, which the user controls. */
 const MAX_RUN_FILES = 1_000;
 const MAX_RUN_AUTH_INFO = 4 * 1024;
 
@@ -17,21 +17,21 @@ const MAX_RUN_AUTH_INFO = 4 * 1024;
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   writeWhole(directory, event);
-  // The names of the new file and of a new folder must survive a power loss too.
+  // The names of the new file and of a new directory must survive a power loss too.
   for (const path of [directory, `${directory}/..`]) {
     using folder = Deno.openSync(path);
     folder.syncSync();
   }
 }
 
-/** Like {@link writeToSpool}, but lasts only until the next boot. Throws if the folder is missing or full. */
+/** Like {@link writeToSpool}, but lasts only until the next boot. Throws if the directory does not exist or is full. */
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
   const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
   if (isFull) throw new Error(`"${directory}" is full or is not a directory`);
   writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
 }
 
-/** Writes to a temporary name and renames the complete file, so no reader sees half of it. */
+/** Writes a file under a temporary name, then renames it, so readers see only complete files. */
 function writeWhole(directory: string, event: SessionEvent): void {
   const unfinished = `${directory}/${event.uuid}.unfinished`;
   using file = Deno.openSync(unfinished, { createNew: true, write: true });
@@ -59,8 +59,8 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Moves spooled events into the database. Leaves other files in place; `send` reports them. If the hook is killed
- * between the two steps, or two hooks move the same file, the event is in both places; its UUID identifies duplicates.
+ * Moves spooled events into the database. Leaves other files in place; `send` reports them. Inserts before it removes:
+ * if the hook is killed in between, or two hooks move the same file, the unique UUID prevents duplicates.
  */
 export function moveIntoDatabase(directories: readonly string[], database: Database): void {
   const files = directories.flatMap(spooledFiles).slice(0, MOVE_AT_MOST);
@@ -84,7 +84,7 @@ function spooledFiles(directory: string): string[] {
   }
 }
 
-/** Returns false if the file is not a valid event. Throws database errors. */
+/** Returns false if the file cannot be read or is not an event. Throws errors of the database. */
 function insertFile(database: Database, path: string): boolean {
   try {
     if (Deno.statSync(path).size > MAX_FILE_BYTES) return false;

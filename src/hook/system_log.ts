@@ -30,7 +30,7 @@ export function say(message: string): void {
  */
 export async function writeToSystemLog(message: string): Promise<boolean> {
   const late = new Promise<false>((resolve) => setTimeout(resolve, DEADLINE_MS, false));
-  // Identifier, unit, priority, whether lines have their own priority, and three forwarding options.
+  // Identifier, unit, priority, whether lines begin with a priority, three forwarding options; then the line itself.
   const text = `${TAG}\n\n${ERR}\n0\n0\n0\n0\n${inAscii(message)}\n`;
   return await Promise.race([write(JOURNAL, text).catch(() => false), late]);
 }
