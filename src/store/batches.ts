@@ -62,9 +62,9 @@ export function nextDueAtMs(database: Database, { route, nowMs }: DueOptions): n
 }
 
 /**
- * Selects what to send next on a route: urgent events first, one user's together, in turns by user; then notices; then
- * the other events, oldest first. Nothing while the route is paused. Messages that were refused since the last delivery
- * go last, so that another message shows whether the route works.
+ * Selects what to send next on a route: urgent events first, grouped by user, with the users taking turns; then
+ * notices; then the other events, oldest first. Messages that were refused since the last delivery go last, because
+ * another message shows whether the route works. Returns undefined while the route is paused.
  *
  * @param options.limit the most events that are returned if they are not in a batch yet
  */
@@ -126,13 +126,13 @@ interface Head {
   readonly isRefused: number;
 }
 
-/** The state of the route that changes the order. */
+/** The parts of the state of a route that change the order. */
 interface Order {
   readonly takeTurns: boolean;
   readonly refusals: Refusals;
 }
 
-/** The count of deliveries from which refused messages go last; undefined if they don't. */
+/** Messages whose `refused_at` is at least this go last; undefined if refused messages keep their place. */
 function refusedLastFrom(refusals: Refusals): number | undefined {
   return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
 }
@@ -157,7 +157,7 @@ function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order):
   return head.urgent === 1;
 }
 
-/** Counts an attempt before it is made, so that an attempt ended by a crash counts. Makes the events a batch. */
+/** Counts an attempt before it is made, because one that a crash ends counts too. Makes its events a batch. */
 export function beginAttempt(database: Database, outgoing: Outgoing, nowMs: number): void {
   const { route, id } = outgoing;
   beginOnRoute(database, { route, nowMs });

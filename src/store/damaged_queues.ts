@@ -7,7 +7,7 @@ import type { Database } from "./open.ts";
 /** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;
 
-/** The most directories that are read; more than any host has. Only the user of `queue` can add more, hiding its own. */
+/** The most directories that are read; more than any host has. Only the user of `queue`, which owns queue/, can add more. */
 const MAX_FOLDERS = 100;
 
 /** The name of a directory that `repair` has finished; until then, the name has a suffix. */
@@ -37,10 +37,10 @@ export function findDamagedQueues(
     const folder = `${queueDir}/${name}`;
     const database = `${folder}/${databaseName}`;
     const files = filesOf(database);
-    // The code that reads it reports why it can't.
+    // The code that reads the database reports why this fails.
     if (files === undefined) return [{ folder, database, looks: "", isSettled: true }];
     if (files.every((info) => info === undefined)) return [];
-    // A time in the future means that the clock was set back since.
+    // The absolute difference, because a time is in the future if the clock was set back since.
     const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
     const looks = files.map((info) => `${info?.ino} ${info?.size} ${info?.mtime?.getTime()}`).join(", ");
     return [{ folder, database, looks, isSettled }];
@@ -57,7 +57,7 @@ function filesOf(database: string): (Deno.FileInfo | undefined)[] | undefined {
 }
 
 function foldersIn(queueDir: string): string[] {
-  // Reading the database reports why the directory is missing.
+  // The code that reads the queue database reports that the directory does not exist.
   if (statIfThere(queueDir)?.isDirectory !== true) return [];
   return listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
     .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);

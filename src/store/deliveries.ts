@@ -88,7 +88,7 @@ export class Deliveries {
       pragma(this.#database, "foreign_keys = ON");
       migrate(this.#database);
     } catch (error) {
-      // Not left to the garbage collector: closing deletes the log by name, which may be that of a new store by then.
+      // Close it now. The garbage collector would do so later, and delete the log by name, perhaps that of a new store.
       this.#database.close();
       throw error;
     }
@@ -120,7 +120,7 @@ export class Deliveries {
     return positionOf(this.#database);
   }
 
-  /** The database itself, for the code that opens and recovers the store: see open_store.ts. */
+  /** The database itself, for functions of this directory that have no method here. */
   get database(): Database {
     return this.#database;
   }
@@ -226,7 +226,7 @@ export class Deliveries {
     return this.together(() => countRefusal(this.#database, refusedOf(outgoing)));
   }
 
-  /** Adds a notice to a route that its own service refuses a message: see {@link addRefusal}. */
+  /** Adds a notice to a route about a refusal by its own service: see {@link addRefusal}. */
   announceRefusal(incident: Omit<RouteIncident, "kind">): void {
     this.together(() => addRefusal(this.#database, incident));
   }

@@ -79,8 +79,9 @@ export function insertEvents(
 const SAME_LOGIN_MS = 10 * 60 * 1000;
 
 /**
- * Whether the hook also recorded a login from the last resort, before it was killed. Only the connection identifies a
- * login, so a login without one, or whose connection the user may have set, never counts as recorded.
+ * Whether a login from the last resort was also recorded by the hook, which may have been killed after that. Only the
+ * connection identifies a login, so one without a connection, or with one that the user may have set, never counts as
+ * recorded.
  */
 export function isRecorded(database: Database, event: SessionEvent): boolean {
   const { user, service, remoteHost, connection, occurredAtMs, tampered } = event;
@@ -99,8 +100,8 @@ export function unjudged(database: Database, limit: number): StoredEvent[] {
 }
 
 /**
- * The open event of a close: the latest one of the same process, user and service that has no close yet. If the clock was
- * set back, that may be one with a time after the close, but only if there is no earlier one.
+ * The open event of a close: the latest one of the same process, user and service that has no close yet. An open event
+ * with a later time than the close (the clock was set back) is used only if no earlier one exists.
  */
 export function openOf(database: Database, close: StoredEvent): StoredEvent | undefined {
   const row = prepared(
@@ -112,8 +113,8 @@ export function openOf(database: Database, close: StoredEvent): StoredEvent | un
 }
 
 /**
- * The open event of a close, among the events that are not judged yet. An open from a spool, for example, may be taken in
- * after its close.
+ * The open event of a close, among the events that are not judged yet: an open event from a spool, for example, may be
+ * taken in after its close.
  */
 export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEvent | undefined {
   const row = prepared(
@@ -123,7 +124,7 @@ export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEv
   return row === undefined ? undefined : eventOf(row);
 }
 
-/** Records a judgement and creates its deliveries; none if the event is too old to be sent. */
+/** Records a judgement and creates its deliveries, except for an event that is too old to be sent. */
 export function writeJudgement(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
   const durationMs = judgement.durationMs ?? null;
@@ -164,8 +165,8 @@ interface NewDelivery {
 }
 
 /**
- * Adds a delivery. Urgent events take turns by user, so a user who causes many alarms can't delay those about another
- * user. Those about root go first.
+ * Adds a delivery. The users of urgent events take turns, so a user who causes many of them can't delay those about
+ * another user. Urgent events about root go first.
  */
 function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
   prepared(

@@ -55,7 +55,7 @@ export interface PlainFile extends Disposable {
   /** Allocated disk space, in bytes; less than the size if the file has holes (stat(2), `st_blocks`). */
   readonly allocated: number;
   readonly mtimeMs: number;
-  /** Reads into `bytes` from `position` on. Returns the number of bytes read, which is smaller only at the end of file. */
+  /** Reads from `position`, and returns the number of bytes read. Fills `bytes` unless the file ends. */
   read(bytes: Uint8Array, position: number): number;
 }
 

@@ -16,9 +16,9 @@ export interface HistoryFilter {
   readonly isFrom?: ((address: string) => boolean) | undefined;
   /** `SHA256:…`. */
   readonly keyFingerprint?: string | undefined;
-  /** Earliest time of the login, in milliseconds since the epoch. */
+  /** The login is at or after this time, in milliseconds since the epoch. */
   readonly sinceMs?: number | undefined;
-  /** Time before which the login was, in milliseconds since the epoch. */
+  /** The login is before this time, in milliseconds since the epoch. */
   readonly untilMs?: number | undefined;
   readonly unexpectedOnly?: boolean | undefined;
 }
@@ -41,7 +41,7 @@ export interface HistoryEntry {
   /** The client's address; empty if unknown. */
   readonly address: string;
   readonly keyFingerprints: readonly string[];
-  /** Undefined until `send` has judged it. `history`: it was too old to be sent. */
+  /** Undefined until `send` has judged the event. `history`: the event was too old to be sent. */
   readonly verdict: "notify" | "allowlisted" | "history" | undefined;
   readonly reasons: readonly string[];
   /** The names of the variables that the user may have set, at the login or the logout. */
@@ -91,15 +91,15 @@ export class History implements Disposable {
   }
 
   /**
-   * The newest entries, in order of time.
+   * Yields the newest entries, oldest first.
    *
-   * @param options.limit the most entries
+   * @param options.limit the maximum number of entries. Default: all
    */
   *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number } = {}): Generator<HistoryEntry> {
     let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
     for (;;) {
       const rows = this.#prepare(
-        // With this bound SQLite can use the index; the row comparison below alone does not make it do so.
+        // SQLite uses the index only with this bound; the row comparison below is not enough.
         {
           ...filter,
           sinceMs: Math.max(filter.sinceMs ?? -Infinity, after?.atMs ?? -Infinity, Number.MIN_SAFE_INTEGER),

@@ -192,8 +192,8 @@ function assertNumbers(database: Database): void {
 }
 
 /**
- * A larger file is not copied if it is mostly holes, in bytes; the size of a million events. The user of `queue` can make
- * a hole of any size, and the copy would fill the disk or never end.
+ * A file larger than this, in bytes, is not copied if it is mostly a hole; a million events fit in this size. The user
+ * of `queue` can make a hole of any size, and its copy would fill the disk or never end.
  */
 const MAX_HOLE = 1024 ** 3;
 
@@ -273,7 +273,7 @@ function orSay<T>(to: string, write: () => T): T {
   }
 }
 
-// A row with a missing or too long UUID is an event too, and must not be taken for another one.
+// A row with a missing or too long UUID is an event too, so it gets a unique one.
 const UUID = `coalesce(CASE WHEN octet_length(uuid) <= ${MAX_NAME_LENGTH} THEN uuid END, 'row ' || id) AS uuid`;
 
 /** Where to continue: at the position, or at the start if the position is from another database. */
@@ -295,7 +295,7 @@ const COUNT_UNREAD = `
   SELECT count(*) AS count, min(${AT}) AS oldest FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER}`;
 
 // A value that does not fit in a JavaScript number would make the whole read fail, and hide the rows after it. A record
-// that is too long is not loaded: it may be as large as the database.
+// that is too long is not loaded, because it may be as large as the database.
 const READ_PAGE = `
   SELECT id, ${UUID}, CASE WHEN octet_length(record) <= ${MAX_RECORD_LENGTH} THEN record END AS record,
     ${AT} AS at

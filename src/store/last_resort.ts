@@ -10,7 +10,10 @@ import { statIfThere } from "./files.ts";
 import { Spool } from "./spool.ts";
 import { MAX_UNRECORDED_BYTES } from "./unrecorded.ts";
 
-/** How long such a login is reported as a fault, in milliseconds. A full file is a fault until the next boot. */
+/**
+ * How long a login for which the hook could not run is a fault, in milliseconds; longer if `send` has not run since. A
+ * full file is a fault until the next boot.
+ */
 export const FAULT_MS = DAY_MS;
 
 /** A problem in one sentence and in a few words, and what to do. */

@@ -63,7 +63,7 @@ export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, kee
   if (!keep) putBy(path);
 }
 
-/** Keeps the file for the administrator, renamed to show that it was taken over. */
+/** Renames the database, so the next run does not read it again and the administrator can still look at it. */
 function putBy(path: string): void {
   const taken = path.replace(/\.db$/, ".taken.db");
   for (const suffix of ["-wal", "-shm", "-journal", ""]) {
@@ -72,7 +72,7 @@ function putBy(path: string): void {
 }
 
 /**
- * Reads all rows, including those with `locked_at`, which a crash of the Go program leaves.
+ * Reads all rows, including those with a `locked_at`, which stays set if the Go program crashes.
  *
  * @returns undefined if that must wait until the next run; other events are sent meanwhile
  */
@@ -136,7 +136,7 @@ export function legacyEvent(row: LegacyRow): SessionEvent {
     service: text(row.service),
     connection: "",
     authInfo: "",
-    // The Go program did not record the process, so opens and closes can't be paired: every row gets another number.
+    // The Go program did not record the process, so opens and closes can't be paired: each row gets its own number.
     parentPid: Number.isSafeInteger(id) ? -Math.abs(id) : 0,
     tampered: type === undefined || occurredAtMs === undefined ? ["record"] : [],
   };

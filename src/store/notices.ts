@@ -56,7 +56,7 @@ export function addNotices(database: Database, routes: readonly string[], incide
   }
 }
 
-/** Adds a notice to a route that its own service refuses a message; one for all refusals until it is sent. */
+/** Adds a notice to a route about a refusal by its own service. One notice covers all refusals until it is sent. */
 export function addRefusal(database: Database, incident: Omit<RouteIncident, "kind">): void {
   const { about } = incident;
   const isThere = prepared(database, "SELECT 1 FROM notice WHERE route = ?1 AND about = ?1 AND attempts > 0").get(
@@ -65,7 +65,7 @@ export function addRefusal(database: Database, incident: Omit<RouteIncident, "ki
   if (isThere === undefined) addNotices(database, [about], { ...incident, kind: "refused" });
 }
 
-/** Drops the notice of a refusal, since another notice reports its result. */
+/** Drops the notice of a refusal if it was not attempted yet: another notice reports that the message was given up. */
 export function dropRefusal(database: Database, route: string): void {
   prepared(database, "DELETE FROM notice WHERE route = ?1 AND about = ?1 AND kind = 'refused' AND attempts = 0")
     .run(route);
@@ -76,13 +76,13 @@ export interface NextNoticeOptions {
   readonly route: string;
   /** Whether to prefer the notice with the fewest attempts to the oldest. */
   readonly fewestAttempts: boolean;
-  /** A notice that was refused at this count of deliveries goes last. */
+  /** A notice whose `refusedAt` is at least this goes last. */
   readonly refusedLastFrom?: number | undefined;
   /** Whether to include the notice of a refusal, which is only sent if nothing else is left to try. */
   readonly withRefusals: boolean;
 }
 
-/** The next notice to send on a route: the oldest. */
+/** The next notice to send on a route: the oldest, unless the options set another order. */
 export function nextNotice(
   database: Database,
   { route, fewestAttempts, refusedLastFrom, withRefusals }: NextNoticeOptions,

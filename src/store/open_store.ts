@@ -48,7 +48,8 @@ export function openStore(options: OpenStoreOptions): Deliveries {
 }
 
 /**
- * Returns the store as {@link openStore} would open it, without a change on the disk: a new store is made in memory.
+ * Returns the store as {@link openStore} would open it, but makes a new store only in memory, and leaves a damaged one in
+ * place. An older store is migrated on the disk.
  *
  * @throws the errors of {@link openStore}
  */
@@ -64,8 +65,8 @@ export function previewStore(options: OpenStoreOptions): Deliveries {
 }
 
 /**
- * Opens the store, or returns the permanent fault that prevents its use. Throws temporary faults, which the next run may
- * not meet: a lock, a full disk, a file mode.
+ * Opens the store, or returns the permanent fault that prevents its use. Throws faults that may be gone at the next run:
+ * a lock, a full disk, a file mode.
  */
 function tryToOpen(path: string): Deliveries | string {
   // SQLite would delete the log of an empty database, and with it the work of the last run.
@@ -81,7 +82,7 @@ function tryToOpen(path: string): Deliveries | string {
   }
 }
 
-/** Fixes the file modes of a store that was copied or restored without write permission. */
+/** Fixes the file modes of a store that was copied or restored without read or write permission for its owner. */
 function makeWritable(path: string): void {
   for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
     const info = statIfThere(file);

@@ -38,7 +38,7 @@ export interface RouteOverview {
   readonly lastTestedAtMs?: number;
 }
 
-/** A route without any delivery. */
+/** The state of a route that the store does not know. */
 export const IDLE: Omit<RouteOverview, "name"> = {
   pending: 0,
   dead: 0,
@@ -54,7 +54,7 @@ export const IDLE: Omit<RouteOverview, "name"> = {
 export interface Overview {
   /** The position up to which the queue was read. */
   readonly position: InboxPosition;
-  /** Every route that ever had a delivery, including those removed from the configuration. */
+  /** Every route that the store knows, including those removed from the configuration. */
   readonly routes: readonly RouteOverview[];
   /** When the last run of `send` completed; undefined before the first one. */
   readonly lastRunAtMs?: number;

@@ -1,6 +1,6 @@
-// Deletes delivered events past the retention period, a limited number in each run. Never deletes an undelivered or dead
-// event, or an open event that its close still needs. Age is measured in the time that the store has been in use, not by
-// the clock, so a jump of the clock deletes nothing.
+// Deletes events past the retention period, a limited number in each run. Never deletes an event with a pending or dead
+// delivery, or an open event whose close is still in the store. Age is measured in the time that the store has been in
+// use, not by the clock, so a jump of the clock deletes nothing.
 
 import { DAY_MS } from "../duration.ts";
 import { type Database, transaction } from "./open.ts";

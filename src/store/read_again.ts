@@ -11,8 +11,8 @@ const HOUR_MS = 60 * 60 * 1000;
 const SEND_AGAIN_MS = 24 * HOUR_MS;
 
 /**
- * Events older than this at the first run of `send` are not sent: it may not be the first run, if all of `send/` was
- * lost, and 90 days of events would be sent. The same as the default duration of retries. In milliseconds.
+ * Events older than this at the first run of `send` are not sent: if all of `send/` was lost, an earlier run may have
+ * sent them, up to 90 days of events. The same as the default duration of retries. In milliseconds.
  */
 const FIRST_RUN_MS = 7 * DAY_MS;
 
@@ -47,8 +47,8 @@ export function isBegun(database: Database): boolean {
 /**
  * Initializes a store, before it takes in events.
  *
- * @param options.newestAtMs time of the newest event in the queue, if known. It keeps a clock that jumped forward from
- *   turning all events into history if the store was lost too
+ * @param options.newestAtMs time of the newest event in the queue, if known. Used instead of the clock if the clock may
+ *   have jumped forward, which would turn all events into history
  */
 export function beginStore(
   database: Database,
@@ -64,7 +64,7 @@ export function beginStore(
   );
 }
 
-/** Returns the horizon of a store. `pruned`: whether to count events that were pruned. */
+/** Returns the horizon of a store. `pruned`: whether an unknown event may be one that was pruned. */
 export function horizonOf(database: Database, { pruned }: { pruned: boolean }): Horizon {
   const row = database.prepare("SELECT * FROM store").get();
   const before = (column: string) => Number(row?.[column] ?? Number.MIN_SAFE_INTEGER);

@@ -29,7 +29,7 @@ export function refusalsOf(database: Database, route: string): Refusals {
   return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
 }
 
-/** Whether so many were refused in a row that the notice about the refusal goes next, to test the route. */
+/** Whether so many messages were refused in a row that the notice about the refusal is sent next, to test the route. */
 export function needsProbe({ inARow }: Refusals): boolean {
   return inARow >= FREE_REFUSALS;
 }
@@ -44,7 +44,7 @@ export type Refused =
 export interface Refusal {
   /** The message is at fault: other messages are delivered. */
   readonly isAtFault: boolean;
-  /** The route must pause: no message is left that could show whether it works. */
+  /** The route must pause: the notice about the refusal was refused, or too many messages in a row. */
   readonly isRouteBroken: boolean;
 }
 

@@ -6,15 +6,18 @@ import { prepared } from "./prepared.ts";
 import { forgetRefusals } from "./refusals.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
-/** How many deliveries were affected, by their previous state. */
+/** How many deliveries are due now, by their previous state. */
 export interface Revived {
   readonly dead: number;
   readonly pending: number;
-  /** How many notices of the route are now due as well. */
+  /** How many notices of the route are due now as well. */
   readonly notices: number;
 }
 
-/** Makes the dead deliveries of a route pending again, and all its deliveries due now, as if never attempted. */
+/**
+ * Makes the dead deliveries of a route pending again, as if just created, and all its deliveries due now. A delivery that
+ * was already pending keeps its batch and the time for which it was retried.
+ */
 export function revive(database: Database, { route, nowMs }: { route: string; nowMs: number }): Revived {
   // `send` compares attempts with the failures of the route, which are reset too.
   const { changes: pending } = prepared(
@@ -40,8 +43,8 @@ export interface MoveOptions {
 }
 
 /**
- * Moves the undelivered deliveries of a route to another route, as pending. The target's own deliveries do not change,
- * except that a dead one of a moved event becomes pending.
+ * Moves the pending and dead deliveries of a route to another route, as pending. If the target has a dead delivery of the
+ * same event, that one becomes pending instead. The target's other deliveries do not change.
  *
  * @returns how many deliveries were moved, and how many were dropped because the target has or had the same event
  */

@@ -5,8 +5,8 @@ import type { Database } from "./open.ts";
 import { prepared } from "./prepared.ts";
 
 /**
- * The longest pause, in milliseconds. A pause that ends later is ignored: no service makes us wait longer, so the clock
- * was wrong when it was recorded, or was set back since. A single wait never counts for more either.
+ * The longest pause, in milliseconds. A pause that ends later than this from now is ignored: the clock was wrong when it
+ * was recorded, or was set back since. One wait also counts for at most this much.
  */
 export const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
@@ -61,7 +61,7 @@ export function failuresOf(database: Database, route: string): number {
   return Number(row?.["failures"] ?? 0);
 }
 
-/** Adds up the wait that ends with a new attempt. */
+/** Adds the wait that a new attempt ends to the total of the route. */
 export function beginOnRoute(database: Database, { route, nowMs }: { route: string; nowMs: number }): void {
   prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
   prepared(

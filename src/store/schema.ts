@@ -1,4 +1,4 @@
-// The tables of deliveries.db, which only `send` writes, and the migrations between their versions.
+// The tables of deliveries.db, which `send`, `test` and `retry` write, and the migrations between their versions.
 
 import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
 import { type Database, openDatabase, pragma, transaction } from "./open.ts";
@@ -10,20 +10,21 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  *             verdict: null until judged; history: read again after a loss, and too old to be sent.
  *             opened_by: the open event of a close. tampered: names, separated by spaces. reasons: why it is
  *             unexpected, as a JSON array. is_repeat: it may have been delivered before. is_history: its verdict will
- *             be history; it only counts as a login seen before. is_closed: an open whose close was taken in.
+ *             be history; it only counts as a login seen before. is_closed: an open whose close was judged.
  *             duration_ms: of the session, in its close; null if unknown. uptime_s: how long the host had been up;
  *             null if the hook did not record it. is_unrecorded: the hook could not run; the event comes from the
  *             last resort. taken_in_ms: store.elapsed_ms when the event was taken in; see prune.ts.
  * `host`      one row: the time of the first event, which may have been pruned since.
  * `delivery`  one row per event and route that gets it. batch: the id of the request, the same for all attempts.
  *             retried_from_ms: the route's retried_ms when the delivery was created or retried by a command.
- *             turn_of: the user of an urgent event. turn: how many events of that user go before it; 0 for root. The
- *             lowest goes first. refused_at: the route's count of delivered messages when it was refused.
+ *             turn_of: the user of an urgent event. turn: the place of an urgent event among those of its user, from 1;
+ *             0 for root and for other events. The lowest goes first. refused_at: the route's count of delivered
+ *             messages when it was refused.
  * `route`     the state of a route. rests_until_ms: no request before that time; only this decides when a delivery is
  *             due. rests_from_ms: when that was recorded; if it is in the future, the clock was set back. failures: in
  *             a row, for the backoff. retried_ms: the total time spent waiting to retry on this route; a jump of the
- *             clock adds little to it. waits_since_ms: when its last attempt failed, unless the configuration was at
- *             fault. told_broken: the other routes were notified that it is broken. newest: its latest outcome.
+ *             clock adds little to it. waits_since_ms: when its last attempt failed, if the outcome was `retry`; else
+ *             null. told_broken: the other routes were notified that it is broken. newest: its latest outcome.
  *             settings: a digest of the service's settings. delivered: how many messages were delivered, tests
  *             included. refusals: messages refused in a row since the last delivery; see refusals.ts.
  * `notice`    a notice to be sent on a route. kind: dead: deliveries of the route `about` were given up (count: how
@@ -34,7 +35,8 @@ import { type Database, openDatabase, pragma, transaction } from "./open.ts";
  * `store`     one row: which events this store can't know; see read_again.ts. elapsed_ms: how long the store has been
  *             in use, for pruning; see prune.ts.
  * `heartbeat` one row: when the heartbeat was last pinged.
- * `salvaged`  the damaged databases that were read completely, by their names in queue/ or send/, and their state then.
+ * `salvaged`  the damaged queue databases that were read completely, by the paths of their directories, and their state
+ *             then. Also a note that the events of the Go program were taken over: see legacy.ts.
  * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
  *             is full, and whether a notice has reported that.
  * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice

@@ -1,5 +1,5 @@
 // Looks up whether a user has logged in before, from where and with which key. Only the order in which events were taken
-// in and judged counts, never the clock. An event that was tampered with makes nothing known.
+// in and judged counts, never the clock. Events that were tampered with are ignored.
 
 import type { Database } from "./open.ts";
 import { openToRead } from "./open_to_read.ts";
@@ -12,7 +12,7 @@ export interface SeenLogin {
   readonly address: string;
   /** Used if the address is unknown; empty for a login on the machine itself. */
   readonly remoteHost: string;
-  /** Empty if no key was used. */
+  /** Of all keys used, sorted and separated by spaces; empty if no key was used. */
   readonly keyFingerprint: string;
 }
 
@@ -22,7 +22,7 @@ export interface Known {
   readonly user: boolean;
   /** Whether the user has logged in from there. */
   readonly place: boolean;
-  /** Whether the user has logged in with that key; true if no key was used. */
+  /** Whether the user has logged in with the same keys; true if no key was used. */
   readonly key: boolean;
   /** Time of the first event of this host, in milliseconds since the epoch; undefined before the first event. */
   readonly firstEventAtMs: number | undefined;

@@ -17,7 +17,7 @@ export function setAside(paths: SendPaths, nowMs: number): void {
   finishSettingAside(paths);
 }
 
-/** Completes the move that a killed run has begun. */
+/** Completes a move to a new directory, also one that a killed run has begun. */
 export function finishSettingAside({ sendDir, deliveriesDatabase }: SendPaths): void {
   for (const folder of foldersIn(sendDir, ".moving")) {
     const name = deliveriesDatabase.slice(sendDir.length + 1);

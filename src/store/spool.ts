@@ -13,7 +13,7 @@ const MAX_FILE_BYTES = 256 * 1024;
 /** The name of a complete file; a file that the hook is still writing has another suffix. */
 const NAME = /^(.*)\.json$/s;
 
-/** The spool can't be read. The message contains the reason. */
+/** A spool, or the file of the last resort, can't be read. The message contains the reason. */
 export class SpoolError extends Error {
   override readonly name = "SpoolError";
 }
@@ -35,7 +35,7 @@ export interface SpoolPage {
 /** A directory of spool files, for one run. */
 export class Spool {
   readonly directory: string;
-  /** The names left of the last listing, in reverse order; undefined if the directory must be listed again. */
+  /** The names of the last listing that are not read yet, in reverse order; undefined if a new listing is needed. */
   #left: string[] | undefined;
   /** The names that were read in this run. */
   readonly #done = new Set<string>();
@@ -70,7 +70,7 @@ export class Spool {
         const event = this.#look(name, knows);
         if (event !== undefined) events.push(event);
       } catch (error) {
-        // Thrown after all other files were read, so that it does not block them.
+        // Thrown once all other files are read, because it must not block them.
         this.#failure ??= error;
       }
     }

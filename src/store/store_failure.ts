@@ -92,7 +92,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   return isSqliteError(error) || isSystemError(error) ? IS_REFUSED : undefined;
 }
 
-/** Whether the root cause of an error is temporary; a full disk is. */
+/** Whether the root cause of an error is temporary, such as a full disk. */
 export function isPassing(error: unknown): boolean {
   const root = rootOf(error);
   return PASSING.includes(sqliteCode(root)) || isPassingSystemError(root);
@@ -124,7 +124,7 @@ function isUnopened(error: unknown): boolean {
   return isSqliteError(error) && (error.errcode === undefined || sqliteCode(error) === SQLITE_CANTOPEN);
 }
 
-/** The system's error when the files of the store are opened as SQLite opens them; undefined if that succeeds. */
+/** Opens the files of the store as SQLite does, and creates one next to them. Returns the error; undefined if it works. */
 function refusalOf(path: string): unknown {
   try {
     for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {

@@ -14,7 +14,7 @@ export interface JudgedEvent extends StoredEvent {
   readonly urgent: boolean;
   /** The client's address in its canonical form; empty if unknown. */
   readonly address: string;
-  /** `SHA256:…` of the key used to log in; empty if there was none. */
+  /** `SHA256:…` of each key used to log in, separated by spaces; empty if there was none or it is not certain. */
   readonly keyFingerprint: string;
   /** Why it is unexpected, a few words each; may contain hostile text. Tampering is reported only in `tampered`. */
   readonly reasons: readonly string[];

@@ -156,8 +156,8 @@ const LATIN1 = new TextDecoder("latin1");
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Converts an entry to an event, with the same checks as for the hook's environment. The authentication is unknown: sshd
- * has removed its variable when pam_exec writes.
+ * Converts an entry to an event, with the same checks as for the hook's environment. The authentication is unknown: the
+ * PAM line before the second try of the hook removes its variable (pam_env_retry.conf).
  */
 function eventOf(
   { variables }: Entry,
@@ -166,7 +166,7 @@ function eventOf(
   const environment = environmentOf(variables);
   const all = environment.toObject();
   if (all["PAM_USER"] === undefined && all["PAM_SERVICE"] === undefined) return undefined;
-  // Uses the modification time of the file, which is up to a minute or so late: the header has no time zone.
+  // Use the modification time of the file, up to a minute or so late, because the header has no time zone.
   const { uuid, occurredAtMs } = circumstances;
   const event = readSessionEvent(environment, {
     uuid: `unrecorded-${uuid}`,
