@@ -8,7 +8,7 @@ import type { Address } from "./exchange.ts";
 /** How long name resolution may delay the start, in milliseconds. */
 const RESOLVE_MS = 5_000;
 
-/** How many addresses of each family are used. Both families are used because IPv6 may be broken on a host. */
+/** How many addresses of each family are used. Both families are used, because IPv6 may be broken on this host. */
 const MAX_OF_FAMILY = 4;
 
 /** Options of {@linkcode severalAddresses}. */
@@ -47,7 +47,10 @@ async function resolveAll(name: string): Promise<readonly LookupAddress[]> {
   return await lookup(name, { all: true, order: "verbatim" });
 }
 
-/** Puts IPv6 addresses in brackets, as URLs, permissions and Deno's HTTP client expect. */
+/**
+ * Selects the first addresses of each family, without IPv6 addresses that have a zone. Puts IPv6 addresses in brackets,
+ * as URLs, permissions and Deno's HTTP client expect.
+ */
 function usable(found: readonly LookupAddress[]): string[] {
   const known = new Set(found.map(({ address }) => address));
   const ofFamily = (family: number) => [...known].filter((address) => isIP(address) === family).slice(0, MAX_OF_FAMILY);

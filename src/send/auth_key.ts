@@ -102,8 +102,8 @@ function readCertificate(blob: Uint8Array<ArrayBuffer>, type: string): AuthKey {
 }
 
 /**
- * Converts a number to the form that sshd writes. sshd accepts other forms too, so an authority that the user controls
- * could otherwise give a known key a fingerprint that differs from sshd's log, and a new one with each certificate.
+ * Converts a number to the form that sshd writes. sshd accepts other forms too: with those, an authority that the user
+ * controls could give the same key a different fingerprint in each certificate, and never that of sshd's log.
  */
 function canonical(mpint: Uint8Array): Uint8Array {
   const start = mpint.findIndex((byte) => byte !== 0);

@@ -2,7 +2,7 @@
 
 import { MAX_WAIT_MS } from "../store/routes.ts";
 
-/** The maximum of the first wait, and of any wait, in milliseconds. */
+/** The maximum of our first wait, and of any later one, in milliseconds. */
 const BASE_MS = 30_000;
 const CAP_MS = 60 * 60 * 1000;
 
@@ -24,7 +24,7 @@ export function backoffMs({ failures, askedMs, random }: BackoffOptions): number
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 30));
   const ownMs = Math.round(random() * ceiling);
   if (askedMs === undefined || !(askedMs >= 0)) return ownMs;
-  // After a second failure, our own wait is the minimum: a service that keeps asking for no wait would be flooded.
+  // From the second failure on, our own wait is the minimum: a service that always asks for no wait would be flooded.
   const leastMs = failures === 0 ? 0 : ownMs;
   return Math.min(Math.max(Math.ceil(askedMs), leastMs), MAX_WAIT_MS);
 }

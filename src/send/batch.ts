@@ -45,7 +45,7 @@ export function compose(look: (limit: number) => Due | undefined, options: Compo
       return { outgoing: { kind: "notice", route, id: batch.id, notice }, batch };
     }
     const composed = composeEvents(due, options);
-    // All events fit, so there may be room for more.
+    // If all of a new digest fits, there may be room for more events: look again with a higher limit.
     const taken = composed.batch.notifications.length;
     if (due.batch !== undefined || taken < limit || limit === MAX_DIGEST) return composed;
   }

@@ -15,7 +15,7 @@ import type { Clock } from "./clock.ts";
 import type { HostOptions } from "./render.ts";
 
 /**
- * A digest with this many attempts is split in two when it fails again: one of its events may be at fault, although the
+ * After this many attempts, a digest is split in two when it fails again: one of its events may be at fault, even if the
  * service or a firewall reports something else. It is split sooner if other messages get through.
  */
 const HALVED_AFTER = { othersGetThrough: 3, nothingGetsThrough: 10 };
@@ -28,13 +28,13 @@ export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCer
   readonly log: Log;
   readonly host: HostOptions;
   readonly giveUpAfterMs: number;
-  /** The names of all routes. If one of them gives up a delivery, the others send a notice. */
+  /** The names of all routes. If one gives up a delivery or is broken, each of the others sends a notice. */
   readonly routeNames: readonly string[];
   /** Whether the run is ending, so no new request may start. */
   readonly stopping: () => boolean;
 }
 
-/** Delivers until nothing is due on the route, the route is backing off, or the run is ending. */
+/** Delivers until nothing is due on the route, the route is paused, or the run is ending. */
 export async function deliverDue(route: Route, context: DeliveryContext): Promise<void> {
   const { deliveries } = context;
   let next = deliveries.together(() => begin(route, context));
@@ -173,7 +173,7 @@ function settleFailed(
   if (kind === "retry") giveUp(route, error, context);
 }
 
-/** Gives up deliveries that have been tried for too long, and those that have waited after them for as long. */
+/** Gives up what the route has retried for too long, including deliveries that only waited in the queue meanwhile. */
 function giveUp(route: string, error: string, context: DeliveryContext): void {
   const { deliveries, giveUpAfterMs, log } = context;
   const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
@@ -183,7 +183,7 @@ function giveUp(route: string, error: string, context: DeliveryContext): void {
   if (count > 0) announce({ about: route, kind: "dead", count, reason: error }, context);
 }
 
-/** Makes a notice on each other route. */
+/** Adds a notice to each other route. */
 function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: DeliveryContext): void {
   const { deliveries, routeNames, clock } = context;
   const others = routeNames.filter((name) => name !== incident.about);

@@ -1,5 +1,5 @@
-// The one rule for whether the alarm works, that is, whether a login now would be notified. `status`, its metrics, the
-// heartbeat, `check` and the exit code of `send` use it. Pure.
+// The one rule for whether the alarm works, that is, whether a login now would cause a notification. `status`, its
+// metrics, the heartbeat, `check` and the exit code of `send` use it. Pure.
 
 import { formatAgo } from "../duration.ts";
 import type { Unread } from "../store/inbox.ts";
@@ -9,7 +9,7 @@ import type { Spooled } from "../store/spool.ts";
 /** After this wait, in milliseconds, an event is overdue: any burst is sent by then, and any rate limit is over. */
 export const OVERDUE_AFTER_MS = 15 * 60 * 1000;
 
-/** If an event stays unread for longer than this, in milliseconds, `send` does not start every minute. */
+/** If an event stays unread for longer than this, in milliseconds, `send` does not start every minute as it should. */
 export const UNREAD_AFTER_MS = 5 * 60 * 1000;
 
 /**
@@ -73,7 +73,7 @@ export function problemsOf(sources: HealthSources): Problem[] {
   ];
 }
 
-/** Whether `send` has stopped: its last run ended longer ago than the deadline of a run plus the wait of an event. */
+/** Whether `send` has stopped: its last run ended longer ago than a run may take plus {@link OVERDUE_AFTER_MS}. */
 export function hasStopped(
   { nowMs, lastRunAtMs, runDeadlineMs }: Pick<HealthSources, "nowMs" | "runDeadlineMs"> & { lastRunAtMs: number },
 ): boolean {
@@ -83,7 +83,7 @@ export function hasStopped(
 /** Checks that `send` runs, and that it reads the queue. */
 function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: HealthSources): Problem[] {
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
-  // Files stay in the spool until a hook moves them; any later run of `send` has read them.
+  // Files stay in the spool until a hook moves them, so a file older than the last run of `send` has been read.
   const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
   return [
     ...lastRunAtMs === undefined ? [{ kind: "unrun", text: "no run of send has ended yet" } as const] : [],
@@ -114,5 +114,5 @@ export function routeProblems({ configured, routes, nowMs }: RouteSources): Prob
   ];
 }
 
-/** The newest outcomes that mean that nothing has been delivered since. */
+/** The outcomes of a failed attempt: if one is the newest, nothing was delivered after it. */
 const FAILURES: ReadonlySet<RouteOverview["newest"]> = new Set(["retry", "broken", "refused"] as const);

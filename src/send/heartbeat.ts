@@ -1,5 +1,5 @@
-// Pings the heartbeat after a run: its URL if the alarm works, `/fail` if events do not get through. A failure here
-// does not affect the run.
+// Pings the heartbeat at the end of a run: its URL if the alarm works, else its URL with `/fail`. A failure here does not
+// affect the run.
 
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../failure.ts";
@@ -35,7 +35,7 @@ export async function pingHeartbeat(
     const nowMs = clock.nowMs();
     if (!countPing(deliveries.database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
-    // `send` is running, so check only the rest: that this run read everything, the routes, and the host.
+    // `send` is running, so only check that this run could read every source, the routes, and the host.
     const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);

@@ -1,4 +1,5 @@
-// The Worker that makes the HTTP requests. Its only permission is `net`, for the hosts of the configured routes.
+// The Worker that makes the HTTP requests. Its only permission is `net`, for the hosts of the configured routes, the
+// heartbeat and the proxy.
 
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 import type { Address, Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
@@ -138,7 +139,7 @@ async function fetchBy(
   const response = await fetch(url, {
     method,
     headers,
-    // fetch() refuses a GET with a body, also with an empty one.
+    // fetch() refuses a GET with a body, even an empty one.
     ...(method === "GET" ? {} : { body }),
     signal,
     // The administrator did not configure the target of a redirect.

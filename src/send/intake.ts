@@ -55,7 +55,7 @@ export class Intake {
     this.#options = options;
   }
 
-  /** Why a source could not be read last time; undefined if all could. Faults that a person must fix come first. */
+  /** Why a source could not be read in the last pass; undefined if all were. A fault that a person must fix comes first. */
   get fault(): Error | undefined {
     const faults = [...this.#faults.values()];
     return faults.find((fault) => !isPassingInQueue(fault)) ?? faults[0];
@@ -80,7 +80,8 @@ export class Intake {
   *#takeInAll(): Generator<void> {
     const { elsewhere, log } = this.#options;
     this.#total = { taken: 0, history: 0 };
-    // A later entry may also be recorded in a place that this pass has already read.
+    // Entries that are written later wait for the next pass: the hook may have recorded the same logins in a source that
+    // this pass has already read.
     const upTo = elsewhere === undefined ? 0 : sizeOf(elsewhere.paths.unrecordedFile);
     yield* this.#attempt("database", this.#takeInDatabase());
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
@@ -121,7 +122,7 @@ export class Intake {
       const page = pages === 0 ? inbox.read(position, PAGE) : inbox.readOn(position, PAGE);
       if (page === undefined) return;
       const isEmpty = page.events.length === 0 && (page.unreadable ?? 0) === 0;
-      // If the queue is empty, remember that: every later event is then known to be new.
+      // Remember that the queue is empty: then every later event is known to be new.
       if (isEmpty && position.againToId !== undefined) return;
       // Reading may restart once from the first event. Stop if the database makes it restart indefinitely.
       if (pages > 0 && page.position.lastId <= position.lastId) return;
@@ -159,7 +160,7 @@ export class Intake {
       const position = before ?? UNRECORDED_START;
       const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
-      // If the file does not exist yet, remember that: all its later entries are then known to be new.
+      // Remember that the file is empty or does not exist: then all its later entries are known to be new.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
       this.#count(deliveries.takeInUnrecorded(page));
       if (!hasMoved) return;
@@ -193,7 +194,7 @@ export class Intake {
     }
   }
 
-  /** Stores the events that can be read; returns whether all could be. */
+  /** Stores the events that can be read. Returns whether the whole database could be read. */
   *#salvageOne({ folder, database, looks }: DamagedQueue): Generator<void, boolean> {
     const { deliveries, log } = this.#options;
     let taken = 0;
@@ -224,7 +225,7 @@ export class Intake {
   }
 }
 
-/** The size of a file. If it cannot be determined, the later read reports why. */
+/** The size of a file; infinite if it is unknown, and then reading the file reports why. */
 function sizeOf(path: string): number {
   try {
     return statIfThere(path)?.size ?? 0;

@@ -15,7 +15,7 @@ export interface Meaning {
   /** The names of variables that were tampered with, including those that the hook found. */
   readonly tampered: readonly string[];
   readonly verdict: "notify" | "allowlisted";
-  /** The rule that allows the event. */
+  /** The rule that allows the event; undefined if no rule does. */
   readonly rule: AllowRule | undefined;
   /** Why it is unexpected, a few words each; contains hostile text. Tampering is only in `tampered`. */
   readonly reasons: readonly string[];
@@ -30,7 +30,7 @@ export interface JudgeOptions {
   readonly allowlist: readonly AllowRule[];
   /** Looks up previous logins. */
   readonly known: (login: SeenLogin) => Known;
-  /** How long the host learns after its first event. Meanwhile, a login is not urgent only because it is new. */
+  /** How long the host learns after its first event. During that time, being new does not make a login urgent. */
   readonly learningMs: number;
   readonly nowMs: number;
   /** Whether the hook could not run, so less is known about the login. Default: false. */

@@ -41,7 +41,7 @@ export function judgeNew(config: JudgeConfig, context: JudgeContext): boolean {
     deliveries.together(() => {
       deliveries.seen.rememberFirstEvent();
       for (const event of events) {
-        // Judge an open that was read after its close first; then read the page again.
+        // If the open of a close was taken in after it, judge the open first, then read the page again.
         const late = lateOpenOf(event, deliveries);
         judgeOne(late ?? event, { config, context });
         if (late !== undefined) return;

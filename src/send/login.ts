@@ -17,7 +17,7 @@ export interface Login {
   readonly address: Address | undefined;
   /** The names of variables that were tampered with, including those that the hook found. */
   readonly tampered: readonly string[];
-  /** Empty if any variable was tampered with. */
+  /** Empty if they are not certain: a variable was tampered with, or the open of a close is unknown. */
   readonly keys: UsedKeys;
   /** For a close: the length of the session, in milliseconds, if known. */
   readonly durationMs: number | undefined;
@@ -25,15 +25,15 @@ export interface Login {
 
 const NO_KEYS: UsedKeys = { fingerprints: [], hasUnreadable: false };
 
-/** The maximum length of a session, in milliseconds. A longer one means that the clock was wrong at one end. */
+/** The maximum length of a session, in milliseconds. A longer one means that a clock was wrong at its start or end. */
 const MAX_DURATION_MS = 366 * 24 * 60 * 60 * 1000;
 
 /**
  * Extracts the trusted facts from an event.
  *
  * If `PAM_RHOST` is an address, it is used, because pam_exec sets it last. `SSH_CONNECTION` is used only if `PAM_RHOST`
- * is a name (`UseDNS yes`), and at close only if it equals that of the open event: by then, the user may have replaced
- * it, and the authentication info too.
+ * is a name (`UseDNS yes`), and at close only if it equals that of the open event: the user may have replaced it during
+ * the session, and the authentication info too.
  *
  * @param opened for a close: the open event of the same session
  */
@@ -63,7 +63,7 @@ export function loginOf(event: SessionEvent, opened?: SessionEvent): Login {
   };
 }
 
-/** The variables of a close that differ from the open event of its session, which is more trustworthy. */
+/** The variables of a close that differ from the more trustworthy open event of the same session. */
 function differing(close: SessionEvent, open: SessionEvent): string[] {
   const names: string[] = [];
   if (close.remoteHost !== open.remoteHost) names.push("PAM_RHOST");

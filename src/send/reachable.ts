@@ -1,5 +1,5 @@
-// Connects to a host that has several addresses, through one that accepts connections. Only connections are tried at
-// several addresses; a request is sent over one connection, so nothing is delivered twice.
+// Connects to a host that has several addresses, at one that accepts connections. Only the connection is tried at several
+// addresses; the request is sent over one connection, so nothing is delivered twice.
 
 import type { Address } from "./exchange.ts";
 
@@ -37,7 +37,7 @@ export class Reachable {
     return await needed;
   }
 
-  /** Records that a request by name failed: chooses addresses from now on, and puts the first one of `fetch` last. */
+  /** Records that a request by name failed: chooses addresses from now on, and tries the first one of the host last. */
   fetchFailed(host: string): void {
     const [first] = this.#addresses.get(host) ?? [];
     if (first === undefined) return;
@@ -56,7 +56,7 @@ export class Reachable {
     return connected;
   }
 
-  /** Puts an address last after a failed request: it may accept connections but not respond. */
+  /** Moves an address to the end after a failed request: it may accept connections but not respond. */
   failed(host: string, address: Address): void {
     this.#addresses.set(host, [...this.#except(host, address), address]);
   }

@@ -18,10 +18,10 @@ export const MAX_SHOWN_LENGTH = 128;
 const MAX_AUTHENTICATION_LENGTH = 400;
 const MAX_METHODS = 4;
 
-/** The maximum length of a text in it that sshd did not write, such as the ID of a certificate. */
+/** The maximum length of a text in it that sshd did not choose, such as the ID of a certificate. */
 const MAX_QUOTED_LENGTH = 64;
 
-/** The characters of log.ts, and those that fonts may lack: readers cannot distinguish them. */
+/** The characters that log.ts replaces, and those that fonts may lack, which readers cannot tell apart. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** How this host is shown. */

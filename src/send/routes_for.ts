@@ -11,8 +11,8 @@ export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {
 
 /**
  * The names of the routes that get an event; empty if it is allowlisted. A route with `notify = "unexpected"` gets
- * unexpected logins, even while the host is learning, and only those logouts that were tampered with. Only other
- * routes get the remaining logouts. A root login is not unexpected for that reason alone.
+ * unexpected logins, even while the host is learning, and logouts that were tampered with. A login is not unexpected
+ * only because it is root's.
  */
 export function routesFor(
   routes: readonly Pick<Route, "name" | "events" | "notify">[],

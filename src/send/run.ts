@@ -25,7 +25,7 @@ export interface RunContext extends Omit<DeliveryContext, "stopping" | "host" | 
 /**
  * Delivers what is due on all routes. The routes are independent of each other.
  *
- * @returns when nothing is due within a minute, or the deadline of the run has passed
+ * @returns when nothing is due within a minute, the deadline of the run has passed, or the signal is aborted
  */
 export async function run(config: Config, context: RunContext): Promise<void> {
   const { deliveries, clock, signal } = context;
@@ -42,9 +42,9 @@ export async function run(config: Config, context: RunContext): Promise<void> {
   const underWay = new Map<string, Promise<void>>();
   let ending: Ending | undefined;
   for (;;) {
-    // Always do both: events that the last step stored are delivered before the next step.
+    // Always do both, so the events that one step takes in are judged before the next step.
     const isTakingIn = [context.intake.takeIn(), judgeNew(config, context)].includes(true);
-    // At the end of a pass, so one notice counts all problems that it found.
+    // At the end of a pass, so one notice counts all the problems that the pass found.
     if (!isTakingIn || stopping()) tellOfQueue(deliveryContext.routeNames, context);
     for (const route of stopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route, context)) continue;
@@ -88,7 +88,7 @@ function begin(atEnd: (() => Promise<void>) | undefined): Ending {
 function isDue({ name, service }: Route, { deliveries, clock }: RunContext): boolean {
   const nowMs = clock.nowMs();
   if (deliveries.nextDueAtMs(name, nowMs) === undefined) return false;
-  // First, because a change of the settings ends the backoff.
+  // Before the next line, because a change of the settings ends the pause.
   deliveries.noteSettings(name, service.fingerprint);
   return deliveries.nextDueAtMs(name, nowMs) === nowMs;
 }

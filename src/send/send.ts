@@ -72,7 +72,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
 }
 
 /**
- * Sets the store aside after a run found it damaged. Work in progress ends with this process.
+ * Sets the store aside after a run found it damaged. Requests in flight end with this process.
  *
  * @returns the error to report: the damage, or the reason why the store could not be set aside
  */
@@ -92,7 +92,7 @@ interface Work {
   readonly lock: Deno.FsFile;
 }
 
-/** Opens the store with `opening`, and creates the reader of the queue. */
+/** Opens the store with `opening`, and creates the reader of new events. */
 function open(
   { paths, log, lock }: Work,
   opening: (options: OpenStoreOptions) => Deliveries,
@@ -114,7 +114,7 @@ function newestAtMs(inbox: Inbox): number | undefined {
   }
 }
 
-/** Does all steps of a run except sending, and rolls them back. */
+/** Does all steps of a run except sending, shows what would be sent, and rolls the steps back. */
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
@@ -178,7 +178,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   return exitCodeOf(intake, { pending, problems });
 }
 
-/** Errors that a person must correct take precedence over those that the next run may resolve. */
+/** Faults that a person must correct take precedence over those that may be gone at the next run. */
 function exitCodeOf(
   { fault }: Intake,
   { pending, problems }: { pending: number; problems: readonly Problem[] },
@@ -189,8 +189,8 @@ function exitCodeOf(
 }
 
 /**
- * Records in the lock file that this host has a store. If the store is lost, the next run knows that it existed, and
- * does not send everything that is still in the queue again.
+ * Records in the lock file that this host has a store. If the store is lost, the next run knows that one existed, and
+ * does not send all events that are still in the queue again.
  */
 function markStore(lock: Deno.FsFile): void {
   if (lock.statSync().size > 0) return;
