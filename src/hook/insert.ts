@@ -19,13 +19,13 @@ const MAX_FOLDER_BYTES = 256 * 1024;
 
 /** How long an event stays in the queue, in milliseconds. `send` reads it long before that. */
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
-/** The newest events stay whatever their age: a clock that is ahead must not delete events that `send` has not read. */
+/** How many of the newest events stay at any age: a clock that is ahead must not delete events that `send` has not read. */
 const KEEP_AT_LEAST = 10_000;
 
 /**
- * Inserts an event. Waits for other writers, half a second in total at most.
+ * Inserts an event. Waits at most half a second in total for other writers.
  *
- * Leaves the database open: closing the last connection would run a checkpoint: 5 fsyncs instead of 2.
+ * Leaves the database open, because closing the last connection runs a checkpoint: 5 fsyncs instead of 2.
  *
  * @param path the queue database; created if it does not exist
  * @returns the open database
@@ -113,7 +113,7 @@ function createWhole(path: string, mode: number, fill: (unfinished: string) => v
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
-    // Remove the log too, which a failure leaves: one more per login would fill the disk.
+    // A failure leaves a log, which must be removed: one more at each login would fill the disk.
     for (const file of sizesOf(unfinished).keys()) Deno.removeSync(file);
   }
 }

@@ -78,7 +78,7 @@ function problemsOfFile(
     id: "hook.did-not-run",
     message: `the hook could not run at the logins in "${path}" (${info.size} bytes), the last one ${when}`,
     short: `the hook could not run at a login, ${when}`,
-    hint: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; this is a fault for 24 hours",
+    hint: "find out why (memory, processes, SELinux, the binary): journalctl -t sshd; it is reported for 24 hours",
   }];
 }
 

@@ -117,7 +117,7 @@ function carvedRows(path: string, log: Log): LegacyRow[] | undefined {
 
 const TYPES: Readonly<Record<string, "open" | "close">> = { open_session: "open", close_session: "close" };
 
-/** Converts a row to an event. An invalid row is marked as tampered with, so that it is noticed. */
+/** Converts a row to an event. An invalid row is marked as tampered with, which makes its event urgent. */
 export function legacyEvent(row: LegacyRow): SessionEvent {
   const text = (value: unknown) =>
     cap(typeof value === "string" ? value : value === null ? "" : String(value), MAX_NAME_LENGTH);
