@@ -43,7 +43,7 @@ export function becomeQueueReader(paths: StatePaths, command: string): void {
   giveUpRoot(owners);
 }
 
-/** The user of `send` and the group of the queue; undefined if a directory is missing or belongs to root, see files.ts. */
+/** The user of `send` and the group of the queue; undefined if a directory is missing or root owns it, see files.ts. */
 function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
   try {
     const { uid } = Deno.lstatSync(sendDir);
