@@ -106,8 +106,8 @@ export const IDS = {
     "The queue or its spool cannot be read now, for example because the disk is full; no event is lost.",
   "spool.not-readable": "The spool of the queue cannot be read.",
 
-  "delivery.unread": "Whether `send` reads the queue; a fault if it has not read an event for more than 5 minutes.",
-  "delivery.spool-unread": "`send` has not read an event in the spool for more than 5 minutes.",
+  "delivery.unread": "Whether `send` reads the queue; a fault if an event has been unread for more than 5 minutes.",
+  "delivery.spool-unread": "An event in the spool has been unread for more than 5 minutes.",
   "delivery.spooled": "Events are in the spool, because the queue database refused them.",
   "delivery.no-login": "No login has been recorded yet.",
   "delivery.none-yet": "No notification has been delivered on a route yet.",

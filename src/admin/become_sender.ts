@@ -31,8 +31,8 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 }
 
 /**
- * Like {@link becomeSender}, but with the group of the queue, which alone may read the queue. This process cannot read
- * the configuration afterwards.
+ * Like {@link becomeSender}, but with the group of the queue, the only one that may read the queue. This process
+ * cannot read the configuration afterwards.
  *
  * @throws {Failure} as {@link becomeSender} does
  */

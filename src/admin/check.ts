@@ -1,5 +1,5 @@
-// `check`: inspects the installation. Reads root's own files as root, then becomes the user of `send` before it reads
-// anything that other users can write.
+// `check`: inspects the installation. As root, it reads only files that other users cannot write. Then it becomes the
+// user of `send`, and reads the rest.
 
 import type { Config } from "../config/config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";

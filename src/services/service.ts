@@ -6,7 +6,7 @@ import type { GenericSchema, ObjectEntries } from "valibot";
 /** What a service is asked to show. Values have limited length and no control characters, but are not escaped. */
 export type Notification = SessionNotification | TestNotification | NoticeNotification;
 
-/** How loud a notification is: `urgent` for an unexpected login or a root login, `low` for a logout. */
+/** How loud it is: `urgent` for an unexpected or root login or a tampered event, `low` for any other logout. */
 export type Urgency = "urgent" | "normal" | "low";
 
 /** One session event. */
