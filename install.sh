@@ -24,7 +24,7 @@ ZSH_COMPLETION=/usr/share/zsh/site-functions/_$NAME
 MAN_PAGE=/usr/share/man/man8/$NAME.8
 CONFIG_MAN_PAGE=/usr/share/man/man5/$NAME.toml.5
 SECURITY_MAN_PAGE=/usr/share/man/man7/$NAME-security.7
-# `env` prints the hook's environment. It replaces the `prlimit` process, so only one process is needed.
+# `env` prints the hook's environment. `prlimit` executes it in its own process, so only one process is needed.
 LAST_RESORT="/usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0"
 DENO="npx -y deno@2.9.6"
 
@@ -42,8 +42,8 @@ or builds one if neither exists. Run it as root. Run it again to upgrade.
   --scheduler=NAME what starts send: systemd, cron or none (default: systemd if it is running, or
                    installed below DESTDIR; otherwise cron)
   --dry-run        show what would be done, and change nothing
-  --uninstall      remove everything except configuration and history
-  --purge          remove everything, including configuration and history
+  --uninstall      remove everything except configuration, history, backups and system users
+  --purge          remove these too
   --help           show this help
 
 Examples:
@@ -207,7 +207,7 @@ find_binary() {
   processor=$(processor_of "$binary")
   if [ -n "$processor" ] && [ "$processor" != "$(uname -m)" ] && [ ! -e "/proc/sys/fs/binfmt_misc/qemu-$processor" ]; then
     [ -n "$ROOT" ] || die "$binary is for $processor, but this is $(uname -m)" "use the binary for this processor"
-    warn "$binary is for $processor: it is not tested here, and its completions and man page are not installed" \
+    warn "$binary is for $processor: it is not tested here, and its completions and manual pages are not installed" \
       "to install them, run install.sh on such a machine, or install an emulator (Debian: qemu-user-binfmt)"
     runs_here=''
     return
@@ -249,8 +249,8 @@ install_binary() {
   say "installed: $BINARY"
 }
 
-# Installs the completions and the man page, which the program prints. Nothing depends on them, so a failure is only a
-# warning.
+# Installs the completions and the manual pages, which the program prints. Nothing depends on them, so a failure is only
+# a warning.
 install_documents() {
   if [ -z "$runs_here" ]; then return; fi
   install_document "$BASH_COMPLETION" completions bash
@@ -446,7 +446,7 @@ service = "stdout"
 # notify = "unexpected"
 
 [allowlist]
-# Addresses and networks whose logins and logouts are recorded but not sent.
+# Addresses and networks whose logins and logouts are recorded but not notified.
 ips = []
 
 # A rule matches if all its conditions hold. To test your rules, run: ssh-session-notifier explain
@@ -456,7 +456,7 @@ ips = []
 # ips = ["198.51.100.0/24"]
 # expires_at = 2027-01-01T00:00:00Z
 
-# Days after this host's first login in which a new user, address or key alone does not make a login urgent.
+# Days after this host's first event in which a new user, address or key alone does not make a login urgent.
 # [unexpected]
 # learning_days = 7
 
@@ -468,7 +468,7 @@ ips = []
 # [history]
 # retention_days = 365
 
-# A URL to request after each run. A monitor such as healthchecks.io alerts you when the requests stop.
+# A URL to request after each run of send. A monitor such as healthchecks.io alerts you when the requests stop.
 # [heartbeat]
 # url = "https://hc-ping.com/00000000-0000-0000-0000-000000000000"
 END
@@ -476,7 +476,8 @@ END
 
 # --- SELinux ----------------------------------------------------------------------------------------------------------
 
-# The policy module in CIL: what the login programs may do with the queue. All rules are about our own type.
+# The policy module in CIL: what the login programs may do with the queue. All rules are about our own type, so
+# the module gives no access to other files.
 selinux_module() {
   cat <<'END'
 ; Written by install.sh of ssh-session-notifier.
@@ -510,7 +511,7 @@ selinux_module() {
   (allow init_t ssh_session_queue_t (file (getattr watch))))
 
 (filecon "/var/lib/ssh-session-notifier/queue(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
-; Some policies name /run as /var/run.
+; Some policies use /var/run for /run.
 (filecon "/run/ssh-session-notifier(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
 (filecon "/var/run/ssh-session-notifier(/.*)?" any (system_u object_r ssh_session_queue_t ((s0) (s0))))
 END
@@ -519,11 +520,12 @@ END
 # Whether SELinux is enabled, enforcing or permissive.
 has_selinux() { [ -z "$ROOT" ] && [ -e /sys/fs/selinux/enforce ]; }
 
-# A failure here blocks no login. In enforcing mode, logins are then not recorded, and `check` reports it.
+# A failure here blocks no login. In enforcing mode, logins may then not be recorded, and `check` reports it. The policy
+# of Debian 12 still lets the hook write to the spool in /run; others may not.
 install_selinux() {
   if ! has_selinux; then return; fi
   if ! command -v semodule >/dev/null || ! command -v restorecon >/dev/null; then
-    warn "SELinux is on, but its tools are missing: in enforcing mode, no login is recorded" \
+    warn "SELinux is on, but its tools are missing: in enforcing mode, logins may not be recorded" \
       "install policycoreutils, then run install.sh again"
     return
   fi
@@ -538,7 +540,7 @@ install_selinux() {
   elif run semodule --install="$work/$NAME.cil" </dev/null; then
     report "loaded: the SELinux module $NAME"
   else
-    warn "the SELinux module $NAME cannot be loaded: in enforcing mode, no login is recorded" \
+    warn "the SELinux module $NAME cannot be loaded: in enforcing mode, logins may not be recorded" \
       "fix the error above, then run install.sh again"
     return
   fi
@@ -648,7 +650,7 @@ END
 }
 
 write_units() {
-  # The service's root directory. Systemd creates the mount points in it.
+  # The service's root directory. systemd creates the mount points in it.
   make_dir "$STATE_DIR/root" root:root 0755
   write_file "$UNIT_DIR/$NAME.service" root:root 0644 <<END
 [Unit]
@@ -663,12 +665,12 @@ Type=oneshot
 ExecStart=$BINARY send
 User=$SEND_USER
 Group=$SEND_USER
-# 75: something is left to retry; the timer starts the next run.
+# 75: something remains to be retried; the timer starts the next run.
 SuccessExitStatus=75
 # A run ends on its own after run_deadline_seconds (default: 600).
 TimeoutStartSec=15min
 Nice=5
-# Limits the load on the host to several times what a run needs.
+# Several times what a run needs; limits the load on the host.
 MemoryMax=512M
 TasksMax=64
 # A user that fills the memory must not cause it to be killed.
@@ -945,7 +947,7 @@ has_hook() {
   return 1
 }
 
-# If a line can end the session stack early, with success, our last lines may not run.
+# Warns if a line can end the session stack early with success: our last lines then may not run.
 warn_of_early_end() {
   for file in $(pam_stack_files); do
     line=$(awk -v name="$NAME" "$PAM_AWK"'
@@ -1042,7 +1044,7 @@ confirm() { # QUESTION
   case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
 
-# Removes the hook's lines from the stack; remove_pam_files removes the files that they name.
+# Removes the hook's lines from sshd's PAM file; remove_pam_files removes the files that these lines name.
 remove_hook() {
   for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
   if [ -f "$ROOT$PAM_DIR/sshd" ]; then

@@ -3,7 +3,7 @@
 /** Whether pam_exec reports that a session opened or closed. */
 export type SessionEventType = "open" | "close";
 
-/** One SSH session opening or closing. Text is capped in length, but otherwise raw and untrusted. */
+/** One SSH session opening or closing. Texts are cut to a maximum length, but otherwise raw and untrusted. */
 export interface SessionEvent {
   /** Unique, permanent ID, used to drop duplicates. */
   readonly uuid: string;

@@ -27,15 +27,15 @@ export function messageOf(error: unknown): string {
 /** An error that is reported to the user as a message and a hint, without a stack trace. */
 export class Failure extends Error {
   override readonly name = "Failure";
-  /** What is wrong; if several things are, the first. */
+  /** The id of the error; of the first one, if there are several. */
   readonly code: Id;
   readonly exitCode: ExitCode;
-  /** What to do about it; a sentence without a period. */
+  /** What to do about it, without a final period. */
   readonly hint: string;
 
   /**
-   * @param message what is wrong, and where; one line for each thing that is wrong
-   * @param options.code what is wrong, for scripts and for the manual
+   * @param message what is wrong, and where; one line for each error
+   * @param options.code the id of the error, for scripts and for the manual
    * @param options.hint what to do about it
    */
   constructor(

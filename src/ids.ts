@@ -1,7 +1,7 @@
 // The ids of all findings of `check` and of all errors. They stay the same when wording changes, so scripts and the
 // manual can rely on them. Imports nothing; tests/ids.test.ts compares the numbers with the code.
 
-/** Every id with its meaning; for a finding that can also pass, what is checked. The area is the part before the dot. */
+/** Every id with its meaning; for a finding that can also pass, with what is checked. The area comes before the dot. */
 export const IDS = {
   "check.not-inspected": "A part of the installation could not be examined; the message quotes its name.",
 
@@ -9,18 +9,18 @@ export const IDS = {
     "Whether the setgid bit of the binary has an effect, so that the loader ignores `LD_PRELOAD` at a login.",
   "binary.setgid-unknown": "This process cannot tell whether the setgid bit of the binary has an effect.",
 
-  "files.modes": "All files and folders have the owners and modes that `install.sh` sets.",
-  "files.missing": "A file or folder that `install.sh` creates does not exist.",
-  "files.run-missing": "A file or folder in `/run` that `install.sh` creates does not exist.",
-  "files.wrong-kind": "Something else is in the place of a file or folder.",
-  "files.wrong-owner": "A file or folder has the wrong user or group.",
-  "files.wrong-mode": "A file or folder has the wrong mode.",
+  "files.modes": "All files and directories have the owners and modes that `install.sh` sets.",
+  "files.missing": "A file or directory that `install.sh` creates does not exist.",
+  "files.run-missing": "A file or directory in `/run` that `install.sh` creates does not exist.",
+  "files.wrong-kind": "A path that must be a file or a directory is something else.",
+  "files.wrong-owner": "A file or directory has the wrong user or group.",
+  "files.wrong-mode": "A file or directory has the wrong mode.",
   "files.root-owned": "`queue/` or `send/` belongs to root.",
   "files.shared-user": "`queue/` and `send/` have the same user, so `send` could stop logins.",
   "files.shared-group": "`queue/` and `send/` have the same group, so the hook could read the configuration.",
   "files.state-closed": "The mode of the state directory keeps the hook out of `queue/`.",
 
-  "users.accounts": "Both system users exist and own their folders.",
+  "users.accounts": "Both system users exist and own their directories.",
   "users.user-missing": "A system user does not exist.",
   "users.group-missing": "The group of a system user does not exist.",
   "users.not-owner": "`queue/` or `send/` does not belong to its system user.",
@@ -37,39 +37,40 @@ export const IDS = {
   "pam.hook-gets-password": "The hook receives passwords, because its PAM line has `expose_authtok`.",
   "pam.hook-skipped": "A PAM line can skip the hook.",
   "pam.hook-order":
-    "Whether the hook is the first module of the session stack; a fault after `pam_env` or `pam_limits`.",
+    "Whether the hook is the first module of the session stack; a fault if it comes after `pam_env` or `pam_limits`.",
   "pam.hook-retry": "Whether the hook is tried again without `SSH_AUTH_INFO_0`, which can be too long for the kernel.",
   "pam.last-resort": "The last resort records a login for which the hook cannot start.",
   "pam.last-resort-missing": "A login for which the hook cannot start is not recorded.",
   "pam.last-resort-unsafe": "The last resort can load a user's library as root.",
   "pam.last-resort-required": "A last resort that fails would refuse the login, because its PAM line is not optional.",
-  "pam.cleanup": "The last PAM line of the session removes harmful variables before the logout.",
-  "pam.cleanup-missing": "No PAM line removes harmful variables before the logout.",
-  "pam.cleanup-early": "`pam_env` can set variables after the line that removes harmful ones.",
-  "pam.cleanup-skipped": "A PAM line can skip the line that removes harmful variables.",
+  "pam.cleanup": "The last PAM line of the session unsets harmful variables before the logout.",
+  "pam.cleanup-missing": "No PAM line unsets harmful variables before the logout.",
+  "pam.cleanup-early": "`pam_env` can set variables after the line that unsets harmful ones.",
+  "pam.cleanup-skipped": "A PAM line can skip the line that unsets harmful variables.",
   "pam.user-environment": "Whether users can set PAM's environment (`user_readenv=1`).",
 
-  "limits.values": "Whether limits of `pam_limits` stop the hook at the logout.",
-  "limits.own-file": "`pam_limits` reads a file that `check` does not.",
+  "limits.values": "Whether limits of `pam_limits` prevent the hook from starting at the logout.",
+  "limits.own-file": "`pam_limits` reads limits from a file that `check` does not read.",
 
   "sshd.config-missing": "`sshd_config` does not exist.",
-  "sshd.include-unread": "`check` may not read a file that `sshd_config` includes.",
+  "sshd.include-unread": "`sshd_config` includes a file that `check` may not read.",
   "sshd.use-pam": "Whether sshd uses PAM (`UsePAM`).",
   "sshd.pam-service": "sshd uses another PAM service (`PAMServiceName`).",
 
   "selinux.module": "The SELinux policy has the module that lets login programs record sessions.",
-  "selinux.module-missing": "SELinux is enforcing without the module that lets login programs record sessions.",
-  "selinux.policy-name": "`/etc/selinux/config` names a policy that cannot exist.",
+  "selinux.module-missing":
+    "SELinux enforces, now or after the next boot, without the module that lets login programs record sessions.",
+  "selinux.policy-name": "`/etc/selinux/config` has an invalid policy name.",
   "selinux.labels": "Whether files have the labels of the SELinux policy.",
   "selinux.labels-unknown": "`restorecon` does not run, so the labels of the files are unknown.",
 
   "scheduler.missing": "Neither systemd nor cron is set up to run `send`.",
-  "scheduler.unit-missing": "A systemd unit of ours does not exist.",
-  "scheduler.timer": "Whether the systemd timer is enabled, which runs `send` every minute.",
-  "scheduler.path": "Whether the systemd path unit is enabled, which runs `send` right after a login.",
+  "scheduler.unit-missing": "A systemd unit of this program does not exist.",
+  "scheduler.timer": "Whether the systemd timer, which runs `send` every minute, is enabled.",
+  "scheduler.path": "Whether the systemd path unit, which runs `send` right after a login, is enabled.",
   "scheduler.cron": "cron is set up to run `send`.",
-  "scheduler.cron-missing": "The crontab of `send` exists, but cron does not.",
-  "scheduler.cron-line": "No line of our crontab runs `send`.",
+  "scheduler.cron-missing": "The crontab runs `send`, but cron is not installed.",
+  "scheduler.cron-line": "No line of `/etc/cron.d/ssh-session-notifier` runs `send`.",
   "scheduler.never-run": "No run of `send` has ended yet.",
   "scheduler.last-run":
     "Whether `send` runs; a fault if its last run ended more than 15 minutes plus `run_deadline_seconds` ago.",
@@ -78,10 +79,10 @@ export const IDS = {
   "config.missing": "The configuration does not exist.",
   "config.not-readable": "This user may not read the configuration.",
   "config.outside-sandbox":
-    "The configuration is outside `/etc/ssh-session-notifier`, the only place that may be read.",
+    "The configuration is outside `/etc/ssh-session-notifier`, the only directory that the program may read.",
   "config.not-a-file": "The configuration is not a plain file, or is larger than 1 MiB.",
   "config.not-utf8": "The configuration is not UTF-8 text.",
-  "config.read-error": "The operating system reports an error when the configuration is read.",
+  "config.read-error": "The operating system reports an error while the configuration is read.",
   "config.syntax": "The configuration is not valid TOML.",
   "config.unknown-key": "The configuration has an unknown key.",
   "config.missing-key": "The configuration lacks a key.",
@@ -96,39 +97,40 @@ export const IDS = {
   "config.rule-expired": "A rule of the allowlist has expired.",
 
   "disk.room":
-    "Whether the disk has room; a fault below 1 MiB or 10 files, where nothing can be stored, a warning below 64 MiB.",
+    "Whether the disk has room; a warning below 64 MiB, a fault below 1 MiB or 10 files, when nothing can be stored.",
 
   "queue.not-readable": "The queue database cannot be read.",
   "queue.read-only": "The file system of the queue or of its spool is mounted read-only.",
   "queue.busy": "Another `check` or `status` has been reading the queue for 15 seconds.",
-  "queue.unavailable": "The queue or its spool cannot be read now, as when the disk is full; nothing is lost.",
+  "queue.unavailable":
+    "The queue or its spool cannot be read now, for example because the disk is full; no event is lost.",
   "spool.not-readable": "The spool of the queue cannot be read.",
 
-  "delivery.unread": "Whether `send` reads the queue; a fault if it has not read an event for more than 5 minutes.",
-  "delivery.spool-unread": "`send` has not read an event in the spool for more than 5 minutes.",
+  "delivery.unread": "Whether `send` reads the queue; a fault if an event has been unread for more than 5 minutes.",
+  "delivery.spool-unread": "An event in the spool has been unread for more than 5 minutes.",
   "delivery.spooled": "Events are in the spool, because the queue database refused them.",
-  "delivery.no-login": "No login was ever recorded.",
-  "delivery.none-yet": "No login has been notified on a route yet.",
+  "delivery.no-login": "No login has been recorded yet.",
+  "delivery.none-yet": "No notification has been delivered on a route yet.",
   "delivery.last": "When a route last delivered a notification.",
   "delivery.setting": "A route works, but its settings are unsafe.",
-  "delivery.waiting": "Notifications wait on a route, none of them for more than 15 minutes.",
-  "delivery.overdue": "A notification has waited on a route for more than 15 minutes.",
+  "delivery.waiting": "Notifications are pending on a route, none of them for more than 15 minutes.",
+  "delivery.overdue": "A notification has been pending on a route for more than 15 minutes.",
   "delivery.failing": "The last attempt on a route failed; `send` tries again.",
   "delivery.broken": "A service refuses the settings of a route, or its messages.",
   "delivery.given-up": "Notifications on a route were given up.",
-  "delivery.route-removed": "Notifications wait for a route that is no longer in the configuration.",
+  "delivery.route-removed": "Notifications are pending on a route that is no longer in the configuration.",
 
   "hook.last-resort": "The last resort recorded no login in the last 24 hours.",
   "hook.did-not-run": "The hook could not run at a login in the last 24 hours, or at one that `send` has not read yet.",
   "hook.record-full":
-    "The record of logins for which the hook could not run is full (1 MiB), so later ones are missing.",
+    "The record of logins for which the hook could not run is full (1 MiB), so later logins are missing.",
   "hook.record-unusable": "The record of logins for which the hook could not run cannot be examined.",
   "hook.run-spooled": "Events are in `/run`, because the disk of the queue could not store them.",
   "hook.run-spool-unusable": "The spool in `/run` cannot be examined.",
 
   "store.unavailable": "The store cannot be used now: its disk is full or fails, or another process has locked it.",
   "store.refused": "The operating system refuses access to the store.",
-  "store.outside-sandbox": "The store is a symbolic link, or in a folder that is one.",
+  "store.outside-sandbox": "The store is a symbolic link, or in a directory that is one.",
   "store.newer": "A newer version of this program created the store.",
   "store.foreign": "The store is not a plain file, or has tables that are not ours.",
   "store.damaged": "The store is damaged.",
@@ -138,8 +140,9 @@ export const IDS = {
   "send.as-root": "`send` must not run as root.",
   "send.no-worker": "The Worker that makes HTTP requests did not start.",
   "command.not-permitted": "This user may not run the command.",
-  "command.has-groups": "The supplementary groups of root would stay, so the command does not become another user.",
-  "command.keeps-groups": "The command cannot be started without the supplementary groups of root.",
+  "command.has-groups":
+    "The command does not become another user, because it would keep the supplementary groups of root.",
+  "command.keeps-groups": "The command cannot start a child process without the supplementary groups of root.",
   "usage.wrong-value": "An option has a value that is not allowed.",
   "retry.unknown-route": "`retry` does not know the route.",
   "retry.same-route": "`retry` cannot move notifications from a route to itself.",
@@ -149,7 +152,7 @@ export const IDS = {
   "repair.disk-full": "`repair` needs room on the disk.",
   "repair.read-only": "`repair` cannot work on a read-only file system.",
   "repair.read-error": "The disk reports an error during `repair`.",
-  "repair.refused": "The operating system refuses a change that `repair` has to make.",
+  "repair.refused": "The operating system refuses a change that `repair` must make.",
   "output.not-writable": "Standard output cannot be written.",
 } as const satisfies Record<`${string}.${string}`, string>;
 

@@ -2,8 +2,8 @@
 // need; command.ts runs everything else.
 
 /**
- * Permissions of the binary that the hook revokes before its code is loaded. Listed here because reading deno.json
- * would be the slowest step of each login; a test compares the two lists.
+ * Permissions of the binary that the hook revokes before its code is loaded. Repeats deno.json, because reading
+ * that file would be the slowest step of each login; a test compares the two lists.
  */
 export const NOT_FOR_QUEUE = {
   net: true,

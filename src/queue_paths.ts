@@ -1,9 +1,9 @@
 // The fixed paths that the hook writes to. paths.ts has all paths, including these.
 
-/** The folder of all state. */
+/** The directory of all state. */
 export const STATE_DIR = "/var/lib/ssh-session-notifier";
 
-/** The folder of state that lasts until the next boot: a tmpfs, which ordinary users cannot fill. */
+/** The directory of state that lasts until the next boot: a tmpfs that only root and the user of `queue` can fill. */
 export const RUN_DIR = "/run/ssh-session-notifier";
 
 /** The files of `queue`. */
@@ -12,7 +12,7 @@ export type QueuePaths = Readonly<ReturnType<typeof queuePaths>>;
 /**
  * Returns the paths that `queue` uses.
  *
- * @param stateDir another folder for tests and the demo, which contains `run/` instead of {@link RUN_DIR}
+ * @param stateDir another directory for tests and the demo, which contains `run/` instead of {@link RUN_DIR}
  */
 export function queuePaths(stateDir: string = STATE_DIR) {
   return {

@@ -1,5 +1,5 @@
-// Administrators mostly run commands as root. The commands read files that other users wrote, so they first become the
-// user of `send`.
+// Gives up root. Administrators run most commands as root, but the commands read files that other users wrote, so they
+// first become the user of `send`.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { becomeOwner, giveUpRoot } from "../hook/privileges.ts";
@@ -7,10 +7,10 @@ import type { StatePaths } from "../paths.ts";
 import { refuseGroups } from "./without_groups.ts";
 
 /**
- * Permanently becomes the owner of the folder of `send` if this is root; any other user must already be that owner.
+ * Permanently becomes the owner of the directory of `send` if this is root; any other user must already be that owner.
  *
  * @param command the name of the command, for the hint
- * @throws {Failure} if this user is not allowed to, or the folder is unusable
+ * @throws {Failure} if this user is not allowed to, or the directory is unusable
  */
 export function becomeSender({ sendDir }: StatePaths, command: string): void {
   refuseGroups(command);
@@ -23,7 +23,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
       code: "users.send-unusable",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which creates the user and the folder",
+      hint: "run install.sh, which creates the user and the directory",
       cause,
     });
   }
@@ -31,8 +31,8 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 }
 
 /**
- * Like {@link becomeSender}, but with the group of the queue, which alone may read the queue. This process cannot read
- * the configuration afterwards.
+ * Like {@link becomeSender}, but with the group of the queue, the only one that may read the queue. This process
+ * cannot read the configuration afterwards.
  *
  * @throws {Failure} as {@link becomeSender} does
  */
@@ -43,7 +43,7 @@ export function becomeQueueReader(paths: StatePaths, command: string): void {
   giveUpRoot(owners);
 }
 
-/** The user of `send` and the group of the queue; undefined if either is missing or root's, see files.ts. */
+/** The user of `send` and the group of the queue; undefined if a directory is missing or root owns it, see files.ts. */
 function ownersOf({ sendDir, queueDir }: StatePaths): { readonly uid: number; readonly gid: number } | undefined {
   try {
     const { uid } = Deno.lstatSync(sendDir);

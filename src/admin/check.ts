@@ -1,5 +1,5 @@
-// `check`: inspects the installation. Reads root's own files as root, then becomes the user of `send` before it reads
-// anything that other users can write.
+// `check`: inspects the installation. As root, it reads only files that other users cannot write. Then it becomes the
+// user of `send`, and reads the rest.
 
 import type { Config } from "../config/config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
@@ -29,7 +29,7 @@ import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
 import { groupsOfSender, inspectUsers } from "./users.ts";
 
-/** The folders in which Linux-PAM looks for a service, in this order (pam.d(5)). */
+/** The directories in which Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
 
 /** Options of `check`. */
@@ -69,7 +69,7 @@ export function check({ json }: CheckOptions): ExitCode {
 
 const GROUP_FILE = "/etc/group";
 
-/** The user of `send` and its groups; undefined if its folder is missing, which files.ts reports. */
+/** The user of `send` and its groups; undefined if its directory is missing, which files.ts reports. */
 function senderOf({ sendDir }: StatePaths): Reader | undefined {
   const { uid, gid } = statIfThere(sendDir) ?? {};
   return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;
@@ -130,7 +130,7 @@ function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
   }
 }
 
-/** Reports a part that cannot be inspected, and lets the others continue. */
+/** Reports a part that cannot be examined, and lets the others continue. */
 function attempt(part: string, findings: Findings, inspect: () => void): void {
   try {
     inspect();
@@ -138,7 +138,7 @@ function attempt(part: string, findings: Findings, inspect: () => void): void {
     if (error instanceof Failure) return findings.fault(error.code, error.message, error.hint);
     findings.fault(
       "check.not-inspected",
-      `cannot inspect "${part}": ${messageOf(error)}`,
+      `cannot examine "${part}": ${messageOf(error)}`,
       "run check as root; if that fails too, check the disk: journalctl -k",
     );
   }
@@ -176,7 +176,7 @@ function runTool(program: string, args: readonly string[]): string | undefined {
   }
 }
 
-/** The paths of the files in a folder, sorted by name; empty if the folder does not exist. */
+/** The paths of the files in a directory, sorted by name; empty if the directory does not exist. */
 function filesIn(directory: string, suffix: string): string[] {
   if (statIfThere(directory) === undefined) return [];
   return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()

@@ -13,7 +13,7 @@ import type { Findings } from "./finding.ts";
 
 const FOLDER = CONFIG_FILE.replace(/\/[^/]*$/, "");
 
-/** The user that has to read the files. */
+/** The user that must be able to read the files. */
 export interface Reader {
   readonly uid: number;
   /** The ids of all its groups. */
@@ -63,7 +63,7 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
   return config;
 }
 
-/** Checks whether `send` can read the files that a configuration names, and enter the folders that contain them. */
+/** Checks whether `send` can read the files that a configuration names, and enter the directories that contain them. */
 export function inspectFilesOf(
   { files }: Pick<Config, "files">,
   { look, sender, findings }: { look: Look; sender: Reader; findings: Findings },
@@ -71,7 +71,7 @@ export function inspectFilesOf(
   const folders = files.flatMap((path) => foldersBetween(FOLDER, path));
   for (const path of new Set([...folders, ...files])) {
     const info = look(path);
-    // Execute permission on a folder, read permission on a file.
+    // Execute permission on a directory, read permission on a file.
     if (info === undefined || allows(info, { reader: sender, bit: info.isDirectory ? 0o1 : 0o4 })) continue;
     findings.fault(
       "config.file-not-readable",

@@ -1,4 +1,4 @@
-// Checks the events that wait in the queue and the notifications that wait on each route.
+// Checks the unread events in the queue, and the pending notifications on each route.
 
 import type { Config } from "../config/config.ts";
 import { formatAgo } from "../duration.ts";
@@ -23,7 +23,7 @@ const SEE = "read the log of send: journalctl -u ssh-session-notifier (with cron
 export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"> {
   /** Undefined if `send` has never run. */
   readonly overview: Overview | undefined;
-  /** Undefined if no event was ever recorded; an error if the queue database cannot be read. */
+  /** Undefined if no event has been recorded yet; an error if the queue database cannot be read. */
   readonly unread: Unread | Error | undefined;
   /** Events in the spool; an error if the spool cannot be read. */
   readonly spooled: Spooled | Error;
@@ -66,7 +66,7 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   }
 }
 
-/** Leaves out unreadable databases and full disks, which are reported elsewhere. */
+/** Omits unreadable databases and full disks, which are reported elsewhere. */
 function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }: DeliverySources): Problem[] {
   return problemsOf({
     configured: routes.map(({ name }) => name),
@@ -111,7 +111,7 @@ function inspectQueue(
   }
 }
 
-/** `send` delivers the events in the spool too, but something kept them out of the database. */
+/** Warns about events in the spool: `send` delivers them too, but something keeps the hook from using the database. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
   if (spooled instanceof Error) {
     const [id, hint] = faultOfReading(spooled, "spool.not-readable");
@@ -147,7 +147,7 @@ function inspectRoute(
   if (pending > 0 && !isConfigured) {
     findings.fault(
       "delivery.route-removed",
-      `${deliveries(pending, "wait")} for route "${name}", which is not in the configuration`,
+      `${deliveries(pending, "are pending")} on route "${name}", which is not in the configuration`,
       `move them to another route: ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME`,
     );
     return;
@@ -156,12 +156,12 @@ function inspectRoute(
     findings.warning(
       "delivery.given-up",
       `${deliveries(dead, "were given up")} on route "${name}"`,
-      "see the reasons with ssh-session-notifier status, then retry with ssh-session-notifier retry",
+      "see the reasons: ssh-session-notifier status; after fixing them, run: ssh-session-notifier retry",
     );
   }
   const waiting = pending === 0
     ? "nothing is pending"
-    : `${deliveries(pending, "wait")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
+    : `${deliveries(pending, "are pending")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
   if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
   else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
 }
@@ -191,7 +191,7 @@ function faultOf(
   ];
 }
 
-function deliveries(count: number, what: "wait" | "were given up"): string {
-  if (count !== 1) return `${count} deliveries ${what}`;
-  return `1 delivery ${what === "wait" ? "waits" : "was given up"}`;
+function deliveries(count: number, what: "are pending" | "were given up"): string {
+  if (count !== 1) return `${count} notifications ${what}`;
+  return `1 notification ${what === "are pending" ? "is pending" : "was given up"}`;
 }

@@ -1,5 +1,5 @@
-// Moves all events of a spool into the queue database. A hook moves only a few, and skips a folder that is too large to
-// list during a login.
+// Moves all events of a spool into the queue database. A hook moves only 100, and skips a directory that is too large
+// to list during a login.
 
 import type { SessionEvent } from "../event.ts";
 import { plural } from "../plural.ts";
@@ -9,7 +9,7 @@ import { INSERT_EVENT } from "../store/queue_table.ts";
 import { parseSpooled } from "../store/record.ts";
 import { readSpoolFile } from "../store/spool.ts";
 
-/** Events per transaction. Hooks wait for the transaction, for at most half a second. */
+/** Events per transaction. A hook waits at most half a second for a transaction to end. */
 const PAGE = 100;
 
 /**
@@ -56,14 +56,14 @@ function readUnlessForeign(path: string): string | undefined {
   }
 }
 
-/** Replaces the folder, because ext4 never shrinks one. */
+/** Replaces the directory, because ext4 never shrinks a directory. */
 function makeAnew(spoolDir: string): void {
   try {
     Deno.removeSync(spoolDir);
     Deno.mkdirSync(spoolDir);
     Deno.chmodSync(spoolDir, 0o2750);
   } catch (error) {
-    // The folder is not empty, or a hook has just recreated it.
+    // The directory is not empty, or a hook has just recreated it.
     if (statIfThere(spoolDir)?.isDirectory !== true) throw error;
   }
 }

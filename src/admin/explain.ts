@@ -31,7 +31,7 @@ export interface ExplainedLogin {
 
 /** Options of `explain`. */
 export interface ExplainOptions extends ExplainedLogin {
-  /** Override the fixed paths, for trials; any user may then run it. */
+  /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }

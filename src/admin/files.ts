@@ -65,7 +65,7 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     // install.sh creates it because the path unit watches it.
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: sendOwner },
-    // Not required to exist, but send fails if it cannot use them.
+    // These may be missing, but send fails if they exist and it cannot use them.
     ...[paths.sendLock, paths.deliveriesDatabase].map((path): Expected => (
       { path, kind: "file", missing: "fine", ...send, owner: sendOwner }
     )),

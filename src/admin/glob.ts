@@ -1,8 +1,8 @@
 // Finds the paths that a pattern matches, as glob(3) does for the Include of sshd.
 
-/** Access to folders. */
+/** Access to directories. */
 export interface GlobFiles {
-  /** The names in a folder; undefined if it does not exist. */
+  /** The names in a directory; undefined if it does not exist. */
   readonly list: (directory: string) => readonly string[] | undefined;
   readonly isThere: (path: string) => boolean;
 }

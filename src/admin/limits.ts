@@ -14,7 +14,7 @@ export interface LowLimit {
 
 /**
  * The lowest values with which the hook works, measured with prlimit(1) on the compiled program (Deno 2.7.11, x86_64):
- * about twice the value that killed it. `as` is high because V8 reserves far more address space than it uses.
+ * about twice the highest value that killed it. `as` is high because V8 reserves far more address space than it uses.
  */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly unit: string }>> = {
   as: { least: 64 * 1024 * 1024, unit: "KB" },

@@ -1,12 +1,12 @@
 // Moves the queue database aside while hooks run, without losing an event to a file that is no longer read.
 //
-//   1. Create a folder with the name of the database's rollback journal. SQLite then refuses at once to open the
+//   1. Create a directory with the name of the database's rollback journal. SQLite then refuses at once to open the
 //      database, and hooks use the spool.
 //   2. Wait until all hooks that had the database open have ended.
 //   3. Move the write-ahead log to `damaged-….moving` first, because the database without its log would look intact.
-//      Create a folder with the name of the log, in case a hook is late. Then move the index and the database, and
+//      Create a directory with the name of the log, in case a hook is late. Then move the index and the database, and
 //      remove `.moving` from the name.
-//   4. Remove the folders that steps 1 and 3 created in place of the journal and the log.
+//   4. Remove the directories that steps 1 and 3 created in place of the journal and the log.
 //
 // If this is killed at any point, events go to the spool and the next `repair` continues.
 
@@ -16,12 +16,12 @@ import { damagedFolderName, listFolder, MAX_FOLDER_BYTES, statIfThere, syncFolde
 /** Time after which a hook has ended, in milliseconds. A hook waits for locks for at most half a second. */
 const HOOKS_END_AFTER_MS = 5_000;
 
-/** Suffix of the folder's name until it is complete. */
+/** Suffix of the directory's name until it is complete. */
 const MOVING = ".moving";
 
 type Paths = Pick<StatePaths, "queueDir" | "queueDatabase">;
 
-/** The folder that an interrupted repair left. */
+/** The directory that an interrupted repair left. */
 export function unfinishedMove({ queueDir }: Paths): string | undefined {
   const names = listFolder(queueDir)
     .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-") && name.endsWith(MOVING))
@@ -33,7 +33,7 @@ export function unfinishedMove({ queueDir }: Paths): string | undefined {
 export interface MoveOptions {
   readonly say: (line: string) => void;
   readonly sleep: (ms: number) => Promise<void>;
-  /** The folder that an interrupted repair left. */
+  /** The directory that an interrupted repair left. */
   readonly unfinished?: string | undefined;
 }
 
@@ -49,15 +49,15 @@ export async function moveQueueAside(paths: Paths, { say, sleep, unfinished }: M
   move(`${queueDatabase}-shm`, folder);
   move(queueDatabase, folder);
   const finished = finish(folder, queueDir);
-  // The journal's folder last: while it exists, no hook can create a database and see the log's folder disappear.
+  // The journal's directory last: while it exists, no hook can create a database and see the log's directory disappear.
   for (const path of [log, journal]) if (isObstacle(path)) Deno.removeSync(path);
   say(`moved the database to "${finished}"`);
 }
 
 /**
- * Moves a file or folder other than the database aside.
+ * Moves a file or directory other than the database aside.
  *
- * @returns the folder that it is in now
+ * @returns the directory that it is in now
  */
 export function movedAside(path: string, { queueDir }: Paths): string {
   const folder = makeFolder(damagedFolderName(queueDir, Date.now()));
@@ -65,12 +65,12 @@ export function movedAside(path: string, { queueDir }: Paths): string {
   return folder;
 }
 
-/** The two paths that keep SQLite from opening the database if they are folders. */
+/** The two paths that keep SQLite from opening the database if they are directories. */
 export function obstaclesOf({ queueDatabase }: Paths): [journal: string, log: string] {
   return [`${queueDatabase}-journal`, `${queueDatabase}-wal`];
 }
 
-/** Whether a path is an empty folder, such as an interrupted repair leaves. */
+/** Whether a path is an empty directory, such as an interrupted repair leaves. */
 export function isObstacle(path: string): boolean {
   const info = statIfThere(path);
   return info?.isDirectory === true && info.size <= MAX_FOLDER_BYTES && listFolder(path).length === 0;

@@ -1,4 +1,4 @@
-// Checks the PAM stack of sshd: whether it runs the hook in the right place, and what a user could do to the hook.
+// Checks the PAM stack of sshd: whether it runs the hook in the right place, and how a user could influence the hook.
 
 import { BINARY, statePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";

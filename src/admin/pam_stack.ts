@@ -7,7 +7,7 @@ export interface PamModule {
   readonly phase: string;
   /** `required`, `optional` and so on, or `[value=action ...]` without the brackets. */
   readonly control: string;
-  /** The file name of the module, without the folder. */
+  /** The file name of the module, without the directory. */
   readonly name: string;
   readonly args: readonly string[];
   /** The file and line, for people: `/etc/pam.d/sshd:7`. */

@@ -5,7 +5,7 @@ import { MAX_FOLDER_BYTES, statIfThere } from "../store/files.ts";
 import { isObstacle, movedAside, obstaclesOf } from "./move_queue_aside.ts";
 import { SUFFIXES } from "./queue_fault.ts";
 
-/** Setgid: new files get the group of the folder. */
+/** Setgid: new files get the group of the directory. */
 const FOLDER_MODE = 0o2750;
 const FILE_MODE = 0o640;
 /** Any process that can open the -shm file can lock it, and so delay every login; see hook/insert.ts. */
@@ -21,7 +21,7 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
   const journal = statIfThere(`${queueDatabase}-journal`);
   if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
   const spool = statIfThere(spoolDir);
-  // No part of this program lists a folder this large, and it can stay this large after it is emptied.
+  // No part of this program lists a directory this large, and it can stay this large after it is emptied.
   const isUsable = spool?.isDirectory === true && spool.size <= MAX_FOLDER_BYTES;
   if (spool !== undefined && !isUsable) moveAside(spoolDir, { paths, say });
   if (!isUsable) {
@@ -40,7 +40,7 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
   for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
 }
 
-/** Creates the file with its content in one step, because SQLite replaces an empty one. The hook has its own copy. */
+/** Creates the file with its content in one step, because SQLite replaces an empty one. The hook has the same code. */
 function createIndex(path: string): void {
   const unfinished = `${path}.${crypto.randomUUID()}`;
   try {

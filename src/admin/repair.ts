@@ -85,7 +85,7 @@ function emptySpools(paths: StatePaths, say: (line: string) => void): void {
   for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
 }
 
-/** Checks whether the disk has room for an event: the test in faultOf() is rolled back and never written. */
+/** Checks whether the disk has room for an event. The insert in faultOf() does not show it: it is rolled back. */
 function tryRoom({ queueDir }: StatePaths): void {
   const path = `${queueDir}/room.${crypto.randomUUID()}`;
   using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
@@ -97,7 +97,7 @@ function tryRoom({ queueDir }: StatePaths): void {
 }
 
 function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
-  // With another state directory, this stays root.
+  // With another state directory, this process may stay root, so the groups do not matter.
   if (!options.anyOwner) refuseGroups("repair");
   try {
     const owner = Deno.lstatSync(queueDir).uid;
@@ -117,7 +117,7 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
         : {
           code: "users.queue-unusable",
           exitCode: ExitCode.config,
-          hint: "run install.sh, which creates the user and the folder",
+          hint: "run install.sh, which creates the user and the directory",
           cause,
         },
     );
@@ -125,8 +125,8 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
 }
 
 /**
- * Takes a lock, which the kernel releases when this process ends. The lock is on a file that only the user of `queue`
- * can open: `send` can open the folder, and could lock it to block `repair`.
+ * Takes a lock, which the kernel releases when this process ends. Locks a file that only the user of `queue` can
+ * open, because `send` can open the directory and could lock it to block `repair`.
  */
 function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
   const path = `${queueDir}/repair.lock`;
@@ -174,6 +174,6 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
       "repair.refused",
       messageOf(error),
       config,
-      "move files that belong to other users out of it by hand",
+      "move files that belong to other users out of this directory by hand",
     );
 }

@@ -29,14 +29,14 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
   if (!/^[a-z0-9_-]+$/i.test(type)) {
     return findings.fault(
       "selinux.policy-name",
-      `${CONFIG} names a policy "${type}" that cannot exist`,
+      `${CONFIG} has an invalid policy name: "${type}"`,
       `correct SELINUXTYPE in ${CONFIG}`,
     );
   }
   if (!read(`/etc/selinux/${type}/contexts/files/file_contexts`)?.includes(":ssh_session_queue_t:")) {
     return findings.fault(
       "selinux.module-missing",
-      `SELinux keeps login programs from recording sessions: policy "${type}" is enforced, the module is missing`,
+      `SELinux may keep login programs from recording sessions: the policy "${type}" lacks the module`,
       "run install.sh again",
     );
   }
@@ -45,7 +45,7 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
   if (current !== "Disabled") inspectLabels(run, findings);
 }
 
-/** Checks the labels: a login program may not write a file with a wrong label. */
+/** Checks the labels: the module lets login programs write only to files with its own label. */
 function inspectLabels(run: SelinuxHost["run"], findings: Findings): void {
   // -n: change nothing; -i: ignore missing paths, which other areas report.
   const output = run(RESTORECON, ["-i", "-R", "-n", "-v", ...LABELLED]);

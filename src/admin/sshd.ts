@@ -3,10 +3,10 @@
 import type { Findings } from "./finding.ts";
 import { parseSshdConfig, type SshdFiles } from "./sshd_config.ts";
 
-/** The main file; openSUSE has a default in /usr, used if the administrator has none in /etc. */
+/** The main file. openSUSE has a default in /usr, which sshd uses if the one in /etc does not exist. */
 const MAIN_FILES = ["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
 
-/** Checks whether sshd uses PAM. Without UsePAM, OpenSSH does not (sshd_config(5)). */
+/** Checks whether sshd uses PAM. OpenSSH does not unless UsePAM is set (sshd_config(5)). */
 export function inspectSshd(files: SshdFiles, findings: Findings): void {
   const path = MAIN_FILES.find((path) => files.match(path)?.length);
   if (path === undefined) {

@@ -22,7 +22,7 @@ export interface SshdPam {
 /** Maximum depth of Includes (SERVCONF_MAX_DEPTH in OpenSSH's servconf.c). */
 const MAX_DEPTH = 16;
 
-/** The folder of an Include with a relative path. */
+/** The directory of an Include with a relative path. */
 const SSH_DIR = "/etc/ssh";
 
 /**

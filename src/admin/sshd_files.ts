@@ -8,7 +8,7 @@ const { NotCapable, NotADirectory, NotFound } = Deno.errors;
 
 /** The files of this host. */
 export const SSHD_FILES: SshdFiles = {
-  // sshd skips folders, and files that were removed after the listing.
+  // sshd skips directories, and files that were removed after the listing.
   read: (path) => unlessForbidden(() => textOf(path) ?? ""),
   match: (pattern) =>
     unlessForbidden(() => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),

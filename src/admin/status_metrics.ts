@@ -44,7 +44,7 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
     {
       name: "alive",
       help:
-        "1 if a login now would be notified: the disk has room, send runs, no route is failing, no event is overdue.",
+        "1 if a login right now would be notified: the disk has room, send runs, no route fails, no event is overdue.",
       samples: one(problems.length === 0 ? 1 : 0),
     },
     { name: "faults", help: "Number of parts of the status that cannot be read.", samples: one(faults.length) },

@@ -30,13 +30,13 @@ export interface Status {
   readonly faults: readonly string[];
   /** When the last run of `send` ended; undefined if none has. */
   readonly lastRunAtMs: number | undefined;
-  /** Why the alarm does not work; empty if a login now would be notified. */
+  /** Why the alarm does not work; empty if a login right now would be notified. */
   readonly problems: readonly Problem[];
 }
 
 /** The data from which {@link statusOf} computes a status. */
 export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueueReadable" | "spooled" | "faults"> {
-  /** The folders whose disk is full. */
+  /** The directories whose disk is full. */
   readonly withoutRoom: readonly string[];
   /** Further problems, a few words each. */
   readonly others?: readonly string[];

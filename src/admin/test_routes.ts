@@ -19,7 +19,7 @@ import { becomeSender } from "./become_sender.ts";
 
 /** Options of `test`. */
 export interface TestOptions {
-  /** Override the fixed paths, for trials; any user may then run it. */
+  /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
   readonly configFile?: string | undefined;
 }

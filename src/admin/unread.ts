@@ -5,7 +5,7 @@ import type { StatePaths } from "../paths.ts";
 import { Inbox, INBOX_START, InboxError, type Unread } from "../store/inbox.ts";
 import type { Overview } from "../store/overview.ts";
 
-/** How long a reader waits for another one, in milliseconds: many times as long as reading a full queue takes. */
+/** How long a reader waits for another one, in milliseconds: many times what reading a full queue takes. */
 export const MAX_WAIT_MS = 15_000;
 
 /** Time between two attempts to get the lock, in milliseconds. */
@@ -45,7 +45,7 @@ export function readUnread(
   }
 }
 
-/** Undefined if the folder does not exist, as before `install.sh` ran. */
+/** Undefined if the directory does not exist, as before `install.sh` ran. */
 function openFolder({ sendDir, queueDatabase }: StatePaths): Deno.FsFile | undefined {
   try {
     return Deno.openSync(sendDir);
@@ -55,7 +55,7 @@ function openFolder({ sendDir, queueDatabase }: StatePaths): Deno.FsFile | undef
   }
 }
 
-/** Gives up in the end, unlike `lockSync`: a stopped process that holds the lock would block all later readers. */
+/** Gives up after a time, unlike `lockSync`: a stopped process that holds the lock would block all later readers. */
 function waitForLock(folder: Deno.FsFile, { paths, maxWaitMs }: { paths: StatePaths; maxWaitMs: number }): void {
   const endsAtMs = performance.now() + maxWaitMs;
   const sleeping = new Int32Array(new SharedArrayBuffer(4));

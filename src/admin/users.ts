@@ -1,5 +1,5 @@
-// Checks the two system users. The program itself uses only the ids that own the folders. But without the names,
-// systemd and cron cannot start `send`, and the next user that is created may get these ids.
+// Checks the two system users. The program itself uses only the ids that own the directories. But without the names,
+// systemd and cron cannot start `send`, and a user that is created later may get these ids.
 
 import type { StatePaths } from "../paths.ts";
 import type { Findings } from "./finding.ts";
@@ -31,7 +31,7 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
     if (ownGroup === undefined) {
       findings.fault("users.group-missing", `the group ${name} does not exist in /etc/group`, "run install.sh");
     }
-    // files.ts reports a missing folder.
+    // files.ts reports a missing directory.
     if (owner === undefined || user === undefined || ownGroup === undefined) continue;
     if (isOurs(user, owner.uid) && isOurs(ownGroup, owner.gid)) continue;
     findings.fault(
@@ -49,7 +49,7 @@ export function inspectUsers({ paths, look, passwd, group }: UserSources, findin
     );
   }
   if (!findings.hasFault("users")) {
-    findings.pass("users.accounts", `the users ${QUEUE} and ${SEND} exist and own their folders`);
+    findings.pass("users.accounts", `the users ${QUEUE} and ${SEND} exist and own their directories`);
   }
 }
 

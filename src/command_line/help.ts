@@ -39,7 +39,7 @@ const QUEUE: CommandHelp = {
 const SEND: CommandHelp = {
   text: [
     "Waits up to a minute for deliveries that are due soon, then exits.",
-    "Exits with 0 if nothing is pending, with 75 if something remains to be retried.",
+    "Exits with 0 if nothing is pending, 75 if something remains to be retried, 78 if a route or setting is wrong.",
   ],
   examples: [
     { line: "runuser -u ssh-session-notifier -- ssh-session-notifier send --dry-run" },
@@ -66,7 +66,7 @@ const STATUS: CommandHelp = {
     "The last line reports whether the alarm works: the disk has room, send runs and reads events within 5 minutes, " +
     "no route is failing (its last attempt failed), and no event is overdue (pending for more than 15 minutes).",
     "--prometheus prints metrics for the textfile collector of node_exporter. Write them to a temporary file in the " +
-    "same folder and rename it, so the collector never reads a partial file.",
+    "same directory and rename it, so the collector never reads a partial file.",
     "Exits with 0 even if it reports problems; check exits with 78.",
   ],
   examples: [
@@ -129,10 +129,10 @@ const TEST: CommandHelp = {
 
 const REPAIR: CommandHelp = {
   text: [
-    "Checks whether queue can use its database, and fixes what it can. A damaged database is moved to a folder next " +
-    "to it, and send recovers the events that can still be read. Events that occur during the repair go to the spool " +
-    "and are not lost.",
-    "Exits with 0 if queue can write again, with 75 if the disk is full or the database is locked.",
+    "Checks whether queue can use its database, and fixes what it can. A damaged database is moved to a directory " +
+    "next to it, and send recovers the events that can still be read. Events that occur during the repair go to the " +
+    "spool and are not lost.",
+    "Exits with 0 if queue can write again, 75 if the disk is full or the database is locked, 78 if it cannot repair.",
   ],
   examples: [{ line: "sudo ssh-session-notifier repair" }],
 };
@@ -149,7 +149,7 @@ const COMPLETIONS: CommandHelp = {
 };
 
 const MAN: CommandHelp = {
-  text: ['install.sh installs all three pages, so "man ssh-session-notifier" shows the one of section 8 too.'],
+  text: ['install.sh installs all three pages, so "man ssh-session-notifier" shows section 8.'],
   examples: [{ line: "ssh-session-notifier man 5 | man -l -" }],
 };
 

@@ -65,7 +65,7 @@ function stateDirFlag(): Option {
 function configFlag(): Option {
   return new Option(
     "--config <file>",
-    `use instead of ${CONFIG_FILE}; the binary can only read files in the same folder`,
+    `use instead of ${CONFIG_FILE}; the binary can read only files below the same directory`,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import type { CommandDescription, FlagDescription, ProgramDescription, ValueKind } from "./describe.ts";
 
-/** Returns the lines of a file for a folder in `$fpath`; the file must be named `_` plus the name of the program. */
+/** Returns the lines of a file for a directory in `$fpath`; the file must be named `_` plus the name of the program. */
 export function zshCompletion({ name, flags, commands }: ProgramDescription): string[] {
   return [
     `#compdef ${name}`,

@@ -1,4 +1,4 @@
-// The allowlist: which logins are recorded but not sent. Pure.
+// The allowlist: which logins and logouts are recorded but not notified. Pure.
 // A rule matches only if all its conditions hold. A condition on an unknown value does not hold.
 
 import { type Address, contains, type Network } from "./address.ts";

@@ -75,7 +75,7 @@ const rule = v.pipe(
 export const ALLOWLIST = {
   ips: v.pipe(
     v.optional(v.array(network), []),
-    v.description("addresses and networks whose logins and logouts are recorded but not sent; IPv4 and IPv6"),
+    v.description("addresses and networks, IPv4 and IPv6, whose logins and logouts are recorded but not notified"),
   ),
   rules: v.optional(v.array(rule), []),
 };

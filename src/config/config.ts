@@ -32,7 +32,7 @@ export interface Config {
   readonly learningMs: number;
   /** How long delivered events are kept. */
   readonly retentionDays: number;
-  /** Pinged after each run. */
+  /** Requested after a run. */
   readonly heartbeat?: Heartbeat;
   /** Every value that must never be shown. */
   readonly secrets: readonly string[];

@@ -1,4 +1,4 @@
-// Describes configuration faults. Quotes no value, which may be a secret, unless the schema's message does.
+// Describes configuration faults. Quotes no value, because it may be a secret, except where the schema's message does.
 
 import leven, { closestMatch } from "leven";
 import type * as v from "valibot";

@@ -1,4 +1,4 @@
-// `[heartbeat]`: a URL that is pinged after each run, so that an outside monitor notices a dead notifier.
+// `[heartbeat]`: a URL that `send` requests after a run, so that an outside monitor notices when `send` stops.
 
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
@@ -12,7 +12,9 @@ import { readNamed, readSecretFile, type RouteContext } from "./service_options.
 export const HEARTBEAT = {
   url: v.pipe(
     v.optional(v.string()),
-    v.description("a URL to request after each run of `send`, with `/fail` appended if events cannot be delivered"),
+    v.description(
+      "a URL to request after a run of `send`, at most every 15 s; with `/fail` appended if events are not delivered",
+    ),
   ),
   url_file: v.pipe(v.optional(v.string()), v.description("a file that contains the URL, instead of `url`")),
   ca_file: v.pipe(

@@ -11,7 +11,7 @@ const NO_HOST = /(?:^|\.)(?:example|invalid|example\.(?:com|net|org))$/;
  * Whether a service's option is still a placeholder.
  *
  * @param value the option's value in the configuration
- * @param example its value in the service's example; undefined if that is absent or could be a real value
+ * @param example the value in the service's example; undefined if it is absent or could be a real value
  */
 export function isPlaceholder(value: unknown, example?: unknown): boolean {
   if (typeof value !== "string" || value === "") return false;

@@ -49,7 +49,7 @@ const serviceName = v.picklist(SERVICE_NAMES, `must be one of ${SERVICE_NAMES.jo
 export const ROUTE_KEYS = {
   service: v.pipe(
     serviceName,
-    v.description("the [service](#services) to use; its [options](#options) are keys of the same table"),
+    v.description("the service to use; its options are keys of the same table"),
   ),
   events: v.pipe(
     v.optional(
@@ -64,7 +64,7 @@ export const ROUTE_KEYS = {
   notify: v.pipe(
     v.optional(v.picklist(["all", "unexpected"], 'must be "all" or "unexpected"'), "all"),
     v.description(
-      '`"all"`, or `"unexpected"`: only [unexpected](#what-a-notification-says) logins, and logins and logouts with ' +
+      '`"all"`, or `"unexpected"`: only unexpected logins, and logins and logouts with ' +
         "tampered values",
     ),
   ),
@@ -92,8 +92,8 @@ export const SECTIONS = {
     service: v.pipe(
       v.optional(serviceName),
       v.description(
-        "the [service](#services) to use; its [options](#options) are in `[notification.<service>]`. Required if " +
-          "there is no `[routes.NAME]`",
+        "the service to use; its options are in `[notification.<service>]`. Required if there is no " +
+          "`[routes.NAME]`",
       ),
     ),
     give_up_after_days: number({

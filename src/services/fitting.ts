@@ -94,7 +94,7 @@ export function areWithin(lines: readonly string[], { text, unit }: Limits): boo
 /**
  * How many notifications, counted from the first, fit into one request; at least 1.
  *
- * @param options.part what a notification adds to the request; called once for each, and for few that do not fit
+ * @param options.part what a notification adds to the request; called once for each that fits and a few more
  * @param options.fits whether a request of these parts is within the limits; if more parts fit, fewer must fit
  */
 export function fitting<Part>(

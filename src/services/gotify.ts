@@ -35,7 +35,7 @@ const TITLE: Limits = { text: 250, unit: "characters" };
 
 const WORDING = { limits, escape: undomained };
 
-/** From 0 to 10. The Android app rings and vibrates from 8 up, and is silent below 4. */
+/** From 0 to 10. The Android app makes a sound from 4 up, and also vibrates from 8 up. */
 const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 8, normal: 5, low: 2 };
 
 /** The `gotify` service: sentence, title and priority. */

@@ -30,7 +30,7 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
   );
 }
 
-/** A schema for the URL of a self-hosted server, which can include a path. Accepts plain http; services warn of it. */
+/** A schema for the URL of a self-hosted server, which can include a path. Accepts plain http; the service warns. */
 export function serverUrlSchema() {
   return v.pipe(
     urlSchema({ plainHttp: "anywhere" }),

@@ -74,7 +74,7 @@ const WORDING = { limits, escape: undomained };
 const JSON_TEXT: Limits = { text: 7000, unit: "bytes" };
 const TITLE: Limits = { text: 250, unit: "bytes" };
 
-/** From 1 to 5; 5 rings until it is seen, 2 makes no sound. */
+/** From 1 to 5: 5 vibrates for long and pops up, 2 makes no sound; https://docs.ntfy.sh/publish/#message-priority. */
 const PRIORITIES: Readonly<Record<Urgency, number>> = { urgent: 5, normal: 3, low: 2 };
 
 /** The `ntfy` service: sentence, title, priority, and a tag that the apps show as an emoji. */

@@ -3,10 +3,10 @@
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 
-/** What a service shows. Values are limited in length and have no control characters, but are not escaped. */
+/** What a service is asked to show. Values have limited length and no control characters, but are not escaped. */
 export type Notification = SessionNotification | TestNotification | NoticeNotification;
 
-/** How loud a notification is: `urgent` for an unexpected login or a root login, `low` for a logout. */
+/** How loud it is: `urgent` for an unexpected or root login or a tampered event, `low` for any other logout. */
 export type Urgency = "urgent" | "normal" | "low";
 
 /** One session event. */
@@ -102,7 +102,7 @@ export interface HttpResponse {
 /** How much of a response body is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** What an answer means for the delivery. Only `kind` decides what happens; `reason` is for display. */
+/** What an answer means for the delivery. The `kind` decides what happens; `reason` is only for display. */
 export type Outcome = /** The service accepted it. `restMs`: how long to wait before the next request. */
   | { readonly kind: "delivered"; readonly restMs?: number }
   /** Temporary failure. `retryAfterMs`: the wait the service asked for. `limitsRate`: we sent too many requests. */

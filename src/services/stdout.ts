@@ -1,4 +1,4 @@
-// Standard output, for tests and for the systemd journal.
+// Standard output, for trials and for the systemd journal.
 
 import * as v from "valibot";
 import { sentences } from "./wording.ts";

@@ -1,5 +1,5 @@
-// Your own webhook: a CloudEvent as JSON (https://github.com/cloudevents/spec, structured mode), signed according to
-// Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks).
+// Your own webhook: a CloudEvent as JSON (https://github.com/cloudevents/spec, structured mode). With a secret, it is
+// signed according to Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks).
 
 import { createHmac } from "node:crypto";
 import * as v from "valibot";

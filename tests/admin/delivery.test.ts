@@ -169,10 +169,10 @@ Deno.test("inspectDelivery() reports a fault exactly when status says that the a
 
 Deno.test("inspectDelivery() reports given-up deliveries, and deliveries of a removed route", () => {
   assertAllFound(found({ routes: [{ dead: 3 }] }).slice(-1), [
-    ["warning delivery.given-up", "3 deliveries", 'route "default"'],
+    ["warning delivery.given-up", "3 notifications", 'route "default"'],
   ]);
   assertAllFound(found({ routes: [{}, { name: "old", pending: 1 }] }).slice(-1), [
-    ["fault delivery.route-removed", "1 delivery", 'route "old"'],
+    ["fault delivery.route-removed", "1 notification", 'route "old"'],
   ]);
   assert.equal(found({ routes: [{}, { name: "old" }] }).length, 2);
 });
