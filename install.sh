@@ -161,10 +161,16 @@ write_file() { # PATH OWNER:GROUP MODE
     cp "$work/file" "$ROOT$1.new"
     own "$ROOT$1.new" "$2" "$3"
     mv -fT "$ROOT$1.new" "$ROOT$1"
-    # SELinux does not let restorecon inherit this function's standard input.
-    if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1" </dev/null; fi
+    restore_label "$1"
     say "written: $1"
   fi
+}
+
+# Gives a file its SELinux label. A failure must not end the installation half-way.
+restore_label() {
+  if [ -n "$ROOT" ] || [ ! -e "$1" ] || ! command -v restorecon >/dev/null; then return; fi
+  # SELinux does not let restorecon inherit the standard input of write_file.
+  restorecon "$1" </dev/null || warn "cannot restore the SELinux label of $1" "restorecon $1"
 }
 
 # Removes a file, and the temporary file that a killed run may have left.
@@ -245,7 +251,7 @@ install_binary() {
   own "$ROOT$BINARY.new" "root:$SEND_USER" 2750
   # Atomic: a login at this moment runs either the old or the new binary.
   mv -fT "$ROOT$BINARY.new" "$ROOT$BINARY"
-  if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$BINARY"; fi
+  restore_label "$BINARY"
   say "installed: $BINARY"
 }
 
@@ -568,10 +574,13 @@ loaded_selinux_module() {
   )
 }
 
+# Root walks no directory of another user, which could replace a directory in it with a link meanwhile.
 relabel() {
-  for path in "$STATE_DIR" "$RUN_DIR"; do
+  for path in "$STATE_DIR" "$RUN_DIR" "$RUN_DIR/unrecorded"; do restore_label "$path"; done
+  for path in "$STATE_DIR/queue" "$RUN_DIR/spool"; do
     if [ ! -d "$path" ]; then continue; fi
-    run restorecon -R "$path" </dev/null || warn "cannot restore the SELinux labels of $path" "restorecon -R $path"
+    run setpriv --reuid="$QUEUE_USER" --regid="$QUEUE_USER" --clear-groups restorecon -R "$path" </dev/null ||
+      warn "cannot restore the SELinux labels of $path" "ssh-session-notifier check"
   done
 }
 
@@ -642,7 +651,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # For hosts without tmpfiles.d(5), because /run is empty after a boot.
 @reboot root install -d -o root -g $QUEUE_USER -m 0750 $RUN_DIR && install -d -o $QUEUE_USER -g $QUEUE_USER -m 2750 \
 $RUN_DIR/spool && { test -e $RUN_DIR/unrecorded || install -o root -g $QUEUE_USER -m 0640 /dev/null $RUN_DIR/unrecorded; }; \
-if command -v restorecon >/dev/null; then restorecon -R $RUN_DIR; fi
+if command -v restorecon >/dev/null; then restorecon $RUN_DIR $RUN_DIR/spool $RUN_DIR/unrecorded; fi
 END
   if [ -z "$ROOT" ] && ! command -v cron >/dev/null && ! command -v crond >/dev/null; then
     warn "there is neither systemd nor cron here: no notification is sent" "install cron and make sure that it runs"
@@ -969,7 +978,7 @@ replace_pam_file() { # PATH
   cp -p "$ROOT$1" "$ROOT$1.$NAME.new"
   cat "$work/edited" >"$ROOT$1.$NAME.new"
   mv -fT "$ROOT$1.$NAME.new" "$ROOT$1"
-  if [ -z "$ROOT" ] && command -v restorecon >/dev/null; then restorecon "$1"; fi
+  restore_label "$1"
   say "edited: $1"
 }
 

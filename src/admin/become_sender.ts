@@ -13,7 +13,7 @@ import { refuseGroups } from "./without_groups.ts";
  * @throws {Failure} if this user is not allowed to, or the directory is unusable
  */
 export function becomeSender({ sendDir }: StatePaths, command: string): void {
-  refuseGroups(command);
+  prepare(command);
   let owner: number | null;
   try {
     owner = Deno.lstatSync(sendDir).uid;
@@ -39,8 +39,14 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
 export function becomeQueueReader(paths: StatePaths, command: string): void {
   const owners = ownersOf(paths);
   if (Deno.uid() !== 0 || owners === undefined) return becomeSender(paths, command);
-  refuseGroups(command);
+  prepare(command);
   giveUpRoot(owners);
+}
+
+/** Nothing that other users wrote is read before this process can start no program. */
+function prepare(command: string): void {
+  refuseGroups(command);
+  Deno.permissions.revokeSync({ name: "run" });
 }
 
 /** The user of `send` and the group of the queue; undefined if a directory is missing or root owns it, see files.ts. */

@@ -23,7 +23,7 @@ import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectRoom } from "./room.ts";
 import { inspectRuns, inspectScheduler } from "./scheduler.ts";
-import { inspectSelinux } from "./selinux.ts";
+import { inspectSelinux, type ToolResult } from "./selinux.ts";
 import { inspectSshd } from "./sshd.ts";
 import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "./unread.ts";
@@ -48,7 +48,6 @@ export function check({ json }: CheckOptions): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
-  Deno.permissions.revokeSync({ name: "run" });
   // Read while this is root: becomeQueueReader() gives up the group that may read it.
   let config: Config | undefined;
   attempt("config", findings, () => {
@@ -163,13 +162,12 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** The output of a system tool; undefined if the tool is missing or failed without output. */
-function runTool(program: string, args: readonly string[]): string | undefined {
+/** The exit code and the output of a system tool; undefined if it is not installed. */
+function runTool(program: string, args: readonly string[]): ToolResult | undefined {
   try {
     const { code, stdout } = new Deno.Command(program, { args: [...args], clearEnv: true, stderr: "null" })
       .outputSync();
-    const text = new TextDecoder().decode(stdout);
-    return code === 0 || text !== "" ? text : undefined;
+    return { code, stdout: new TextDecoder().decode(stdout) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -147,6 +147,15 @@ endToEnd("check cannot use the network; check and test write only to send/", asy
   const results = await probe(host, "check", [...refused, ...network, ...Object.keys(expected)]);
   assert.deepEqual(results, { ...allRefused([...refused, ...network]), ...expected });
 
+  // It may run a tool of SELinux, which this host does not have, and only before it reads what other users wrote.
+  const tool = "run:/usr/sbin/getenforce";
+  assert.deepEqual(await probe(host, "check", [tool]), { [tool]: "NotFound" });
+  assert.deepEqual(await probe(host, "check", ["become:check", tool]), {
+    "become:check": "allowed",
+    [tool]: "NotCapable",
+  });
+  assert.deepEqual(await probe(host, "status", [tool]), { [tool]: "NotCapable" });
+
   const ofTest = [...refused, "read:/etc/pam.d/sshd"];
   const writes = `write:${STATE}/send/probe`;
   assert.deepEqual(await probe(host, "test", [...ofTest, writes]), { ...allRefused(ofTest), [writes]: "allowed" });

@@ -23,8 +23,11 @@ case $1 in
 esac
 `;
   await Deno.writeTextFile(host.path("/usr/sbin/semodule"), semodule);
-  await Deno.writeTextFile(host.path("/usr/sbin/restorecon"), '#!/bin/sh\necho "$*" >>/run/restorecon.log\n');
-  await shell(host, "chmod 0755 /usr/sbin/semodule /usr/sbin/restorecon");
+  await Deno.writeTextFile(host.path("/usr/sbin/restorecon"), '#!/bin/sh\necho "$(id -u) $*" >>/run/restorecon.log\n');
+  await shell(
+    host,
+    "chmod 0755 /usr/sbin/semodule /usr/sbin/restorecon; install -m 0666 /dev/null /run/restorecon.log",
+  );
 }
 
 /** Installs successfully, and logs in. */
@@ -39,7 +42,11 @@ endToEnd("install.sh loads its SELinux module once, labels its files, and remove
   await turnOn(host);
   await addTools(host);
   assert.match(await install(host), /^loaded: the SELinux module ssh-session-notifier$/m);
-  assert.match(await shell(host, "cat /run/restorecon.log"), /^-R \/var\/lib\/ssh-session-notifier$/m);
+  const calls = await shell(host, "cat /run/restorecon.log");
+  assert.match(calls, /^0 \/run\/ssh-session-notifier$/m);
+  // As root, it would follow a link that the owner of the directory puts there meanwhile.
+  assert.match(calls, /^[1-9]\d* -R \/var\/lib\/ssh-session-notifier\/queue$/m);
+  assert.doesNotMatch(calls, /^0 -R/m);
   assert.match(await install(host), /^unchanged: the SELinux module ssh-session-notifier$/m);
   await shell(host, "echo '; an older rule' >>/run/module");
   assert.match(await install(host), /^loaded: the SELinux module/m);
@@ -92,10 +99,10 @@ endToEnd("check reports what an enforcing host lacks, based on the SELinux tools
     echo '#!/bin/sh' >/usr/sbin/restorecon`,
   );
   assertAllFound(await found(), [["pass selinux.module", '"targeted"'], ["pass selinux.labels"]]);
-  await shell(host, `printf '#!/bin/sh\necho Would relabel "$*"\n' >/usr/sbin/restorecon`);
+  await shell(host, `printf '#!/bin/sh\necho Would relabel "$4" from a_t to b_t\n' >/usr/sbin/restorecon`);
   assertAllFound(await found(), [
     ["pass selinux.module"],
-    ["fault selinux.labels", "1 ", ": Would relabel -i -R -n -v /usr/sbin/ssh-"],
+    ["fault selinux.labels", "1 ", ": Would relabel /usr/sbin/ssh-session-notifier from a_t to b_t"],
   ]);
   await shell(host, "rm /usr/sbin/restorecon");
   assertAllFound(await found(), [["pass selinux.module"], ["warning selinux.labels-unknown", "policycoreutils"]]);

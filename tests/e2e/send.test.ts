@@ -59,7 +59,7 @@ endToEnd(
         name: "no config",
         before: `rm -f ${CONFIG}`,
         code: 78,
-        says: /"\/etc\/.*" \[config\.missing\]$/,
+        says: /"\/etc\/.*".* \[config\.missing\]$/,
         hint: /install\.sh/,
       },
       {
@@ -130,7 +130,7 @@ endToEnd(
         config: good,
         before: `rm -rf ${STATE}`,
         code: 78,
-        says: /"\/var\/.*" \[state\.missing\]$/,
+        says: /"\/var\/.*".* \[state\.missing\]$/,
         hint: /install\.sh/,
       },
     ];

@@ -3,6 +3,8 @@
 //
 // usage: sandbox_probe COMMAND ATTEMPT...   (an ATTEMPT is KIND:WHAT)
 
+import { becomeQueueReader } from "../../src/admin/become_sender.ts";
+import { statePaths } from "../../src/paths.ts";
 import { enterSandbox, type SandboxedCommand } from "../../src/sandbox.ts";
 import { startTransport } from "../../src/send/transport.ts";
 
@@ -23,6 +25,7 @@ const tries: Readonly<Record<string, (what: string) => unknown>> = {
   run: (program) => new Deno.Command(program).outputSync(),
   ffi: (library) => Deno.dlopen(library, {}).close(),
   import: (url) => import(url),
+  become: (name) => becomeQueueReader(statePaths(), name),
   sys: () => Deno.networkInterfaces(),
   grant: (name) => {
     const { state } = Deno.permissions.requestSync({ name: name as "net" });

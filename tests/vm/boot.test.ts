@@ -58,7 +58,7 @@ async function checkSelinux(vm: Vm): Promise<string> {
 /** The rules of the loaded policy that contain one of our types or attributes. */
 async function rules(vm: Vm, disk: Disk): Promise<string[]> {
   const policy = `${disk.directory}/policy`;
-  const encoded = await vm.shell("base64 --wrap=0 /etc/selinux/default/policy/policy.*");
+  const encoded = await vm.shell("base64 --wrap=0 /sys/fs/selinux/policy");
   await Deno.writeFile(policy, Uint8Array.fromBase64(encoded));
   const target = await executeOrThrow(["sesearch", "--allow", "--target", TYPE, "-dt", policy]);
   const source = await executeOrThrow(["sesearch", "--allow", "--source", "ssh_session_hook", "-ds", policy]);

@@ -104,7 +104,7 @@ echo "vm $(cat "$root/etc/ssh/ssh_host_ed25519_key.pub")" >"$out/known_hosts"
 # alice, and users that log in only once, so that the name identifies the login.
 {
   echo "alice:x:1000:1000::/home/alice:/bin/sh"
-  for number in $(seq 1 999); do echo "user$number:x:$((2000 + number)):1000::/home/alice:/bin/sh"; done
+  for number in $(seq 1 9999); do echo "user$number:x:$((2000 + number)):1000::/home/alice:/bin/sh"; done
 } >>"$root/etc/passwd"
 echo "users-of-vm:x:1000:" >>"$root/etc/group"
 cut -d: -f1 "$root/etc/passwd" | grep -E '^(alice|user[0-9]+)$' | sed 's/$/:*:20000:0:99999:7:::/' >>"$root/etc/shadow"

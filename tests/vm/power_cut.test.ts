@@ -20,21 +20,29 @@ const CLIENTS = 2;
 const STATE = "/var/lib/ssh-session-notifier";
 const APPEND = "init=/usr/sbin/small-init selinux=0 audit=0 quiet";
 
-/** Prints the faults of each database, then the UUID, type and user of each event. `send` must not run meanwhile. */
+/**
+ * Prints the faults of each database, then the UUID, type and user of each event, while `send` does not run. Reads copies,
+ * because SQLite's shell would recover the log of the queue database, which is the work of the next hook.
+ */
 const READ = `
+set -e
 exec 9>/run/send.lock
 flock 9
-cd ${STATE}
+rm -rf /run/copy
+cp -r ${STATE} /run/copy
+cd /run/copy
 event="SELECT json_extract(record, '$.uuid', '$.type', '$.user')"
 queue=$(find queue -name session_events.db)
-for database in $queue send/deliveries.db; do
-  [ ! -e $database ] || sqlite3 $database 'PRAGMA integrity_check' | grep -vx ok | sed 's/^/fault /'
+for database in $queue $(find send -name deliveries.db); do
+  sqlite3 $database 'PRAGMA integrity_check' 2>&1 | grep -vx ok | sed 's/^/fault /' || true
 done
 for database in $queue; do sqlite3 $database "$event FROM event"; done
-for file in $(find queue /run/ssh-session-notifier -name '*.json' 2>/dev/null); do
+for file in $(find queue /run/ssh-session-notifier -name '*.json'); do
   sqlite3 :memory: "$event FROM (SELECT readfile('$file') AS record)"
 done
-[ ! -e send/deliveries.db ] || sqlite3 send/deliveries.db 'SELECT json_array(uuid, type, user) FROM event'
+for database in $(find send -name deliveries.db); do
+  sqlite3 $database 'SELECT json_array(uuid, type, user) FROM event'
+done
 `;
 
 interface Recorded {
@@ -67,6 +75,8 @@ class Logins {
         const user = `user${this.#next++}`;
         const { stdout } = await vm.login(user);
         if (stdout === "in the session\n") this.confirmed.push(user);
+        // The machine is gone, or not up yet.
+        else await new Promise((resolve) => setTimeout(resolve, 200));
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));

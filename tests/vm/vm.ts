@@ -8,6 +8,9 @@ import { VolatileDisk } from "./volatile_disk.ts";
 
 /** Timeout of a boot and the like, in milliseconds: many times as long as on an idle host. */
 const BOOT_MS = 600_000;
+/** The ports of the machine's address that lead to its two SSH servers. */
+const LOGIN_PORT = 2022;
+const CONTROL_PORT = 2023;
 /** What the machine prints to its console at each boot when it is ready for commands. */
 const IS_UP = "the network is up";
 /** Path of the checkout's installer and the binary in the machine. */
@@ -26,16 +29,19 @@ export interface BootOptions {
 export class Vm implements AsyncDisposable {
   readonly #disk: Disk;
   readonly #qemu: Deno.ChildProcess;
-  readonly #ports: { readonly ssh: number; readonly control: number };
-  readonly #volatile: { readonly disk: VolatileDisk; readonly served: Promise<void> } | undefined;
+  /** A loopback address of its own, so that its ports are free. */
+  readonly #address = `127.${
+    Array.from(crypto.getRandomValues(new Uint8Array(3)), (byte) => byte % 254 + 1).join(".")
+  }`;
+  readonly #volatile: Served | undefined;
   #hasEnded = false;
+  #isServed = false;
 
   private constructor(disk: Disk, options: BootOptions) {
     this.#disk = disk;
-    this.#ports = { ssh: freePort(), control: freePort() };
     this.#volatile = options.isVolatile ? serve(disk) : undefined;
     this.#qemu = new Deno.Command("setpriv", {
-      args: ["--pdeathsig=KILL", "qemu-system-x86_64", ...qemuArguments(disk, { ...options, ...this.#ports })],
+      args: ["--pdeathsig=KILL", "qemu-system-x86_64", ...qemuArguments(disk, { ...options, address: this.#address })],
       stdin: "null",
       stdout: "null",
       stderr: "inherit",
@@ -57,7 +63,7 @@ export class Vm implements AsyncDisposable {
 
   /** Runs a shell script as root, without a PAM session. */
   async run(script: string, options: { readonly timeoutMs?: number } = {}): Promise<Finished> {
-    return await this.#ssh(["root@127.0.0.1", script], { port: this.#ports.control, ...options });
+    return await this.#ssh([`root@${this.#address}`, script], { port: CONTROL_PORT, ...options });
   }
 
   /** Runs a shell script that must succeed, as root. Returns its output. */
@@ -73,7 +79,7 @@ export class Vm implements AsyncDisposable {
     { command = "echo in the session", timeoutMs }: { readonly command?: string; readonly timeoutMs?: number } = {},
   ): Promise<Finished> {
     const options = timeoutMs === undefined ? {} : { timeoutMs };
-    return await this.#ssh([`${user}@127.0.0.1`, command], { port: this.#ports.ssh, ...options });
+    return await this.#ssh([`${user}@${this.#address}`, command], { port: LOGIN_PORT, ...options });
   }
 
   /** Waits until a condition holds. */
@@ -135,7 +141,13 @@ export class Vm implements AsyncDisposable {
   async #end(): Promise<void> {
     if (!this.#hasEnded) this.#qemu.kill("SIGKILL");
     await this.#qemu.status;
-    await this.#volatile?.served;
+    if (this.#volatile === undefined || this.#isServed) return;
+    this.#isServed = true;
+    // qemu may have ended without a connection.
+    this.#volatile.listener.close();
+    await this.#volatile.served.catch((error) => {
+      if (!(error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted)) throw error;
+    });
   }
 
   /** Waits until it has booted this many times and is ready for commands. */
@@ -171,9 +183,9 @@ export class Vm implements AsyncDisposable {
 
 function qemuArguments(
   disk: Disk,
-  { append = "", clock, isVolatile, ssh, control }: BootOptions & { readonly ssh: number; readonly control: number },
+  { address, append = "", clock, isVolatile }: BootOptions & { readonly address: string },
 ): string[] {
-  const forward = (port: number, address: string) => `hostfwd=tcp:127.0.0.1:${port}-${address}:22`;
+  const forward = (port: number, inside: string) => `hostfwd=tcp:${address}:${port}-${inside}:22`;
   const file = isVolatile ? `nbd+unix:///?socket=${socketOf(disk)}` : disk.path;
   return [
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-display", "none"],
@@ -182,7 +194,7 @@ function qemuArguments(
     ...["-append", `root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=5 ${append}`],
     ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
     ...["-drive", `file=${disk.directory}/payload.tar,format=raw,if=virtio,readonly=on`],
-    ...["-netdev", `user,id=n,restrict=on,${forward(ssh, "10.0.2.15")},${forward(control, "10.0.2.16")}`],
+    ...["-netdev", `user,id=n,restrict=on,${forward(LOGIN_PORT, "10.0.2.15")},${forward(CONTROL_PORT, "10.0.2.16")}`],
     ...["-device", "virtio-net-pci,netdev=n", "-serial", `file:${disk.directory}/serial.log`],
     ...clock === undefined ? [] : ["-rtc", `base=${clock}`],
   ];
@@ -192,16 +204,16 @@ function socketOf(disk: Disk): string {
   return `${disk.directory}/disk.sock`;
 }
 
-function serve(disk: Disk): { disk: VolatileDisk; served: Promise<void> } {
-  const listener = Deno.listen({ transport: "unix", path: socketOf(disk) });
-  const volatile = new VolatileDisk(disk.path);
-  const served = serveDisk(listener, volatile).finally(() => listener.close());
-  return { disk: volatile, served };
+interface Served {
+  readonly disk: VolatileDisk;
+  readonly listener: Deno.Listener;
+  readonly served: Promise<void>;
 }
 
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+function serve(disk: Disk): Served {
+  const listener = Deno.listen({ transport: "unix", path: socketOf(disk) });
+  const volatile = new VolatileDisk(disk.path);
+  return { disk: volatile, listener, served: serveDisk(listener, volatile) };
 }
 
 function sleep(ms: number): Promise<void> {
