@@ -11,10 +11,7 @@ const BUSY_BUDGET_MS = 500;
 /** The log size that triggers a checkpoint, in bytes. Each hook reads the whole write-ahead log. */
 const WAL_LIMIT = 256 * 1024;
 
-/**
- * A directory larger than this, in bytes, is not listed: about 3,500 names on ext4, which take 5 ms. Deno reads all
- * names at once, even a million.
- */
+/** A larger directory (about 3,500 names on ext4, 5 ms) is not listed, because Deno reads all names at once. */
 const MAX_FOLDER_BYTES = 256 * 1024;
 
 /** How long an event stays in the queue, in milliseconds. `send` reads it long before that. */
@@ -73,10 +70,7 @@ function sizesOf(path: string): ReadonlyMap<string, number> {
   );
 }
 
-/**
- * Lists a directory. Returns undefined if it is something else, such as a symbolic link, or so large that listing it
- * could delay the login.
- */
+/** Lists a directory; undefined if it is a symbolic link, or so large that listing it could delay the login. */
 export function listSmall(directory: string): Deno.DirEntry[] | undefined {
   const { isDirectory, size } = Deno.lstatSync(directory);
   return isDirectory && size <= MAX_FOLDER_BYTES ? [...Deno.readDirSync(directory)] : undefined;
