@@ -35,7 +35,7 @@ async function versionText(): Promise<string> {
   return `ssh-session-notifier ${config.version} (Deno ${deno}, V8 ${v8})${warning}`;
 }
 
-/** Reads the file that tests/helpers/compile.ts adds to the binary if it cannot reach Deno's download site. */
+/** Reads the file that .ci/compile.ts adds to the binary if it cannot reach Deno's download site. */
 async function stubOrigin(): Promise<string | undefined> {
   try {
     const stub = await import(new URL("./stub.json", import.meta.url).href, { with: { type: "json" } });

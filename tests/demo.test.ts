@@ -1,7 +1,7 @@
 // Runs the demo of the README.
 
 import assert from "node:assert/strict";
-import { ROOT } from "./helpers/compile.ts";
+import { ROOT } from "../.ci/compile.ts";
 
 Deno.test("the demo shows both notifications", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -1,15 +1,15 @@
 // Compares the table of ids with the code that uses them. tests/man/pages.test.ts compares the manual with the table.
 
 import assert from "node:assert/strict";
-import { LOW_BYTES } from "../src/admin/room.ts";
+import { LOW_BYTES } from "../src/admin/check/disk_space.ts";
 import { MAX_WAIT_MS } from "../src/admin/unread.ts";
 import { MAX_CONFIG_BYTES } from "../src/config/read_config.ts";
 import { type Id, IDS } from "../src/ids.ts";
-import { OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../src/send/health.ts";
+import { OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../src/store/health.ts";
 import { FAULT_MS } from "../src/store/last_resort.ts";
-import { FULL_BYTES, FULL_FILES } from "../src/store/room.ts";
-import { MAX_UNRECORDED_BYTES } from "../src/store/unrecorded.ts";
-import { ROOT } from "./helpers/compile.ts";
+import { FULL_BYTES, FULL_FILES } from "../src/store/disk_space.ts";
+import { MAX_UNRECORDED_BYTES } from "../src/intake/unrecorded.ts";
+import { ROOT } from "../.ci/compile.ts";
 
 /** The texts of all modules in a folder except the table itself. */
 async function sourceTexts(directory: string): Promise<string[]> {

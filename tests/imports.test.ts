@@ -1,7 +1,7 @@
 // Checks which modules may import which. Uses the graph of `deno info`.
 
 import assert from "node:assert/strict";
-import { ROOT } from "./helpers/compile.ts";
+import { ROOT } from "../.ci/compile.ts";
 
 /** Imports of a module: paths in src/ (`hook/queue.ts`), `deno.json`, or specifiers (`node:sqlite`, `npm:valibot`). */
 interface Imports {
@@ -13,7 +13,7 @@ const modules = await sourceModules();
 const graph = await importGraph();
 
 /** The code that can run as root. */
-const ROOT_PART = ["event.ts", "queue_paths.ts", "store/open.ts", "store/queue_table.ts"];
+const ROOT_PART = ["event.ts", "queue_paths.ts", "sqlite/open.ts", "sqlite/queue_table.ts"];
 const hook = [...modules.keys()].filter((name) => name.startsWith("hook/"));
 
 function importsOf(name: string): string[] {
@@ -77,9 +77,9 @@ Deno.test("the hook and its imports have fewer than 600 lines", () => {
   assert.ok(total < 600, `${total} lines`);
 });
 
-Deno.test("only store/open.ts names the SQLite module", () => {
+Deno.test("only sqlite/open.ts names the SQLite module", () => {
   const users = [...graph.keys()].filter((name) => importsOf(name).includes("node:sqlite"));
-  assert.deepEqual(users, ["store/open.ts"]);
+  assert.deepEqual(users, ["sqlite/open.ts"]);
 });
 
 Deno.test("only main.ts starts the hook, and few of its modules are used elsewhere", () => {
@@ -88,10 +88,10 @@ Deno.test("only main.ts starts the hook, and few of its modules are used elsewhe
   );
   assert.deepEqual(users.sort(), [
     ["admin/become_sender.ts", "hook/privileges.ts"],
-    ["admin/repair.ts", "hook/privileges.ts"],
-    ["main.ts", "hook/queue.ts"],
+    ["admin/repair/repair.ts", "hook/privileges.ts"],
     // The record of the last resort has the same environment.
-    ["store/unrecorded.ts", "hook/environment.ts"],
+    ["intake/unrecorded.ts", "hook/environment.ts"],
+    ["main.ts", "hook/queue.ts"],
   ]);
 });
 
@@ -107,6 +107,41 @@ Deno.test("a service imports only the interface and shared helpers, and only the
     assert.deepEqual(own.filter((imported) => !shared.includes(imported)), [], service);
     const users = [...graph.keys()].filter((name) => importsOf(name).includes(service));
     assert.deepEqual(users, ["services/registry.ts"], service);
+  }
+});
+
+/** The folders, lowest first. A module imports only its own folder and lower ones; files directly in src/ are lowest. */
+const ORDER = [
+  ["sqlite"],
+  ["hook", "session", "services"],
+  ["config", "intake"],
+  ["store", "transport"],
+  ["send"],
+  ["admin"],
+  ["man"],
+  ["command_line"],
+];
+
+/** Files directly in src/ that start everything else. */
+const TOP = ["main.ts", "command.ts", "command_line.ts"];
+
+/** The level of the folder that a module is in, and the folder itself. */
+function placeOf(name: string): { level: number; folder: string } {
+  const [folder = "", file] = name.split("/");
+  if (file === undefined) return { level: TOP.includes(name) ? ORDER.length : -1, folder: "" };
+  const level = ORDER.findIndex((folders) => folders.includes(folder));
+  assert.notEqual(level, -1, `${name}: add its folder to ORDER`);
+  return { level, folder };
+}
+
+Deno.test("a module imports only from its own folder and from lower ones", () => {
+  for (const name of graph.keys()) {
+    const { level, folder } = placeOf(name);
+    const upward = importsOf(name).filter((imported) => graph.has(imported)).filter((imported) => {
+      const to = placeOf(imported);
+      return to.level > level || (to.level === level && to.folder !== folder);
+    });
+    assert.deepEqual(upward, [], name);
   }
 });
 
@@ -153,7 +188,7 @@ interface DenoInfo {
 
 async function importGraph(): Promise<Map<string, Imports>> {
   // The Worker is started by URL, so no module imports it.
-  const entries = ["src/main.ts", "src/send/http_worker.ts"];
+  const entries = ["src/main.ts", "src/transport/http_worker.ts"];
   const infos = await Promise.all(entries.map(async (entry) => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["info", "--json", entry],

@@ -1,9 +1,9 @@
 // Runs install.sh with fake roots (DESTDIR), without any privilege. tests/e2e/install.test.ts runs it as root.
 
 import assert from "node:assert/strict";
-import { Findings } from "../src/admin/finding.ts";
-import { inspectPam } from "../src/admin/pam.ts";
-import { readPamStack } from "../src/admin/pam_stack.ts";
+import { Findings } from "../src/admin/check/finding.ts";
+import { inspectPam } from "../src/admin/check/pam.ts";
+import { readPamStack } from "../src/admin/check/pam_stack.ts";
 import { displaysOf } from "./helpers/mdoc.ts";
 
 const NAME = "ssh-session-notifier";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createProgram } from "../src/command_line/program.ts";
-import { ROOT } from "./helpers/checkout.ts";
+import { ROOT } from "../.ci/checkout.ts";
 
 const readme = await Deno.readTextFile(`${ROOT}/README.md`);
 const installer = await Deno.readTextFile(`${ROOT}/install.sh`);

@@ -1,9 +1,9 @@
 // The steps of a release, run for real on a repository of their own; what is not run is the upload.
 
 import assert from "node:assert/strict";
-import { execute, executeOrThrow, ROOT } from "./helpers/checkout.ts";
-import { compiledBinary } from "./helpers/compile.ts";
-import { ARCHES, runtimeStub, STUB_SOURCES } from "./helpers/runtime_stub.ts";
+import { execute, executeOrThrow, ROOT } from "../.ci/checkout.ts";
+import { compiledBinary } from "../.ci/compile.ts";
+import { ARCHES, runtimeStub, STUB_SOURCES } from "../.ci/runtime_stub.ts";
 
 /** A repository with what a release is made of, a remote's `main`, and one commit. */
 class Repository implements AsyncDisposable {
@@ -202,7 +202,7 @@ Deno.test("a binary whose runtime DENORT_BIN named says that it is for testing",
   const output = `${await Deno.makeTempDir({ prefix: "release-" })}/binary`;
   try {
     const deno = Deno.version.deno === denoVersion ? [Deno.execPath()] : ["npx", "-y", `deno@${denoVersion}`];
-    const script = `${ROOT}/tests/helpers/compile.ts`;
+    const script = `${ROOT}/.ci/compile.ts`;
     const made = await execute([...deno, "run", "-A", script, `--output=${output}`], {
       DENORT_BIN: await runtimeStub({ denoVersion, ...source }),
     });

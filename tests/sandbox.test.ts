@@ -3,7 +3,7 @@ import config from "../deno.json" with { type: "json" };
 import { NOT_FOR_QUEUE } from "../src/main.ts";
 import { BINARY, CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
 import { type PermissionSet, permissionsToRevoke } from "../src/sandbox.ts";
-import { CA_BUNDLES } from "../src/send/certificates.ts";
+import { CA_BUNDLES } from "../src/transport/certificates.ts";
 
 const { binary, ...commands } = config.permissions;
 const SETS: Readonly<Record<string, PermissionSet>> = commands;

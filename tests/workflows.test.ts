@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parse } from "npm:yaml@2.9.1";
-import { ROOT } from "./helpers/checkout.ts";
+import { ROOT } from "../.ci/checkout.ts";
 
 const WORKFLOWS = `${ROOT}/.github/workflows`;
 

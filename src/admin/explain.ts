@@ -1,20 +1,21 @@
 // `explain`: shows how a login would be handled, rule by rule. Uses the same functions as `send`, so the two always
 // agree. Changes nothing.
 
-import { parseAddress } from "../config/address.ts";
-import { type AllowRule, type Condition, ruleName } from "../config/allowlist.ts";
+import { parseAddress } from "../session/address.ts";
+import { type AllowRule, type Condition, ruleName } from "../session/allowlist.ts";
 import type { Config } from "../config/config.ts";
-import { FINGERPRINT_FORM, isFingerprint } from "../config/fingerprint.ts";
+import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { conditionsAgainst, judge } from "../send/judge.ts";
-import type { Login } from "../send/login.ts";
+import { conditionsAgainst, judge } from "../session/judge.ts";
+import type { Login } from "../session/login.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { routesFor } from "../send/routes_for.ts";
-import { type Known, NOTHING_KNOWN, openSeen, type SeenLogin } from "../store/seen.ts";
+import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
+import { openSeen } from "../store/seen.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 

@@ -7,13 +7,13 @@ import { createLog } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { attempt } from "../send/attempt.ts";
-import { systemClock } from "../send/clock.ts";
+import { systemClock } from "../clock.ts";
 import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
-import { startTransport, transportOptions } from "../send/transport.ts";
+import { startTransport, transportOptions } from "../transport/transport.ts";
 import type { Outcome } from "../services/service.ts";
 import { Deliveries } from "../store/deliveries.ts";
-import { statIfThere } from "../store/files.ts";
+import { statIfThere } from "../sqlite/files.ts";
 import { openToRead } from "../store/open_to_read.ts";
 import { becomeSender } from "./become_sender.ts";
 

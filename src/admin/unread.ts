@@ -2,7 +2,7 @@
 
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { Inbox, INBOX_START, InboxError, type Unread } from "../store/inbox.ts";
+import { Inbox, INBOX_START, InboxError, type Unread } from "../intake/inbox.ts";
 import type { Overview } from "../store/overview.ts";
 
 /** How long a reader waits for another one, in milliseconds: many times what reading a full queue takes. */

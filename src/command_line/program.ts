@@ -99,7 +99,7 @@ function addCheck(program: Command, done: Done): void {
     .description("Check the installation: files, PAM, configuration, scheduler, pending notifications.")
     .option("--json", "print JSON")
     .action(async ({ json = false }: { json?: boolean }) => {
-      const { check } = await import("../admin/check.ts");
+      const { check } = await import("../admin/check/check.ts");
       done(check({ json }));
     });
 }
@@ -112,7 +112,7 @@ function addStatus(program: Command, done: Done): void {
     .addOption(stateDirFlag())
     .addOption(configFlag())
     .action(async ({ json, prometheus, stateDir, config }: Places & { json?: boolean; prometheus?: boolean }) => {
-      const { status } = await import("../admin/status.ts");
+      const { status } = await import("../admin/status/status.ts");
       const form = json ? "json" : prometheus ? "prometheus" : "text";
       done(status({ form, stateDir, configFile: config }));
     });
@@ -151,7 +151,7 @@ function addHistory(program: Command, done: Done): void {
     .addOption(stateDirFlag())
     .addOption(configFlag())
     .action(async ({ config, json, heatmap, unexpected = false, ...rest }: HistoryFlags) => {
-      const { history } = await import("../admin/history.ts");
+      const { history } = await import("../admin/history/history.ts");
       const form = json ? "json" : heatmap ? "heatmap" : "table";
       done(history({ ...rest, form, unexpected, configFile: config }));
     });
@@ -222,7 +222,7 @@ function addRepair(program: Command, done: Done): void {
     .option("--force", "replace the database even if it is not damaged")
     .addOption(stateDirFlag())
     .action(async ({ force = false, stateDir }: Places & { force?: boolean }) => {
-      const { repair } = await import("../admin/repair.ts");
+      const { repair } = await import("../admin/repair/repair.ts");
       done(await repair({ force, stateDir }));
     });
 }
@@ -244,16 +244,13 @@ function addCompletions(program: Command, done: Done): void {
 
 const SECTIONS = ["5", "7", "8"] as const;
 
-/** The sections of the manual that have a page: configuration, security, commands. */
-export type Section = typeof SECTIONS[number];
-
 function addMan(program: Command, done: Done): void {
   program.command("man")
     .description("Print a manual page.")
     .addArgument(
       new Argument("[section]", "8: the commands, 5: the configuration, 7: security").choices(SECTIONS).default("8"),
     )
-    .action(async (section: Section) => {
+    .action(async (section: typeof SECTIONS[number]) => {
       const { printManPage } = await import("../man/man_page.ts");
       done(printManPage(section));
     });

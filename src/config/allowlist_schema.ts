@@ -3,9 +3,9 @@
 import { TomlDate } from "smol-toml";
 import * as v from "valibot";
 import { MAX_NAME_LENGTH } from "../event.ts";
-import { parseNetwork } from "./address.ts";
-import type { AllowRule } from "./allowlist.ts";
-import { FINGERPRINT_FORM, isFingerprint } from "./fingerprint.ts";
+import { parseNetwork } from "../session/address.ts";
+import type { AllowRule } from "../session/allowlist.ts";
+import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { line, table } from "./schema_parts.ts";
 
 const network = v.pipe(

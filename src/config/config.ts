@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { DAY_MS } from "../duration.ts";
-import type { AllowRule } from "./allowlist.ts";
+import type { AllowRule } from "../session/allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import type { ReadBeside } from "./files_beside.ts";

@@ -1,7 +1,7 @@
 // The schema of `[key_names]`: names of keys by fingerprint.
 
 import * as v from "valibot";
-import { FINGERPRINT_FORM, isFingerprint } from "./fingerprint.ts";
+import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { isTable, line } from "./schema_parts.ts";
 
 /** Longer names would leave no room for the rest of a message. In UTF-16 code units. */

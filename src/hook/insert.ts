@@ -2,8 +2,8 @@
 // The schema never changes, so the hook never migrates.
 
 import type { SessionEvent } from "../event.ts";
-import { type Database, openDatabase, pragma, transaction } from "../store/open.ts";
-import { CREATE_QUEUE_TABLE, faultOfQueueTable, INSERT_EVENT } from "../store/queue_table.ts";
+import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
+import { CREATE_QUEUE_TABLE, faultOfQueueTable, INSERT_EVENT } from "../sqlite/queue_table.ts";
 
 /** How long one login waits for locks in total, in milliseconds. */
 const BUSY_BUDGET_MS = 500;

@@ -1,8 +1,8 @@
 // Spools hold the events that could not be written to the queue database, one JSON file each. `send` reads them too.
 
 import { cap, type SessionEvent } from "../event.ts";
-import { type Database, pragma, transaction } from "../store/open.ts";
-import { INSERT_EVENT } from "../store/queue_table.ts";
+import { type Database, pragma, transaction } from "../sqlite/open.ts";
+import { INSERT_EVENT } from "../sqlite/queue_table.ts";
 import { listSmall } from "./insert.ts";
 
 /** How many files one hook moves at most. Limits the delay of a login. */

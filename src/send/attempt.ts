@@ -6,8 +6,8 @@ import { oneLine } from "../log.ts";
 import { PROXY_REFUSAL } from "../services/http.ts";
 import type { ConfiguredService } from "../services/registry.ts";
 import type { Batch, Form, HttpRequest, Outcome } from "../services/service.ts";
-import type { Clock } from "./clock.ts";
-import type { Transport } from "./transport.ts";
+import type { Clock } from "../clock.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** The maximum length of a reason that is stored and logged, in UTF-16 code units. A service may send any length. */
 const MAX_REASON_LENGTH = 300;

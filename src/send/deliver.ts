@@ -11,7 +11,7 @@ import { MAX_WAIT_MS } from "../store/routes.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { compose, type Composed } from "./batch.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import type { HostOptions } from "./render.ts";
 
 /**

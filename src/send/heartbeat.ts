@@ -7,10 +7,10 @@ import type { Log } from "../log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { routesOf } from "../store/overview.ts";
 import { countPing } from "../store/pings.ts";
-import type { Clock } from "./clock.ts";
-import { routeProblems } from "./health.ts";
+import type { Clock } from "../clock.ts";
+import { routeProblems } from "../store/health.ts";
 import type { Intake } from "./intake.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** What a ping needs. */
 export interface HeartbeatContext {

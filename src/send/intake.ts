@@ -8,16 +8,16 @@ import { plural } from "../plural.ts";
 import { type DamagedQueue, findDamagedQueues, isSalvaged, rememberSalvaged } from "../store/damaged_queues.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { TakenIn } from "../store/events.ts";
-import { statIfThere } from "../store/files.ts";
-import { type Inbox, InboxError } from "../store/inbox.ts";
+import { statIfThere } from "../sqlite/files.ts";
+import { type Inbox, InboxError } from "../intake/inbox.ts";
 import { horizonOf } from "../store/read_again.ts";
 import { salvageQueue } from "../store/salvage.ts";
-import { type Spool, SpoolError } from "../store/spool.ts";
-import { isSqliteError } from "../store/sqlite_error.ts";
+import { type Spool, SpoolError } from "../intake/spool.ts";
+import { isSqliteError } from "../sqlite/sqlite_error.ts";
 import { isPassingInQueue } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
-import { readUnrecorded, UNRECORDED_START } from "../store/unrecorded.ts";
-import type { Clock } from "./clock.ts";
+import { readUnrecorded, UNRECORDED_START } from "../intake/unrecorded.ts";
+import type { Clock } from "../clock.ts";
 
 /** How many events are stored in one transaction. */
 const PAGE = 100;

@@ -1,12 +1,12 @@
 // Converts an event to a notification. Replaces invisible characters, and truncates long values so that the whole
 // sentence fits the limits of every service. Pure.
 
-import { parseAddress } from "../config/address.ts";
+import { parseAddress } from "../session/address.ts";
 import { formatDuration } from "../duration.ts";
 import { cap } from "../event.ts";
 import type { SessionNotification, TestNotification, Urgency } from "../services/service.ts";
 import type { JudgedEvent } from "../store/stored_event.ts";
-import { type AuthMethod, parseAuthInfo } from "./auth_info.ts";
+import { type AuthMethod, parseAuthInfo } from "../session/auth_info.ts";
 
 /**
  * The maximum length of a value of an event, in UTF-16 code units: longer than most host names. A service may truncate

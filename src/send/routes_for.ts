@@ -2,7 +2,7 @@
 
 import type { Route } from "../config/routes.ts";
 import type { SessionEventType } from "../event.ts";
-import type { Meaning } from "./judge.ts";
+import type { Meaning } from "../session/judge.ts";
 
 /** The facts that decide which routes get an event. */
 export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {

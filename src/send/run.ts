@@ -4,8 +4,8 @@ import type { Config } from "../config/config.ts";
 import type { Route } from "../config/routes.ts";
 import { deliverDue, type DeliveryContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
-import { judgeNew } from "./judge_new.ts";
-import { tellOfQueue } from "./tell_of_queue.ts";
+import { judgeNew } from "./judge_pending.ts";
+import { tellOfQueue } from "./queue_notices.ts";
 
 /** How often a run checks for new events, in milliseconds. */
 const TICK_MS = 1_000;

@@ -7,27 +7,27 @@ import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import type { Deliveries } from "../store/deliveries.ts";
-import { NotPlainError, statIfThere } from "../store/files.ts";
-import { Inbox, InboxError } from "../store/inbox.ts";
+import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import { Inbox, InboxError } from "../intake/inbox.ts";
 import { lastResortProblems } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
-import { withoutRoom } from "../store/room.ts";
+import { withoutRoom } from "../store/disk_space.ts";
 import { setAside } from "../store/set_aside.ts";
-import { Spool } from "../store/spool.ts";
-import { isDamage } from "../store/sqlite_error.ts";
+import { Spool } from "../intake/spool.ts";
+import { isDamage } from "../sqlite/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "../clock.ts";
 import { dryRun } from "./dry_run.ts";
-import { type Problem, routeProblems } from "./health.ts";
+import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
-import { judgeNew } from "./judge_new.ts";
+import { judgeNew } from "./judge_pending.ts";
 import { redactor } from "./redact.ts";
 import { nextTurn, run } from "./run.ts";
-import { startTransport, transportOptions } from "./transport.ts";
+import { startTransport, transportOptions } from "../transport/transport.ts";
 
 /** The options of `send`. */
 export interface SendOptions {

@@ -1,5 +1,5 @@
 // The interface of a notification service. A service is pure: it builds requests and interprets answers;
-// send/http_worker.ts makes the requests.
+// transport/http_worker.ts makes the requests.
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 

@@ -3,8 +3,8 @@
 // Every function is part of the caller's transaction.
 
 import { beginNotice, endNotice, nextNotice, nextProbe, type Notice } from "./notices.ts";
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { needsProbe, type Refusals, refusalsOf } from "./refusals.ts";
 import { beginOnRoute, failuresOf, restsUntilMs } from "./routes.ts";
 import { type JudgedEvent, judgedEventOf } from "./stored_event.ts";

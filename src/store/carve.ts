@@ -2,7 +2,7 @@
 // of a file whose header, root or any other page is gone, this still finds all that stands on the other pages.
 // The format: https://www.sqlite.org/fileformat2.html. All of it may be hostile; nothing is believed, and each loop ends.
 
-import { NotPlainError, openPlainFile, type PlainFile } from "./files.ts";
+import { NotPlainError, openPlainFile, type PlainFile } from "../sqlite/files.ts";
 
 /** A value of a row. Blobs, which none of our tables have, are left out as undefined. */
 export type CarvedValue = null | number | string | undefined;

@@ -1,8 +1,8 @@
 // Lists the queue databases that `repair` has moved aside, and records which were read completely. They are in
 // subdirectories of queue/, where `send` can only read.
 
-import { listFolder, statIfThere } from "./files.ts";
-import type { Database } from "./open.ts";
+import { listFolder, statIfThere } from "../sqlite/files.ts";
+import type { Database } from "../sqlite/open.ts";
 
 /** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;

@@ -25,10 +25,10 @@ import {
   unjudgedOpenOf,
   writeJudgement,
 } from "./events.ts";
-import { assertPlainFiles } from "./foreign_schema.ts";
-import type { InboxPage, InboxPosition } from "./inbox.ts";
+import { assertPlainFiles } from "../sqlite/foreign_schema.ts";
+import type { InboxPage, InboxPosition } from "../intake/inbox.ts";
 import { addNotices, addRefusal, dropRefusal, keepNoticesOf, type RouteIncident } from "./notices.ts";
-import { type Database, openDatabase, pragma, transaction } from "./open.ts";
+import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
 import { positionOf } from "./overview.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
 import {
@@ -47,7 +47,7 @@ import { assertSchema, migrate } from "./schema.ts";
 import { Seen } from "./seen.ts";
 import { takeInUnrecorded, unrecordedPosition } from "./take_in_unrecorded.ts";
 import { countUnreadable } from "./unreadable.ts";
-import type { UnrecordedPage } from "./unrecorded.ts";
+import type { UnrecordedPage } from "../intake/unrecorded.ts";
 import { type JudgedEvent, judgedEventOf, type StoredEvent } from "./stored_event.ts";
 
 /** How long `send` waits for a lock, such as that of an administrator's SQLite tool, in milliseconds. */

@@ -2,8 +2,8 @@
 // Every function is part of the caller's transaction.
 
 import type { SessionEvent } from "../event.ts";
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { fateOf, type Horizon } from "./read_again.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 import { eventOf, type StoredEvent } from "./stored_event.ts";

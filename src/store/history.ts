@@ -1,9 +1,9 @@
 // Reads past logins from the store of `send`, which may be running. Reads in pages, to limit memory and the time that a
 // lock is held, even if the history is large or the output is consumed slowly.
 
-import type { Database } from "./open.ts";
+import type { Database } from "../sqlite/open.ts";
 import { openToRead } from "./open_to_read.ts";
-import { prepared } from "./prepared.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { eventOf, type StoredEvent } from "./stored_event.ts";
 
 /** Entries per page. */

@@ -6,9 +6,9 @@ import { messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
-import { statIfThere } from "./files.ts";
-import { Spool } from "./spool.ts";
-import { MAX_UNRECORDED_BYTES } from "./unrecorded.ts";
+import { statIfThere } from "../sqlite/files.ts";
+import { Spool } from "../intake/spool.ts";
+import { MAX_UNRECORDED_BYTES } from "../intake/unrecorded.ts";
 
 /**
  * How long a login for which the hook could not run is a fault, in milliseconds; longer if `send` has not run since. A

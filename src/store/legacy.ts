@@ -9,11 +9,11 @@ import type { StatePaths } from "../paths.ts";
 import { carveRows } from "./carve.ts";
 import { isSalvaged, rememberSalvaged } from "./damaged_queues.ts";
 import type { Deliveries } from "./deliveries.ts";
-import { statIfThere } from "./files.ts";
-import { assertPlainFiles, assertPlainTable } from "./foreign_schema.ts";
-import { openDatabase } from "./open.ts";
-import { MAX_TIME_MS } from "./record.ts";
-import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "./sqlite_error.ts";
+import { statIfThere } from "../sqlite/files.ts";
+import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
+import { openDatabase } from "../sqlite/open.ts";
+import { MAX_TIME_MS } from "../intake/record.ts";
+import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "../sqlite/sqlite_error.ts";
 
 /** How long to wait for a lock of a Go program that is still running, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;

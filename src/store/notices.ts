@@ -2,8 +2,8 @@
 // service refuses a message. About the queue: records in it can't be read, or logins may be missing. The outcome of a
 // notice is only logged, and causes no other notice. Every function is part of the caller's transaction.
 
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
 /** The value of `about` for an incident of the queue. Not a valid route name, because it has a space. */

@@ -5,12 +5,12 @@ import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { Deliveries } from "./deliveries.ts";
-import { NotPlainError, statIfThere } from "./files.ts";
-import { ForeignSchemaError } from "./foreign_schema.ts";
+import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { beginStore, isBegun } from "./read_again.ts";
 import { salvageStore } from "./salvage.ts";
 import { finishReading, finishSettingAside, foldersToRead, setAside } from "./set_aside.ts";
-import { isDamage, isSqliteError, SQLITE_CONSTRAINT, SQLITE_ERROR, sqliteCode } from "./sqlite_error.ts";
+import { isDamage, isSqliteError, SQLITE_CONSTRAINT, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
 
 /** Options of {@link openStore} and {@link previewStore}. */
 export interface OpenStoreOptions {

@@ -1,8 +1,8 @@
 // Opens the store of `send` read-only, for the commands that show it. `send` may be running.
 
-import { statIfThere } from "./files.ts";
-import { assertPlainFiles } from "./foreign_schema.ts";
-import { type Database, openDatabase } from "./open.ts";
+import { statIfThere } from "../sqlite/files.ts";
+import { assertPlainFiles } from "../sqlite/foreign_schema.ts";
+import { type Database, openDatabase } from "../sqlite/open.ts";
 import { assertSchema, SCHEMA_VERSION } from "./schema.ts";
 
 /** How long a read waits for a lock, in milliseconds. */

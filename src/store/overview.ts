@@ -1,7 +1,7 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
-import { INBOX_START, type InboxPosition } from "./inbox.ts";
-import type { Database } from "./open.ts";
+import { INBOX_START, type InboxPosition } from "../intake/inbox.ts";
+import type { Database } from "../sqlite/open.ts";
 import { openToRead } from "./open_to_read.ts";
 
 /** A reason why deliveries were given up. */

@@ -1,6 +1,6 @@
 // Limits the rate of heartbeat pings: `send` may run every second, and heartbeat services have rate limits.
 
-import type { Database } from "./open.ts";
+import type { Database } from "../sqlite/open.ts";
 
 /** Minimum time between two pings, in milliseconds: healthchecks.io accepts 5 a minute. */
 const PING_GAP_MS = 15_000;

@@ -3,7 +3,7 @@
 // use, not by the clock, so a jump of the clock deletes nothing.
 
 import { DAY_MS } from "../duration.ts";
-import { type Database, transaction } from "./open.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
 import { countElapsed } from "./read_again.ts";
 
 /** The most events that one run deletes, which limits its duration. Far more than are recorded between two runs. */

@@ -3,7 +3,7 @@
 
 import { DAY_MS } from "../duration.ts";
 import type { SessionEvent } from "../event.ts";
-import type { Database } from "./open.ts";
+import type { Database } from "../sqlite/open.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 

@@ -9,8 +9,8 @@
 // Every function is part of the caller's transaction.
 
 import type { Notice } from "./notices.ts";
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 
 /** How many messages in a row may be refused before the route is paused. */
 const FREE_REFUSALS = 2;

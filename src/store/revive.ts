@@ -1,8 +1,8 @@
 // Retries deliveries that were given up, and moves the deliveries of a removed route to another one.
 // Every function is part of the caller's transaction; `send` may be running.
 
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { forgetRefusals } from "./refusals.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 

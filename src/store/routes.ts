@@ -1,8 +1,8 @@
 // The state of each route. Pauses and failures apply to the whole route, because what fails for one event fails for the
 // next. Every function is part of the caller's transaction.
 
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 
 /**
  * The longest pause, in milliseconds. A pause that ends later than this from now is ignored: the clock was wrong when it

@@ -3,10 +3,10 @@
 
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { type CarvedRow, type CarvedValue, carveRows } from "./carve.ts";
-import { type Database, openDatabase, transaction } from "./open.ts";
-import { MAX_RECORD_LENGTH, parseRecord } from "./record.ts";
+import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
+import { MAX_RECORD_LENGTH, parseRecord } from "../intake/record.ts";
 import { migrate } from "./schema.ts";
-import { SQLITE_CONSTRAINT, sqliteCode } from "./sqlite_error.ts";
+import { SQLITE_CONSTRAINT, sqliteCode } from "../sqlite/sqlite_error.ts";
 
 /**
  * The events of a queue database that was set aside; undefined for a record that can't be read.

@@ -1,7 +1,7 @@
 // The tables of deliveries.db, which `send`, `test` and `retry` write, and the migrations between their versions.
 
-import { ForeignSchemaError, schemaOf } from "./foreign_schema.ts";
-import { type Database, openDatabase, pragma, transaction } from "./open.ts";
+import { ForeignSchemaError, schemaOf } from "../sqlite/foreign_schema.ts";
+import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
 
 /**
  * Each entry migrates the database by one version. Never change a released entry: add a new one.

@@ -1,35 +1,10 @@
 // Looks up whether a user has logged in before, from where and with which key. Only the order in which events were taken
 // in and judged counts, never the clock. Events that were tampered with are ignored.
 
-import type { Database } from "./open.ts";
+import type { Database } from "../sqlite/open.ts";
 import { openToRead } from "./open_to_read.ts";
-import { prepared } from "./prepared.ts";
-
-/** The parts of a login that may have been seen before. */
-export interface SeenLogin {
-  readonly user: string;
-  /** In its canonical form; empty if unknown. */
-  readonly address: string;
-  /** Used if the address is unknown; empty for a login on the machine itself. */
-  readonly remoteHost: string;
-  /** Of all keys used, sorted and separated by spaces; empty if no key was used. */
-  readonly keyFingerprint: string;
-}
-
-/** What is known about a login. */
-export interface Known {
-  /** Whether the user has logged in before. */
-  readonly user: boolean;
-  /** Whether the user has logged in from there. */
-  readonly place: boolean;
-  /** Whether the user has logged in with the same keys; true if no key was used. */
-  readonly key: boolean;
-  /** Time of the first event of this host, in milliseconds since the epoch; undefined before the first event. */
-  readonly firstEventAtMs: number | undefined;
-}
-
-/** The value for an unknown user on a host without events. */
-export const NOTHING_KNOWN: Known = { user: false, place: false, key: false, firstEventAtMs: undefined };
+import { prepared } from "../sqlite/prepared.ts";
+import type { Known, SeenLogin } from "../session/seen.ts";
 
 // SQLite uses the partial indexes of schema.ts only if these conditions are the same as theirs, word for word.
 const COUNTS = "type = 'open' AND tampered = '' AND verdict IS NOT NULL";

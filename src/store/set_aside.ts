@@ -3,7 +3,7 @@
 // kept for the administrator.
 
 import type { StatePaths } from "../paths.ts";
-import { damagedFolderName, listFolder, statIfThere, syncFolder } from "./files.ts";
+import { damagedFolderName, listFolder, statIfThere, syncFolder } from "../sqlite/files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 

@@ -5,8 +5,8 @@ import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
 import type { StatePaths } from "../paths.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../system_error.ts";
-import { NotPlainError, statIfThere } from "./files.ts";
-import { ForeignSchemaError } from "./foreign_schema.ts";
+import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { NewerSchemaError } from "./schema.ts";
 import {
   isDamage,
@@ -18,7 +18,7 @@ import {
   SQLITE_LOCKED,
   SQLITE_PROTOCOL,
   sqliteCode,
-} from "./sqlite_error.ts";
+} from "../sqlite/sqlite_error.ts";
 
 /** Temporary errors, including a full disk. */
 const PASSING = [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL, SQLITE_PROTOCOL];

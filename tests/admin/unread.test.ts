@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { QueueBusyError, readUnread } from "../../src/admin/unread.ts";
 import { statePaths } from "../../src/paths.ts";
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 
 Deno.test("status shows the same queue to several processes at once", async () => {

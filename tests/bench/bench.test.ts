@@ -1,7 +1,7 @@
 // The bench as a process, and its description of the machine.
 
 import assert from "node:assert/strict";
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import { parseArguments } from "./arguments.ts";
 import { distributionIn, processorIn, versionIn } from "./machine.ts";
 

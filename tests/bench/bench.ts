@@ -1,8 +1,8 @@
 // `deno task bench`: measures the budgets and the comparisons, and prints them as tables.
 // Exits with 1 if a budget is exceeded or could not be measured.
 
-import { Progress } from "../../src/admin/progress.ts";
-import { displayOf } from "../../src/admin/terminal.ts";
+import { Progress } from "../../src/admin/repair/progress.ts";
+import { displayOf } from "../../src/admin/history/terminal.ts";
 import { isInstalled } from "../helpers/command_line.ts";
 import { missingForTestHost } from "../helpers/host.ts";
 import { type Arguments, parseArguments, usage } from "./arguments.ts";

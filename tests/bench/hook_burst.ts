@@ -1,6 +1,6 @@
 // Runs 50 `queue` processes at once while `send` runs.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { TestHost } from "../helpers/host.ts";
 import { runParallelHooks } from "../helpers/parallel_hooks.ts";
 import type { Row } from "./row.ts";

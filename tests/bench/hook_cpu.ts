@@ -1,6 +1,6 @@
 // The cost of the hook: the CPU time of `queue` divided by that of an empty program compiled in the same way.
 
-import { compiled, compiledBinary } from "../helpers/compile.ts";
+import { compiled, compiledBinary } from "../../.ci/compile.ts";
 import { TestHost } from "../helpers/host.ts";
 import { cpuMs } from "./cpu_time.ts";
 import type { Row } from "./row.ts";

@@ -1,6 +1,6 @@
 // How often one `queue` syncs to disk, counted by strace.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { countHook, fillQueue } from "../helpers/hook_counts.ts";
 import { TestHost } from "../helpers/host.ts";
 import type { Figure, Row } from "./row.ts";

@@ -1,6 +1,6 @@
 // The cost of `queue` with 100,000 events in its database, divided by its cost with an empty one.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { countHook, fillQueue, type HookCounts } from "../helpers/hook_counts.ts";
 import { TestHost } from "../helpers/host.ts";
 import { cpuMs } from "./cpu_time.ts";

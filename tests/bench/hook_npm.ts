@@ -1,7 +1,7 @@
 // How many npm modules `queue` loads, as Deno resolves its imports: those of its own module, and those that the program
 // imports before it knows the command.
 
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import type { Row } from "./row.ts";
 
 /** A module in the output of `deno info --json`. */

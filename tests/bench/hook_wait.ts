@@ -1,6 +1,6 @@
 // How long a login waits for the hook: many runs of `queue`, one after the other, with and without `send` running.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { configFor, PAM_OPEN } from "../helpers/end_to_end.ts";
 import { TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";

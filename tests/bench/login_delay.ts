@@ -1,7 +1,7 @@
 // How much longer a login takes with our hook, and with a common script that calls `curl` in the PAM stack. Uses real
 // logins over a real sshd, in turn, with the service in various states.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { TestHost, type TestHostOptions } from "../helpers/host.ts";
 import { discordLike } from "../helpers/receivers.ts";
 import { putStateOnDisk } from "./disk_state.ts";

@@ -1,6 +1,6 @@
 // Describes the machine of the measurements, without the name of a host or a path.
 
-import { compiledBinary } from "../helpers/compile.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 
 /** The machine, the runtimes and the day, as one line. */
 export async function describeMachine(): Promise<string> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { textWidth } from "../../src/admin/text_width.ts";
+import { textWidth } from "../../src/admin/history/text_width.ts";
 import { type Report, reportLines } from "./report.ts";
 import { isKept, isRowKept, type Row } from "./row.ts";
 

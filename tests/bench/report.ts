@@ -1,7 +1,7 @@
 // Formats the results: as tables that fit a terminal, or as Markdown. Pure.
 
-import { type Column, layout, tableLine } from "../../src/admin/table.ts";
-import { textWidth } from "../../src/admin/text_width.ts";
+import { type Column, layout, tableLine } from "../../src/admin/history/table.ts";
+import { textWidth } from "../../src/admin/history/text_width.ts";
 import {
   type Budget,
   type Comparison,

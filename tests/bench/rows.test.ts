@@ -1,7 +1,7 @@
 // Checks that the bench covers the budgets of the project, and that tests/bench/README.md matches the bench.
 
 import assert from "node:assert/strict";
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import { extrapolated } from "./drain.ts";
 import { delayText } from "./login_delay.ts";
 import { commandFor, limitText } from "./report.ts";

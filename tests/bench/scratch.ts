@@ -1,7 +1,7 @@
 // The folder that a bench may fill. It is deleted when the bench ends or is interrupted.
 
 import { ExitCode } from "../../src/failure.ts";
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import { Refusal } from "./refusal.ts";
 
 const DIRECTORY = `${ROOT}/.cache/bench`;

@@ -1,7 +1,7 @@
 // Runs the installed `send` with many queued logins against a Discord-like server on loopback.
 
-import { openDatabase } from "../../src/store/open.ts";
-import { compiledBinary } from "../helpers/compile.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { configFor } from "../helpers/end_to_end.ts";
 import { QUEUE_DATABASE } from "../helpers/hook_counts.ts";
 import { TestHost } from "../helpers/host.ts";

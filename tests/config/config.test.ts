@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { contains, parseAddress } from "../../src/config/address.ts";
+import { contains, parseAddress } from "../../src/session/address.ts";
 import { type Config, parseConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { faultsIn } from "../helpers/config_faults.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import type { ReadBeside } from "../../src/config/files_beside.ts";
 import { services } from "../../src/services/registry.ts";
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import { displaysOf } from "../helpers/mdoc.ts";
 
 const readme = await Deno.readTextFile(`${ROOT}/README.md`);

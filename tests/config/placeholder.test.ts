@@ -3,7 +3,7 @@ import { parse as parseToml } from "smol-toml";
 import { parseConfig } from "../../src/config/config.ts";
 import { isPlaceholder } from "../../src/config/placeholder.ts";
 import { services } from "../../src/services/registry.ts";
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 
 const parsed = (text: string) => parseConfig(text, { hostName: () => "host" });
 

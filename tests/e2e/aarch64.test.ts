@@ -1,8 +1,8 @@
 // The binary for aarch64, emulated by qemu: from the hook to the notification.
 
 import assert from "node:assert/strict";
-import { MUST_RUN } from "../helpers/checkout.ts";
-import { compiledBinary } from "../helpers/compile.ts";
+import { MUST_RUN } from "../../.ci/checkout.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { configFor, endToEnd, PAM_OPEN } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 

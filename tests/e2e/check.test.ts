@@ -1,7 +1,7 @@
 // `check` on a host after install.sh, and on hosts that were broken afterwards.
 
 import assert from "node:assert/strict";
-import type { Finding } from "../../src/admin/finding.ts";
+import type { Finding } from "../../src/admin/check/finding.ts";
 import { configFor, endToEnd, findingsOn, queue, send, shell } from "../helpers/end_to_end.ts";
 import { assertFound, type LevelAndId } from "../helpers/findings.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";

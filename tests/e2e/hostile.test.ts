@@ -6,7 +6,7 @@ import type { SessionEvent } from "../../src/event.ts";
 import { statePaths } from "../../src/paths.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import { services } from "../../src/services/registry.ts";
-import { Inbox, INBOX_START } from "../../src/store/inbox.ts";
+import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
 import { answerTo, FORMS, serviceFor } from "../helpers/compliance.ts";
 import { configFor, endToEnd, send } from "../helpers/end_to_end.ts";
 import { batchOf, HOSTILE_TEXTS, judgedEvent } from "../helpers/fixtures.ts";

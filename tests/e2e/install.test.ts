@@ -1,7 +1,7 @@
 // install.sh as root, on hosts with a real sshd: what it creates, what it leaves, and that logins always work.
 
 import assert from "node:assert/strict";
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";

@@ -1,7 +1,7 @@
 // The journal query in ssh-session-notifier(8) shows the events that the hook wrote to the journal, and no lines of other processes.
 
 import assert from "node:assert/strict";
-import { ROOT } from "../helpers/compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
 import { displaysOf } from "../helpers/mdoc.ts";
 import { underSystemd } from "../helpers/systemd.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { configFor, endToEnd, PAM_OPEN, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";

@@ -1,7 +1,7 @@
 // The hook: its cost, the files it opens, the user it becomes, and the errors it reports.
 
 import assert from "node:assert/strict";
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { configFor, endToEnd, holdWriteLock, PAM_OPEN, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { usersOf } from "../helpers/logins.ts";

@@ -1,7 +1,7 @@
 // What a command cannot do in its sandbox, whatever code runs in it: compiled, as root, on a real host.
 
 import assert from "node:assert/strict";
-import { compiled } from "../helpers/compile.ts";
+import { compiled } from "../../.ci/compile.ts";
 import { endToEnd } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { makeWhole } from "./checkout.ts";
+import { makeWhole } from "../../.ci/checkout.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -1,6 +1,6 @@
 // Runs the program from its sources, for commands that need no installation, and other programs that read its output.
 
-import { ROOT } from "./compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 import type { Ended } from "./program.ts";
 
 /** Runs the program with the permissions of `help`. */

@@ -1,8 +1,8 @@
 // End-to-end tests: where they can run, and what all of them need.
 
-import type { Finding } from "../../src/admin/finding.ts";
-import { MUST_RUN } from "./checkout.ts";
-import { compiledBinary } from "./compile.ts";
+import type { Finding } from "../../src/admin/check/finding.ts";
+import { MUST_RUN } from "../../.ci/checkout.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
 
 const missing = await missingForTestHost();

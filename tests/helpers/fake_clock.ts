@@ -1,6 +1,6 @@
 // A clock controlled by a test. Sleeping takes no time: it advances the clock.
 
-import type { Clock } from "../../src/send/clock.ts";
+import type { Clock } from "../../src/clock.ts";
 
 export class FakeClock implements Clock {
   /** 2026-11-23T00:00:00Z at first. */

@@ -1,7 +1,7 @@
 // What tests assert about the findings of `check`: level, id and the values in a message, not its words.
 
 import assert from "node:assert/strict";
-import type { Finding } from "../../src/admin/finding.ts";
+import type { Finding } from "../../src/admin/check/finding.ts";
 import type { Id } from "../../src/ids.ts";
 
 /** A level and an id, such as `fault pam.hook-missing`. */

@@ -1,6 +1,6 @@
 // Installs the program on a test host as an administrator would: with install.sh, next to the binary.
 
-import { compiledBinary, ROOT } from "./compile.ts";
+import { compiledBinary, ROOT } from "../../.ci/compile.ts";
 import type { Finished, TestHost } from "./host.ts";
 
 /** Runs install.sh in a host, with the compiled binary next to it. */

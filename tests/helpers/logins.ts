@@ -1,7 +1,7 @@
 // Many logins at once, as if many hooks had run.
 
 import { insertEvent } from "../../src/hook/insert.ts";
-import { openDatabase, transaction } from "../../src/store/open.ts";
+import { openDatabase, transaction } from "../../src/sqlite/open.ts";
 import { sessionEvent } from "./fixtures.ts";
 
 /**

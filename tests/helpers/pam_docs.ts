@@ -1,6 +1,6 @@
 // The PAM lines of ssh-session-notifier(8), taken from install.sh, which writes them.
 
-import { ROOT } from "./checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 
 /** The lines that go before and after the others of the session stack. */
 export async function pamBlocks(): Promise<{ readonly first: string; readonly last: string }> {

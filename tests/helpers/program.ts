@@ -4,7 +4,7 @@
 import denoConfig from "../../deno.json" with { type: "json" };
 import type { PermissionSet } from "../../src/sandbox.ts";
 import { CONFIG_FILE, RUN_DIR, STATE_DIR } from "../../src/paths.ts";
-import { ROOT } from "./compile.ts";
+import { ROOT } from "../../.ci/compile.ts";
 
 /** The minimum that pam_exec passes when alice logs in. */
 export const LOGIN = {

@@ -1,7 +1,7 @@
 // Possible contents of queue/ before and after a hook, for tests that kill the hook or make it fail at any point.
 
 import assert from "node:assert/strict";
-import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import type { Files } from "./disk_model.ts";
 import type { TestHost } from "./host.ts";
 

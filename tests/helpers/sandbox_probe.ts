@@ -6,7 +6,7 @@
 import { becomeQueueReader } from "../../src/admin/become_sender.ts";
 import { statePaths } from "../../src/paths.ts";
 import { enterSandbox, type SandboxedCommand } from "../../src/sandbox.ts";
-import { startTransport } from "../../src/send/transport.ts";
+import { startTransport } from "../../src/transport/transport.ts";
 
 const [command, ...attempts] = Deno.args;
 enterSandbox(command as SandboxedCommand);

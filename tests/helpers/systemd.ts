@@ -1,7 +1,7 @@
 // A real systemd in a test host, with the units that install.sh writes, including the real path unit and timer.
 
-import { MUST_RUN } from "./checkout.ts";
-import { compiledBinary, ROOT } from "./compile.ts";
+import { MUST_RUN } from "../../.ci/checkout.ts";
+import { compiledBinary, ROOT } from "../../.ci/compile.ts";
 import { endToEnd } from "./end_to_end.ts";
 import type { Finished, TestHost } from "./host.ts";
 

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { attempt } from "../../src/send/attempt.ts";
-import { systemClock } from "../../src/send/clock.ts";
-import type { WorkerSettings } from "../../src/send/exchange.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { WorkerSettings } from "../../src/transport/exchange.ts";
 import { redactor } from "../../src/send/redact.ts";
-import { startTransport, type Transport } from "../../src/send/transport.ts";
+import { startTransport, type Transport } from "../../src/transport/transport.ts";
 import type { ConfiguredService } from "../../src/services/registry.ts";
 import type { Batch, Outcome } from "../../src/services/service.ts";
 import { configured, kindOf, serviceFor, type Subject } from "./compliance.ts";
@@ -33,7 +33,7 @@ export interface Wire {
  */
 export function loadWorker(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const url = new URL("../../src/send/http_worker.ts", import.meta.url);
+  const url = new URL("../../src/transport/http_worker.ts", import.meta.url);
   const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });
   worker.onmessage = () => resolve();
   worker.onerror = (event) => {

@@ -5,8 +5,8 @@
 import { explanation, loginFor } from "../../src/admin/explain.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { services } from "../../src/services/registry.ts";
-import { NOTHING_KNOWN } from "../../src/store/seen.ts";
-import { ROOT } from "./checkout.ts";
+import { NOTHING_KNOWN } from "../../src/session/seen.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { commandLines, synopsisLines } from "./command_docs.ts";
 import { keyLines } from "./config_docs.ts";
 import { idLines } from "./id_docs.ts";

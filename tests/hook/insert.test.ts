@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
-import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
-import { CREATE_QUEUE_TABLE } from "../../src/store/queue_table.ts";
+import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
+import { CREATE_QUEUE_TABLE } from "../../src/sqlite/queue_table.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { shortestMs } from "../helpers/shortest.ts";
 

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "../../src/hook/spool.ts";
-import { openDatabase } from "../../src/store/open.ts";
-import { evaluate } from "../helpers/checkout.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
+import { evaluate } from "../../.ci/checkout.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 import { shortestMs } from "../helpers/shortest.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { documentedCommands } from "../helpers/command_docs.ts";
 import { isInstalled, runOther, runProgram } from "../helpers/command_line.ts";
-import { MUST_RUN, ROOT } from "../helpers/checkout.ts";
+import { MUST_RUN, ROOT } from "../../.ci/checkout.ts";
 
 const FILES = {
   5: "ssh-session-notifier.toml.5",

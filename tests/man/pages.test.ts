@@ -8,7 +8,7 @@ import { ExitCode } from "../../src/failure.ts";
 import { IDS } from "../../src/ids.ts";
 import { CONFIG_FILE, statePaths } from "../../src/paths.ts";
 import { services } from "../../src/services/registry.ts";
-import { ROOT } from "../helpers/checkout.ts";
+import { ROOT } from "../../.ci/checkout.ts";
 import { keyNames } from "../helpers/config_docs.ts";
 import { argument } from "../helpers/mdoc.ts";
 import { documents } from "../helpers/write_docs.ts";

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
 import { failUrl } from "../../src/send/heartbeat.ts";
-import { OVERDUE_AFTER_MS, routeProblems } from "../../src/send/health.ts";
+import { OVERDUE_AFTER_MS, routeProblems } from "../../src/store/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
-import { openDatabase } from "../../src/store/open.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 import { countPing } from "../../src/store/pings.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
 import { routeOverview, sessionEvent } from "../helpers/fixtures.ts";

@@ -5,8 +5,8 @@
 // KILL_EVERY_STEP=true.
 
 import assert from "node:assert/strict";
-import { openDatabase } from "../../src/store/open.ts";
-import { MUST_RUN } from "../helpers/checkout.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
+import { MUST_RUN } from "../../.ci/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";

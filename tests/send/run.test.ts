@@ -1,8 +1,8 @@
 // A whole run with a real store and a real queue database: each event is sent once, to the right routes.
 
 import assert from "node:assert/strict";
-import type { Exchange } from "../../src/send/exchange.ts";
-import { openDatabase, transaction } from "../../src/store/open.ts";
+import type { Exchange } from "../../src/transport/exchange.ts";
+import { openDatabase, transaction } from "../../src/sqlite/open.ts";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 

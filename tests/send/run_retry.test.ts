@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
-import type { Exchange } from "../../src/send/exchange.ts";
+import type { Exchange } from "../../src/transport/exchange.ts";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 
 Deno.test("run() retries after 30 s, 1 min, 2 min …, up to an hour, with full jitter", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
-import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { MIGRATIONS } from "../../src/store/schema.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { DISCORD_LIMITS, rateLimited } from "../bench/rate_limit.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
-import { openDatabase } from "../../src/store/open.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 

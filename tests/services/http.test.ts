@@ -12,7 +12,7 @@ import {
   urlSecrets,
 } from "../../src/services/http.ts";
 import { type HttpResponse, type Outcome } from "../../src/services/service.ts";
-import { evaluate } from "../helpers/checkout.ts";
+import { evaluate } from "../../.ci/checkout.ts";
 import { batchOf, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);

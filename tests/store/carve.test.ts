@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { type CarvedRow, carveRows } from "../../src/store/carve.ts";
-import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
+import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { garbagePage } from "../helpers/fixtures.ts";
 
 class Files implements Disposable {

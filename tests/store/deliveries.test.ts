@@ -6,7 +6,7 @@ import { Deliveries } from "../../src/store/deliveries.ts";
 import type { Judgement } from "../../src/store/events.ts";
 import { MAX_WAIT_MS } from "../../src/store/routes.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
-import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
-import { loginOf } from "../../src/send/login.ts";
+import { loginOf } from "../../src/session/login.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import { legacyEvent, type LegacyRow, parseDateTime, takeOver } from "../../src/store/legacy.ts";
-import { type Database, openDatabase, pragma } from "../../src/store/open.ts";
+import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { garbagePage, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
 
 class Legacy implements Disposable {

@@ -1,8 +1,8 @@
-import { ForeignSchemaError } from "../../src/store/foreign_schema.ts";
+import { ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import assert from "node:assert/strict";
 import type { Outgoing } from "../../src/store/batches.ts";
 import { Deliveries, type Settlement } from "../../src/store/deliveries.ts";
-import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";

@@ -1,7 +1,7 @@
 // How long a route is paused, whatever the clock does.
 
 import assert from "node:assert/strict";
-import { openDatabase } from "../../src/store/open.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 import { migrate } from "../../src/store/schema.ts";
 import { beginOnRoute, believedRest, endOnRoute, restsUntilMs } from "../../src/store/routes.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Deliveries } from "../../src/store/deliveries.ts";
-import { openDatabase } from "../../src/store/open.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 import { routesOf } from "../../src/store/overview.ts";
 import { migrate } from "../../src/store/schema.ts";
 

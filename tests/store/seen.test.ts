@@ -1,14 +1,15 @@
 // Looks up past logins by the order of events, not by the clock, and fast in a long history.
 
-import { ForeignSchemaError } from "../../src/store/foreign_schema.ts";
+import { ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import type { SessionEvent } from "../../src/event.ts";
 import { Deliveries } from "../../src/store/deliveries.ts";
 import type { Judgement } from "../../src/store/events.ts";
-import { openDatabase, pragma } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
-import { openSeen, type SeenLogin } from "../../src/store/seen.ts";
+import type { SeenLogin } from "../../src/session/seen.ts";
+import { openSeen } from "../../src/store/seen.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const LOGIN: SeenLogin = {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { ExitCode, Failure } from "../../src/failure.ts";
 import { explainStoreError, isPassing, isPassingInQueue } from "../../src/store/store_failure.ts";
-import { InboxError } from "../../src/store/inbox.ts";
-import { openDatabase } from "../../src/store/open.ts";
+import { InboxError } from "../../src/intake/inbox.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 
 /** Errors as Deno and Node create them. */
 function systemError(code: string | undefined, message: string): Error {

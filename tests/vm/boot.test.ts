@@ -2,7 +2,7 @@
 // wrong clock, and uninstall.
 
 import assert from "node:assert/strict";
-import { executeOrThrow } from "../helpers/checkout.ts";
+import { executeOrThrow } from "../../.ci/checkout.ts";
 import { Disk } from "./disk.ts";
 import { Vm } from "./vm.ts";
 

@@ -1,7 +1,7 @@
 // The disk of a virtual machine: a copy of the image, and the installer on a second one.
 
-import { executeOrThrow, ROOT } from "../helpers/checkout.ts";
-import { compiledBinary } from "../helpers/compile.ts";
+import { executeOrThrow, ROOT } from "../../.ci/checkout.ts";
+import { compiledBinary } from "../../.ci/compile.ts";
 import { type Image, image } from "./image.ts";
 
 /** The disk and its parts, which remain while the machine is off. */

@@ -1,6 +1,6 @@
 // The disk image of the virtual machines, built once per version of its recipe.
 
-import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "../helpers/checkout.ts";
+import { CACHE, executeOrThrow, isFile, makeWhole, sha256 } from "../../.ci/checkout.ts";
 
 const RECIPE = `${import.meta.dirname}/image.sh`;
 /** The code name of the Debian release. */

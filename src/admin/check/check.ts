@@ -1,0 +1,182 @@
+// `check`: inspects the installation. As root, it reads only files that other users cannot write. Then it becomes the
+// user of `send`, and reads the rest.
+
+import type { Config } from "../../config/config.ts";
+import { ExitCode, Failure, messageOf } from "../../failure.ts";
+import { jsonText } from "../../json_text.ts";
+import { oneLine } from "../../log.ts";
+import { type StatePaths, statePaths } from "../../paths.ts";
+import { print } from "../../print.ts";
+import { statIfThere } from "../../sqlite/files.ts";
+import { InboxError } from "../../intake/inbox.ts";
+import { type Overview, readOverview } from "../../store/overview.ts";
+import { roomsOf } from "../../store/disk_space.ts";
+import { Spool, SpoolError } from "../../intake/spool.ts";
+import { explainingStore } from "../../store/store_failure.ts";
+import { becomeQueueReader } from "../become_sender.ts";
+import { inspectConfig, type Reader } from "./config.ts";
+import { inspectDelivery } from "./delivery.ts";
+import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
+import { findingLine, Findings } from "./finding.ts";
+import { inspectLastResort } from "./last_resort.ts";
+import { inspectPam } from "./pam.ts";
+import { type PamFile, readPamStack } from "./pam_stack.ts";
+import { inspectRoom } from "./disk_space.ts";
+import { inspectRuns, inspectScheduler } from "./scheduler.ts";
+import { inspectSelinux, type ToolResult } from "./selinux.ts";
+import { inspectSshd } from "./sshd.ts";
+import { SSHD_FILES } from "./sshd_files.ts";
+import { readUnread } from "../unread.ts";
+import { groupsOfSender, inspectUsers } from "./users.ts";
+
+/** The directories in which Linux-PAM looks for a service, in this order (pam.d(5)). */
+const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
+
+/** Options of `check`. */
+export interface CheckOptions {
+  /** Whether to print JSON instead of lines. */
+  readonly json: boolean;
+}
+
+/**
+ * Checks the whole installation, and prints the findings.
+ *
+ * @returns 0 if there is no fault, otherwise 78
+ * @throws {Failure} if this user may not run `check`
+ */
+export function check({ json }: CheckOptions): ExitCode {
+  const paths = statePaths();
+  const findings = new Findings();
+  inspectHost(paths, findings);
+  // Read while this is root: becomeQueueReader() gives up the group that may read it.
+  let config: Config | undefined;
+  attempt("config", findings, () => {
+    config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
+  });
+  try {
+    becomeQueueReader(paths, "check");
+    inspectState(paths, { config, findings });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode === ExitCode.noPermission) throw error;
+    findings.fault(error.code, error.message, error.hint);
+  }
+  const isRight = !findings.hasFault();
+  if (json) print(jsonText({ ok: isRight, findings: findings.all }, { indent: 2 }));
+  else for (const finding of findings.all) print(oneLine(findingLine(finding)));
+  return isRight ? ExitCode.ok : ExitCode.config;
+}
+
+const GROUP_FILE = "/etc/group";
+
+/** The user of `send` and its groups; undefined if its directory is missing, which files.ts reports. */
+function senderOf({ sendDir }: StatePaths): Reader | undefined {
+  const { uid, gid } = statIfThere(sendDir) ?? {};
+  return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;
+}
+
+const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
+
+/** Inspects what only root can write. */
+function inspectHost(paths: StatePaths, findings: Findings): void {
+  const { process } = globalThis;
+  const gids = { realGid: process.getgid?.() ?? -1, effectiveGid: process.getegid?.() ?? -1 };
+  attempt("binary", findings, () => inspectSetgid({ program: Deno.execPath(), ...gids }, statIfThere, findings));
+  attempt("files", findings, () => inspectFiles(paths, statIfThere, findings));
+  attempt("users", findings, () => {
+    const [passwd = "", group = ""] = ["/etc/passwd", GROUP_FILE].map(readIfThere);
+    inspectUsers({ paths, look: statIfThere, passwd, group }, findings);
+  });
+  attempt("pam", findings, () => {
+    const limits = ["/etc/security/limits.conf", ...filesIn("/etc/security/limits.d", ".conf")];
+    const stack = readPamStack("sshd", (name) => readPamFile(name));
+    inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
+  });
+  attempt("sshd", findings, () => inspectSshd(SSHD_FILES, findings));
+  attempt("selinux", findings, () => inspectSelinux({ read: readIfThere, run: runTool }, findings));
+  attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
+}
+
+/** Inspects what other users can write. */
+function inspectState(
+  paths: StatePaths,
+  { config, findings }: { config: Config | undefined; findings: Findings },
+): void {
+  attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
+  attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
+  let overview: Overview | undefined;
+  attempt("delivery", findings, () => {
+    overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
+    const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
+    const spooled = orWhyNot(() => new Spool(paths).inspect());
+    const nowMs = Date.now();
+    const { routes = [], runDeadlineMs = 0 } = config ?? {};
+    inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
+    inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
+  });
+  // Separate from "delivery", because it does not need the store.
+  attempt("hook", findings, () => {
+    inspectLastResort({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs: Date.now() }, findings);
+  });
+}
+
+/** Returns the result of reading, or the error that explains why it failed. */
+function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InboxError || error instanceof SpoolError) return error;
+    throw error;
+  }
+}
+
+/** Reports a part that cannot be examined, and lets the others continue. */
+function attempt(part: string, findings: Findings, inspect: () => void): void {
+  try {
+    inspect();
+  } catch (error) {
+    if (error instanceof Failure) return findings.fault(error.code, error.message, error.hint);
+    findings.fault(
+      "check.not-inspected",
+      `cannot examine "${part}": ${messageOf(error)}`,
+      "run check as root; if that fails too, check the disk: journalctl -k",
+    );
+  }
+}
+
+/** Finds and reads a PAM file as PAM does. */
+function readPamFile(name: string): PamFile | undefined {
+  for (const path of name.startsWith("/") ? [name] : PAM_DIRS.map((directory) => `${directory}/${name}`)) {
+    const text = readIfThere(path);
+    if (text !== undefined) return { path, text };
+  }
+  return undefined;
+}
+
+/** The text of a file; undefined if it does not exist or is outside the sandbox. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+/** The exit code and the output of a system tool; undefined if it is not installed. */
+function runTool(program: string, args: readonly string[]): ToolResult | undefined {
+  try {
+    const { code, stdout } = new Deno.Command(program, { args: [...args], clearEnv: true, stderr: "null" })
+      .outputSync();
+    return { code, stdout: new TextDecoder().decode(stdout) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The paths of the files in a directory, sorted by name; empty if the directory does not exist. */
+function filesIn(directory: string, suffix: string): string[] {
+  if (statIfThere(directory) === undefined) return [];
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()
+    .map((name) => `${directory}/${name}`);
+}

@@ -1,0 +1,197 @@
+// Checks the unread events in the queue, and the pending notifications on each route.
+
+import type { Config } from "../../config/config.ts";
+import { formatAgo } from "../../duration.ts";
+import type { Id } from "../../ids.ts";
+import { CONFIG_FILE } from "../../paths.ts";
+import { plural } from "../../plural.ts";
+import { quotedForShell } from "../../shell.ts";
+import { type Problem, problemsOf } from "../../store/health.ts";
+import { PROXY_REFUSAL } from "../../services/http.ts";
+import type { Unread } from "../../intake/inbox.ts";
+import type { Overview, RouteOverview } from "../../store/overview.ts";
+import type { Spooled } from "../../intake/spool.ts";
+import { isPassingInQueue, isReadOnly, REMOUNT } from "../../store/store_failure.ts";
+import type { Findings } from "./finding.ts";
+import { QueueBusyError } from "../unread.ts";
+
+const TRY = "ssh-session-notifier test";
+const REPAIR = "ssh-session-notifier repair";
+const SEE = "read the log of send: journalctl -u ssh-session-notifier (with cron: the system log)";
+
+/** What {@link inspectDelivery} checks. */
+export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"> {
+  /** Undefined if `send` has never run. */
+  readonly overview: Overview | undefined;
+  /** Undefined if no event has been recorded yet; an error if the queue database cannot be read. */
+  readonly unread: Unread | Error | undefined;
+  /** Events in the spool; an error if the spool cannot be read. */
+  readonly spooled: Spooled | Error;
+  readonly nowMs: number;
+}
+
+/**
+ * Checks pending events, and reports a fault for each problem for which `status` says that the alarm does not work.
+ * scheduler.ts reports a `send` that does not run.
+ */
+export function inspectDelivery(sources: DeliverySources, findings: Findings): void {
+  const { routes, overview, nowMs } = sources;
+  const problems = problemsIn(sources);
+  inspectQueue(sources, { problems, findings });
+  inspectSpool(sources, findings);
+  for (const { name, service } of routes) {
+    for (const warning of service.warnings) {
+      findings.warning(
+        "delivery.setting",
+        `route "${name}" (${service.name}): ${warning}`,
+        "make sure this is intended",
+      );
+    }
+    const route = overview?.routes.find((known) => known.name === name);
+    if (route?.lastDeliveredAtMs === undefined) {
+      findings.warning(
+        "delivery.none-yet",
+        `no notification has been delivered on route "${name}" (${service.name}) yet`,
+        route?.lastTestedAtMs === undefined ? `test the route: ${TRY}` : "a test has passed: log in once over SSH",
+      );
+    } else {
+      const ago = formatAgo(route.lastDeliveredAtMs, nowMs);
+      findings.pass("delivery.last", `the last delivery on route "${name}" was ${ago}`);
+    }
+  }
+  for (const route of overview?.routes ?? []) {
+    const own = problems.filter((problem) => problem.route === route.name);
+    const isConfigured = routes.some(({ name }) => name === route.name);
+    inspectRoute(route, { isConfigured, problems: own, nowMs, findings });
+  }
+}
+
+/** Omits unreadable databases and full disks, which are reported elsewhere. */
+function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }: DeliverySources): Problem[] {
+  return problemsOf({
+    configured: routes.map(({ name }) => name),
+    routes: overview?.routes ?? [],
+    nowMs,
+    lastRunAtMs: overview?.lastRunAtMs,
+    runDeadlineMs,
+    unread: unread instanceof Error ? undefined : unread,
+    spooled: spooled instanceof Error ? undefined : spooled,
+    withoutRoom: [],
+    isUnreadable: false,
+  });
+}
+
+function inspectQueue(
+  { unread, spooled, nowMs }: DeliverySources,
+  { problems, findings }: { problems: readonly Problem[]; findings: Findings },
+): void {
+  if (unread instanceof Error) {
+    // A fault: no event in it can be sent until this is fixed.
+    const [id, hint] = faultOfReading(unread, "queue.not-readable");
+    findings.fault(id, unread.message, hint);
+    return;
+  }
+  const isUnread = problems.some(({ kind }) => kind === "unread");
+  const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
+  if (isUnread && (unread?.count ?? 0) === 0) {
+    findings.fault("delivery.spool-unread", "send does not read the events in the spool", SEE);
+  }
+  if (unread === undefined) {
+    if (hasSpooled) return;
+    findings.warning("delivery.no-login", "no login was ever recorded", "log in once over SSH, then run check again");
+    return;
+  }
+  const { count, oldestAtMs = nowMs } = unread;
+  const events = plural(count, "event");
+  if (isUnread && count > 0) {
+    const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
+    findings.fault("delivery.unread", `send has not read ${events}, ${since}`, SEE);
+  } else {
+    findings.pass("delivery.unread", count === 0 ? "send has read every event" : `send has yet to read ${events}`);
+  }
+}
+
+/** Warns about events in the spool: `send` delivers them too, but something keeps the hook from using the database. */
+function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
+  if (spooled instanceof Error) {
+    const [id, hint] = faultOfReading(spooled, "spool.not-readable");
+    findings.fault(id, spooled.message, hint);
+    return;
+  }
+  const { count, oldestAtMs = nowMs } = spooled;
+  if (count === 0) return;
+  const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
+  const [lie, them] = count === 1 ? ["is", "it"] : ["are", "them"];
+  const what = `${plural(count, "event")} ${lie} in the spool because the queue database refused ${them}, ${since}`;
+  findings.warning("delivery.spooled", what, REPAIR);
+}
+
+/** Suggests `repair`, which replaces the whole database, only if nothing else explains the error. */
+function faultOfReading(error: Error, otherwise: Id): [id: Id, hint: string] {
+  if (error instanceof QueueBusyError) return ["queue.busy", "wait for it to end, or end it"];
+  if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
+  if (isPassingInQueue(error)) return ["queue.unavailable", "make sure that the disk has room; no event is lost"];
+  return [otherwise, REPAIR];
+}
+
+function inspectRoute(
+  route: RouteOverview,
+  { isConfigured, problems, nowMs, findings }: {
+    isConfigured: boolean;
+    problems: readonly Problem[];
+    nowMs: number;
+    findings: Findings;
+  },
+): void {
+  const { name, pending, dead, oldestPendingAtMs } = route;
+  if (pending > 0 && !isConfigured) {
+    findings.fault(
+      "delivery.route-removed",
+      `${deliveries(pending, "are pending")} on route "${name}", which is not in the configuration`,
+      `move them to another route: ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME`,
+    );
+    return;
+  }
+  if (dead > 0) {
+    findings.warning(
+      "delivery.given-up",
+      `${deliveries(dead, "were given up")} on route "${name}"`,
+      "see the reasons: ssh-session-notifier status; after fixing them, run: ssh-session-notifier retry",
+    );
+  }
+  const waiting = pending === 0
+    ? "nothing is pending"
+    : `${deliveries(pending, "are pending")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
+  if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
+  else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
+}
+
+/** Describes the worst problem of a route, with a hint. */
+function faultOf(
+  { name, failures, lastError = "" }: RouteOverview,
+  { problems, waiting }: { problems: readonly Problem[]; waiting: string },
+): [id: Id, message: string, hint: string] {
+  const kinds = problems.map(({ kind }) => kind);
+  if (kinds.includes("broken")) {
+    const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
+    return [
+      "delivery.broken",
+      `route "${name}" is broken: ${lastError}; ${waiting}`,
+      `correct ${what} in ${CONFIG_FILE}, then run ${TRY}`,
+    ];
+  }
+  if (!kinds.includes("failing")) {
+    return ["delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE];
+  }
+  const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
+  return [
+    "delivery.failing",
+    `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`,
+    `try it now: ${TRY}`,
+  ];
+}
+
+function deliveries(count: number, what: "are pending" | "were given up"): string {
+  if (count !== 1) return `${count} notifications ${what}`;
+  return `1 notification ${what === "are pending" ? "is pending" : "was given up"}`;
+}

@@ -1,0 +1,21 @@
+// Checks the free space on the disks of the state directory.
+
+import { isFull, type Room } from "../../store/disk_space.ts";
+import type { Findings } from "./finding.ts";
+
+const ID = "disk.room";
+const HINT = "free space on the disk";
+
+/** Free space below which `check` warns, in bytes. */
+export const LOW_BYTES = 64 * 1024 * 1024;
+
+/** Checks the free space, and reports the findings. */
+export function inspectRoom(rooms: ReadonlyMap<string, Room>, findings: Findings): void {
+  for (const [directory, room] of rooms) {
+    const { bytes, files } = room;
+    const left = `${Math.floor(bytes / 1024 / 1024)} MiB${files === undefined ? "" : ` and ${files} files`} are left`;
+    if (isFull(room)) findings.fault(ID, `the disk of "${directory}" is full: ${left}`, HINT);
+    else if (bytes < LOW_BYTES) findings.warning(ID, `the disk of "${directory}" is almost full: ${left}`, HINT);
+    else findings.pass(ID, `the disk of "${directory}" has room`);
+  }
+}

@@ -1,0 +1,151 @@
+// Draws the logins by weekday and hour, and by user. Pure.
+
+import { oneLine } from "../../log.ts";
+import type { UserLogins } from "../../store/history.ts";
+import type { Display } from "./terminal.ts";
+import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
+
+/** The data of the heatmap. */
+export interface Heatmap {
+  /** Logins per hour of the week, from Monday at midnight; 168 numbers. */
+  readonly hours: readonly number[];
+  /** Sorted by number of logins, most first. */
+  readonly users: readonly UserLogins[];
+  readonly timezone: string;
+}
+
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
+const HOURS = [...Array(24).keys()];
+
+/** Shades in order of logins; the first is for no login. The ASCII characters get visually darker. */
+const SHADES = [
+  { ascii: ".", block: "·", colour: "\x1b[90m" },
+  { ascii: "-", block: "░", colour: "\x1b[34m" },
+  { ascii: "+", block: "▒", colour: "\x1b[36m" },
+  { ascii: "#", block: "▓", colour: "\x1b[33m" },
+  { ascii: "@", block: "█", colour: "\x1b[31m" },
+] as const;
+const RESET = "\x1b[0m";
+const LEVELS = SHADES.length - 1;
+
+/** Maximum number of users with a bar. */
+const MAX_USERS = 20;
+
+/** Maximum width of a bar, in columns. */
+const MAX_BAR = 60;
+const MAX_USER_WIDTH = 32;
+
+/** Draws the heatmap in lines that fit the display. */
+export function heatmapLines({ hours, users, timezone }: Heatmap, display: Display): string[] {
+  const columns = display.columns ?? 80;
+  const scale = scaleOf(hours);
+  const cell = Math.min(5, Math.max(1, Math.floor((columns - 3) / 24)));
+  const rows = DAYS.map((day, index) => {
+    const cells = HOURS.map((hour) => {
+      const level = levelOf(hours[index * 24 + hour] ?? 0, scale);
+      return shaded(level, { text: signOf(level, display).repeat(Math.max(1, cell - 1)), display });
+    });
+    return `${day} ${cells.join(cell > 1 ? " " : "")}`;
+  });
+  const total = users.reduce((sum, { logins }) => sum + logins, 0);
+  return [
+    ...titleLines(total, { timezone, columns }),
+    "",
+    hourLine(cell),
+    ...rows,
+    "",
+    ...legendLines(hours, { columns, display }),
+    "",
+    ...userLines(users, { columns, display }),
+  ];
+}
+
+/** Uses two lines if one is too narrow. */
+function titleLines(total: number, { timezone, columns }: { timezone: string; columns: number }): string[] {
+  const title = `${total} ${total === 1 ? "login" : "logins"}, by weekday and hour`;
+  const line = `${title} (${timezone})`;
+  return line.length <= columns ? [line] : [title, `(${timezone})`];
+}
+
+/** Labels the hours; skips some if the cells are narrow. */
+function hourLine(cell: number): string {
+  const every = [6, 3, 1][Math.min(cell, 3) - 1] ?? 1;
+  const labels = HOURS.filter((hour) => hour % every === 0).map((hour) =>
+    String(hour).padStart(2, "0").padEnd(cell * every)
+  );
+  return `    ${labels.join("")}`.trimEnd();
+}
+
+/** The fewest and the most logins among hours with a login. */
+interface Scale {
+  readonly least: number;
+  readonly most: number;
+}
+
+function scaleOf(hours: readonly number[]): Scale {
+  const counts = hours.filter((count) => count > 0);
+  return counts.length === 0 ? { least: 1, most: 1 } : { least: Math.min(...counts), most: Math.max(...counts) };
+}
+
+/** The shade of a cell. The scale is logarithmic, so a nightly job does not make everything else look empty. */
+function levelOf(count: number, { least, most }: Scale): number {
+  if (count === 0) return 0;
+  return least === most
+    ? LEVELS
+    : 1 + Math.min(LEVELS - 1, Math.floor(LEVELS * Math.log(count / least) / Math.log(most / least)));
+}
+
+function signOf(level: number, { hasBlocks }: Display): string {
+  const shade = SHADES[level] ?? SHADES[0];
+  return hasBlocks ? shade.block : shade.ascii;
+}
+
+function shaded(level: number, { text, display }: { text: string; display: Display }): string {
+  return display.hasColours ? `${(SHADES[level] ?? SHADES[0]).colour}${text}${RESET}` : text;
+}
+
+/** Explains each shade in use: `- 1 to 3`. */
+function legendLines(hours: readonly number[], { columns, display }: { columns: number; display: Display }): string[] {
+  const scale = scaleOf(hours);
+  const parts = SHADES.flatMap((_, level) => {
+    const counts = hours.filter((count) => levelOf(count, scale) === level);
+    if (counts.length === 0) return [];
+    const [least, most] = [Math.min(...counts), Math.max(...counts)];
+    return [{ level, text: `${signOf(level, display)} ${least === most ? least : `${least} to ${most}`}` }];
+  });
+  const lines: { level: number; text: string }[][] = [];
+  let width = Infinity;
+  for (const part of parts) {
+    width += textWidth(part.text) + 3;
+    if (width > columns) {
+      lines.push([]);
+      width = textWidth(part.text);
+    }
+    lines.at(-1)?.push(part);
+  }
+  return lines.map((line) => line.map(({ level, text }) => shaded(level, { text, display })).join("   "));
+}
+
+function userLines(
+  users: readonly UserLogins[],
+  { columns, display }: { columns: number; display: Display },
+): string[] {
+  const shown = users.slice(0, MAX_USERS).map(({ user, logins, unexpected }) => ({
+    name: cutToWidth(oneLine(user), Math.min(MAX_USER_WIDTH, Math.max(4, Math.floor(columns / 4)))),
+    logins,
+    count: unexpected === 0 ? `${logins}` : `${logins}, ${unexpected} unexpected`,
+  }));
+  const most = Math.max(1, ...shown.map(({ logins }) => logins));
+  const nameWidth = Math.max(0, ...shown.map(({ name }) => textWidth(name)));
+  const countWidth = Math.max(0, ...shown.map(({ count }) => count.length));
+  const room = Math.max(1, Math.min(MAX_BAR, columns - nameWidth - countWidth - 3));
+  const sign = display.hasBlocks ? "█" : "#";
+  const lines = shown.map(({ name, logins, count }) => {
+    const bar = sign.repeat(Math.max(1, Math.round(room * logins / most)));
+    return `${padToWidth(name, nameWidth)}  ${shaded(2, { text: bar, display })} ${count}`;
+  });
+  const rest = users.slice(MAX_USERS);
+  if (rest.length === 0) return lines;
+  const logins = rest.reduce((sum, { logins }) => sum + logins, 0);
+  return [...lines, `and ${rest.length} more with ${logins} ${logins === 1 ? "login" : "logins"}`];
+}

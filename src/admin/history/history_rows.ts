@@ -1,0 +1,120 @@
+// Converts a HistoryEntry to cells of a table or to JSON, and escapes text from attackers. Pure.
+
+import { parseAddress } from "../../session/address.ts";
+import { formatDuration } from "../../duration.ts";
+import { isoInstant } from "../../json_text.ts";
+import { oneLine } from "../../log.ts";
+import { parseAuthInfo } from "../../session/auth_info.ts";
+import type { EntryDelivery, HistoryEntry } from "../../store/history.ts";
+import type { Column } from "./table.ts";
+
+/** The columns of the table. */
+export const COLUMNS: readonly Column[] = [
+  // Drops the seconds.
+  { title: "WHEN", min: 16, rank: 0, shorten: (time) => time.slice(0, 16) },
+  { title: "USER", min: 8, rank: 0 },
+  { title: "FROM", min: 15, rank: 0 },
+  { title: "KEY", min: 12, rank: 6 },
+  // Keeps only the largest unit.
+  { title: "LASTED", min: 6, rank: 4, shorten: (duration) => duration.split(" ").slice(0, 2).join(" ") },
+  { title: "NOTIFIED", min: 8, rank: 5 },
+  { title: "UNEXPECTED", min: 13, rank: 1 },
+];
+
+/** Options of the functions that format entries. */
+export interface RowOptions {
+  /** An IANA time zone. */
+  readonly timezone: string;
+  /** The names of keys, by fingerprint. */
+  readonly keyNames: ReadonlyMap<string, string>;
+}
+
+/** Returns the cells of an entry, one for each of {@link COLUMNS}. */
+export function historyCells(entry: HistoryEntry, options: RowOptions): string[] {
+  const { event } = entry;
+  return [
+    clockTime(event.occurredAtMs, options.timezone),
+    event.user,
+    placeText(entry),
+    keyText(entry, options.keyNames),
+    lengthText(entry),
+    deliveryText(entry),
+    reasonTexts(entry).join("; "),
+  ].map(oneLine);
+}
+
+/** The address, followed by the host name if sshd resolved it (`UseDNS`). */
+function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
+  if (address === "") return remoteHost || "-";
+  return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;
+}
+
+/** Formats an instant as `2026-11-23 11:13:32`; COLUMNS can cut the seconds. */
+function clockTime(atMs: number, timezone: string): string {
+  return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone).toPlainDateTime()
+    .toString({ smallestUnit: "second" }).replace("T", " ");
+}
+
+/** Whether an administrator should look at the entry. */
+export function isUnexpected({ reasons, tampered }: HistoryEntry): boolean {
+  return reasons.length + tampered.length > 0;
+}
+
+function reasonTexts({ reasons, tampered }: HistoryEntry): string[] {
+  return [...tampered.length > 0 ? [`tampered with: ${tampered.join(", ")}`] : [], ...reasons];
+}
+
+/** The names of the keys, or their fingerprints; without a key, the other authentication methods. */
+function keyText({ event, keyFingerprints, tampered }: HistoryEntry, keyNames: ReadonlyMap<string, string>): string {
+  if (keyFingerprints.length > 0) return keyFingerprints.map((key) => keyNames.get(key) ?? key).join(", ");
+  // A user who tampered with the event can have set this too, and at a logout without a login nothing confirms it.
+  if (tampered.length > 0 || event.type === "close") return "-";
+  return parseAuthInfo(event.authInfo).map(({ method }) => method).join(", ") || "-";
+}
+
+function lengthText({ event, closedAtMs, durationMs }: HistoryEntry): string {
+  if (event.type === "close") return "logout";
+  if (durationMs !== undefined) return formatDuration(durationMs);
+  return closedAtMs === undefined ? "-" : "?";
+}
+
+/** The state of the notifications of the login and the logout together. */
+function deliveryText({ verdict, deliveries }: HistoryEntry): string {
+  if (verdict === undefined) return "not yet";
+  if (verdict !== "notify" && deliveries.length === 0) return verdict === "allowlisted" ? "allowed" : "too old";
+  if (deliveries.length === 0) return "no route";
+  const count = (wanted: EntryDelivery["state"]) => deliveries.filter(({ state }) => state === wanted).length;
+  if (count("dead") > 0) return "given up";
+  if (count("pending") === 0) return "yes";
+  return count("delivered") === 0 ? "not yet" : "in part";
+}
+
+/** Formats an entry for programs: names in snake_case, instants in ISO 8601, null for missing values. */
+export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, "keyNames">): unknown {
+  const { event, address, keyFingerprints, verdict, reasons, tampered, closedAtMs, durationMs, deliveries } = entry;
+  return {
+    uuid: event.uuid,
+    type: event.type === "open" ? "login" : "logout",
+    at: isoInstant(event.occurredAtMs),
+    user: event.user,
+    address: address === "" ? null : address,
+    remote_host: event.remoteHost,
+    service: event.service,
+    methods: tampered.length > 0 ? [] : parseAuthInfo(event.authInfo).map(({ method }) => method),
+    keys: keyFingerprints.map((fingerprint) => ({ fingerprint, name: keyNames.get(fingerprint) ?? null })),
+    logged_out_at: isoInstant(closedAtMs),
+    duration_seconds: durationMs === undefined ? null : durationMs / 1000,
+    verdict: verdict ?? null,
+    unexpected: isUnexpected(entry),
+    reasons,
+    tampered,
+    deliveries: deliveries.map(({ type, route, state, attempts, deliveredAtMs, lastError }) => ({
+      of: type === "open" ? "login" : "logout",
+      route,
+      state,
+      attempts,
+      delivered_at: isoInstant(deliveredAtMs),
+      last_error: lastError ?? null,
+    })),
+  };
+}

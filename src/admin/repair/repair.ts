@@ -1,0 +1,179 @@
+// `repair`: repairs the queue database without interrupting logins. Becomes the user of `queue` first, because as root
+// it would follow a planted link. Moves a damaged database aside; `send` recovers the events that can still be read.
+
+import { ExitCode, Failure, messageOf } from "../../failure.ts";
+import { becomeOwner } from "../../hook/privileges.ts";
+import type { Id } from "../../ids.ts";
+import { oneLine } from "../../log.ts";
+import { type StatePaths, statePaths } from "../../paths.ts";
+import { print } from "../../print.ts";
+import { statIfThere } from "../../sqlite/files.ts";
+import { isReadOnly, REMOUNT } from "../../store/store_failure.ts";
+import { isPassingSystemError, isSystemError, systemCode } from "../../system_error.ts";
+import { emptySpool } from "./empty_spool.ts";
+import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
+import { putRight } from "./fix_modes.ts";
+import { faultOfDatabase, openHeld } from "./queue_fault.ts";
+import { refuseGroups } from "../without_groups.ts";
+
+/** More than one event needs in the log or the spool, in bytes. */
+const ROOM_BYTES = 64 * 1024;
+
+/** Options of `repair`. */
+export interface RepairOptions {
+  /** Whether to move the database aside even if it is intact. */
+  readonly force: boolean;
+  /** Overrides the fixed state directory, for tests and the demo; it may have any owner. */
+  readonly stateDir?: string | undefined;
+}
+
+/**
+ * Fixes what prevents `queue` from writing to its database.
+ *
+ * @returns 0 when the next hook can write again
+ * @throws {Failure} if it cannot be fixed
+ */
+export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCode> {
+  const paths = statePaths(stateDir);
+  becomeQueue(paths, { anyOwner: stateDir !== undefined });
+  using lock = explaining(paths, () => takeLock(paths));
+  if (lock === undefined) {
+    throw new Failure("Another repair is running", {
+      code: "repair.running",
+      exitCode: ExitCode.tempFail,
+      hint: "wait until it ends",
+    });
+  }
+  const say = (line: string) => print(oneLine(line));
+  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  try {
+    await repairQueue(paths, { force, say, sleep });
+  } catch (error) {
+    throw explained(error, paths);
+  }
+  return ExitCode.ok;
+}
+
+/** Repairs the queue in a state directory. */
+export async function repairQueue(
+  paths: StatePaths,
+  { force, ...options }: { force: boolean } & MoveOptions,
+): Promise<void> {
+  const { say } = options;
+  const unfinished = unfinishedMove(paths);
+  if (unfinished !== undefined) {
+    say("completing a repair that was interrupted");
+    await moveQueueAside(paths, { ...options, unfinished });
+  }
+  putRight(paths, say);
+  const fault = faultOfDatabase(paths);
+  if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
+  else say("the queue database is not damaged");
+  if (fault === undefined && !force) {
+    tryRoom(paths);
+    // If there is no database, the next hook creates it.
+    if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
+    return;
+  }
+  await moveQueueAside(paths, options);
+  say("the next login creates a new database; the next runs of send recover events that can be read from the old one");
+}
+
+/** Moves the events of both spools into the database, and reports it. */
+function emptySpools(paths: StatePaths, say: (line: string) => void): void {
+  const database = openHeld(paths);
+  for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
+}
+
+/** Checks whether the disk has room for an event. The insert in faultOf() does not show it: it is rolled back. */
+function tryRoom({ queueDir }: StatePaths): void {
+  const path = `${queueDir}/room.${crypto.randomUUID()}`;
+  using file = Deno.openSync(path, { createNew: true, write: true, mode: 0o600 });
+  // Without a name, the file disappears even if this process is killed.
+  Deno.removeSync(path);
+  const bytes = new Uint8Array(ROOM_BYTES);
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+  file.syncSync();
+}
+
+function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): void {
+  // With another state directory, this process may stay root, so the groups do not matter.
+  if (!options.anyOwner) refuseGroups("repair");
+  try {
+    const owner = Deno.lstatSync(queueDir).uid;
+    becomeOwner(queueDir, options);
+    if (Deno.uid() !== owner) throw new Deno.errors.PermissionDenied("permission denied");
+  } catch (cause) {
+    const denied = cause instanceof Deno.errors.PermissionDenied;
+    throw new Failure(
+      denied ? "repair must run as root" : `Cannot become the user of queue: ${messageOf(cause)}`,
+      denied
+        ? {
+          code: "command.not-permitted",
+          exitCode: ExitCode.noPermission,
+          hint: "sudo ssh-session-notifier repair",
+          cause,
+        }
+        : {
+          code: "users.queue-unusable",
+          exitCode: ExitCode.config,
+          hint: "run install.sh, which creates the user and the directory",
+          cause,
+        },
+    );
+  }
+}
+
+/**
+ * Takes a lock, which the kernel releases when this process ends. Locks a file that only the user of `queue` can
+ * open, because `send` can open the directory and could lock it to block `repair`.
+ */
+function takeLock({ queueDir }: StatePaths): Deno.FsFile | undefined {
+  const path = `${queueDir}/repair.lock`;
+  // Opening a FIFO would wait for a reader.
+  if (statIfThere(path)?.isFile === false) {
+    throw new Failure(`"${path}" is not a plain file`, {
+      code: "repair.lock-unusable",
+      exitCode: ExitCode.config,
+      hint: `find out what it is, then remove it: rm -r ${path}`,
+    });
+  }
+  const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  return undefined;
+}
+
+function explaining<T>(paths: StatePaths, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explained(error, paths);
+  }
+}
+
+function explained(error: unknown, { queueDir }: StatePaths): unknown {
+  if (error instanceof Failure || !isSystemError(error)) return error;
+  const fail = (code: Id, reason: string, exitCode: ExitCode, hint: string) =>
+    new Failure(`Cannot repair "${queueDir}": ${reason}`, { code, exitCode, hint, cause: error });
+  if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
+    return fail(
+      "repair.disk-full",
+      "the disk is full",
+      ExitCode.tempFail,
+      "free space on the disk, then run repair again",
+    );
+  }
+  if (isReadOnly(error)) {
+    return fail("repair.read-only", "its file system is read-only", ExitCode.config, REMOUNT);
+  }
+  const { tempFail, config } = ExitCode;
+  return isPassingSystemError(error)
+    ? fail("repair.read-error", messageOf(error), tempFail, "check the disk (journalctl -k), then run repair again")
+    : fail(
+      "repair.refused",
+      messageOf(error),
+      config,
+      "move files that belong to other users out of this directory by hand",
+    );
+}
