@@ -328,6 +328,7 @@ make_dirs() {
   # The hook switches to the owner of this directory. Setgid: the user of send is in the group, so it can read what the
   # hook writes.
   make_dir "$STATE_DIR/queue" "$QUEUE_USER:$QUEUE_USER" 2750
+  make_dir "$STATE_DIR/queue/db" "$QUEUE_USER:$QUEUE_USER" 2750
   make_dir "$STATE_DIR/queue/spool" "$QUEUE_USER:$QUEUE_USER" 2750
   change_queue_group
   make_dir "$STATE_DIR/send" "$SEND_USER:$SEND_USER" 0700
@@ -360,6 +361,12 @@ change_queue_group() {
       chgrp --recursive --no-dereference "$QUEUE_USER" "$STATE_DIR/queue" ||
       warn "cannot change the group of all of $STATE_DIR/queue to $QUEUE_USER" "ssh-session-notifier check"
   fi
+}
+
+# In earlier releases, the queue database was in queue/ itself. The new hook does not use it; `send` reads it once.
+move_old_queue() {
+  if [ -n "$ROOT" ] || [ ! -e "$STATE_DIR/queue/session_events.db" ]; then return; fi
+  run "$BINARY" repair || warn "cannot move the queue database of an earlier release" "ssh-session-notifier repair"
 }
 
 # Moves the database of the Go program of the same name, so that `send` delivers its remaining events.
@@ -754,7 +761,7 @@ Description=Deliver notifications as soon as a session is recorded
 StartLimitIntervalSec=0
 
 [Path]
-PathChanged=$STATE_DIR/queue/session_events.db-wal
+PathChanged=$STATE_DIR/queue/db/session_events.db-wal
 PathChanged=$STATE_DIR/queue/spool
 PathChanged=$RUN_DIR/spool
 PathChanged=$RUN_DIR/unrecorded
@@ -1141,6 +1148,7 @@ install_all() {
   fi
   # After the PAM edit, so that a hook of the Go program no longer writes to it.
   move_legacy_database
+  move_old_queue
   install_scheduler
   install_documents
   remove_old_includes

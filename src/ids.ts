@@ -96,12 +96,12 @@ export const IDS = {
   "config.placeholder": "A key still has the value of an example.",
   "config.rule-expired": "A rule of the allowlist has expired.",
 
+  "disk.read-only": "The file system of the state directory is mounted read-only.",
   "disk.room":
     "Whether the disk has room; a warning below 64 MiB, a fault below 1 MiB or 10 files, when nothing can be stored.",
 
   "queue.not-readable": "The queue database cannot be read.",
   "queue.read-only": "The file system of the queue or of its spool is mounted read-only.",
-  "queue.busy": "Another `check` or `status` has been reading the queue for 15 seconds.",
   "queue.unavailable":
     "The queue or its spool cannot be read now, for example because the disk is full; no event is lost.",
   "spool.not-readable": "The spool of the queue cannot be read.",

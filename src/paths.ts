@@ -17,6 +17,8 @@ export interface StatePaths extends QueuePaths {
   /** Read and written only by the user of `send`. */
   readonly sendDir: string;
   readonly deliveriesDatabase: string;
+  /** The daily backup of the store. */
+  readonly deliveriesBackup: string;
   readonly sendLock: string;
   /** The copy of the queue database that `send` reads. */
   readonly queueCopy: string;
@@ -37,6 +39,7 @@ export function statePaths(stateDir: string = STATE_DIR): StatePaths {
     unrecordedFile: queue.runSpoolDir.replace(/spool$/, "unrecorded"),
     sendDir,
     deliveriesDatabase: `${sendDir}/deliveries.db`,
+    deliveriesBackup: `${sendDir}/deliveries.backup.db`,
     sendLock: `${sendDir}/send.lock`,
     queueCopy: `${sendDir}/queue_copy.db`,
     legacyDatabase: `${sendDir}/legacy.db`,

@@ -18,7 +18,9 @@ export function queuePaths(stateDir: string = STATE_DIR) {
   return {
     /** Written by `queue`, read by `send`. The hook becomes the user that owns it. */
     queueDir: `${stateDir}/queue`,
-    queueDatabase: `${stateDir}/queue/session_events.db`,
+    /** A directory of its own, so that one rename sets a damaged database aside together with its log. */
+    databaseDir: `${stateDir}/queue/db`,
+    queueDatabase: `${stateDir}/queue/db/session_events.db`,
     /** Events that the queue database could not take, one file each; written by `queue`, read by `send`. */
     spoolDir: `${stateDir}/queue/spool`,
     /** Like `spoolDir`, for when the disk cannot be written. */

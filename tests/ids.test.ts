@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { LOW_BYTES } from "../src/admin/check/disk_space.ts";
-import { MAX_WAIT_MS } from "../src/admin/unread.ts";
 import { MAX_CONFIG_BYTES } from "../src/config/read_config.ts";
 import { type Id, IDS } from "../src/ids.ts";
 import { OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../src/store/health.ts";
@@ -47,7 +46,6 @@ Deno.test("the table has the same limits as the code", () => {
     ["delivery.waiting", `${OVERDUE_AFTER_MS / minutes} minutes`],
     ["delivery.unread", `${UNREAD_AFTER_MS / minutes} minutes`],
     ["delivery.spool-unread", `${UNREAD_AFTER_MS / minutes} minutes`],
-    ["queue.busy", `${MAX_WAIT_MS / 1000} seconds`],
     ["disk.room", `${FULL_BYTES / mib} MiB or ${FULL_FILES} files`, `${LOW_BYTES / mib} MiB`],
     ["hook.last-resort", `${FAULT_MS / hours} hours`],
     ["hook.did-not-run", `${FAULT_MS / hours} hours`],

@@ -77,9 +77,9 @@ Deno.test("the hook and its imports have fewer than 600 lines", () => {
   assert.ok(total < 600, `${total} lines`);
 });
 
-Deno.test("only sqlite/open.ts names the SQLite module", () => {
+Deno.test("only sqlite/ names the SQLite module", () => {
   const users = [...graph.keys()].filter((name) => importsOf(name).includes("node:sqlite"));
-  assert.deepEqual(users, ["sqlite/open.ts"]);
+  assert.deepEqual(users.sort(), ["sqlite/backup.ts", "sqlite/open.ts"]);
 });
 
 Deno.test("only main.ts starts the hook, and few of its modules are used elsewhere", () => {

@@ -248,6 +248,7 @@ const BASE = {
   [BINARY]: "2750",
   [`${STATE}/`]: "0751",
   [`${STATE}/queue/`]: "2750",
+  [`${STATE}/queue/db/`]: "2750",
   [`${STATE}/queue/spool/`]: "2750",
   [`${STATE}/send/`]: "0700",
   [`${CONFIG}/pam_env_last.conf`]: "0644",
@@ -407,7 +408,7 @@ Deno.test("install.sh never changes the text of config.toml, nor a config.toml t
 });
 
 Deno.test("install.sh refuses to create a directory or change an owner through a link", async () => {
-  for (const path of [CONFIG, STATE, `${STATE}/queue`, `${STATE}/queue/spool`, `${STATE}/send`]) {
+  for (const path of [CONFIG, STATE, `${STATE}/queue`, `${STATE}/queue/db`, `${STATE}/queue/spool`, `${STATE}/send`]) {
     await using root = await FakeRoot.create({ "/home/alice/file": "" });
     await Deno.chmod(root.path("/home/alice"), 0o711);
     await Deno.mkdir(root.path(path.replace(/\/[^/]*$/, "")), { recursive: true });
@@ -472,7 +473,7 @@ Deno.test("install.sh --uninstall keeps configuration, history and backups; --pu
   await using root = await FakeRoot.create(files);
   const untouched = await root.tree();
   await ok(root.install("--pam"));
-  await root.write(`${STATE}/queue/session_events.db`, "queue");
+  await root.write(`${STATE}/queue/db/session_events.db`, "queue");
   await root.write(`${STATE}/send/deliveries.db`, "history");
   await root.write(`${STATE}/root/usr/sbin/${NAME}`, "a mount point of systemd");
   await ok(root.install("--uninstall"));
@@ -481,7 +482,8 @@ Deno.test("install.sh --uninstall keeps configuration, history and backups; --pu
     `${CONFIG}/config.toml`,
     `${STATE}/`,
     `${STATE}/queue/`,
-    `${STATE}/queue/session_events.db`,
+    `${STATE}/queue/db/`,
+    `${STATE}/queue/db/session_events.db`,
     `${STATE}/queue/spool/`,
     `${STATE}/send/`,
     `${STATE}/send/deliveries.db`,

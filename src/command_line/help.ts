@@ -129,9 +129,9 @@ const TEST: CommandHelp = {
 
 const REPAIR: CommandHelp = {
   text: [
-    "Checks whether queue can use its database, and fixes what it can. A damaged database is moved to a directory " +
-    "next to it, and send recovers the events that can still be read. Events that occur during the repair go to the " +
-    "spool and are not lost.",
+    "Checks whether queue can use its database, and fixes what it can. A damaged database is moved aside, and " +
+    "send recovers the events that can still be read. Events that occur during the repair go to the spool and are not " +
+    "lost.",
     "Exits with 0 if queue can write again, 75 if the disk is full or the database is locked, 78 if it cannot repair.",
   ],
   examples: [{ line: "sudo ssh-session-notifier repair" }],

@@ -4,8 +4,10 @@ import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { assertQueueSchema } from "../sqlite/foreign_schema.ts";
-import { openPlainFile, removeIfThere, statIfThere } from "../sqlite/files.ts";
+import { statIfThere } from "../sqlite/files.ts";
+import { removeDatabase } from "../sqlite/backup.ts";
 import { type Database, openDatabase } from "../sqlite/open.ts";
+import { copyDatabase, looksOf } from "./copy.ts";
 import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
 
 /** How long a read waits for a lock on the copy, in milliseconds. */
@@ -27,13 +29,6 @@ export interface InboxPage {
   readonly position: InboxPosition;
   /** How many events, from the first one on, may have been taken in before. Default: 0. */
   readonly again?: number;
-}
-
-/** The events that were not read yet. */
-export interface Unread {
-  readonly count: number;
-  /** Time of the oldest one, in milliseconds since the epoch; absent if no time is valid. */
-  readonly oldestAtMs?: number;
 }
 
 /** Before the first event. */
@@ -73,27 +68,14 @@ export class Inbox {
     return this.#explaining(() => this.#read(this.#open(), { position, limit }));
   }
 
+  /** The state of the database and its log when the copy was made, from {@link looksOf}; empty without a copy. */
+  get looks(): string {
+    return this.#database === undefined ? "" : this.#looks;
+  }
+
   /** Like {@link read}, but from the open copy if there is one, which does not have newer events. Saves copies. */
   readOn(position: InboxPosition, limit: number): InboxPage | undefined {
     return this.#explaining(() => this.#read(this.#database ?? this.#open(), { position, limit }));
-  }
-
-  /**
-   * Counts the events after a position.
-   *
-   * @returns undefined if the queue database does not exist yet
-   * @throws {InboxError} if it can't be read
-   */
-  unread(position: InboxPosition): Unread | undefined {
-    return this.#explaining(() => {
-      const database = this.#open();
-      if (database === undefined) return undefined;
-      assertNumbers(database);
-      const { lastId } = startOf(database, position);
-      const row = database.prepare(COUNT_UNREAD).get(lastId);
-      const oldest = row?.["oldest"];
-      return { count: Number(row?.["count"]), ...(typeof oldest === "number" ? { oldestAtMs: oldest } : {}) };
-    });
   }
 
   /**
@@ -141,7 +123,7 @@ export class Inbox {
     let again = 0;
     for (const row of rows) {
       const uuid = String(row["uuid"]);
-      const event = parseRecord({ uuid, occurredAtMs: row["at"], record: String(row["record"]) });
+      const event = eventOfRow(row);
       last = { lastId: Number(row["id"]), lastUuid: uuid, againToId };
       if (event === undefined) continue;
       events.push(event);
@@ -162,7 +144,7 @@ export class Inbox {
     if (this.#database !== undefined && looks === this.#looks) return this.#database;
     this.close();
     try {
-      if (!copyWhole(queueDatabase, queueCopy)) return undefined;
+      if (!copyDatabase(queueDatabase, queueCopy)) return undefined;
       this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
       // The copy need not survive a power loss.
       this.#database.exec("PRAGMA synchronous = OFF");
@@ -170,11 +152,20 @@ export class Inbox {
       assertQueueSchema(this.#database);
     } finally {
       // The open files need no names: if the process is killed, nothing remains on the disk.
-      removeCopy(queueCopy);
+      removeDatabase(queueCopy);
     }
     this.#looks = looks;
     return this.#database;
   }
+}
+
+/** The event of a row with {@link EVENT_COLUMNS}; undefined if it is not an event. */
+export function eventOfRow(row: Record<string, unknown>): SessionEvent | undefined {
+  return parseRecord({
+    uuid: String(row["uuid"]),
+    occurredAtMs: row["occurredAtMs"],
+    record: String(row["record"]),
+  });
 }
 
 /**
@@ -189,88 +180,6 @@ export function faultOfNumbers(database: Database): string | undefined {
 function assertNumbers(database: Database): void {
   const fault = faultOfNumbers(database);
   if (fault !== undefined) throw new Error(fault);
-}
-
-/**
- * A file larger than this, in bytes, is not copied if it is mostly a hole; a million events fit in this size. The user
- * of `queue` can make a hole of any size, and its copy would fill the disk or never end.
- */
-const MAX_HOLE = 1024 ** 3;
-
-/** How many times to try a copy while hooks write, before leaving it to the next run. */
-const MAX_COPIES = 5;
-
-/** Buffer size for copying, in bytes. */
-const CHUNK = 1024 * 1024;
-
-/** Size of the header of a log, in bytes; the header changes whenever the log is reset ("WAL File Format"). */
-const LOG_HEADER = 32;
-
-/**
- * Copies a database and its log while hooks may write.
- *
- * The log can be copied at any time, because SQLite ignores an incomplete transaction in it. Pages that a checkpoint
- * writes to the database during the copy are still in the log, unless the log was reset: then the copy is invalid.
- *
- * @returns whether it succeeded
- */
-function copyWhole(from: string, to: string): boolean {
-  for (let tries = 0; tries < MAX_COPIES; tries++) {
-    removeCopy(to);
-    const before = stateOf(from);
-    copy(from, to);
-    copy(`${from}-wal`, `${to}-wal`);
-    if (stateOf(from) === before) return true;
-  }
-  return false;
-}
-
-function removeCopy(path: string): void {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
-}
-
-/** Changes whenever the log is reset or checkpointed. */
-function stateOf(path: string): string {
-  using log = openPlainFile(`${path}-wal`);
-  const header = new Uint8Array(LOG_HEADER);
-  const length = log?.read(header, 0) ?? 0;
-  return `${looksOfFile(path)} ${header.subarray(0, length)}`;
-}
-
-/** Changes with every write to the database or its log. */
-function looksOf(path: string): string {
-  return `${looksOfFile(path)} ${looksOfFile(`${path}-wal`)}`;
-}
-
-function looksOfFile(path: string): string {
-  const info = statIfThere(path);
-  return `${info?.dev}:${info?.ino}:${info?.size}:${info?.mtime?.getTime()}`;
-}
-
-function copy(from: string, to: string): void {
-  using source = openPlainFile(from);
-  if (source === undefined) return;
-  if (source.size > MAX_HOLE && source.allocated < source.size / 2) {
-    throw new Error(`"${from}" is mostly a hole (${source.size} bytes)`);
-  }
-  using target = orSay(to, () => Deno.openSync(to, { createNew: true, write: true, mode: 0o600 }));
-  const chunk = new Uint8Array(CHUNK);
-  // Data written during the copy is in the next copy.
-  for (let position = 0, length = 0; position < source.size; position += length) {
-    length = source.read(chunk.subarray(0, Math.min(CHUNK, source.size - position)), position);
-    if (length === 0) break;
-    let rest = chunk.subarray(0, length);
-    while (rest.length > 0) rest = rest.subarray(orSay(to, () => target.writeSync(rest)));
-  }
-}
-
-/** Names the copy in the error: it may be on another disk than the queue. */
-function orSay<T>(to: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw new Error(`cannot write its copy "${to}": ${messageOf(cause)}`, { cause });
-  }
 }
 
 // A row with a missing or too long UUID is an event too, so it gets a unique one.
@@ -291,12 +200,12 @@ function lastIdOf(database: Database): number {
 
 const AT = `CASE WHEN occurred_at_ms BETWEEN -${MAX_TIME_MS} AND ${MAX_TIME_MS} THEN occurred_at_ms END`;
 
-const COUNT_UNREAD = `
-  SELECT count(*) AS count, min(${AT}) AS oldest FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER}`;
+/**
+ * The columns of an event. A value that does not fit in a JavaScript number would make the whole read fail, and hide the
+ * rows after it. A record that is too long is not loaded, because it may be as large as the database.
+ */
+export const EVENT_COLUMNS = `
+  ${UUID}, ${AT} AS occurredAtMs, CASE WHEN octet_length(record) <= ${MAX_RECORD_LENGTH} THEN record END AS record`;
 
-// A value that does not fit in a JavaScript number would make the whole read fail, and hide the rows after it. A record
-// that is too long is not loaded, because it may be as large as the database.
 const READ_PAGE = `
-  SELECT id, ${UUID}, CASE WHEN octet_length(record) <= ${MAX_RECORD_LENGTH} THEN record END AS record,
-    ${AT} AS at
-  FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;
+  SELECT id, ${EVENT_COLUMNS} FROM event WHERE id > ? AND id <= ${Number.MAX_SAFE_INTEGER} ORDER BY id LIMIT ?`;

@@ -1,20 +1,22 @@
-// Reads new events from all places: the queue database, the spools, the file of the last resort, and damaged databases
-// that were set aside. A source that cannot be read stops neither the others nor deliveries.
+// Takes in new events from all places: the queue database, the spools, the file of the last resort, and damaged
+// databases that were set aside. A source that cannot be read stops neither the others nor deliveries.
 
 import type { SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
-import { type DamagedQueue, findDamagedQueues, isSalvaged, rememberSalvaged } from "../store/damaged_queues.ts";
+import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
+import { isRead, noteRead } from "../store/read_sources.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { TakenIn } from "../store/events.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { type Inbox, InboxError } from "../intake/inbox.ts";
+import { noteQueueFault, noteQueueLooks, type QueueFault } from "../store/queue_state.ts";
 import { horizonOf } from "../store/read_again.ts";
-import { salvageQueue } from "../store/salvage.ts";
 import { type Spool, SpoolError } from "../intake/spool.ts";
 import { isSqliteError } from "../sqlite/sqlite_error.ts";
-import { isPassingInQueue } from "../store/store_failure.ts";
+import { isPassingInQueue, isReadOnly } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
 import { readUnrecorded, UNRECORDED_START } from "../intake/unrecorded.ts";
 import type { Clock } from "../clock.ts";
@@ -32,7 +34,7 @@ export interface IntakeOptions {
   /** If absent, only the queue database is read. */
   readonly elsewhere?: {
     readonly spools: Readonly<Record<SpoolColumn, Spool>>;
-    readonly paths: Pick<StatePaths, "queueDir" | "queueDatabase" | "unrecordedFile">;
+    readonly paths: StatePaths;
     readonly clock: Pick<Clock, "nowMs">;
   };
   readonly log: Log;
@@ -44,10 +46,9 @@ export class Intake {
   /** The current faults, by source. */
   readonly #faults = new Map<string, Error>();
   readonly #unreadableFiles = new Map<string, number>();
-  /** Damaged databases that this run has already examined. */
-  readonly #salvaged = new Set<string>();
-  #mayReadAnother = true;
   #pass: Generator<void> | undefined;
+  #damagedPass: Generator<void> | undefined;
+  #isDamagedDone = false;
   /** The number of events that this pass has read. */
   #total = { taken: 0, history: 0 };
 
@@ -68,12 +69,13 @@ export class Intake {
    * @returns whether the pass continues
    */
   takeIn(): boolean {
-    const pass = this.#pass ??= this.#takeInAll();
-    for (let pages = 0; pages < PAGES_PER_STEP; pages++) {
-      if (pass.next().done !== true) continue;
-      this.#pass = undefined;
-      return false;
-    }
+    const continues = this.#step(this.#pass ??= this.#takeInAll());
+    if (!continues) this.#pass = undefined;
+    return continues;
+  }
+
+  #step(pass: Generator<void>): boolean {
+    for (let pages = 0; pages < PAGES_PER_STEP; pages++) if (pass.next().done) return false;
     return true;
   }
 
@@ -87,7 +89,7 @@ export class Intake {
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
     yield* this.#attempt("spool in /run", this.#takeInSpool("run_spool_files"));
     yield* this.#attempt("last resort", this.#takeInUnrecorded(upTo));
-    yield* this.#attempt("set aside", this.#salvage());
+    noteQueueFault(this.#options.deliveries.database, faultOf(this.fault));
     const { taken, history } = this.#total;
     if (history > 0) {
       log(
@@ -122,6 +124,7 @@ export class Intake {
       const page = pages === 0 ? inbox.read(position, PAGE) : inbox.readOn(position, PAGE);
       if (page === undefined) return;
       const isEmpty = page.events.length === 0 && (page.unreadable ?? 0) === 0;
+      if (isEmpty) noteQueueLooks(deliveries.database, inbox.looks);
       // Remember that the queue is empty: then every later event is known to be new.
       if (isEmpty && position.againToId !== undefined) return;
       // Reading may restart once from the first event. Stop if the database makes it restart indefinitely.
@@ -168,60 +171,90 @@ export class Intake {
     }
   }
 
-  *#salvage(): Generator<void> {
-    const { deliveries, elsewhere } = this.#options;
-    if (elsewhere === undefined || !this.#mayReadAnother) return;
-    const { paths: { queueDir, queueDatabase }, clock } = elsewhere;
-    const databaseName = queueDatabase.slice(queueDir.length + 1);
-    for (const queue of this.#found(queueDir, { databaseName, nowMs: clock.nowMs() })) {
-      const note = { name: queue.folder, looks: queue.looks };
-      if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
-      this.#salvaged.add(queue.folder);
-      if (isSalvaged(deliveries.database, note)) continue;
-      // A database that cannot be read does not block the others.
-      if (!(yield* this.#salvageOne(queue))) continue;
-      // Leave the others to later runs: an attacker who creates many must not delay deliveries.
-      this.#mayReadAnother = false;
-      return;
-    }
+  /**
+   * Reads one queue database that `repair` has set aside. Call it once everything else was delivered, because it can
+   * take many seconds. Like {@link takeIn}, runs one step.
+   *
+   * @returns false once it has ended before this step
+   */
+  takeInDamaged(): boolean {
+    if (this.#isDamagedDone) return false;
+    this.#isDamagedDone = !this.#step(this.#damagedPass ??= this.#takeInDamaged());
+    return true;
   }
 
-  #found(queueDir: string, options: { databaseName: string; nowMs: number }): DamagedQueue[] {
+  *#takeInDamaged(): Generator<void> {
+    const { elsewhere, deliveries: { database }, log } = this.#options;
+    if (elsewhere === undefined) return;
+    const { paths, clock } = elsewhere;
     try {
-      return findDamagedQueues(queueDir, options);
-    } catch (cause) {
-      throw new InboxError(`Cannot look for damaged queue databases in "${queueDir}": ${cause}`, { cause });
-    }
-  }
-
-  /** Stores the events that can be read. Returns whether the whole database could be read. */
-  *#salvageOne({ folder, database, looks }: DamagedQueue): Generator<void, boolean> {
-    const { deliveries, log } = this.#options;
-    let taken = 0;
-    let unreadable = 0;
-    const horizon = horizonOf(deliveries.database, { pruned: true });
-    try {
-      for (const page of pages(salvageQueue(database))) {
-        const events = page.filter((event) => event !== undefined);
-        const result = deliveries.takeInFromElsewhere(events, { horizon });
-        this.#count(result);
-        taken += result.taken;
-        unreadable += page.length - events.length;
-        yield;
+      for (const queue of findDamagedQueues(paths, clock.nowMs())) {
+        if (!queue.isSettled || isRead(database, { name: queue.folder, looks: queue.looks })) continue;
+        // One per run: an attacker who creates many must not delay deliveries. One that can't be read blocks no other.
+        if (yield* this.#takeInOne(queue, `${paths.sendDir}/damaged_copy.db`)) return;
       }
     } catch (error) {
       if (isSqliteError(error)) throw error;
+      log("error", `cannot look for damaged queue databases in "${paths.queueDir}": ${messageOf(error)}`);
+    }
+  }
+
+  /** Returns whether the database was read as far as SQLite can read it. */
+  *#takeInOne({ folder, database, looks }: DamagedQueue, copy: string): Generator<void, boolean> {
+    const { deliveries, log } = this.#options;
+    const horizon = horizonOf(deliveries.database, { pruned: true });
+    const reader = readDamagedQueue(database, { copy });
+    let taken = 0;
+    let unreadable = 0;
+    let end: End | undefined;
+    while (end === undefined) {
+      const page: SessionEvent[] = [];
+      while (page.length < PAGE && end === undefined) {
+        const next = nextOf(reader);
+        if ("end" in next) end = next.end;
+        else if (next.event === undefined) unreadable++;
+        else page.push(next.event);
+      }
+      taken += deliveries.takeInFromElsewhere(page, { horizon }).taken;
+      yield;
+    }
+    if ("error" in end) {
       const what = `${taken > 0 ? "all of " : ""}the damaged queue database in`;
-      log("error", `cannot read ${what} "${folder}": ${error}; the next run tries again`);
+      log("error", `cannot read ${what} "${folder}": ${messageOf(end.error)}; the next run tries again`);
       return false;
     }
     deliveries.together(() => {
-      rememberSalvaged(deliveries.database, { name: folder, looks });
+      noteRead(deliveries.database, { name: folder, looks });
       // Count only now, so a database that is read again in each run is counted once.
       countUnreadable(deliveries.database, unreadable);
     });
-    log("warning", `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
+    const what = `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`;
+    log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);
     return true;
+  }
+}
+
+function faultOf(error: Error | undefined): QueueFault | undefined {
+  if (error === undefined) return undefined;
+  const id = isReadOnly(error)
+    ? "queue.read-only"
+    : isPassingInQueue(error)
+    ? "queue.unavailable"
+    : "queue.not-readable";
+  return { id, message: error.message };
+}
+
+/** How reading a damaged database ended: with the fault that hides the rest of it, if any, or with an error of the disk. */
+type End = { readonly fault: string | undefined } | { readonly error: unknown };
+
+function nextOf(
+  reader: ReturnType<typeof readDamagedQueue>,
+): { readonly event: SessionEvent | undefined } | { readonly end: End } {
+  try {
+    const { done, value } = reader.next();
+    return done ? { end: { fault: value } } : { event: value };
+  } catch (error) {
+    return { end: { error } };
   }
 }
 
@@ -232,21 +265,4 @@ function sizeOf(path: string): number {
   } catch {
     return Infinity;
   }
-}
-
-/** Groups events into pages. If reading fails, yields the last page before it throws the error. */
-function* pages(events: Iterable<SessionEvent | undefined>): Generator<(SessionEvent | undefined)[]> {
-  let page: (SessionEvent | undefined)[] = [];
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    for (const event of events) {
-      if (page.push(event) < PAGE) continue;
-      yield page;
-      page = [];
-    }
-  } catch (error) {
-    failure = { error };
-  }
-  yield page;
-  if (failure !== undefined) throw failure.error;
 }

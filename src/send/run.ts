@@ -53,13 +53,14 @@ export async function run(config: Config, context: RunContext): Promise<void> {
         deliverDue(route, deliveryContext).finally(() => underWay.delete(route.name)),
       );
     }
-    const isIdle = underWay.size === 0 && !isTakingIn && !isDueSoon(config.routes, context);
-    if (isIdle || (underWay.size === 0 && stopping())) {
+    const isDelivered = underWay.size === 0 && !isTakingIn && !isDueSoon(config.routes, context);
+    const isReadingDamaged = isDelivered && !stopping() && context.intake.takeInDamaged();
+    if ((isDelivered && !isReadingDamaged) || (underWay.size === 0 && stopping())) {
       ending ??= begin(context.atEnd);
       if (ending.isDone || signal.aborted) return;
     }
     const ends = ending === undefined || ending.isDone ? [] : [ending.done];
-    if (isTakingIn) await nextTurn();
+    if (isTakingIn || isReadingDamaged) await nextTurn();
     else await Promise.race([...underWay.values(), ...ends, clock.sleep(TICK_MS, signal)]);
     if (stopping()) await Promise.all(underWay.values());
   }

@@ -10,6 +10,7 @@ import type { Deliveries } from "../store/deliveries.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
 import { lastResortProblems } from "../store/last_resort.ts";
+import { backUpDaily } from "../store/backup.ts";
 import { takeOver } from "../store/legacy.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
@@ -121,7 +122,7 @@ function showPending(work: Work): ExitCode {
   const { deliveries, intake } = open(work, previewStore);
   const lines = deliveries.discarding(() => {
     takeOver({ paths, deliveries, log, keep: true });
-    while (intake.takeIn());
+    while (intake.takeIn() || intake.takeInDamaged());
     while (judgeNew(config, { deliveries, clock: systemClock, log }));
     return dryRun(config, deliveries);
   });
@@ -165,6 +166,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
   const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
+  await backUp(deliveries, work);
   const pending = deliveries.pendingCount();
   const configured = config.routes.map(({ name }) => name);
   const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
@@ -176,6 +178,15 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     );
   }
   return exitCodeOf(intake, { pending, problems });
+}
+
+/** Makes the daily backup. A failure must not affect the run: the next one tries again. */
+async function backUp({ database }: Deliveries, { paths, log }: Work): Promise<void> {
+  try {
+    await backUpDaily(database, { paths, nowMs: Date.now() });
+  } catch (error) {
+    log("warning", `cannot back up the store to "${paths.deliveriesBackup}": ${messageOf(error)}`);
+  }
 }
 
 /** Faults that a person must correct take precedence over those that may be gone at the next run. */

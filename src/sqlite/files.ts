@@ -100,8 +100,8 @@ export function openPlainFile(path: string): PlainFile | undefined {
   };
 }
 
-/** Makes the names in a directory durable: a power loss may undo a rename that was not synced. */
-export function syncFolder(path: string): void {
+/** Makes a file durable, or the names in a directory: a power loss may undo a rename that was not synced. */
+export function syncFile(path: string): void {
   const fd = openSync(path, constants.O_RDONLY);
   try {
     fsyncSync(fd);
@@ -112,13 +112,13 @@ export function syncFolder(path: string): void {
 
 /**
  * Returns an unused directory name for damaged files: `damaged-20261123T001332Z`, with `-2` and so on appended if that
- * second has one already. While work on it is in progress, the name ends in `.moving` or `.reading`.
+ * second has one already.
  */
 export function damagedFolderName(directory: string, nowMs: number): string {
   const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, "");
   for (let number = 1;; number++) {
     const path = `${directory}/damaged-${time}${number === 1 ? "" : `-${number}`}`;
-    if (["", ".moving", ".reading"].every((step) => statIfThere(`${path}${step}`) === undefined)) return path;
+    if (statIfThere(path) === undefined) return path;
   }
 }
 

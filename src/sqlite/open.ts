@@ -1,4 +1,4 @@
-// Opens SQLite databases. The only file that imports the SQLite module.
+// Opens SQLite databases.
 
 import { DatabaseSync } from "node:sqlite";
 

@@ -2,7 +2,6 @@
 // metrics, the heartbeat, `check` and the exit code of `send` use it. Pure.
 
 import { formatAgo } from "../duration.ts";
-import type { Unread } from "../intake/inbox.ts";
 import type { RouteOverview } from "./overview.ts";
 import type { Spooled } from "../intake/spool.ts";
 
@@ -50,8 +49,8 @@ export interface HealthSources extends RouteSources {
   readonly lastRunAtMs: number | undefined;
   /** How long a run may take, in milliseconds. */
   readonly runDeadlineMs: number;
-  /** Undefined if no event was ever recorded, or if the queue cannot be read. */
-  readonly unread: Unread | undefined;
+  /** When the newest event that `send` has not read was recorded; undefined if there is none. */
+  readonly unreadAtMs: number | undefined;
   readonly spooled: Spooled | undefined;
   /** The directories whose disk is full. */
   readonly withoutRoom: readonly string[];
@@ -81,7 +80,7 @@ export function hasStopped(
 }
 
 /** Checks that `send` runs, and that it reads the queue. */
-function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: HealthSources): Problem[] {
+function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unreadAtMs, spooled }: HealthSources): Problem[] {
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
   // Files stay in the spool until a hook moves them, so a file older than the last run of `send` has been read.
   const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
@@ -90,7 +89,7 @@ function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unread, spooled }: He
     ...lastRunAtMs !== undefined && hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })
       ? [{ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` } as const]
       : [],
-    ...isLate(unread?.oldestAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
+    ...isLate(unreadAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
       ? [{ kind: "unread", text: "send does not read the queue" } as const]
       : [],
   ];

@@ -6,13 +6,13 @@ import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { carveRows } from "./carve.ts";
-import { isSalvaged, rememberSalvaged } from "./damaged_queues.ts";
 import type { Deliveries } from "./deliveries.ts";
+import { isRead, noteRead } from "./read_sources.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
 import { openDatabase } from "../sqlite/open.ts";
 import { MAX_TIME_MS } from "../intake/record.ts";
+import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "../sqlite/sqlite_error.ts";
 
 /** How long to wait for a lock of a Go program that is still running, in milliseconds. */
@@ -48,14 +48,14 @@ export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, kee
   const { database } = deliveries;
   if (statIfThere(path) === undefined) {
     // Forget the note, because a file that appears there later is another database.
-    if (isSalvaged(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
+    if (isRead(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
     return;
   }
-  if (!isSalvaged(database, NOTE)) {
+  if (!isRead(database, NOTE)) {
     const events = readRows(path, { log, readOnly: keep })?.map(legacyEvent);
     if (events === undefined) return;
     const { taken } = deliveries.together(() => {
-      rememberSalvaged(database, NOTE);
+      noteRead(database, NOTE);
       return deliveries.takeInFromElsewhere(events, { horizon: undefined });
     });
     log("warning", `took over ${taken} unsent events from the Go program of the same name`);
@@ -72,47 +72,30 @@ function putBy(path: string): void {
 }
 
 /**
- * Reads all rows, including those with a `locked_at`, which stays set if the Go program crashes.
+ * Reads all rows, including those with a `locked_at`, which stays set if the Go program crashes; of a damaged database,
+ * those that SQLite can read.
  *
  * @returns undefined if that must wait until the next run; other events are sent meanwhile
  */
-function readRows(path: string, options: { log: Log; readOnly: boolean }): LegacyRow[] | undefined {
-  const { log, readOnly } = options;
+function readRows(path: string, { log, readOnly }: { log: Log; readOnly: boolean }): LegacyRow[] | undefined {
+  const rows: unknown[] = [];
   try {
     assertPlainFiles(path);
     const database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
       assertPlainTable(database, "session_events");
-      return database.prepare(`SELECT ${COLUMNS} FROM session_events ORDER BY id`).all() as unknown[] as LegacyRow[];
+      // One by one, because an error after the last readable row must not lose the others.
+      for (const row of rowsAroundDamage(database, { table: "session_events", columns: COLUMNS.join(", ") })) {
+        rows.push(row);
+      }
     } finally {
       database.close();
     }
   } catch (error) {
     log("error", `cannot read the Go program's database "${path}": ${messageOf(error)}`);
-    return mayPass(error) ? undefined : carvedRows(path, log);
+    if ([SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR].includes(sqliteCode(error))) return undefined;
   }
-}
-
-function mayPass(error: unknown): boolean {
-  return [SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR].includes(sqliteCode(error));
-}
-
-/** Reads the readable rows of a damaged database. */
-function carvedRows(path: string, log: Log): LegacyRow[] | undefined {
-  try {
-    return [...carveRows(path, { leaveOut: true })]
-      // Plus one for `locked_at`.
-      .filter(({ rowid, values }) => rowid !== undefined && values.length === COLUMNS.length + 1)
-      .map(({ rowid, values: [id, event_type, user, remote_host, terminal, service, session_datetime] }) => (
-        { id: id ?? rowid, event_type, user, remote_host, terminal, service, session_datetime }
-      ));
-  } catch (error) {
-    log(
-      "error",
-      `cannot read anything from "${path}": ${messageOf(error)}; make sure that ssh-session-notifier owns it`,
-    );
-    return undefined;
-  }
+  return rows as LegacyRow[];
 }
 
 const TYPES: Readonly<Record<string, "open" | "close">> = { open_session: "open", close_session: "close" };

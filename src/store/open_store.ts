@@ -1,20 +1,21 @@
-// Opens the store of `send`. Replaces a damaged store with a new one made from what can be read, and a lost store with an
-// empty one. If the run is killed, the next run completes the work.
+// Opens the store of `send`. Replaces a damaged or lost store with its daily backup, or with an empty one. If the run is
+// killed, the next run completes the work.
 
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { Deliveries } from "./deliveries.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
+import { isDamage, SQLITE_ERROR, SQLITE_FULL, sqliteCode } from "../sqlite/sqlite_error.ts";
+import { systemCode } from "../system_error.ts";
+import { restoreStore } from "./backup.ts";
+import { Deliveries } from "./deliveries.ts";
 import { beginStore, isBegun } from "./read_again.ts";
-import { salvageStore } from "./salvage.ts";
-import { finishReading, finishSettingAside, foldersToRead, setAside } from "./set_aside.ts";
-import { isDamage, isSqliteError, SQLITE_CONSTRAINT, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
+import { finishSettingAside, setAside } from "./set_aside.ts";
 
 /** Options of {@link openStore} and {@link previewStore}. */
 export interface OpenStoreOptions {
-  readonly paths: Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
+  readonly paths: Pick<StatePaths, "sendDir" | "deliveriesDatabase" | "deliveriesBackup">;
   readonly log: Log;
   readonly nowMs: number;
   /** Whether this host has had a store before: if so, a missing store was lost. */
@@ -24,43 +25,54 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store, and recovers it first if it is damaged or lost.
+ * Opens the store, and replaces it first if it is damaged or lost.
  *
  * @throws {NewerSchemaError} and errors of SQLite or the disk, such as a full or read-only one
  */
 export function openStore(options: OpenStoreOptions): Deliveries {
   const { paths, log, nowMs } = options;
+  const path = paths.deliveriesDatabase;
   finishSettingAside(paths);
-  makeWritable(paths.deliveriesDatabase);
-  let deliveries = tryToOpen(paths.deliveriesDatabase);
-  if (typeof deliveries === "string") {
-    log("error", `${deliveries}; creating a new one from what can be read`);
-    setAside(paths, nowMs);
-    deliveries = new Deliveries(paths.deliveriesDatabase);
-  }
-  const folders = foldersToRead(paths.sendDir);
-  begin(deliveries, { ...options, hadStore: options.hadStore || folders.length > 0 });
-  for (const folder of folders) {
-    salvage(deliveries, `${folder}${paths.deliveriesDatabase.slice(paths.sendDir.length)}`, options);
-    log("warning", `the damaged store is kept in "${finishReading(folder)}"; you can delete it`);
-  }
+  makeWritable(path);
+  const info = statIfThere(path);
+  const isMissing = info === undefined || (info.isFile && info.size === 0 && !hasLog(path));
+  const found = isMissing ? undefined : tryToOpen(path);
+  if (typeof found === "string") log("error", `${found}; moved to "${setAside(paths, nowMs)}", you can delete it`);
+  const hadStore = options.hadStore || typeof found === "string";
+  if (hadStore && !(found instanceof Deliveries)) restore(options);
+  const deliveries = found instanceof Deliveries ? found : new Deliveries(path);
+  begin(deliveries, { ...options, hadStore });
   return deliveries;
 }
 
+/** Restores the backup. A backup that cannot be used must not stop `send`. */
+function restore({ paths, log, nowMs }: OpenStoreOptions): void {
+  const backedUpAtMs = statIfThere(paths.deliveriesBackup)?.mtime?.getTime() ?? nowMs;
+  try {
+    if (!restoreStore({ paths, nowMs })) return;
+    const at = new Date(backedUpAtMs).toISOString();
+    log("warning", `restored the store from its backup of ${at}: ${SENT_AGAIN}`);
+  } catch (error) {
+    // It may have room at the next run, and a new store would keep the backup from ever being restored.
+    if (sqliteCode(error) === SQLITE_FULL || ["ENOSPC", "EDQUOT"].includes(systemCode(error))) throw error;
+    log("error", `cannot restore the store from "${paths.deliveriesBackup}": ${messageOf(error)}`);
+  }
+}
+
+const SENT_AGAIN =
+  "events of the last 24 hours that are not known to be delivered are sent again, as possible repeats; older events " +
+  "are kept as history";
+
 /**
- * Returns the store as {@link openStore} would open it, but makes a new store only in memory, and leaves a damaged one in
- * place. An older store is migrated on the disk.
+ * Returns the store as {@link openStore} would open it, but creates a new store only in memory. An older store is
+ * migrated on the disk.
  *
- * @throws the errors of {@link openStore}
+ * @throws the errors of {@link openStore}, and the fault of a damaged store
  */
 export function previewStore(options: OpenStoreOptions): Deliveries {
-  const { paths: { deliveriesDatabase: path }, log } = options;
-  const found = statIfThere(path) === undefined ? new Deliveries(":memory:") : tryToOpen(path);
-  const isDamaged = typeof found === "string";
-  const deliveries = isDamaged ? new Deliveries(":memory:") : found;
-  if (isDamaged) log("warning", `${found}; the next run creates a new one from what can be read`);
-  begin(deliveries, { ...options, hadStore: options.hadStore || isDamaged });
-  if (isDamaged) salvage(deliveries, path, options);
+  const { deliveriesDatabase: path } = options.paths;
+  const deliveries = new Deliveries(statIfThere(path) === undefined ? ":memory:" : path);
+  begin(deliveries, options);
   return deliveries;
 }
 
@@ -70,16 +82,22 @@ export function previewStore(options: OpenStoreOptions): Deliveries {
  */
 function tryToOpen(path: string): Deliveries | string {
   // SQLite would delete the log of an empty database, and with it the work of the last run.
-  const isEmpty = (statIfThere(path)?.size ?? 0) === 0;
-  if (isEmpty && (statIfThere(`${path}-wal`)?.size ?? 0) > 0) return `"${path}" is empty but its log is not`;
+  if (statIfThere(path)?.size === 0 && hasLog(path)) return `"${path}" is empty but its log is not`;
   try {
     return new Deliveries(path);
   } catch (error) {
     if (error instanceof NotPlainError) return error.message;
-    const isForeign = error instanceof ForeignSchemaError;
-    if (!isForeign && !isDamage(error) && sqliteCode(error) !== SQLITE_ERROR) throw error;
+    if (!isFaultOf(error)) throw error;
     return `the store "${path}" is damaged: ${messageOf(error)}`;
   }
+}
+
+function isFaultOf(error: unknown): boolean {
+  return error instanceof ForeignSchemaError || isDamage(error) || sqliteCode(error) === SQLITE_ERROR;
+}
+
+function hasLog(path: string): boolean {
+  return (statIfThere(`${path}-wal`)?.size ?? 0) > 0;
 }
 
 /** Fixes the file modes of a store that was copied or restored without read or write permission for its owner. */
@@ -94,24 +112,7 @@ function makeWritable(path: string): void {
 function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
   if (isBegun(database)) return;
   if (hadStore) {
-    log(
-      "warning",
-      "the store of past deliveries was lost: events of the last 24 hours that are not known to be delivered are sent " +
-        "again, as possible repeats; older events are kept as history",
-    );
+    log("warning", `the store of past deliveries was lost: ${SENT_AGAIN}`);
   }
   beginStore(database, { origin: hadStore ? "lost" : "first", nowMs, newestAtMs: newestAtMs() });
-}
-
-function salvage({ database }: Deliveries, path: string, { log }: OpenStoreOptions): void {
-  try {
-    const { events, deliveries } = salvageStore(database, path);
-    log("warning", `salvaged ${events} events and ${deliveries} deliveries from the damaged store`);
-  } catch (error) {
-    // A full disk may have room at the next run. An error of the salvage itself must not stop `send`.
-    if (isSqliteError(error) && sqliteCode(error) !== SQLITE_ERROR && sqliteCode(error) !== SQLITE_CONSTRAINT) {
-      throw error;
-    }
-    log("error", `cannot salvage anything from the damaged store: ${messageOf(error)}`);
-  }
 }

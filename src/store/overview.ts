@@ -1,6 +1,7 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
 import { INBOX_START, type InboxPosition } from "../intake/inbox.ts";
+import { type QueueState, queueStateOf } from "./queue_state.ts";
 import type { Database } from "../sqlite/open.ts";
 import { openToRead } from "./open_to_read.ts";
 
@@ -52,8 +53,7 @@ export const IDLE: Omit<RouteOverview, "name"> = {
 
 /** The state of `send`. */
 export interface Overview {
-  /** The position up to which the queue was read. */
-  readonly position: InboxPosition;
+  readonly queue: QueueState;
   /** Every route that the store knows, including those removed from the configuration. */
   readonly routes: readonly RouteOverview[];
   /** When the last run of `send` completed; undefined before the first one. */
@@ -70,7 +70,7 @@ export function readOverview(path: string): Overview | undefined {
   const database = openToRead(path);
   if (database === undefined) return undefined;
   try {
-    return { position: positionOf(database), routes: routesOf(database), ...lastRunOf(database) };
+    return { queue: queueStateOf(database), routes: routesOf(database), ...lastRunOf(database) };
   } finally {
     database.close();
   }

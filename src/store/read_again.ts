@@ -64,6 +64,20 @@ export function beginStore(
   );
 }
 
+/**
+ * Prepares a store that was restored from a backup: what is pending in it, and what it does not know, may have been
+ * delivered since. The queue and the file of the last resort are read again from the start; known events are skipped.
+ */
+export function readAgain(database: Database, nowMs: number): void {
+  const statements = [
+    "UPDATE event SET is_repeat = 1 WHERE verdict IS NULL OR id IN (SELECT event_id FROM delivery WHERE state = 'pending')",
+    "DELETE FROM inbox",
+    "DELETE FROM unrecorded",
+  ];
+  for (const statement of statements) database.prepare(statement).run();
+  database.prepare("UPDATE store SET repeats_before_ms = ?, history_before_ms = ?").run(nowMs, nowMs - SEND_AGAIN_MS);
+}
+
 /** Returns the horizon of a store. `pruned`: whether an unknown event may be one that was pruned. */
 export function horizonOf(database: Database, { pruned }: { pruned: boolean }): Horizon {
   const row = database.prepare("SELECT * FROM store").get();

@@ -33,9 +33,11 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  * `inbox`     one row: the position up to which the queue database was read, as an id and the UUID of its event.
  *             again_to_id: events up to this id may have been taken in before; see read_again.ts.
  * `store`     one row: which events this store can't know; see read_again.ts. elapsed_ms: how long the store has been
- *             in use, for pruning; see prune.ts.
+ *             in use, for pruning; see prune.ts. queue_looks: the state of the queue database when it was last read
+ *             completely. queue_fault: why a source of events could not be read in the last pass, with the id of the
+ *             finding; empty if all were.
  * `heartbeat` one row: when the heartbeat was last pinged.
- * `salvaged`  the damaged queue databases that were read completely, by the paths of their directories, and their state
+ * `salvaged`  the damaged queue databases that were read, by the paths of their directories, and their state
  *             then. Also a note that the events of the Go program were taken over: see legacy.ts.
  * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
  *             is full, and whether a notice has reported that.
@@ -146,7 +148,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "ALTER TABLE delivery ADD COLUMN turn_of TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE delivery ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE delivery ADD COLUMN refused_at INTEGER",
-  // Rewrites every row with all its columns: the salvage of a damaged store identifies rows by their number of columns.
   "UPDATE event SET is_unrecorded = 0",
   "UPDATE delivery SET refused_at = NULL",
   "UPDATE delivery SET turn_of = (SELECT user FROM event WHERE id = event_id) WHERE state <> 'delivered' AND urgent = 1",
@@ -200,6 +201,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
     run_spool_files INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   "INSERT INTO unreadable (one) VALUES (1)",
+], [
+  "ALTER TABLE store ADD COLUMN queue_looks TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE store ADD COLUMN queue_fault_id TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE store ADD COLUMN queue_fault TEXT NOT NULL DEFAULT ''",
 ]];
 
 /** The version that this program writes. */

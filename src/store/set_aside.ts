@@ -1,54 +1,39 @@
-// Moves a damaged store aside; if the run is killed, the next run continues. The name of the directory records the step:
-// `damaged-….moving`; then `damaged-….reading`, until the readable data is in the new store; then `damaged-…`, which is
-// kept for the administrator.
+// Moves a damaged store aside, for the administrator to inspect. If the run is killed, the next run continues.
 
 import type { StatePaths } from "../paths.ts";
-import { damagedFolderName, listFolder, statIfThere, syncFolder } from "../sqlite/files.ts";
+import { damagedFolderName, listFolder, statIfThere, syncFile } from "../sqlite/files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 
-// The log is moved first: the database without its log would be valid, but out of date.
-const SUFFIXES = ["-wal", "-shm", "-journal", ""];
-
-/** Moves the store to a new directory. */
-export function setAside(paths: SendPaths, nowMs: number): void {
-  Deno.mkdirSync(`${damagedFolderName(paths.sendDir, nowMs)}.moving`, { mode: 0o700 });
-  syncFolder(paths.sendDir);
-  finishSettingAside(paths);
-}
-
-/** Completes a move to a new directory, also one that a killed run has begun. */
-export function finishSettingAside({ sendDir, deliveriesDatabase }: SendPaths): void {
-  for (const folder of foldersIn(sendDir, ".moving")) {
-    const name = deliveriesDatabase.slice(sendDir.length + 1);
-    for (const suffix of SUFFIXES) {
-      if (statIfThere(`${deliveriesDatabase}${suffix}`) === undefined) continue;
-      Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${folder}/${name}${suffix}`);
-      syncFolder(folder);
-    }
-    Deno.renameSync(folder, folder.replace(/\.moving$/, ".reading"));
-    syncFolder(sendDir);
-  }
-}
-
-/** The directories that are still to be read. */
-export function foldersToRead(sendDir: string): string[] {
-  return foldersIn(sendDir, ".reading");
-}
-
 /**
- * Marks a directory as read.
+ * Moves the store to a new directory: the database first, so that a log without a database shows that this was
+ * interrupted.
  *
- * @returns its new path
+ * @returns the directory
  */
-export function finishReading(folder: string): string {
-  const finished = folder.replace(/\.reading$/, "");
-  Deno.renameSync(folder, finished);
-  return finished;
+export function setAside(paths: SendPaths, nowMs: number): string {
+  const folder = damagedFolderName(paths.sendDir, nowMs);
+  Deno.mkdirSync(folder, { mode: 0o700 });
+  move(paths, "", folder);
+  finishSettingAside(paths);
+  return folder;
 }
 
-function foldersIn(directory: string, step: string): string[] {
-  return listFolder(directory)
-    .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-") && name.endsWith(step))
-    .map(({ name }) => `${directory}/${name}`).sort();
+/** Moves a log that was left without its database: a new database would replay it. */
+export function finishSettingAside(paths: SendPaths): void {
+  const { sendDir, deliveriesDatabase } = paths;
+  const rest = ["-wal", "-shm", "-journal"].filter((suffix) =>
+    statIfThere(`${deliveriesDatabase}${suffix}`) !== undefined
+  );
+  if (rest.length === 0 || statIfThere(deliveriesDatabase) !== undefined) return;
+  const folders = listFolder(sendDir).filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-"));
+  const newest = folders.map(({ name }) => `${sendDir}/${name}`).sort().at(-1) ?? damagedFolderName(sendDir, 0);
+  Deno.mkdirSync(newest, { recursive: true, mode: 0o700 });
+  for (const suffix of rest) move(paths, suffix, newest);
+}
+
+function move({ sendDir, deliveriesDatabase }: SendPaths, suffix: string, folder: string): void {
+  Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${folder}${deliveriesDatabase.slice(sendDir.length)}${suffix}`);
+  syncFile(folder);
+  syncFile(sendDir);
 }

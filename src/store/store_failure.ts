@@ -85,7 +85,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   }
   if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
-    const hint = "do nothing: the next run creates a new one from what can be read, and continues";
+    const hint = "do nothing: the next run of send restores it from its daily backup, and continues";
     const reason = `it is damaged: ${messageOf(error)}`;
     return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, hint };
   }
@@ -104,6 +104,12 @@ export function isPassing(error: unknown): boolean {
  */
 export function isPassingInQueue(error: unknown): boolean {
   return isPassing(error) && systemCode(rootOf(error)) !== "EIO";
+}
+
+/** The finding for an error of reading the queue. */
+export function queueFaultId(error: unknown): "queue.read-only" | "queue.unavailable" | "queue.not-readable" {
+  if (isReadOnly(error)) return "queue.read-only";
+  return isPassingInQueue(error) ? "queue.unavailable" : "queue.not-readable";
 }
 
 /** Whether the file system is read-only; the kernel remounts it so when its disk fails (ext4(5), `errors=remount-ro`). */

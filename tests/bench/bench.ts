@@ -1,7 +1,6 @@
 // `deno task bench`: measures the budgets and the comparisons, and prints them as tables.
 // Exits with 1 if a budget is exceeded or could not be measured.
 
-import { Progress } from "../../src/admin/repair/progress.ts";
 import { displayOf } from "../../src/admin/history/terminal.ts";
 import { isInstalled } from "../helpers/command_line.ts";
 import { missingForTestHost } from "../helpers/host.ts";
@@ -52,16 +51,19 @@ async function measureAll({ names, seed }: Arguments, directory: string): Promis
   const [rows, comparisons] = [ROWS.filter(isWanted), COMPARISONS.filter(isWanted)];
   const missing = await missingNeeds();
   const results = { rows: [] as MeasuredRow[], comparisons: [] as MeasuredComparison[] };
-  using progress = new Progress();
   const surroundings = ({ name }: { name: string }) => {
     const number = results.rows.length + results.comparisons.length + 1;
     const title = `${number} of ${rows.length + comparisons.length}, ${name}`;
-    return { seed, directory, missing, report: (text: string) => progress.report(() => `${title}: ${text}`) };
+    const report = (text: string) => {
+      if (Deno.stderr.isTerminal()) write(Deno.stderr, `\r\x1b[K${title}: ${text}`);
+    };
+    return { seed, directory, missing, report };
   };
   for (const row of rows) results.rows.push({ row, measured: await measured(row, surroundings(row)) });
   for (const comparison of comparisons) {
     results.comparisons.push({ comparison, measured: await measured(comparison, surroundings(comparison)) });
   }
+  if (Deno.stderr.isTerminal()) write(Deno.stderr, "\r\x1b[K");
   return results;
 }
 

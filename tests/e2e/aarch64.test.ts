@@ -24,7 +24,7 @@ if (isThere || isNative || MUST_RUN) {
     assert.match(version.stdout, /^ssh-session-notifier \d+\.\d+\.\d+ \(Deno /, version.stderr);
     const hook = await run(host, ["queue"], { env: { ...PAM_OPEN } });
     assert.deepEqual([hook.code, hook.stdout, hook.stderr], [0, "", ""]);
-    const { uid } = await Deno.stat(host.path("/var/lib/ssh-session-notifier/queue/session_events.db"));
+    const { uid } = await Deno.stat(host.path("/var/lib/ssh-session-notifier/queue/db/session_events.db"));
     assert.equal(uid, 61111, "root was given up");
     const sent = await run(host, ["send"], { user: "ssh-session-notifier", env: { PATH: "/usr/bin:/bin" } });
     assert.deepEqual([sent.code, sent.stderr], [0, ""]);

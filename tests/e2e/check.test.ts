@@ -139,8 +139,8 @@ const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...valu
   [
     "the disk can only be read",
     `mount --bind ${STATE} ${STATE} && mount -o remount,bind,ro ${STATE}`,
-    "fault queue.read-only",
-    "session_events.db",
+    "fault disk.read-only",
+    `"${STATE}/send/send.lock"`,
   ],
   ["nothing runs send", "rm /etc/cron.d/ssh-session-notifier", "fault scheduler.missing"],
   [
@@ -178,10 +178,11 @@ const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...valu
   ["the state directory is gone", `rm -r ${STATE}`, "fault files.missing", `"${STATE}/send"`],
   [
     "send does not run",
-    `sqlite3 ${STATE}/queue/session_events.db ` +
-    `"INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('old', 1000, '{}')"`,
+    `sqlite3 ${STATE}/queue/db/session_events.db ` +
+    `"INSERT INTO event (uuid, occurred_at_ms, record) VALUES ('old', 1000, '{}')"; touch -d '1 hour ago' ` +
+    `${STATE}/queue/db/*`,
     "fault delivery.unread",
-    " 1 event, ",
+    " 1 h ago",
   ],
   [
     "the store is damaged",

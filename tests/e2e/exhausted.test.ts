@@ -6,7 +6,7 @@ import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
 
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
-const DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
+const DATABASE = "/var/lib/ssh-session-notifier/queue/db/session_events.db";
 const LOGINS = 6;
 /** sshd itself may fail without them; then the login fails too. */
 const MOST_TRIES = 100;

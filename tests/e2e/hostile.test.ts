@@ -92,7 +92,7 @@ endToEnd("each hostile environment gives one readable event, harmless in every s
 function readQueue(host: TestHost): readonly SessionEvent[] {
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "hostile-test-" }));
   try {
-    Deno.mkdirSync(paths.queueDir);
+    Deno.mkdirSync(paths.databaseDir, { recursive: true });
     Deno.mkdirSync(paths.sendDir);
     for (const suffix of ["", "-wal", "-shm"]) {
       Deno.copyFileSync(host.path(`${statePaths().queueDatabase}${suffix}`), `${paths.queueDatabase}${suffix}`);

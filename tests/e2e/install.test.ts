@@ -8,7 +8,7 @@ import { runInstaller } from "../helpers/install.ts";
 
 const NAME = "ssh-session-notifier";
 const STATE = `/var/lib/${NAME}`;
-const DATABASE = `${STATE}/queue/session_events.db`;
+const DATABASE = `${STATE}/queue/db/session_events.db`;
 
 /** A host without a hook, so that install.sh adds it. */
 const BARE = { pamSessionFirst: [] };

@@ -7,7 +7,7 @@ import { type Systemd, underSystemd } from "../helpers/systemd.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
-const DATABASE = `${QUEUE}/session_events.db`;
+const DATABASE = `${QUEUE}/db/session_events.db`;
 const SPOOL = `${QUEUE}/spool`;
 const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 const PROGRAM = "/usr/sbin/ssh-session-notifier";
@@ -42,8 +42,8 @@ function instead(path: string, rung: Rung): Record<string, Fault> {
 
 /** Mounts a small file system on queue/, with a spool. */
 const mount = (options: string) =>
-  `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} &&
-   chown -R ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL}`;
+  `mount -t tmpfs -o ${options} tmpfs ${QUEUE} && mkdir ${SPOOL} ${QUEUE}/db &&
+   chown -R ssh-session-queue:ssh-session-queue ${QUEUE} && chmod 2750 ${QUEUE} ${SPOOL} ${QUEUE}/db`;
 
 const FULL = `${mount("size=64k")} && head -c 1M /dev/zero >${QUEUE}/filler 2>/dev/null || :`;
 
@@ -122,14 +122,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "a link in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; ln -s /home/alice ${QUEUE}` },
   "a FIFO in place of queue/": { rung: "log", arrange: `rm -rf ${QUEUE}; mkfifo ${QUEUE}` },
   "queue/ belongs to root": { rung: "log", arrange: `chown root:root ${QUEUE}` },
-  "queue/ can't be written": { rung: "run", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${SPOOL}` },
+  "queue/ can't be written": { rung: "run", arrange: `rm ${DATABASE}*; chmod 0550 ${QUEUE} ${QUEUE}/db ${SPOOL}` },
+  "no queue/db, as while repair runs": { rung: "spool", arrange: `rm -r ${QUEUE}/db` },
+  ...instead(`${QUEUE}/db`, "spool"),
 };
 
 /** As install.sh creates it. */
 const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-notifier queue=ssh-session-queue
   install -d -o root -g $send -m 0751 ${STATE} &&
   rm -rf /run/ssh-session-notifier && install -d -o root -g $queue -m 0750 /run/ssh-session-notifier &&
-  install -d -o $queue -g $queue -m 2750 ${QUEUE} ${SPOOL} ${RUN_SPOOL} &&
+  install -d -o $queue -g $queue -m 2750 ${QUEUE} ${QUEUE}/db ${SPOOL} ${RUN_SPOOL} &&
   install -d -o $send -g $send -m 0700 ${STATE}/send`;
 
 underSystemd(

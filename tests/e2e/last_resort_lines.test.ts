@@ -9,7 +9,7 @@ import { runInstaller } from "../helpers/install.ts";
 const BINARY = "/usr/sbin/ssh-session-notifier";
 const LAST_CONF = "/etc/ssh-session-notifier/pam_env_last.conf";
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
-const DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
+const DATABASE = "/var/lib/ssh-session-notifier/queue/db/session_events.db";
 /** The size limit in install.sh. */
 const MOST_BYTES = 1_048_576;
 

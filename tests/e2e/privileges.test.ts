@@ -7,7 +7,7 @@ import type { TestHost } from "../helpers/host.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
-const DATABASE = `${QUEUE}/session_events.db`;
+const DATABASE = `${QUEUE}/db/session_events.db`;
 const SENDER = "ssh-session-notifier";
 
 /** Shell commands that must fail. */

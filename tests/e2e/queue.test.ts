@@ -9,7 +9,7 @@ import { ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
-const DATABASE = `${QUEUE}/session_events.db`;
+const DATABASE = `${QUEUE}/db/session_events.db`;
 const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 
 /** As systemd-tmpfiles does at each boot. */

@@ -44,7 +44,7 @@ endToEnd("repair executes no code in a database, and moves it aside", async (hos
   ];
   for (const program of programs) {
     assert.equal((await queue(host)).code, 0);
-    await shell(host, `sqlite3 ${QUEUE}/session_events.db "PRAGMA writable_schema = ON; ${program}" || :`);
+    await shell(host, `sqlite3 ${QUEUE}/db/session_events.db "PRAGMA writable_schema = ON; ${program}" || :`);
     const refused = await queue(host);
     assert.deepEqual(refused.code, 0, program);
     assert.match(refused.stderr, /saved in .*\/spool: its schema is not that of a queue/, program);

@@ -101,7 +101,7 @@ endToEnd(
     const refused = [
       ...NEVER,
       `write:${STATE}/queue/probe`,
-      `write:${STATE}/queue/session_events.db`,
+      `write:${STATE}/queue/db/session_events.db`,
       `remove:${STATE}/queue/spool`,
       `link:${STATE}/queue/link`,
       "write:/etc/ssh-session-notifier/config.toml",

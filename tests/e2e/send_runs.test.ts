@@ -6,7 +6,7 @@ import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
-const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
+const QUEUE_DATABASE = `${STATE}/queue/db/session_events.db`;
 
 endToEnd("a dry run shows what would be sent, without changes", async (host) => {
   await using ntfy = ntfyLike();

@@ -6,7 +6,7 @@ import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
-const QUEUE_DATABASE = `${STATE}/queue/session_events.db`;
+const QUEUE_DATABASE = `${STATE}/queue/db/session_events.db`;
 const BINARY = "/usr/sbin/ssh-session-notifier";
 
 async function repair(host: TestHost, ...flags: string[]): Promise<Finished> {
@@ -38,7 +38,7 @@ endToEnd("send reports a full disk, loses nothing, and continues once there is r
   const fill = `cat /dev/zero >${STATE}/send/filler 2>/dev/null; sync`;
   await shell(
     host,
-    `mount -t tmpfs -o size=512k,mode=0700,uid=$(id -u ssh-session-notifier),gid=$(id -g ssh-session-notifier) tmpfs ` +
+    `mount -t tmpfs -o size=4m,mode=0700,uid=$(id -u ssh-session-notifier),gid=$(id -g ssh-session-notifier) tmpfs ` +
       `${STATE}/send && ${fill}`,
   );
   await login(host, "alice");
@@ -61,7 +61,8 @@ endToEnd("send reports a full disk, loses nothing, and continues once there is r
   await shell(host, `rm ${STATE}/send/filler`);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
-  // With a damaged store, and no room for a new one.
+  // With a damaged store, and no room to restore its backup.
+  await shell(host, `cp -p ${STATE}/send/deliveries.db ${STATE}/send/deliveries.backup.db`);
   await shell(host, `dd if=/dev/zero of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1; ${fill}`);
   await login(host, "carol");
   const damaged = await send(host);
@@ -94,34 +95,43 @@ endToEnd("send reports a read-only disk, and loses nothing", async (host) => {
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
 });
 
-endToEnd("the next run replaces a damaged store, and sends each event once", async (host) => {
+endToEnd("the next run restores a damaged store from its daily backup, and sends each event once", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+  const store = `${STATE}/send/deliveries.db`;
   await login(host, "alice");
   assert.equal((await send(host)).code, 0);
+  // A day later.
+  await shell(host, `sqlite3 ${store} 'UPDATE store SET elapsed_ms = 86400000'`);
+  assert.equal((await send(host)).code, 0);
+  assert.equal(
+    (await shell(host, `stat -c '%U %a' ${STATE}/send/deliveries.backup.db`)).trim(),
+    "ssh-session-notifier 600",
+  );
   await login(host, "bob");
-  await shell(host, `dd if=/dev/urandom of=${STATE}/send/deliveries.db bs=100 count=1 conv=notrunc 2>&1`);
+  await shell(host, `dd if=/dev/urandom of=${store} bs=100 count=1 conv=notrunc 2>&1`);
   const preview = await send(host, "--dry-run");
-  assert.match(preview.stdout, /^default \(ntfy\): 'bob' [^\n]*\n$/);
-  assert.match(preview.stderr, /is damaged: .*; the next run creates a new one from what can be read$/m);
+  assertOneClearLine(preview, { code: 75, says: / \[store\.damaged\]$/ });
   const { code, stderr } = await send(host);
   assert.equal(code, 0, stderr);
-  assert.match(
-    stderr,
-    /^error: the store ".*deliveries\.db" is damaged: .*; creating a new one from what can be read$/m,
-  );
-  assert.match(stderr, /^warning: salvaged 1 events and 1 deliveries from the damaged store$/m);
+  assert.match(stderr, /^error: the store ".*deliveries\.db" is damaged: .*; moved to ".*\/damaged-\w+"/m);
+  assert.match(stderr, /^warning: restored the store from its backup of \d{4}-/m);
   assert.deepEqual(heardOf(ntfy), ["alice", "bob"]);
   assert.deepEqual([(await send(host)).stderr, heardOf(ntfy).length], ["", 2]);
+  // On the first day, without a backup: what was delivered is sent once more.
+  await shell(host, `rm ${STATE}/send/deliveries.backup.db; head -c 40960 /dev/urandom >${store}`);
+  assert.equal((await send(host)).code, 0);
+  assert.deepEqual(heardOf(ntfy), ["alice", "bob", "alice", "bob"]);
+  assert.match(String(ntfy.accepted[2]?.body["message"]), /possible repeat|may be a repeat|repeat/i);
 });
 
 endToEnd("events that the database refuses are sent from the spool, and repair fixes the database", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
   await login(host, "alice");
-  await shell(host, `sqlite3 ${QUEUE_DATABASE} 'PRAGMA wal_checkpoint(TRUNCATE)'`);
-  await shell(host, `rm -f ${QUEUE_DATABASE}-wal ${QUEUE_DATABASE}-shm`);
-  await shell(host, `dd if=/dev/urandom of=${QUEUE_DATABASE} bs=100 count=1 conv=notrunc 2>&1`);
+  // A foreign schema, which neither the hook nor send accepts.
+  await shell(host, `sqlite3 ${QUEUE_DATABASE} 'CREATE INDEX foreign_index ON event (record)'`);
+  await shell(host, `chown ssh-session-queue:ssh-session-queue ${QUEUE_DATABASE}*`);
   await login(host, "bob");
   const first = await send(host);
   assert.equal(first.code, 78);
@@ -154,8 +164,8 @@ endToEnd("repair follows no link that the user of queue has created, and writes 
     "cat /etc/shadow /etc/passwd; stat -c '%a %U %n' /etc /etc/shadow /etc/passwd /root",
   );
   for (
-    const [name, target] of [["session_events.db", "/etc/shadow"], ["spool", "/etc"], [
-      "session_events.db-wal",
+    const [name, target] of [["db/session_events.db", "/etc/shadow"], ["spool", "/etc"], [
+      "db/session_events.db-wal",
       "/root/x",
     ]]
   ) {
@@ -163,7 +173,7 @@ endToEnd("repair follows no link that the user of queue has created, and writes 
     await shell(host, `setpriv --reuid=ssh-session-queue --regid=ssh-session-queue --clear-groups sh -c '${plant}'`);
   }
   // A link in place of the new directory, too.
-  await shell(host, `ln -s /etc ${STATE}/queue/damaged-20260101T000000Z.moving`);
+  await shell(host, `ln -s /etc ${STATE}/queue/old_database`);
   const { code, stderr } = await repair(host);
   assert.deepEqual([code, stderr], [0, ""]);
   assert.equal(

@@ -94,7 +94,7 @@ export async function queue(
  * @returns a handle that releases the lock
  */
 export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>> {
-  const database = "/var/lib/ssh-session-notifier/queue/session_events.db";
+  const database = "/var/lib/ssh-session-notifier/queue/db/session_events.db";
   const wait = "touch /run/lock-is-held; until [ -e /run/lock-is-over ]; do sleep 0.02; done";
   await shell(host, "rm -f /run/lock-is-held /run/lock-is-over");
   const holder = host.run(["sqlite3", database, "BEGIN IMMEDIATE;", `.shell ${wait}`, "ROLLBACK;"]);

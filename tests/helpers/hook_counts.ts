@@ -5,7 +5,7 @@ import type { TestHost } from "./host.ts";
 import { parseTrace, straceTo } from "./strace.ts";
 
 /** The queue database of a test host. */
-export const QUEUE_DATABASE = "/var/lib/ssh-session-notifier/queue/session_events.db";
+export const QUEUE_DATABASE = "/var/lib/ssh-session-notifier/queue/db/session_events.db";
 
 /** The trace that {@link countHook} leaves on the host. */
 const TRACE = "/run/trace";

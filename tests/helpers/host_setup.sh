@@ -90,7 +90,7 @@ END
 queue=ssh-session-queue send=ssh-session-notifier
 install -d -o root -g $send -m 0750 /etc/ssh-session-notifier
 install -d -o root -g $send -m 0751 "$state"
-install -d -o $queue -g $queue -m 2750 "$state/queue" "$state/queue/spool"
+install -d -o $queue -g $queue -m 2750 "$state/queue" "$state/queue/db" "$state/queue/spool"
 install -d -o $send -g $send -m 0700 "$state/send"
 install -d -o root -g $queue -m 0750 /run/ssh-session-notifier
 install -d -o $queue -g $queue -m 2750 /run/ssh-session-notifier/spool

@@ -46,7 +46,7 @@ export class Installation implements AsyncDisposable {
   /** Creates the directories; only the configuration is left to install. */
   static async create(): Promise<Installation> {
     const installation = new Installation(await Deno.makeTempDir({ prefix: "ssh-session-notifier-" }));
-    for (const path of ["etc", "state/queue", "state/send"]) {
+    for (const path of ["etc", "state/queue/db", "state/send"]) {
       await Deno.mkdir(`${installation.directory}/${path}`, { recursive: true });
     }
     return installation;

@@ -7,7 +7,7 @@ import type { TestHost } from "./host.ts";
 
 /** The queue directory of a test host. */
 export const QUEUE = "/var/lib/ssh-session-notifier/queue";
-const DATABASE = `${QUEUE}/session_events.db`;
+const DATABASE = `${QUEUE}/db/session_events.db`;
 /** The spool in memory. */
 const RUN_SPOOL = "/run/ssh-session-notifier/spool";
 
@@ -50,8 +50,8 @@ function login(user: string): string {
 }
 
 /** A shell script that empties queue/ and the spool in memory. */
-export const RESET = `rm -rf ${DATABASE}* ${QUEUE}/spool ${RUN_SPOOL}
-  install -d -o ssh-session-queue -m 2750 ${QUEUE}/spool ${RUN_SPOOL}`;
+export const RESET = `rm -rf ${QUEUE}/db ${QUEUE}/spool ${RUN_SPOOL}
+  install -d -o ssh-session-queue -m 2750 ${QUEUE}/db ${QUEUE}/spool ${RUN_SPOOL}`;
 
 /** The files of queue/ and of the spool in memory of a test host. */
 export function keptFiles(host: TestHost): Files {

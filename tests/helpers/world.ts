@@ -40,7 +40,7 @@ export class World implements Disposable {
   config: Config = parseConfig(NTFY, { hostName: () => "example.com" });
 
   constructor() {
-    Deno.mkdirSync(this.paths.queueDir);
+    Deno.mkdirSync(this.paths.databaseDir, { recursive: true });
     Deno.mkdirSync(this.paths.sendDir);
     this.deliveries = new Deliveries(this.paths.deliveriesDatabase);
     this.#know(["alice", ...Array.from({ length: 1_000 }, (_, index) => `user${index + 1}`)]);

@@ -6,7 +6,7 @@ import { Installation, LOGIN } from "../helpers/program.ts";
 Deno.test("queue records an event with the permissions of its set, and prints nothing", async () => {
   await using installation = await Installation.create();
   assert.deepEqual(await installation.queue(LOGIN), { code: 0, stdout: "", stderr: "" });
-  const names = [...Deno.readDirSync(`${installation.stateDir}/queue`)].map(({ name }) => name).sort();
+  const names = [...Deno.readDirSync(`${installation.stateDir}/queue/db`)].map(({ name }) => name).sort();
   assert.deepEqual(names, ["session_events.db", "session_events.db-shm", "session_events.db-wal"]);
 });
 
@@ -16,16 +16,16 @@ Deno.test({
   fn: async () => {
     await using installation = await Installation.create();
     await Deno.chmod(installation.directory, 0o755);
-    await Deno.chown(`${installation.stateDir}/queue`, 61111, 61112);
+    for (const path of ["queue", "queue/db"]) await Deno.chown(`${installation.stateDir}/${path}`, 61111, 61112);
     assert.deepEqual(await installation.queue(LOGIN), { code: 0, stdout: "", stderr: "" });
-    const { uid, gid } = await Deno.stat(`${installation.stateDir}/queue/session_events.db`);
+    const { uid, gid } = await Deno.stat(`${installation.stateDir}/queue/db/session_events.db`);
     assert.deepEqual([uid, gid], [61111, 61112]);
   },
 });
 
 Deno.test("queue reports in one line that the queue directory does not exist, and exits 1", async () => {
   await using installation = await Installation.create();
-  await Deno.remove(`${installation.stateDir}/queue`);
+  await Deno.remove(`${installation.stateDir}/queue`, { recursive: true });
   const { code, stdout, stderr } = await installation.queue(LOGIN);
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(

@@ -14,7 +14,7 @@ class Queue implements Disposable {
   readonly inbox = new Inbox(this.paths);
 
   constructor() {
-    Deno.mkdirSync(this.paths.queueDir);
+    Deno.mkdirSync(this.paths.databaseDir, { recursive: true });
     Deno.mkdirSync(this.paths.sendDir);
   }
 
@@ -119,7 +119,7 @@ Deno.test("Inbox.read() does not create a deleted log again, and continues once 
   const paths = statePaths(installation.stateDir);
   const inbox = new Inbox(paths);
   const users = () => inbox.read(INBOX_START, 10)?.events.map(({ user }) => user);
-  const hasLog = () => [...Deno.readDirSync(paths.queueDir)].some(({ name }) => name.endsWith("-wal"));
+  const hasLog = () => [...Deno.readDirSync(paths.databaseDir)].some(({ name }) => name.endsWith("-wal"));
   assert.equal((await installation.queue({ ...LOGIN, PAM_USER: "alice" })).code, 0);
   const other = openDatabase(paths.queueDatabase, { busyTimeoutMs: 0 });
   other.prepare("SELECT count(*) FROM event").get();
@@ -267,5 +267,5 @@ Deno.test("Inbox.read() reports events with numbers that are too large, after it
   const page = queue.inbox.read(INBOX_START, 10);
   assert.deepEqual([page?.events.map(({ uuid }) => uuid), page?.unreadable], [["a"], 1]);
   assert.throws(() => queue.inbox.read(page?.position ?? INBOX_START, 10), /numbers that are too large/);
-  assert.throws(() => queue.inbox.unread(page?.position ?? INBOX_START), /numbers that are too large/);
+  assert.throws(() => queue.inbox.read(page?.position ?? INBOX_START, 10), /numbers that are too large/);
 });

@@ -108,7 +108,7 @@ Deno.test("send pings /fail if it cannot read the queue", async () => {
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
   await installation.queue(LOGIN);
-  await Deno.writeTextFile(`${installation.stateDir}/queue/session_events.db`, "no database".repeat(1_000));
+  await Deno.writeTextFile(`${installation.stateDir}/queue/db/session_events.db`, "no database".repeat(1_000));
   assert.equal((await installation.send()).code, 78);
   assert.deepEqual(heart.pings, ["200 /fail"]);
 });

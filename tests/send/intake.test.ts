@@ -87,6 +87,7 @@ class Queue implements Disposable {
 
   constructor() {
     Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
+    Deno.mkdirSync(this.paths.databaseDir);
     Deno.mkdirSync(this.paths.sendDir);
     beginStore(this.deliveries.database, { origin: "first", nowMs: this.clock.nowMs() });
   }
@@ -104,7 +105,7 @@ class Queue implements Disposable {
       elsewhere,
       log: (...entry) => void this.logged.push(entry),
     });
-    for (const _ of [1, 2]) while (intake.takeIn());
+    for (const _ of [1, 2]) while (intake.takeIn() || intake.takeInDamaged());
     return intake;
   }
 
@@ -112,7 +113,7 @@ class Queue implements Disposable {
     Deno.writeTextFileSync(`${this.paths.spoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
   }
 
-  insert(uuid: string, folder = this.paths.queueDir): void {
+  insert(uuid: string, folder = this.paths.databaseDir): void {
     insertEvent(`${folder}/session_events.db`, sessionEvent({ uuid }));
   }
 
@@ -266,7 +267,7 @@ Deno.test("takeIn() reads the database even if a spool cannot be read", () => {
   assert.match(intake.fault?.message ?? "", /Cannot read the spool/);
 });
 
-Deno.test("takeIn() recovers a database that was set aside, once, without events that it already knows", () => {
+Deno.test("takeInDamaged() reads a database that was set aside, once, without events that it already knows", () => {
   using queue = new Queue();
   queue.insert(A);
   queue.takeIn();
@@ -288,7 +289,7 @@ Deno.test("takeIn() recovers a database that was set aside, once, without events
   assert.deepEqual(queue.uuids(), [A, B, C]);
 });
 
-Deno.test("takeIn() recovers one damaged database per run", () => {
+Deno.test("takeInDamaged() reads one database per run", () => {
   using queue = new Queue();
   queue.setAside("damaged-20261123T000000Z", A);
   queue.setAside("damaged-20261123T000001Z", B);
@@ -299,9 +300,9 @@ Deno.test("takeIn() recovers one damaged database per run", () => {
   assert.deepEqual(queue.uuids(), [A, B]);
 });
 
-Deno.test("takeIn() ignores databases that repair is still moving, and folders that only have such a name", () => {
+Deno.test("takeInDamaged() ignores folders with other names, and those without a database", () => {
   using queue = new Queue();
-  queue.setAside("damaged-20261123T000000Z.moving", A);
+  queue.setAside("damaged-20261123T000000Z.other", A);
   Deno.mkdirSync(`${queue.directory}/elsewhere`);
   queue.insert(B, `${queue.directory}/elsewhere`);
   Deno.symlinkSync(`${queue.directory}/elsewhere`, `${queue.paths.queueDir}/damaged-link`);

@@ -27,7 +27,7 @@ Deno.test("send killed before, during and after a request loses nothing, and rep
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
-  const queue = `${installation.stateDir}/queue/session_events.db`;
+  const queue = `${installation.stateDir}/queue/db/session_events.db`;
   const random = randomNumbers(7);
   const chance = () => random.next().value ?? 0;
   const kills = 20;
@@ -67,7 +67,7 @@ Deno.test("send on SIGTERM settles the request in flight, makes no other, and ex
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 300);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 300);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const before = ntfy.received.length;
     const child = installation.startSend();
@@ -92,7 +92,7 @@ Deno.test("send ends at its deadline, with the request in flight settled", async
   await installation.writeConfig(
     `[notification]\nservice = "ntfy"\nrun_deadline_seconds = 10\nntfy.topic_url = "${ntfy.topicUrl}"`,
   );
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 300);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 300);
   ntfy.intercept = async () => {
     // Two begin within the 10 s, on a busy machine too, and a third is too late in any case.
     await new Promise((resolve) => setTimeout(resolve, 6_000));

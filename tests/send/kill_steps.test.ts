@@ -1,5 +1,5 @@
-// `send` killed by SIGKILL at each system call that changes its files: while it reads and delivers events, rebuilds a
-// damaged store, or imports the Go program's database. The next run completes the work without manual action.
+// `send` killed by SIGKILL at each system call that changes its files: while it reads and delivers events, backs up its
+// store, restores a damaged one, or imports the Go program's database. The next run completes the work without manual action.
 //
 // By default at each call that syncs or moves a file, and at some of the writes in between; at every write with
 // KILL_EVERY_STEP=true.
@@ -49,10 +49,24 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     heardOf: ["alice", "bob", "carol"],
     notAgain: [],
   },
-  "makes a damaged store anew": {
+  "backs up its store": {
+    prepare: async (installation) => {
+      await login(installation, "alice");
+      assert.equal((await installation.send()).code, 0);
+      const store = openDatabase(`${installation.stateDir}/send/deliveries.db`, { busyTimeoutMs: 0 });
+      store.exec(`UPDATE store SET elapsed_ms = ${24 * 60 * 60 * 1000}`);
+      store.close();
+      await login(installation, "bob");
+    },
+    heardOf: ["bob"],
+    notAgain: ["alice"],
+  },
+  "restores a damaged store": {
     prepare: async (installation) => {
       await login(installation, "alice", "bob");
       assert.equal((await installation.send()).code, 0);
+      const send = `${installation.stateDir}/send`;
+      await Deno.copyFile(`${send}/deliveries.db`, `${send}/deliveries.backup.db`);
       await login(installation, "carol", "dave");
       const file = await Deno.open(`${installation.stateDir}/send/deliveries.db`, { write: true });
       await file.write(new Uint8Array(100));
@@ -140,7 +154,7 @@ async function killAt(
   }
   for (const user of scenario.notAgain) assert.ok(!heard.includes(`'${user}'`), `${at}: ${user} was heard of again`);
   const left = [...Deno.readDirSync(`${installation.stateDir}/send`)].map(({ name }) => name);
-  assert.deepEqual(left.filter((name) => /\.(moving|reading)$|^legacy\.db$/.test(name)), [], at);
+  assert.deepEqual(left.filter((name) => /unfinished|_copy|^legacy\.db$/.test(name)), [], at);
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" }, at);
   return first.code !== 0;
 }
@@ -166,6 +180,8 @@ async function underStrace(
     "deliveries.db",
     "deliveries.db-wal",
     "deliveries.db-shm",
+    "deliveries.db.unfinished",
+    "deliveries.backup.db.unfinished",
     "legacy.db",
     "legacy.db-wal",
     "legacy.db-shm",

@@ -28,7 +28,7 @@ Deno.test("four routes (down, slow, rate-limited, working) do not wait for each 
     `[notification]\nrun_deadline_seconds = 25\n` + route("down", topicUrl) +
       route("slow", slow.topicUrl) + route("limited", limited.topicUrl) + route("fine", fine.topicUrl),
   );
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 120);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 120);
   const startedAtMs = performance.now();
   let fineAfterMs = NaN;
   fine.intercept = () => {
@@ -58,7 +58,7 @@ Deno.test("a secret can be in a file, and is never shown", async () => {
   const file = `${installation.directory}/etc/ntfy.token`;
   await Deno.writeTextFile(file, "tk_s3cr3t\n", { mode: 0o640 });
   await installation.writeConfig(route("oncall", ntfy.topicUrl, `token_file = "${file}"`));
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 1);
   ntfy.intercept = (request) =>
     ntfy.received.length > 0 ? undefined : json(400, { error: `no ${request.headers.get("authorization")}` });
   const { code, stdout, stderr } = await installation.send("--verbose");
@@ -103,7 +103,7 @@ Deno.test("the CA of a route is trusted for that route only", async () => {
     `[notification]\nrun_deadline_seconds = 10\n` + route("own", `${url}/own-topic`, `ca_file = "${ca}"`) +
       route("other", `${url}/other-topic`),
   );
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 1);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 1);
   const { code, stderr } = await installation.send();
   await server.shutdown();
   assert.equal(code, 75);
@@ -122,7 +122,7 @@ Deno.test("a route that responds with nonsense or never affects neither the othe
       route("hanging", `${hanging.origin}/hanging-topic`) + route("nonsense", `${nonsense.origin}/nonsense-topic`) +
       route("fine", fine.topicUrl),
   );
-  queueLogins(`${installation.stateDir}/queue/session_events.db`, 5);
+  queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 5);
   const { code } = await installation.send();
   assert.equal(code, 78);
   // The events, and a notice that the route with nonsense is broken.

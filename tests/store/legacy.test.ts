@@ -159,16 +159,21 @@ Deno.test("takeOver() marks the events of invalid rows, and continues after them
   for (const { user } of events) assert.ok(user.length <= 256);
 });
 
-Deno.test("takeOver() takes over what can be read from a damaged database", () => {
+Deno.test("takeOver() takes over the rows of a damaged database that SQLite can read, before and after the damage", () => {
   using legacy = new Legacy();
   legacy.create(Array.from({ length: 500 }, (_, index) => ({ user: `user ${index}` })));
   const file = Deno.openSync(legacy.paths.legacyDatabase, { write: true });
+  const pages = Math.floor(file.statSync().size / 4096);
+  file.seekSync(Math.floor(pages / 2) * 4096, Deno.SeekMode.Start);
   file.writeSync(garbagePage());
   file.close();
   const deliveries = new Deliveries(":memory:");
   legacy.takeOver(deliveries);
-  assert.equal(deliveries.unjudged(1_000).length, 500);
+  const users = deliveries.unjudged(1_000).map(({ user }) => user);
+  assert.ok(users.includes("user 0") && users.includes("user 499"), `${users.length} users`);
+  assert.ok(users.length > 300 && users.length < 500, `${users.length} users`);
   assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
+  assert.match(legacy.logged[0]?.join() ?? "", /^error,cannot read the Go program's database .*malformed/);
 });
 
 Deno.test("takeOver() continues if the file is not a database", () => {

@@ -39,7 +39,7 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
 Deno.test("readOverview() counts what is pending on each route, and returns the state of the route", async () => {
   await withStore((path) => {
     assert.deepEqual(readOverview(path), {
-      position: { lastId: 3, lastUuid: "z", againToId: 3 },
+      queue: { looks: "", fault: undefined },
       routes: [
         {
           name: "a",
@@ -100,10 +100,10 @@ Deno.test("readOverview() reads a store that is open, and does not change it", a
   await withStore((path) => {
     const deliveries = new Deliveries(path);
     deliveries.takeIn({ events: [sessionEvent({ uuid: "new" })], position: { lastId: 4, lastUuid: "new" } });
-    assert.equal(readOverview(path)?.position.lastId, 4);
+    assert.equal(readOverview(path)?.routes.length, 2);
     deliveries.takeIn({ events: [sessionEvent({ uuid: "newer" })], position: { lastId: 5, lastUuid: "newer" } });
+    assert.equal(deliveries.inboxPosition().lastId, 5);
     deliveries.close();
-    assert.equal(readOverview(path)?.position.lastId, 5);
   });
 });
 

@@ -21,7 +21,7 @@ import { findingLine, Findings } from "./finding.ts";
 import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
-import { inspectRoom } from "./disk_space.ts";
+import { inspectReadOnly, inspectRoom } from "./disk_space.ts";
 import { inspectRuns, inspectScheduler } from "./scheduler.ts";
 import { inspectSelinux, type ToolResult } from "./selinux.ts";
 import { inspectSshd } from "./sshd.ts";
@@ -103,10 +103,11 @@ function inspectState(
 ): void {
   attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
   attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
+  attempt("disk", findings, () => inspectReadOnly(paths.sendLock, findings));
   let overview: Overview | undefined;
   attempt("delivery", findings, () => {
     overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
-    const unread = orWhyNot(() => readUnread(paths, { overview, command: "check" }));
+    const unread = orWhyNot(() => readUnread(paths, overview));
     const spooled = orWhyNot(() => new Spool(paths).inspect());
     const nowMs = Date.now();
     const { routes = [], runDeadlineMs = 0 } = config ?? {};

@@ -8,12 +8,11 @@ import { plural } from "../../plural.ts";
 import { quotedForShell } from "../../shell.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
 import { PROXY_REFUSAL } from "../../services/http.ts";
-import type { Unread } from "../../intake/inbox.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";
 import type { Spooled } from "../../intake/spool.ts";
-import { isPassingInQueue, isReadOnly, REMOUNT } from "../../store/store_failure.ts";
+import { queueFaultId, REMOUNT } from "../../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
-import { QueueBusyError } from "../unread.ts";
+import type { Unread } from "../unread.ts";
 
 const TRY = "ssh-session-notifier test";
 const REPAIR = "ssh-session-notifier repair";
@@ -23,7 +22,7 @@ const SEE = "read the log of send: journalctl -u ssh-session-notifier (with cron
 export interface DeliverySources extends Pick<Config, "routes" | "runDeadlineMs"> {
   /** Undefined if `send` has never run. */
   readonly overview: Overview | undefined;
-  /** Undefined if no event has been recorded yet; an error if the queue database cannot be read. */
+  /** Undefined if no event has been recorded yet; an error if the queue's files cannot be examined. */
   readonly unread: Unread | Error | undefined;
   /** Events in the spool; an error if the spool cannot be read. */
   readonly spooled: Spooled | Error;
@@ -74,7 +73,7 @@ function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }:
     nowMs,
     lastRunAtMs: overview?.lastRunAtMs,
     runDeadlineMs,
-    unread: unread instanceof Error ? undefined : unread,
+    unreadAtMs: unread instanceof Error ? undefined : unread?.newestAtMs,
     spooled: spooled instanceof Error ? undefined : spooled,
     withoutRoom: [],
     isUnreadable: false,
@@ -82,18 +81,21 @@ function problemsIn({ routes, runDeadlineMs, overview, unread, spooled, nowMs }:
 }
 
 function inspectQueue(
-  { unread, spooled, nowMs }: DeliverySources,
+  { overview, unread, spooled, nowMs }: DeliverySources,
   { problems, findings }: { problems: readonly Problem[]; findings: Findings },
 ): void {
+  const fault = overview?.queue.fault;
+  // No event in it can be sent until this is fixed.
+  if (fault !== undefined) findings.fault(fault.id, fault.message, READING_HINTS[fault.id]);
   if (unread instanceof Error) {
-    // A fault: no event in it can be sent until this is fixed.
-    const [id, hint] = faultOfReading(unread, "queue.not-readable");
-    findings.fault(id, unread.message, hint);
+    const id = queueFaultId(unread);
+    findings.fault(id, unread.message, READING_HINTS[id]);
     return;
   }
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
-  if (isUnread && (unread?.count ?? 0) === 0) {
+  const newestAtMs = unread?.newestAtMs;
+  if (isUnread && newestAtMs === undefined) {
     findings.fault("delivery.spool-unread", "send does not read the events in the spool", SEE);
   }
   if (unread === undefined) {
@@ -101,21 +103,19 @@ function inspectQueue(
     findings.warning("delivery.no-login", "no login was ever recorded", "log in once over SSH, then run check again");
     return;
   }
-  const { count, oldestAtMs = nowMs } = unread;
-  const events = plural(count, "event");
-  if (isUnread && count > 0) {
-    const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
-    findings.fault("delivery.unread", `send has not read ${events}, ${since}`, SEE);
-  } else {
-    findings.pass("delivery.unread", count === 0 ? "send has read every event" : `send has yet to read ${events}`);
+  if (newestAtMs === undefined) findings.pass("delivery.unread", "send has read every event");
+  else if (!isUnread) findings.pass("delivery.unread", "send has yet to read new events");
+  else {
+    const when = formatAgo(newestAtMs, nowMs);
+    findings.fault("delivery.unread", `send has not read all events, the newest from ${when}`, SEE);
   }
 }
 
 /** Warns about events in the spool: `send` delivers them too, but something keeps the hook from using the database. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
   if (spooled instanceof Error) {
-    const [id, hint] = faultOfReading(spooled, "spool.not-readable");
-    findings.fault(id, spooled.message, hint);
+    const id = queueFaultId(spooled);
+    findings.fault(id === "queue.not-readable" ? "spool.not-readable" : id, spooled.message, READING_HINTS[id]);
     return;
   }
   const { count, oldestAtMs = nowMs } = spooled;
@@ -127,12 +127,11 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
 }
 
 /** Suggests `repair`, which replaces the whole database, only if nothing else explains the error. */
-function faultOfReading(error: Error, otherwise: Id): [id: Id, hint: string] {
-  if (error instanceof QueueBusyError) return ["queue.busy", "wait for it to end, or end it"];
-  if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
-  if (isPassingInQueue(error)) return ["queue.unavailable", "make sure that the disk has room; no event is lost"];
-  return [otherwise, REPAIR];
-}
+const READING_HINTS = {
+  "queue.read-only": REMOUNT,
+  "queue.unavailable": "make sure that the disk has room; no event is lost",
+  "queue.not-readable": REPAIR,
+} as const;
 
 function inspectRoute(
   route: RouteOverview,

@@ -62,6 +62,7 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
     { path: CONFIG_FILE, kind: "file", mode: 0o640, ...root },
     { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
+    { path: paths.databaseDir, kind: "directory", mode: 0o2750, ...queue },
     // install.sh creates it because the path unit watches it.
     { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
     { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: sendOwner },

@@ -79,7 +79,7 @@ function inspectLabels(run: SelinuxHost["run"], findings: Findings): void {
 }
 
 function labelled(): string[] {
-  const { queueDir, queueDatabase, spoolDir, runSpoolDir, unrecordedFile } = statePaths();
+  const { queueDir, databaseDir, queueDatabase, spoolDir, runSpoolDir, unrecordedFile } = statePaths();
   const database = ["", "-wal", "-shm"].map((suffix) => `${queueDatabase}${suffix}`);
-  return [BINARY, STATE_DIR, queueDir, ...database, spoolDir, RUN_DIR, runSpoolDir, unrecordedFile];
+  return [BINARY, STATE_DIR, queueDir, databaseDir, ...database, spoolDir, RUN_DIR, runSpoolDir, unrecordedFile];
 }

@@ -13,7 +13,6 @@ import { becomeSender } from "../become_sender.ts";
 import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
-import { Progress } from "../repair/progress.ts";
 import { type Layout, layout, tableLine } from "./table.ts";
 import { type Display, displayOf } from "./terminal.ts";
 import { offsetSpans } from "./utc_offsets.ts";
@@ -73,12 +72,8 @@ interface Printed {
 }
 
 function printJson(history: History, { filter, host, limit }: Printed): void {
-  using progress = new Progress({ isShown: !Deno.stdout.isTerminal() });
-  let count = 0;
   for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
     print(jsonText(historyJson(entry, host)));
-    count++;
-    progress.report(() => `${count} entries`);
   }
 }
 
@@ -86,11 +81,9 @@ function printTable(history: History, { filter, host, limit, log }: Printed & { 
   const display = displayOf();
   const first: HistoryEntry[] = [];
   let table: Table | undefined;
-  using progress = new Progress({ isShown: !Deno.stdout.isTerminal() });
   let count = 0;
   for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
     count++;
-    progress.report(() => `${count} entries`);
     if (table !== undefined) printRow(entry, table);
     else if (first.push(entry) === MEASURED_ROWS) table = printStart(first, { host, display });
   }
@@ -130,12 +123,11 @@ function printHeatmap(history: History, { filter, host: { timezone } }: Printed)
   for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
 }
 
-/** Counts in spans of at most 30 days, to show progress. */
+/** Counts in spans of at most 30 days. */
 function countLogins(
   history: History,
   { filter, timezone }: { filter: HistoryFilter; timezone: string },
 ): Pick<Heatmap, "hours" | "users"> {
-  using progress = new Progress();
   const hours: number[] = Array(168).fill(0);
   const span = history.span();
   if (span === undefined) return { hours, users: [] };
@@ -153,7 +145,6 @@ function countLogins(
       const fromMonday = (hour + 72) % 168;
       hours[fromMonday] = (hours[fromMonday] ?? 0) + logins;
     }
-    progress.report(() => `${Math.floor(100 * (untilMs - fromMs) / (toMs - fromMs))} %`);
   }
   return { hours, users: history.loginsByUser({ ...filter, sinceMs: fromMs, untilMs: toMs }) };
 }

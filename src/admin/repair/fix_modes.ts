@@ -1,9 +1,9 @@
-// Fixes what is wrong around the queue database: modes, the spool, and leftovers of an interrupted repair.
+// Fixes the modes of the queue's files, and what is in the place of its spool.
 
 import type { StatePaths } from "../../paths.ts";
 import { MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
-import { isObstacle, movedAside, obstaclesOf } from "./move_queue_aside.ts";
 import { SUFFIXES } from "./queue_fault.ts";
+import { movedAside } from "./set_queue_aside.ts";
 
 /** Setgid: new files get the group of the directory. */
 const FOLDER_MODE = 0o2750;
@@ -12,22 +12,20 @@ const FILE_MODE = 0o640;
 const INDEX_MODE = 0o600;
 
 /** Fixes what it can, and reports each change. */
-export function putRight(paths: StatePaths, say: (line: string) => void): void {
-  const { queueDir, queueDatabase, spoolDir } = paths;
-  for (const path of obstaclesOf(paths).filter(isObstacle)) {
-    Deno.removeSync(path);
-    say(`removed "${path}", which prevented the database from being opened`);
-  }
-  const journal = statIfThere(`${queueDatabase}-journal`);
-  if (journal !== undefined && !journal.isFile) moveAside(`${queueDatabase}-journal`, { paths, say });
+export function fixModes(paths: StatePaths, say: (line: string) => void): void {
+  const { queueDir, databaseDir, queueDatabase, spoolDir } = paths;
   const spool = statIfThere(spoolDir);
   // No part of this program lists a directory this large, and it can stay this large after it is emptied.
   const isUsable = spool?.isDirectory === true && spool.size <= MAX_FOLDER_BYTES;
-  if (spool !== undefined && !isUsable) moveAside(spoolDir, { paths, say });
+  if (spool !== undefined && !isUsable) {
+    say(`moved "${spoolDir}", which cannot be used, to "${movedAside(spoolDir, paths)}"`);
+  }
   if (!isUsable) {
     Deno.mkdirSync(spoolDir);
     say(`created "${spoolDir}"`);
   }
+  for (const path of [queueDir, spoolDir, databaseDir]) setMode(path, { mode: FOLDER_MODE, say });
+  if (statIfThere(databaseDir)?.isDirectory !== true) return;
   // Must happen before the database is opened: SQLite would create a -shm file that the group can open.
   if (statIfThere(queueDatabase)?.isFile && statIfThere(`${queueDatabase}-shm`) === undefined) {
     createIndex(`${queueDatabase}-shm`);
@@ -37,7 +35,6 @@ export function putRight(paths: StatePaths, say: (line: string) => void): void {
     const mode = suffix === "-shm" ? INDEX_MODE : FILE_MODE;
     if (statIfThere(path)?.isFile) setMode(path, { mode, say });
   }
-  for (const path of [queueDir, spoolDir]) setMode(path, { mode: FOLDER_MODE, say });
 }
 
 /** Creates the file with its content in one step, because SQLite replaces an empty one. The hook has the same code. */
@@ -53,14 +50,10 @@ function createIndex(path: string): void {
   }
 }
 
-function moveAside(path: string, { paths, say }: { paths: StatePaths; say: (line: string) => void }): void {
-  say(`moved "${path}", which cannot be used, to "${movedAside(path, paths)}"`);
-}
-
 function setMode(path: string, { mode, say }: { mode: number; say: (line: string) => void }): void {
   const info = statIfThere(path);
-  // Only the owner can change the mode.
-  if (info === undefined || info.uid !== Deno.uid() || ((info.mode ?? 0) & 0o7777) === mode) return;
+  // Only the owner can change the mode, and a link would lead elsewhere.
+  if (info === undefined || info.isSymlink || info.uid !== Deno.uid() || ((info.mode ?? 0) & 0o7777) === mode) return;
   Deno.chmodSync(path, mode);
   say(`set the mode of "${path}" to ${mode.toString(8).padStart(4, "0")}`);
 }

@@ -2,7 +2,7 @@
 
 import { ExitCode, Failure } from "../../failure.ts";
 import type { StatePaths } from "../../paths.ts";
-import { statIfThere } from "../../sqlite/files.ts";
+import { MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
 import { faultOfNumbers } from "../../intake/inbox.ts";
 import { type Database, openDatabase, pragma } from "../../sqlite/open.ts";
 import { faultOfQueueTable } from "../../sqlite/queue_table.ts";
@@ -11,8 +11,8 @@ import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_LOCKED, sqliteCode } fr
 /** How long to wait for locks that hooks hold, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
 
-/** The suffixes of the database's files: database, write-ahead log and index of the log. */
-export const SUFFIXES = ["", "-wal", "-shm"] as const;
+/** The suffixes of the database's files: database, write-ahead log, index of the log, rollback journal. */
+export const SUFFIXES = ["", "-wal", "-shm", "-journal"] as const;
 
 /**
  * Connections that stay open until the process ends. Closing the last one checkpoints the log and deletes it by name,
@@ -33,7 +33,10 @@ export function openHeld({ queueDatabase }: Pick<StatePaths, "queueDatabase">): 
  * @returns undefined if there is no damage, or no database
  * @throws {Failure} if it cannot be checked now: it is locked, or the disk is full
  */
-export function faultOfDatabase({ queueDatabase }: Pick<StatePaths, "queueDatabase">): string | undefined {
+export function faultOfDatabase({ databaseDir, queueDatabase }: StatePaths): string | undefined {
+  const directory = statIfThere(databaseDir);
+  if (directory?.isDirectory !== true) return `"${databaseDir}" is not a directory`;
+  if (directory.size > MAX_FOLDER_BYTES) return `"${databaseDir}" has, or had, too many files to list`;
   for (const suffix of SUFFIXES) {
     const info = statIfThere(`${queueDatabase}${suffix}`);
     if (info === undefined) continue;

@@ -11,9 +11,9 @@ import { statIfThere } from "../../sqlite/files.ts";
 import { isReadOnly, REMOUNT } from "../../store/store_failure.ts";
 import { isPassingSystemError, isSystemError, systemCode } from "../../system_error.ts";
 import { emptySpool } from "./empty_spool.ts";
-import { type MoveOptions, moveQueueAside, unfinishedMove } from "./move_queue_aside.ts";
-import { putRight } from "./fix_modes.ts";
+import { fixModes } from "./fix_modes.ts";
 import { faultOfDatabase, openHeld } from "./queue_fault.ts";
+import { createDatabaseDir, type RepairSteps, setOldDatabaseAside, setQueueAside } from "./set_queue_aside.ts";
 import { refuseGroups } from "../without_groups.ts";
 
 /** More than one event needs in the log or the spool, in bytes. */
@@ -57,25 +57,24 @@ export async function repair({ force, stateDir }: RepairOptions): Promise<ExitCo
 /** Repairs the queue in a state directory. */
 export async function repairQueue(
   paths: StatePaths,
-  { force, ...options }: { force: boolean } & MoveOptions,
+  { force, ...steps }: { force: boolean } & RepairSteps,
 ): Promise<void> {
-  const { say } = options;
-  const unfinished = unfinishedMove(paths);
-  if (unfinished !== undefined) {
-    say("completing a repair that was interrupted");
-    await moveQueueAside(paths, { ...options, unfinished });
+  const { say } = steps;
+  await setOldDatabaseAside(paths, steps);
+  if (statIfThere(paths.databaseDir) === undefined) {
+    await createDatabaseDir(paths, steps);
+    say(`created "${paths.databaseDir}"`);
   }
-  putRight(paths, say);
+  fixModes(paths, say);
   const fault = faultOfDatabase(paths);
-  if (fault !== undefined) say(`the queue database is damaged: ${fault}`);
-  else say("the queue database is not damaged");
+  say(fault === undefined ? "the queue database is not damaged" : `the queue database is damaged: ${fault}`);
   if (fault === undefined && !force) {
     tryRoom(paths);
     // If there is no database, the next hook creates it.
     if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
     return;
   }
-  await moveQueueAside(paths, options);
+  await setQueueAside(paths, steps);
   say("the next login creates a new database; the next runs of send recover events that can be read from the old one");
 }
 

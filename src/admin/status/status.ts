@@ -44,7 +44,8 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
   if (stateDir === undefined) becomeQueueReader(paths, "status");
   const overview = attempt(() => explainingStore(paths, () => readOverview(paths.deliveriesDatabase)), faults);
   const faultsElsewhere = faults.length;
-  const unread = attempt(() => readUnread(paths, { overview, command: "status" }), faults);
+  if (overview?.queue.fault !== undefined) faults.push(overview.queue.fault.message);
+  const unread = attempt(() => readUnread(paths, overview), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
   const nowMs = Date.now();

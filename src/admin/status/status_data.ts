@@ -2,7 +2,7 @@
 
 import type { Config } from "../../config/config.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
-import type { Unread } from "../../intake/inbox.ts";
+import type { Unread } from "../unread.ts";
 import { IDLE, type Overview, type RouteOverview } from "../../store/overview.ts";
 import { believedRest } from "../../store/routes.ts";
 import type { Spooled } from "../../intake/spool.ts";
@@ -72,6 +72,7 @@ export function statusOf({ config, overview, withoutRoom, others = [], ...rest }
   const lastRunAtMs = overview?.lastRunAtMs;
   const problems = problemsOf({
     ...rest,
+    unreadAtMs: rest.unread?.newestAtMs,
     configured: [...services.keys()],
     routes: overview?.routes ?? [],
     lastRunAtMs,

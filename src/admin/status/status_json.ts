@@ -10,7 +10,10 @@ export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs
     is_alive: problems.length === 0,
     problems: problems.map(({ text }) => text),
     last_run_at: isoInstant(lastRunAtMs),
-    queue: { unread: unread?.count ?? null, oldest_unread_at: isoInstant(unread?.oldestAtMs) },
+    queue: {
+      has_unread: unread === undefined ? null : unread.newestAtMs !== undefined,
+      newest_unread_at: isoInstant(unread?.newestAtMs),
+    },
     spool: { count: spooled?.count ?? null, oldest_at: isoInstant(spooled?.oldestAtMs) },
     routes: routes.map((route) => ({
       name: route.name,

@@ -3,7 +3,7 @@
 import { formatAgo, formatDuration } from "../../duration.ts";
 import { plural } from "../../plural.ts";
 import { quotedForShell } from "../../shell.ts";
-import type { Unread } from "../../intake/inbox.ts";
+import type { Unread } from "../unread.ts";
 import type { Spooled } from "../../intake/spool.ts";
 import { isBroken, type RouteStatus, type Status } from "./status_data.ts";
 
@@ -22,10 +22,9 @@ export function statusLines(status: Status): string[] {
 
 function queueText(unread: Unread | undefined, nowMs: number): string {
   if (unread === undefined) return "no event was ever recorded";
-  const { count, oldestAtMs } = unread;
-  if (count === 0) return "send has read every event";
-  const since = oldestAtMs === undefined ? "" : `, the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
-  return `send has yet to read ${plural(count, "event")}${since}`;
+  const { newestAtMs } = unread;
+  if (newestAtMs === undefined) return "send has read every event";
+  return `send has yet to read new events, the newest from ${formatAgo(newestAtMs, nowMs)}`;
 }
 
 function spoolText({ count, oldestAtMs }: Spooled, nowMs: number): string {

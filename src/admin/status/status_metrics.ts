@@ -53,11 +53,15 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
       help: "When the last run of send ended; 0 if none has.",
       samples: one(seconds(lastRunAtMs)),
     },
-    { name: "unread_events", help: "Events in the queue that send has yet to read.", samples: one(unread?.count) },
     {
-      name: "unread_oldest_age_seconds",
-      help: "Age of the oldest unread event; 0 if there is none.",
-      samples: one(unread && age(unread.oldestAtMs, nowMs)),
+      name: "has_unread_events",
+      help: "Whether the queue has events that send has yet to read.",
+      samples: one(unread && Number(unread.newestAtMs !== undefined)),
+    },
+    {
+      name: "unread_newest_age_seconds",
+      help: "Age of the newest unread event; 0 if there is none.",
+      samples: one(unread && age(unread.newestAtMs, nowMs)),
     },
     {
       name: "spooled_events",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { type DeliverySources, inspectDelivery } from "../../../src/admin/check/delivery.ts";
 import { type Finding, Findings } from "../../../src/admin/check/finding.ts";
-import { QueueBusyError } from "../../../src/admin/unread.ts";
+import type { Unread } from "../../../src/admin/unread.ts";
 import { statusOf } from "../../../src/admin/status/status_data.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import { PROXY_REFUSAL } from "../../../src/services/http.ts";
@@ -15,7 +15,7 @@ import { routeOverview } from "../../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 const MINUTE_MS = 60_000;
-const POSITION = { lastId: 7, lastUuid: "x" };
+const QUEUE = { looks: "x", fault: undefined };
 const REPAIR = "ssh-session-notifier repair";
 const TEST = "ssh-session-notifier test";
 const LAST_DELIVERED_AT_MS = NOW_MS - 125 * MINUTE_MS;
@@ -23,17 +23,17 @@ const LAST_DELIVERED_AT_MS = NOW_MS - 125 * MINUTE_MS;
 interface Sources {
   readonly config?: string;
   readonly routes?: readonly Partial<RouteOverview>[];
-  readonly unread?: { count: number; oldestAtMs?: number } | undefined;
+  readonly unread?: Unread | undefined;
   readonly spooled?: { count: number; oldestAtMs?: number };
 }
 
 function sourcesOf(sources: Sources): DeliverySources {
   const { config = `notification.service = "stdout"`, routes = [{}], spooled = { count: 0 } } = sources;
-  const unread = "unread" in sources ? sources.unread : { count: 0 };
+  const unread = "unread" in sources ? sources.unread : {};
   return {
     ...parseConfig(config, { hostName: () => "x" }),
     overview: {
-      position: POSITION,
+      queue: QUEUE,
       lastRunAtMs: NOW_MS - MINUTE_MS,
       routes: routes.map((route) => routeOverview({ lastDeliveredAtMs: LAST_DELIVERED_AT_MS, ...route })),
     },
@@ -64,10 +64,8 @@ Deno.test("inspectDelivery() reports the last delivery, and that nothing is pend
 
 Deno.test("inspectDelivery() reports a send that does not run", () => {
   const first = (unread: Sources["unread"]) => found({ unread }).slice(0, 1);
-  assertAllFound(first({ count: 1, oldestAtMs: NOW_MS - MINUTE_MS }), [["pass delivery.unread", " 1 event"]]);
-  assertAllFound(first({ count: 3, oldestAtMs: NOW_MS - 6 * MINUTE_MS }), [
-    ["fault delivery.unread", " 3 events", "6 min ago"],
-  ]);
+  assertAllFound(first({ newestAtMs: NOW_MS - MINUTE_MS }), [["pass delivery.unread"]]);
+  assertAllFound(first({ newestAtMs: NOW_MS - 6 * MINUTE_MS }), [["fault delivery.unread", "6 min ago"]]);
   assertAllFound(first(undefined), [["warning delivery.no-login"]]);
 });
 
@@ -87,17 +85,25 @@ Deno.test("inspectDelivery() does not suggest repair for an intact queue", () =>
     [new InboxError("x", { cause: error("EIO") }), "fault queue.not-readable", REPAIR],
     [new InboxError("x", { cause: error("ENOSPC") }), "fault queue.unavailable"],
     [new InboxError("x", { cause: error("EROFS") }), "fault queue.read-only"],
-    [new QueueBusyError("x"), "fault queue.busy"],
     [new SpoolError("x", { cause: error("EACCES") }), "fault spool.not-readable", REPAIR],
   ];
   for (const [fault, ...expected] of table) {
     const findings = new Findings();
     const spooled = fault instanceof SpoolError ? fault : { count: 0 };
-    const unread = fault instanceof SpoolError ? { count: 0 } : fault;
+    const unread = fault instanceof SpoolError ? {} : fault;
     inspectDelivery({ routes: [], runDeadlineMs: 0, overview: undefined, unread, spooled, nowMs: NOW_MS }, findings);
     const faults = findings.all.filter(({ level }) => level === "fault");
     assertAllFound(faults, [expected]);
     assert.deepEqual(faults.map(({ message, hint }) => [message, hint === REPAIR]), [["x", expected.includes(REPAIR)]]);
+  }
+});
+
+Deno.test("inspectDelivery() reports why send cannot read the queue, as the last run noted it", () => {
+  for (const id of ["queue.not-readable", "queue.unavailable", "queue.read-only"] as const) {
+    const { overview, ...rest } = sourcesOf({});
+    assert.ok(overview !== undefined);
+    const queue = { looks: "", fault: { id, message: "Cannot read x" } };
+    assertAllFound(faultsOf({ ...rest, overview: { ...overview, queue } }), [[`fault ${id}`, "Cannot read x"]]);
   }
 });
 
@@ -140,6 +146,7 @@ Deno.test("inspectDelivery() reports a route whose last attempt failed, with a h
 Deno.test("inspectDelivery() reports a fault exactly when status says that the alarm does not work", () => {
   const age = fc.constantFrom(0, 4, 6, 14, 16, 24, 26, 61).map((minutes) => NOW_MS - minutes * MINUTE_MS);
   const queued = fc.oneof(fc.constant({ count: 0 }), fc.record({ count: fc.constant(2), oldestAtMs: age }));
+  const written = fc.oneof(fc.constant({}), fc.record({ newestAtMs: age }));
   const route = fc.record({
     newest: fc.constantFrom<RouteOverview["newest"]>("none", "delivered", "retry", "broken", "refused"),
     pending: fc.constantFrom(0, 1),
@@ -149,11 +156,11 @@ Deno.test("inspectDelivery() reports a fault exactly when status says that the a
   fc.assert(fc.property(
     route,
     fc.option(age, { nil: undefined }),
-    fc.option(queued, { nil: undefined }),
+    fc.option(written, { nil: undefined }),
     queued,
     ({ oldest, ...rest }, lastRunAtMs, unread, spooled) => {
       const overview = {
-        position: POSITION,
+        queue: QUEUE,
         routes: [routeOverview({ ...rest, ...rest.pending > 0 ? { oldestPendingAtMs: oldest } : {} })],
         ...lastRunAtMs === undefined ? {} : { lastRunAtMs },
       };

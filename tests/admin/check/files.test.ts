@@ -20,6 +20,7 @@ const GOOD: Readonly<Record<string, Entry>> = {
   "/etc/ssh-session-notifier": { kind: "directory", uid: 0, gid: GID, mode: 0o750 },
   "/etc/ssh-session-notifier/config.toml": { kind: "file", uid: 0, gid: GID, mode: 0o640 },
   [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
+  [paths.databaseDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [paths.runSpoolDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [paths.unrecordedFile]: { kind: "file", uid: 0, gid: QUEUE_GID, mode: 0o640 },

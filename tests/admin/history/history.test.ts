@@ -18,7 +18,7 @@ const HOUR = 3_600_000;
 async function visited(): Promise<Installation> {
   const installation = await Installation.create();
   await installation.writeConfig(CONFIG);
-  const database = `${installation.stateDir}/queue/session_events.db`;
+  const database = `${installation.stateDir}/queue/db/session_events.db`;
   const record = (overrides: Parameters<typeof sessionEvent>[0]) =>
     insertEvent(database, sessionEvent({ uuid: crypto.randomUUID(), ...overrides }));
   const alice = { user: "alice", authInfo: `publickey ${ALICE_KEY.public}`, parentPid: 1 };

@@ -7,7 +7,7 @@ import { insertEvent } from "../../../src/hook/insert.ts";
 import { statePaths } from "../../../src/paths.ts";
 import { Inbox, INBOX_START } from "../../../src/intake/inbox.ts";
 import { openDatabase, pragma } from "../../../src/sqlite/open.ts";
-import { salvageQueue } from "../../../src/store/salvage.ts";
+import { readDamagedQueue } from "../../../src/intake/damaged_queues.ts";
 import { MUST_RUN } from "../../../.ci/checkout.ts";
 import { sessionEvent } from "../../helpers/fixtures.ts";
 import { usersOf } from "../../helpers/logins.ts";
@@ -26,7 +26,9 @@ class Queue implements Disposable {
   constructor() {
     Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
     Deno.mkdirSync(this.paths.sendDir);
-    for (const path of [this.paths.queueDir, this.paths.spoolDir]) Deno.chmodSync(path, 0o2750);
+    Deno.mkdirSync(this.paths.databaseDir);
+    const { queueDir, spoolDir, databaseDir } = this.paths;
+    for (const path of [queueDir, spoolDir, databaseDir]) Deno.chmodSync(path, 0o2750);
   }
 
   insert(...uuids: string[]): void {
@@ -49,7 +51,7 @@ class Queue implements Disposable {
     }
   }
 
-  async repair({ force = false, sleep = () => Promise.resolve() } = {}): Promise<void> {
+  async repair({ force = false, sleep = (_ms: number) => Promise.resolve() } = {}): Promise<void> {
     this.said.length = 0;
     await repairQueue(this.paths, { force, sleep, say: (line) => void this.said.push(line) });
   }
@@ -59,15 +61,15 @@ class Queue implements Disposable {
     const inbox = new Inbox(this.paths);
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
     inbox.close();
-    const aside = this.folders().flatMap((folder) => [...salvageQueue(`${folder}/session_events.db`)]);
+    const copy = `${this.directory}/copy.db`;
+    const aside = this.folders().flatMap((folder) => [...readDamagedQueue(`${folder}/session_events.db`, { copy })]);
     return [...new Set([...found, ...aside].flatMap((event) => event?.uuid ?? []))].sort();
   }
 
   folders(): string[] {
-    return [...Deno.readDirSync(this.paths.queueDir)].map(({ name }) => name).filter((name) =>
-      name.startsWith("damaged")
-    )
-      .map((name) => `${this.paths.queueDir}/${name}`);
+    return [...Deno.readDirSync(this.paths.queueDir)]
+      .filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged"))
+      .map(({ name }) => `${this.paths.queueDir}/${name}`);
   }
 
   [Symbol.dispose](): void {
@@ -114,7 +116,7 @@ Deno.test("repair leaves no -shm file that others can open, after another tool r
   assert.throws(() => Deno.statSync(index), Deno.errors.NotFound);
   await queue.repair();
   assert.equal((Deno.statSync(index).mode ?? 0) & 0o777, 0o600);
-  assert.deepEqual([...Deno.readDirSync(queue.paths.queueDir)].filter(({ name }) => name.includes("-shm.")), []);
+  assert.deepEqual([...Deno.readDirSync(queue.paths.databaseDir)].filter(({ name }) => name.includes("-shm.")), []);
   queue.insert("b");
   assert.equal((Deno.statSync(index).mode ?? 0) & 0o777, 0o600);
   assert.deepEqual(queue.uuids(), ["a", "b"]);
@@ -168,68 +170,119 @@ Deno.test("repair --force moves an intact database aside, and no event is lost",
   assert.deepEqual(queue.uuids(), ["a", "b", "c"]);
 });
 
-const DAMAGES: Record<string, (queue: Queue, path: string) => unknown> = {
-  "its header is garbage": (_, path) => overwrite(path, 0, 100),
-  "its first page is garbage": (_, path) => overwrite(path, 0, 4096),
-  "its table has another shape": (_, path) => {
-    const database = openDatabase(path, { busyTimeoutMs: 0 });
-    database.exec("ALTER TABLE event RENAME COLUMN record TO text");
-    database.close();
+/** Damage to an intact database with the events a, b and c, and those of them that can still be read. */
+const DAMAGES: Record<string, { damage: (path: string) => unknown; kept: readonly string[] }> = {
+  "its header is garbage": { damage: (path) => overwrite(path, 0, 100), kept: [] },
+  "its first page is garbage": { damage: (path) => overwrite(path, 0, 4096), kept: [] },
+  "its table has another shape": { damage: sql("ALTER TABLE event RENAME COLUMN record TO text"), kept: [] },
+  "a trigger refuses every event": {
+    damage: sql("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    kept: ["a", "b", "c"],
   },
-  "a trigger refuses every event": (_, path) => {
-    const database = openDatabase(path, { busyTimeoutMs: 0 });
-    database.exec("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END");
-    database.close();
+  "an index that is not ours runs a program": {
+    damage: sql("CREATE INDEX program ON event (length(record))"),
+    kept: ["a", "b", "c"],
   },
-  "an index that is not ours runs a program": (_, path) => {
-    const database = openDatabase(path, { busyTimeoutMs: 0 });
-    database.exec("CREATE INDEX program ON event (length(record))");
-    database.close();
+  "an event has a number that is too large": {
+    damage: sql("UPDATE event SET id = 9223372036854775800 WHERE uuid = 'c'"),
+    kept: ["a", "b", "c"],
   },
-  "an event has a number that is too large": (_, path) => {
-    const database = openDatabase(path, { busyTimeoutMs: 0 });
-    database.exec("UPDATE event SET id = 9223372036854775800 WHERE uuid = 'c'");
-    database.close();
-  },
-  "it is cut": (_, path) => Deno.truncateSync(path, Deno.statSync(path).size - 100),
+  "its index of UUIDs is garbage": { damage: (path) => overwrite(path, 2 * 4096, 4096), kept: ["a", "b", "c"] },
 };
 
-for (const [what, damage] of Object.entries(DAMAGES)) {
-  Deno.test(`repair moves the database aside if ${what}, and send finds the events that can be read`, async () => {
+function sql(statement: string): (path: string) => void {
+  return (path) => {
+    const database = openDatabase(path, { busyTimeoutMs: 5_000 });
+    database.exec(statement);
+    database.close();
+  };
+}
+
+for (const [what, { damage, kept }] of Object.entries(DAMAGES)) {
+  Deno.test(`repair sets the database aside if ${what}, and send finds the events that can be read`, async () => {
     using queue = new Queue();
     queue.insert("a", "b", "c");
     queue.fold();
-    damage(queue, queue.paths.queueDatabase);
+    damage(queue.paths.queueDatabase);
     await queue.repair();
     assert.match(queue.said[0] ?? "", /^the queue database is damaged: /);
     assert.ok(queue.canInsert("d"));
-    assert.deepEqual(queue.uuids(), ["a", "b", "c", "d"]);
+    assert.deepEqual(queue.uuids(), [...kept, "d"]);
     await queue.repair();
     assert.deepEqual(queue.said, ["the queue database is not damaged"]);
   });
 }
 
 for (const suffix of ["", "-wal", "-shm", "-journal"]) {
-  Deno.test(`repair moves aside anything else in place of session_events.db${suffix}`, async () => {
+  Deno.test(`repair sets aside anything else in place of session_events.db${suffix}`, async () => {
     for (const [what, replace] of Object.entries(replacedBy)) {
       using queue = new Queue();
       queue.insert("a", "b");
+      if (suffix === "-shm" || suffix === "-journal") queue.fold();
       const path = `${queue.paths.queueDatabase}${suffix}`;
       if (suffix !== "-journal") Deno.removeSync(path);
       replace(path);
       assert.ok(Deno.lstatSync(path), what);
       await queue.repair();
       assert.ok(queue.canInsert("c"), `${what}: ${queue.said.join("; ")}`);
-      const expected = { "": ["c"], "-wal": ["c"], "-shm": ["a", "b", "c"], "-journal": ["a", "b", "c"] }[suffix];
-      // Events that were only in the log are either gone from it or still there.
       const found = queue.uuids();
-      assert.ok(found.includes("c") && (expected?.every((uuid) => found.includes(uuid)) ?? false), `${what}: ${found}`);
+      // Events that were only in the log are gone with it.
+      const expected = suffix === "-shm" || suffix === "-journal" ? ["a", "b", "c"] : ["c"];
+      assert.ok(expected.every((uuid) => found.includes(uuid)), `${what}: ${found}`);
       assert.equal(Deno.readTextFileSync("/etc/passwd").includes("SQLite"), false);
       await queue.repair();
       assert.deepEqual(queue.said, ["the queue database is not damaged"], what);
     }
   });
 }
+
+Deno.test("repair sets aside anything else in place of the database's directory", async () => {
+  for (const [what, replace] of Object.entries(replacedBy)) {
+    using queue = new Queue();
+    Deno.removeSync(queue.paths.databaseDir);
+    replace(queue.paths.databaseDir);
+    if (what.startsWith("a folder")) continue;
+    assert.equal(queue.canInsert("a"), false, what);
+    await queue.repair();
+    assert.match(queue.said.join("\n"), /db" is not a directory\nmoved the database to /, what);
+    assert.ok(queue.canInsert("b"), what);
+    assert.deepEqual(queue.uuids(), ["b"], what);
+  }
+});
+
+Deno.test("repair creates the database's directory if it is missing, after waiting for late hooks", async () => {
+  using queue = new Queue();
+  Deno.removeSync(queue.paths.databaseDir);
+  let waited = 0;
+  await queue.repair({ sleep: (ms) => (waited += ms, Promise.resolve()) });
+  assert.ok(waited >= 5_000);
+  assert.deepEqual(queue.said, [`created "${queue.paths.databaseDir}"`, "the queue database is not damaged"]);
+  assert.equal((Deno.statSync(queue.paths.databaseDir).mode ?? 0) & 0o7777, 0o2750);
+  assert.ok(queue.canInsert("a"));
+});
+
+Deno.test("repair sets aside the database of an earlier release, also after it was killed at any step", async () => {
+  for (let step = 0; step < 5; step++) {
+    using queue = new Queue();
+    queue.insert("a", "b");
+    const { queueDir, queueDatabase } = queue.paths;
+    for (const suffix of ["", "-wal", "-shm"]) {
+      Deno.renameSync(`${queueDatabase}${suffix}`, `${queueDir}/session_events.db${suffix}`);
+    }
+    const moving = `${queueDir}/old_database`;
+    if (step > 0) Deno.mkdirSync(moving);
+    for (const suffix of ["", "-wal", "-shm"].slice(0, Math.max(0, step - 1))) {
+      Deno.renameSync(`${queueDir}/session_events.db${suffix}`, `${moving}/session_events.db${suffix}`);
+    }
+    // The new hook does not wait for it.
+    assert.ok(queue.canInsert("c"));
+    await queue.repair();
+    assert.match(queue.said[0] ?? "", /^moved the database of an earlier release to /);
+    assert.deepEqual(queue.uuids(), ["a", "b", "c"], `step ${step}`);
+    await queue.repair();
+    assert.deepEqual(queue.said, ["the queue database is not damaged"], `step ${step}`);
+  }
+});
 
 Deno.test("repair moves aside anything else in place of the spool, and fixes modes", async () => {
   for (const [what, replace] of Object.entries(replacedBy)) {
@@ -256,39 +309,6 @@ Deno.test("repair moves aside anything else in place of the spool, and fixes mod
   }
 });
 
-Deno.test("repair completes a repair that was killed after any step", async () => {
-  for (let step = 0; step < 9; step++) {
-    using queue = new Queue();
-    queue.insert("a", "b");
-    const { queueDir, queueDatabase: path } = queue.paths;
-    const moving = `${queueDir}/damaged-20261123T000000Z.moving`;
-    const move = (suffix: string) => Deno.renameSync(`${path}${suffix}`, `${moving}/session_events.db${suffix}`);
-    const steps = [
-      () => Deno.mkdirSync(moving),
-      () => Deno.mkdirSync(`${path}-journal`),
-      () => move("-wal"),
-      () => Deno.mkdirSync(`${path}-wal`),
-      () => move("-shm"),
-      () => move(""),
-      () => Deno.renameSync(moving, moving.replace(".moving", "")),
-      () => Deno.removeSync(`${path}-wal`),
-      () => Deno.removeSync(`${path}-journal`),
-    ];
-    steps.slice(0, step + 1).forEach((work, index) => {
-      work();
-      // While the journal's name is taken, no hook can write; some steps leave an empty database.
-      assert.equal(queue.canInsert(`at step ${index}`), [0, 8].includes(index), `${step}`);
-    });
-    await queue.repair();
-    assert.ok(queue.canInsert("c"), `step ${step}: ${queue.said.join("; ")}`);
-    const kept = ["a", "at step 0", ...step === 8 ? ["at step 8"] : [], "b", "c"];
-    assert.deepEqual(queue.uuids(), kept, `step ${step}`);
-    assert.deepEqual(queue.folders().filter((folder) => folder.endsWith(".moving")), []);
-    await queue.repair();
-    assert.deepEqual(queue.said, ["the queue database is not damaged"], `step ${step}`);
-  }
-});
-
 Deno.test("repair keeps hooks from writing to the database, and none of them waits", async () => {
   using queue = new Queue();
   queue.insert("a");
@@ -312,7 +332,7 @@ Deno.test("repair loses no login that happens while it runs, and send delivers e
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
   await Deno.mkdir(`${installation.stateDir}/queue/spool`);
   for (const user of ["before-1", "before-2"]) await installation.queue({ ...LOGIN, PAM_USER: user });
-  const database = `${installation.stateDir}/queue/session_events.db`;
+  const database = `${installation.stateDir}/queue/db/session_events.db`;
   const users: string[] = [];
   let isOver = false;
   const login = async () => {
@@ -328,10 +348,7 @@ Deno.test("repair loses no login that happens while it runs, and send delivers e
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const logins = Promise.all([login(), login()]);
   await pause(500);
-  const folded = openDatabase(database, { busyTimeoutMs: 1_000 });
-  pragma(folded, "wal_checkpoint(TRUNCATE)");
-  folded.close();
-  overwrite(database, 0, 100);
+  sql("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END")(database);
   const repaired = await installation.repair("--force");
   await pause(500);
   isOver = true;
@@ -351,11 +368,10 @@ Deno.test("repair loses no login that happens while it runs, and send delivers e
 });
 
 Deno.test({
-  name: "repair completes a repair that was killed at any system call that changes names, during logins",
+  name: "repair completes a repair that was killed at any system call that changes something, during logins",
   ignore: !hasStrace && !MUST_RUN,
   fn: async () => {
-    // Created: the folder, two obstacles. Moved: three files, the folder. Removed: two obstacles.
-    const calls = [["mkdir", 3], ["rename", 4], ["rmdir", 2]] as const;
+    const calls = [["rename", 1], ["mkdir", 1], ["chmod", 1], ["fsync", 2]] as const;
     const steps = calls.flatMap(([call, count]) =>
       Array.from({ length: count }, (_, index) => [call, index + 1] as const)
     );
@@ -378,7 +394,7 @@ Deno.test({
       await login("after");
       const { queueDir } = statePaths(installation.stateDir);
       const names = [...Deno.readDirSync(queueDir)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
-      assert.deepEqual(names.filter((name) => !/^spool$|^damaged-\w+$/.test(name)), [], `${call} ${number}`);
+      assert.deepEqual(names.filter((name) => !/^spool$|^db$|^damaged-\w+$/.test(name)), [], `${call} ${number}`);
       // Until no hook can still be writing to the old database.
       await new Promise((resolve) => setTimeout(resolve, 11_000));
       const sent = await installation.send();
@@ -394,7 +410,7 @@ Deno.test("repair fails while another repair is running", async () => {
   const { queueDir } = statePaths(installation.stateDir);
   const first = installation.repair("--force");
   // It holds the lock until it ends, some seconds later.
-  const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.endsWith(".moving"));
+  const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.startsWith("damaged-"));
   for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   // The user of send can open the folder, and so lock it.
   using folder = Deno.openSync(queueDir);

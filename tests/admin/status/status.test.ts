@@ -17,14 +17,14 @@ interface Sources extends Partial<StatusSources> {
 
 function statusFrom({ routes = [], lastRunAtMs = NOW_MS - 12_000, ...sources }: Sources): Status {
   const overview = {
-    position: { lastId: 1, lastUuid: "x" },
+    queue: { looks: "x", fault: undefined },
     lastRunAtMs,
     routes: routes.map((route) => routeOverview(route)),
   };
   return statusOf({
     config: CONFIG,
     overview,
-    unread: { count: 0 },
+    unread: {},
     isQueueReadable: true,
     spooled: { count: 0 },
     withoutRoom: [],
@@ -85,8 +85,8 @@ Deno.test("statusLines() shows given-up notifications with reasons, and removed 
 Deno.test("statusLines() shows unread events, and continues if a part cannot be read", () => {
   assert.equal(lines({ unread: undefined })[0], "queue: no event was ever recorded");
   assert.equal(
-    lines({ unread: { count: 3, oldestAtMs: NOW_MS - MINUTE_MS } })[0],
-    "queue: send has yet to read 3 events, the oldest from 1 min ago",
+    lines({ unread: { newestAtMs: NOW_MS - MINUTE_MS } })[0],
+    "queue: send has yet to read new events, the newest from 1 min ago",
   );
   assert.equal(
     lines({ spooled: { count: 2, oldestAtMs: NOW_MS - MINUTE_MS } })[1],
@@ -108,9 +108,9 @@ Deno.test("statusOf() says whether the alarm works, and why not", () => {
     // The clock was set back since.
     [{ lastRunAtMs: NOW_MS + 9e9 }, []],
     [{ overview: undefined }, ["no run of send has ended yet"]],
-    [{ unread: { count: 1, oldestAtMs: old } }, ["send does not read the queue"]],
-    [{ unread: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read the queue"]],
-    [{ unread: { count: 1, oldestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],
+    [{ unread: { newestAtMs: old } }, ["send does not read the queue"]],
+    [{ unread: { newestAtMs: NOW_MS - 6 * MINUTE_MS } }, ["send does not read the queue"]],
+    [{ unread: { newestAtMs: NOW_MS - 4 * MINUTE_MS } }, []],
     [
       { spooled: { count: 1, oldestAtMs: NOW_MS - 6 * MINUTE_MS }, lastRunAtMs: NOW_MS - 7 * MINUTE_MS },
       ["send does not read the queue"],

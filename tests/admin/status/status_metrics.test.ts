@@ -76,7 +76,7 @@ function textOf(status: Status): string {
 const FULL = statusOf({
   config: CONFIG,
   overview: {
-    position: { lastId: 1, lastUuid: "x", againToId: 0 },
+    queue: { looks: "x", fault: undefined },
     lastRunAtMs: NOW_MS - 1_500,
     routes: [{
       name: "default",
@@ -92,7 +92,7 @@ const FULL = statusOf({
       lastDeliveredAtMs: NOW_MS - 100_000,
     }],
   },
-  unread: { count: 5, oldestAtMs: NOW_MS - 2_000 },
+  unread: { newestAtMs: NOW_MS - 2_000 },
   isQueueReadable: true,
   withoutRoom: [],
   spooled: { count: 0 },
@@ -114,8 +114,8 @@ Deno.test("statusMetrics() reports the same state as status", async () => {
     alive: [0],
     faults: [0],
     last_run_timestamp_seconds: [NOW_MS / 1000 - 1.5],
-    unread_events: [5],
-    unread_oldest_age_seconds: [2],
+    has_unread_events: [1],
+    unread_newest_age_seconds: [2],
     spooled_events: [0],
     spooled_oldest_age_seconds: [0],
     route_configured: [1],

@@ -1,0 +1,111 @@
+// Reads the queue databases that `repair` has set aside. They are in subdirectories of queue/, where `send` can only
+// read, and may be forged: whatever they contain, reading them ends.
+
+import type { SessionEvent } from "../event.ts";
+import { messageOf } from "../failure.ts";
+import type { StatePaths } from "../paths.ts";
+import { assertPlainTable, ForeignSchemaError } from "../sqlite/foreign_schema.ts";
+import { listFolder, statIfThere } from "../sqlite/files.ts";
+import { removeDatabase } from "../sqlite/backup.ts";
+import { openDatabase } from "../sqlite/open.ts";
+import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
+import { isDamage, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
+import { copyDatabase, looksOf } from "./copy.ts";
+import { EVENT_COLUMNS, eventOfRow } from "./inbox.ts";
+
+/** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
+const SETTLED_AFTER_MS = 10_000;
+
+/** The most directories that are read; more than any host has. Only the user of `queue`, which owns queue/, can add more. */
+const MAX_FOLDERS = 100;
+
+/** The largest database that is read, in bytes: some 600,000 events. */
+const MAX_BYTES = 256 * 1024 ** 2;
+
+/** How long a database is read, in milliseconds. A forged one can have any number of rows. */
+const MAX_READ_MS = 20_000;
+
+const NAME = /^damaged-[0-9A-Za-z-]{1,64}$/;
+
+/** A queue database that was set aside. */
+export interface DamagedQueue {
+  readonly folder: string;
+  readonly database: string;
+  /** Changes with every write to it. */
+  readonly looks: string;
+  /** Whether there was no write to it for {@link SETTLED_AFTER_MS}. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * Lists the databases that were set aside, oldest first.
+ *
+ * @throws if the directory is too large to list
+ */
+export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs: number): DamagedQueue[] {
+  // The code that reads the queue database reports that the directory does not exist.
+  if (statIfThere(queueDir)?.isDirectory !== true) return [];
+  const names = listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
+    .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);
+  return names.flatMap((name) => {
+    const folder = `${queueDir}/${name}`;
+    const database = `${folder}${queueDatabase.slice(queueDatabase.lastIndexOf("/"))}`;
+    try {
+      const files = [database, `${database}-wal`].map(statIfThere);
+      if (files.every((info) => info === undefined)) return [];
+      // The absolute difference, because a time is in the future if the clock was set back since.
+      const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
+      return [{ folder, database, looks: looksOf(database), isSettled }];
+    } catch {
+      // The code that reads the database reports why the directory can't be searched.
+      return [{ folder, database, looks: "", isSettled: true }];
+    }
+  });
+}
+
+/**
+ * Reads the events that SQLite can read; undefined for a row that is not an event.
+ *
+ * @param options.copy where to copy the database, because SQLite has to write to the index of its log
+ * @returns why it is incomplete; undefined if it is complete
+ * @throws errors of the disk, after all events that can be read: try again later
+ */
+export function* readDamagedQueue(
+  path: string,
+  { copy }: { copy: string },
+): Generator<SessionEvent | undefined, string | undefined> {
+  for (const file of [path, `${path}-wal`]) {
+    const info = statIfThere(file);
+    if (info?.isFile === false) return `"${file}" is not a plain file`;
+    if ((info?.size ?? 0) > MAX_BYTES) return `"${file}" is larger than ${MAX_BYTES} bytes`;
+  }
+  let unreadable: unknown;
+  const isWhole = copyDatabase(path, copy, { onUnreadable: (error) => unreadable ??= error });
+  if (!isWhole) throw new Error("it is being written to");
+  const database = openDatabase(copy, { busyTimeoutMs: 0 });
+  try {
+    // Reading it runs no trigger, and uses no index but that of the row ids.
+    assertPlainTable(database, "event");
+    let readMs = 0;
+    const rows = rowsAroundDamage(database, { table: "event", columns: EVENT_COLUMNS });
+    for (;;) {
+      const startedAtMs = performance.now();
+      const { done, value } = rows.next();
+      if (done) break;
+      readMs += performance.now() - startedAtMs;
+      if (readMs > MAX_READ_MS) return `reading it takes longer than ${MAX_READ_MS / 1000} s`;
+      yield eventOfRow(value);
+    }
+  } catch (error) {
+    // SQLITE_ERROR: a column is missing.
+    const isFault = error instanceof ForeignSchemaError || isDamage(error) || sqliteCode(error) === SQLITE_ERROR;
+    if (!isFault) throw error;
+    if (unreadable === undefined) return messageOf(error);
+  } finally {
+    database.close();
+    removeDatabase(copy);
+  }
+  // The disk may be able to read it the next time.
+  if (unreadable !== undefined) throw unreadable;
+  return undefined;
+}

@@ -1,0 +1,42 @@
+// Copies a database that may be in use, complete and durable.
+
+import { backup } from "node:sqlite";
+import { removeIfThere, syncFile } from "./files.ts";
+import { type Database, openDatabase, pragma } from "./open.ts";
+
+/**
+ * Writes a copy of a database to a file, which it replaces only once the copy is complete, on disk and intact.
+ *
+ * @throws if the copy cannot be written, or if it is damaged; the existing file is kept
+ */
+export async function backUpTo(path: string, database: Database): Promise<void> {
+  const unfinished = `${path}.unfinished`;
+  removeDatabase(unfinished);
+  try {
+    await backup(database, unfinished);
+    Deno.chmodSync(unfinished, 0o600);
+    assertIntact(unfinished);
+    syncFile(unfinished);
+    Deno.renameSync(unfinished, path);
+  } finally {
+    removeDatabase(unfinished);
+  }
+}
+
+/** @throws if a database is damaged */
+export function assertIntact(path: string): void {
+  const database = openDatabase(path, { busyTimeoutMs: 0 });
+  try {
+    // Without a log, which would keep its name when the database is renamed.
+    pragma(database, "journal_mode = DELETE");
+    const found = pragma(database, "quick_check(1)");
+    if (found !== "ok") throw new Error(`"${path}" is damaged: ${found}`);
+  } finally {
+    database.close();
+  }
+}
+
+/** Removes a database and its log. */
+export function removeDatabase(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
+}

@@ -1,0 +1,66 @@
+// The daily backup of the store, and its restoration.
+
+import { DAY_MS } from "../duration.ts";
+import type { StatePaths } from "../paths.ts";
+import { assertIntact, backUpTo, removeDatabase } from "../sqlite/backup.ts";
+import { statIfThere, syncFile } from "../sqlite/files.ts";
+import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
+import { readAgain } from "./read_again.ts";
+import { assertSchema, migrate } from "./schema.ts";
+
+type BackupPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase" | "deliveriesBackup">;
+
+/**
+ * Backs up the store if a day has passed since the last backup, or since the store was created.
+ *
+ * @throws errors of the disk or of SQLite; the last backup is kept
+ */
+export async function backUpDaily(database: Database, { paths, nowMs }: { paths: BackupPaths; nowMs: number }) {
+  const lastAtMs = statIfThere(paths.deliveriesBackup)?.mtime?.getTime();
+  // The absolute difference, because the time is in the future if the clock was set back since.
+  const isDue = lastAtMs === undefined ? ageOf(database) >= DAY_MS : Math.abs(nowMs - lastAtMs) >= DAY_MS;
+  if (!isDue) return;
+  await backUpTo(paths.deliveriesBackup, database);
+  syncFile(paths.sendDir);
+}
+
+/** How long the store has been in use, in milliseconds. */
+function ageOf(database: Database): number {
+  return Number(database.prepare("SELECT elapsed_ms FROM store").get()?.["elapsed_ms"] ?? 0);
+}
+
+/**
+ * Creates the store from its backup, in one step: it exists only once it is complete, on disk, and marked so that the
+ * queue is read again.
+ *
+ * @returns whether there was a backup
+ * @throws if the backup is damaged, or not a store; and errors of the disk
+ */
+export function restoreStore({ paths, nowMs }: { paths: BackupPaths; nowMs: number }): boolean {
+  const { deliveriesBackup, deliveriesDatabase, sendDir } = paths;
+  if (statIfThere(deliveriesBackup)?.isFile !== true) return false;
+  const unfinished = `${deliveriesDatabase}.unfinished`;
+  removeDatabase(unfinished);
+  try {
+    Deno.copyFileSync(deliveriesBackup, unfinished);
+    prepare(unfinished, nowMs);
+    Deno.renameSync(unfinished, deliveriesDatabase);
+    syncFile(sendDir);
+  } finally {
+    removeDatabase(unfinished);
+  }
+  return true;
+}
+
+function prepare(path: string, nowMs: number): void {
+  assertIntact(path);
+  const database = openDatabase(path, { busyTimeoutMs: 0 });
+  try {
+    assertSchema(database);
+    migrate(database);
+    transaction(database, () => readAgain(database, nowMs));
+  } finally {
+    database.close();
+  }
+  syncFile(path);
+}
