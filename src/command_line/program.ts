@@ -1,5 +1,5 @@
-// Defines all commands and flags, from which the help, the completions and the man page are generated. Loads the module
-// of a command only when it runs.
+// Defines all commands and flags, from which the help and the man page are generated; tests compare the completions with
+// them. Loads the module of a command only when it runs.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { ExitCode } from "../failure.ts";
@@ -229,16 +229,13 @@ function addRepair(program: Command, done: Done): void {
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** A shell that has completions. */
-export type Shell = typeof SHELLS[number];
-
 function addCompletions(program: Command, done: Done): void {
   program.command("completions")
     .description("Print the completions for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .action(async (shell: Shell) => {
+    .action(async (shell: typeof SHELLS[number]) => {
       const { printCompletions } = await import("./completions.ts");
-      done(printCompletions(program, shell));
+      done(printCompletions(shell));
     });
 }
 
