@@ -5,7 +5,7 @@ import { createProgram } from "../../src/command_line/program.ts";
 import { isInstalled, runOther, runProgram } from "../helpers/command_line.ts";
 import { describe, type FlagDescription, type ValueKind } from "../helpers/describe.ts";
 
-const program = createProgram({ version: "1", done: () => {} });
+const program = createProgram("1", () => {});
 const commands = [...program.commands.map((command) => command.name()), "help"];
 
 const flagsOf = (name: string) => {

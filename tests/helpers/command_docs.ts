@@ -6,7 +6,7 @@ import { createProgram } from "../../src/command_line/program.ts";
 import { sentence } from "./config_docs.ts";
 import { argument, display, paragraph } from "./mdoc.ts";
 
-const program = createProgram({ version: "1", done: () => {} });
+const program = createProgram("1", () => {});
 
 /** The commands, without `help`. */
 export function documentedCommands(): readonly CommandDescription[] {

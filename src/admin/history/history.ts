@@ -20,7 +20,9 @@ import { offsetSpans } from "./utc_offsets.ts";
 
 /** Options of `history`. */
 export interface HistoryOptions extends HistoryWishes {
-  readonly form: "table" | "json" | "heatmap";
+  /** The output format; by default, a table. */
+  readonly json: boolean;
+  readonly heatmap: boolean;
   readonly limit?: number | "all" | undefined;
   /** Override the fixed paths, for tests; any user may then run it. */
   readonly stateDir?: string | undefined;
@@ -38,7 +40,9 @@ const MEASURED_ROWS = 1_000;
  *
  * @throws {Failure} if a filter is invalid, or this user may not run `history`
  */
-export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions): ExitCode {
+export function history(
+  { json, heatmap, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions,
+): ExitCode {
   const log = createLog();
   const paths = statePaths(stateDir);
   if (stateDir === undefined) becomeSender(paths, "history");
@@ -47,8 +51,8 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   explainingStore(paths, () => {
     using history = openHistory(paths.deliveriesDatabase);
     if (history === undefined) log("warning", "no history yet: send has not run, or not since an upgrade");
-    else if (form === "heatmap") printHeatmap(history, { filter, host });
-    else if (form === "json") printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
+    else if (heatmap) printHeatmap(history, { filter, host });
+    else if (json) printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });
   });
   return ExitCode.ok;
