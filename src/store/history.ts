@@ -95,7 +95,7 @@ export class History implements Disposable {
    *
    * @param options.limit the maximum number of entries. Default: all
    */
-  *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number } = {}): Generator<HistoryEntry> {
+  *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number | undefined } = {}): Generator<HistoryEntry> {
     let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
     for (;;) {
       const rows = this.#prepare(
@@ -129,16 +129,6 @@ export class History implements Disposable {
       { limit },
     );
     return row === undefined ? undefined : { atMs: Number(row["occurred_at_ms"]), id: Number(row["id"]) };
-  }
-
-  /** The times of the first and the last event; undefined if there are no events. */
-  span(): { readonly firstMs: number; readonly lastMs: number } | undefined {
-    const row = prepared(
-      this.#database,
-      `SELECT (SELECT min(occurred_at_ms) FROM event) AS first, (SELECT max(occurred_at_ms) FROM event) AS last`,
-    ).get();
-    if (row === undefined || row["first"] === null) return undefined;
-    return { firstMs: Number(row["first"]), lastMs: Number(row["last"]) };
   }
 
   /**

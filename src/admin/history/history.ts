@@ -14,9 +14,8 @@ import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
 import { Progress } from "../repair/progress.ts";
-import { type Layout, layout, tableLine } from "./table.ts";
-import { type Display, displayOf } from "./terminal.ts";
-import { offsetSpans } from "./utc_offsets.ts";
+import { tableOf } from "./table.ts";
+import { displayOf } from "./terminal.ts";
 
 /** Options of `history`. */
 export interface HistoryOptions extends HistoryWishes {
@@ -77,55 +76,36 @@ interface Printed {
 }
 
 function printJson(history: History, { filter, host, limit }: Printed): void {
-  using progress = new Progress({ isShown: !Deno.stdout.isTerminal() });
-  let count = 0;
-  for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
-    print(jsonText(historyJson(entry, host)));
-    count++;
-    progress.report(() => `${count} entries`);
-  }
+  for (const entry of withProgress(history.entries(filter, { limit }))) print(jsonText(historyJson(entry, host)));
 }
 
 function printTable(history: History, { filter, host, limit, log }: Printed & { readonly log: Log }): void {
-  const display = displayOf();
-  const first: HistoryEntry[] = [];
-  let table: Table | undefined;
-  using progress = new Progress({ isShown: !Deno.stdout.isTerminal() });
-  let count = 0;
-  for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
-    count++;
-    progress.report(() => `${count} entries`);
-    if (table !== undefined) printRow(entry, table);
-    else if (first.push(entry) === MEASURED_ROWS) table = printStart(first, { host, display });
+  const { columns, hasColours } = displayOf();
+  const coloured = (colour: string, line: string) => hasColours ? `${colour}${line}\x1b[0m` : line;
+  const measured = history.entries(filter, { limit: Math.min(limit ?? Infinity, MEASURED_ROWS) });
+  const rows = [...measured].map((entry) => historyCells(entry, host));
+  if (rows.length === 0) return;
+  const lineOf = tableOf(COLUMNS, { rows, maxWidth: columns });
+  print(coloured("\x1b[1m", lineOf(COLUMNS.map(({ title }) => title))));
+  for (const entry of withProgress(history.entries(filter, { limit }))) {
+    const line = lineOf(historyCells(entry, host));
+    if (entry.tampered.length > 0) print(coloured("\x1b[31m", line));
+    else print(isUnexpected(entry) ? coloured("\x1b[33m", line) : line);
   }
-  if (table === undefined && first.length > 0) printStart(first, { host, display });
-  if (limit !== undefined && count === limit && history.hasMore(filter, limit)) {
+  if (limit !== undefined && history.hasMore(filter, limit)) {
     log("warning", `only the newest ${limit} entries are shown: --limit all shows all`);
   }
 }
 
-/** A table whose header has been printed. */
-interface Table {
-  readonly host: RowOptions;
-  readonly display: Display;
-  readonly widths: Layout;
-}
-
-/** Prints the header, and the rows that determine the widths of the columns. */
-function printStart(entries: readonly HistoryEntry[], { host, display }: Omit<Table, "widths">): Table {
-  const widths = layout(COLUMNS, entries.map((entry) => historyCells(entry, host)), display.columns);
-  const isCut = display.columns !== undefined;
-  const head = tableLine(COLUMNS.map(({ title }) => title), { table: COLUMNS, widths, isCut });
-  print(display.hasColours ? `\x1b[1m${head}\x1b[0m` : head);
-  const table = { host, display, widths };
-  for (const entry of entries) printRow(entry, table);
-  return table;
-}
-
-function printRow(entry: HistoryEntry, { host, display, widths }: Table): void {
-  const line = tableLine(historyCells(entry, host), { table: COLUMNS, widths, isCut: display.columns !== undefined });
-  const colour = entry.tampered.length > 0 ? "\x1b[31m" : isUnexpected(entry) ? "\x1b[33m" : "";
-  print(display.hasColours && colour !== "" ? `${colour}${line}\x1b[0m` : line);
+/** Counts the entries on stderr while standard output is not a terminal. */
+function* withProgress(entries: Iterable<HistoryEntry>): Generator<HistoryEntry> {
+  using progress = new Progress({ isShown: !Deno.stdout.isTerminal() });
+  let count = 0;
+  for (const entry of entries) {
+    yield entry;
+    count++;
+    progress.report(() => `${count} entries`);
+  }
 }
 
 function printHeatmap(history: History, { filter, host: { timezone } }: Printed): void {
@@ -134,30 +114,25 @@ function printHeatmap(history: History, { filter, host: { timezone } }: Printed)
   for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
 }
 
-/** Counts in spans of at most 30 days, to show progress. */
-function countLogins(
+/** Counts the logins by hour of the week and by user, in spans of time with one UTC offset. */
+export function countLogins(
   history: History,
   { filter, timezone }: { filter: HistoryFilter; timezone: string },
 ): Pick<Heatmap, "hours" | "users"> {
-  using progress = new Progress();
   const hours: number[] = Array(168).fill(0);
-  const span = history.span();
-  if (span === undefined) return { hours, users: [] };
   // Limits the range, because a wrong clock can record events in 1970 or far in the future.
-  const fromMs = Math.max(filter.sinceMs ?? 0, span.firstMs, DAY_MS);
-  const toMs = Math.min(filter.untilMs ?? Infinity, span.lastMs + 1, Date.now() + DAY_MS);
-  for (
-    const { fromMs: sinceMs, toMs: untilMs, offsetMs } of offsetSpans({ fromMs, toMs }, {
-      timezone,
-      maxSpanMs: 30 * DAY_MS,
-    })
-  ) {
-    for (const { hour, logins } of history.loginsByHour({ ...filter, sinceMs, untilMs }, offsetMs)) {
+  const sinceMs = Math.max(filter.sinceMs ?? 0, DAY_MS);
+  const untilMs = Math.min(filter.untilMs ?? Infinity, Date.now() + DAY_MS);
+  for (let fromMs = sinceMs; fromMs < untilMs;) {
+    const from = Temporal.Instant.fromEpochMilliseconds(fromMs).toZonedDateTimeISO(timezone);
+    const toMs = Math.min(from.getTimeZoneTransition("next")?.epochMilliseconds ?? Infinity, untilMs);
+    const span = { ...filter, sinceMs: fromMs, untilMs: toMs };
+    for (const { hour, logins } of history.loginsByHour(span, from.offsetNanoseconds / 1e6)) {
       // The epoch was a Thursday, 72 hours after Monday at midnight.
       const fromMonday = (hour + 72) % 168;
       hours[fromMonday] = (hours[fromMonday] ?? 0) + logins;
     }
-    progress.report(() => `${Math.floor(100 * (untilMs - fromMs) / (toMs - fromMs))} %`);
+    fromMs = toMs;
   }
-  return { hours, users: history.loginsByUser({ ...filter, sinceMs: fromMs, untilMs: toMs }) };
+  return { hours, users: history.loginsByUser({ ...filter, sinceMs, untilMs }) };
 }

@@ -15,62 +15,52 @@ export interface Column {
 
 const GAP = "  ";
 
-/** The width of each column; 0 if it is omitted. */
-export type Layout = readonly number[];
-
 /**
- * Computes the widths of the columns.
+ * Lays out a table.
  *
- * @param rows the rows that determine the widths; later rows can be cut
- * @param maxWidth in columns of the terminal; undefined for no limit
+ * @param options.rows the rows that determine the widths of the columns
+ * @param options.maxWidth in columns of the terminal; undefined for no limit
+ * @returns a function that formats a row. It cuts a cell that is too long, or moves the other cells if there is no limit
  */
-export function layout(
+export function tableOf(
   table: readonly Column[],
-  rows: readonly (readonly string[])[],
-  maxWidth: number | undefined,
-): Layout {
+  { rows, maxWidth }: { rows: readonly (readonly string[])[]; maxWidth: number | undefined },
+): (cells: readonly string[]) => string {
+  const widths = widthsOf(table, { rows, maxWidth: maxWidth ?? Infinity });
+  return (cells) => {
+    const shown = table.flatMap(({ shorten }, index) => {
+      const [cell = "", width = 0] = [cells[index], widths[index]];
+      if (width === 0) return [];
+      const isCut = maxWidth !== undefined && textWidth(cell) > width;
+      return [padToWidth(isCut ? cutToWidth(shorten?.(cell) ?? cell, width) : cell, width)];
+    });
+    return shown.join(GAP).trimEnd();
+  };
+}
+
+/** Computes the width of each column; 0 if it is omitted. */
+function widthsOf(
+  table: readonly Column[],
+  { rows, maxWidth }: { rows: readonly (readonly string[])[]; maxWidth: number },
+): number[] {
   const wanted = table.map(({ title }, index) =>
     rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? "")), textWidth(title))
   );
-  if (maxWidth === undefined) return wanted;
-  const widths = [...wanted];
   const byRank = table.map((column, index) => ({ ...column, index })).sort((a, b) => b.rank - a.rank);
   // Start with minimum widths, omit columns until the rest fits, then give spare room to the most important columns.
-  for (const { index, min } of byRank) widths[index] = Math.min(wanted[index] ?? 0, min);
+  const widths = table.map(({ min }, index) => Math.min(wanted[index] ?? 0, min));
   for (const { index, rank } of byRank) {
-    if (totalWidth(widths) <= maxWidth) break;
+    if (roomIn(widths, maxWidth) >= 0) break;
     if (rank > 0) widths[index] = 0;
   }
   for (const { index } of byRank.toReversed()) {
     const width = widths[index] ?? 0;
-    const room = maxWidth - totalWidth(widths);
-    if (width > 0) widths[index] = Math.min(wanted[index] ?? 0, width + Math.max(0, room));
+    if (width > 0) widths[index] = Math.min(wanted[index] ?? 0, width + Math.max(0, roomIn(widths, maxWidth)));
   }
   return widths;
 }
 
-function totalWidth(widths: Layout): number {
+function roomIn(widths: readonly number[], maxWidth: number): number {
   const shown = widths.filter((width) => width > 0);
-  return shown.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, shown.length - 1);
-}
-
-/**
- * Formats a row as a line.
- *
- * @param options.isCut whether to cut a cell that is too long, instead of moving the other cells
- */
-export function tableLine(
-  cells: readonly string[],
-  { table, widths, isCut }: { table: readonly Column[]; widths: Layout; isCut: boolean },
-): string {
-  const shown = cells.flatMap((cell, index) => {
-    const width = widths[index] ?? 0;
-    if (width === 0) return [];
-    return [padToWidth(isCut ? fitted(cell, { width, column: table[index] }) : cell, width)];
-  });
-  return shown.join(GAP).trimEnd();
-}
-
-function fitted(text: string, { width, column }: { width: number; column: Column | undefined }): string {
-  return textWidth(text) <= width ? text : cutToWidth(column?.shorten?.(text) ?? text, width);
+  return maxWidth - shown.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
 }

@@ -1,6 +1,7 @@
 // Runs `history` as a process, on a store that the real `queue` and `send` created.
 
 import assert from "node:assert/strict";
+import { countLogins } from "../../../src/admin/history/history.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { openHistory } from "../../../src/store/history.ts";
 import { Deliveries } from "../../../src/store/deliveries.ts";
@@ -145,6 +146,34 @@ Deno.test("history --heatmap counts the logins that match the filters, and print
   assert.deepEqual(day?.flatMap((cell, hour) => cell === ".." ? [] : [hour]), [zoned.hour]);
   assert.match((await installation.history("--heatmap", "--user", "bob")).stdout, /^1 login, /);
   assert.deepEqual(await installation.history("--heatmap", "--user", "nobody"), { code: 0, stdout: "", stderr: "" });
+});
+
+Deno.test("countLogins() counts each login in its local hour, on both sides of every change of the UTC offset", () => {
+  const path = `${Deno.makeTempDirSync()}/deliveries.db`;
+  try {
+    for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
+      const start = Temporal.ZonedDateTime.from(`2025-01-06T00:30[${timezone}]`);
+      const times = [...Array(365).keys()].map((hours) => start.add({ hours: 25 * hours }));
+      const deliveries = new Deliveries(path);
+      const events = times.map(({ epochMilliseconds }) =>
+        sessionEvent({ uuid: crypto.randomUUID(), user: timezone, occurredAtMs: epochMilliseconds })
+      );
+      deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
+      deliveries.close();
+      const expected: number[] = Array(168).fill(0);
+      for (const { dayOfWeek, hour } of times) {
+        const index = (dayOfWeek - 1) * 24 + hour;
+        expected[index] = (expected[index] ?? 0) + 1;
+      }
+      using history = openHistory(path);
+      assert.ok(history);
+      const { hours, users } = countLogins(history, { filter: { user: timezone }, timezone });
+      assert.deepEqual(hours, expected, timezone);
+      assert.equal(users[0]?.logins, times.length);
+    }
+  } finally {
+    Deno.removeSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
+  }
 });
 
 Deno.test("history works without a configuration and before send has run, with a warning", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { COLUMNS } from "../../../src/admin/history/history_rows.ts";
-import { type Column, layout, tableLine } from "../../../src/admin/history/table.ts";
+import { tableOf } from "../../../src/admin/history/table.ts";
 import { cutToWidth, padToWidth, textWidth } from "../../../src/admin/history/text_width.ts";
 
 const ROW = [
@@ -14,17 +14,15 @@ const ROW = [
   "first login of alice from 2001:db8:1234:5678:9abc:def0:1111:20a0",
 ];
 
-function lines(columns: number | undefined, table: readonly Column[] = COLUMNS): string[] {
-  const widths = layout(table, [ROW], columns);
-  const cells = [table.map(({ title }) => title), ROW];
-  return cells.map((row) => tableLine(row, { table, widths, isCut: columns !== undefined }));
+function lines(columns: number | undefined): string[] {
+  return [COLUMNS.map(({ title }) => title), ROW].map(tableOf(COLUMNS, { rows: [ROW], maxWidth: columns }));
 }
 
-Deno.test("layout() shows everything if the width is not limited", () => {
+Deno.test("tableOf() shows everything if the width is not limited", () => {
   assert.deepEqual(lines(undefined)[1]?.split(/ {2,}/), ROW);
 });
 
-Deno.test("layout() fits a terminal, omits the key first, and never omits UNEXPECTED", () => {
+Deno.test("tableOf() fits a terminal, omits the key first, and never omits UNEXPECTED", () => {
   const titles = (columns: number) => lines(columns)[0]?.split(/ {2,}/);
   assert.deepEqual(titles(60), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(80), ["WHEN", "USER", "FROM", "LASTED", "NOTIFIED", "UNEXPECTED"]);
