@@ -100,7 +100,7 @@ function addCommands(program: Command, done: (exitCode: ExitCode) => void): void
   )
     .requiredOption("--user <user>", "the account that is logged in to")
     .option("--ip <address>", "the address of the client; without it, a login on the host itself")
-    .option("--key <fingerprint>", "the fingerprint of the key, as shown by ssh-keygen -lf")
+    .option("--key <key>", "the key, given as a fingerprint or by its name in the configuration")
     .option("--service <name>", "the PAM service", "sshd")
     .addOption(stateDir)
     .addOption(config)

@@ -10,6 +10,7 @@ import { print } from "../../print.ts";
 import { type History, type HistoryEntry, type HistoryFilter, openHistory } from "../../store/history.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeSender } from "../become_sender.ts";
+import type { Places } from "../flags.ts";
 import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
@@ -18,14 +19,11 @@ import { tableOf } from "./table.ts";
 import { displayOf } from "./terminal.ts";
 
 /** Options of `history`. */
-export interface HistoryOptions extends HistoryWishes {
+export interface HistoryOptions extends HistoryWishes, Places {
   /** The output format; by default, a table. */
   readonly json: boolean;
   readonly heatmap: boolean;
   readonly limit?: number | "all" | undefined;
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
 }
 
 /** Default number of entries in a table. */

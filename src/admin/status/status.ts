@@ -13,6 +13,7 @@ import { withoutRoom } from "../../store/disk_space.ts";
 import { Spool, SpoolError } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
+import type { Places } from "../flags.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
@@ -20,13 +21,10 @@ import { statusOf } from "./status_data.ts";
 import { readUnread } from "../unread.ts";
 
 /** Options of `status`. */
-export interface StatusOptions {
+export interface StatusOptions extends Places {
   /** The output format for programs; by default, lines for people. */
   readonly json: boolean;
   readonly prometheus: boolean;
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
 }
 
 /**

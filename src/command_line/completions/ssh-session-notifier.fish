@@ -43,7 +43,7 @@ complete -c ssh-session-notifier -n '__fish_seen_subcommand_from history' -s h -
 complete -c ssh-session-notifier -n __fish_use_subcommand -a explain -d 'Explain how a login would be handled: which rule matches, whether it is unexpected, which routes get it.'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l user -x -a '(__fish_complete_users)' -d 'the account that is logged in to'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l ip -x -d 'the address of the client; without it, a login on the host itself'
-complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l key -x -d 'the fingerprint of the key, as shown by ssh-keygen -lf'
+complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l key -x -d 'the key, given as a fingerprint or by its name in the configuration'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l service -x -d 'the PAM service (default: "sshd")'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l state-dir -x -a '(__fish_complete_directories)' -d 'use instead of /var/lib/ssh-session-notifier; works only when run from source'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from explain' -l config -r -F -d 'use instead of /etc/ssh-session-notifier/config.toml; the binary can read only files below the same directory'

@@ -73,7 +73,7 @@ _ssh-session-notifier() {
           _arguments \
             '--user=[the account that is logged in to]:user:_users' \
             '--ip=[the address of the client; without it, a login on the host itself]:address: ' \
-            '--key=[the fingerprint of the key, as shown by ssh-keygen -lf]:fingerprint: ' \
+            '--key=[the key, given as a fingerprint or by its name in the configuration]:key: ' \
             '--service=[the PAM service (default: "sshd")]:name: ' \
             '--state-dir=[use instead of /var/lib/ssh-session-notifier; works only when run from source]:dir:_files -/' \
             '--config=[use instead of /etc/ssh-session-notifier/config.toml; the binary can read only files below the same directory]:file:_files' \
