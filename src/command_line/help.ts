@@ -67,13 +67,14 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries<Com
   },
   history: {
     text: [
-      "Prints one line per login, oldest first: time, user, origin, key, duration, whether a notification was " +
-      "delivered, and why the login was unexpected. A logout without a recorded login has its own line. Times are in " +
-      "the configured time zone. On a narrow terminal, columns are omitted, the key first, and long values are cut; " +
-      "output to a pipe or a file is complete.",
+      "Prints one line per login, oldest first: time, user, origin, key, certificate (ID, serial number and CA), " +
+      "duration, whether a notification was delivered, and why the login was unexpected. A logout without a recorded " +
+      "login has its own line. Times are in the configured time zone. A login without a recorded logout is shown as " +
+      "open?, or as no logout recorded if the host has restarted since. On a narrow terminal, columns are omitted, " +
+      "the certificate and the key first, and long values are cut; output to a pipe or a file is complete.",
       "--from takes an address or a network, --key a fingerprint or a name from [key_names]. --since and --until take " +
       "a date (2026-11-23; --until includes that day), a date and time (2026-11-23 11:13), or a time span before now " +
-      "(90min, 12h, 7d, 2w).",
+      "(10m, 12h, 7d, 2w).",
       "--json prints one object per line, without a limit unless --limit sets one. --heatmap shows logins by weekday " +
       "and hour, with a bar for each user; it counts all logins that match the filters.",
     ],

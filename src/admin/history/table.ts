@@ -7,10 +7,14 @@ export interface Column {
   readonly title: string;
   /** Minimum width; if there is less room, the column is omitted. */
   readonly min: number;
+  /** The width to which it can be cut so that fewer columns are omitted. Default: `min` */
+  readonly least?: number;
+  /** Omitted on a terminal if it is `-` in each row. */
+  readonly isOptional?: boolean;
   /** Order in which columns are made narrower and then omitted, highest first; 0 is never omitted. */
   readonly rank: number;
-  /** Shortens a text that does not fit; by default, it is cut. */
-  readonly shorten?: (text: string) => string;
+  /** Shortens a text that does not fit; what still does not fit is cut. */
+  readonly shorten?: (text: string, width: number) => string;
 }
 
 const GAP = "  ";
@@ -32,7 +36,7 @@ export function tableOf(
       const [cell = "", width = 0] = [cells[index], widths[index]];
       if (width === 0) return [];
       const isCut = maxWidth !== undefined && textWidth(cell) > width;
-      return [padToWidth(isCut ? cutToWidth(shorten?.(cell) ?? cell, width) : cell, width)];
+      return [padToWidth(isCut ? cutToWidth(shorten?.(cell, width) ?? cell, width) : cell, width)];
     });
     return shown.join(GAP).trimEnd();
   };
@@ -43,19 +47,22 @@ function widthsOf(
   table: readonly Column[],
   { rows, maxWidth }: { rows: readonly (readonly string[])[]; maxWidth: number },
 ): number[] {
-  const wanted = table.map(({ title }, index) =>
-    rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? "")), textWidth(title))
-  );
+  const wanted = table.map(({ title, isOptional }, index) => {
+    if (isOptional && maxWidth < Infinity && rows.every((row) => row[index] === "-")) return 0;
+    return rows.reduce((widest, row) => Math.max(widest, textWidth(row[index] ?? "")), textWidth(title));
+  });
   const byRank = table.map((column, index) => ({ ...column, index })).sort((a, b) => b.rank - a.rank);
-  // Start with minimum widths, omit columns until the rest fits, then give spare room to the most important columns.
-  const widths = table.map(({ min }, index) => Math.min(wanted[index] ?? 0, min));
+  // Start with the least widths, omit columns until the rest fits, then give spare room to the most important columns.
+  const widths = table.map(({ min, least = min }, index) => Math.min(wanted[index] ?? 0, least));
   for (const { index, rank } of byRank) {
     if (roomIn(widths, maxWidth) >= 0) break;
     if (rank > 0) widths[index] = 0;
   }
-  for (const { index } of byRank.toReversed()) {
-    const width = widths[index] ?? 0;
-    if (width > 0) widths[index] = Math.min(wanted[index] ?? 0, width + Math.max(0, roomIn(widths, maxWidth)));
+  for (const goals of [table.map(({ min }) => min), wanted]) {
+    for (const { index } of byRank.toReversed()) {
+      const [width = 0, goal = 0] = [widths[index], Math.min(goals[index] ?? 0, wanted[index] ?? 0)];
+      if (width > 0) widths[index] = Math.max(width, Math.min(goal, width + roomIn(widths, maxWidth)));
+    }
   }
   return widths;
 }

@@ -4,6 +4,7 @@ import { DAY_MS } from "../../duration.ts";
 
 const SPAN_UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
+  m: 60_000,
   min: 60_000,
   h: 3_600_000,
   d: DAY_MS,
@@ -29,7 +30,7 @@ export interface WhenOptions {
  * @returns milliseconds since the epoch; undefined if the text is invalid
  */
 export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9})\s?(s|min|h|d|w)$/.exec(text.trim()) ?? [];
+  const [, count, unit = ""] = /^(\d{1,9})\s?(s|m|min|h|d|w)$/.exec(text.trim()) ?? [];
   if (count !== undefined) return nowMs - Number(count) * (SPAN_UNITS[unit] ?? NaN);
   const [, date, minute, second, fraction, zone] =
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(\.\d{1,9})?)?)?\s?(Z|[+-]\d\d:\d\d)?$/.exec(text.trim()) ?? [];
