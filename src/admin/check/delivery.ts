@@ -61,8 +61,13 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   }
   for (const route of overview?.routes ?? []) {
     const own = problems.filter((problem) => problem.route === route.name);
-    const isConfigured = routes.some(({ name }) => name === route.name);
-    inspectRoute(route, { isConfigured, problems: own, nowMs, findings });
+    if (route.pending > 0 && !routes.some(({ name }) => name === route.name)) {
+      findings.fault(
+        "delivery.route-removed",
+        `${deliveries(route.pending, "are pending")} on route "${route.name}", which is not in the configuration`,
+        `move them to another route: ssh-session-notifier retry --route ${quotedForShell(route.name)} --to NAME`,
+      );
+    } else inspectRoute(route, { problems: own, nowMs, findings });
   }
 }
 
@@ -85,12 +90,8 @@ function inspectQueue(
   { unread, spooled, nowMs }: DeliverySources,
   { problems, findings }: { problems: readonly Problem[]; findings: Findings },
 ): void {
-  if (unread instanceof Error) {
-    // A fault: no event in it can be sent until this is fixed.
-    const [id, hint] = faultOfReading(unread, "queue.not-readable");
-    findings.fault(id, unread.message, hint);
-    return;
-  }
+  // A fault: no event in it can be sent until this is fixed.
+  if (unread instanceof Error) return reportUnreadable(unread, { otherwise: "queue.not-readable", findings });
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
   if (isUnread && (unread?.count ?? 0) === 0) {
@@ -113,11 +114,7 @@ function inspectQueue(
 
 /** Warns about events in the spool: `send` delivers them too, but something keeps the hook from using the database. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
-  if (spooled instanceof Error) {
-    const [id, hint] = faultOfReading(spooled, "spool.not-readable");
-    findings.fault(id, spooled.message, hint);
-    return;
-  }
+  if (spooled instanceof Error) return reportUnreadable(spooled, { otherwise: "spool.not-readable", findings });
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
   const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
@@ -127,31 +124,20 @@ function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): 
 }
 
 /** Suggests `repair`, which replaces the whole database, only if nothing else explains the error. */
-function faultOfReading(error: Error, otherwise: Id): [id: Id, hint: string] {
-  if (error instanceof QueueBusyError) return ["queue.busy", "wait for it to end, or end it"];
-  if (isReadOnly(error)) return ["queue.read-only", REMOUNT];
-  if (isPassingInQueue(error)) return ["queue.unavailable", "make sure that the disk has room; no event is lost"];
-  return [otherwise, REPAIR];
+function reportUnreadable(error: Error, { otherwise, findings }: { otherwise: Id; findings: Findings }): void {
+  const { message } = error;
+  if (error instanceof QueueBusyError) findings.fault("queue.busy", message, "wait for it to end, or end it");
+  else if (isReadOnly(error)) findings.fault("queue.read-only", message, REMOUNT);
+  else if (isPassingInQueue(error)) {
+    findings.fault("queue.unavailable", message, "make sure that the disk has room; no event is lost");
+  } else findings.fault(otherwise, message, REPAIR);
 }
 
 function inspectRoute(
   route: RouteOverview,
-  { isConfigured, problems, nowMs, findings }: {
-    isConfigured: boolean;
-    problems: readonly Problem[];
-    nowMs: number;
-    findings: Findings;
-  },
+  { problems, nowMs, findings }: { problems: readonly Problem[]; nowMs: number; findings: Findings },
 ): void {
   const { name, pending, dead, oldestPendingAtMs } = route;
-  if (pending > 0 && !isConfigured) {
-    findings.fault(
-      "delivery.route-removed",
-      `${deliveries(pending, "are pending")} on route "${name}", which is not in the configuration`,
-      `move them to another route: ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME`,
-    );
-    return;
-  }
   if (dead > 0) {
     findings.warning(
       "delivery.given-up",
@@ -162,33 +148,28 @@ function inspectRoute(
   const waiting = pending === 0
     ? "nothing is pending"
     : `${deliveries(pending, "are pending")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
-  if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
+  if (problems.length > 0) reportWorst(problems, { route, waiting, findings });
   else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
 }
 
-/** Describes the worst problem of a route, with a hint. */
-function faultOf(
-  { name, failures, lastError = "" }: RouteOverview,
-  { problems, waiting }: { problems: readonly Problem[]; waiting: string },
-): [id: Id, message: string, hint: string] {
+function reportWorst(
+  problems: readonly Problem[],
+  { route, waiting, findings }: { route: RouteOverview; waiting: string; findings: Findings },
+): void {
+  const { name, failures, lastError = "" } = route;
   const kinds = problems.map(({ kind }) => kind);
   if (kinds.includes("broken")) {
     const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
-    return [
+    findings.fault(
       "delivery.broken",
       `route "${name}" is broken: ${lastError}; ${waiting}`,
       `correct ${what} in ${CONFIG_FILE}, then run ${TRY}`,
-    ];
-  }
-  if (!kinds.includes("failing")) {
-    return ["delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE];
-  }
-  const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
-  return [
-    "delivery.failing",
-    `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`,
-    `try it now: ${TRY}`,
-  ];
+    );
+  } else if (kinds.includes("failing")) {
+    const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
+    const message = `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`;
+    findings.fault("delivery.failing", message, `try it now: ${TRY}`);
+  } else findings.fault("delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE);
 }
 
 function deliveries(count: number, what: "are pending" | "were given up"): string {
