@@ -1,4 +1,4 @@
-// Checks the unread events in the queue, and the pending notifications on each route.
+// Checks the unread events in the queue, the pending notifications on each route, and the record of the last resort.
 
 import type { Config } from "../../config/config.ts";
 import { formatAgo } from "../../duration.ts";
@@ -11,6 +11,8 @@ import { PROXY_REFUSAL } from "../../services/http.ts";
 import type { Unread } from "../../intake/inbox.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";
 import type { Spooled } from "../../intake/spool.ts";
+import { statIfThere } from "../../sqlite/files.ts";
+import { lastResortFaults, type LastResortSources } from "../../store/last_resort.ts";
 import { isPassingInQueue, isReadOnly, REMOUNT } from "../../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
 import { QueueBusyError } from "../unread.ts";
@@ -131,6 +133,15 @@ function reportUnreadable(error: Error, { otherwise, findings }: { otherwise: Id
   else if (isPassingInQueue(error)) {
     findings.fault("queue.unavailable", message, "make sure that the disk has room; no event is lost");
   } else findings.fault(otherwise, message, REPAIR);
+}
+
+/** Checks the record of the last resort of the hook, and the spool in /run. */
+export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
+  const problems = lastResortFaults(sources);
+  for (const { id, message, hint } of problems) findings.fault(id, message, hint);
+  // Without the file, a pass would prove nothing.
+  if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
+  findings.pass("hook.last-resort", "the last resort has recorded no login in the last 24 hours");
 }
 
 function inspectRoute(

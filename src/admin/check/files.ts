@@ -85,46 +85,35 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   }
 }
 
-function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findings: Findings): void {
-  const { path, kind, uid, gid, owner } = expected;
+function inspectFile(
+  { path, kind, uid, gid, owner, ...expected }: Expected,
+  info: Deno.FileInfo | undefined,
+  findings: Findings,
+): void {
   const mode = octal(expected.mode ?? 0o600);
+  const found = (info?.mode ?? 0) & 0o7777;
   if (info === undefined) {
-    if (expected.missing === "fine") return;
     if (expected.missing === undefined) {
       findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
-    } else {
+    } else if (expected.missing === "warning") {
       findings.warning(
         "files.run-missing",
         `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
         "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
       );
     }
-    return;
-  }
-  const isKind = kind === "file" ? info.isFile : info.isDirectory;
-  if (!isKind) {
-    findings.fault(
-      "files.wrong-kind",
-      `"${path}" is not a ${kind}`,
-      "find out who created it, remove it, and run install.sh",
-    );
-    return;
-  }
-  if (info.uid !== uid || info.gid !== gid) {
+  } else if (!(kind === "file" ? info.isFile : info.isDirectory)) {
+    const hint = "find out who created it, remove it, and run install.sh";
+    findings.fault("files.wrong-kind", `"${path}" is not a ${kind}`, hint);
+  } else if (info.uid !== uid || info.gid !== gid) {
     findings.fault(
       "files.wrong-owner",
       `"${path}" belongs to ${info.uid}:${info.gid} instead of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
-  } else {
-    const found = (info.mode ?? 0) & 0o7777;
-    const isRight = expected.mode === undefined ? (found & 0o600) === 0o600 : found === expected.mode;
-    if (isRight) return;
-    findings.fault(
-      "files.wrong-mode",
-      `"${path}" has mode ${octal(found)} instead of ${mode}`,
-      `chmod ${mode} ${path}`,
-    );
+  } else if (expected.mode === undefined ? (found & 0o600) !== 0o600 : found !== expected.mode) {
+    const message = `"${path}" has mode ${octal(found)} instead of ${mode}`;
+    findings.fault("files.wrong-mode", message, `chmod ${mode} ${path}`);
   }
 }
 

@@ -1,7 +1,7 @@
-// Lets `check` read the configuration of sshd, but only the files that the sandbox allows.
+// Lets `check` read the configuration of sshd, but only the files that the sandbox allows. Finds those of an Include as
+// glob(3) does.
 
 import { statIfThere } from "../../sqlite/files.ts";
-import { glob } from "./glob.ts";
 import type { SshdFiles } from "./sshd_config.ts";
 
 const { NotCapable, NotADirectory, NotFound } = Deno.errors;
@@ -38,4 +38,44 @@ function unlessForbidden<T>(look: () => T): T | undefined {
     if (error instanceof NotCapable) return undefined;
     throw error;
   }
+}
+
+/** Access to directories. */
+export interface GlobFiles {
+  /** The names in a directory; undefined if it does not exist. */
+  readonly list: (directory: string) => readonly string[] | undefined;
+  readonly isThere: (path: string) => boolean;
+}
+
+/**
+ * Finds the paths that a pattern matches, sorted by name.
+ *
+ * @param pattern absolute; `*`, `?` and `[…]` match within a name, but not a dot at its start
+ * @throws what `list` and `isThere` throw
+ */
+export function glob(pattern: string, { list, isThere }: GlobFiles): string[] {
+  const [, ...names] = pattern.split("/");
+  let folders = [""];
+  for (const name of names) {
+    folders = /[*?[\\]/.test(name)
+      ? folders.flatMap((folder) =>
+        (list(folder === "" ? "/" : folder) ?? []).filter(matcher(name)).sort().map((entry) => `${folder}/${entry}`)
+      )
+      : folders.map((folder) => `${folder}/${name}`);
+  }
+  return folders.filter(isThere);
+}
+
+/** Returns a function that tells whether a name matches a pattern without slashes. */
+function matcher(pattern: string): (name: string) => boolean {
+  const source = pattern.replace(
+    /\\(.)|\[([!^]?)(\]?[^\]]*)\]|[*?]|[^]/gu,
+    (all: string, escaped?: string, not?: string, set?: string) => {
+      if (set !== undefined) return `[${not === "" ? "" : "^"}${set.replace(/[\\\]^]/g, "\\$&")}]`;
+      if (all === "*") return "[^]*";
+      return all === "?" ? "[^]" : (escaped ?? all).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    },
+  );
+  const expression = new RegExp(`^${source}$`);
+  return (name) => (!name.startsWith(".") || pattern.startsWith(".")) && expression.test(name);
 }
