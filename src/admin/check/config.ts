@@ -21,20 +21,17 @@ export interface Reader {
   readonly gids: readonly number[];
 }
 
-/** Options of {@link inspectConfig}. */
-export interface ConfigOptions {
-  /** Looks up a file, following links. */
-  readonly look: Look;
-  /** The user of `send`; undefined if it is not known. */
-  readonly sender: Reader | undefined;
-}
-
 /**
  * Checks the configuration, and reports the findings.
  *
+ * @param look looks up a file, following links
+ * @param sender the user of `send`; undefined if it is not known
  * @returns undefined if the configuration is invalid
  */
-export function inspectConfig({ look, sender }: ConfigOptions, findings: Findings): Config | undefined {
+export function inspectConfig(
+  { look, sender }: { look: Look; sender: Reader | undefined },
+  findings: Findings,
+): Config | undefined {
   let config: Config;
   try {
     config = readConfig(CONFIG_FILE);

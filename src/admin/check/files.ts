@@ -135,16 +135,17 @@ export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: F
   }
 }
 
-/** The effect of the setgid bit on this process, the only way to see whether the mount is `nosuid`. */
-export interface SetgidEffect {
-  /** The path of the running program. */
-  readonly program: string;
-  readonly realGid: number;
-  readonly effectiveGid: number;
-}
-
-/** Checks whether the setgid bit of the binary works: without it, the loader obeys a user's LD_PRELOAD. */
-export function inspectSetgid({ program, realGid, effectiveGid }: SetgidEffect, look: Look, findings: Findings): void {
+/**
+ * Checks whether the setgid bit of the binary works: without it, the loader obeys a user's LD_PRELOAD. The groups of this
+ * process are the only way to see whether the mount is `nosuid`.
+ *
+ * @param program the path of the running program
+ */
+export function inspectSetgid(
+  { program, realGid, effectiveGid }: { program: string; realGid: number; effectiveGid: number },
+  look: Look,
+  findings: Findings,
+): void {
   const binary = look(BINARY);
   if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // inspectFiles() reports this.
   if (program !== BINARY || realGid === binary.gid) {

@@ -5,37 +5,30 @@ import { statIfThere } from "../../sqlite/files.ts";
 import type { SshdFiles } from "./sshd_config.ts";
 
 const { NotCapable, NotADirectory, NotFound } = Deno.errors;
+const MISSING = [NotFound, NotADirectory];
 
 /** The files of this host. */
 export const SSHD_FILES: SshdFiles = {
   // sshd skips directories, and files that were removed after the listing.
-  read: (path) => unlessForbidden(() => textOf(path) ?? ""),
+  read: (path) => unless([NotCapable], () => textOf(path) ?? ""),
   match: (pattern) =>
-    unlessForbidden(() => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),
+    unless([NotCapable], () => glob(pattern, { list: namesIn, isThere: (path) => statIfThere(path) !== undefined })),
 };
 
 function textOf(path: string): string | undefined {
-  return ifThere(() => Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined);
+  return unless(MISSING, () => Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined);
 }
 
 function namesIn(directory: string): string[] | undefined {
-  return ifThere(() => [...Deno.readDirSync(directory)].map(({ name }) => name));
+  return unless(MISSING, () => [...Deno.readDirSync(directory)].map(({ name }) => name));
 }
 
-function ifThere<T>(look: () => T): T | undefined {
+/** Returns undefined if looking fails with one of these errors. */
+function unless<T>(errors: readonly (typeof NotFound)[], look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
-    throw error;
-  }
-}
-
-function unlessForbidden<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (error instanceof NotCapable) return undefined;
+    if (errors.some((kind) => error instanceof kind)) return undefined;
     throw error;
   }
 }
@@ -73,7 +66,7 @@ function matcher(pattern: string): (name: string) => boolean {
     (all: string, escaped?: string, not?: string, set?: string) => {
       if (set !== undefined) return `[${not === "" ? "" : "^"}${set.replace(/[\\\]^]/g, "\\$&")}]`;
       if (all === "*") return "[^]*";
-      return all === "?" ? "[^]" : (escaped ?? all).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+      return all === "?" ? "[^]" : RegExp.escape(escaped ?? all);
     },
   );
   const expression = new RegExp(`^${source}$`);

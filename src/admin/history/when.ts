@@ -15,21 +15,17 @@ const SPAN_UNITS: Readonly<Record<string, number>> = {
 export const WHEN_FORM =
   "a date (2026-11-23), a date and time (2026-11-23 11:13), or a time span before now (90min, 12h, 7d)";
 
-/** Options of {@link parseWhen}. */
-export interface WhenOptions {
-  readonly nowMs: number;
-  /** An IANA time zone, for text without one. */
-  readonly timezone: string;
-  /** Whether a date, a minute or a second means its end instead of its start. */
-  readonly atEnd: boolean;
-}
-
 /**
  * Parses an instant.
  *
+ * @param timezone an IANA time zone, for text without one
+ * @param atEnd whether a date, a minute or a second means its end instead of its start
  * @returns milliseconds since the epoch; undefined if the text is invalid
  */
-export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions): number | undefined {
+export function parseWhen(
+  text: string,
+  { nowMs, timezone, atEnd }: { nowMs: number; timezone: string; atEnd: boolean },
+): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9})\s?(s|m|min|h|d|w)$/.exec(text.trim()) ?? [];
   if (count !== undefined) return nowMs - Number(count) * (SPAN_UNITS[unit] ?? NaN);
   const [, date, minute, second, fraction, zone] =
