@@ -12,11 +12,8 @@ import { ExitCode } from "./failure.ts";
  */
 export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = ExitCode.ok;
-  const program = createProgram({
-    version: await versionText(),
-    done: (code) => {
-      exitCode = code;
-    },
+  const program = createProgram(await versionText(), (code) => {
+    exitCode = code;
   });
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });

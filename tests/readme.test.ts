@@ -15,7 +15,7 @@ function section(heading: string): string {
   return text.split(new RegExp(`^#{1,${hashes.length}} `, "m"), 1)[0] ?? "";
 }
 
-const { commands } = createProgram({ version: "1", done: () => {} });
+const { commands } = createProgram("1", () => {});
 
 Deno.test("the README has at most 300 lines", () => assert.ok(readme.split("\n").length <= 300));
 

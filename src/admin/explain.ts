@@ -4,9 +4,8 @@
 import { parseAddress } from "../session/address.ts";
 import { type AllowRule, type Condition, ruleName } from "../session/allowlist.ts";
 import type { Config } from "../config/config.ts";
-import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { readConfig } from "../config/read_config.ts";
-import { ExitCode, Failure } from "../failure.ts";
+import { ExitCode } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
@@ -18,6 +17,7 @@ import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
 import { openSeen } from "../store/seen.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
+import { fingerprintOf, type Places, wrongValue } from "./flags.ts";
 
 /** The login to explain. */
 export interface ExplainedLogin {
@@ -30,24 +30,21 @@ export interface ExplainedLogin {
   readonly service: string;
 }
 
-/** Options of `explain`. */
-export interface ExplainOptions extends ExplainedLogin {
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
-}
-
 /**
- * Prints how a login would be handled now.
+ * Prints how a login would be handled now. `key` can also be a name from [key_names].
  *
  * @throws {Failure} if the login is invalid, or the configuration or the history cannot be read
  */
-export function explain({ stateDir, configFile, ...explained }: ExplainOptions): ExitCode {
+export function explain({ stateDir, configFile, key, ...explained }: ExplainedLogin & Places): ExitCode {
   const nowMs = Date.now();
-  const login = loginFor(explained, nowMs);
+  const keyless = loginFor(explained, nowMs);
   const paths = statePaths(stateDir);
   if (stateDir === undefined) becomeSender(paths, "explain");
   const config = readConfig(configFile ?? CONFIG_FILE);
+  const { keyNames } = config.host;
+  const login = key === undefined
+    ? keyless
+    : loginFor({ ...explained, key: fingerprintOf(key, { keyNames, command: "explain" }) }, nowMs);
   explainingStore(paths, () => {
     using seen = openSeen(paths.deliveriesDatabase);
     const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
@@ -60,15 +57,15 @@ export function explain({ stateDir, configFile, ...explained }: ExplainOptions):
 /**
  * Creates the login that `send` would read from a genuine event.
  *
- * @throws {Failure} if an option is invalid
+ * @throws {Failure} if the user or the address is invalid
  */
 export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: number): Login {
   const address = ip === undefined ? undefined : parseAddress(ip);
-  if (user === "") throw usage("--user must not be empty");
+  if (user === "") throw wrongValue("--user must not be empty", "explain");
   if (ip !== undefined && address === undefined) {
-    throw usage(`--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1, not "${ip}"`);
+    const message = `--ip must be a numeric address, such as 203.0.113.7 or 2001:db8::1, not "${ip}"`;
+    throw wrongValue(message, "explain");
   }
-  if (key !== undefined && !isFingerprint(key)) throw usage(`--key must be ${FINGERPRINT_FORM}`);
   return {
     type: "open",
     occurredAtMs: nowMs,
@@ -82,15 +79,15 @@ export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: numb
   };
 }
 
-/** Options of {@link explanation}. */
-export interface ExplanationOptions {
-  readonly config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host">;
-  readonly known: (login: SeenLogin) => Known;
-  readonly nowMs: number;
-}
-
 /** Returns the lines that `explain` prints. */
-export function explanation(login: Login, { config, known, nowMs }: ExplanationOptions): string[] {
+export function explanation(
+  login: Login,
+  { config, known, nowMs }: {
+    config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host">;
+    known: (login: SeenLogin) => Known;
+    nowMs: number;
+  },
+): string[] {
   const { allowlist, host, routes } = config;
   const meaning = judge(login, { ...config, known, nowMs });
   const { rule, reasons, unexpected } = meaning;
@@ -134,12 +131,4 @@ function answerOf(
     services: `services does not include "${login.service}"`,
   };
   return `does not allow it: ${failing.map((condition) => whys[condition]).join("; ")}`;
-}
-
-function usage(message: string): Failure {
-  return new Failure(message, {
-    code: "usage.wrong-value",
-    exitCode: ExitCode.usage,
-    hint: "ssh-session-notifier explain --help",
-  });
 }

@@ -13,16 +13,14 @@ import { Deliveries } from "../store/deliveries.ts";
 import { readOverview } from "../store/overview.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
+import type { Places } from "./flags.ts";
 
 /** Options of `retry`. */
-export interface RetryOptions {
+export interface RetryOptions extends Places {
   /** The route to retry; all routes by default. */
   readonly route?: string | undefined;
   /** The route to move everything to. */
   readonly to?: string | undefined;
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
 }
 
 /**

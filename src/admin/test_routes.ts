@@ -16,13 +16,7 @@ import { Deliveries } from "../store/deliveries.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { openToRead } from "../store/open_to_read.ts";
 import { becomeSender } from "./become_sender.ts";
-
-/** Options of `test`. */
-export interface TestOptions {
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
-}
+import type { Places } from "./flags.ts";
 
 /**
  * Sends a test notification on every route in parallel, and prints the results.
@@ -30,7 +24,7 @@ export interface TestOptions {
  * @returns 0 if all were delivered, 78 if a route must be corrected, 75 if a failed route may work later
  * @throws {Failure} if the configuration cannot be used, or this user may not run `test`
  */
-export async function testRoutes({ stateDir, configFile }: TestOptions): Promise<ExitCode> {
+export async function testRoutes({ stateDir, configFile }: Places): Promise<ExitCode> {
   if (configFile === undefined) becomeSender(statePaths(), "test");
   const config = readConfig(configFile ?? CONFIG_FILE);
   const transport = await startTransport(transportOptions(config));

@@ -1,22 +1,16 @@
-// `completions`: prints a completion script, generated from the commands in program.ts.
+// `completions`: prints a completion script. tests/command_line/completions.test.ts compares the scripts with the
+// commands in program.ts.
 
-import type { Command } from "commander";
+import bash from "./completions/ssh-session-notifier.bash" with { type: "text" };
+import fish from "./completions/ssh-session-notifier.fish" with { type: "text" };
+import zsh from "./completions/ssh-session-notifier.zsh" with { type: "text" };
 import { ExitCode } from "../failure.ts";
 import { print } from "../print.ts";
-import { bashCompletion } from "./bash_completion.ts";
-import { describe, type ProgramDescription } from "./describe.ts";
-import { fishCompletion } from "./fish_completion.ts";
-import type { Shell } from "./program.ts";
-import { zshCompletion } from "./zsh_completion.ts";
 
-const WRITERS: Readonly<Record<Shell, (program: ProgramDescription) => string[]>> = {
-  bash: bashCompletion,
-  zsh: zshCompletion,
-  fish: fishCompletion,
-};
+const SCRIPTS = { bash, zsh, fish };
 
 /** Prints the completions for a shell. */
-export function printCompletions(program: Command, shell: Shell): ExitCode {
-  for (const line of WRITERS[shell](describe(program))) print(line);
+export function printCompletions(shell: keyof typeof SCRIPTS): ExitCode {
+  print(SCRIPTS[shell].trimEnd());
   return ExitCode.ok;
 }

@@ -1,24 +1,21 @@
-// Defines all commands and flags, from which the help, the completions and the man page are generated. Loads the module
-// of a command only when it runs.
+// Defines all commands and flags, from which the help and the man page are generated; tests compare the completions with
+// them. Loads the module of a command only when it runs.
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { ExitCode } from "../failure.ts";
 import { CONFIG_FILE, STATE_DIR } from "../paths.ts";
 import { HELP, helpText } from "./help.ts";
 
-/** Options of {@link createProgram}. */
-export interface ProgramOptions {
-  /** What `--version` prints. */
-  readonly version: string;
-  /** Receives the exit code of the command that ran. */
-  readonly done: (exitCode: ExitCode) => void;
-}
-
 /** Maximum width of a paragraph of help, in columns. */
 const MAX_WIDTH = 120;
 
-/** Creates all commands. None of them ends the process: see {@link https://github.com/tj/commander.js#override-exit-and-output-handling}. */
-export function createProgram({ version, done }: ProgramOptions): Command {
+/**
+ * Creates all commands. None of them ends the process: see {@link https://github.com/tj/commander.js#override-exit-and-output-handling}.
+ *
+ * @param version what `--version` prints
+ * @param done receives the exit code of the command that ran
+ */
+export function createProgram(version: string, done: (exitCode: ExitCode) => void): Command {
   const program = new Command("ssh-session-notifier")
     .description("Sends a notification when an SSH session opens or closes.")
     .version(version, "--version", "show the version, the runtime, and where the runtime is from")
@@ -27,17 +24,7 @@ export function createProgram({ version, done }: ProgramOptions): Command {
     .showHelpAfterError()
     // Throws instead of ending the process; the commands below inherit this.
     .exitOverride();
-  addQueue(program);
-  addSend(program, done);
-  addCheck(program, done);
-  addStatus(program, done);
-  addHistory(program, done);
-  addExplain(program, done);
-  addRetry(program, done);
-  addTest(program, done);
-  addRepair(program, done);
-  addCompletions(program, done);
-  addMan(program, done);
+  addCommands(program, done);
   for (const command of program.commands) {
     const help = HELP.get(command.name());
     if (help === undefined) continue;
@@ -50,90 +37,46 @@ export function createProgram({ version, done }: ProgramOptions): Command {
   return program;
 }
 
-type Done = ProgramOptions["done"];
+const SHELLS = ["bash", "zsh", "fish"] as const;
+const SECTIONS = ["5", "7", "8"] as const;
 
-/** Flags that override the fixed paths. */
-interface Places {
-  readonly stateDir?: string;
-  readonly config?: string;
-}
-
-function stateDirFlag(): Option {
-  return new Option("--state-dir <dir>", `use instead of ${STATE_DIR}; works only when run from source`);
-}
-
-function configFlag(): Option {
-  return new Option(
+function addCommands(program: Command, done: (exitCode: ExitCode) => void): void {
+  const add = (name: string, description: string) => program.command(name).description(description);
+  const stateDir = new Option("--state-dir <dir>", `use instead of ${STATE_DIR}; works only when run from source`);
+  const config = new Option(
     "--config <file>",
     `use instead of ${CONFIG_FILE}; the binary can read only files below the same directory`,
   );
-}
-
-function addQueue(program: Command): void {
-  program.command("queue")
-    .description("Record a session event; run by pam_exec at every login and logout.")
-    .addOption(stateDirFlag())
+  /** Runs a command with its flags as options: `--config` is `configFile`, and a flag without a value is a boolean. */
+  const run =
+    <Options>(load: () => Promise<(options: Options) => ExitCode | Promise<ExitCode>>) =>
+    async ({ config, ...given }: { config?: string }, { options }: Command) => {
+      const command = await load();
+      const off = options.filter((option) => option.isBoolean()).map((option) => [option.attributeName(), false]);
+      done(await command({ ...Object.fromEntries(off), ...given, configFile: config } as Options));
+    };
+  add("queue", "Record a session event; run by pam_exec at every login and logout.")
+    .addOption(stateDir)
     // Reached only if the arguments are wrong: otherwise main.ts runs the hook without this file.
     .action((_options, command: Command) =>
       command.error("error: queue accepts no arguments except --state-dir <dir>")
     );
-}
-
-function addSend(program: Command, done: Done): void {
-  program.command("send")
-    .description("Deliver pending notifications; run by systemd or cron.")
+  add("send", "Deliver pending notifications; run by systemd or cron.")
     .option("--dry-run", "show what would be sent, and change nothing")
     .option("--verbose", "log each step to stderr")
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async (
-      { dryRun = false, verbose = false, stateDir, config }: Places & { dryRun?: boolean; verbose?: boolean },
-    ) => {
-      const { send } = await import("../send/send.ts");
-      done(await send({ dryRun, verbose, stateDir, configFile: config }));
-    });
-}
-
-function addCheck(program: Command, done: Done): void {
-  program.command("check")
-    .description("Check the installation: files, PAM, configuration, scheduler, pending notifications.")
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => (await import("../send/send.ts")).send));
+  add("check", "Check the installation: files, PAM, configuration, scheduler, pending notifications.")
     .option("--json", "print JSON")
-    .action(async ({ json = false }: { json?: boolean }) => {
-      const { check } = await import("../admin/check/check.ts");
-      done(check({ json }));
-    });
-}
-
-function addStatus(program: Command, done: Done): void {
-  program.command("status")
-    .description("Show pending and given-up notifications with their errors, and whether the alarm works.")
+    .action(run(async () => (await import("../admin/check/check.ts")).check));
+  add("status", "Show pending and given-up notifications with their errors, and whether the alarm works.")
     .option("--json", "print JSON")
     .addOption(new Option("--prometheus", "print metrics for node_exporter").conflicts("json"))
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async ({ json, prometheus, stateDir, config }: Places & { json?: boolean; prometheus?: boolean }) => {
-      const { status } = await import("../admin/status/status.ts");
-      const form = json ? "json" : prometheus ? "prometheus" : "text";
-      done(status({ form, stateDir, configFile: config }));
-    });
-}
-
-/** Flags of `history`, as commander parses them. */
-interface HistoryFlags extends Places {
-  readonly user?: string;
-  readonly from?: string;
-  readonly key?: string;
-  readonly since?: string;
-  readonly until?: string;
-  readonly unexpected?: boolean;
-  readonly limit?: number | "all";
-  readonly json?: boolean;
-  readonly heatmap?: boolean;
-}
-
-function addHistory(program: Command, done: Done): void {
-  program.command("history")
-    .description("Show who logged in: when, from where, with which key, for how long, and what was unexpected.")
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => (await import("../admin/status/status.ts")).status));
+  add("history", "Show who logged in: when, from where, with which key, for how long, and what was unexpected.")
     .option("--user <user>", "show only this user")
     .option("--from <network>", "show only this address or network, such as 203.0.113.7 or 2001:db8::/32")
     .option("--key <key>", "show only this key, given as a fingerprint or by its name in the configuration")
@@ -148,105 +91,45 @@ function addHistory(program: Command, done: Done): void {
     .addOption(
       new Option("--heatmap", "show logins by weekday and hour, and by user").conflicts(["json", "limit"]),
     )
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async ({ config, json, heatmap, unexpected = false, ...rest }: HistoryFlags) => {
-      const { history } = await import("../admin/history/history.ts");
-      const form = json ? "json" : heatmap ? "heatmap" : "table";
-      done(history({ ...rest, form, unexpected, configFile: config }));
-    });
-}
-
-function parseLimit(text: string): number | "all" {
-  if (text === "all") return "all";
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a positive number or "all".');
-  return Number(text);
-}
-
-/** Flags of `explain`, as commander parses them. */
-interface ExplainFlags extends Places {
-  readonly user: string;
-  readonly ip?: string;
-  readonly key?: string;
-  readonly service: string;
-}
-
-function addExplain(program: Command, done: Done): void {
-  program.command("explain")
-    .description(
-      "Explain how a login would be handled: which rule matches, whether it is unexpected, which routes get it.",
-    )
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => (await import("../admin/history/history.ts")).history));
+  add(
+    "explain",
+    "Explain how a login would be handled: which rule matches, whether it is unexpected, which routes get it.",
+  )
     .requiredOption("--user <user>", "the account that is logged in to")
     .option("--ip <address>", "the address of the client; without it, a login on the host itself")
-    .option("--key <fingerprint>", "the fingerprint of the key, as shown by ssh-keygen -lf")
+    .option("--key <key>", "the key, given as a fingerprint or by its name in the configuration")
     .option("--service <name>", "the PAM service", "sshd")
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async ({ config, ...options }: ExplainFlags) => {
-      const { explain } = await import("../admin/explain.ts");
-      done(explain({ ...options, configFile: config }));
-    });
-}
-
-function addRetry(program: Command, done: Done): void {
-  program.command("retry")
-    .description("Retry given-up notifications, and make pending ones due now.")
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => (await import("../admin/explain.ts")).explain));
+  const retry = add("retry", "Retry given-up notifications, and make pending ones due now.")
     .option("--route <route>", "retry only this route")
     .option("--to <route>", "move the notifications to this route, as from a route that is no longer configured")
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async (
-      { route, to, stateDir, config }: Places & { route?: string; to?: string },
-      command: Command,
-    ) => {
-      if (to !== undefined && route === undefined) command.error("error: --to requires --route");
-      const { retry } = await import("../admin/retry.ts");
-      done(retry({ route, to, stateDir, configFile: config }));
-    });
-}
-
-function addTest(program: Command, done: Done): void {
-  program.command("test")
-    .description("Send a test notification on every route, and show the result for each.")
-    .addOption(stateDirFlag())
-    .addOption(configFlag())
-    .action(async ({ stateDir, config }: Places) => {
-      const { testRoutes } = await import("../admin/test_routes.ts");
-      done(await testRoutes({ stateDir, configFile: config }));
-    });
-}
-
-function addRepair(program: Command, done: Done): void {
-  program.command("repair")
-    .description("Repair the queue database if it is damaged, without interrupting logins.")
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => {
+      const { route, to } = retry.opts();
+      if (to !== undefined && route === undefined) retry.error("error: --to requires --route");
+      return (await import("../admin/retry.ts")).retry;
+    }));
+  add("test", "Send a test notification on every route, and show the result for each.")
+    .addOption(stateDir)
+    .addOption(config)
+    .action(run(async () => (await import("../admin/test_routes.ts")).testRoutes));
+  add("repair", "Repair the queue database if it is damaged, without interrupting logins.")
     .option("--force", "replace the database even if it is not damaged")
-    .addOption(stateDirFlag())
-    .action(async ({ force = false, stateDir }: Places & { force?: boolean }) => {
-      const { repair } = await import("../admin/repair/repair.ts");
-      done(await repair({ force, stateDir }));
-    });
-}
-
-const SHELLS = ["bash", "zsh", "fish"] as const;
-
-/** A shell that has completions. */
-export type Shell = typeof SHELLS[number];
-
-function addCompletions(program: Command, done: Done): void {
-  program.command("completions")
-    .description("Print the completions for a shell.")
+    .addOption(stateDir)
+    .action(run(async () => (await import("../admin/repair/repair.ts")).repair));
+  add("completions", "Print the completions for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .action(async (shell: Shell) => {
+    .action(async (shell: typeof SHELLS[number]) => {
       const { printCompletions } = await import("./completions.ts");
-      done(printCompletions(program, shell));
+      done(printCompletions(shell));
     });
-}
-
-const SECTIONS = ["5", "7", "8"] as const;
-
-function addMan(program: Command, done: Done): void {
-  program.command("man")
-    .description("Print a manual page.")
+  add("man", "Print a manual page.")
     .addArgument(
       new Argument("[section]", "8: the commands, 5: the configuration, 7: security").choices(SECTIONS).default("8"),
     )
@@ -254,4 +137,10 @@ function addMan(program: Command, done: Done): void {
       const { printManPage } = await import("../man/man_page.ts");
       done(printManPage(section));
     });
+}
+
+function parseLimit(text: string): number | "all" {
+  if (text === "all") return "all";
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a positive number or "all".');
+  return Number(text);
 }

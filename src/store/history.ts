@@ -48,6 +48,8 @@ export interface HistoryEntry {
   readonly tampered: readonly string[];
   readonly closedAtMs?: number;
   readonly durationMs?: number;
+  /** Whether no logout is recorded, and the host is not known to have restarted since the login. */
+  readonly mayBeOpen: boolean;
   readonly deliveries: readonly EntryDelivery[];
 }
 
@@ -57,6 +59,9 @@ export interface UserLogins {
   readonly logins: number;
   readonly unexpected: number;
 }
+
+/** By how much the uptime must be lower to show a restart, in seconds: more than a hook takes between its two clocks. */
+const RESTART_S = 60;
 
 /** A position in the history: a time, and an event at that time. */
 interface Place {
@@ -83,6 +88,7 @@ const LOGINS = `FROM ${SESSION}
 export class History implements Disposable {
   readonly #database: Database;
   #isFrom: (address: string) => boolean = () => true;
+  #restartedAfterMs: number | undefined;
 
   /** @param database of the schema in schema.ts */
   constructor(database: Database) {
@@ -95,7 +101,7 @@ export class History implements Disposable {
    *
    * @param options.limit the maximum number of entries. Default: all
    */
-  *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number } = {}): Generator<HistoryEntry> {
+  *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number | undefined } = {}): Generator<HistoryEntry> {
     let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
     for (;;) {
       const rows = this.#prepare(
@@ -129,16 +135,6 @@ export class History implements Disposable {
       { limit },
     );
     return row === undefined ? undefined : { atMs: Number(row["occurred_at_ms"]), id: Number(row["id"]) };
-  }
-
-  /** The times of the first and the last event; undefined if there are no events. */
-  span(): { readonly firstMs: number; readonly lastMs: number } | undefined {
-    const row = prepared(
-      this.#database,
-      `SELECT (SELECT min(occurred_at_ms) FROM event) AS first, (SELECT max(occurred_at_ms) FROM event) AS last`,
-    ).get();
-    if (row === undefined || row["first"] === null) return undefined;
-    return { firstMs: Number(row["first"]), lastMs: Number(row["last"]) };
   }
 
   /**
@@ -185,8 +181,28 @@ export class History implements Disposable {
     });
   }
 
+  /**
+   * The time of the newest login or logout after which the host has certainly restarted; -Infinity if there is none.
+   * Only a restart makes the uptime smaller. An event from the spool can be taken in late, and a clock can be set, so an
+   * event counts as the later one only by both its time and its id.
+   */
+  #readRestart(): number {
+    const rows = this.#database.prepare(
+      `SELECT id, occurred_at_ms, uptime_s FROM event WHERE uptime_s IS NOT NULL
+       ORDER BY occurred_at_ms DESC, id DESC`,
+    ).all();
+    let [laterId, laterUptimeS] = [0, Infinity];
+    for (const row of rows) {
+      const [id, uptimeS] = [Number(row["id"]), Number(row["uptime_s"])];
+      if (laterId > id && uptimeS > laterUptimeS + RESTART_S) return Number(row["occurred_at_ms"]);
+      if (uptimeS < laterUptimeS) [laterId, laterUptimeS] = [id, uptimeS];
+    }
+    return -Infinity;
+  }
+
   #entryOf(row: Record<string, unknown>): HistoryEntry {
     const event = eventOf(row);
+    const isClosed = event.type === "close" || row["closed_at_ms"] !== null;
     const verdict = row["verdict"];
     return {
       event,
@@ -197,6 +213,7 @@ export class History implements Disposable {
       tampered: [...new Set([...event.tampered, ...words(row["close_tampered"] ?? "")])],
       ...(row["closed_at_ms"] === null ? {} : { closedAtMs: Number(row["closed_at_ms"]) }),
       ...(row["session_ms"] === null ? {} : { durationMs: Number(row["session_ms"]) }),
+      mayBeOpen: !isClosed && event.occurredAtMs > (this.#restartedAfterMs ??= this.#readRestart()),
       deliveries: this.#deliveriesOf(event, row["close_id"]),
     };
   }

@@ -112,7 +112,6 @@ Deno.test("loginFor() rejects invalid options", () => {
     [{ user: "a", ip: "example.com", service: "sshd" }, "--ip ", '"example.com"'],
     [{ user: "a", ip: "", service: "sshd" }, "--ip ", '""'],
     [{ user: "a", ip: "10.0.0.0/8", service: "sshd" }, "--ip ", '"10.0.0.0/8"'],
-    [{ user: "a", key: ALICE_KEY.public, service: "sshd" }, "--key "],
   ];
   for (const [login, ...values] of refused) {
     assert.throws(
@@ -159,6 +158,19 @@ Deno.test("explain predicts what send does, and changes nothing", async () => {
   const elsewhere = await installation.explain("--user", "alice", "--ip", "2001:DB8::1");
   assert.match(elsewhere.stdout, /^unexpected: yes: first login of alice from 2001:db8::1; this host is still /m);
   assert.deepEqual((await installation.send()).stdout, "");
+});
+
+Deno.test("explain takes a key by its name in the configuration, and rejects any other text", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(CONFIG);
+  const login = ["--user", "backup", "--ip", "198.51.100.4", "--key"];
+  assert.deepEqual(await installation.explain(...login, "work laptop"), await installation.explain(...login, KEY));
+  for (const key of ["work lapto", ALICE_KEY.public, KEY.slice(0, -1), ""]) {
+    const { code, stdout, stderr } = await installation.explain(...login, key);
+    assert.deepEqual([code, stdout], [64, ""], key);
+    assert.match(stderr, /^error: --key .*\[key_names\].* \[usage\.wrong-value\]\nhint: .* explain --help$/m);
+  }
+  assert.match((await installation.explain(...login, "work lapto")).stderr, /"work laptop"/);
 });
 
 Deno.test("explain reports a damaged store, and leaves it to the next send", async () => {

@@ -1,6 +1,6 @@
 // Formats the results: as tables that fit a terminal, or as Markdown. Pure.
 
-import { type Column, layout, tableLine } from "../../src/admin/history/table.ts";
+import { type Column, tableOf } from "../../src/admin/history/table.ts";
 import { textWidth } from "../../src/admin/history/text_width.ts";
 import {
   type Budget,
@@ -120,8 +120,7 @@ function tableLines(
   if (isMarkdown) return [titles, titles.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`);
   const plain = lines.map((cells) => cells.map(withoutMarkup));
   const table = columns.map((column) => ({ ...column, title: withoutMarkup(column.title) }));
-  const widths = layout(table, plain, width);
-  return [table.map(({ title }) => title), ...plain].map((cells) => tableLine(cells, { table, widths, isCut: true }));
+  return [table.map(({ title }) => title), ...plain].map(tableOf(table, { rows: plain, maxWidth: width }));
 }
 
 function prose(text: string, { columns, isMarkdown = false }: ReportOptions): string[] {

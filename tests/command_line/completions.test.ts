@@ -1,10 +1,11 @@
-// Runs the completions in the shells themselves.
+// Compares the completions with the commands, and runs them in the shells themselves.
 
 import assert from "node:assert/strict";
 import { createProgram } from "../../src/command_line/program.ts";
 import { isInstalled, runOther, runProgram } from "../helpers/command_line.ts";
+import { describe, type FlagDescription, type ValueKind } from "../helpers/describe.ts";
 
-const program = createProgram({ version: "1", done: () => {} });
+const program = createProgram("1", () => {});
 const commands = [...program.commands.map((command) => command.name()), "help"];
 
 const flagsOf = (name: string) => {
@@ -134,3 +135,104 @@ Deno.test("completions quote any description", async () => {
     assert.deepEqual([code, stderr], [0, ""], shell);
   }
 });
+
+/** What a script offers: `COMMAND FLAG KIND DESCRIPTION` and `COMMAND WORD DESCRIPTION`; the program is `-`. */
+type Offers = (script: string) => string[];
+
+const BASH_KINDS: Readonly<Record<string, ValueKind["kind"]>> = { f: "files", d: "directories", u: "users" };
+
+const BASH_VALUE = /^ {4}([a-z]+):(--[a-z-]+)\)\n((?: {6}(?!return).*\n)*) {6}return\n {6};;$/gm;
+const BASH_WORDS = /^ {4}(""|[a-z]+)\) mapfile .*\(compgen -W '(.*?)' .*;;$/gm;
+
+const bashOffers: Offers = (script) => {
+  const kinds = new Map(
+    [...script.matchAll(BASH_VALUE)].map(([, command, flag, body = ""]) => {
+      const [, kind = ""] = /compgen -(.) -- /.exec(body) ?? [];
+      return [`${command} ${flag}`, body === "" ? "anything" : BASH_KINDS[kind]];
+    }),
+  );
+  const words = [...script.matchAll(BASH_WORDS)].flatMap(([, command = "", list = ""]) =>
+    list.split(" ").map((word) => `${command.replace('""', "-")} ${word}`)
+  );
+  // A value without its flag, and what has another form, are entries of their own, which no command has.
+  const alone = [...kinds.keys()].filter((name) => !words.includes(name));
+  const rest = script.replace(BASH_VALUE, "").replace(BASH_WORDS, "").match(/^(?! *#).*[: ']--[a-z].*$/gm) ?? [];
+  return [...words, ...alone].map((name) => kinds.has(name) ? `${name} ${kinds.get(name)}` : name).concat(rest);
+};
+
+const ZSH_KINDS: Readonly<Record<string, ValueKind["kind"]>> = {
+  "_files": "files",
+  "_files -/": "directories",
+  "_users": "users",
+  " ": "anything",
+};
+
+const zshOffers: Offers = (script) => {
+  const specs = (command: string, text: string) =>
+    text.split("\n").flatMap((line) => {
+      const [, words] = /^ *'1:[a-z]+:\((.*)\)'$/.exec(line) ?? [];
+      if (words !== undefined) return words.split(" ").map((word) => `${command} ${word}`);
+      const [, flags, text, action] = /(\{-h,--help\}|--[a-z-]+)=?'?\[(.*)\](?::[a-z]+:(.*))?'(?: \\)?$/.exec(line) ??
+        [];
+      const kind = action === undefined ? "" : ` ${ZSH_KINDS[action]}`;
+      return flags === undefined
+        ? line.match(/^.*--[a-z].*$/) ?? []
+        : flags.split(/[{},]/).filter(Boolean).map((flag) => `${command} ${flag}${kind} ${text}`);
+    });
+  const [head = "", arguments_ = ""] = script.split("    arguments)\n");
+  return [
+    ...head.matchAll(/^ {4}'([a-z]+):(.*)'$/gm).map(([, name, text]) => `- ${name} ${text}`),
+    ...specs("-", head),
+    ...arguments_.matchAll(/^ {8}([a-z]+)\)\n([^]*?) {10};;$/gm).flatMap(([, name = "", text = ""]) =>
+      specs(name, text)
+    ),
+  ];
+};
+
+const FISH_KINDS: Readonly<Record<string, ValueKind["kind"]>> = {
+  "-r -F": "files",
+  "-x -a '(__fish_complete_directories)'": "directories",
+  "-x -a '(__fish_complete_users)'": "users",
+  "-x": "anything",
+};
+
+const fishOffers: Offers = (script) =>
+  script.split("\n").flatMap((line) => {
+    const [, rest, seen = "-", more = ""] =
+      /^complete -c ssh-session-notifier (-f$|-n (?:__fish_use_subcommand|'__fish_seen_subcommand_from ([a-z]+)') (.*))/
+        .exec(line) ?? [];
+    if (rest === undefined || rest === "-f") return /^(?:#.*)?$|-f$/.test(line) ? [] : [line];
+    const [, words, about] = /^-a '?([a-z0-9 ]+)'?(?: -d '(.*)')?$/.exec(more) ?? [];
+    if (words !== undefined) return words.split(" ").map((word) => [seen, word, about].filter(Boolean).join(" "));
+    const [, short, long, value, text] = /^(?:-s ([a-z]) )?-l ([a-z-]+) ?(-[rx].*?)? ?-d '(.*)'$/.exec(more) ?? [];
+    const kind = value === undefined ? "" : ` ${FISH_KINDS[value]}`;
+    return [...short === undefined ? [] : [`-${short}`], `--${long}`].map((flag) => `${seen} ${flag}${kind} ${text}`);
+  });
+
+/** What the commands accept, in the form of {@link Offers}. */
+function accepted({ hasTexts }: { hasTexts: boolean }): string[] {
+  const { flags, commands } = describe(program);
+  const text = (description: string) => hasTexts ? ` ${description}` : "";
+  const flagsOf = (command: string, flags: readonly FlagDescription[]) =>
+    flags.flatMap(({ short, long, value, description }) =>
+      [short, long].filter((name) => name !== undefined).map((name) =>
+        `${command} ${name}${value === undefined ? "" : ` ${value.kind.kind}`}${text(description)}`
+      )
+    );
+  return [
+    ...flagsOf("-", flags),
+    ...commands.flatMap(({ name, description, flags, argument }) => [
+      `- ${name}${text(description)}`,
+      ...flagsOf(name, flags),
+      ...argument?.kind.kind === "choices" ? argument.kind.choices.map((choice) => `${name} ${choice}`) : [],
+    ]),
+  ];
+}
+
+for (const [shell, offers] of Object.entries({ bash: bashOffers, zsh: zshOffers, fish: fishOffers })) {
+  Deno.test(`the ${shell} completions have exactly the commands, flags, kinds of values and choices of the program`, async () => {
+    const path = new URL(`../../src/command_line/completions/ssh-session-notifier.${shell}`, import.meta.url);
+    const found = offers(await Deno.readTextFile(path));
+    assert.deepEqual(found.sort(), accepted({ hasTexts: shell !== "bash" }).sort());
+  });
+}

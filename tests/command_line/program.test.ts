@@ -5,7 +5,7 @@ import { HELP } from "../../src/command_line/help.ts";
 import { createProgram } from "../../src/command_line/program.ts";
 import { runProgram } from "../helpers/command_line.ts";
 
-const program = createProgram({ version: "1", done: () => {} });
+const program = createProgram("1", () => {});
 const commands = program.commands.map((command) => command.name());
 
 Deno.test("every command has help with examples", async () => {

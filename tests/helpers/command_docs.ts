@@ -1,12 +1,12 @@
 // The commands and their options in ssh-session-notifier(8), generated from the commander tree and the help.
 
-import { type CommandDescription, describe, type FlagDescription } from "../../src/command_line/describe.ts";
+import { type CommandDescription, describe, type FlagDescription } from "./describe.ts";
 import { HELP } from "../../src/command_line/help.ts";
 import { createProgram } from "../../src/command_line/program.ts";
 import { sentence } from "./config_docs.ts";
 import { argument, display, paragraph } from "./mdoc.ts";
 
-const program = createProgram({ version: "1", done: () => {} });
+const program = createProgram("1", () => {});
 
 /** The commands, without `help`. */
 export function documentedCommands(): readonly CommandDescription[] {

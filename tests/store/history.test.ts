@@ -60,3 +60,29 @@ Deno.test("loginsByHour() and loginsByUser() count the logins that entries() ret
     assert.deepEqual(history.loginsByHour({}, -3_600_000), [{ hour: 95, logins: COUNT }]);
   });
 });
+
+Deno.test("an entry may be open until an event shows that the host has restarted", () => {
+  const deliveries = new Deliveries(":memory:");
+  /** Takes in logins at these minutes and uptimes, and returns which of all may be open. */
+  const openAfter = (...logins: [minute: number, uptimeSeconds: number | undefined][]): boolean[] => {
+    const events = logins.map(([minute, uptimeSeconds]) =>
+      sessionEvent({
+        uuid: crypto.randomUUID(),
+        occurredAtMs: NOW_MS + minute * 60_000,
+        ...uptimeSeconds === undefined ? {} : { uptimeSeconds },
+      })
+    );
+    deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
+    const history = new History(deliveries.database);
+    return [...history.entries({})].map(({ mayBeOpen }) => mayBeOpen);
+  };
+  assert.deepEqual(openAfter([0, 3_000], [10, 3_600], [11, undefined]), [true, true, true]);
+  // From the spool, so taken in later: no restart.
+  assert.deepEqual(openAfter([5, 3_300]), [true, true, true, true]);
+  // The clock was set back, so its uptime is higher: no restart.
+  assert.deepEqual(openAfter([-30, 3_700]), [true, true, true, true, true]);
+  // Two hooks at the same time can read the clocks in different orders.
+  assert.deepEqual(openAfter([12, 3_690]), [true, true, true, true, true, true]);
+  // The host has restarted.
+  assert.deepEqual(openAfter([60, 30]), [false, false, false, false, false, false, true]);
+});

@@ -15,10 +15,9 @@ import { Spool, SpoolError } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
 import { inspectConfig, type Reader } from "./config.ts";
-import { inspectDelivery } from "./delivery.ts";
+import { inspectDelivery, inspectLastResort } from "./delivery.ts";
 import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
-import { inspectLastResort } from "./last_resort.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
 import { inspectReadOnly, inspectRoom } from "./disk_space.ts";
@@ -32,27 +31,22 @@ import { groupsOfSender, inspectUsers } from "./users.ts";
 /** The directories in which Linux-PAM looks for a service, in this order (pam.d(5)). */
 const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
 
-/** Options of `check`. */
-export interface CheckOptions {
-  /** Whether to print JSON instead of lines. */
-  readonly json: boolean;
-}
-
 /**
- * Checks the whole installation, and prints the findings.
+ * Checks the whole installation, and prints the findings, as lines or as JSON.
  *
  * @returns 0 if there is no fault, otherwise 78
  * @throws {Failure} if this user may not run `check`
  */
-export function check({ json }: CheckOptions): ExitCode {
+export function check({ json }: { readonly json: boolean }): ExitCode {
   const paths = statePaths();
   const findings = new Findings();
   inspectHost(paths, findings);
   // Read while this is root: becomeQueueReader() gives up the group that may read it.
-  let config: Config | undefined;
-  attempt("config", findings, () => {
-    config = inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings);
-  });
+  const config = attempt(
+    "config",
+    findings,
+    () => inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings),
+  );
   try {
     becomeQueueReader(paths, "check");
     inspectState(paths, { config, findings });
@@ -130,17 +124,20 @@ function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
   }
 }
 
-/** Reports a part that cannot be examined, and lets the others continue. */
-function attempt(part: string, findings: Findings, inspect: () => void): void {
+/** Inspects a part. Reports one that cannot be examined, and lets the others continue. */
+function attempt<T>(part: string, findings: Findings, inspect: () => T): T | undefined {
   try {
-    inspect();
+    return inspect();
   } catch (error) {
-    if (error instanceof Failure) return findings.fault(error.code, error.message, error.hint);
-    findings.fault(
-      "check.not-inspected",
-      `cannot examine "${part}": ${messageOf(error)}`,
-      "run check as root; if that fails too, check the disk: journalctl -k",
-    );
+    if (error instanceof Failure) findings.fault(error.code, error.message, error.hint);
+    else {
+      findings.fault(
+        "check.not-inspected",
+        `cannot examine "${part}": ${messageOf(error)}`,
+        "run check as root; if that fails too, check the disk: journalctl -k",
+      );
+    }
+    return undefined;
   }
 }
 

@@ -5,9 +5,10 @@ import { foldersBetween, readableBySend } from "../../config/files_beside.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import { readConfig } from "../../config/read_config.ts";
+import { formatDuration } from "../../duration.ts";
 import { Failure } from "../../failure.ts";
 import { CONFIG_FILE } from "../../paths.ts";
-import { inspectAllowlist } from "./allowlist.ts";
+import { type AllowRule, isExpired, ruleName } from "../../session/allowlist.ts";
 import type { Look } from "./files.ts";
 import type { Findings } from "./finding.ts";
 
@@ -20,20 +21,17 @@ export interface Reader {
   readonly gids: readonly number[];
 }
 
-/** Options of {@link inspectConfig}. */
-export interface ConfigOptions {
-  /** Looks up a file, following links. */
-  readonly look: Look;
-  /** The user of `send`; undefined if it is not known. */
-  readonly sender: Reader | undefined;
-}
-
 /**
  * Checks the configuration, and reports the findings.
  *
+ * @param look looks up a file, following links
+ * @param sender the user of `send`; undefined if it is not known
  * @returns undefined if the configuration is invalid
  */
-export function inspectConfig({ look, sender }: ConfigOptions, findings: Findings): Config | undefined {
+export function inspectConfig(
+  { look, sender }: { look: Look; sender: Reader | undefined },
+  findings: Findings,
+): Config | undefined {
   let config: Config;
   try {
     config = readConfig(CONFIG_FILE);
@@ -61,6 +59,22 @@ export function inspectConfig({ look, sender }: ConfigOptions, findings: Finding
   }
   inspectAllowlist(config.allowlist, { nowMs: Date.now(), findings });
   return config;
+}
+
+/** Checks the allowlist for rules that have expired. */
+export function inspectAllowlist(
+  rules: readonly AllowRule[],
+  { nowMs, findings }: { nowMs: number; findings: Findings },
+): void {
+  for (const rule of rules) {
+    if (!isExpired(rule, nowMs)) continue;
+    const ago = formatDuration(nowMs - (rule.expiresAtMs ?? nowMs));
+    findings.warning(
+      "config.rule-expired",
+      `${ruleName(rule)} expired ${ago} ago and no longer applies`,
+      "remove the rule, or set a later expires_at",
+    );
+  }
 }
 
 /** Checks whether `send` can read the files that a configuration names, and enter the directories that contain them. */

@@ -1,4 +1,4 @@
-// Checks the unread events in the queue, and the pending notifications on each route.
+// Checks the unread events in the queue, the pending notifications on each route, and the record of the last resort.
 
 import type { Config } from "../../config/config.ts";
 import { formatAgo } from "../../duration.ts";
@@ -10,6 +10,8 @@ import { type Problem, problemsOf } from "../../store/health.ts";
 import { PROXY_REFUSAL } from "../../services/http.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";
 import type { Spooled } from "../../intake/spool.ts";
+import { statIfThere } from "../../sqlite/files.ts";
+import { lastResortFaults, type LastResortSources } from "../../store/last_resort.ts";
 import { queueFaultId, REMOUNT } from "../../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
 import type { Unread } from "../unread.ts";
@@ -60,8 +62,13 @@ export function inspectDelivery(sources: DeliverySources, findings: Findings): v
   }
   for (const route of overview?.routes ?? []) {
     const own = problems.filter((problem) => problem.route === route.name);
-    const isConfigured = routes.some(({ name }) => name === route.name);
-    inspectRoute(route, { isConfigured, problems: own, nowMs, findings });
+    if (route.pending > 0 && !routes.some(({ name }) => name === route.name)) {
+      findings.fault(
+        "delivery.route-removed",
+        `${deliveries(route.pending, "are pending")} on route "${route.name}", which is not in the configuration`,
+        `move them to another route: ssh-session-notifier retry --route ${quotedForShell(route.name)} --to NAME`,
+      );
+    } else inspectRoute(route, { problems: own, nowMs, findings });
   }
 }
 
@@ -87,11 +94,7 @@ function inspectQueue(
   const fault = overview?.queue.fault;
   // No event in it can be sent until this is fixed.
   if (fault !== undefined) findings.fault(fault.id, fault.message, READING_HINTS[fault.id]);
-  if (unread instanceof Error) {
-    const id = queueFaultId(unread);
-    findings.fault(id, unread.message, READING_HINTS[id]);
-    return;
-  }
+  if (unread instanceof Error) return reportUnreadable(unread, { otherwise: "queue.not-readable", findings });
   const isUnread = problems.some(({ kind }) => kind === "unread");
   const hasSpooled = !(spooled instanceof Error) && spooled.count > 0;
   const newestAtMs = unread?.newestAtMs;
@@ -113,11 +116,7 @@ function inspectQueue(
 
 /** Warns about events in the spool: `send` delivers them too, but something keeps the hook from using the database. */
 function inspectSpool({ spooled, nowMs }: DeliverySources, findings: Findings): void {
-  if (spooled instanceof Error) {
-    const id = queueFaultId(spooled);
-    findings.fault(id === "queue.not-readable" ? "spool.not-readable" : id, spooled.message, READING_HINTS[id]);
-    return;
-  }
+  if (spooled instanceof Error) return reportUnreadable(spooled, { otherwise: "spool.not-readable", findings });
   const { count, oldestAtMs = nowMs } = spooled;
   if (count === 0) return;
   const since = `the oldest from ${formatAgo(oldestAtMs, nowMs)}`;
@@ -133,24 +132,25 @@ const READING_HINTS = {
   "queue.not-readable": REPAIR,
 } as const;
 
+function reportUnreadable(error: Error, { otherwise, findings }: { otherwise: Id; findings: Findings }): void {
+  const id = queueFaultId(error);
+  findings.fault(id === "queue.not-readable" ? otherwise : id, error.message, READING_HINTS[id]);
+}
+
+/** Checks the record of the last resort of the hook, and the spool in /run. */
+export function inspectLastResort(sources: LastResortSources, findings: Findings): void {
+  const problems = lastResortFaults(sources);
+  for (const { id, message, hint } of problems) findings.fault(id, message, hint);
+  // Without the file, a pass would prove nothing.
+  if (problems.length > 0 || statIfThere(sources.paths.unrecordedFile) === undefined) return;
+  findings.pass("hook.last-resort", "the last resort has recorded no login in the last 24 hours");
+}
+
 function inspectRoute(
   route: RouteOverview,
-  { isConfigured, problems, nowMs, findings }: {
-    isConfigured: boolean;
-    problems: readonly Problem[];
-    nowMs: number;
-    findings: Findings;
-  },
+  { problems, nowMs, findings }: { problems: readonly Problem[]; nowMs: number; findings: Findings },
 ): void {
   const { name, pending, dead, oldestPendingAtMs } = route;
-  if (pending > 0 && !isConfigured) {
-    findings.fault(
-      "delivery.route-removed",
-      `${deliveries(pending, "are pending")} on route "${name}", which is not in the configuration`,
-      `move them to another route: ssh-session-notifier retry --route ${quotedForShell(name)} --to NAME`,
-    );
-    return;
-  }
   if (dead > 0) {
     findings.warning(
       "delivery.given-up",
@@ -161,33 +161,28 @@ function inspectRoute(
   const waiting = pending === 0
     ? "nothing is pending"
     : `${deliveries(pending, "are pending")}, the oldest from ${formatAgo(oldestPendingAtMs ?? nowMs, nowMs)}`;
-  if (problems.length > 0) findings.fault(...faultOf(route, { problems, waiting }));
+  if (problems.length > 0) reportWorst(problems, { route, waiting, findings });
   else if (pending > 0) findings.pass("delivery.waiting", `route "${name}": ${waiting}`);
 }
 
-/** Describes the worst problem of a route, with a hint. */
-function faultOf(
-  { name, failures, lastError = "" }: RouteOverview,
-  { problems, waiting }: { problems: readonly Problem[]; waiting: string },
-): [id: Id, message: string, hint: string] {
+function reportWorst(
+  problems: readonly Problem[],
+  { route, waiting, findings }: { route: RouteOverview; waiting: string; findings: Findings },
+): void {
+  const { name, failures, lastError = "" } = route;
   const kinds = problems.map(({ kind }) => kind);
   if (kinds.includes("broken")) {
     const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
-    return [
+    findings.fault(
       "delivery.broken",
       `route "${name}" is broken: ${lastError}; ${waiting}`,
       `correct ${what} in ${CONFIG_FILE}, then run ${TRY}`,
-    ];
-  }
-  if (!kinds.includes("failing")) {
-    return ["delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE];
-  }
-  const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
-  return [
-    "delivery.failing",
-    `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`,
-    `try it now: ${TRY}`,
-  ];
+    );
+  } else if (kinds.includes("failing")) {
+    const attempts = failures > 1 ? `the last ${failures} attempts` : "the last attempt";
+    const message = `route "${name}" is failing: ${attempts} failed: ${lastError}; ${waiting}`;
+    findings.fault("delivery.failing", message, `try it now: ${TRY}`);
+  } else findings.fault("delivery.overdue", `an event on route "${name}" is overdue: ${waiting}`, SEE);
 }
 
 function deliveries(count: number, what: "are pending" | "were given up"): string {

@@ -86,46 +86,35 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   }
 }
 
-function inspectFile(expected: Expected, info: Deno.FileInfo | undefined, findings: Findings): void {
-  const { path, kind, uid, gid, owner } = expected;
+function inspectFile(
+  { path, kind, uid, gid, owner, ...expected }: Expected,
+  info: Deno.FileInfo | undefined,
+  findings: Findings,
+): void {
   const mode = octal(expected.mode ?? 0o600);
+  const found = (info?.mode ?? 0) & 0o7777;
   if (info === undefined) {
-    if (expected.missing === "fine") return;
     if (expected.missing === undefined) {
       findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
-    } else {
+    } else if (expected.missing === "warning") {
       findings.warning(
         "files.run-missing",
         `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
         "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
       );
     }
-    return;
-  }
-  const isKind = kind === "file" ? info.isFile : info.isDirectory;
-  if (!isKind) {
-    findings.fault(
-      "files.wrong-kind",
-      `"${path}" is not a ${kind}`,
-      "find out who created it, remove it, and run install.sh",
-    );
-    return;
-  }
-  if (info.uid !== uid || info.gid !== gid) {
+  } else if (!(kind === "file" ? info.isFile : info.isDirectory)) {
+    const hint = "find out who created it, remove it, and run install.sh";
+    findings.fault("files.wrong-kind", `"${path}" is not a ${kind}`, hint);
+  } else if (info.uid !== uid || info.gid !== gid) {
     findings.fault(
       "files.wrong-owner",
       `"${path}" belongs to ${info.uid}:${info.gid} instead of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
-  } else {
-    const found = (info.mode ?? 0) & 0o7777;
-    const isRight = expected.mode === undefined ? (found & 0o600) === 0o600 : found === expected.mode;
-    if (isRight) return;
-    findings.fault(
-      "files.wrong-mode",
-      `"${path}" has mode ${octal(found)} instead of ${mode}`,
-      `chmod ${mode} ${path}`,
-    );
+  } else if (expected.mode === undefined ? (found & 0o600) !== 0o600 : found !== expected.mode) {
+    const message = `"${path}" has mode ${octal(found)} instead of ${mode}`;
+    findings.fault("files.wrong-mode", message, `chmod ${mode} ${path}`);
   }
 }
 
@@ -147,16 +136,17 @@ export function inspectPassage({ queueDir }: StatePaths, look: Look, findings: F
   }
 }
 
-/** The effect of the setgid bit on this process, the only way to see whether the mount is `nosuid`. */
-export interface SetgidEffect {
-  /** The path of the running program. */
-  readonly program: string;
-  readonly realGid: number;
-  readonly effectiveGid: number;
-}
-
-/** Checks whether the setgid bit of the binary works: without it, the loader obeys a user's LD_PRELOAD. */
-export function inspectSetgid({ program, realGid, effectiveGid }: SetgidEffect, look: Look, findings: Findings): void {
+/**
+ * Checks whether the setgid bit of the binary works: without it, the loader obeys a user's LD_PRELOAD. The groups of this
+ * process are the only way to see whether the mount is `nosuid`.
+ *
+ * @param program the path of the running program
+ */
+export function inspectSetgid(
+  { program, realGid, effectiveGid }: { program: string; realGid: number; effectiveGid: number },
+  look: Look,
+  findings: Findings,
+): void {
   const binary = look(BINARY);
   if (binary === undefined || ((binary.mode ?? 0) & 0o2000) === 0) return; // inspectFiles() reports this.
   if (program !== BINARY || realGid === binary.gid) {

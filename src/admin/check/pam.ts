@@ -1,6 +1,7 @@
 // Checks the PAM stack of sshd: whether it runs the hook in the right place, and how a user could influence the hook.
 
 import { BINARY, statePaths } from "../../paths.ts";
+import type { Id } from "../../ids.ts";
 import type { Findings } from "./finding.ts";
 import { lowLimits } from "./limits.ts";
 import { jumpsOver, type PamFile, type PamModule, type PamStack } from "./pam_stack.ts";
@@ -47,8 +48,33 @@ export interface PamSources {
   readonly limits: readonly PamFile[];
 }
 
+type Report = (id: Id, message: string, hint?: string) => void;
+
+/** The session stack, and where to report. */
+interface Inspected {
+  readonly session: readonly PamModule[];
+  /** The index of the first hook in the stack. */
+  readonly first: number;
+  /** Whether a module unsets all these variables, by default the harmful ones. */
+  readonly unsets: (module: PamModule, variables?: readonly string[]) => boolean;
+  readonly pass: (id: Id, message: string) => void;
+  /** The hint is by default to run install.sh. */
+  readonly warning: Report;
+  readonly fault: Report;
+}
+
 /** Checks the stack, and reports the findings. */
 export function inspectPam({ stack, read, limits }: PamSources, findings: Findings): void {
+  const session = stack.modules.filter(({ phase }) => phase === "session");
+  const first = session.findIndex(isHook);
+  const inspected: Inspected = {
+    session,
+    first,
+    unsets: (module, variables = HARMFUL_VARIABLES) => unsets(module, { variables, read }),
+    pass: (id, message) => findings.pass(id, message),
+    warning: (id, message, hint = INSTALL) => findings.warning(id, message, hint),
+    fault: (id, message, hint = INSTALL) => findings.fault(id, message, hint),
+  };
   for (const name of stack.missing) {
     findings.fault(
       "pam.include-missing",
@@ -56,22 +82,16 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
       "restore the file, or remove the line that includes it",
     );
   }
-  const session = stack.modules.filter(({ phase }) => phase === "session");
-  const first = session.findIndex(isHook);
   if (first === -1) {
-    findings.fault(
-      "pam.hook-missing",
-      "the hook is not in the session stack of sshd, so no login is recorded",
-      INSTALL,
-    );
+    inspected.fault("pam.hook-missing", "the hook is not in the session stack of sshd, so no login is recorded");
     return;
   }
-  inspectIncludes(session, findings);
-  inspectHooks(session.filter(isHook), findings);
-  inspectPlace(session, { first, read, findings });
-  inspectRetry(session, { first, read, findings });
-  inspectLastResort(session, { read, findings });
-  inspectLast(session, { first, read, findings });
+  inspectIncludes(inspected);
+  inspectHooks(inspected);
+  inspectPlace(inspected);
+  inspectRetry(inspected);
+  inspectLastResort(inspected);
+  inspectLast(inspected);
   inspectUserEnvironment(stack, findings);
   inspectLimits(session, { limits, findings });
 }
@@ -81,160 +101,124 @@ function isHook({ name, args }: PamModule): boolean {
 }
 
 /** Earlier releases put the lines in two separate files. */
-function inspectIncludes(session: readonly PamModule[], findings: Findings): void {
+function inspectIncludes({ session, fault }: Inspected): void {
   const included = session.find(({ place }) => /(^|\/)ssh-session-notifier(-last)?:\d+$/.test(place));
   if (included === undefined) return;
-  findings.fault(
+  fault(
     "pam.hook-included",
     `the hook is included from a separate file (${included.place}): without that file, PAM refuses every login`,
     "run install.sh --pam, which moves the lines to the PAM file of sshd",
   );
 }
 
-function inspectHooks(hooks: readonly PamModule[], findings: Findings): void {
-  for (const { place, control, args } of hooks) {
-    const command = args.slice(args.findIndex((arg) => arg.startsWith("/")));
-    if (command.join(" ") !== `${BINARY} queue`) {
-      findings.fault("pam.hook-command", `${place} runs "${command.join(" ")}" instead of "${BINARY} queue"`, INSTALL);
+function inspectHooks({ session, warning, fault }: Inspected): void {
+  for (const { place, control, args } of session.filter(isHook)) {
+    const command = args.slice(args.findIndex((arg) => arg.startsWith("/"))).join(" ");
+    if (command !== `${BINARY} queue`) {
+      fault("pam.hook-command", `${place} runs "${command}" instead of "${BINARY} queue"`);
     }
     if (["required", "requisite"].includes(control) || /\b(die|bad)\b/.test(control)) {
-      findings.fault(
-        "pam.hook-required",
-        `${place} is "${control}", so a failure of the hook would refuse the login`,
-        "make it optional",
-      );
+      const message = `${place} is "${control}", so a failure of the hook would refuse the login`;
+      fault("pam.hook-required", message, "make it optional");
     }
     if (!args.includes("quiet")) {
-      findings.warning(
-        "pam.hook-not-quiet",
-        `${place} lacks "quiet", so a failure of the hook is shown to the user`,
-        INSTALL,
-      );
+      warning("pam.hook-not-quiet", `${place} lacks "quiet", so a failure of the hook is shown to the user`);
     }
     if (args.includes("expose_authtok")) {
-      findings.fault(
-        "pam.hook-gets-password",
-        `${place} has "expose_authtok", which passes passwords to the hook`,
-        "remove it",
-      );
+      const message = `${place} has "expose_authtok", which passes passwords to the hook`;
+      fault("pam.hook-gets-password", message, "remove it");
     }
   }
 }
 
-function inspectPlace(
-  session: readonly PamModule[],
-  { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
-): void {
+function inspectPlace({ session, first, unsets, pass, warning, fault }: Inspected): void {
   const before = session.slice(0, first).filter((module, index) =>
     !(index === 0 && module.name === "pam_selinux.so" && module.args.includes("close")) &&
     // Our own line, which unsets variables that the auth stack may have read from a user's file.
-    !unsets(module, HARMFUL_VARIABLES, read)
+    !unsets(module)
   );
+  const earlier = before.find(isHarmful) ?? before[0];
   const place = session[first]?.place ?? "";
-  const skipping = session.slice(0, first).find((module, index) => index + jumpsOver(module) >= first);
-  const harmful = before.find(({ name }) => ["pam_env.so", "pam_limits.so"].includes(name));
-  if (skipping !== undefined) {
-    findings.fault("pam.hook-skipped", `${skipping.place} can skip the hook at ${place}`, INSTALL);
-  } else if (harmful !== undefined) {
-    findings.fault("pam.hook-order", `the hook at ${place} comes after ${harmful.name} (${harmful.place})`, INSTALL);
-  } else if (before[0] !== undefined) {
-    findings.warning(
-      "pam.hook-order",
-      `the hook at ${place} comes after ${before[0].name} (${before[0].place})`,
-      INSTALL,
-    );
-  } else findings.pass("pam.hook-order", `the hook is first in the session stack (${place})`);
+  const skipping = skipperOf(session, first);
+  if (skipping !== undefined) fault("pam.hook-skipped", `${skipping.place} can skip the hook at ${place}`);
+  else if (earlier === undefined) pass("pam.hook-order", `the hook is first in the session stack (${place})`);
+  else {
+    const report = isHarmful(earlier) ? fault : warning;
+    report("pam.hook-order", `the hook at ${place} comes after ${earlier.name} (${earlier.place})`);
+  }
+}
+
+/** Whether a module before the hook can set its environment, or limits that kill it. */
+function isHarmful({ name }: PamModule): boolean {
+  return ["pam_env.so", "pam_limits.so"].includes(name);
+}
+
+/** The first module that can skip the one at an index. */
+function skipperOf(session: readonly PamModule[], index: number): PamModule | undefined {
+  return session.slice(0, index).find((module, at) => at + jumpsOver(module) >= index);
 }
 
 /** Checks the second attempt, without the variable that can be too long for the kernel. */
-function inspectRetry(
-  session: readonly PamModule[],
-  { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
-): void {
+function inspectRetry({ session, first, unsets, pass, warning }: Inspected): void {
   const [, unset, again] = session.slice(first);
-  if (unset !== undefined && again !== undefined && isHook(again) && unsets(unset, ["SSH_AUTH_INFO_0"], read)) {
-    findings.pass("pam.hook-retry", "if the hook cannot start, it is tried again without SSH_AUTH_INFO_0");
+  if (unset !== undefined && again !== undefined && isHook(again) && unsets(unset, ["SSH_AUTH_INFO_0"])) {
+    pass("pam.hook-retry", "if the hook cannot start, it is tried again without SSH_AUTH_INFO_0");
   } else {
-    findings.warning(
+    warning(
       "pam.hook-retry",
       "the hook is not tried again without SSH_AUTH_INFO_0, so a login with a huge certificate is not recorded",
-      INSTALL,
     );
   }
 }
 
 /** Checks the line that records a login if the hook cannot start. No user's variable may reach the loader there. */
-function inspectLastResort(
-  session: readonly PamModule[],
-  { read, findings }: { read: PamSources["read"]; findings: Findings },
-): void {
+function inspectLastResort({ session, unsets, pass, warning, fault }: Inspected): void {
   const { unrecordedFile } = statePaths();
   const index = session.findIndex(({ name, args }) => name === "pam_exec.so" && args.includes(`log=${unrecordedFile}`));
-  const line = session[index];
-  const guard = session[index - 1];
+  const [guard, line] = [session[index - 1], session[index]];
   if (line === undefined) {
-    findings.warning(
+    warning(
       "pam.last-resort-missing",
       "a login is not recorded if the hook cannot start, as when the host runs out of memory",
-      INSTALL,
     );
   } else if (
-    guard === undefined || !unsets(guard, HARMFUL_VARIABLES, read) || !/\bdefault=1$/.test(guard.control) ||
+    guard === undefined || !unsets(guard) || !/\bdefault=1$/.test(guard.control) ||
     !line.args.includes("type=open_session")
   ) {
-    findings.fault(
+    fault(
       "pam.last-resort-unsafe",
       `${line.place} can load a user's library as root: the line before it does not unset harmful variables`,
-      INSTALL,
     );
   } else if (line.control !== "optional") {
-    findings.fault(
-      "pam.last-resort-required",
-      `${line.place} is "${line.control}", so a failure would refuse the login`,
-      INSTALL,
-    );
-  } else findings.pass("pam.last-resort", `a login is recorded even if the hook cannot start (${line.place})`);
+    fault("pam.last-resort-required", `${line.place} is "${line.control}", so a failure would refuse the login`);
+  } else pass("pam.last-resort", `a login is recorded even if the hook cannot start (${line.place})`);
 }
 
 /** Checks the line that unsets harmful variables for the logout. */
-function inspectLast(
-  session: readonly PamModule[],
-  { first, read, findings }: { first: number; read: PamSources["read"]; findings: Findings },
-): void {
+function inspectLast({ session, first, unsets, pass, fault }: Inspected): void {
   // Not the line before the last resort, which has a jump.
-  const last = session.findLastIndex((module, index) =>
-    index > first && jumpsOver(module) === 0 && unsets(module, HARMFUL_VARIABLES, read)
-  );
+  const last = session.findLastIndex((module, index) => index > first && jumpsOver(module) === 0 && unsets(module));
   const cleaner = session[last];
   const later = session.slice(last + 1).find(({ name }) => name === "pam_env.so");
-  const skipping = session.slice(0, last).find((module, index) => index + jumpsOver(module) >= last);
+  const skipping = skipperOf(session, last);
   const what = "variables that a user sets can reach the hook at the logout";
   if (cleaner === undefined) {
-    findings.fault(
-      "pam.cleanup-missing",
-      `no line after the hook unsets LD_PRELOAD and similar variables: ${what}`,
-      INSTALL,
-    );
+    fault("pam.cleanup-missing", `no line after the hook unsets LD_PRELOAD and similar variables: ${what}`);
   } else if (later !== undefined) {
-    findings.fault(
-      "pam.cleanup-early",
-      `${later.place} comes after the line that unsets harmful variables: ${what}`,
-      INSTALL,
-    );
+    fault("pam.cleanup-early", `${later.place} comes after the line that unsets harmful variables: ${what}`);
   } else if (skipping !== undefined) {
-    findings.fault(
-      "pam.cleanup-skipped",
-      `${skipping.place} can skip the line that unsets harmful variables: ${what}`,
-      INSTALL,
-    );
-  } else findings.pass("pam.cleanup", `harmful variables are unset before the logout (${cleaner.place})`);
+    fault("pam.cleanup-skipped", `${skipping.place} can skip the line that unsets harmful variables: ${what}`);
+  } else pass("pam.cleanup", `harmful variables are unset before the logout (${cleaner.place})`);
 }
 
 /**
  * Whether a pam_env line unsets all these variables and reads none from users. In pam_env.conf(5), a line with only a
  * name unsets that variable.
  */
-function unsets({ name, args }: PamModule, variables: readonly string[], read: PamSources["read"]): boolean {
+function unsets(
+  { name, args }: PamModule,
+  { variables, read }: { variables: readonly string[]; read: PamSources["read"] },
+): boolean {
   const conffile = args.find((arg) => arg.startsWith("conffile="))?.replace("conffile=", "");
   if (name !== "pam_env.so" || conffile === undefined || !args.includes("user_readenv=0")) return false;
   const lines = (read(conffile) ?? "").split("\n").map((line) => line.trim());

@@ -1,7 +1,7 @@
 // Checks what starts `send`: systemd units or cron. Only the last run of `send` shows whether they really work.
 
 import { formatAgo } from "../../duration.ts";
-import { hasStopped } from "../../store/health.ts";
+import { hasStopped, type HealthSources } from "../../store/health.ts";
 import type { Findings } from "./finding.ts";
 
 const NAME = "ssh-session-notifier";
@@ -27,67 +27,51 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
   const isForCron = CRON_LINE.test(read(cronFile) ?? "");
   if (isForCron && CRON_PROGRAMS.some(isThere)) {
     findings.pass("scheduler.cron", `cron is set up to run send (${cronFile})`);
-    return;
+  } else if (isThere("/run/systemd/system")) inspectUnits(isThere, findings);
+  else if (isForCron) {
+    const hint = "install cron and make sure that it runs";
+    findings.fault("scheduler.cron-missing", "nothing runs send: cron is not installed", hint);
+  } else if (isThere(cronFile)) {
+    const message = `nothing runs send: no line in ${cronFile} does`;
+    findings.fault("scheduler.cron-line", message, "uncomment the line, or run install.sh");
+  } else {
+    const message = "nothing runs send: neither systemd nor cron is set up";
+    findings.fault("scheduler.missing", message, "run install.sh");
   }
-  if (!isThere("/run/systemd/system")) {
-    if (isForCron) {
-      findings.fault(
-        "scheduler.cron-missing",
-        "nothing runs send: cron is not installed",
-        "install cron and make sure that it runs",
-      );
-    } else if (isThere(cronFile)) {
-      findings.fault(
-        "scheduler.cron-line",
-        `nothing runs send: no line in ${cronFile} does`,
-        "uncomment the line, or run install.sh",
-      );
-    } else {findings.fault(
-        "scheduler.missing",
-        "nothing runs send: neither systemd nor cron is set up",
-        "run install.sh",
-      );}
-    return;
-  }
+}
+
+function inspectUnits(isThere: SchedulerFiles["isThere"], findings: Findings): void {
   const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));
   if (missing.length > 0) {
     const units = missing.map((suffix) => NAME + suffix).join(", ");
     findings.fault("scheduler.unit-missing", `cannot find ${units} in ${UNITS}`, "run install.sh");
     return;
   }
-  if (!isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
-    findings.fault(
-      "scheduler.timer",
-      `${NAME}.timer is not enabled, so nothing is retried`,
-      `systemctl enable --now ${NAME}.timer`,
-    );
-  } else findings.pass("scheduler.timer", `${NAME}.timer is enabled`);
-  if (!isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
-    findings.warning(
-      "scheduler.path",
-      `${NAME}.path is not enabled, so a notification waits up to a minute for the timer`,
-      `systemctl enable --now ${NAME}.path`,
-    );
-  } else findings.pass("scheduler.path", `${NAME}.path is enabled`);
-}
-
-/** The runs of `send`. */
-export interface Runs {
-  /** When the last run ended; undefined if none has. */
-  readonly lastRunAtMs: number | undefined;
-  /** How long a run may take, in milliseconds. */
-  readonly runDeadlineMs: number;
-  readonly nowMs: number;
+  if (isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
+    findings.pass("scheduler.timer", `${NAME}.timer is enabled`);
+  } else {
+    const message = `${NAME}.timer is not enabled, so nothing is retried`;
+    findings.fault("scheduler.timer", message, `systemctl enable --now ${NAME}.timer`);
+  }
+  if (isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
+    findings.pass("scheduler.path", `${NAME}.path is enabled`);
+  } else {
+    const message = `${NAME}.path is not enabled, so a notification waits up to a minute for the timer`;
+    findings.warning("scheduler.path", message, `systemctl enable --now ${NAME}.path`);
+  }
 }
 
 /** Checks whether `send` really runs, by the same rule as `status`. */
-export function inspectRuns({ lastRunAtMs, runDeadlineMs, nowMs }: Runs, findings: Findings): void {
+export function inspectRuns(
+  { lastRunAtMs, ...times }: Pick<HealthSources, "lastRunAtMs" | "runDeadlineMs" | "nowMs">,
+  findings: Findings,
+): void {
   if (lastRunAtMs === undefined) {
     findings.warning("scheduler.never-run", "send has not run yet", "wait a minute, then run check again");
     return;
   }
-  const since = `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}`;
-  if (!hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) findings.pass("scheduler.last-run", since);
+  const since = `the last run of send ended ${formatAgo(lastRunAtMs, times.nowMs)}`;
+  if (!hasStopped({ lastRunAtMs, ...times })) findings.pass("scheduler.last-run", since);
   else {
     findings.fault(
       "scheduler.last-run",

@@ -25,70 +25,53 @@ const MAX_DEPTH = 16;
 /** The directory of an Include with a relative path. */
 const SSH_DIR = "/etc/ssh";
 
+/** Where a line is. */
+interface Context {
+  /** How many Includes lead to the file. */
+  readonly depth: number;
+  /** Whether the line applies to every connection. */
+  readonly isActive: boolean;
+  /** Whether the Include is in a Match block, so that no line of the file applies to every connection. */
+  readonly isNever: boolean;
+}
+
 /**
  * Parses the settings for PAM.
  *
  * @param text the text of the main file
  * @throws if Includes are nested so deeply that sshd would refuse the configuration
  */
-export function parseSshdConfig(text: string, files: SshdFiles): SshdPam {
-  const found = {
-    usePam: undefined as string | undefined,
-    services: new Map<string, boolean>(),
-    unread: [] as string[],
-  };
-  readLines(text, { files, found, depth: 0, isActive: true, isNever: false });
-  // The first value outside Match blocks counts; each block can set another one.
-  const [global] = [...found.services].filter(([, isGlobal]) => isGlobal);
-  const inBlocks = [...found.services].filter(([, isGlobal]) => !isGlobal);
-  return { ...found, services: [...global === undefined ? [] : [global], ...inBlocks].map(([name]) => name) };
-}
-
-interface Context {
-  readonly files: SshdFiles;
-  readonly found: { usePam: string | undefined; readonly services: Map<string, boolean>; readonly unread: string[] };
-  readonly depth: number;
-  /** Whether the lines apply to every connection. */
-  readonly isActive: boolean;
-  /** Whether the Include is in a Match block, so that no line of the file applies to every connection. */
-  readonly isNever: boolean;
-}
-
-function readLines(text: string, context: Context): void {
-  const { files, found, depth, isNever } = context;
-  if (depth > MAX_DEPTH) throw new Error(`sshd refuses its configuration: more than ${MAX_DEPTH} nested Includes`);
-  let { isActive } = context;
-  for (const line of text.split("\n")) {
-    const { keyword, values } = parseLine(line);
-    const [value = ""] = values;
-    switch (keyword) {
-      case "match":
-        isActive = !isNever && values.length === 1 && value.toLowerCase() === "all";
-        break;
-      case "usepam":
-        // sshd refuses to start if UsePAM is in another Match block.
-        if (isActive && value !== "") found.usePam ??= value.toLowerCase();
-        break;
-      case "pamservicename":
-        if (value !== "" && !found.services.get(value)) found.services.set(value, isActive);
-        break;
-      case "include":
-        for (const pattern of values) {
-          include(pattern, { files, found, depth: depth + 1, isActive, isNever: isNever || !isActive });
-        }
+export function parseSshdConfig(text: string, { match, read }: SshdFiles): SshdPam {
+  let usePam: string | undefined;
+  const unread: string[] = [];
+  /** Each service, and whether it applies to every connection. */
+  const services = new Map<string, boolean>();
+  const readLines = (text: string, { depth, isActive, isNever }: Context) => {
+    if (depth > MAX_DEPTH) throw new Error(`sshd refuses its configuration: more than ${MAX_DEPTH} nested Includes`);
+    for (const line of text.split("\n")) {
+      const { keyword, values } = parseLine(line);
+      const [value = ""] = values;
+      if (keyword === "match") isActive = !isNever && values.length === 1 && value.toLowerCase() === "all";
+      // sshd refuses to start if UsePAM is in another Match block.
+      else if (keyword === "usepam" && isActive && value !== "") usePam ??= value.toLowerCase();
+      else if (keyword === "pamservicename" && value !== "" && !services.get(value)) services.set(value, isActive);
+      else if (keyword === "include") {
+        for (const pattern of values) include(pattern, { depth: depth + 1, isActive, isNever: isNever || !isActive });
+      }
     }
-  }
-}
-
-function include(pattern: string, context: Context): void {
-  const { files: { match, read }, found } = context;
-  const absolute = /^[/~]/.test(pattern) ? pattern : `${SSH_DIR}/${pattern}`;
-  const paths = match(absolute);
-  const texts = paths?.map(read) ?? [undefined];
-  for (const text of texts) {
-    if (text !== undefined) readLines(text, context);
-    else if (context.isActive && found.usePam === undefined) found.unread.push(absolute);
-  }
+  };
+  const include = (pattern: string, context: Context) => {
+    const absolute = /^[/~]/.test(pattern) ? pattern : `${SSH_DIR}/${pattern}`;
+    for (const text of match(absolute)?.map(read) ?? [undefined]) {
+      if (text !== undefined) readLines(text, context);
+      else if (context.isActive && usePam === undefined) unread.push(absolute);
+    }
+  };
+  readLines(text, { depth: 0, isActive: true, isNever: false });
+  // The first value outside Match blocks counts; each block can set another one.
+  const [global] = [...services].filter(([, isGlobal]) => isGlobal);
+  const inBlocks = [...services].filter(([, isGlobal]) => !isGlobal);
+  return { usePam, unread, services: [...global === undefined ? [] : [global], ...inBlocks].map(([name]) => name) };
 }
 
 /** Parses a line into its keyword, in lower case, and its values; the keyword is empty if sshd ignores the line. */

@@ -8,17 +8,16 @@ import type { Look } from "./files.ts";
 const SEND = "ssh-session-notifier";
 const QUEUE = "ssh-session-queue";
 
-/** What {@link inspectUsers} checks. */
-export interface UserSources {
-  readonly paths: StatePaths;
-  readonly look: Look;
-  /** The texts of /etc/passwd and /etc/group (passwd(5), group(5)), where install.sh creates the users and groups. */
-  readonly passwd: string;
-  readonly group: string;
-}
-
-/** Checks the users and their groups, and reports the findings. */
-export function inspectUsers({ paths, look, passwd, group }: UserSources, findings: Findings): void {
+/**
+ * Checks the users and their groups, and reports the findings.
+ *
+ * @param passwd the text of /etc/passwd (passwd(5)), where install.sh creates the users
+ * @param group the text of /etc/group (group(5))
+ */
+export function inspectUsers(
+  { paths, look, passwd, group }: { paths: StatePaths; look: Look; passwd: string; group: string },
+  findings: Findings,
+): void {
   const users = entriesOf(passwd);
   const groups = entriesOf(group);
   for (const [name, directory] of [[QUEUE, paths.queueDir], [SEND, paths.sendDir]] as const) {

@@ -1,6 +1,7 @@
 // Draws the logins by weekday and hour, and by user. Pure.
 
 import { oneLine } from "../../log.ts";
+import { plural } from "../../plural.ts";
 import type { UserLogins } from "../../store/history.ts";
 import type { Display } from "./terminal.ts";
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
@@ -25,7 +26,6 @@ const SHADES = [
   { ascii: "#", block: "▓", colour: "\x1b[33m" },
   { ascii: "@", block: "█", colour: "\x1b[31m" },
 ] as const;
-const RESET = "\x1b[0m";
 const LEVELS = SHADES.length - 1;
 
 /** Maximum number of users with a bar. */
@@ -38,33 +38,26 @@ const MAX_USER_WIDTH = 32;
 /** Draws the heatmap in lines that fit the display. */
 export function heatmapLines({ hours, users, timezone }: Heatmap, display: Display): string[] {
   const columns = display.columns ?? 80;
-  const scale = scaleOf(hours);
+  const levels = levelsOf(hours);
   const cell = Math.min(5, Math.max(1, Math.floor((columns - 3) / 24)));
   const rows = DAYS.map((day, index) => {
-    const cells = HOURS.map((hour) => {
-      const level = levelOf(hours[index * 24 + hour] ?? 0, scale);
-      return shaded(level, { text: signOf(level, display).repeat(Math.max(1, cell - 1)), display });
-    });
+    const cells = levels.slice(index * 24, (index + 1) * 24).map((level) =>
+      shaded(level, { text: signOf(level, display).repeat(Math.max(1, cell - 1)), display })
+    );
     return `${day} ${cells.join(cell > 1 ? " " : "")}`;
   });
-  const total = users.reduce((sum, { logins }) => sum + logins, 0);
+  const title = `${plural(users.reduce((sum, { logins }) => sum + logins, 0), "login")}, by weekday and hour`;
+  const line = `${title} (${timezone})`;
   return [
-    ...titleLines(total, { timezone, columns }),
+    ...line.length <= columns ? [line] : [title, `(${timezone})`],
     "",
     hourLine(cell),
     ...rows,
     "",
-    ...legendLines(hours, { columns, display }),
+    ...legendLines({ hours, levels }, { columns, display }),
     "",
     ...userLines(users, { columns, display }),
   ];
-}
-
-/** Uses two lines if one is too narrow. */
-function titleLines(total: number, { timezone, columns }: { timezone: string; columns: number }): string[] {
-  const title = `${total} ${total === 1 ? "login" : "logins"}, by weekday and hour`;
-  const line = `${title} (${timezone})`;
-  return line.length <= columns ? [line] : [title, `(${timezone})`];
 }
 
 /** Labels the hours; skips some if the cells are narrow. */
@@ -76,23 +69,15 @@ function hourLine(cell: number): string {
   return `    ${labels.join("")}`.trimEnd();
 }
 
-/** The fewest and the most logins among hours with a login. */
-interface Scale {
-  readonly least: number;
-  readonly most: number;
-}
-
-function scaleOf(hours: readonly number[]): Scale {
+/** The shade of each hour. The scale is logarithmic, so a nightly job does not make everything else look empty. */
+function levelsOf(hours: readonly number[]): number[] {
   const counts = hours.filter((count) => count > 0);
-  return counts.length === 0 ? { least: 1, most: 1 } : { least: Math.min(...counts), most: Math.max(...counts) };
-}
-
-/** The shade of a cell. The scale is logarithmic, so a nightly job does not make everything else look empty. */
-function levelOf(count: number, { least, most }: Scale): number {
-  if (count === 0) return 0;
-  return least === most
-    ? LEVELS
-    : 1 + Math.min(LEVELS - 1, Math.floor(LEVELS * Math.log(count / least) / Math.log(most / least)));
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return hours.map((count) => {
+    if (count === 0) return 0;
+    if (least === most) return LEVELS;
+    return 1 + Math.min(LEVELS - 1, Math.floor(LEVELS * Math.log(count / least) / Math.log(most / least)));
+  });
 }
 
 function signOf(level: number, { hasBlocks }: Display): string {
@@ -101,29 +86,29 @@ function signOf(level: number, { hasBlocks }: Display): string {
 }
 
 function shaded(level: number, { text, display }: { text: string; display: Display }): string {
-  return display.hasColours ? `${(SHADES[level] ?? SHADES[0]).colour}${text}${RESET}` : text;
+  return display.hasColours ? `${(SHADES[level] ?? SHADES[0]).colour}${text}\x1b[0m` : text;
 }
 
 /** Explains each shade in use: `- 1 to 3`. */
-function legendLines(hours: readonly number[], { columns, display }: { columns: number; display: Display }): string[] {
-  const scale = scaleOf(hours);
-  const parts = SHADES.flatMap((_, level) => {
-    const counts = hours.filter((count) => levelOf(count, scale) === level);
-    if (counts.length === 0) return [];
-    const [least, most] = [Math.min(...counts), Math.max(...counts)];
-    return [{ level, text: `${signOf(level, display)} ${least === most ? least : `${least} to ${most}`}` }];
-  });
-  const lines: { level: number; text: string }[][] = [];
+function legendLines(
+  { hours, levels }: { hours: readonly number[]; levels: readonly number[] },
+  { columns, display }: { columns: number; display: Display },
+): string[] {
+  const lines: string[][] = [];
   let width = Infinity;
-  for (const part of parts) {
-    width += textWidth(part.text) + 3;
+  for (const level of SHADES.keys()) {
+    const counts = hours.filter((_, index) => levels[index] === level);
+    if (counts.length === 0) continue;
+    const [least, most] = [Math.min(...counts), Math.max(...counts)];
+    const text = `${signOf(level, display)} ${least === most ? least : `${least} to ${most}`}`;
+    width += 3 + text.length;
     if (width > columns) {
       lines.push([]);
-      width = textWidth(part.text);
+      width = text.length;
     }
-    lines.at(-1)?.push(part);
+    lines.at(-1)?.push(shaded(level, { text, display }));
   }
-  return lines.map((line) => line.map(({ level, text }) => shaded(level, { text, display })).join("   "));
+  return lines.map((parts) => parts.join("   "));
 }
 
 function userLines(
@@ -147,5 +132,5 @@ function userLines(
   const rest = users.slice(MAX_USERS);
   if (rest.length === 0) return lines;
   const logins = rest.reduce((sum, { logins }) => sum + logins, 0);
-  return [...lines, `and ${rest.length} more with ${logins} ${logins === 1 ? "login" : "logins"}`];
+  return [...lines, `and ${rest.length} more with ${plural(logins, "login")}`];
 }

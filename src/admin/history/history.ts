@@ -7,23 +7,22 @@ import { jsonText } from "../../json_text.ts";
 import { createLog, type Log } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
-import { type History, type HistoryEntry, type HistoryFilter, openHistory } from "../../store/history.ts";
+import { type History, type HistoryFilter, openHistory } from "../../store/history.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeSender } from "../become_sender.ts";
+import type { Places } from "../flags.ts";
 import { type Heatmap, heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
-import { type Layout, layout, tableLine } from "./table.ts";
-import { type Display, displayOf } from "./terminal.ts";
-import { offsetSpans } from "./utc_offsets.ts";
+import { tableOf } from "./table.ts";
+import { displayOf } from "./terminal.ts";
 
 /** Options of `history`. */
-export interface HistoryOptions extends HistoryWishes {
-  readonly form: "table" | "json" | "heatmap";
+export interface HistoryOptions extends HistoryWishes, Places {
+  /** The output format; by default, a table. */
+  readonly json: boolean;
+  readonly heatmap: boolean;
   readonly limit?: number | "all" | undefined;
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
 }
 
 /** Default number of entries in a table. */
@@ -37,7 +36,9 @@ const MEASURED_ROWS = 1_000;
  *
  * @throws {Failure} if a filter is invalid, or this user may not run `history`
  */
-export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions): ExitCode {
+export function history(
+  { json, heatmap, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions,
+): ExitCode {
   const log = createLog();
   const paths = statePaths(stateDir);
   if (stateDir === undefined) becomeSender(paths, "history");
@@ -46,8 +47,8 @@ export function history({ form, limit, stateDir, configFile = CONFIG_FILE, ...wi
   explainingStore(paths, () => {
     using history = openHistory(paths.deliveriesDatabase);
     if (history === undefined) log("warning", "no history yet: send has not run, or not since an upgrade");
-    else if (form === "heatmap") printHeatmap(history, { filter, host });
-    else if (form === "json") printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
+    else if (heatmap) printHeatmap(history, { filter, host });
+    else if (json) printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });
   });
   return ExitCode.ok;
@@ -72,49 +73,25 @@ interface Printed {
 }
 
 function printJson(history: History, { filter, host, limit }: Printed): void {
-  for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
-    print(jsonText(historyJson(entry, host)));
-  }
+  for (const entry of history.entries(filter, { limit })) print(jsonText(historyJson(entry, host)));
 }
 
 function printTable(history: History, { filter, host, limit, log }: Printed & { readonly log: Log }): void {
-  const display = displayOf();
-  const first: HistoryEntry[] = [];
-  let table: Table | undefined;
-  let count = 0;
-  for (const entry of history.entries(filter, limit === undefined ? {} : { limit })) {
-    count++;
-    if (table !== undefined) printRow(entry, table);
-    else if (first.push(entry) === MEASURED_ROWS) table = printStart(first, { host, display });
+  const { columns, hasColours } = displayOf();
+  const coloured = (colour: string, line: string) => hasColours ? `${colour}${line}\x1b[0m` : line;
+  const measured = history.entries(filter, { limit: Math.min(limit ?? Infinity, MEASURED_ROWS) });
+  const rows = [...measured].map((entry) => historyCells(entry, host));
+  if (rows.length === 0) return;
+  const lineOf = tableOf(COLUMNS, { rows, maxWidth: columns });
+  print(coloured("\x1b[1m", lineOf(COLUMNS.map(({ title }) => title))));
+  for (const entry of history.entries(filter, { limit })) {
+    const line = lineOf(historyCells(entry, host));
+    if (entry.tampered.length > 0) print(coloured("\x1b[31m", line));
+    else print(isUnexpected(entry) ? coloured("\x1b[33m", line) : line);
   }
-  if (table === undefined && first.length > 0) printStart(first, { host, display });
-  if (limit !== undefined && count === limit && history.hasMore(filter, limit)) {
+  if (limit !== undefined && history.hasMore(filter, limit)) {
     log("warning", `only the newest ${limit} entries are shown: --limit all shows all`);
   }
-}
-
-/** A table whose header has been printed. */
-interface Table {
-  readonly host: RowOptions;
-  readonly display: Display;
-  readonly widths: Layout;
-}
-
-/** Prints the header, and the rows that determine the widths of the columns. */
-function printStart(entries: readonly HistoryEntry[], { host, display }: Omit<Table, "widths">): Table {
-  const widths = layout(COLUMNS, entries.map((entry) => historyCells(entry, host)), display.columns);
-  const isCut = display.columns !== undefined;
-  const head = tableLine(COLUMNS.map(({ title }) => title), { table: COLUMNS, widths, isCut });
-  print(display.hasColours ? `\x1b[1m${head}\x1b[0m` : head);
-  const table = { host, display, widths };
-  for (const entry of entries) printRow(entry, table);
-  return table;
-}
-
-function printRow(entry: HistoryEntry, { host, display, widths }: Table): void {
-  const line = tableLine(historyCells(entry, host), { table: COLUMNS, widths, isCut: display.columns !== undefined });
-  const colour = entry.tampered.length > 0 ? "\x1b[31m" : isUnexpected(entry) ? "\x1b[33m" : "";
-  print(display.hasColours && colour !== "" ? `${colour}${line}\x1b[0m` : line);
 }
 
 function printHeatmap(history: History, { filter, host: { timezone } }: Printed): void {
@@ -123,28 +100,25 @@ function printHeatmap(history: History, { filter, host: { timezone } }: Printed)
   for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
 }
 
-/** Counts in spans of at most 30 days. */
-function countLogins(
+/** Counts the logins by hour of the week and by user, in spans of time with one UTC offset. */
+export function countLogins(
   history: History,
   { filter, timezone }: { filter: HistoryFilter; timezone: string },
 ): Pick<Heatmap, "hours" | "users"> {
   const hours: number[] = Array(168).fill(0);
-  const span = history.span();
-  if (span === undefined) return { hours, users: [] };
   // Limits the range, because a wrong clock can record events in 1970 or far in the future.
-  const fromMs = Math.max(filter.sinceMs ?? 0, span.firstMs, DAY_MS);
-  const toMs = Math.min(filter.untilMs ?? Infinity, span.lastMs + 1, Date.now() + DAY_MS);
-  for (
-    const { fromMs: sinceMs, toMs: untilMs, offsetMs } of offsetSpans({ fromMs, toMs }, {
-      timezone,
-      maxSpanMs: 30 * DAY_MS,
-    })
-  ) {
-    for (const { hour, logins } of history.loginsByHour({ ...filter, sinceMs, untilMs }, offsetMs)) {
+  const sinceMs = Math.max(filter.sinceMs ?? 0, DAY_MS);
+  const untilMs = Math.min(filter.untilMs ?? Infinity, Date.now() + DAY_MS);
+  for (let fromMs = sinceMs; fromMs < untilMs;) {
+    const from = Temporal.Instant.fromEpochMilliseconds(fromMs).toZonedDateTimeISO(timezone);
+    const toMs = Math.min(from.getTimeZoneTransition("next")?.epochMilliseconds ?? Infinity, untilMs);
+    const span = { ...filter, sinceMs: fromMs, untilMs: toMs };
+    for (const { hour, logins } of history.loginsByHour(span, from.offsetNanoseconds / 1e6)) {
       // The epoch was a Thursday, 72 hours after Monday at midnight.
       const fromMonday = (hour + 72) % 168;
       hours[fromMonday] = (hours[fromMonday] ?? 0) + logins;
     }
+    fromMs = toMs;
   }
-  return { hours, users: history.loginsByUser({ ...filter, sinceMs: fromMs, untilMs: toMs }) };
+  return { hours, users: history.loginsByUser({ ...filter, sinceMs, untilMs }) };
 }

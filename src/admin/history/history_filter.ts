@@ -1,10 +1,8 @@
 // Converts the flags of `history` to a HistoryFilter. Pure.
 
 import { contains, type Network, parseAddress, parseNetwork } from "../../session/address.ts";
-import { suggestion } from "../../config/config_error.ts";
-import { FINGERPRINT_FORM, isFingerprint } from "../../session/fingerprint.ts";
-import { ExitCode, Failure } from "../../failure.ts";
 import type { HistoryFilter } from "../../store/history.ts";
+import { fingerprintOf, wrongValue } from "../flags.ts";
 import type { RowOptions } from "./history_rows.ts";
 import { parseWhen, WHEN_FORM } from "./when.ts";
 
@@ -30,13 +28,13 @@ export function filterOf(
   const instantOf = (flag: string, text: string | undefined, atEnd: boolean) => {
     if (text === undefined) return undefined;
     const atMs = parseWhen(text, { nowMs, timezone, atEnd });
-    if (atMs === undefined) throw usage(`${flag} must be ${WHEN_FORM}, not "${text}"`);
+    if (atMs === undefined) throw wrongValue(`${flag} must be ${WHEN_FORM}, not "${text}"`, "history");
     return atMs;
   };
   return {
     user,
     isFrom: from === undefined ? undefined : within(from),
-    keyFingerprint: key === undefined ? undefined : fingerprintOf(key, keyNames),
+    keyFingerprint: key === undefined ? undefined : fingerprintOf(key, { keyNames, command: "history" }),
     sinceMs: instantOf("--since", since, false),
     untilMs: instantOf("--until", until, true),
     unexpectedOnly: unexpected,
@@ -62,23 +60,6 @@ function networkIn(text: string): Network {
     return parseNetwork(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw usage(`--from ${error.message}`);
+    throw wrongValue(`--from ${error.message}`, "history");
   }
-}
-
-function fingerprintOf(key: string, keyNames: RowOptions["keyNames"]): string {
-  const [found] = [...keyNames].find(([, name]) => name === key) ?? [];
-  if (found !== undefined) return found;
-  if (isFingerprint(key)) return key;
-  throw usage(
-    `--key must be ${FINGERPRINT_FORM}, or a name from [key_names]${suggestion(key, [...keyNames.values()])}`,
-  );
-}
-
-function usage(message: string): Failure {
-  return new Failure(message, {
-    code: "usage.wrong-value",
-    exitCode: ExitCode.usage,
-    hint: "ssh-session-notifier history --help",
-  });
 }

@@ -5,20 +5,29 @@ import { formatDuration } from "../../duration.ts";
 import { isoInstant } from "../../json_text.ts";
 import { oneLine } from "../../log.ts";
 import { parseAuthInfo } from "../../session/auth_info.ts";
+import type { Certificate } from "../../session/auth_key.ts";
+import { localTime } from "../../send/render.ts";
 import type { EntryDelivery, HistoryEntry } from "../../store/history.ts";
 import type { Column } from "./table.ts";
 
 /** The columns of the table. */
 export const COLUMNS: readonly Column[] = [
-  // Drops the seconds.
-  { title: "WHEN", min: 16, rank: 0, shorten: (time) => time.slice(0, 16) },
+  // Drops the seconds, and if that is not enough, the offset.
+  {
+    title: "WHEN",
+    min: 22,
+    least: 16,
+    rank: 0,
+    shorten: (time, width) => width < 22 ? time.slice(0, 16) : time.replace(/:\d\d(?=[+-])/, ""),
+  },
   { title: "USER", min: 8, rank: 0 },
   { title: "FROM", min: 15, rank: 0 },
   { title: "KEY", min: 12, rank: 6 },
+  { title: "CERTIFICATE", min: 20, rank: 7, isOptional: true },
   // Keeps only the largest unit.
-  { title: "LASTED", min: 6, rank: 4, shorten: (duration) => duration.split(" ").slice(0, 2).join(" ") },
+  { title: "LASTED", min: 9, least: 6, rank: 4, shorten: (duration) => duration.split(" ").slice(0, 2).join(" ") },
   { title: "NOTIFIED", min: 8, rank: 5 },
-  { title: "UNEXPECTED", min: 13, rank: 1 },
+  { title: "UNEXPECTED", min: 11, rank: 1 },
 ];
 
 /** Options of the functions that format entries. */
@@ -33,10 +42,11 @@ export interface RowOptions {
 export function historyCells(entry: HistoryEntry, options: RowOptions): string[] {
   const { event } = entry;
   return [
-    clockTime(event.occurredAtMs, options.timezone),
+    localTime(event.occurredAtMs, options.timezone),
     event.user,
     placeText(entry),
     keyText(entry, options.keyNames),
+    certificateText(entry, options.keyNames),
     lengthText(entry),
     deliveryText(entry),
     reasonTexts(entry).join("; "),
@@ -47,12 +57,6 @@ export function historyCells(entry: HistoryEntry, options: RowOptions): string[]
 function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
   if (address === "") return remoteHost || "-";
   return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;
-}
-
-/** Formats an instant as `2026-11-23 11:13:32`; COLUMNS can cut the seconds. */
-function clockTime(atMs: number, timezone: string): string {
-  return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone).toPlainDateTime()
-    .toString({ smallestUnit: "second" }).replace("T", " ");
 }
 
 /** Whether an administrator should look at the entry. */
@@ -72,10 +76,30 @@ function keyText({ event, keyFingerprints, tampered }: HistoryEntry, keyNames: R
   return parseAuthInfo(event.authInfo).map(({ method }) => method).join(", ") || "-";
 }
 
-function lengthText({ event, closedAtMs, durationMs }: HistoryEntry): string {
+/** The certificates in which the keys were, by the fingerprint of the key; of an event that is certain, see keyText(). */
+function certificatesOf({ event, keyFingerprints }: HistoryEntry): ReadonlyMap<string, Certificate> {
+  const keys = parseAuthInfo(event.authInfo).flatMap(({ key }) => key ?? []);
+  return new Map(
+    keys.flatMap(({ fingerprint, certificate }) =>
+      certificate !== undefined && keyFingerprints.includes(fingerprint) ? [[fingerprint, certificate]] : []
+    ),
+  );
+}
+
+/** The authority chose the id, so it is quoted. */
+function certificateText(entry: HistoryEntry, keyNames: ReadonlyMap<string, string>): string {
+  const texts = certificatesOf(entry).values().map(({ id, serial, authority: { type, fingerprint } }) =>
+    `"${id.replaceAll('"', "”")}" (serial ${serial}) CA ${type} ${keyNames.get(fingerprint) ?? fingerprint}`
+  );
+  return [...texts].join(", ") || "-";
+}
+
+/** A session without a logout is shown as possibly open, unless the host has restarted since. */
+function lengthText({ event, closedAtMs, durationMs, mayBeOpen }: HistoryEntry): string {
   if (event.type === "close") return "logout";
   if (durationMs !== undefined) return formatDuration(durationMs);
-  return closedAtMs === undefined ? "-" : "?";
+  if (closedAtMs !== undefined) return "?";
+  return mayBeOpen ? "open?" : "no logout recorded";
 }
 
 /** The state of the notifications of the login and the logout together. */
@@ -92,6 +116,8 @@ function deliveryText({ verdict, deliveries }: HistoryEntry): string {
 /** Formats an entry for programs: names in snake_case, instants in ISO 8601, null for missing values. */
 export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, "keyNames">): unknown {
   const { event, address, keyFingerprints, verdict, reasons, tampered, closedAtMs, durationMs, deliveries } = entry;
+  const certificates = certificatesOf(entry);
+  const named = (fingerprint: string) => ({ fingerprint, name: keyNames.get(fingerprint) ?? null });
   return {
     uuid: event.uuid,
     type: event.type === "open" ? "login" : "logout",
@@ -101,8 +127,15 @@ export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, 
     remote_host: event.remoteHost,
     service: event.service,
     methods: tampered.length > 0 ? [] : parseAuthInfo(event.authInfo).map(({ method }) => method),
-    keys: keyFingerprints.map((fingerprint) => ({ fingerprint, name: keyNames.get(fingerprint) ?? null })),
+    keys: keyFingerprints.map((key) => {
+      const certificate = certificates.get(key);
+      if (certificate === undefined) return { ...named(key), certificate: null };
+      const { id, serial, authority: { type, fingerprint } } = certificate;
+      // The serial number has 64 bits, too many for a number in JSON.
+      return { ...named(key), certificate: { id, serial: String(serial), ca: { type, ...named(fingerprint) } } };
+    }),
     logged_out_at: isoInstant(closedAtMs),
+    may_be_open: entry.mayBeOpen,
     duration_seconds: durationMs === undefined ? null : durationMs / 1000,
     verdict: verdict ?? null,
     unexpected: isUnexpected(entry),

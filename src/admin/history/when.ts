@@ -4,6 +4,7 @@ import { DAY_MS } from "../../duration.ts";
 
 const SPAN_UNITS: Readonly<Record<string, number>> = {
   s: 1_000,
+  m: 60_000,
   min: 60_000,
   h: 3_600_000,
   d: DAY_MS,
@@ -14,22 +15,18 @@ const SPAN_UNITS: Readonly<Record<string, number>> = {
 export const WHEN_FORM =
   "a date (2026-11-23), a date and time (2026-11-23 11:13), or a time span before now (90min, 12h, 7d)";
 
-/** Options of {@link parseWhen}. */
-export interface WhenOptions {
-  readonly nowMs: number;
-  /** An IANA time zone, for text without one. */
-  readonly timezone: string;
-  /** Whether a date, a minute or a second means its end instead of its start. */
-  readonly atEnd: boolean;
-}
-
 /**
  * Parses an instant.
  *
+ * @param timezone an IANA time zone, for text without one
+ * @param atEnd whether a date, a minute or a second means its end instead of its start
  * @returns milliseconds since the epoch; undefined if the text is invalid
  */
-export function parseWhen(text: string, { nowMs, timezone, atEnd }: WhenOptions): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9})\s?(s|min|h|d|w)$/.exec(text.trim()) ?? [];
+export function parseWhen(
+  text: string,
+  { nowMs, timezone, atEnd }: { nowMs: number; timezone: string; atEnd: boolean },
+): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,9})\s?(s|m|min|h|d|w)$/.exec(text.trim()) ?? [];
   if (count !== undefined) return nowMs - Number(count) * (SPAN_UNITS[unit] ?? NaN);
   const [, date, minute, second, fraction, zone] =
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(\.\d{1,9})?)?)?\s?(Z|[+-]\d\d:\d\d)?$/.exec(text.trim()) ?? [];

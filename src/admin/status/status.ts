@@ -13,21 +13,18 @@ import { withoutRoom } from "../../store/disk_space.ts";
 import { Spool, SpoolError } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
+import type { Places } from "../flags.ts";
 import { statusJson } from "./status_json.ts";
 import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
-import { type Status, statusOf } from "./status_data.ts";
+import { statusOf } from "./status_data.ts";
 import { readUnread } from "../unread.ts";
 
-/** The output format: `text` for people, `json` and `prometheus` for programs. */
-export type StatusForm = "text" | "json" | "prometheus";
-
 /** Options of `status`. */
-export interface StatusOptions {
-  readonly form: StatusForm;
-  /** Override the fixed paths, for tests; any user may then run it. */
-  readonly stateDir?: string | undefined;
-  readonly configFile?: string | undefined;
+export interface StatusOptions extends Places {
+  /** The output format for programs; by default, lines for people. */
+  readonly json: boolean;
+  readonly prometheus: boolean;
 }
 
 /**
@@ -36,7 +33,7 @@ export interface StatusOptions {
  * @returns 0, even if there are problems
  * @throws {Failure} if this user may not run `status`
  */
-export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
+export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }: StatusOptions): ExitCode {
   const paths = statePaths(stateDir);
   const faults: string[] = [];
   // Read while this is root: becomeQueueReader() gives up the group that may read it.
@@ -61,19 +58,9 @@ export function status({ form, stateDir, configFile = CONFIG_FILE }: StatusOptio
     faults,
     nowMs,
   });
-  for (const line of shown(found, form)) print(line);
+  if (json) print(jsonText(statusJson(found), { indent: 2 }));
+  else for (const line of prometheus ? statusMetrics(found) : statusLines(found).map(oneLine)) print(line);
   return ExitCode.ok;
-}
-
-function shown(found: Status, form: StatusForm): readonly string[] {
-  switch (form) {
-    case "text":
-      return statusLines(found).map(oneLine);
-    case "json":
-      return [jsonText(statusJson(found), { indent: 2 })];
-    case "prometheus":
-      return statusMetrics(found);
-  }
 }
 
 /** Records the error of a part that cannot be read, and lets the others continue. */

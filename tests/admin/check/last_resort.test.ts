@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Findings } from "../../../src/admin/check/finding.ts";
-import { inspectLastResort } from "../../../src/admin/check/last_resort.ts";
+import { inspectLastResort } from "../../../src/admin/check/delivery.ts";
 import { lastResortProblems } from "../../../src/store/last_resort.ts";
 import { statePaths } from "../../../src/paths.ts";
 import { MAX_UNRECORDED_BYTES } from "../../../src/intake/unrecorded.ts";

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { type Finding, Findings } from "../../../src/admin/check/finding.ts";
-import { glob } from "../../../src/admin/check/glob.ts";
 import { inspectSshd } from "../../../src/admin/check/sshd.ts";
 import { parseSshdConfig } from "../../../src/admin/check/sshd_config.ts";
-import { SSHD_FILES } from "../../../src/admin/check/sshd_files.ts";
+import { glob, SSHD_FILES } from "../../../src/admin/check/sshd_files.ts";
 import { execute, isFile, MUST_RUN } from "../../../.ci/checkout.ts";
 import { assertAllFound, type LevelAndId } from "../../helpers/findings.ts";
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { heatmapLines } from "../../../src/admin/history/heatmap.ts";
 import { type Display, displayOf } from "../../../src/admin/history/terminal.ts";
 import { textWidth } from "../../../src/admin/history/text_width.ts";
-import { offsetSpans } from "../../../src/admin/history/utc_offsets.ts";
 import { HOSTILE_TEXTS } from "../../helpers/fixtures.ts";
 
 const PLAIN: Display = { columns: undefined, hasColours: false, hasBlocks: false };
@@ -61,20 +60,4 @@ Deno.test("displayOf() has colours and blocks only on a terminal, and neither wi
   assert.deepEqual(display(false, utf8), PLAIN);
   assert.deepEqual(display(false, { COLUMNS: "70" }), { ...PLAIN, columns: 70 });
   assert.deepEqual(display(false, { COLUMNS: "-1" }), PLAIN);
-});
-
-Deno.test("offsetSpans() covers a period without gaps, each span with its own offset", () => {
-  for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
-    const [fromMs, toMs] = [Date.UTC(2025, 0, 1), Date.UTC(2027, 0, 1)];
-    let atMs = fromMs;
-    for (const span of offsetSpans({ fromMs, toMs }, { timezone, maxSpanMs: 30 * 86_400_000 })) {
-      assert.equal(span.fromMs, atMs);
-      for (const ms of [span.fromMs, span.toMs - 1]) {
-        const zoned = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timezone);
-        assert.equal(zoned.offsetNanoseconds / 1e6, span.offsetMs);
-      }
-      atMs = span.toMs;
-    }
-    assert.equal(atMs, toMs);
-  }
 });

@@ -1,12 +1,13 @@
 // Runs `history` as a process, on a store that the real `queue` and `send` created.
 
 import assert from "node:assert/strict";
+import { countLogins } from "../../../src/admin/history/history.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { openHistory } from "../../../src/store/history.ts";
 import { Deliveries } from "../../../src/store/deliveries.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
 import { jsonText } from "../../../src/json_text.ts";
-import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
+import { ALICE_KEY, certificate, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
 import { Installation } from "../../helpers/program.ts";
 
 const CONFIG = `[host]\ntimezone = "Pacific/Auckland"\nname = "h"\n[notification]\nservice = "stdout"\n` +
@@ -46,18 +47,19 @@ Deno.test("history shows each session once, the newest last, with the state of i
   const { code, stdout, stderr } = await installation.history();
   assert.deepEqual([code, stderr], [0, ""]);
   const rows = stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
-  assert.deepEqual(rows[0], ["WHEN", "USER", "FROM", "KEY", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  assert.deepEqual(rows.slice(1).map(([, ...cells]) => cells.slice(0, 5)), [
-    ["alice", "203.0.113.7", "work laptop", "2 h", "yes"],
-    ["bob", "2001:db8::7", "password", "-", "yes"],
-    ["backup", "10.0.0.2", "password", "-", "allowed"],
-    ["mallory", "203.0.113.7", "-", "-", "yes"],
-    ["carol", "203.0.113.7", "-", "logout", "yes"],
+  assert.deepEqual(rows[0], ["WHEN", "USER", "FROM", "KEY", "CERTIFICATE", "LASTED", "NOTIFIED", "UNEXPECTED"]);
+  assert.deepEqual(rows.slice(1).map(([, ...cells]) => cells.slice(0, 6)), [
+    ["alice", "203.0.113.7", "work laptop", "-", "2 h", "yes"],
+    ["bob", "2001:db8::7", "password", "-", "open?", "yes"],
+    ["backup", "10.0.0.2", "password", "-", "open?", "allowed"],
+    ["mallory", "203.0.113.7", "-", "-", "open?", "yes"],
+    ["carol", "203.0.113.7", "-", "-", "logout", "yes"],
   ]);
   const zoned = Temporal.Instant.fromEpochMilliseconds(START_MS).toZonedDateTimeISO("Pacific/Auckland");
-  assert.equal(rows[1]?.[0], zoned.toPlainDateTime().toString({ smallestUnit: "second" }).replace("T", " "));
-  assert.match(rows[1]?.[6] ?? "", /^first login of alice/);
-  assert.match(rows[4]?.[6] ?? "", /^tampered with: SSH_CONNECTION/);
+  const time = zoned.toPlainDateTime().toString({ smallestUnit: "second" }).replace("T", " ");
+  assert.equal(rows[1]?.[0], `${time}${zoned.offset}`);
+  assert.match(rows[1]?.[7] ?? "", /^first login of alice/);
+  assert.match(rows[4]?.[7] ?? "", /^tampered with: SSH_CONNECTION/);
 });
 
 Deno.test("history shows exactly the entries that match its filters", async () => {
@@ -124,13 +126,40 @@ Deno.test("history --json prints everything that is known", async () => {
     remote_host: "203.0.113.7",
     service: "sshd",
     methods: ["publickey"],
-    keys: [{ fingerprint: ALICE_KEY.fingerprint, name: "work laptop" }],
+    keys: [{ fingerprint: ALICE_KEY.fingerprint, name: "work laptop", certificate: null }],
     logged_out_at: new Date(START_MS + 2 * HOUR).toISOString(),
+    may_be_open: false,
     duration_seconds: 7_200,
     verdict: "notify",
     unexpected: true,
     tampered: [],
   });
+});
+
+Deno.test("history shows the ID, the serial number and the CA of a certificate, but not of a tampered login", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(CONFIG);
+  const { line, authority } = certificate({ id: 'alice" (serial 1)', serial: 2n ** 63n + 1n });
+  const login = { authInfo: `publickey ${line}`, occurredAtMs: START_MS };
+  const database = `${installation.stateDir}/queue/db/session_events.db`;
+  insertEvent(database, sessionEvent({ ...login, uuid: crypto.randomUUID() }));
+  insertEvent(database, sessionEvent({ ...login, uuid: crypto.randomUUID(), tampered: ["SSH_CONNECTION"] }));
+  assert.equal((await installation.send()).code, 0);
+  const { stdout } = await installation.history("--json");
+  const [genuine, tampered] = stdout.split("\n", 2).map((line) => JSON.parse(line).keys);
+  const key = { fingerprint: ALICE_KEY.fingerprint, name: "work laptop" };
+  const ca = { type: "ED25519", fingerprint: authority, name: "work laptop" };
+  assert.deepEqual(genuine, [{
+    ...key,
+    certificate: { id: 'alice" (serial 1)', serial: "9223372036854775809", ca },
+  }]);
+  assert.deepEqual(tampered, []);
+  const rows = (await installation.history()).stdout.split("\n").map((line) => line.split(/ {2,}/)[4]);
+  assert.deepEqual(rows.slice(0, 3), [
+    "CERTIFICATE",
+    '"alice” (serial 1)" (serial 9223372036854775809) CA ED25519 work laptop',
+    "-",
+  ]);
 });
 
 Deno.test("history --heatmap counts the logins that match the filters, and prints plain ASCII to a pipe", async () => {
@@ -145,6 +174,34 @@ Deno.test("history --heatmap counts the logins that match the filters, and print
   assert.deepEqual(day?.flatMap((cell, hour) => cell === ".." ? [] : [hour]), [zoned.hour]);
   assert.match((await installation.history("--heatmap", "--user", "bob")).stdout, /^1 login, /);
   assert.deepEqual(await installation.history("--heatmap", "--user", "nobody"), { code: 0, stdout: "", stderr: "" });
+});
+
+Deno.test("countLogins() counts each login in its local hour, on both sides of every change of the UTC offset", () => {
+  const path = `${Deno.makeTempDirSync()}/deliveries.db`;
+  try {
+    for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
+      const start = Temporal.ZonedDateTime.from(`2025-01-06T00:30[${timezone}]`);
+      const times = [...Array(365).keys()].map((hours) => start.add({ hours: 25 * hours }));
+      const deliveries = new Deliveries(path);
+      const events = times.map(({ epochMilliseconds }) =>
+        sessionEvent({ uuid: crypto.randomUUID(), user: timezone, occurredAtMs: epochMilliseconds })
+      );
+      deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
+      deliveries.close();
+      const expected: number[] = Array(168).fill(0);
+      for (const { dayOfWeek, hour } of times) {
+        const index = (dayOfWeek - 1) * 24 + hour;
+        expected[index] = (expected[index] ?? 0) + 1;
+      }
+      using history = openHistory(path);
+      assert.ok(history);
+      const { hours, users } = countLogins(history, { filter: { user: timezone }, timezone });
+      assert.deepEqual(hours, expected, timezone);
+      assert.equal(users[0]?.logins, times.length);
+    }
+  } finally {
+    Deno.removeSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
+  }
 });
 
 Deno.test("history works without a configuration and before send has run, with a warning", async () => {

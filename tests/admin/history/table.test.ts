@@ -1,39 +1,43 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { COLUMNS } from "../../../src/admin/history/history_rows.ts";
-import { type Column, layout, tableLine } from "../../../src/admin/history/table.ts";
+import { tableOf } from "../../../src/admin/history/table.ts";
 import { cutToWidth, padToWidth, textWidth } from "../../../src/admin/history/text_width.ts";
 
 const ROW = [
-  "2026-11-23 11:13:32",
+  "2026-11-23 11:13:32+13:00",
   "alice",
   "2001:db8:1234:5678:9abc:def0:1111:20a0",
   "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE",
+  '"alice@example.com" (serial 7) CA ED25519 work-ca',
   "2 h 5 min",
   "yes",
   "first login of alice from 2001:db8:1234:5678:9abc:def0:1111:20a0",
 ];
 
-function lines(columns: number | undefined, table: readonly Column[] = COLUMNS): string[] {
-  const widths = layout(table, [ROW], columns);
-  const cells = [table.map(({ title }) => title), ROW];
-  return cells.map((row) => tableLine(row, { table, widths, isCut: columns !== undefined }));
+function lines(columns: number | undefined, row = ROW): string[] {
+  return [COLUMNS.map(({ title }) => title), row].map(tableOf(COLUMNS, { rows: [row], maxWidth: columns }));
 }
 
-Deno.test("layout() shows everything if the width is not limited", () => {
+Deno.test("tableOf() shows everything if the width is not limited", () => {
   assert.deepEqual(lines(undefined)[1]?.split(/ {2,}/), ROW);
 });
 
-Deno.test("layout() fits a terminal, omits the key first, and never omits UNEXPECTED", () => {
-  const titles = (columns: number) => lines(columns)[0]?.split(/ {2,}/);
+Deno.test("tableOf() fits a terminal, omits the certificate and the key first, and never omits UNEXPECTED", () => {
+  const titles = (columns: number, row?: string[]) => lines(columns, row)[0]?.split(/ {2,}/);
+  assert.deepEqual(titles(54), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(60), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(80), ["WHEN", "USER", "FROM", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  assert.deepEqual(titles(140), ["WHEN", "USER", "FROM", "KEY", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  for (let columns = 58; columns <= 260; columns++) {
+  assert.deepEqual(titles(100), ["WHEN", "USER", "FROM", "KEY", "LASTED", "NOTIFIED", "UNEXPECTED"]);
+  const all = ["WHEN", "USER", "FROM", "KEY", "CERTIFICATE", "LASTED", "NOTIFIED", "UNEXPECTED"];
+  assert.deepEqual(titles(140), all);
+  assert.deepEqual(titles(140, ROW.with(4, "-")), all.toSpliced(4, 1));
+  for (let columns = 53; columns <= 300; columns++) {
     for (const line of lines(columns)) assert.ok(textWidth(line) <= columns, `${columns}: ${line}`);
   }
-  // The time loses its seconds, not half of them.
-  assert.match(lines(60)[1] ?? "", /^2026-11-23 11:13 {2}alice/);
+  // The time loses its seconds, then its offset, not half of them.
+  assert.match(lines(80)[1] ?? "", /^2026-11-23 11:13\+13:00 {2}alice/);
+  assert.match(lines(54)[1] ?? "", /^2026-11-23 11:13 +alice/);
 });
 
 Deno.test("cutToWidth() and padToWidth() keep to a width for any text", () => {

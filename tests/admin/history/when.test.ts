@@ -13,6 +13,7 @@ Deno.test("parseWhen() parses time spans before now", () => {
   const table: [string, number][] = [
     ["90s", 90_000],
     ["90min", 90 * 60_000],
+    ["10m", 10 * 60_000],
     ["12h", 12 * HOUR],
     ["7d", 7 * DAY],
     [
@@ -56,7 +57,7 @@ Deno.test("parseWhen() rejects anything else", () => {
     "",
     "yesterday",
     "7",
-    "7m",
+    "7M",
     "-7d",
     "7.5d",
     "2026-13-01",

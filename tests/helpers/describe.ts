@@ -1,4 +1,4 @@
-// Describes the commands as plain data, from which the completions and the man page are generated.
+// Describes the commands as plain data, for the manual page and the test of the completions.
 
 import type { Argument, Command, Help, Option } from "commander";
 
