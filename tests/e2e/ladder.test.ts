@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
 import { type Systemd, underSystemd } from "../helpers/systemd.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
@@ -180,8 +181,10 @@ async function startSshd(systemd: Systemd): Promise<number> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  await systemd.shell(`mkdir -p /run/sshd; /usr/sbin/sshd -f /run/test-host/sshd_config -p ${port} -oPidFile=${PID_FILE}
-    for try in $(seq 500); do [ -s ${PID_FILE} ] && exit 0; sleep 0.01; done; exit 1`);
+  await systemd.shell(
+    `mkdir -p /run/sshd; /usr/sbin/sshd -f /run/test-host/sshd_config -p ${port} -oPidFile=${PID_FILE}`,
+  );
+  await waitFor(async () => (await systemd.run(`[ -s ${PID_FILE} ]`)).code === 0, { what: "sshd has started" });
   return port;
 }
 

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { endToEnd, holdWriteLock, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
@@ -73,7 +74,7 @@ for (const [name, perl] of Object.entries(HELD)) {
           host,
           `perl -e '$| = 1; open F, "<", "${DATABASE}${suffix}" or die; ${perl} or die; open R, ">", "${STATE}/send/held"; close R; sleep 50'`,
         );
-        await until(async () => (await host.run(["test", "-e", `${STATE}/send/held`])).code === 0);
+        await waitFor(() => host.has(`${STATE}/send/held`), { what: "the other process has opened the file" });
         // The machine may be busy, so the fastest run shows the delay.
         let quickestMs = Infinity;
         for (const user of ["bob", "carol", "dave"]) {
@@ -205,12 +206,4 @@ async function users(host: TestHost): Promise<string[]> {
     `cat ${QUEUE}/spool/*.json 2>/dev/null | grep -o '"user":"[a-z]*"' | cut -d'"' -f4`,
   ]);
   return `${rows.stdout}${files.stdout}`.split("\n").filter((line) => line !== "");
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("it did not happen");
 }

@@ -4,6 +4,7 @@ import type { Finding } from "../../src/admin/check/finding.ts";
 import { MUST_RUN } from "../../.ci/checkout.ts";
 import { compiledBinary } from "../../.ci/compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
+import { waitFor } from "./wait_for.ts";
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
@@ -98,7 +99,7 @@ export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>
   const wait = "touch /run/lock-is-held; until [ -e /run/lock-is-over ]; do sleep 0.02; done";
   await shell(host, "rm -f /run/lock-is-held /run/lock-is-over");
   const holder = host.run(["sqlite3", database, "BEGIN IMMEDIATE;", `.shell ${wait}`, "ROLLBACK;"]);
-  await shell(host, "for try in $(seq 1000); do [ -e /run/lock-is-held ] && exit 0; sleep 0.02; done; exit 1");
+  await waitFor(() => host.has("/run/lock-is-held"), { what: "sqlite3 holds the write lock" });
   return async () => {
     await shell(host, "touch /run/lock-is-over");
     const { code, stderr } = await holder;
