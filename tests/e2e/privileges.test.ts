@@ -50,18 +50,26 @@ const HELD: Readonly<Record<string, string>> = {
   "a lock on every byte": 'fcntl(F, 6, $lock = pack("s s x4 q q i x4", 0, 0, 0, 0, 0))',
 };
 
-endToEnd("the user of send cannot write, replace, lock or change anything that the hook uses", async (host) => {
-  assert.equal((await queue(host)).code, 0);
-  await host.writeConfig("");
-  for (const [name, script] of Object.entries(REFUSED)) {
-    const before = await state(host);
-    const { code } = await asSender(host, script);
-    assert.notEqual(code, 0, name);
-    assert.deepEqual(await state(host), before, name);
-  }
-  assert.deepEqual(await queue(host, { env: { PAM_USER: "bob" } }).then(({ code, stderr }) => [code, stderr]), [0, ""]);
-  assert.deepEqual(await users(host), ["alice", "bob"]);
-});
+endToEnd(
+  "the user of send cannot write, replace, lock or change anything that the hook uses",
+  async (host, context) => {
+    assert.equal((await queue(host)).code, 0);
+    await host.writeConfig("");
+    for (const [name, script] of Object.entries(REFUSED)) {
+      await context.step(name, async () => {
+        const before = await state(host);
+        const { code } = await asSender(host, script);
+        assert.notEqual(code, 0);
+        assert.deepEqual(await state(host), before);
+      });
+    }
+    assert.deepEqual(await queue(host, { env: { PAM_USER: "bob" } }).then(({ code, stderr }) => [code, stderr]), [
+      0,
+      "",
+    ]);
+    assert.deepEqual(await users(host), ["alice", "bob"]);
+  },
+);
 
 for (const [name, perl] of Object.entries(HELD)) {
   for (const suffix of ["", "-wal"]) {

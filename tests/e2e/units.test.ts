@@ -130,7 +130,7 @@ underSystemd("the timer starts send every minute, even if the path unit missed a
 
 underSystemd(
   "a broken configuration, a held lock or a dead service make send run only once per login",
-  async (host, systemd) => {
+  async (host, systemd, context) => {
     await using ntfy = ntfyLike();
     const before = await systemd.starts();
     const runsFor = async (user: string) => {
@@ -141,36 +141,42 @@ underSystemd(
       return await systemd.starts() - starts;
     };
 
-    await host.writeConfig("broken");
-    assert.equal(await runsFor("alice"), 1);
-    await waitFor(async () => (await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout === "failed\n", {
-      what: "the service has failed",
-    });
-    assert.match(await systemd.journal(), /config\.toml: line 1/);
-
-    await host.writeConfig(configOf(ntfy));
-    await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
-    await waitFor(async () => (await systemd.run(`flock --nonblock ${STATE}/send/send.lock true`)).code === 1, {
-      what: "the other process holds the lock",
-    });
-    assert.equal(await runsFor("bob"), 1);
-    assert.equal(ntfy.received.length, 0);
-    await systemd.shell("pkill -KILL -P $(cat /run/holder)");
-
-    // Afterwards, the path unit still works, and nothing is lost.
-    await login(host, "carol");
-    await waitFor(async () => ntfy.accepted.length === 3 && !await systemd.isRunning(), {
-      what: "send has delivered the third, and ends",
+    await context.step("a broken configuration makes the service fail", async () => {
+      await host.writeConfig("broken");
+      assert.equal(await runsFor("alice"), 1);
+      await waitFor(async () => (await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout === "failed\n", {
+        what: "the service has failed",
+      });
+      assert.match(await systemd.journal(), /config\.toml: line 1/);
     });
 
-    await ntfy.down();
-    assert.equal(await runsFor("dave"), 1);
-    await waitFor(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()), {
-      what: "send logs that the service refuses the connection",
+    await context.step("a held lock delays the events until it is released", async () => {
+      await host.writeConfig(configOf(ntfy));
+      await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
+      await waitFor(async () => (await systemd.run(`flock --nonblock ${STATE}/send/send.lock true`)).code === 1, {
+        what: "the other process holds the lock",
+      });
+      assert.equal(await runsFor("bob"), 1);
+      assert.equal(ntfy.received.length, 0);
+      await systemd.shell("pkill -KILL -P $(cat /run/holder)");
+
+      // Afterwards, the path unit still works, and nothing is lost.
+      await login(host, "carol");
+      await waitFor(async () => ntfy.accepted.length === 3 && !await systemd.isRunning(), {
+        what: "send has delivered the third, and ends",
+      });
     });
-    // It waits for its next attempt. If a shutdown ends it, a later run continues; that is not a failure.
-    await systemd.shell(`systemctl stop ${SERVICE}`);
-    assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
+
+    await context.step("a dead service leaves the event to a later run", async () => {
+      await ntfy.down();
+      assert.equal(await runsFor("dave"), 1);
+      await waitFor(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()), {
+        what: "send logs that the service refuses the connection",
+      });
+      // It waits for its next attempt. If a shutdown ends it, a later run continues; that is not a failure.
+      await systemd.shell(`systemctl stop ${SERVICE}`);
+      assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
+    });
     assert.equal(await systemd.starts() - before, 4);
   },
 );

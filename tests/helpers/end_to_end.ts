@@ -12,19 +12,22 @@ if (missing !== undefined && !MUST_RUN) {
   console.error(`The end-to-end tests are skipped on this machine: ${missing}`);
 }
 
-/** A test on its own host, with the compiled program as sshd's hook. */
+/**
+ * A test on its own host, with the compiled program as sshd's hook. Cases that need no host of their own can be steps of
+ * `context`, each with its own name.
+ */
 export function endToEnd(
   name: string,
-  test: (host: TestHost) => Promise<void>,
+  test: (host: TestHost, context: Deno.TestContext) => Promise<void>,
   options: Omit<TestHostOptions, "binary"> = {},
 ): void {
   Deno.test({
     name,
     ignore: missing !== undefined && !MUST_RUN,
-    fn: async () => {
+    fn: async (context) => {
       if (missing !== undefined) throw new Error(`The end-to-end tests cannot run: ${missing}`);
       await using host = await TestHost.create({ ...options, binary: await compiledBinary() });
-      await test(host);
+      await test(host, context);
     },
   });
 }
