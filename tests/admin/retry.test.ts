@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { json, ntfyLike, type Receiver } from "../helpers/receivers.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const DEADLINE = "[notification]\nrun_deadline_seconds = 10\n";
 
@@ -89,8 +90,8 @@ Deno.test("retry makes pending notifications due now, even for a running send", 
   const sending = installation.send();
   await asked;
   ntfy.intercept = () => undefined;
-  const isWritten = async () => /next attempt in/.test((await installation.status()).stdout);
-  while (!(await isWritten()));
+  const isStored = async () => /next attempt in/.test((await installation.status()).stdout);
+  await waitFor(isStored, { what: "send has stored the failed attempt" });
   const startedAtMs = performance.now();
   const { stdout } = await installation.retry("--route", "oncall");
   assert.match(stdout, /^route "oncall": made 1 pending notification due now; /);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readOverview } from "../../src/store/overview.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, json, ntfyLike } from "../helpers/receivers.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 Deno.test("test delivers a notification that says it is a test, and records that the route works", async () => {
   await using installation = await Installation.create();
@@ -34,7 +35,8 @@ Deno.test("test makes send continue at once if it passes, even a running one, wi
   const sending = installation.send();
   await asked;
   ntfy.intercept = () => undefined;
-  while (!/next attempt in/.test((await installation.status()).stdout));
+  const isStored = async () => /next attempt in/.test((await installation.status()).stdout);
+  await waitFor(isStored, { what: "send has stored the failed attempt" });
   const pass = { code: 0, stdout: 'pass     route "default" (ntfy): delivered\n', stderr: "" };
   const startedAtMs = performance.now();
   assert.deepEqual(await installation.test(), pass);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { ROOT } from "../../.ci/compile.ts";
 import { parseArguments } from "./arguments.ts";
 import { distributionIn, processorIn, versionIn } from "./machine.ts";
+import { pause } from "../helpers/wait_for.ts";
 
 function startBench(...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
@@ -33,7 +34,7 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
       text += value;
     }
     // By then, it has created its folders and runs the program.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await pause(500);
     bench.kill(signal);
     const [{ code }] = await Promise.all([bench.status, bench.stdout.cancel(), said.cancel()]);
     assert.equal(code, expected);

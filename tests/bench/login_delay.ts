@@ -7,6 +7,7 @@ import { discordLike } from "../helpers/receivers.ts";
 import { putStateOnDisk } from "./disk_state.ts";
 import { type Comparison, numberText } from "./row.ts";
 import { alternating, differences, median } from "./statistics.ts";
+import { pause } from "../helpers/wait_for.ts";
 
 /** The maximum time for a login: neither a hanging `curl` nor `pam_exec` has a timeout. */
 const CUT_OFF_MS = 20_000;
@@ -129,7 +130,7 @@ export function delayText(times: readonly number[], base: readonly number[]): st
 function answering(afterMs: number): Service {
   const discord = discordLike();
   discord.intercept = async () => {
-    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
+    if (afterMs > 0) await pause(afterMs);
     return undefined;
   };
   return { url: discord.webhookUrl, release: () => {}, close: () => discord.down() };

@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { endToEnd, queue, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
-import { keptFiles, RESET, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
+import { keptFiles, RESET, type Situation, SITUATIONS, usersOf } from "../helpers/queue_situations.ts";
 import { parseTrace, straceTo, type SystemCall } from "../helpers/strace.ts";
+import { sampleOf, sweep } from "../helpers/kill_points.ts";
 
 /** The error of each call. */
 const ERRORS: Readonly<Record<string, string>> = {
@@ -39,40 +40,45 @@ interface Place {
 for (const [situation, { arrange, earlier }] of Object.entries(SITUATIONS)) {
   endToEnd(
     `no event that the hook reports as kept is lost if the disk fails at any call: ${situation}`,
-    async (host) => {
-      await shell(host, arrange);
-      const places = await placesOf(host);
-      assert.ok(places.length >= 10, `${places.length} places`);
-      let faults = 0;
-      for (const { call, when } of places) {
-        const place = `${ERRORS[call]} at call ${when} of ${call}`;
-        await shell(host, `${RESET}; ${arrange}`);
-        const inject = `--inject=${call}:error=${ERRORS[call]}:when=${when}`;
-        const wrapper = ["strace", "-qq", "-f", "-o", "/run/trace", inject];
-        const { code, stdout, stderr, elapsedMs } = await queue(host, { wrapper, env: { PAM_USER: "late" } });
-        // The calls may be distributed over the threads in another way.
-        if (!(await Deno.readTextFile(host.path("/run/trace"))).includes("(INJECTED)")) continue;
-        faults++;
-        assert.equal(stdout, "", place);
-        // SQLite waits 10 s if it waits for its own lock; the machine may be busy.
-        assert.ok(elapsedMs < 8_000, `${place}: ${elapsedMs} ms`);
-        // There is no system log here, so an event that no disk accepts is lost, and the hook reports it.
-        if (code !== 0) assert.match(stderr, /^error: Cannot record a session event: .*\n$/, place);
-        assert.deepEqual(missing([...earlier, ...code === 0 ? ["late"] : []], host), [], `${place}: ${stderr}`);
-        if (!CLEARS_UP.includes(call)) assert.deepEqual(unfinished(host), [], place);
-
-        const next = await queue(host, { env: { PAM_USER: "next" } });
-        assert.equal(next.code, 0, `${place}: ${next.stderr}`);
-        assert.deepEqual(missing([...earlier, "next"], host), [], place);
-        if (!/goes into the spool|spool is created/.test(situation)) assert.equal(next.stderr, "", place);
-      }
-      assert.ok(faults >= 10, `${faults} faults`);
-    },
+    (host) => sweep(() => failEach(host, { situation, arrange, earlier })),
   );
 }
 
-/** The calls of the hook that can fail after it has dropped root; a sample if there are many of a kind. */
-async function placesOf(host: TestHost): Promise<Place[]> {
+async function failEach(
+  host: TestHost,
+  { situation, arrange, earlier }: Situation & { readonly situation: string },
+): Promise<void> {
+  await shell(host, arrange);
+  const places = await placesOf(host, situation);
+  assert.ok(places.length >= 10, `${places.length} places`);
+  let faults = 0;
+  for (const { call, when } of places) {
+    const place = `${ERRORS[call]} at call ${when} of ${call}`;
+    await shell(host, `${RESET}; ${arrange}`);
+    const inject = `--inject=${call}:error=${ERRORS[call]}:when=${when}`;
+    const wrapper = ["strace", "-qq", "-f", "-o", "/run/trace", inject];
+    const { code, stdout, stderr, elapsedMs } = await queue(host, { wrapper, env: { PAM_USER: "late" } });
+    // The calls may be distributed over the threads in another way.
+    if (!(await Deno.readTextFile(host.path("/run/trace"))).includes("(INJECTED)")) continue;
+    faults++;
+    assert.equal(stdout, "", place);
+    // SQLite waits 10 s if it waits for its own lock; the machine may be busy.
+    assert.ok(elapsedMs < 8_000, `${place}: ${elapsedMs} ms`);
+    // There is no system log here, so an event that no disk accepts is lost, and the hook reports it.
+    if (code !== 0) assert.match(stderr, /^error: Cannot record a session event: .*\n$/, place);
+    assert.deepEqual(missing([...earlier, ...code === 0 ? ["late"] : []], host), [], `${place}: ${stderr}`);
+    if (!CLEARS_UP.includes(call)) assert.deepEqual(unfinished(host), [], place);
+
+    const next = await queue(host, { env: { PAM_USER: "next" } });
+    assert.equal(next.code, 0, `${place}: ${next.stderr}`);
+    assert.deepEqual(missing([...earlier, "next"], host), [], place);
+    if (!/goes into the spool|spool is created/.test(situation)) assert.equal(next.stderr, "", place);
+  }
+  assert.ok(faults >= 10, `${faults} faults`);
+}
+
+/** The calls of the hook that can fail after it has dropped root, of each kind a sample. */
+async function placesOf(host: TestHost, situation: string): Promise<Place[]> {
   const { code, stderr } = await queue(host, { wrapper: straceTo("/run/trace"), env: { PAM_USER: "late" } });
   assert.equal(code, 0, stderr);
   const calls = parseTrace(await Deno.readTextFile(host.path("/run/trace")));
@@ -85,10 +91,8 @@ async function placesOf(host: TestHost): Promise<Place[]> {
     counts.set(call.name, when);
     if (index > dropped && canFail(call)) places.push({ call: call.name, when });
   }
-  return places.filter(({ call }, index) => {
-    const nth = places.slice(0, index).filter((other) => other.call === call).length;
-    return nth < 12 || nth % 7 === 0;
-  });
+  const kinds = Map.groupBy(places, ({ call }) => call);
+  return [...kinds].flatMap(([call, some]) => sampleOf(some, { name: `${situation}, ${call}` }));
 }
 
 function canFail({ name, args }: SystemCall): boolean {

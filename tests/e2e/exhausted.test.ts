@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { endToEnd, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { runInstaller } from "../helpers/install.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const UNRECORDED = "/run/ssh-session-notifier/unrecorded";
 const DATABASE = "/var/lib/ssh-session-notifier/queue/db/session_events.db";
@@ -20,8 +21,6 @@ interface Limit {
 
 const PIDS: Limit = { controller: "pids", files: ["pids.max"], value: "60" };
 const MEMORY: Limit = { controller: "memory", files: ["memory.max", "memory.limit_in_bytes"], value: "600M" };
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * A control group with a limit, for this test only. It is removed at the end with all its processes.
@@ -52,16 +51,15 @@ class LimitedGroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (let tries = 0; tries < 600; tries++) {
+    await waitFor(async () => {
       const pids = (await Deno.readTextFile(`${this.path}/cgroup.procs`)).split("\n").filter((pid) => pid !== "");
-      if (pids.length === 0) break;
       for (const pid of pids) {
         try {
           Deno.kill(Number(pid), "SIGKILL");
         } catch { /* It has ended. */ }
       }
-      await sleep(50);
-    }
+      return pids.length === 0;
+    }, { what: "all processes of the group end", timeoutMs: 30_000 });
     await Deno.remove(this.path);
   }
 }
@@ -91,7 +89,7 @@ async function exhausted(name: string, limit: Limit, hog: (group: string) => str
       await using group = await LimitedGroup.create(limit);
       await shell(host, `cat /run/test-host/sshd.pid >${group.path}/cgroup.procs`);
       hogs = host.ssh("bob", { auth: "key", command: hog(group.path), timeoutMs: 300_000 });
-      await shell(host, "for try in $(seq 2000); do [ -e /tmp/full ] && exit 0; sleep 0.02; done; exit 1");
+      await waitFor(() => host.has("/tmp/full"), { what: "the limit is reached", timeoutMs: 60_000 });
       for (let tries = 0; tries < MOST_TRIES && logins < LOGINS; tries++) {
         const { stdout } = await host.ssh("alice", { auth: "key", command: "echo in" });
         if (stdout === "in\n") logins++;

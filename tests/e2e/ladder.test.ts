@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { PAM_OPEN } from "../helpers/end_to_end.ts";
 import { type Systemd, underSystemd } from "../helpers/systemd.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
@@ -136,37 +137,43 @@ const RESET = `umount ${QUEUE} 2>/dev/null; rm -rf ${STATE}; send=ssh-session-no
 
 underSystemd(
   "with any fault of the queue, a login continues in time, its user sees nothing of it, and the event is kept",
-  async (host, systemd) => {
+  async (host, systemd, context) => {
     // No other process may be started meanwhile.
     await systemd.shell("systemctl stop ssh-session-notifier.path ssh-session-notifier.timer");
     const port = await startSshd(systemd);
     let usualMs = Infinity;
     let logged = 0;
     for (const [name, { rung, arrange, longerMs = 0 }] of Object.entries(FAULTS)) {
-      await systemd.shell(`${RESET} && ${HOOK}`);
-      await systemd.shell(arrange);
-      const hook = await systemd.run(HOOK);
-      assert.deepEqual([hook.code, hook.stdout], [0, ""], `${name}: ${hook.stderr}`);
-      assert.equal(hook.stderr.split("\n").length, rung === "database" ? 1 : 2, name);
+      await context.step(name, async () => {
+        await systemd.shell(`${RESET} && ${HOOK}`);
+        await systemd.shell(arrange);
+        const hook = await systemd.run(HOOK);
+        assert.deepEqual([hook.code, hook.stdout], [0, ""], hook.stderr);
+        assert.equal(hook.stderr.split("\n").length, rung === "database" ? 1 : 2);
 
-      const login = await host.ssh("alice", { auth: "key", command: "echo here", extraSshOptions: [`-oPort=${port}`] });
-      await systemd.shell(LOGGED_OUT);
-      assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""], name);
-      // The limit is generous, because the machine may be busy; a real hang never ends.
-      usualMs = Math.min(usualMs, login.elapsedMs);
-      assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${name}: ${login.elapsedMs} ms, usually ${usualMs}`);
+        const login = await host.ssh("alice", {
+          auth: "key",
+          command: "echo here",
+          extraSshOptions: [`-oPort=${port}`],
+        });
+        await systemd.shell(LOGGED_OUT);
+        assert.deepEqual([login.code, login.stdout, login.stderr], [0, "here\n", ""]);
+        // The limit is generous, because the machine may be busy; a real hang never ends.
+        usualMs = Math.min(usualMs, login.elapsedMs);
+        assert.ok(login.elapsedMs < usualMs + longerMs + 3_000, `${login.elapsedMs} ms, usually ${usualMs}`);
 
-      const { database, spool, run, log } = await kept(systemd);
-      const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];
-      // The event that was recorded before the fault may be lost with its database.
-      const found = {
-        database: rung === "database" ? database.slice(-expected.length) : database.slice(1),
-        spool,
-        run,
-        log: log.slice(logged),
-      };
-      logged = log.length;
-      assert.deepEqual(found, { database: [], spool: [], run: [], log: [], [rung]: expected }, name);
+        const { database, spool, run, log } = await kept(systemd);
+        const expected = ["open 203.0.113.7", "open 127.0.0.1", "close 127.0.0.1"];
+        // The event that was recorded before the fault may be lost with its database.
+        const found = {
+          database: rung === "database" ? database.slice(-expected.length) : database.slice(1),
+          spool,
+          run,
+          log: log.slice(logged),
+        };
+        logged = log.length;
+        assert.deepEqual(found, { database: [], spool: [], run: [], log: [], [rung]: expected });
+      });
     }
     await systemd.shell(RESET);
   },
@@ -182,8 +189,10 @@ async function startSshd(systemd: Systemd): Promise<number> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  await systemd.shell(`mkdir -p /run/sshd; /usr/sbin/sshd -f /run/test-host/sshd_config -p ${port} -oPidFile=${PID_FILE}
-    for try in $(seq 500); do [ -s ${PID_FILE} ] && exit 0; sleep 0.01; done; exit 1`);
+  await systemd.shell(
+    `mkdir -p /run/sshd; /usr/sbin/sshd -f /run/test-host/sshd_config -p ${port} -oPidFile=${PID_FILE}`,
+  );
+  await waitFor(async () => (await systemd.run(`[ -s ${PID_FILE} ]`)).code === 0, { what: "sshd has started" });
   return port;
 }
 

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { endToEnd, holdWriteLock, queue, send, shell } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE = `${STATE}/queue`;
@@ -49,18 +50,26 @@ const HELD: Readonly<Record<string, string>> = {
   "a lock on every byte": 'fcntl(F, 6, $lock = pack("s s x4 q q i x4", 0, 0, 0, 0, 0))',
 };
 
-endToEnd("the user of send cannot write, replace, lock or change anything that the hook uses", async (host) => {
-  assert.equal((await queue(host)).code, 0);
-  await host.writeConfig("");
-  for (const [name, script] of Object.entries(REFUSED)) {
-    const before = await state(host);
-    const { code } = await asSender(host, script);
-    assert.notEqual(code, 0, name);
-    assert.deepEqual(await state(host), before, name);
-  }
-  assert.deepEqual(await queue(host, { env: { PAM_USER: "bob" } }).then(({ code, stderr }) => [code, stderr]), [0, ""]);
-  assert.deepEqual(await users(host), ["alice", "bob"]);
-});
+endToEnd(
+  "the user of send cannot write, replace, lock or change anything that the hook uses",
+  async (host, context) => {
+    assert.equal((await queue(host)).code, 0);
+    await host.writeConfig("");
+    for (const [name, script] of Object.entries(REFUSED)) {
+      await context.step(name, async () => {
+        const before = await state(host);
+        const { code } = await asSender(host, script);
+        assert.notEqual(code, 0);
+        assert.deepEqual(await state(host), before);
+      });
+    }
+    assert.deepEqual(await queue(host, { env: { PAM_USER: "bob" } }).then(({ code, stderr }) => [code, stderr]), [
+      0,
+      "",
+    ]);
+    assert.deepEqual(await users(host), ["alice", "bob"]);
+  },
+);
 
 for (const [name, perl] of Object.entries(HELD)) {
   for (const suffix of ["", "-wal"]) {
@@ -73,7 +82,7 @@ for (const [name, perl] of Object.entries(HELD)) {
           host,
           `perl -e '$| = 1; open F, "<", "${DATABASE}${suffix}" or die; ${perl} or die; open R, ">", "${STATE}/send/held"; close R; sleep 50'`,
         );
-        await until(async () => (await host.run(["test", "-e", `${STATE}/send/held`])).code === 0);
+        await waitFor(() => host.has(`${STATE}/send/held`), { what: "the other process has opened the file" });
         // The machine may be busy, so the fastest run shows the delay.
         let quickestMs = Infinity;
         for (const user of ["bob", "carol", "dave"]) {
@@ -205,12 +214,4 @@ async function users(host: TestHost): Promise<string[]> {
     `cat ${QUEUE}/spool/*.json 2>/dev/null | grep -o '"user":"[a-z]*"' | cut -d'"' -f4`,
   ]);
   return `${rows.stdout}${files.stdout}`.split("\n").filter((line) => line !== "");
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("it did not happen");
 }

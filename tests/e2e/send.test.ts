@@ -44,7 +44,7 @@ endToEnd("help and version go to stdout and exit 0", async (host) => {
 
 endToEnd(
   "each error in the configuration or installation prints one line and a hint, with the documented exit code",
-  async (host) => {
+  async (host, context) => {
     const good = configFor("stdout");
     const cases: {
       name: string;
@@ -135,14 +135,15 @@ endToEnd(
       },
     ];
     for (const { name, config, before, after, ...expected } of cases) {
-      if (config !== undefined) await host.writeConfig(config);
-      if (before !== undefined) await shell(host, before);
-      try {
-        assertClear(await send(host), expected);
-      } catch (error) {
-        throw new Error(name, { cause: error });
-      }
-      if (after !== undefined) await shell(host, after);
+      await context.step(name, async () => {
+        if (config !== undefined) await host.writeConfig(config);
+        if (before !== undefined) await shell(host, before);
+        try {
+          assertClear(await send(host), expected);
+        } finally {
+          if (after !== undefined) await shell(host, after);
+        }
+      });
     }
   },
 );

@@ -6,23 +6,13 @@ import type { TestHost } from "../helpers/host.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo } from "../helpers/strace.ts";
 import { SERVICE, TIMER, underSystemd } from "../helpers/systemd.ts";
+import { pause, waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
 const UNITS = "/etc/systemd/system/ssh-session-notifier";
 
 /** How long to check that nothing happens, in milliseconds: several runs of `send`. */
 const QUIET_MS = 1_500;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits for something that must happen soon. */
-async function until(condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
-  const deadlineMs = performance.now() + withinMs;
-  while (!await condition()) {
-    if (performance.now() > deadlineMs) throw new Error(`it did not happen in ${withinMs} ms: ${condition}`);
-    await sleep(10);
-  }
-}
 
 /** A configuration for the receiver, with a name that the service must resolve. */
 function configOf(receiver: { readonly topicUrl: string }): string {
@@ -58,9 +48,9 @@ underSystemd(
     for (const [index, user] of ["alice", "bob", "carol"].entries()) {
       await login(host, user);
       const atMs = performance.now();
-      await until(() => ntfy.accepted.length > index);
+      await waitFor(() => ntfy.accepted.length > index, { what: "the notification arrives" });
       quickestMs = Math.min(quickestMs, performance.now() - atMs);
-      await until(async () => !await systemd.isRunning());
+      await waitFor(async () => !await systemd.isRunning(), { what: "the run of send ends" });
     }
     assert.ok(quickestMs < 1_500, `${quickestMs} ms`);
     assert.deepEqual([ntfy.accepted.length, await systemd.starts()], [3, 3]);
@@ -74,7 +64,10 @@ underSystemd("an event in /run also starts send", async (host, systemd) => {
   const wakes = async (command: string) => {
     await systemd.shell(command);
     starts++;
-    await until(async () => await systemd.starts() === starts && !await systemd.isRunning(), 30_000);
+    await waitFor(async () => await systemd.starts() === starts && !await systemd.isRunning(), {
+      what: `start ${starts} of send has ended`,
+      timeoutMs: 30_000,
+    });
   };
   await wakes("echo >>/run/ssh-session-notifier/unrecorded");
   await wakes("echo >/run/ssh-session-notifier/spool/any");
@@ -100,15 +93,17 @@ underSystemd("send never starts itself, and reads events that arrive while it ru
     return json(200, { id: "late" });
   };
   await login(host);
-  await until(() => systemd.isRunning());
+  await waitFor(() => systemd.isRunning(), { what: "send starts" });
   // It checks for new events once a second all the time.
   await login(host, "bob");
-  await sleep(QUIET_MS);
+  await pause(QUIET_MS);
   assert.equal(await systemd.starts(), 1);
   release();
-  await until(async () => ntfy.accepted.length === 2 && !await systemd.isRunning());
+  await waitFor(async () => ntfy.accepted.length === 2 && !await systemd.isRunning(), {
+    what: "send has delivered both, and ends",
+  });
   for (let times = 0; times < 2; times++) await systemd.shell(`systemctl start ${SERVICE}`);
-  await sleep(QUIET_MS);
+  await pause(QUIET_MS);
   assert.deepEqual([await systemd.starts(), ntfy.accepted.length], [3, 2]);
 });
 
@@ -124,50 +119,64 @@ underSystemd("the timer starts send every minute, even if the path unit missed a
   assert.ok(inMs <= 71_000, `${next.trim()} is in ${inMs} ms`);
 
   await systemd.shell(`systemctl stop ssh-session-notifier.path ${TIMER}`);
-  await until(async () => !await systemd.isRunning());
+  await waitFor(async () => !await systemd.isRunning(), { what: "the run of send ends" });
   await login(host);
-  await sleep(QUIET_MS);
+  await pause(QUIET_MS);
   assert.equal(ntfy.received.length, 0, "nothing wakes it yet");
   await systemd.extend(TIMER, "[Timer]\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n");
   await systemd.shell(`systemctl start ${TIMER}`);
-  await until(() => ntfy.accepted.length === 1);
+  await waitFor(() => ntfy.accepted.length === 1, { what: "the notification arrives" });
 });
 
 underSystemd(
   "a broken configuration, a held lock or a dead service make send run only once per login",
-  async (host, systemd) => {
+  async (host, systemd, context) => {
     await using ntfy = ntfyLike();
     const before = await systemd.starts();
     const runsFor = async (user: string) => {
       const starts = await systemd.starts();
       await login(host, user);
-      await until(async () => await systemd.starts() > starts);
-      await sleep(QUIET_MS);
+      await waitFor(async () => await systemd.starts() > starts, { what: "send starts again" });
+      await pause(QUIET_MS);
       return await systemd.starts() - starts;
     };
 
-    await host.writeConfig("broken");
-    assert.equal(await runsFor("alice"), 1);
-    await until(async () => (await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout === "failed\n");
-    assert.match(await systemd.journal(), /config\.toml: line 1/);
+    await context.step("a broken configuration makes the service fail", async () => {
+      await host.writeConfig("broken");
+      assert.equal(await runsFor("alice"), 1);
+      await waitFor(async () => (await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout === "failed\n", {
+        what: "the service has failed",
+      });
+      assert.match(await systemd.journal(), /config\.toml: line 1/);
+    });
 
-    await host.writeConfig(configOf(ntfy));
-    await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
-    await until(async () => (await systemd.run(`flock --nonblock ${STATE}/send/send.lock true`)).code === 1);
-    assert.equal(await runsFor("bob"), 1);
-    assert.equal(ntfy.received.length, 0);
-    await systemd.shell("pkill -KILL -P $(cat /run/holder)");
+    await context.step("a held lock delays the events until it is released", async () => {
+      await host.writeConfig(configOf(ntfy));
+      await systemd.shell(`flock ${STATE}/send/send.lock sleep 60 >/dev/null 2>&1 & echo $! >/run/holder`);
+      await waitFor(async () => (await systemd.run(`flock --nonblock ${STATE}/send/send.lock true`)).code === 1, {
+        what: "the other process holds the lock",
+      });
+      assert.equal(await runsFor("bob"), 1);
+      assert.equal(ntfy.received.length, 0);
+      await systemd.shell("pkill -KILL -P $(cat /run/holder)");
 
-    // Afterwards, the path unit still works, and nothing is lost.
-    await login(host, "carol");
-    await until(async () => ntfy.accepted.length === 3 && !await systemd.isRunning());
+      // Afterwards, the path unit still works, and nothing is lost.
+      await login(host, "carol");
+      await waitFor(async () => ntfy.accepted.length === 3 && !await systemd.isRunning(), {
+        what: "send has delivered the third, and ends",
+      });
+    });
 
-    await ntfy.down();
-    assert.equal(await runsFor("dave"), 1);
-    await until(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()));
-    // It waits for its next attempt. If a shutdown ends it, a later run continues; that is not a failure.
-    await systemd.shell(`systemctl stop ${SERVICE}`);
-    assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
+    await context.step("a dead service leaves the event to a later run", async () => {
+      await ntfy.down();
+      assert.equal(await runsFor("dave"), 1);
+      await waitFor(async () => /cannot deliver event .* now: .*refused/i.test(await systemd.journal()), {
+        what: "send logs that the service refuses the connection",
+      });
+      // It waits for its next attempt. If a shutdown ends it, a later run continues; that is not a failure.
+      await systemd.shell(`systemctl stop ${SERVICE}`);
+      assert.equal((await systemd.run(`systemctl is-failed ${SERVICE}`)).stdout, "inactive\n");
+    });
     assert.equal(await systemd.starts() - before, 4);
   },
 );

@@ -4,6 +4,7 @@ import type { Finding } from "../../src/admin/check/finding.ts";
 import { MUST_RUN } from "../../.ci/checkout.ts";
 import { compiledBinary } from "../../.ci/compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
+import { waitFor } from "./wait_for.ts";
 
 const missing = await missingForTestHost();
 if (missing !== undefined && !MUST_RUN) {
@@ -11,19 +12,22 @@ if (missing !== undefined && !MUST_RUN) {
   console.error(`The end-to-end tests are skipped on this machine: ${missing}`);
 }
 
-/** A test on its own host, with the compiled program as sshd's hook. */
+/**
+ * A test on its own host, with the compiled program as sshd's hook. Cases that need no host of their own can be steps of
+ * `context`, each with its own name.
+ */
 export function endToEnd(
   name: string,
-  test: (host: TestHost) => Promise<void>,
+  test: (host: TestHost, context: Deno.TestContext) => Promise<void>,
   options: Omit<TestHostOptions, "binary"> = {},
 ): void {
   Deno.test({
     name,
     ignore: missing !== undefined && !MUST_RUN,
-    fn: async () => {
+    fn: async (context) => {
       if (missing !== undefined) throw new Error(`The end-to-end tests cannot run: ${missing}`);
       await using host = await TestHost.create({ ...options, binary: await compiledBinary() });
-      await test(host);
+      await test(host, context);
     },
   });
 }
@@ -98,7 +102,7 @@ export async function holdWriteLock(host: TestHost): Promise<() => Promise<void>
   const wait = "touch /run/lock-is-held; until [ -e /run/lock-is-over ]; do sleep 0.02; done";
   await shell(host, "rm -f /run/lock-is-held /run/lock-is-over");
   const holder = host.run(["sqlite3", database, "BEGIN IMMEDIATE;", `.shell ${wait}`, "ROLLBACK;"]);
-  await shell(host, "for try in $(seq 1000); do [ -e /run/lock-is-held ] && exit 0; sleep 0.02; done; exit 1");
+  await waitFor(() => host.has("/run/lock-is-held"), { what: "sqlite3 holds the write lock" });
   return async () => {
     await shell(host, "touch /run/lock-is-over");
     const { code, stderr } = await holder;

@@ -7,8 +7,14 @@ import type { Id } from "../../src/ids.ts";
 /** A level and an id, such as `fault pam.hook-missing`. */
 export type LevelAndId = `${Finding["level"]} ${Id}`;
 
-/** The level and id of each finding, in order. */
+/** Asserts that every fault and every warning says what to do about it. */
+function assertHints(findings: readonly Finding[]): void {
+  for (const { level, message, hint } of findings) assert.equal(hint === "", level === "pass", message);
+}
+
+/** The level and id of each finding, in order. Asserts that each has a hint, unless it is a pass. */
 export function idsOf(findings: readonly Finding[]): LevelAndId[] {
+  assertHints(findings);
   return findings.map(({ level, id }): LevelAndId => `${level} ${id}`);
 }
 
@@ -18,6 +24,7 @@ export function assertFound(
   [expected, ...values]: readonly [LevelAndId, ...string[]],
   context = "",
 ): void {
+  assertHints(findings);
   const isFound = findings.some(({ level, id, message, hint }) =>
     `${level} ${id}` === expected && values.every((value) => message.includes(value) || hint.includes(value))
   );

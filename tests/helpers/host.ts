@@ -2,6 +2,8 @@
 // All mounts, files and processes are in a mount and a pid namespace that end with the test process, even if it is
 // killed, so the machine is not changed.
 
+import { waitFor } from "./wait_for.ts";
+
 const PAM_FILE = "/etc/pam.d/sshd";
 const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 const BINARY = "/usr/sbin/ssh-session-notifier";
@@ -139,6 +141,11 @@ export class TestHost implements AsyncDisposable {
    */
   path(absolute: string): string {
     return `/proc/${this.#pid}/root${absolute}`;
+  }
+
+  /** Whether a path of the host exists. */
+  async has(absolute: string): Promise<boolean> {
+    return await Deno.lstat(this.path(absolute)).then(() => true, () => false);
   }
 
   /** The path, in the host, of a user's private key; the public key ends in `.pub`. */
@@ -310,13 +317,13 @@ export class TestHost implements AsyncDisposable {
     this.#sshdStatus = sshd.status.then(() => hasEnded = true);
     // Check the log instead of connecting, because sshd would log a connection as a client's.
     const sign = `listening on 127.0.0.1 port ${port}.`;
-    const deadlineAtMs = performance.now() + 10_000;
-    while (!hasEnded && performance.now() < deadlineAtMs) {
-      if ((await this.readSshdLog()).includes(sign)) return true;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    if (hasEnded) return false;
-    throw new Error(`sshd does not listen after 10 s: ${await this.readSshdLog()}`);
+    const isListening = async () => (await this.readSshdLog()).includes(sign);
+    const outcome = await waitFor(async () => await isListening() ? "listens" : hasEnded && "ended", {
+      what: "sshd listens or ends",
+    }).catch(async (cause) => {
+      throw new Error(`sshd does not listen: ${await this.readSshdLog()}`, { cause });
+    });
+    return outcome === "listens";
   }
 }
 

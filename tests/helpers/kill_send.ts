@@ -3,6 +3,7 @@
 
 import { Installation, LOGIN } from "./program.ts";
 import { ntfyLike } from "./receivers.ts";
+import { pause } from "./wait_for.ts";
 
 /** The result. */
 export interface KillReport {
@@ -36,7 +37,7 @@ export async function killSend(
   const random = randomFrom(seed);
   // The service has the event at this point, but `send` does not know it yet.
   ntfy.intercept = async () => {
-    await new Promise((resolve) => setTimeout(resolve, random() * SLOWEST_ANSWER_MS));
+    await pause(random() * SLOWEST_ANSWER_MS);
     return undefined;
   };
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);

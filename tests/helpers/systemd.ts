@@ -28,16 +28,19 @@ async function missingForSystemd(): Promise<string | undefined> {
 }
 
 /** A test on its own host, in which install.sh installed the program under a running systemd. */
-export function underSystemd(name: string, test: (host: TestHost, systemd: Systemd) => Promise<void>): void {
+export function underSystemd(
+  name: string,
+  test: (host: TestHost, systemd: Systemd, context: Deno.TestContext) => Promise<void>,
+): void {
   if (missing !== undefined && !MUST_RUN) {
     Deno.test({ name, ignore: true, fn: () => {} });
     return;
   }
-  endToEnd(name, async (host) => {
+  endToEnd(name, async (host, context) => {
     if (missing !== undefined) throw new Error(`The tests under systemd cannot run: ${missing}`);
     await using systemd = await Systemd.start(host);
     await systemd.install();
-    await test(host, systemd);
+    await test(host, systemd, context);
   });
 }
 

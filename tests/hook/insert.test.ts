@@ -20,20 +20,29 @@ function withQueue(test: (path: string, open: () => Database) => void): void {
   }
 }
 
+/** The size of the log at which a hook checkpoints it, in bytes. */
+const LOG_LIMIT = 256 * 1024;
+
+const LONG = "x".repeat(16_000);
+
 /** Inserts events with long texts until one hook has checkpointed the log. */
-function insertUntilFolded(path: string, occurredAtMs: (index: number) => number): number {
-  const long = "x".repeat(16_000);
-  for (let index = 0; index < 500; index++) {
-    insertEvent(path, sessionEvent({ uuid: crypto.randomUUID(), authInfo: long, occurredAtMs: occurredAtMs(index) }));
-    if (Deno.statSync(`${path}-wal`).size === 0) return index + 1;
+function insertUntilFolded(path: string): { readonly count: number; readonly largestLog: number } {
+  let largestLog = 0;
+  for (let count = 1; count < 500; count++) {
+    insertEvent(path, sessionEvent({ uuid: crypto.randomUUID(), authInfo: LONG, occurredAtMs: NOW + count }));
+    const { size } = Deno.statSync(`${path}-wal`);
+    if (size === 0) return { count, largestLog };
+    largestLog = Math.max(largestLog, size);
   }
   throw new Error("no checkpoint happened");
 }
 
-Deno.test("insertEvent() keeps the log at about 256 KiB, and loses no event", () => {
+Deno.test("insertEvent() leaves a log of less than 256 KiB, checkpoints it only then, and loses no event", () => {
   withQueue((path, open) => {
-    const count = insertUntilFolded(path, (index) => NOW + index);
-    assert.ok(count > 5);
+    const { count, largestLog } = insertUntilFolded(path);
+    assert.ok(largestLog < LOG_LIMIT, `${largestLog}`);
+    // One event of this length takes less than 40 KiB.
+    assert.ok(largestLog > LOG_LIMIT - 40 * 1024, `${largestLog}`);
     const database = open();
     assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count);
     assert.equal(pragma(database, "integrity_check"), "ok");
@@ -41,37 +50,48 @@ Deno.test("insertEvent() keeps the log at about 256 KiB, and loses no event", ()
   });
 });
 
-Deno.test("insertEvent() deletes events older than 90 days, but not because of one wrong clock reading", () => {
+/** An event of the queue, by its ID. */
+type Row = readonly [id: number, occurredAtMs: number];
+
+/**
+ * Inserts one event into a queue with the given events and a log that is long enough to be checkpointed.
+ *
+ * @returns which of the given events stay, by ID
+ */
+function staying(rows: readonly Row[], occurredAtMs: number): number[] {
+  let ids: number[] = [];
   withQueue((path, open) => {
-    // Three old events, then the others with IDs 10,000 higher: that many always stay.
-    for (const uuid of ["old 1", "old 2", "old 3"]) {
-      insertEvent(path, sessionEvent({ uuid, occurredAtMs: NOW - 100 * DAY }));
-    }
+    insertEvent(path, sessionEvent({ uuid: "creates the database" }));
     const database = open();
-    database.exec("INSERT INTO event (id, uuid, occurred_at_ms) VALUES (10003, 'later', 1)");
-    const count = insertUntilFolded(path, () => NOW);
-    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count + 1);
+    database.exec("PRAGMA wal_autocheckpoint = 0; DELETE FROM event");
+    const insert = database.prepare(
+      "INSERT INTO event (id, uuid, occurred_at_ms, record) VALUES (?1, 'u' || ?1, ?2, ?3)",
+    );
+    for (const [id, atMs] of rows) insert.run(id, atMs, "x".repeat(LOG_LIMIT));
+    insertEvent(path, sessionEvent({ uuid: "triggers the checkpoint", occurredAtMs }));
+    assert.equal(Deno.statSync(`${path}-wal`).size, 0);
+    const kept = database.prepare("SELECT id FROM event WHERE uuid LIKE 'u%' ORDER BY id").all();
+    ids = kept.map(({ id }) => Number(id));
     database.close();
   });
-  withQueue((path, open) => {
-    // The last event, which triggers the checkpoint, is a year ahead.
-    const folding = insertUntilFoldedAt();
-    const count = insertUntilFolded(path, (index) => index === folding - 1 ? NOW + 365 * DAY : NOW);
-    assert.equal(count, folding);
-    const database = open();
-    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], count);
-    database.close();
-  });
+  return ids;
+}
+
+Deno.test("insertEvent() deletes events that are older than 90 days", () => {
+  const old: Row[] = [[1, NOW - 91 * DAY], [2, NOW - 90 * DAY - 1], [3, NOW - 90 * DAY], [4, NOW - 89 * DAY]];
+  assert.deepEqual(staying([...old, [20_000, NOW]], NOW), [3, 4, 20_000]);
 });
 
-Deno.test("insertEvent() deletes no event that send may not have read, even if the clock is ahead for many logins", () => {
-  withQueue((path, open) => {
-    const unread = insertUntilFolded(path, () => NOW);
-    const ahead = insertUntilFolded(path, (index) => NOW + 91 * DAY + index + 1_000);
-    const database = open();
-    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], unread + ahead);
-    database.close();
-  });
+Deno.test("insertEvent() deletes no event because one reading of the clock was a year ahead", () => {
+  const young: Row[] = [[1, NOW - DAY], [2, NOW], [20_000, NOW]];
+  assert.deepEqual(staying(young, NOW + 365 * DAY), [1, 2, 20_000]);
+  // The previous reading was wrong.
+  assert.deepEqual(staying([[1, NOW - DAY], [2, NOW], [20_000, NOW + 365 * DAY]], NOW), [1, 2, 20_000]);
+});
+
+Deno.test("insertEvent() never deletes the newest 10,000 events: send may not have read them, and the clock may be ahead", () => {
+  // The new event gets the ID 10,002.
+  assert.deepEqual(staying([[1, 0], [2, 0], [3, 0], [10_001, NOW]], NOW), [3, 10_001]);
 });
 
 Deno.test("insertEvent() does not wait for a reader that blocks the checkpoint", () => {
@@ -283,10 +303,69 @@ Deno.test("insertEvent() does not open a database that was truncated to 0 bytes:
   });
 });
 
-function insertUntilFoldedAt(): number {
-  let count = 0;
-  withQueue((path) => {
-    count = insertUntilFolded(path, () => NOW);
+Deno.test("two first hooks at once lose neither event: the second does not replace the first one's files", () => {
+  withQueue((path, open) => {
+    const { chmodSync } = Deno;
+    let inodes: (number | null)[] = [];
+    const filesOf = () => ["", "-shm"].map((suffix) => Deno.statSync(`${path}${suffix}`).ino);
+    // Just before a hook creates its first file, another hook runs completely.
+    Deno.chmodSync = (...args) => {
+      Deno.chmodSync = chmodSync;
+      insertEvent(path, sessionEvent({ uuid: "other" }));
+      inodes = filesOf();
+      chmodSync(...args);
+    };
+    try {
+      insertEvent(path, sessionEvent({ uuid: "one" }));
+    } finally {
+      Deno.chmodSync = chmodSync;
+    }
+    assert.deepEqual(filesOf(), inodes);
+    const database = open();
+    const uuids = database.prepare("SELECT uuid FROM event ORDER BY id").all().map(({ uuid }) => uuid);
+    database.close();
+    assert.deepEqual(uuids, ["other", "one"]);
   });
-  return count;
-}
+});
+
+Deno.test("insertEvent() waits less for the write lock if it has already waited to open the database", () => {
+  withQueue((path, open) => {
+    insertEvent(path, sessionEvent({ uuid: "first" }));
+    const writer = open();
+    writer.prepare("BEGIN IMMEDIATE").run();
+    const { now } = performance;
+    /** The time that the insert waits if opening took `openedMs`. */
+    const waited = (openedMs: number) => {
+      let calls = 0;
+      performance.now = () => now.call(performance) + (calls++ === 0 ? 0 : openedMs);
+      const startedAtMs = Date.now();
+      try {
+        assert.throws(() => insertEvent(path, sessionEvent({ uuid: "second" })), /database is locked/);
+      } finally {
+        performance.now = now;
+      }
+      return Date.now() - startedAtMs;
+    };
+    const shortest = (openedMs: number) => Math.min(...Array.from({ length: 3 }, () => waited(openedMs)));
+    assert.ok(shortest(400) < 300);
+    assert.ok(shortest(10_000) < 100);
+    writer.close();
+  });
+});
+
+Deno.test("insertEvent() leaves nothing of a database that it could not create, such as its log", () => {
+  withQueue((path) => {
+    const { linkSync } = Deno;
+    // On a full disk, SQLite may leave the log of a database that it closes.
+    Deno.linkSync = (from) => {
+      for (const suffix of ["-wal", "-shm"]) Deno.writeTextFileSync(`${from}${suffix}`, "x");
+      throw new Error("the disk is full");
+    };
+    try {
+      assert.throws(() => insertEvent(path, sessionEvent()), /the disk is full/);
+    } finally {
+      Deno.linkSync = linkSync;
+    }
+    assert.deepEqual([...Deno.readDirSync(path.replace(/\/[^/]*$/, ""))], []);
+  });
+});

@@ -7,6 +7,7 @@ import { Inbox, INBOX_START, InboxError } from "../../src/intake/inbox.ts";
 import { type Database, openDatabase } from "../../src/sqlite/open.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
+import { pause } from "../helpers/wait_for.ts";
 
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "inbox-test-" });
@@ -205,7 +206,7 @@ Deno.test("Inbox.read() returns every event once and in order while hooks write 
   };
   while (isWriting) {
     read();
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
   await writing;
   // Moves events from the spool, in case the machine was so busy that other hooks did not get the lock in time.

@@ -4,16 +4,11 @@ import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
+import { ALL_POINTS, seedFor, sweep } from "../helpers/kill_points.ts";
+import { randomFrom } from "../helpers/kill_send.ts";
+import { pause } from "../helpers/wait_for.ts";
 
 const ANSWER = () => json(200, { id: "x" });
-
-/** Pseudo-random numbers that are the same in every run of the test. */
-function* randomNumbers(seed: number): Generator<number> {
-  for (let state = seed;;) {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    yield state / 2 ** 31;
-  }
-}
 
 function killNow(child: Deno.ChildProcess): void {
   try {
@@ -23,29 +18,32 @@ function killNow(child: Deno.ChildProcess): void {
   }
 }
 
-Deno.test("send killed before, during and after a request loses nothing, and repeats at most one batch each time", async () => {
+Deno.test("send killed before, during and after a request loses nothing, and repeats at most one batch each time", () =>
+  sweep(killAtRequests));
+
+async function killAtRequests(): Promise<void> {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
   await installation.writeConfig(`[notification]\nservice = "ntfy"\nntfy.topic_url = "${ntfy.topicUrl}"`);
   const queue = `${installation.stateDir}/queue/db/session_events.db`;
-  const random = randomNumbers(7);
-  const chance = () => random.next().value ?? 0;
-  const kills = 20;
+  const chance = randomFrom(seedFor("requests"));
+  const kills = ALL_POINTS ? 20 : 5;
   let queued = 0;
   for (let kill = 0; kill < kills; kill++) {
     queueLogins(queue, 150, { first: queued + 1 });
     queued += 150;
     const child = installation.startSend();
-    // Before the response to one of the first requests, or shortly after it was sent; sometimes at any time.
-    let left = 1 + Math.floor(chance() * 4);
-    const afterMs = Math.floor(chance() * 6) - 1;
+    // Before the response to one of the first requests, or shortly after it was sent; sometimes at any time. The first
+    // time before the response to the first request.
+    let left = kill === 0 ? 1 : 1 + Math.floor(chance() * 4);
+    const afterMs = kill === 0 ? -1 : Math.floor(chance() * 6) - 1;
     ntfy.intercept = () => {
       if (--left > 0) return ANSWER();
       if (afterMs < 0) killNow(child);
       else setTimeout(() => killNow(child), afterMs);
       return ANSWER();
     };
-    const timer = setTimeout(() => killNow(child), kill % 3 === 0 ? chance() * 600 : 10_000);
+    const timer = setTimeout(() => killNow(child), kill % 3 === 2 ? chance() * 600 : 10_000);
     await Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
     clearTimeout(timer);
   }
@@ -61,7 +59,7 @@ Deno.test("send killed before, during and after a request loses nothing, and rep
   const users = batches.flatMap((text) => usersOf(JSON.parse(text).message));
   // A repeated batch is identical, so each event is in exactly one of the distinct batches.
   assert.deepEqual(users, Array.from({ length: queued }, (_, index) => `user${index + 1}`));
-});
+}
 
 Deno.test("send on SIGTERM settles the request in flight, makes no other, and exits 75", async () => {
   await using installation = await Installation.create();
@@ -73,7 +71,7 @@ Deno.test("send on SIGTERM settles the request in flight, makes no other, and ex
     const child = installation.startSend();
     ntfy.intercept = async () => {
       child.kill(signal);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(500);
       return ANSWER();
     };
     const [{ code }] = await Promise.all([child.status, child.stdout.cancel(), child.stderr.cancel()]);
@@ -95,7 +93,7 @@ Deno.test("send ends at its deadline, with the request in flight settled", async
   queueLogins(`${installation.stateDir}/queue/db/session_events.db`, 300);
   ntfy.intercept = async () => {
     // Two begin within the 10 s, on a busy machine too, and a third is too late in any case.
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await pause(6_000);
     return ANSWER();
   };
   const startedAtMs = performance.now();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { Installation } from "../helpers/program.ts";
 import { json, ntfyLike, Receiver } from "../helpers/receivers.ts";
+import { pause } from "../helpers/wait_for.ts";
 
 function route(name: string, topicUrl: string, more = ""): string {
   return `[routes.${name}]\nservice = "ntfy"\ntopic_url = "${topicUrl}"\n${more}\n`;
@@ -18,7 +19,7 @@ Deno.test("four routes (down, slow, rate-limited, working) do not wait for each 
   const { topicUrl } = down;
   await down.down();
   slow.intercept = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await pause(1_500);
     return undefined as unknown as Response;
   };
   let tokens = 1;

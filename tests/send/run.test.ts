@@ -5,6 +5,7 @@ import type { Exchange } from "../../src/transport/exchange.ts";
 import { openDatabase, transaction } from "../../src/sqlite/open.ts";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 Deno.test("run() delivers each event once, the oldest first, and makes no request if nothing is due", async () => {
   using world = new World();
@@ -92,8 +93,7 @@ Deno.test("run() lets no route delay another, whatever its outcome", async () =>
   const running = world.run();
   const becomes = async (route: string, expected: unknown) => {
     const isSo = () => JSON.stringify(world.counts(route)) === JSON.stringify(expected);
-    for (let tries = 0; tries < 500 && !isSo(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.deepEqual(world.counts(route), expected, route);
+    await waitFor(isSo, { what: `${route}: ${JSON.stringify(expected)}` });
   };
   await becomes("fine", { delivered: 20 });
   for (const name of ["down", "broken", "limited", "hanging", "refusing"]) await becomes(name, { pending: 20 });

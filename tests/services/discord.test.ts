@@ -127,6 +127,19 @@ Deno.test("discord: a digest gives the number of events and has one line for eac
   );
 });
 
+Deno.test("discord: an embed of a digest has at most 4096 characters, and the next event begins another one", () => {
+  // A message with one event has its sentence as the content.
+  const around = rendered(notification({ user: "" })).content.length;
+  const ofLength = (length: number) => notification({ user: "u".repeat(length - around) });
+  for (const [last, lengths] of [[1094, [4096]], [1095, [3001, 1095]]] as const) {
+    const events = [ofLength(1500), ofLength(1500), ofLength(last)] as const;
+    const request = discord().render(batchOf(...events), { form: "rich", nowMs: NOW_MS });
+    assert.ok(request.kind === "http");
+    const { embeds } = JSON.parse(request.body);
+    assert.deepEqual(embeds.map(({ description }: { description: string }) => description.length), lengths);
+  }
+});
+
 Deno.test("discord: a sentence without special characters is shown unchanged", () => {
   const { content } = rendered(notification({ remoteHost: "2001:db8::7" }));
   assert.equal(

@@ -49,6 +49,23 @@ Deno.test("ntfy: the plain sentence is the message, and the rich form adds a tit
   assert.equal(bodyOf("rich", "close").title, "SSH logout from example.com");
 });
 
+Deno.test("ntfy: a digest of values that JSON escapes stays within the server's limits, 4096 bytes of text and 8192 in all", () => {
+  const long = "t".repeat(64);
+  const service = ntfy({ topic_url: `https://ntfy.sh/${long}` });
+  for (const value of ['"'.repeat(8), '"'.repeat(90), "\\".repeat(250), "x".repeat(250)]) {
+    const hostile = { user: value, remoteHost: value, terminal: value, service: value, hostName: value };
+    const events = Array.from({ length: 100 }, () => notification({ ...hostile, urgency: "urgent" }));
+    const count = service.fitting(events);
+    assert.ok(count > 1, value);
+    const [first = assert.fail(), ...more] = events.slice(0, count);
+    const request = service.render(batchOf(first, ...more), { form: "rich", nowMs: NOW_MS });
+    assert.ok(request.kind === "http");
+    const bytes = (text: string) => new TextEncoder().encode(text).length;
+    assert.ok(bytes(request.body) <= 8192, `${value}: ${bytes(request.body)}`);
+    assert.ok(bytes(JSON.parse(request.body).message) <= 4096, value);
+  }
+});
+
 Deno.test("ntfy: an unexpected login rings, and a logout makes no sound", () => {
   const ornament = (overrides: Partial<SessionNotification>) => {
     const request = ntfy().render(batchOf(notification(overrides)), { form: "rich", nowMs: NOW_MS });

@@ -154,7 +154,38 @@ function holds(overrides: Partial<AllowRule>, candidate: Candidate, atMs = 0): b
   return failingConditions({ place: "p", reason: "r", ...overrides }, { candidate, atMs }).length === 0;
 }
 
-Deno.test("failingConditions() requires all conditions to hold, each by any one of its values", () => {
+/** Each condition with more than one value, and whether a candidate meets it, written out instead of computed. */
+const ANY_VALUE: readonly [overrides: Partial<AllowRule>, candidate: Partial<Candidate>, holds: boolean][] = [
+  [{ users: ["bob", "alice"] }, { user: "alice" }, true],
+  [{ users: ["bob", "alice"] }, { user: "bob" }, true],
+  [{ users: ["bob", "alice"] }, { user: "Alice" }, false],
+  [{ users: ["bob", "alice"] }, { user: "" }, false],
+  [{ services: ["login", "sshd"] }, { service: "sshd" }, true],
+  [{ services: ["login", "sshd"] }, { service: "login" }, true],
+  [{ services: ["login", "sshd"] }, { service: "cron" }, false],
+  [{ networks: ["2001:db8::/32", "203.0.113.7"].map(parseNetwork) }, { address: parseAddress("203.0.113.7") }, true],
+  [{ networks: ["2001:db8::/32", "203.0.113.7"].map(parseNetwork) }, { address: parseAddress("2001:db8::1") }, true],
+  [{ networks: ["2001:db8::/32", "203.0.113.7"].map(parseNetwork) }, { address: parseAddress("203.0.113.8") }, false],
+  [{ networks: ["2001:db8::/32", "0.0.0.0/0"].map(parseNetwork) }, { address: undefined }, false],
+  [{ keyFingerprints: ["SHA256:a", "SHA256:b"] }, { keyFingerprints: ["SHA256:a"] }, true],
+  [{ keyFingerprints: ["SHA256:a", "SHA256:b"] }, { keyFingerprints: ["SHA256:b"] }, true],
+  [{ keyFingerprints: ["SHA256:a", "SHA256:b"] }, { keyFingerprints: ["SHA256:c", "SHA256:b"] }, true],
+  [{ keyFingerprints: ["SHA256:a", "SHA256:b"] }, { keyFingerprints: ["SHA256:c"] }, false],
+  [{ keyFingerprints: ["SHA256:a", "SHA256:b"] }, { keyFingerprints: [] }, false],
+  [{ expiresAtMs: 1 }, {}, true],
+  [{ expiresAtMs: 0 }, {}, false],
+  [{ expiresAtMs: -1 }, {}, false],
+];
+
+Deno.test("failingConditions() accepts any one of the values of a condition, and no other value", () => {
+  const nobody: Candidate = { user: "", service: "", address: undefined, keyFingerprints: [] };
+  for (const [overrides, candidate, expected] of ANY_VALUE) {
+    const what = JSON.stringify([Object.keys(overrides), candidate]);
+    assert.equal(holds(overrides, { ...nobody, ...candidate }), expected, what);
+  }
+});
+
+Deno.test("failingConditions() requires all conditions of a rule to hold", () => {
   const conditions = fc.record({
     users: fc.constantFrom(["alice"], ["bob", "alice"]),
     networks: fc.constantFrom(["203.0.113.7"], ["2001:db8::/32", "fe80::%eth0/64"]).map((list) =>

@@ -243,8 +243,28 @@ Deno.test("parseAuthInfo() returns the fingerprint of an unknown key type, but r
   const key = keyOf(`publickey ssh-mldsa87@example.com ${blob}`);
   assert.equal(key.type, "ssh-mldsa87@example.com");
   assert.match(key.fingerprint, /^SHA256:[A-Za-z0-9+/]{43}$/);
-  const certificate = base64([...ssh("ssh-mldsa87-cert-v01@openssh.com"), ...ssh("whatever")]);
-  assert.equal(parseAuthInfo(`publickey ssh-mldsa87-cert-v01@openssh.com ${certificate}`)[0]?.key, undefined);
+  // The fingerprint of a certificate would be that of the certificate, not of the key in it.
+  for (const version of ["v00", "v01", "v02"]) {
+    for (const plain of ["ssh-mldsa87", "ssh-rsa"]) {
+      const type = `${plain}-cert-${version}@openssh.com`;
+      const certificate = base64([...ssh(type), ...ssh("whatever")]);
+      assert.equal(parseAuthInfo(`publickey ${type} ${certificate}`)[0]?.key, undefined, type);
+    }
+  }
+});
+
+Deno.test("parseAuthInfo() returns the same fingerprint for a key and its certificate, whatever byte its numbers begin with", () => {
+  for (let first = 1; first < 256; first++) {
+    const digits = new Uint8Array([first, 1, 2, 3]);
+    // A zero comes first if the number would otherwise be negative (RFC 4251, section 5).
+    const number = first < 0x80 ? digits : new Uint8Array([0, ...digits]);
+    const plain = base64([...ssh("ssh-rsa"), ...ssh(number), ...ssh(number)]);
+    const { fingerprint } = keyOf(`publickey ssh-rsa ${plain}`);
+    for (const written of [number, digits, new Uint8Array([0, 0, ...digits])]) {
+      const certificate = certify("ssh-rsa-cert-v01@openssh.com", [written, written]);
+      assert.equal(keyOf(`publickey ${certificate}`).fingerprint, fingerprint, `${first}`);
+    }
+  }
 });
 
 Deno.test("parseAuthInfo() returns no key that it cannot parse completely", () => {

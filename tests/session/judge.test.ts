@@ -7,7 +7,7 @@ import { NOT_UTF8 } from "../../src/hook/environment.ts";
 import { judge, type JudgeOptions, LEARNING, type Meaning } from "../../src/session/judge.ts";
 import { type Login, loginOf } from "../../src/session/login.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
-import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
+import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent, sshString } from "../helpers/fixtures.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -227,6 +227,22 @@ Deno.test("judge() looks up the canonical address and the key, but no key of a t
     { ...login, keyFingerprint: ALICE_KEY.fingerprint },
     { ...login, keyFingerprint: "" },
   ]);
+});
+
+Deno.test("judge() looks up the same keys in any order, because the client chooses the order of two keys", () => {
+  const asked: unknown[] = [];
+  const known = (login: unknown) => {
+    asked.push(login);
+    return NOTHING_KNOWN;
+  };
+  const other = `ssh-ed25519 ${
+    new Uint8Array([...sshString("ssh-ed25519"), ...sshString(new Uint8Array(32))]).toBase64()
+  }`;
+  for (const keys of [[ALICE_KEY.public, other], [other, ALICE_KEY.public]]) {
+    const authInfo = keys.map((key) => `publickey ${key}\n`).join("");
+    judge(loginOf(sessionEvent({ authInfo })), options({ known }));
+  }
+  assert.deepEqual(asked[0], asked[1]);
 });
 
 Deno.test("judge() marks unexpected and root logins as urgent, and closes only if tampered with", () => {

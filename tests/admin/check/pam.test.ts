@@ -133,7 +133,18 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     { sshd: (text) => text.replace(FIRST, `session [default=3] pam_unix.so\n${FIRST}`) },
     ["fault pam.hook-skipped", "sshd:3 "],
   ],
+  [
+    "a hook after a jump exactly over it",
+    { sshd: (text) => text.replace(FIRST, `session [default=2] pam_unix.so\n${FIRST}`) },
+    ["fault pam.hook-skipped", "sshd:3 "],
+  ],
+  [
+    "only the place of a hook after a jump to it",
+    { sshd: (text) => text.replace(FIRST, `session [default=1] pam_unix.so\n${FIRST}`) },
+    ["warning pam.hook-order", " sshd:5 ", "pam_unix.so (sshd:3)"],
+  ],
   ["no second attempt", { sshd: without(5, 6) }, ["warning pam.hook-retry"]],
+  ["no hook in the second attempt", { sshd: without(6) }, ["warning pam.hook-retry"]],
   ["a second attempt with an empty file", { [RETRY]: "" }, ["warning pam.hook-retry"]],
   ["no last resort", { sshd: without(7, 8) }, ["warning pam.last-resort-missing"]],
   [
@@ -211,6 +222,11 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     "a stack that can end before the last line",
     { sshd: (text) => text.replace("required pam_loginuid", "sufficient pam_loginuid") },
     ["fault pam.cleanup-skipped", "sshd:10 "],
+  ],
+  [
+    "a jump exactly over the last line",
+    { sshd: (text) => text.replace("session required pam_limits.so", "session [default=1] pam_limits.so") },
+    ["fault pam.cleanup-skipped", "sshd:13 "],
   ],
   [
     "user_readenv in the session phase",

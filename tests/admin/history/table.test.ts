@@ -44,6 +44,7 @@ Deno.test("cutToWidth() and padToWidth() keep to a width for any text", () => {
   assert.equal(cutToWidth("漢字漢字", 5), "漢字…");
   assert.equal(cutToWidth("abc", 3), "abc");
   assert.equal(cutToWidth("e\u0301e\u0301", 2), "e\u0301e\u0301");
+  assert.equal(cutToWidth("abc", 1), "…");
   assert.equal(cutToWidth("abc", 0), "");
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), fc.nat(40), (text, width) => {
     assert.ok(textWidth(cutToWidth(text, width)) <= width);

@@ -15,6 +15,7 @@ import { Installation, LOGIN } from "../../helpers/program.ts";
 import { ntfyLike } from "../../helpers/receivers.ts";
 import { shortestMs } from "../../helpers/shortest.ts";
 import { straceTo } from "../../helpers/strace.ts";
+import { pause, waitFor } from "../../helpers/wait_for.ts";
 
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
 
@@ -345,7 +346,6 @@ Deno.test("repair loses no login that happens while it runs, and send delivers e
       assert.ok(performance.now() - startedAtMs < 10_000);
     }
   };
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const logins = Promise.all([login(), login()]);
   await pause(500);
   sql("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END")(database);
@@ -396,7 +396,7 @@ Deno.test({
       const names = [...Deno.readDirSync(queueDir)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
       assert.deepEqual(names.filter((name) => !/^spool$|^db$|^damaged-\w+$/.test(name)), [], `${call} ${number}`);
       // Until no hook can still be writing to the old database.
-      await new Promise((resolve) => setTimeout(resolve, 11_000));
+      await pause(11_000);
       const sent = await installation.send();
       const heard = sent.stdout.match(/(?<=^')\w+(?=' \()/gm)?.sort();
       assert.deepEqual([sent.code, heard], [0, ["after", "before", "between"]], `${call} ${number}: ${sent.stderr}`);
@@ -411,7 +411,7 @@ Deno.test("repair fails while another repair is running", async () => {
   const first = installation.repair("--force");
   // It holds the lock until it ends, some seconds later.
   const isMoving = () => [...Deno.readDirSync(queueDir)].some(({ name }) => name.startsWith("damaged-"));
-  for (let tries = 0; tries < 1_000 && !isMoving(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  await waitFor(isMoving, { what: "the first repair moves the database" });
   // The user of send can open the folder, and so lock it.
   using folder = Deno.openSync(queueDir);
   assert.equal(folder.tryLockSync(true), true);
