@@ -6,9 +6,17 @@ import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { type DamagedQueue, findDamagedQueues, isSalvaged, rememberSalvaged } from "../store/damaged_queues.ts";
-import type { Deliveries } from "../store/deliveries.ts";
-import type { TakenIn } from "../store/events.ts";
+import {
+  inboxPosition,
+  knows,
+  takeIn,
+  takeInEvents,
+  takeInUnrecorded,
+  type TakenIn,
+  unrecordedPosition,
+} from "../store/take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
 import { type Inbox, InboxError } from "../intake/inbox.ts";
 import { horizonOf } from "../store/read_again.ts";
 import { salvageQueue } from "../store/salvage.ts";
@@ -27,7 +35,7 @@ const PAGES_PER_STEP = 10;
 
 /** What {@link Intake} needs. */
 export interface IntakeOptions {
-  readonly deliveries: Deliveries;
+  readonly database: Database;
   readonly inbox: Inbox;
   /** If absent, only the queue database is read. */
   readonly elsewhere?: {
@@ -116,8 +124,8 @@ export class Intake {
   }
 
   *#takeInDatabase(): Generator<void> {
-    const { deliveries, inbox } = this.#options;
-    let position = deliveries.inboxPosition();
+    const { database, inbox } = this.#options;
+    let position = inboxPosition(database);
     for (let pages = 0;; pages++) {
       const page = pages === 0 ? inbox.read(position, PAGE) : inbox.readOn(position, PAGE);
       if (page === undefined) return;
@@ -126,7 +134,7 @@ export class Intake {
       if (isEmpty && position.againToId !== undefined) return;
       // Reading may restart once from the first event. Stop if the database makes it restart indefinitely.
       if (pages > 0 && page.position.lastId <= position.lastId) return;
-      this.#count(deliveries.takeIn(page));
+      this.#count(takeIn(database, page));
       position = page.position;
       if (isEmpty) return;
       yield;
@@ -134,42 +142,42 @@ export class Intake {
   }
 
   *#takeInSpool(column: SpoolColumn): Generator<void> {
-    const { deliveries, elsewhere, log } = this.#options;
+    const { database, elsewhere, log } = this.#options;
     if (elsewhere === undefined) return;
     const spool = elsewhere.spools[column];
-    const horizon = horizonOf(deliveries.database, { pruned: false });
+    const horizon = horizonOf(database, { pruned: false });
     for (;;) {
-      const { events, isLast } = spool.read({ limit: PAGE, knows: (uuid) => deliveries.knows(uuid) });
-      if (events.length > 0) this.#count(deliveries.takeInFromElsewhere(events, { horizon }));
+      const { events, isLast } = spool.read({ limit: PAGE, knows: (uuid) => knows(database, uuid) });
+      if (events.length > 0) this.#count(takeInEvents(database, events, { horizon }));
       if (isLast) break;
       yield;
     }
     const { length } = spool.unreadable;
     if (length === this.#unreadableFiles.get(column)) return;
     this.#unreadableFiles.set(column, length);
-    noteUnreadableFiles(deliveries.database, column, length);
+    noteUnreadableFiles(database, column, length);
     const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");
     if (length > 0) log("error", `cannot read ${plural(length, "file")} in "${spool.directory}", kept: ${names}`);
   }
 
   *#takeInUnrecorded(upTo: number): Generator<void> {
-    const { deliveries, elsewhere } = this.#options;
+    const { database, elsewhere } = this.#options;
     if (elsewhere === undefined) return;
     for (;;) {
-      const before = deliveries.unrecordedPosition();
+      const before = unrecordedPosition(database);
       const position = before ?? UNRECORDED_START;
       const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
       // Remember that the file is empty or does not exist: then all its later entries are known to be new.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
-      this.#count(deliveries.takeInUnrecorded(page));
+      this.#count(takeInUnrecorded(database, page));
       if (!hasMoved) return;
       yield;
     }
   }
 
   *#salvage(): Generator<void> {
-    const { deliveries, elsewhere } = this.#options;
+    const { database, elsewhere } = this.#options;
     if (elsewhere === undefined || !this.#mayReadAnother) return;
     const { paths: { queueDir, queueDatabase }, clock } = elsewhere;
     const databaseName = queueDatabase.slice(queueDir.length + 1);
@@ -177,7 +185,7 @@ export class Intake {
       const note = { name: queue.folder, looks: queue.looks };
       if (!queue.isSettled || this.#salvaged.has(queue.folder)) continue;
       this.#salvaged.add(queue.folder);
-      if (isSalvaged(deliveries.database, note)) continue;
+      if (isSalvaged(database, note)) continue;
       // A database that cannot be read does not block the others.
       if (!(yield* this.#salvageOne(queue))) continue;
       // Leave the others to later runs: an attacker who creates many must not delay deliveries.
@@ -195,15 +203,15 @@ export class Intake {
   }
 
   /** Stores the events that can be read. Returns whether the whole database could be read. */
-  *#salvageOne({ folder, database, looks }: DamagedQueue): Generator<void, boolean> {
-    const { deliveries, log } = this.#options;
+  *#salvageOne({ folder, database: path, looks }: DamagedQueue): Generator<void, boolean> {
+    const { database, log } = this.#options;
     let taken = 0;
     let unreadable = 0;
-    const horizon = horizonOf(deliveries.database, { pruned: true });
+    const horizon = horizonOf(database, { pruned: true });
     try {
-      for (const page of pages(salvageQueue(database))) {
+      for (const page of pages(salvageQueue(path))) {
         const events = page.filter((event) => event !== undefined);
-        const result = deliveries.takeInFromElsewhere(events, { horizon });
+        const result = takeInEvents(database, events, { horizon });
         this.#count(result);
         taken += result.taken;
         unreadable += page.length - events.length;
@@ -215,10 +223,10 @@ export class Intake {
       log("error", `cannot read ${what} "${folder}": ${error}; the next run tries again`);
       return false;
     }
-    deliveries.together(() => {
-      rememberSalvaged(deliveries.database, { name: folder, looks });
+    transaction(database, () => {
+      rememberSalvaged(database, { name: folder, looks });
       // Count only now, so a database that is read again in each run is counted once.
-      countUnreadable(deliveries.database, unreadable);
+      countUnreadable(database, unreadable);
     });
     log("warning", `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`);
     return true;

@@ -6,11 +6,13 @@ import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import type { Deliveries } from "../store/deliveries.ts";
+import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import type { Database } from "../sqlite/open.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
 import { lastResortProblems } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
+import { pendingCount } from "../store/next.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
@@ -24,7 +26,7 @@ import { dryRun } from "./dry_run.ts";
 import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
-import { judgeNew } from "./judge_pending.ts";
+import { judgePending } from "./judge_pending.ts";
 import { redactor } from "./redact.ts";
 import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
@@ -95,14 +97,14 @@ interface Work {
 /** Opens the store with `opening`, and creates the reader of new events. */
 function open(
   { paths, log, lock }: Work,
-  opening: (options: OpenStoreOptions) => Deliveries,
-): { deliveries: Deliveries; intake: Intake } {
+  opening: (options: OpenStoreOptions) => Database,
+): { database: Database; intake: Intake } {
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
-  const deliveries = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
+  const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
   const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
   const elsewhere = { spools, paths, clock: systemClock };
-  return { deliveries, intake: new Intake({ deliveries, inbox, elsewhere, log }) };
+  return { database, intake: new Intake({ database, inbox, elsewhere, log }) };
 }
 
 function newestAtMs(inbox: Inbox): number | undefined {
@@ -118,27 +120,27 @@ function newestAtMs(inbox: Inbox): number | undefined {
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
-  const { deliveries, intake } = open(work, previewStore);
-  const lines = deliveries.discarding(() => {
-    takeOver({ paths, deliveries, log, keep: true });
+  const { database, intake } = open(work, previewStore);
+  const lines = discarding(database, () => {
+    takeOver({ paths, database, log, keep: true });
     while (intake.takeIn());
-    while (judgeNew(config, { deliveries, clock: systemClock, log }));
-    return dryRun(config, deliveries);
+    while (judgePending({ config, database, clock: systemClock, log }));
+    return dryRun(database, config);
   });
-  deliveries.close();
+  database.close();
   lines.forEach(print);
   return exitCodeOf(intake, { pending: 0, problems: [] });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
-  const { deliveries, intake } = open(work, openStore);
+  const { database, intake } = open(work, openStore);
   markStore(lock);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  takeOver({ paths, deliveries, log });
+  takeOver({ paths, database, log });
   let config: Config;
   try {
     config = readConfig(configFile);
@@ -148,7 +150,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     throw error;
   }
   const context = {
-    deliveries,
+    config,
+    database,
     intake,
     transport: await startTransport(transportOptions(config)),
     print,
@@ -162,13 +165,13 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     ...withoutRoom(paths),
     ...lastResortProblems({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }),
   ];
-  await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
-  const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
+  await run({ ...context, atEnd: () => pingHeartbeat({ ...context, hostProblems }) });
+  const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
-  const pending = deliveries.pendingCount();
+  const pending = pendingCount(database);
   const configured = config.routes.map(({ name }) => name);
-  const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
-  deliveries.close();
+  const problems = routeProblems({ configured, routes: routesOf(database), nowMs: Date.now() });
+  database.close();
   if (pending > 0) {
     log(
       "info",

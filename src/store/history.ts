@@ -2,9 +2,9 @@
 // lock is held, even if the history is large or the output is consumed slowly.
 
 import type { Database } from "../sqlite/open.ts";
-import { openToRead } from "./open_to_read.ts";
 import { prepared } from "../sqlite/prepared.ts";
-import { eventOf, type StoredEvent } from "./stored_event.ts";
+import { eventOf, type StoredEvent } from "./events.ts";
+import { openToRead } from "./open.ts";
 
 /** Entries per page. */
 const PAGE = 200;

@@ -7,11 +7,11 @@ import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { carveRows } from "./carve.ts";
+import { takeInEvents } from "./take_in.ts";
 import { isSalvaged, rememberSalvaged } from "./damaged_queues.ts";
-import type { Deliveries } from "./deliveries.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
-import { openDatabase } from "../sqlite/open.ts";
+import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
 import { MAX_TIME_MS } from "../intake/record.ts";
 import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "../sqlite/sqlite_error.ts";
 
@@ -37,15 +37,14 @@ const COLUMNS = ["id", "event_type", "user", "remote_host", "terminal", "service
 /** Options of {@link takeOver}. */
 export interface TakeOverOptions {
   readonly paths: Pick<StatePaths, "legacyDatabase">;
-  readonly deliveries: Deliveries;
+  readonly database: Database;
   readonly log: Log;
   /** Whether to leave the file unchanged, for a preview. Default: false. */
   readonly keep?: boolean;
 }
 
 /** Takes over the rows, if the database exists. */
-export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, keep = false }: TakeOverOptions): void {
-  const { database } = deliveries;
+export function takeOver({ paths: { legacyDatabase: path }, database, log, keep = false }: TakeOverOptions): void {
   if (statIfThere(path) === undefined) {
     // Forget the note, because a file that appears there later is another database.
     if (isSalvaged(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
@@ -54,9 +53,9 @@ export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, kee
   if (!isSalvaged(database, NOTE)) {
     const events = readRows(path, { log, readOnly: keep })?.map(legacyEvent);
     if (events === undefined) return;
-    const { taken } = deliveries.together(() => {
+    const { taken } = transaction(database, () => {
       rememberSalvaged(database, NOTE);
-      return deliveries.takeInFromElsewhere(events, { horizon: undefined });
+      return takeInEvents(database, events, { horizon: undefined });
     });
     log("warning", `took over ${taken} unsent events from the Go program of the same name`);
   }

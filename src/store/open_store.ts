@@ -4,9 +4,10 @@
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { Deliveries } from "./deliveries.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import type { Database } from "../sqlite/open.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
+import { openToWrite } from "./open.ts";
 import { beginStore, isBegun } from "./read_again.ts";
 import { salvageStore } from "./salvage.ts";
 import { finishReading, finishSettingAside, foldersToRead, setAside } from "./set_aside.ts";
@@ -28,23 +29,23 @@ export interface OpenStoreOptions {
  *
  * @throws {NewerSchemaError} and errors of SQLite or the disk, such as a full or read-only one
  */
-export function openStore(options: OpenStoreOptions): Deliveries {
+export function openStore(options: OpenStoreOptions): Database {
   const { paths, log, nowMs } = options;
   finishSettingAside(paths);
   makeWritable(paths.deliveriesDatabase);
-  let deliveries = tryToOpen(paths.deliveriesDatabase);
-  if (typeof deliveries === "string") {
-    log("error", `${deliveries}; creating a new one from what can be read`);
+  let database = tryToOpen(paths.deliveriesDatabase);
+  if (typeof database === "string") {
+    log("error", `${database}; creating a new one from what can be read`);
     setAside(paths, nowMs);
-    deliveries = new Deliveries(paths.deliveriesDatabase);
+    database = openToWrite(paths.deliveriesDatabase);
   }
   const folders = foldersToRead(paths.sendDir);
-  begin(deliveries, { ...options, hadStore: options.hadStore || folders.length > 0 });
+  begin(database, { ...options, hadStore: options.hadStore || folders.length > 0 });
   for (const folder of folders) {
-    salvage(deliveries, `${folder}${paths.deliveriesDatabase.slice(paths.sendDir.length)}`, options);
+    salvage(database, `${folder}${paths.deliveriesDatabase.slice(paths.sendDir.length)}`, options);
     log("warning", `the damaged store is kept in "${finishReading(folder)}"; you can delete it`);
   }
-  return deliveries;
+  return database;
 }
 
 /**
@@ -53,27 +54,27 @@ export function openStore(options: OpenStoreOptions): Deliveries {
  *
  * @throws the errors of {@link openStore}
  */
-export function previewStore(options: OpenStoreOptions): Deliveries {
+export function previewStore(options: OpenStoreOptions): Database {
   const { paths: { deliveriesDatabase: path }, log } = options;
-  const found = statIfThere(path) === undefined ? new Deliveries(":memory:") : tryToOpen(path);
+  const found = statIfThere(path) === undefined ? openToWrite(":memory:") : tryToOpen(path);
   const isDamaged = typeof found === "string";
-  const deliveries = isDamaged ? new Deliveries(":memory:") : found;
+  const database = isDamaged ? openToWrite(":memory:") : found;
   if (isDamaged) log("warning", `${found}; the next run creates a new one from what can be read`);
-  begin(deliveries, { ...options, hadStore: options.hadStore || isDamaged });
-  if (isDamaged) salvage(deliveries, path, options);
-  return deliveries;
+  begin(database, { ...options, hadStore: options.hadStore || isDamaged });
+  if (isDamaged) salvage(database, path, options);
+  return database;
 }
 
 /**
  * Opens the store, or returns the permanent fault that prevents its use. Throws faults that may be gone at the next run:
  * a lock, a full disk, a file mode.
  */
-function tryToOpen(path: string): Deliveries | string {
+function tryToOpen(path: string): Database | string {
   // SQLite would delete the log of an empty database, and with it the work of the last run.
   const isEmpty = (statIfThere(path)?.size ?? 0) === 0;
   if (isEmpty && (statIfThere(`${path}-wal`)?.size ?? 0) > 0) return `"${path}" is empty but its log is not`;
   try {
-    return new Deliveries(path);
+    return openToWrite(path);
   } catch (error) {
     if (error instanceof NotPlainError) return error.message;
     const isForeign = error instanceof ForeignSchemaError;
@@ -91,7 +92,7 @@ function makeWritable(path: string): void {
 }
 
 /** Initializes a new store. */
-function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
+function begin(database: Database, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
   if (isBegun(database)) return;
   if (hadStore) {
     log(
@@ -103,7 +104,7 @@ function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: O
   beginStore(database, { origin: hadStore ? "lost" : "first", nowMs, newestAtMs: newestAtMs() });
 }
 
-function salvage({ database }: Deliveries, path: string, { log }: OpenStoreOptions): void {
+function salvage(database: Database, path: string, { log }: OpenStoreOptions): void {
   try {
     const { events, deliveries } = salvageStore(database, path);
     log("warning", `salvaged ${events} events and ${deliveries} deliveries from the damaged store`);

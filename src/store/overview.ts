@@ -1,8 +1,9 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
-import { INBOX_START, type InboxPosition } from "../intake/inbox.ts";
+import type { InboxPosition } from "../intake/inbox.ts";
 import type { Database } from "../sqlite/open.ts";
-import { openToRead } from "./open_to_read.ts";
+import { openToRead } from "./open.ts";
+import { inboxPosition } from "./take_in.ts";
 
 /** A reason why deliveries were given up. */
 export interface DeadReason {
@@ -70,21 +71,10 @@ export function readOverview(path: string): Overview | undefined {
   const database = openToRead(path);
   if (database === undefined) return undefined;
   try {
-    return { position: positionOf(database), routes: routesOf(database), ...lastRunOf(database) };
+    return { position: inboxPosition(database), routes: routesOf(database), ...lastRunOf(database) };
   } finally {
     database.close();
   }
-}
-
-/** The position up to which `send` has read the queue. */
-export function positionOf(database: Database): InboxPosition {
-  const row = database.prepare("SELECT last_id, last_uuid, again_to_id FROM inbox").get();
-  if (row === undefined) return INBOX_START;
-  return {
-    lastId: Number(row["last_id"]),
-    lastUuid: String(row["last_uuid"]),
-    againToId: Number(row["again_to_id"]),
-  };
 }
 
 /** A new store has not counted any time yet, so no run has completed: see read_again.ts. */

@@ -1,6 +1,7 @@
 // The state of each route. Pauses and failures apply to the whole route, because what fails for one event fails for the
 // next. Every function is part of the caller's transaction.
 
+import type { Outcome } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
 
@@ -22,17 +23,6 @@ const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 
 /** SQL for `retried_from_ms` of a delivery created now, with the parameters `:route` and `:now`. */
 export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM route WHERE name = :route), 0)`;
 
-/** The state of a route after an attempt. `restsUntilMs`: no request before that time; 0 for no pause. */
-export type RouteEnd =
-  | { readonly kind: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** Only the wait after a `retry` counts toward giving up. */
-  | {
-    readonly kind: "retry" | "broken" | "refused";
-    readonly atMs: number;
-    readonly restsUntilMs: number;
-    readonly error: string;
-  };
-
 /** When the pause of a route ends, according to {@link believedRest}; 0 if it is not paused. */
 export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
   const row = prepared(database, "SELECT rests_from_ms, rests_until_ms FROM route WHERE name = ?").get(route);
@@ -40,17 +30,15 @@ export function restsUntilMs(database: Database, { route, nowMs }: { route: stri
   return believedRest({ restsFromMs, restsUntilMs: Number(row?.["rests_until_ms"] ?? 0) }, nowMs);
 }
 
-/** A recorded pause of a route. */
-export interface Rest {
-  readonly restsFromMs: number;
-  readonly restsUntilMs: number;
-}
-
 /**
  * When a pause ends; 0 if it is over or not plausible. A pause that begins in the future is ignored: the clock was set
  * back since, for example because it was ahead at boot, and the pause would be longer by that difference.
  */
-export function believedRest({ restsFromMs, restsUntilMs }: Rest, nowMs: number): number {
+export function believedRest(
+  rest: { readonly restsFromMs: number; readonly restsUntilMs: number },
+  nowMs: number,
+): number {
+  const { restsFromMs, restsUntilMs } = rest;
   const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
 }
@@ -71,20 +59,29 @@ export function beginOnRoute(database: Database, { route, nowMs }: { route: stri
   ).run({ route, now: nowMs });
 }
 
-/** Records the state of a route after an attempt. */
-export function endOnRoute(database: Database, route: string, end: RouteEnd): void {
-  if (end.kind === "delivered") {
+/**
+ * Records the state of a route after an attempt. Only the wait after a `retry` counts toward giving up.
+ *
+ * @param options.waitMs how long no request is made; 0 for no pause
+ */
+export function endOnRoute(
+  database: Database,
+  route: string,
+  { outcome, atMs, waitMs }: { outcome: Outcome; atMs: number; waitMs: number },
+): void {
+  const restsUntilMs = waitMs === 0 ? 0 : atMs + waitMs;
+  if (outcome.kind === "delivered") {
     prepared(
       database,
       `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
          rests_until_ms = ?1, waits_since_ms = NULL, rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
-    ).run(end.restsUntilMs, end.atMs, route);
+    ).run(restsUntilMs, atMs, route);
   } else {
     prepared(
       database,
       `UPDATE route SET newest = ?, failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?,
          waits_since_ms = ? WHERE name = ?`,
-    ).run(end.kind, end.error, end.restsUntilMs, end.atMs, end.kind === "retry" ? end.atMs : null, route);
+    ).run(outcome.kind, outcome.reason, restsUntilMs, atMs, outcome.kind === "retry" ? atMs : null, route);
   }
 }
 

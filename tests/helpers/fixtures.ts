@@ -2,9 +2,9 @@
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
-import type { Judgement } from "../../src/store/events.ts";
+import type { Verdict } from "../../src/session/judge.ts";
+import type { JudgedEvent, Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
-import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and its fingerprint from ssh-keygen -lf. */
 export const ALICE_KEY = {
@@ -72,18 +72,26 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   };
 }
 
-/** The decision about an event: route `r` delivers it, and it is not urgent. */
-export function judgement(eventId: number, overrides: Partial<Judgement> = {}): Judgement {
+/** The verdict about an ordinary event: it is neither allowlisted nor urgent. */
+export function verdict(overrides: Partial<Verdict> = {}): Verdict {
   return {
-    eventId,
     address: "",
+    keyFingerprint: "",
     tampered: [],
-    verdict: "notify",
-    openedBy: undefined,
-    routes: ["r"],
+    rule: undefined,
+    reasons: [],
+    unexpected: false,
     urgent: false,
     ...overrides,
   };
+}
+
+/** A judgement of an event: route `r` delivers it, and it is not urgent. */
+export function judgement(
+  eventId: number,
+  { routes = ["r"], openedBy, durationMs, ...overrides }: Partial<Omit<Judgement, "verdict"> & Verdict> = {},
+): Judgement {
+  return { eventId, verdict: verdict(overrides), routes, openedBy, durationMs };
 }
 
 /** The notification of that event. */

@@ -77,8 +77,7 @@ export async function wireFor(
 
 function attemptWith(transport: Transport, batch: Batch, service: ConfiguredService): Promise<Outcome> {
   const redact = redactor(service.secrets);
-  return attempt(batch, {
-    service,
+  return attempt(batch, { service }, {
     transport,
     redact,
     clock: systemClock,

@@ -12,8 +12,7 @@ const CONFIG = `[notification]\nservice = "webhook"\nwebhook.url = "${URL_TEXT}"
 async function reasonFor(detail: string): Promise<string> {
   const { routes: [route], secrets } = parseConfig(CONFIG, { hostName: () => "h" });
   assert.ok(route);
-  const outcome = await attempt(batchOf(notification()), {
-    service: route.service,
+  const outcome = await attempt(batchOf(notification()), route, {
     transport: () => Promise.resolve({ kind: "failed", failure: "network", detail }),
     print: () => {},
     clock: { nowMs: () => 0 },

@@ -6,13 +6,17 @@ import { parseConfig } from "../../src/config/config.ts";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
 import { systemClock } from "../../src/clock.ts";
-import { judgeNew } from "../../src/send/judge_pending.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
-import { openDatabase, pragma } from "../../src/sqlite/open.ts";
+import { judgePending } from "../../src/send/judge_pending.ts";
 import { openStore, previewStore } from "../../src/store/open_store.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
 import { setAside } from "../../src/store/set_aside.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { type Database, openDatabase, pragma, transaction } from "../../src/sqlite/open.ts";
+import { recordVerdict, unjudged } from "../../src/store/events.ts";
+import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
+import { openToWrite } from "../../src/store/open.ts";
+import { pendingEvents } from "../../src/store/events.ts";
+import { seen } from "../../src/store/seen.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 const HOUR = 60 * 60 * 1000;
@@ -37,35 +41,35 @@ class Store implements Disposable {
     };
   }
 
-  open(overrides: { hadStore?: boolean; newestAtMs?: () => number | undefined } = {}): Deliveries {
+  open(overrides: { hadStore?: boolean; newestAtMs?: () => number | undefined } = {}): Database {
     return openStore({ ...this.#options, ...overrides });
   }
 
-  preview(): Deliveries {
+  preview(): Database {
     return previewStore(this.#options);
   }
 
   /** 300 events of the last 300 hours; of each three one is delivered, one pending, one dead. */
   fill(): void {
-    const deliveries = this.open({ hadStore: false });
-    take(deliveries, 300, { again: false });
-    deliveries.together(() => {
-      for (const { id, uuid } of deliveries.unjudged(1_000)) {
-        deliveries.judge(judgement(id, { address: "203.0.113.7" }), NOW);
+    const database = this.open({ hadStore: false });
+    take(database, 300, { again: false });
+    transaction(database, () => {
+      for (const { id, uuid } of unjudged(database, 1_000)) {
+        recordVerdict(database, judgement(id, { address: "203.0.113.7" }), NOW);
         const state = ["delivered", "pending", "dead"][Number(uuid) % 3] ?? "";
-        deliveries.database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
+        database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
       }
     });
     // As after a crash: all data is in the log.
     const path = this.paths.deliveriesDatabase;
     for (const suffix of ALL) Deno.copyFileSync(`${path}${suffix}`, `${this.directory}/copy${suffix}`);
-    deliveries.close();
+    database.close();
     for (const suffix of ALL) Deno.renameSync(`${this.directory}/copy${suffix}`, `${path}${suffix}`);
   }
 
   /** As after a complete run: all data is in the database. */
   fold(): void {
-    new Deliveries(this.paths.deliveriesDatabase).close();
+    openToWrite(this.paths.deliveriesDatabase).close();
   }
 
   folders(): string[] {
@@ -80,18 +84,18 @@ class Store implements Disposable {
 }
 
 /** Takes in the first `count` events of the queue, as a read from the start does. The newest is the last one. */
-function take(deliveries: Deliveries, count: number, { again = true } = {}): void {
+function take(database: Database, count: number, { again = true } = {}): void {
   const events = Array.from(
     { length: count },
     (_, index) => sessionEvent({ uuid: `${index}`, occurredAtMs: NOW - (count - index) * HOUR, parentPid: index }),
   );
   const last = { lastId: count, lastUuid: `${count - 1}`, againToId: count };
-  deliveries.takeIn({ events, position: last, again: again ? count : 0 });
+  takeIn(database, { events, position: last, again: again ? count : 0 });
 }
 
 /** The number of events of each kind. */
-function census(deliveries: Deliveries): Record<string, number> {
-  const rows = deliveries.database.prepare(
+function census(database: Database): Record<string, number> {
+  const rows = database.prepare(
     `SELECT CASE WHEN is_history = 1 THEN 'history' ELSE coalesce(state, 'unjudged') END
        || CASE is_repeat WHEN 1 THEN ' repeat' ELSE '' END AS kind, count(*) AS n
      FROM event LEFT JOIN delivery ON event_id = id GROUP BY kind ORDER BY kind`,
@@ -165,16 +169,16 @@ for (const [what, { damage, whole }] of Object.entries(DAMAGES)) {
     store.fill();
     store.fold();
     damage(store, store.paths.deliveriesDatabase);
-    const deliveries = store.open();
-    if (whole) assert.deepEqual(census(deliveries), WHOLE);
+    const database = store.open();
+    if (whole) assert.deepEqual(census(database), WHOLE);
     // The queue is read again from the start.
-    assert.equal(deliveries.inboxPosition().againToId, undefined);
-    take(deliveries, 300);
-    if (whole) assert.deepEqual(census(deliveries), WHOLE);
-    else assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
+    assert.equal(inboxPosition(database).againToId, undefined);
+    take(database, 300);
+    if (whole) assert.deepEqual(census(database), WHOLE);
+    else assert.deepEqual(census(database), { history: 276, "unjudged repeat": 24 });
     assert.equal(store.logged[0]?.[0], "error");
     assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
-    deliveries.close();
+    database.close();
     // The recovery is done once.
     store.logged.length = 0;
     store.open().close();
@@ -186,9 +190,9 @@ Deno.test("openStore() recovers the data of the log if the database itself is em
   using store = new Store();
   store.fill();
   Deno.truncateSync(store.paths.deliveriesDatabase);
-  const deliveries = store.open();
-  assert.deepEqual(census(deliveries), WHOLE);
-  deliveries.close();
+  const database = store.open();
+  assert.deepEqual(census(database), WHOLE);
+  database.close();
 });
 
 Deno.test("openStore() recovers all but a damaged page, and sends the recent events of that page again", () => {
@@ -206,22 +210,22 @@ Deno.test("openStore() recovers all but a damaged page, and sends the recent eve
     Deno.copyFileSync(path, copy.paths.deliveriesDatabase);
     // As a statement during the run would.
     setAside(copy.paths, NOW);
-    const deliveries = copy.open();
-    take(deliveries, 300);
-    const { delivered = 0, dead = 0, history = 0, ...rest } = census(deliveries);
+    const database = copy.open();
+    take(database, 300);
+    const { delivered = 0, dead = 0, history = 0, ...rest } = census(database);
     assert.deepEqual(
       Object.keys(rest).filter((kind) => !/^(pending|unjudged)( repeat)?$/.test(kind)),
       [],
       `page ${page}`,
     );
-    assert.ok(delivered <= 100 && dead <= 100, `page ${page}: ${JSON.stringify(census(deliveries))}`);
-    const fresh = deliveries.database.prepare(
+    assert.ok(delivered <= 100 && dead <= 100, `page ${page}: ${JSON.stringify(census(database))}`);
+    const fresh = database.prepare(
       `SELECT count(*) AS n FROM event LEFT JOIN delivery ON event_id = id
        WHERE occurred_at_ms >= ? AND (verdict IS NULL OR state IS NOT NULL)`,
     ).get(NOW - 24 * HOUR)?.["n"];
     assert.equal(fresh, 24, `page ${page}: every fresh event is known as delivered, dead or to be sent`);
     if (delivered + dead < 200 || history > 0) damaged++;
-    deliveries.close();
+    database.close();
     Deno.writeFileSync(path, bytes);
   }
   assert.ok(damaged > 10, `only ${damaged} pages mattered`);
@@ -235,32 +239,32 @@ Deno.test("openStore() lets a close that is judged again find its open, and keep
     sessionEvent({ uuid: "open", occurredAtMs: NOW - 2 * HOUR }),
     sessionEvent({ uuid: "close", occurredAtMs: NOW - HOUR, type: "close" }),
   ];
-  first.takeIn({ events, position: { lastId: 3, lastUuid: "close", againToId: 0 }, again: 0 });
-  const context = { deliveries: first, clock: { ...systemClock, nowMs: () => NOW }, log: () => {} };
+  takeIn(first, { events, position: { lastId: 3, lastUuid: "close", againToId: 0 }, again: 0 });
   const config = parseConfig('[notification]\nservice = "stdout"', { hostName: () => "h" });
-  judgeNew(config, context);
+  const context = { config, database: first, clock: { ...systemClock, nowMs: () => NOW }, log: () => {} };
+  judgePending(context);
   // Its delivery was on a page that can't be read.
-  first.database.prepare("DELETE FROM delivery WHERE event_id = (SELECT id FROM event WHERE uuid = 'close')").run();
+  first.prepare("DELETE FROM delivery WHERE event_id = (SELECT id FROM event WHERE uuid = 'close')").run();
   first.close();
   overwrite(store.paths.deliveriesDatabase, 0);
 
   const second = store.open();
-  assert.deepEqual(second.unjudged(10).map(({ uuid }) => uuid), ["close"]);
-  judgeNew(config, { ...context, deliveries: second });
-  const close = second.pendingEvents("default").find(({ uuid }) => uuid === "close");
+  assert.deepEqual(unjudged(second, 10).map(({ uuid }) => uuid), ["close"]);
+  judgePending({ ...context, database: second });
+  const close = pendingEvents(second, "default").find(({ uuid }) => uuid === "close");
   assert.equal(close?.durationMs, HOUR);
   const login = { user: "carol", address: "", remoteHost: "", keyFingerprint: "" };
-  assert.equal(second.seen.known(login).firstEventAtMs, NOW - 100 * 24 * HOUR);
+  assert.equal(seen(second, login).firstEventAtMs, NOW - 100 * 24 * HOUR);
   second.close();
 });
 
 Deno.test("openStore() sends all events if there never was a store, except those older than a week", () => {
   using store = new Store();
-  const deliveries = store.open({ hadStore: false });
-  take(deliveries, 300);
-  assert.deepEqual(census(deliveries), { history: 300 - 7 * 24, unjudged: 7 * 24 });
+  const database = store.open({ hadStore: false });
+  take(database, 300);
+  assert.deepEqual(census(database), { history: 300 - 7 * 24, unjudged: 7 * 24 });
   assert.deepEqual(store.logged, []);
-  deliveries.close();
+  database.close();
 });
 
 for (const isEmpty of [false, true]) {
@@ -270,25 +274,25 @@ for (const isEmpty of [false, true]) {
     store.fold();
     Deno.removeSync(store.paths.deliveriesDatabase);
     if (isEmpty) Deno.createSync(store.paths.deliveriesDatabase).close();
-    const deliveries = store.open();
-    take(deliveries, 300);
-    assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
+    const database = store.open();
+    take(database, 300);
+    assert.deepEqual(census(database), { history: 276, "unjudged repeat": 24 });
     // Later events are new.
-    deliveries.takeIn({
+    takeIn(database, {
       events: [sessionEvent({ uuid: "new", occurredAtMs: 0 })],
       position: { lastId: 301, lastUuid: "new", againToId: 300 },
     });
-    assert.deepEqual(census(deliveries), { history: 276, unjudged: 1, "unjudged repeat": 24 });
+    assert.deepEqual(census(database), { history: 276, unjudged: 1, "unjudged repeat": 24 });
     assert.match(store.logged.join(), /the store of past deliveries was lost/);
-    deliveries.close();
+    database.close();
   });
 }
 
 Deno.test("openStore() does not turn all events into history if the clock has jumped forward", () => {
   using store = new Store();
-  const deliveries = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
+  const database = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
   const yearAgo = NOW - 365 * 24 * HOUR;
-  deliveries.takeIn({
+  takeIn(database, {
     events: [
       sessionEvent({ uuid: "old", occurredAtMs: yearAgo - 25 * HOUR }),
       sessionEvent({ uuid: "fresh", occurredAtMs: yearAgo }),
@@ -296,8 +300,8 @@ Deno.test("openStore() does not turn all events into history if the clock has ju
     position: { lastId: 2, lastUuid: "fresh", againToId: 2 },
     again: 2,
   });
-  assert.deepEqual(census(deliveries), { history: 1, "unjudged repeat": 1 });
-  deliveries.close();
+  assert.deepEqual(census(database), { history: 1, "unjudged repeat": 1 });
+  database.close();
 });
 
 Deno.test("openStore() does not change the store of a later release", () => {
@@ -311,10 +315,10 @@ Deno.test("openStore() does not change the store of a later release", () => {
 
 Deno.test("openStore() completes a run that was killed after any step", () => {
   const done = (store: Store) => {
-    const deliveries = store.open();
-    take(deliveries, 300);
-    const found = census(deliveries);
-    deliveries.close();
+    const database = store.open();
+    take(database, 300);
+    const found = census(database);
+    database.close();
     store.open().close();
     assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
     return found;
@@ -331,7 +335,7 @@ Deno.test("openStore() completes a run that was killed after any step", () => {
       Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${sendDir}/${name}.moving/deliveries.db${suffix}`);
     }
     if (step > ALL.length) Deno.renameSync(`${sendDir}/${name}.moving`, `${sendDir}/${name}.reading`);
-    if (step > ALL.length + 1) new Deliveries(deliveriesDatabase).close();
+    if (step > ALL.length + 1) openToWrite(deliveriesDatabase).close();
     assert.deepEqual(done(store), WHOLE, `step ${step}`);
   }
 });
@@ -343,9 +347,9 @@ Deno.test("previewStore() returns what a new store would contain, and changes no
   overwrite(store.paths.deliveriesDatabase, 0);
   const before = [...Deno.readDirSync(store.paths.sendDir)].map(({ name }) => name).sort();
   const bytes = Deno.readFileSync(store.paths.deliveriesDatabase);
-  const deliveries = store.preview();
-  assert.deepEqual(census(deliveries), WHOLE);
-  deliveries.close();
+  const database = store.preview();
+  assert.deepEqual(census(database), WHOLE);
+  database.close();
   assert.deepEqual([...Deno.readDirSync(store.paths.sendDir)].map(({ name }) => name).sort(), before);
   assert.deepEqual(Deno.readFileSync(store.paths.deliveriesDatabase), bytes);
 });

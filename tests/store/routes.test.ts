@@ -23,17 +23,16 @@ Deno.test("believedRest() is the end of the pause, unless the clock was set back
 Deno.test("restsUntilMs() returns the pause that an attempt recorded, whatever its outcome", () => {
   const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
   migrate(database);
-  const wait = { atMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
-  const ends = [
-    { kind: "delivered", ...wait },
-    { kind: "retry", error: "HTTP 503", ...wait },
-    { kind: "broken", error: "HTTP 404", ...wait },
+  const outcomes = [
+    { kind: "delivered" },
+    { kind: "retry", reason: "HTTP 503" },
+    { kind: "broken", reason: "HTTP 404" },
   ] as const;
-  for (const [index, end] of ends.entries()) {
+  for (const [index, outcome] of outcomes.entries()) {
     const route = `route ${index}`;
     beginOnRoute(database, { route, nowMs: NOW_MS });
-    endOnRoute(database, route, end);
-    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS }), wait.restsUntilMs);
+    endOnRoute(database, route, { outcome, atMs: NOW_MS, waitMs: HOUR_MS });
+    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS }), NOW_MS + HOUR_MS);
     assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS - 2 * HOUR_MS }), 0);
   }
   database.close();

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { openHistory } from "../../../src/store/history.ts";
-import { Deliveries } from "../../../src/store/deliveries.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
 import { jsonText } from "../../../src/json_text.ts";
 import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
 import { Installation } from "../../helpers/program.ts";
+import { takeIn } from "../../../src/store/take_in.ts";
+import { openToWrite } from "../../../src/store/open.ts";
 
 const CONFIG = `[host]\ntimezone = "Pacific/Auckland"\nname = "h"\n[notification]\nservice = "stdout"\n` +
   `[key_names]\n"${ALICE_KEY.fingerprint}" = "work laptop"\n[allowlist]\nips = ["10.0.0.2"]\n`;
@@ -166,12 +167,12 @@ Deno.test("history works without a configuration and before send has run, with a
 Deno.test("history escapes text from an attacker, in a table and in JSON", () => {
   const path = `${Deno.makeTempDirSync()}/deliveries.db`;
   try {
-    const deliveries = new Deliveries(path);
+    const database = openToWrite(path);
     const events = HOSTILE_TEXTS.map((text, index) =>
       sessionEvent({ uuid: `${index}`, user: text, remoteHost: text, authInfo: text, service: text, connection: text })
     );
-    deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
-    deliveries.close();
+    takeIn(database, { events, position: { lastId: 1, lastUuid: "x" } });
+    database.close();
     using history = openHistory(path);
     const entries = [...history?.entries({}) ?? []];
     assert.equal(entries.length, HOSTILE_TEXTS.length);
