@@ -10,8 +10,8 @@ import { type Database, transaction } from "../sqlite/open.ts";
 import type { Batch, EventBatch } from "../store/batch.ts";
 import { begin, giveUp, settle, split } from "../store/settle.ts";
 import { announce, announceRefusal } from "../store/notices.ts";
-import { countRefusal, refusalsOf } from "../store/refusals.ts";
-import { failuresOf, MAX_WAIT_MS } from "../store/routes.ts";
+import { countRefusal } from "../store/refusals.ts";
+import { MAX_WAIT_MS, routeState } from "../store/routes.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Composed, composeNext } from "./batch.ts";
@@ -78,13 +78,13 @@ function endRefused(batch: Batch, outcome: Outcome & { kind: "refused" }, contex
   const { database, config, clock, random, log } = context;
   const { route } = batch;
   const { reason } = outcome;
-  if (isDigest(batch) && refusalsOf(database, route).inARow === 0) {
+  const { failures, refusals } = routeState(database, route);
+  if (isDigest(batch) && refusals === 0) {
     split(database, batch, { error: reason, anew: true });
     log("info", `splitting ${described(batch)}, because the service refuses it: ${reason}`);
     return;
   }
   const atMs = clock.nowMs();
-  const failures = failuresOf(database, route);
   const { isAtFault, isRouteBroken } = countRefusal(database, batch);
   if (isAtFault) {
     settle(database, batch, { outcome, atMs, waitMs: 0, givesUp: true });
@@ -111,7 +111,7 @@ function endRefused(batch: Batch, outcome: Outcome & { kind: "refused" }, contex
 function endFailed(batch: Batch, outcome: Outcome & { kind: "retry" | "broken" }, context: SendContext): void {
   const { database, clock, random, log } = context;
   const { kind, reason } = outcome;
-  const failures = failuresOf(database, batch.route);
+  const { failures } = routeState(database, batch.route);
   const waitMs = backoffMs({ failures, askedMs: kind === "retry" ? outcome.retryAfterMs : undefined, random });
   settle(database, batch, { outcome, atMs: clock.nowMs(), waitMs });
   // Something else was delivered since its first attempt, so the route works.

@@ -45,7 +45,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
     connection: text("connection"),
     authInfo: text("auth_info"),
     parentPid: Number(row["parent_pid"]),
-    ...(row["uptime_s"] === null ? {} : { uptimeSeconds: Number(row["uptime_s"]) }),
+    ...(typeof row["uptime_s"] === "number" ? { uptimeSeconds: row["uptime_s"] } : {}),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),
     ...(row["is_unrecorded"] === 1 ? { isUnrecorded: true } : {}),
   };

@@ -1,12 +1,12 @@
 // Selects what to send next on a route.
 
 import type { Database } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 import type { Batch, Events, NoticeBatch } from "./batch.ts";
 import { judgedEventOf } from "./events.ts";
 import { nextNotice, nextProbe, type Notice } from "./notices.ts";
-import { needsProbe, type Refusals, refusalsOf } from "./refusals.ts";
-import { failuresOf, restsUntilMs } from "./routes.ts";
+import { needsProbe } from "./refusals.ts";
+import { believedRest, routeState } from "./routes.ts";
 
 /**
  * After this many failed attempts in a row, batches take turns. Otherwise a batch that makes the service fail, or that a
@@ -23,7 +23,7 @@ export function nextDueAtMs(
   { route, nowMs }: { route: string; nowMs: number },
 ): number | undefined {
   if (prepared(database, HAS_PENDING).get({ route }) === undefined) return undefined;
-  return Math.max(nowMs, restsUntilMs(database, { route, nowMs }));
+  return Math.max(nowMs, believedRest(routeState(database, route), nowMs));
 }
 
 /**
@@ -37,20 +37,23 @@ export function next(
   database: Database,
   options: { readonly route: string; readonly nowMs: number; readonly limit: number },
 ): Batch | undefined {
-  const { route } = options;
-  if (restsUntilMs(database, options) > 0) return undefined;
-  const refusals = refusalsOf(database, route);
-  const probe = needsProbe(refusals) ? nextProbe(database, { route, delivered: refusals.delivered }) : undefined;
+  const { route, nowMs } = options;
+  const state = routeState(database, route);
+  if (believedRest(state, nowMs) > 0) return undefined;
+  const isProbing = needsProbe(state);
+  const probe = isProbing ? nextProbe(database, route, state.delivered) : undefined;
   if (probe !== undefined) return noticeBatch(route, probe);
-  const order = { takeTurns: failuresOf(database, route) >= TURNS_FROM, refusals };
-  const head = headOf(database, route, order);
+  const takeTurns = state.failures >= TURNS_FROM;
+  // Messages whose `refused_at` is at least this go last; undefined if refused messages keep their place.
+  const refusedLastFrom = state.refusals > 0 && !isProbing ? state.delivered : undefined;
+  const head = headOf(database, route, { takeTurns, refusedLastFrom });
   const notice = nextNotice(database, {
     route,
-    fewestAttempts: order.takeTurns,
-    refusedLastFrom: refusedLastFrom(refusals),
-    withRefusals: head === undefined || head.isRefused === 1 || needsProbe(refusals),
+    fewestAttempts: takeTurns,
+    refusedLastFrom,
+    withRefusals: head === undefined || head.isRefused === 1 || isProbing,
   });
-  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, order))) {
+  if (notice !== undefined && !(head !== undefined && goesBefore(head, notice, { takeTurns, refusedLastFrom }))) {
     return noticeBatch(route, notice);
   }
   if (head === undefined) return undefined;
@@ -58,7 +61,7 @@ export function next(
   if (first === undefined) return undefined;
   const { batch, attempts } = head;
   const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
-  return { kind: "events", route, id: batch ?? crypto.randomUUID(), events, isNew: batch === null, attempts };
+  return { kind: "events", route, id: batch ?? crypto.randomUUID(), events, isNew: batch === undefined, attempts };
 }
 
 function noticeBatch(route: string, notice: Notice): NoticeBatch {
@@ -68,7 +71,7 @@ function noticeBatch(route: string, notice: Notice): NoticeBatch {
 /** The events that are sent together with the head, the head included. */
 function pendingWith(database: Database, { route, limit, head }: { route: string; limit: number; head: Head }) {
   const { urgent, user, eventId, batch } = head;
-  if (batch !== null) {
+  if (batch !== undefined) {
     return prepared(database, `${selectPending()} AND delivery.urgent = ? AND batch = ? ORDER BY turn, event_id`)
       .all(route, urgent, batch);
   }
@@ -92,38 +95,31 @@ interface Head {
   readonly urgent: number;
   /** The user of the event, if it is urgent. */
   readonly user: string;
-  readonly batch: string | null;
+  readonly batch?: string;
   readonly attempts: number;
   /** Whether it was refused since the last delivery on the route: 0 or 1. */
   readonly isRefused: number;
 }
 
-/** The parts of the state of a route that change the order. */
 interface Order {
   readonly takeTurns: boolean;
-  readonly refusals: Refusals;
+  readonly refusedLastFrom: number | undefined;
 }
 
-/** Messages whose `refused_at` is at least this go last; undefined if refused messages keep their place. */
-function refusedLastFrom(refusals: Refusals): number | undefined {
-  return refusals.inARow > 0 && !needsProbe(refusals) ? refusals.delivered : undefined;
-}
-
-function headOf(database: Database, route: string, { takeTurns, refusals }: Order): Head | undefined {
-  const lastFrom = refusedLastFrom(refusals);
+function headOf(database: Database, route: string, { takeTurns, refusedLastFrom }: Order): Head | undefined {
   // Without a refusal, the order is that of the index.
-  const order = `${lastFrom === undefined ? "" : "isRefused, "}${
-    takeTurns ? "attempts, " : ""
-  }urgent DESC, turn, event_id`;
-  return prepared(
+  const first = `${refusedLastFrom === undefined ? "" : "isRefused, "}${takeTurns ? "attempts, " : ""}`;
+  const [head] = query<Head>(
     database,
-    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts, coalesce(refused_at >= ?, 0) AS isRefused
-     FROM delivery WHERE route = ? AND state = 'pending' ORDER BY ${order} LIMIT 1`,
-  ).get(lastFrom ?? null, route) as Head | undefined;
+    `SELECT event_id AS eventId, urgent, turn_of AS user, batch, attempts, coalesce(refused_at >= :from, 0) AS isRefused
+     FROM delivery WHERE route = :route AND state = 'pending' ORDER BY ${first}urgent DESC, turn, event_id LIMIT 1`,
+    { route, from: refusedLastFrom ?? null },
+  );
+  return head;
 }
 
-function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order): boolean {
-  const isNoticeRefused = Number((notice.refusedAt ?? -1) >= (refusedLastFrom(refusals) ?? Infinity));
+function goesBefore(head: Head, notice: Notice, { takeTurns, refusedLastFrom = Infinity }: Order): boolean {
+  const isNoticeRefused = Number((notice.refusedAt ?? -1) >= refusedLastFrom);
   if (head.isRefused !== isNoticeRefused) return head.isRefused < isNoticeRefused;
   if (takeTurns && head.attempts !== notice.attempts) return head.attempts < notice.attempts;
   return head.urgent === 1;
@@ -131,9 +127,9 @@ function goesBefore(head: Head, notice: Notice, { takeTurns, refusals }: Order):
 
 /** The number of pending deliveries and notices on all routes. */
 export function pendingCount(database: Database): number {
-  const row = prepared(
+  const [{ count } = { count: 0 }] = query<{ count: number }>(
     database,
-    `SELECT (SELECT count(*) FROM delivery WHERE state = 'pending') + (SELECT count(*) FROM notice) AS n`,
-  ).get();
-  return Number(row?.["n"]);
+    "SELECT (SELECT count(*) FROM delivery WHERE state = 'pending') + (SELECT count(*) FROM notice) AS count",
+  );
+  return count;
 }

@@ -3,13 +3,11 @@
 // notice is only logged, and causes no other notice.
 
 import { type Database, transaction } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 import { RETRIED_FROM_MS, tellBroken } from "./routes.ts";
 
 /** The value of `about` for an incident of the queue. Not a valid route name, because it has a space. */
 export const QUEUE = "the queue";
-
-const KINDS = ["dead", "broken", "refused", "unreadable", "full"] as const;
 
 /** A problem of a route or of the queue. */
 export interface Incident {
@@ -20,7 +18,7 @@ export interface Incident {
    * service refuses a message, and it is not known yet whether the message or the route is at fault. Of the queue:
    * `unreadable`: records can't be read; `full`: the file of the last resort is full.
    */
-  readonly kind: typeof KINDS[number];
+  readonly kind: "dead" | "broken" | "refused" | "unreadable" | "full";
   /** How many deliveries were given up or are refused, or how many records can't be read; else 0. */
   readonly count: number;
   /** The latest error. */
@@ -30,7 +28,6 @@ export interface Incident {
 
 /** An incident that is to be sent on a route. */
 export interface Notice extends Incident {
-  readonly id: number;
   /** The same for all attempts, like the id of a batch. */
   readonly uuid: string;
   readonly attempts: number;
@@ -79,6 +76,9 @@ export function announceRefusal(
   announce(database, [route], { about: route, kind: "refused", count: 1, reason, occurredAtMs });
 }
 
+const SELECT_NOTICE = `SELECT uuid, about, kind, count, reason, occurred_at_ms AS occurredAtMs, attempts,
+  refused_at AS refusedAt FROM notice WHERE route = :route`;
+
 /**
  * The next notice to send on a route: the oldest, unless the options set another order.
  *
@@ -91,41 +91,23 @@ export function nextNotice(
   options: { route: string; fewestAttempts: boolean; refusedLastFrom: number | undefined; withRefusals: boolean },
 ): Notice | undefined {
   const { route, fewestAttempts, refusedLastFrom, withRefusals } = options;
-  return noticeOf(
-    prepared(
-      database,
-      `SELECT * FROM notice WHERE route = ?1 ${withRefusals ? "" : "AND kind <> 'refused'"}
-       ORDER BY coalesce(refused_at >= ?2, 0), ${fewestAttempts ? "attempts, " : ""}id LIMIT 1`,
-    ).get(route, refusedLastFrom ?? null),
+  const [notice] = query<Notice>(
+    database,
+    `${SELECT_NOTICE} ${withRefusals ? "" : "AND kind <> 'refused'"}
+     ORDER BY coalesce(refused_at >= :from, 0), ${fewestAttempts ? "attempts, " : ""}id LIMIT 1`,
+    { route, from: refusedLastFrom ?? null },
   );
+  return notice;
 }
 
 /** The notice of a route about itself, unless it was refused since the last delivery there. */
-export function nextProbe(
-  database: Database,
-  { route, delivered }: { route: string; delivered: number },
-): Notice | undefined {
-  return noticeOf(
-    prepared(
-      database,
-      `SELECT * FROM notice WHERE route = ?1 AND about = ?1 AND (refused_at IS NULL OR refused_at < ?2)
-       ORDER BY id LIMIT 1`,
-    ).get(route, delivered),
+export function nextProbe(database: Database, route: string, delivered: number): Notice | undefined {
+  const [notice] = query<Notice>(
+    database,
+    `${SELECT_NOTICE} AND about = :route AND (refused_at IS NULL OR refused_at < :delivered) ORDER BY id LIMIT 1`,
+    { route, delivered },
   );
-}
-
-function noticeOf(row: Readonly<Record<string, unknown>> | undefined): Notice | undefined {
-  return row === undefined ? undefined : {
-    id: Number(row["id"]),
-    uuid: String(row["uuid"]),
-    about: String(row["about"]),
-    kind: KINDS.find((kind) => kind === row["kind"]) ?? "broken",
-    count: Number(row["count"]),
-    reason: String(row["reason"]),
-    occurredAtMs: Number(row["occurred_at_ms"]),
-    attempts: Number(row["attempts"]),
-    ...(row["refused_at"] === null ? {} : { refusedAt: Number(row["refused_at"]) }),
-  };
+  return notice;
 }
 
 /** Deletes the notices of all routes but these. */

@@ -9,27 +9,14 @@
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
 import type { Batch } from "./batch.ts";
+import { type RouteState, routeState } from "./routes.ts";
 
 /** How many messages in a row may be refused before the route is paused. */
 const FREE_REFUSALS = 2;
 
-/** The refusals on a route. */
-export interface Refusals {
-  /** Messages refused in a row since the last delivery, tests included. */
-  readonly inARow: number;
-  /** How many messages were delivered on the route, tests included. */
-  readonly delivered: number;
-}
-
-/** Reads the refusals on a route. */
-export function refusalsOf(database: Database, route: string): Refusals {
-  const row = prepared(database, "SELECT refusals, delivered FROM route WHERE name = ?").get(route);
-  return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
-}
-
 /** Whether so many messages were refused in a row that the notice about the refusal is sent next, to test the route. */
-export function needsProbe({ inARow }: Refusals): boolean {
-  return inARow >= FREE_REFUSALS;
+export function needsProbe({ refusals }: RouteState): boolean {
+  return refusals >= FREE_REFUSALS;
 }
 
 /** What a refusal means. */
@@ -44,13 +31,13 @@ export interface Refusal {
 export function countRefusal(database: Database, batch: Batch): Refusal {
   const { route } = batch;
   return transaction(database, () => {
-    const known = refusalsOf(database, route);
-    const refusedAt = markRefused(database, batch, known.delivered);
+    const state = routeState(database, route);
+    const refusedAt = markRefused(database, batch, state.delivered);
     prepared(database, "UPDATE route SET refusals = refusals + 1 WHERE name = ?").run(route);
     const isProbe = batch.kind === "notice" && batch.notice.about === route;
     return {
-      isAtFault: refusedAt !== undefined && refusedAt < known.delivered && known.inARow === 0,
-      isRouteBroken: isProbe || needsProbe(known),
+      isAtFault: refusedAt !== undefined && refusedAt < state.delivered && state.refusals === 0,
+      isRouteBroken: isProbe || needsProbe(state),
     };
   });
 }
@@ -77,8 +64,7 @@ function markRefused(database: Database, batch: Batch, delivered: number): numbe
  */
 export function noteSettings(database: Database, route: string, settings: string): void {
   // Called every second, so skip the transaction if there is nothing to write.
-  const known = prepared(database, "SELECT settings FROM route WHERE name = ?").get(route)?.["settings"];
-  if (known === settings) return;
+  if (routeState(database, route).settings === settings) return;
   transaction(database, () => {
     prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
     forgetRefusals(database, route);

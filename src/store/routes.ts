@@ -3,7 +3,7 @@
 
 import type { Outcome } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 
 /**
  * The longest pause, in milliseconds. A pause that ends later than this from now is ignored: the clock was wrong when it
@@ -23,11 +23,39 @@ const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 
 /** SQL for `retried_from_ms` of a delivery created now, with the parameters `:route` and `:now`. */
 export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM route WHERE name = :route), 0)`;
 
-/** When the pause of a route ends, according to {@link believedRest}; 0 if it is not paused. */
-export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
-  const row = prepared(database, "SELECT rests_from_ms, rests_until_ms FROM route WHERE name = ?").get(route);
-  const restsFromMs = Number(row?.["rests_from_ms"] ?? 0);
-  return believedRest({ restsFromMs, restsUntilMs: Number(row?.["rests_until_ms"] ?? 0) }, nowMs);
+/** What decides when and what to send on a route. */
+export interface RouteState {
+  /** No request before this time, if {@link believedRest} believes it, and when that was recorded. */
+  readonly restsUntilMs: number;
+  readonly restsFromMs: number;
+  /** Failed attempts since the last delivery. */
+  readonly failures: number;
+  /** Messages refused in a row since the last delivery, tests included; see refusals.ts. */
+  readonly refusals: number;
+  /** How many messages were delivered, tests included. */
+  readonly delivered: number;
+  /** A digest of the settings that the attempts were made with. */
+  readonly settings: string;
+}
+
+const NEW_ROUTE: RouteState = {
+  restsUntilMs: 0,
+  restsFromMs: 0,
+  failures: 0,
+  refusals: 0,
+  delivered: 0,
+  settings: "",
+};
+
+/** Reads the state of a route. */
+export function routeState(database: Database, route: string): RouteState {
+  const [state = NEW_ROUTE] = query<RouteState>(
+    database,
+    `SELECT rests_until_ms AS restsUntilMs, rests_from_ms AS restsFromMs, failures, refusals, delivered, settings
+     FROM route WHERE name = :route`,
+    { route },
+  );
+  return state;
 }
 
 /**
@@ -35,18 +63,11 @@ export function restsUntilMs(database: Database, { route, nowMs }: { route: stri
  * back since, for example because it was ahead at boot, and the pause would be longer by that difference.
  */
 export function believedRest(
-  rest: { readonly restsFromMs: number; readonly restsUntilMs: number },
+  { restsFromMs, restsUntilMs }: Pick<RouteState, "restsFromMs" | "restsUntilMs">,
   nowMs: number,
 ): number {
-  const { restsFromMs, restsUntilMs } = rest;
   const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
-}
-
-/** The number of failed attempts on a route since its last delivery. */
-export function failuresOf(database: Database, route: string): number {
-  const row = prepared(database, "SELECT failures FROM route WHERE name = ?").get(route);
-  return Number(row?.["failures"] ?? 0);
 }
 
 /** Adds the wait that a new attempt ends to the total of the route. */

@@ -5,7 +5,7 @@ import type { SessionEvent } from "../event.ts";
 import { INBOX_START, type InboxPage, type InboxPosition } from "../intake/inbox.ts";
 import type { UnrecordedPage, UnrecordedPosition } from "../intake/unrecorded.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
 import { countUnreadable } from "./unreadable.ts";
 
@@ -31,13 +31,11 @@ export function takeIn(database: Database, { events, position, again = 0, unread
 
 /** The position up to which the queue database was read. */
 export function inboxPosition(database: Database): InboxPosition {
-  const row = database.prepare("SELECT last_id, last_uuid, again_to_id FROM inbox").get();
-  if (row === undefined) return INBOX_START;
-  return {
-    lastId: Number(row["last_id"]),
-    lastUuid: String(row["last_uuid"]),
-    againToId: Number(row["again_to_id"]),
-  };
+  const [position = INBOX_START] = query<InboxPosition>(
+    database,
+    "SELECT last_id AS lastId, last_uuid AS lastUuid, again_to_id AS againToId FROM inbox",
+  );
+  return position;
 }
 
 /**

@@ -9,7 +9,7 @@ import { openOf, pendingEvents, recordVerdict, unjudged } from "../../src/store/
 import type { Batch } from "../../src/store/batch.ts";
 import { next, nextDueAtMs, pendingCount } from "../../src/store/next.ts";
 import { begin, giveUp, settle, split } from "../../src/store/settle.ts";
-import { failuresOf, MAX_WAIT_MS } from "../../src/store/routes.ts";
+import { MAX_WAIT_MS, routeState } from "../../src/store/routes.ts";
 import { announce, keepNoticesOf } from "../../src/store/notices.ts";
 import { discarding } from "../../src/sqlite/discarding.ts";
 import { openToWrite } from "../../src/store/open.ts";
@@ -140,7 +140,7 @@ Deno.test("settle() pauses the whole route, and no other route", () => {
   assert.equal(nextDueAtMs(database, { route: "r", nowMs: NOW }), NOW + 5_000);
   assert.deepEqual(uuids(due(database, { nowMs: NOW + 5_000 })), ["a"]);
   assert.deepEqual(uuids(due(database, { route: "s" })), ["a", "b"]);
-  assert.deepEqual([failuresOf(database, "r"), failuresOf(database, "s")], [1, 0]);
+  assert.deepEqual([routeState(database, "r").failures, routeState(database, "s").failures], [1, 0]);
 });
 
 Deno.test("next() ignores a pause that ends more than a day ahead", () => {
@@ -166,7 +166,7 @@ Deno.test("next() lets batches take turns while all attempts fail, urgent or not
   }
   assert.deepEqual(tried, ["u", "u", "notice", "a", "b", "notice", "a", "b", "u"]);
   settle(database, begun(database), DELIVERED);
-  assert.equal(failuresOf(database, "r"), 0);
+  assert.equal(routeState(database, "r").failures, 0);
   assert.deepEqual(uuids(due(database)), ["u"], "urgent events go first once the route works again");
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { migrate } from "../../src/store/schema.ts";
-import { beginOnRoute, believedRest, endOnRoute, restsUntilMs } from "../../src/store/routes.ts";
+import { beginOnRoute, believedRest, endOnRoute, routeState } from "../../src/store/routes.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -20,7 +20,7 @@ Deno.test("believedRest() is the end of the pause, unless the clock was set back
   for (const hours of [1, 2, 23, 24 * 365]) assert.equal(until(NOW_MS - hours * HOUR_MS), 0, `${hours} h`);
 });
 
-Deno.test("restsUntilMs() returns the pause that an attempt recorded, whatever its outcome", () => {
+Deno.test("routeState() returns the pause that an attempt recorded, whatever its outcome", () => {
   const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
   migrate(database);
   const outcomes = [
@@ -32,8 +32,8 @@ Deno.test("restsUntilMs() returns the pause that an attempt recorded, whatever i
     const route = `route ${index}`;
     beginOnRoute(database, { route, nowMs: NOW_MS });
     endOnRoute(database, route, { outcome, atMs: NOW_MS, waitMs: HOUR_MS });
-    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS }), NOW_MS + HOUR_MS);
-    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS - 2 * HOUR_MS }), 0);
+    assert.equal(believedRest(routeState(database, route), NOW_MS), NOW_MS + HOUR_MS);
+    assert.equal(believedRest(routeState(database, route), NOW_MS - 2 * HOUR_MS), 0);
   }
   database.close();
 });
