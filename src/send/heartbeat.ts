@@ -8,9 +8,7 @@ import { countPing } from "../store/pings.ts";
 import type { RunContext } from "./run.ts";
 
 /** What a ping needs. */
-export interface HeartbeatContext
-  extends Pick<RunContext, "config" | "database" | "transport" | "clock" | "log" | "redact"> {
-  readonly intake: Pick<RunContext["intake"], "fault">;
+export interface HeartbeatContext extends RunContext {
   /** Other reasons why the alarm does not work on this host. */
   readonly hostProblems: () => readonly string[];
 }

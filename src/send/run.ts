@@ -36,7 +36,8 @@ export async function run(context: RunContext): Promise<void> {
   const isStopping = () => signal.aborted || clock.monotonicMs() >= endsAtMs;
   keepNoticesOf(database, config.routes.map(({ name }) => name));
   const underWay = new Map<string, Promise<void>>();
-  let ending: Ending | undefined;
+  let ending: Promise<void> | undefined;
+  let hasEnded = context.atEnd === undefined;
   for (;;) {
     // Always do both, so the events that one step takes in are judged before the next step.
     const isTakingIn = [context.intake.takeIn(), judgePending(context)].includes(true);
@@ -51,10 +52,10 @@ export async function run(context: RunContext): Promise<void> {
     }
     const isIdle = underWay.size === 0 && !isTakingIn && !isDueSoon(context);
     if (isIdle || (underWay.size === 0 && isStopping())) {
-      ending ??= begin(context.atEnd);
-      if (ending.isDone || signal.aborted) return;
+      ending ??= context.atEnd?.().finally(() => void (hasEnded = true));
+      if (hasEnded || signal.aborted) return;
     }
-    const ends = ending === undefined || ending.isDone ? [] : [ending.done];
+    const ends = ending === undefined || hasEnded ? [] : [ending];
     if (isTakingIn) await nextTurn();
     else await Promise.race([...underWay.values(), ...ends, clock.sleep(TICK_MS, signal)]);
     if (isStopping()) await Promise.all(underWay.values());
@@ -64,21 +65,6 @@ export async function run(context: RunContext): Promise<void> {
 /** Yields to the event loop, which handles responses and signals. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** The state of `atEnd`. */
-interface Ending {
-  isDone: boolean;
-  readonly done: Promise<void>;
-}
-
-function begin(atEnd: (() => Promise<void>) | undefined): Ending {
-  if (atEnd === undefined) return { isDone: true, done: Promise.resolve() };
-  const done = atEnd().finally(() => {
-    ending.isDone = true;
-  });
-  const ending: Ending = { isDone: false, done };
-  return ending;
 }
 
 /** Logs problems of the queue itself, and adds a notice about them to each route. */

@@ -10,13 +10,13 @@ import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
-import { lastResortProblems } from "../store/last_resort.ts";
+import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
 import { pendingCount } from "../store/next.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
-import { withoutRoom } from "../store/disk_space.ts";
+import { fullDisks } from "../store/disk_space.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../intake/spool.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
@@ -162,8 +162,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     signal: stop.signal,
   };
   const hostProblems = () => [
-    ...withoutRoom(paths),
-    ...lastResortProblems({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }),
+    ...fullDisks(paths),
+    ...lastResortFaults({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }).map(({ short }) => short),
   ];
   await run({ ...context, atEnd: () => pingHeartbeat({ ...context, hostProblems }) });
   const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });

@@ -65,10 +65,6 @@ export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   };
 }
 
-/** The open events without a close, of a process, user and service. */
-const OPEN_OF =
-  "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
-
 /** The events that are not judged yet, oldest first. */
 export function unjudged(database: Database, limit: number): StoredEvent[] {
   return prepared(database, "SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit).map(eventOf);
@@ -79,12 +75,7 @@ export function unjudged(database: Database, limit: number): StoredEvent[] {
  * with a later time than the close (the clock was set back) is used only if no earlier one exists.
  */
 export function openOf(database: Database, close: StoredEvent): StoredEvent | undefined {
-  const row = prepared(
-    database,
-    `${OPEN_OF} AND verdict IS NOT NULL
-     ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
-  ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
-  return row === undefined ? undefined : eventOf(row);
+  return openWhere(database, close, "verdict IS NOT NULL");
 }
 
 /**
@@ -92,10 +83,17 @@ export function openOf(database: Database, close: StoredEvent): StoredEvent | un
  * taken in after its close.
  */
 export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEvent | undefined {
+  return openWhere(database, close, "verdict IS NULL AND occurred_at_ms <= :atMs");
+}
+
+function openWhere(database: Database, close: StoredEvent, condition: string): StoredEvent | undefined {
+  const { parentPid, user, service, occurredAtMs: atMs } = close;
   const row = prepared(
     database,
-    `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
-  ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
+    `SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = :parentPid AND user = :user
+       AND service = :service AND ${condition}
+     ORDER BY occurred_at_ms > :atMs, occurred_at_ms DESC, id DESC LIMIT 1`,
+  ).get({ parentPid, user, service, atMs });
   return row === undefined ? undefined : eventOf(row);
 }
 

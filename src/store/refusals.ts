@@ -7,7 +7,7 @@
 //           FREE_REFUSALS refusals in a row. If it is refused too, the route is broken, and is paused between attempts.
 
 import { type Database, transaction } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 import type { Batch } from "./batch.ts";
 import { type RouteState, routeState } from "./routes.ts";
 
@@ -50,10 +50,10 @@ function markRefused(database: Database, batch: Batch, delivered: number): numbe
   }
   const { route, events: [{ id }, ...more] } = batch;
   if (more.length > 0) return undefined;
-  const before = prepared(database, "SELECT refused_at FROM delivery WHERE event_id = ? AND route = ?")
-    .get(id, route)?.["refused_at"] ?? null;
-  prepared(database, "UPDATE delivery SET refused_at = ? WHERE event_id = ? AND route = ?").run(delivered, id, route);
-  return before === null ? undefined : Number(before);
+  const where = "WHERE event_id = :id AND route = :route";
+  const [mark] = query<{ at?: number }>(database, `SELECT refused_at AS at FROM delivery ${where}`, { id, route });
+  prepared(database, `UPDATE delivery SET refused_at = :delivered ${where}`).run({ delivered, id, route });
+  return mark?.at;
 }
 
 /**

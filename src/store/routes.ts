@@ -1,7 +1,6 @@
 // The state of each route. Pauses and failures apply to the whole route, because what fails for one event fails for the
-// next. Every function is part of the caller's transaction.
+// next.
 
-import type { Outcome } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
 
@@ -18,7 +17,7 @@ const CORRECTION_MS = 60_000;
  * SQL for the duration of the current wait: by the clock, but at most {@link MAX_WAIT_MS}, so that a jump of the clock
  * does not give up a delivery after few attempts.
  */
-const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 0)`;
+export const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 0)`;
 
 /** SQL for `retried_from_ms` of a delivery created now, with the parameters `:route` and `:now`. */
 export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM route WHERE name = :route), 0)`;
@@ -68,42 +67,6 @@ export function believedRest(
 ): number {
   const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
-}
-
-/** Adds the wait that a new attempt ends to the total of the route. */
-export function beginOnRoute(database: Database, { route, nowMs }: { route: string; nowMs: number }): void {
-  prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
-  prepared(
-    database,
-    `UPDATE route SET retried_ms = retried_ms + ${WAITED_MS}, waits_since_ms = :now
-     WHERE name = :route AND waits_since_ms IS NOT NULL`,
-  ).run({ route, now: nowMs });
-}
-
-/**
- * Records the state of a route after an attempt. Only the wait after a `retry` counts toward giving up.
- *
- * @param options.waitMs how long no request is made; 0 for no pause
- */
-export function endOnRoute(
-  database: Database,
-  route: string,
-  { outcome, atMs, waitMs }: { outcome: Outcome; atMs: number; waitMs: number },
-): void {
-  const restsUntilMs = waitMs === 0 ? 0 : atMs + waitMs;
-  if (outcome.kind === "delivered") {
-    prepared(
-      database,
-      `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
-         rests_until_ms = ?1, waits_since_ms = NULL, rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
-    ).run(restsUntilMs, atMs, route);
-  } else {
-    prepared(
-      database,
-      `UPDATE route SET newest = ?, failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?,
-         waits_since_ms = ? WHERE name = ?`,
-    ).run(outcome.kind, outcome.reason, restsUntilMs, atMs, outcome.kind === "retry" ? atMs : null, route);
-  }
 }
 
 /**

@@ -4,13 +4,19 @@ import type { Outcome } from "../services/service.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
 import type { Batch, EventBatch } from "./batch.ts";
-import { beginOnRoute, endOnRoute, tellBroken } from "./routes.ts";
+import { tellBroken, WAITED_MS } from "./routes.ts";
 
 /** Counts an attempt before it is made, because one that a crash ends counts too. Keeps its events together. */
 export function begin(database: Database, batch: Batch, nowMs: number): void {
   const { route, id } = batch;
   transaction(database, () => {
-    beginOnRoute(database, { route, nowMs });
+    prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
+    // Adds the wait that this attempt ends to the total of the route.
+    prepared(
+      database,
+      `UPDATE route SET retried_ms = retried_ms + ${WAITED_MS}, waits_since_ms = :now
+       WHERE name = :route AND waits_since_ms IS NOT NULL`,
+    ).run({ route, now: nowMs });
     if (batch.kind === "notice") {
       prepared(database, "UPDATE notice SET attempts = attempts + 1 WHERE uuid = ?").run(id);
       return;
@@ -26,7 +32,7 @@ export function begin(database: Database, batch: Batch, nowMs: number): void {
 /**
  * Records how an attempt ended, for the batch and for its route.
  *
- * @param options.waitMs how long no request is made on the route
+ * @param options.waitMs how long no request is made on the route; 0 for no pause
  * @param options.givesUp whether to give up the batch instead of trying again
  */
 export function settle(
@@ -37,7 +43,21 @@ export function settle(
   const { route } = batch;
   const isDelivered = outcome.kind === "delivered";
   transaction(database, () => {
-    endOnRoute(database, route, { outcome, atMs, waitMs });
+    const restsUntilMs = waitMs === 0 ? 0 : atMs + waitMs;
+    if (isDelivered) {
+      prepared(
+        database,
+        `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
+           rests_until_ms = ?1, waits_since_ms = NULL, rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
+      ).run(restsUntilMs, atMs, route);
+    } else {
+      // Only the wait after a `retry` counts toward giving up.
+      prepared(
+        database,
+        `UPDATE route SET newest = ?, failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?,
+           waits_since_ms = ? WHERE name = ?`,
+      ).run(outcome.kind, outcome.reason, restsUntilMs, atMs, outcome.kind === "retry" ? atMs : null, route);
+    }
     if (batch.kind === "notice") {
       if (isDelivered || givesUp) prepared(database, "DELETE FROM notice WHERE uuid = ?").run(batch.id);
       return;
