@@ -123,47 +123,35 @@ export function recordVerdict(database: Database, judgement: Judgement, nowMs: n
   const { eventId, verdict, openedBy = null, durationMs = null } = judgement;
   const { address, tampered, rule, keyFingerprint, reasons, urgent } = verdict;
   transaction(database, () => {
-    const row = prepared(database, "SELECT is_history, user FROM event WHERE id = ?").get(eventId);
-    const isHistory = row?.["is_history"] === 1;
-    const word = rule === undefined ? "notify" : "allowlisted";
-    prepared(
+    const event = prepared(
       database,
-      `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
-         duration_ms = ?
-       WHERE id = ?`,
-    ).run(
-      address,
-      tampered.join(" "),
-      isHistory ? "history" : word,
-      openedBy,
-      keyFingerprint,
-      JSON.stringify(reasons),
-      durationMs,
+      `UPDATE event SET address = :address, tampered = :tampered, opened_by = :openedBy, duration_ms = :durationMs,
+         key_fingerprint = :keyFingerprint, reasons = :reasons, verdict = iif(is_history = 1, 'history', :word)
+       WHERE id = :eventId RETURNING verdict, user`,
+    ).get({
       eventId,
-    );
+      address,
+      tampered: tampered.join(" "),
+      openedBy,
+      durationMs,
+      keyFingerprint,
+      reasons: JSON.stringify(reasons),
+      word: rule === undefined ? "notify" : "allowlisted",
+    });
     if (openedBy !== null) prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
-    const user = urgent ? String(row?.["user"]) : undefined;
-    for (const route of isHistory ? [] : judgement.routes) addDelivery(database, { eventId, route, user, nowMs });
+    const user = urgent ? String(event?.["user"]) : null;
+    for (const route of event?.["verdict"] === "history" ? [] : judgement.routes) {
+      // The users of urgent events take turns, so a user who causes many of them can't delay those about another user.
+      // Urgent events about root go first.
+      prepared(
+        database,
+        `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
+         VALUES (:event, :route, :urgent, coalesce(:user, ''),
+           CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
+             SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1
+               AND turn_of = :user), 0) END,
+           ${RETRIED_FROM_MS})`,
+      ).run({ event: eventId, route, urgent: Number(urgent), user, now: nowMs });
+    }
   });
-}
-
-/**
- * Adds a delivery. The users of urgent events take turns, so a user who causes many of them can't delay those about
- * another user. Urgent events about root go first.
- *
- * @param delivery.user set only for an urgent event
- */
-function addDelivery(
-  database: Database,
-  delivery: { eventId: number; route: string; user: string | undefined; nowMs: number },
-): void {
-  const { eventId, route, user, nowMs } = delivery;
-  prepared(
-    database,
-    `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
-     VALUES (:event, :route, :urgent, coalesce(:user, ''),
-       CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
-         SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1 AND turn_of = :user), 0) END,
-       ${RETRIED_FROM_MS})`,
-  ).run({ event: eventId, route, urgent: Number(user !== undefined), user: user ?? null, now: nowMs });
 }

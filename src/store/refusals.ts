@@ -19,16 +19,13 @@ export function needsProbe({ refusals }: RouteState): boolean {
   return refusals >= FREE_REFUSALS;
 }
 
-/** What a refusal means. */
-export interface Refusal {
-  /** The message is at fault: other messages are delivered. */
-  readonly isAtFault: boolean;
-  /** The route must pause: the notice about the refusal was refused, or too many messages in a row. */
-  readonly isRouteBroken: boolean;
-}
-
-/** Counts the refusal of a single message, or of a digest while other messages are refused. */
-export function countRefusal(database: Database, batch: Batch): Refusal {
+/**
+ * Counts the refusal of a single message, or of a digest while other messages are refused.
+ *
+ * @returns `isAtFault`: the message is at fault, because other messages are delivered. `isRouteBroken`: the route must
+ *   pause, because the notice about the refusal was refused, or too many messages in a row
+ */
+export function countRefusal(database: Database, batch: Batch): { isAtFault: boolean; isRouteBroken: boolean } {
   const { route } = batch;
   return transaction(database, () => {
     const state = routeState(database, route);

@@ -10,19 +10,16 @@ import { RETRIED_FROM_MS } from "./routes.ts";
 const PENDING_NOW =
   `state = 'pending', batch = NULL, attempts = 0, refused_at = NULL, retried_from_ms = ${RETRIED_FROM_MS}`;
 
-/** How many deliveries are due now, by their previous state. */
-export interface Revived {
-  readonly dead: number;
-  readonly pending: number;
-  /** How many notices of the route are due now as well. */
-  readonly notices: number;
-}
-
 /**
  * Makes the dead deliveries of a route pending again, as if just created, and all its deliveries due now. A delivery that
  * was already pending keeps its batch and the time for which it was retried.
+ *
+ * @returns how many deliveries were dead, and how many deliveries and notices were pending
  */
-export function revive(database: Database, { route, nowMs }: { route: string; nowMs: number }): Revived {
+export function revive(
+  database: Database,
+  { route, nowMs }: { route: string; nowMs: number },
+): { dead: number; pending: number; notices: number } {
   return transaction(database, () => {
     // `send` compares attempts with the failures of the route, which are reset too.
     const { changes: pending } = prepared(
