@@ -5,7 +5,7 @@ import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { PROXY_REFUSAL } from "../services/http.ts";
 import type { Route } from "../config/routes.ts";
-import type { Batch as Message, Form, Outcome } from "../services/service.ts";
+import type { Form, Message, Outcome } from "../services/service.ts";
 import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport/transport.ts";
 

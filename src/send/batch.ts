@@ -2,7 +2,7 @@
 // digest contains routine events, or the urgent events of one user.
 
 import type { Route } from "../config/routes.ts";
-import type { Batch as Message, SessionNotification } from "../services/service.ts";
+import type { Message, SessionNotification } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
 import type { Batch, EventBatch } from "../store/batch.ts";
 import { next } from "../store/next.ts";

@@ -1,7 +1,7 @@
 // Examples that tests vary: an ordinary event, its notification, a route, and texts of an attacker.
 
 import type { SessionEvent } from "../../src/event.ts";
-import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
+import type { Message, Notification, SessionNotification } from "../../src/services/service.ts";
 import type { Verdict } from "../../src/session/judge.ts";
 import type { JudgedEvent, Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
@@ -132,8 +132,8 @@ export function garbagePage(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The batch of one request. */
-export function batchOf(first: Notification, ...more: readonly Notification[]): Batch {
+/** The message of one request. */
+export function messageWith(first: Notification, ...more: readonly Notification[]): Message {
   return { id: "6d0f3b52-1f0e-4c55-8f4e-0a6c1d7b9e21", notifications: [first, ...more] };
 }
 
