@@ -14,7 +14,8 @@ import type { Login } from "../session/login.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { routesFor } from "../send/routes_for.ts";
 import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
-import { openSeen } from "../store/seen.ts";
+import { openToRead } from "../store/open.ts";
+import { seen } from "../store/seen.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 import { fingerprintOf, type Places, wrongValue } from "./flags.ts";
@@ -46,10 +47,10 @@ export function explain({ stateDir, configFile, key, ...explained }: ExplainedLo
     ? keyless
     : loginFor({ ...explained, key: fingerprintOf(key, { keyNames, command: "explain" }) }, nowMs);
   explainingStore(paths, () => {
-    using seen = openSeen(paths.deliveriesDatabase);
-    const known = (login: SeenLogin) => seen?.known(login) ?? NOTHING_KNOWN;
+    using database = openToRead(paths.deliveriesDatabase);
+    const known = (login: SeenLogin) => database === undefined ? NOTHING_KNOWN : seen(database, login);
     for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
-    if (seen === undefined) print("history: send has not run yet, or not since an upgrade; every user is new");
+    if (database === undefined) print("history: send has not run yet, or not since an upgrade; every user is new");
   });
   return ExitCode.ok;
 }
@@ -89,21 +90,20 @@ export function explanation(
   },
 ): string[] {
   const { allowlist, host, routes } = config;
-  const meaning = judge(login, { ...config, known, nowMs });
-  const { rule, reasons, unexpected } = meaning;
-  const names = routesFor(routes, { type: login.type, ...meaning });
+  const verdict = judge(login, { ...config, known, nowMs });
+  const { rule, reasons, unexpected, urgent } = verdict;
+  const names = routesFor(routes, { type: login.type, verdict });
   const told = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
     `${name} (${service.name})`
   );
-  const isAllowed = meaning.verdict === "allowlisted";
   return [
     `login: ${described(login, host.keyNames)}`,
     ...allowlist.map((rule) => `${ruleName(rule)}: ${answerOf(rule, { login, nowMs, timezone: host.timezone })}`),
-    isAllowed && rule !== undefined
+    rule !== undefined
       ? `decision: ${ruleName(rule)} allows it, so it is recorded but not notified`
       : "decision: no allowlist rule allows it, so it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
-    `urgency: ${urgencyOf({ type: login.type, urgent: meaning.urgent })}`,
+    `urgency: ${urgencyOf({ type: login.type, urgent })}`,
     `routes: ${told.length === 0 ? "none" : told.join(", ")}`,
   ];
 }

@@ -9,8 +9,10 @@ import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { print } from "../print.ts";
 import { quotedForShell } from "../shell.ts";
-import { Deliveries } from "../store/deliveries.ts";
+import type { Database } from "../sqlite/open.ts";
+import { openToWrite } from "../store/open.ts";
 import { readOverview } from "../store/overview.ts";
+import { move, revive } from "../store/revive.ts";
 import { explainingStore } from "../store/store_failure.ts";
 import { becomeSender } from "./become_sender.ts";
 import type { Places } from "./flags.ts";
@@ -43,15 +45,11 @@ function retryIn(paths: StatePaths, { route, to, configFile = CONFIG_FILE }: Ret
   if (route !== undefined) requireRoute(route, [...new Set([...names, ...configured ?? []])], "--route");
   if (to !== undefined) requireRoute(to, configured ?? [], "--to");
   if (overview === undefined) return ["nothing to retry: send has not run yet, or not since an upgrade"];
-  const deliveries = new Deliveries(paths.deliveriesDatabase);
-  try {
-    const lines = route !== undefined && to !== undefined
-      ? [moved(deliveries, { from: route, to })]
-      : (route === undefined ? names : [route]).map((name) => revived(deliveries, { route: name, configured }));
-    return lines.length > 0 ? lines : ["nothing to retry"];
-  } finally {
-    deliveries.close();
-  }
+  using database = openToWrite(paths.deliveriesDatabase);
+  const lines = route !== undefined && to !== undefined
+    ? [moved(database, { from: route, to })]
+    : (route === undefined ? names : [route]).map((name) => revived(database, { route: name, configured }));
+  return lines.length > 0 ? lines : ["nothing to retry"];
 }
 
 /** The routes in the configuration; undefined if it cannot be read and is not needed. */
@@ -74,10 +72,10 @@ function requireRoute(name: string, known: readonly string[], flag: string): voi
 }
 
 function revived(
-  deliveries: Deliveries,
+  database: Database,
   { route, configured }: { route: string; configured: readonly string[] | undefined },
 ): string {
-  const { dead, pending, notices } = deliveries.revive({ route, nowMs: Date.now() });
+  const { dead, pending, notices } = revive(database, { route, nowMs: Date.now() });
   const what = [
     ...dead > 0 ? [`restored ${plural(dead, "given-up notification")}`] : [],
     ...pending > 0 ? [`made ${plural(pending, "pending notification")} due now`] : [],
@@ -91,7 +89,7 @@ function revived(
   return `${name}: ${what.join(", ")}; ${then}`;
 }
 
-function moved(deliveries: Deliveries, { from, to }: { from: string; to: string }): string {
+function moved(database: Database, { from, to }: { from: string; to: string }): string {
   if (from === to) {
     throw new Failure(`Cannot move notifications from route "${from}" to itself`, {
       code: "retry.same-route",
@@ -99,7 +97,7 @@ function moved(deliveries: Deliveries, { from, to }: { from: string; to: string 
       hint: "omit --to to retry on the same route",
     });
   }
-  const { moved, dropped } = deliveries.move({ from, to, nowMs: Date.now() });
+  const { moved, dropped } = move(database, { from, to, nowMs: Date.now() });
   const rest = dropped > 0 ? `; dropped ${plural(dropped, "notification")} that route "${to}" already has` : "";
   const what = `moved ${plural(moved, "notification")} from route "${from}" to route "${to}"`;
   return `${what}${rest}; the next run of send delivers`;

@@ -12,9 +12,9 @@ import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
 import type { Outcome } from "../services/service.ts";
-import { Deliveries } from "../store/deliveries.ts";
 import { statIfThere } from "../sqlite/files.ts";
-import { openToRead } from "../store/open_to_read.ts";
+import { openToRead, openToWrite } from "../store/open.ts";
+import { noteTest } from "../store/refusals.ts";
 import { becomeSender } from "./become_sender.ts";
 import type { Places } from "./flags.ts";
 
@@ -29,9 +29,9 @@ export async function testRoutes({ stateDir, configFile }: Places): Promise<Exit
   const config = readConfig(configFile ?? CONFIG_FILE);
   const transport = await startTransport(transportOptions(config));
   const context = { transport, print, clock: systemClock, redact: redactor(config.secrets) };
-  const batch = { id: crypto.randomUUID(), notifications: [testNotification(Date.now(), config.host)] } as const;
+  const message = { id: crypto.randomUUID(), notifications: [testNotification(Date.now(), config.host)] } as const;
   const outcomes = await Promise.all(config.routes.map(async (route) => {
-    const outcome = await attempt(batch, { ...context, service: route.service, caCert: route.caCert });
+    const outcome = await attempt(message, route, context);
     print(resultLine(route, outcome));
     return outcome;
   }));
@@ -51,13 +51,9 @@ function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): voi
     const readable = isThere ? openToRead(deliveriesDatabase) : undefined;
     readable?.close();
     if (isThere && readable === undefined) return;
-    const deliveries = new Deliveries(deliveriesDatabase);
-    try {
-      for (const { name, service } of passed) {
-        deliveries.noteTest({ route: name, settings: service.fingerprint, nowMs: Date.now() });
-      }
-    } finally {
-      deliveries.close();
+    using database = openToWrite(deliveriesDatabase);
+    for (const { name, service } of passed) {
+      noteTest(database, { route: name, settings: service.fingerprint, nowMs: Date.now() });
     }
   } catch (error) {
     createLog()("warning", `cannot record in "${deliveriesDatabase}" that the test passed: ${messageOf(error)}`);

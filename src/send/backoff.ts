@@ -6,21 +6,17 @@ import { MAX_WAIT_MS } from "../store/routes.ts";
 const BASE_MS = 30_000;
 const CAP_MS = 60 * 60 * 1000;
 
-/** What a wait depends on. */
-export interface BackoffOptions {
-  /** Consecutive failed attempts before this one. */
-  readonly failures: number;
-  /** What the service asked for, in milliseconds; any number. */
-  readonly askedMs?: number | undefined;
-  /** A random number, at least 0 and below 1. */
-  readonly random: () => number;
-}
-
 /**
  * How long to wait, in milliseconds: a random part of a maximum that doubles with each failure, so that many hosts do
  * not retry at the same moment. A wait that the service asked for takes precedence, up to 24 hours.
+ *
+ * @param options.failures consecutive failed attempts before this one
+ * @param options.askedMs what the service asked for, in milliseconds; any number
+ * @param options.random returns a random number, at least 0 and below 1
  */
-export function backoffMs({ failures, askedMs, random }: BackoffOptions): number {
+export function backoffMs(
+  { failures, askedMs, random }: { failures: number; askedMs?: number | undefined; random: () => number },
+): number {
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 30));
   const ownMs = Math.round(random() * ceiling);
   if (askedMs === undefined || !(askedMs >= 0)) return ownMs;

@@ -1,12 +1,12 @@
-// Groups notifications into batches: a notice is sent alone, a few events one by one, many events as a digest. A digest
-// contains routine events, or the urgent events of one user.
+// Composes the message of the next batch: a notice is sent alone, a few events one by one, many events as a digest. A
+// digest contains routine events, or the urgent events of one user.
 
-import type { ConfiguredService } from "../services/registry.ts";
-import type { Batch, SessionNotification } from "../services/service.ts";
-import type { Due, Outgoing } from "../store/batches.ts";
-import type { JudgedEvent } from "../store/stored_event.ts";
-import { noticeNotification } from "./notice.ts";
-import { type HostOptions, notificationOf } from "./render.ts";
+import type { Route } from "../config/routes.ts";
+import type { Message, SessionNotification } from "../services/service.ts";
+import type { Database } from "../sqlite/open.ts";
+import type { Batch, EventBatch } from "../store/batch.ts";
+import { next } from "../store/next.ts";
+import { type HostOptions, noticeNotification, notificationOf } from "./render.ts";
 
 /** Up to this many events are sent one by one, because single messages are easier to read; more become a digest. */
 export const HANDFUL = 3;
@@ -17,53 +17,49 @@ export const MAX_DIGEST = 500;
 /** How many events are read at first for a digest. */
 const FIRST_LOOK = 32;
 
-/** The service and host that a batch is for. */
+/** A batch, and how it is shown. */
+export interface Composed {
+  readonly batch: Batch;
+  readonly message: Message;
+}
+
+/** What a message is composed for. */
 export interface ComposeOptions {
-  readonly service: Pick<ConfiguredService, "fitting">;
+  readonly route: { readonly name: string; readonly service: Pick<Route["service"], "fitting"> };
+  readonly nowMs: number;
   readonly host: HostOptions;
 }
 
-/** A batch, and its deliveries in the store. */
-export interface Composed {
-  readonly outgoing: Outgoing;
-  readonly batch: Batch;
-}
-
 /**
- * Makes a batch of due notifications. A batch that was tried before is sent again unchanged, with the same ID.
+ * Composes the message to send next on a route. A batch that was tried before is sent again unchanged, with the same ID.
  *
- * @param look returns what is due; `limit` is the maximum number of events that are not in a batch yet
  * @returns undefined if nothing is due
  */
-export function compose(look: (limit: number) => Due | undefined, options: ComposeOptions): Composed | undefined {
+export function composeNext(database: Database, options: ComposeOptions): Composed | undefined {
+  const { route: { name: route }, nowMs, host } = options;
   for (let limit = FIRST_LOOK;; limit = Math.min(2 * limit, MAX_DIGEST)) {
-    const due = look(limit);
-    if (due === undefined) return undefined;
-    if (due.kind === "notice") {
-      const { notice, route } = due;
-      const batch = { id: notice.uuid, notifications: [noticeNotification(notice, options.host)] } as const;
-      return { outgoing: { kind: "notice", route, id: batch.id, notice }, batch };
+    const batch = next(database, { route, nowMs, limit });
+    if (batch === undefined) return undefined;
+    if (batch.kind === "notice") {
+      return { batch, message: { id: batch.id, notifications: [noticeNotification(batch.notice, host)] } };
     }
-    const composed = composeEvents(due, options);
+    const composed = composeEvents(batch, options);
     // If all of a new digest fits, there may be room for more events: look again with a higher limit.
-    const taken = composed.batch.notifications.length;
-    if (due.batch !== undefined || taken < limit || limit === MAX_DIGEST) return composed;
+    const taken = composed.message.notifications.length;
+    if (!batch.isNew || taken < limit || limit === MAX_DIGEST) return composed;
   }
 }
 
-function composeEvents(due: Due & { readonly kind: "events" }, { service, host }: ComposeOptions): Composed {
-  const [firstEvent, ...moreEvents] = due.events;
+function composeEvents(batch: EventBatch, { route: { service }, host }: ComposeOptions): Composed {
+  const { id, isNew, events: [firstEvent, ...moreEvents] } = batch;
   const first = notificationOf(firstEvent, host);
   const more: SessionNotification[] = [];
-  const isWhole = due.batch !== undefined;
-  if (isWhole || due.events.length > HANDFUL) {
+  if (!isNew || batch.events.length > HANDFUL) {
     more.push(...moreEvents.map((event) => notificationOf(event, host)));
-    if (!isWhole) more.length = Math.min(more.length, Math.max(1, service.fitting([first, ...more])) - 1);
+    if (isNew) more.length = Math.min(more.length, Math.max(1, service.fitting([first, ...more])) - 1);
   }
-  const events: readonly [JudgedEvent, ...JudgedEvent[]] = [firstEvent, ...moreEvents.slice(0, more.length)];
-  const id = due.batch ?? crypto.randomUUID();
   return {
-    outgoing: { kind: "events", route: due.route, id, events, attempts: due.attempts },
-    batch: { id, notifications: [first, ...more] },
+    batch: { ...batch, events: [firstEvent, ...moreEvents.slice(0, more.length)] },
+    message: { id, notifications: [first, ...more] },
   };
 }

@@ -1,18 +1,20 @@
 // Delivers the due notifications of one route, one batch at a time, and stores the outcome of each.
 
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
 import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
 import { plural } from "../plural.ts";
 import type { Outcome } from "../services/service.ts";
-import type { Outgoing, OutgoingEvents } from "../store/batches.ts";
-import type { Deliveries } from "../store/deliveries.ts";
-import type { RouteIncident } from "../store/notices.ts";
-import { MAX_WAIT_MS } from "../store/routes.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
+import type { Batch, EventBatch } from "../store/batch.ts";
+import { begin, giveUp, settle, split } from "../store/settle.ts";
+import { announce, announceRefusal } from "../store/notices.ts";
+import { countRefusal } from "../store/refusals.ts";
+import { MAX_WAIT_MS, routeState } from "../store/routes.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
-import { compose, type Composed } from "./batch.ts";
-import type { Clock } from "../clock.ts";
-import type { HostOptions } from "./render.ts";
+import { type Composed, composeNext } from "./batch.ts";
 
 /**
  * After this many attempts, a digest is split in two when it fails again: one of its events may be at fault, even if the
@@ -20,183 +22,159 @@ import type { HostOptions } from "./render.ts";
  */
 const HALVED_AFTER = { othersGetThrough: 3, nothingGetsThrough: 10 };
 
-/** What a delivery needs. */
-export interface DeliveryContext extends Omit<AttemptContext, "service" | "caCert"> {
-  readonly deliveries: Deliveries;
+/** What all steps of a run need. */
+export interface SendContext extends AttemptContext {
+  readonly config: Config;
+  readonly database: Database;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly host: HostOptions;
-  readonly giveUpAfterMs: number;
-  /** The names of all routes. If one gives up a delivery or is broken, each of the others sends a notice. */
-  readonly routeNames: readonly string[];
+}
+
+/** What a delivery needs. */
+export interface DeliveryContext extends SendContext {
   /** Whether the run is ending, so no new request may start. */
-  readonly stopping: () => boolean;
+  readonly isStopping: () => boolean;
 }
 
 /** Delivers until nothing is due on the route, the route is paused, or the run is ending. */
 export async function deliverDue(route: Route, context: DeliveryContext): Promise<void> {
-  const { deliveries } = context;
-  let next = deliveries.together(() => begin(route, context));
+  const { database } = context;
+  let next = transaction(database, () => beginNext(route, context));
   while (next !== undefined) {
-    const { outgoing, batch } = next;
-    const outcome = await attempt(batch, { ...context, service: route.service, caCert: route.caCert });
+    const { batch, message } = next;
+    const outcome = await attempt(message, route, context);
     // One transaction ends this batch and begins the next, because each transaction costs a disk write.
-    next = deliveries.together(() => {
-      settle(outgoing, outcome, context);
-      return begin(route, context);
+    next = transaction(database, () => {
+      end(batch, outcome, context);
+      return beginNext(route, context);
     });
   }
 }
 
 /** Begins the next batch. Counts the attempt now, so that a crash counts too. */
-function begin({ name, service }: Route, context: DeliveryContext): Composed | undefined {
-  if (context.stopping()) return undefined;
-  const { deliveries, host } = context;
-  const nowMs = context.clock.nowMs();
-  const composed = compose((limit) => deliveries.nextDue({ route: name, nowMs, limit }), { service, host });
-  if (composed !== undefined) deliveries.beginAttempt(composed.outgoing, nowMs);
+function beginNext(route: Route, { database, config, clock, isStopping }: DeliveryContext): Composed | undefined {
+  if (isStopping()) return undefined;
+  const nowMs = clock.nowMs();
+  const composed = composeNext(database, { route, nowMs, host: config.host });
+  if (composed !== undefined) begin(database, composed.batch, nowMs);
   return composed;
 }
 
-function settle(outgoing: Outgoing, outcome: Outcome, context: DeliveryContext): void {
-  const { deliveries, log } = context;
-  switch (outcome.kind) {
-    case "delivered": {
-      const atMs = context.clock.nowMs();
-      const restMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
-      deliveries.settle(outgoing, { state: "delivered", atMs, restsUntilMs: restMs === 0 ? 0 : atMs + restMs });
-      log("info", `delivered ${described(outgoing)}`);
-      return;
-    }
-    case "refused":
-      return settleRefused(outgoing, outcome.reason, context);
-    case "retry":
-    case "broken":
-      return settleFailed(outgoing, outcome, context);
-  }
+function end(batch: Batch, outcome: Outcome, context: SendContext): void {
+  const { database, clock, log } = context;
+  if (outcome.kind === "refused") return endRefused(batch, outcome, context);
+  if (outcome.kind !== "delivered") return endFailed(batch, outcome, context);
+  const waitMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
+  settle(database, batch, { outcome, atMs: clock.nowMs(), waitMs });
+  log("info", `delivered ${described(batch)}`);
 }
 
 /**
  * Splits a refused digest, because one of its events may be at fault. For a single event, other messages show whether
  * the event or the route is at fault: see refusals.ts.
  */
-function settleRefused(outgoing: Outgoing, error: string, context: DeliveryContext): void {
-  const { deliveries, clock, random, log, routeNames } = context;
-  const { route } = outgoing;
-  if (isDigest(outgoing) && deliveries.refusalsOf(route).inARow === 0) {
-    deliveries.split(outgoing, { error, anew: true });
-    log("info", `splitting ${described(outgoing)}, because the service refuses it: ${error}`);
+function endRefused(batch: Batch, outcome: Outcome & { kind: "refused" }, context: SendContext): void {
+  const { database, config, clock, random, log } = context;
+  const { route } = batch;
+  const { reason } = outcome;
+  const { failures, refusals } = routeState(database, route);
+  if (isDigest(batch) && refusals === 0) {
+    split(database, batch, { error: reason, anew: true });
+    log("info", `splitting ${described(batch)}, because the service refuses it: ${reason}`);
     return;
   }
   const atMs = clock.nowMs();
-  const failures = deliveries.failuresOf(route);
-  const { isAtFault, isRouteBroken } = deliveries.countRefusal(outgoing);
+  const { isAtFault, isRouteBroken } = countRefusal(database, batch);
   if (isAtFault) {
-    deliveries.settle(outgoing, { state: "dead", kind: "refused", error, atMs, restsUntilMs: 0 });
-    log("error", `gave up ${described(outgoing)}: the service refuses it but accepts others: ${error}`);
-    if (outgoing.kind === "events") {
-      deliveries.announce(routeNames, { about: route, kind: "dead", count: 1, reason: error, occurredAtMs: atMs });
+    settle(database, batch, { outcome, atMs, waitMs: 0, givesUp: true });
+    log("error", `gave up ${described(batch)}: the service refuses it but accepts others: ${reason}`);
+    if (batch.kind === "events") {
+      const names = config.routes.map(({ name }) => name);
+      announce(database, names, { about: route, kind: "dead", count: 1, reason, occurredAtMs: atMs });
     }
     return;
   }
   const waitMs = isRouteBroken ? backoffMs({ failures, random }) : 0;
-  deliveries.settle(outgoing, {
-    state: "pending",
-    kind: "refused",
-    error,
-    atMs,
-    restsUntilMs: waitMs && atMs + waitMs,
-  });
-  if (outgoing.kind === "events") {
-    deliveries.announceRefusal({ about: route, count: 1, reason: error, occurredAtMs: atMs });
-  }
+  settle(database, batch, { outcome, atMs, waitMs });
+  if (batch.kind === "events") announceRefusal(database, { route, reason, occurredAtMs: atMs });
   if (!isRouteBroken) {
-    log("warning", `the service refuses ${described(outgoing)}; trying another message: ${error}`);
+    log("warning", `the service refuses ${described(batch)}; trying another message: ${reason}`);
     return;
   }
-  tellBroken(outgoing, { error, waitMs }, context);
-  if (isDigest(outgoing) && outgoing.attempts >= HALVED_AFTER.nothingGetsThrough) {
-    deliveries.split(outgoing, { error, anew: false });
+  reportBroken(batch, { reason, waitMs }, context);
+  if (isDigest(batch) && batch.attempts >= HALVED_AFTER.nothingGetsThrough) {
+    split(database, batch, { error: reason, anew: false });
   }
 }
 
+function endFailed(batch: Batch, outcome: Outcome & { kind: "retry" | "broken" }, context: SendContext): void {
+  const { database, clock, random, log } = context;
+  const { kind, reason } = outcome;
+  const { failures } = routeState(database, batch.route);
+  const waitMs = backoffMs({ failures, askedMs: kind === "retry" ? outcome.retryAfterMs : undefined, random });
+  settle(database, batch, { outcome, atMs: clock.nowMs(), waitMs });
+  // Something else was delivered since its first attempt, so the route works.
+  const othersGetThrough = batch.attempts > failures;
+  const what = `cannot deliver ${described(batch)}`;
+  if (othersGetThrough) log("warning", `${what}, while others get through: ${reason}; ${nextAttempt(waitMs)}`);
+  else if (kind === "broken") reportBroken(batch, { reason, waitMs }, context);
+  else log("warning", `${what} now: ${reason}; ${nextAttempt(waitMs)}`);
+  const most = othersGetThrough ? HALVED_AFTER.othersGetThrough : HALVED_AFTER.nothingGetsThrough;
+  if (isDigest(batch) && batch.attempts >= most) split(database, batch, { error: reason, anew: false });
+  if (kind === "retry") giveUpOld(batch.route, reason, context);
+}
+
 /** Logs that a route is broken, and notifies the other routes, unless the message was a notice about one of them. */
-function tellBroken(
-  outgoing: Outgoing,
-  { error, waitMs }: { error: string; waitMs: number },
-  context: DeliveryContext,
+function reportBroken(
+  batch: Batch,
+  { reason, waitMs }: { reason: string; waitMs: number },
+  context: SendContext,
 ): void {
-  const { route } = outgoing;
-  context.log(
-    "error",
-    `route "${route}" is broken: ${error}; correct its settings; ${nextAttempt(waitMs)}`,
-  );
-  if (outgoing.kind === "events" || outgoing.notice.about === route) {
-    announce({ about: route, kind: "broken", count: 0, reason: error }, context);
+  const { route } = batch;
+  context.log("error", `route "${route}" is broken: ${reason}; correct its settings; ${nextAttempt(waitMs)}`);
+  if (batch.kind === "events" || batch.notice.about === route) {
+    announceToOthers({ about: route, kind: "broken", count: 0, reason }, context);
   }
+}
+
+/** Gives up what the route has retried for too long, including deliveries that only waited in the queue meanwhile. */
+function giveUpOld(route: string, reason: string, context: SendContext): void {
+  const { database, config, log } = context;
+  const { deliveries, notices } = giveUp(database, { route, afterMs: config.giveUpAfterMs, error: reason });
+  if (deliveries + notices === 0) return;
+  const what = [
+    ...deliveries > 0 ? [plural(deliveries, "event")] : [],
+    ...notices > 0 ? [plural(notices, "notice")] : [],
+  ];
+  log("error", `gave up ${what.join(" and ")} on route "${route}" after trying for too long: ${reason}`);
+  if (deliveries > 0) announceToOthers({ about: route, kind: "dead", count: deliveries, reason }, context);
+}
+
+/** Adds a notice to each other route. */
+function announceToOthers(
+  incident: { about: string; kind: "dead" | "broken"; count: number; reason: string },
+  { database, config, clock }: SendContext,
+): void {
+  const others = config.routes.map(({ name }) => name).filter((name) => name !== incident.about);
+  announce(database, others, { ...incident, occurredAtMs: clock.nowMs() });
 }
 
 function nextAttempt(waitMs: number): string {
   return `next attempt in ${Math.ceil(waitMs / 1000)} s`;
 }
 
-function isDigest(outgoing: Outgoing): outgoing is OutgoingEvents {
-  return outgoing.kind === "events" && outgoing.events.length > 1;
+function isDigest(batch: Batch): batch is EventBatch {
+  return batch.kind === "events" && batch.events.length > 1;
 }
 
-function settleFailed(
-  outgoing: Outgoing,
-  outcome: Outcome & { readonly kind: "retry" | "broken" },
-  context: DeliveryContext,
-): void {
-  const { deliveries, clock, random, log } = context;
-  const { route } = outgoing;
-  const { kind, reason: error } = outcome;
-  const atMs = clock.nowMs();
-  const askedMs = kind === "retry" ? outcome.retryAfterMs : undefined;
-  const failures = deliveries.failuresOf(route);
-  const waitMs = backoffMs({ failures, askedMs, random });
-  deliveries.settle(outgoing, { state: "pending", kind, error, atMs, restsUntilMs: atMs + waitMs });
-  const next = nextAttempt(waitMs);
-  const attempts = outgoing.kind === "events" ? outgoing.attempts : outgoing.notice.attempts;
-  // Something else was delivered since its first attempt, so the route works.
-  const othersGetThrough = attempts > failures;
-  if (othersGetThrough) {
-    log("warning", `cannot deliver ${described(outgoing)}, while others get through: ${error}; ${next}`);
-  } else if (kind === "broken") tellBroken(outgoing, { error, waitMs }, context);
-  else log("warning", `cannot deliver ${described(outgoing)} now: ${error}; ${next}`);
-  if (isDigest(outgoing)) {
-    const most = othersGetThrough ? HALVED_AFTER.othersGetThrough : HALVED_AFTER.nothingGetsThrough;
-    if (attempts >= most) deliveries.split(outgoing, { error, anew: false });
-  }
-  if (kind === "retry") giveUp(route, error, context);
-}
-
-/** Gives up what the route has retried for too long, including deliveries that only waited in the queue meanwhile. */
-function giveUp(route: string, error: string, context: DeliveryContext): void {
-  const { deliveries, giveUpAfterMs, log } = context;
-  const { deliveries: count, notices } = deliveries.giveUp({ route, afterMs: giveUpAfterMs, error });
-  if (count + notices === 0) return;
-  const what = [...count > 0 ? [plural(count, "event")] : [], ...notices > 0 ? [plural(notices, "notice")] : []];
-  log("error", `gave up ${what.join(" and ")} on route "${route}" after trying for too long: ${error}`);
-  if (count > 0) announce({ about: route, kind: "dead", count, reason: error }, context);
-}
-
-/** Adds a notice to each other route. */
-function announce(incident: Omit<RouteIncident, "occurredAtMs">, context: DeliveryContext): void {
-  const { deliveries, routeNames, clock } = context;
-  const others = routeNames.filter((name) => name !== incident.about);
-  deliveries.announce(others, { ...incident, occurredAtMs: clock.nowMs() });
-}
-
-function described(outgoing: Outgoing): string {
-  const on = `on route "${outgoing.route}"`;
-  if (outgoing.kind === "notice") {
-    const { kind, about } = outgoing.notice;
-    if (about === outgoing.route) return `the notice of a refusal ${on}`;
+function described(batch: Batch): string {
+  const on = `on route "${batch.route}"`;
+  if (batch.kind === "notice") {
+    const { kind, about } = batch.notice;
+    if (about === batch.route) return `the notice of a refusal ${on}`;
     return `a notice about ${kind === "unreadable" || kind === "full" ? "the queue" : `route "${about}"`} ${on}`;
   }
-  const [{ uuid }, ...more] = outgoing.events;
+  const [{ uuid }, ...more] = batch.events;
   return more.length === 0 ? `event ${uuid} ${on}` : `a digest of ${more.length + 1} events ${on}`;
 }

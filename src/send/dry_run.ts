@@ -3,7 +3,8 @@
 import type { Config } from "../config/config.ts";
 import { oneLine } from "../log.ts";
 import { sentence } from "../services/wording.ts";
-import type { Deliveries } from "../store/deliveries.ts";
+import type { Database } from "../sqlite/open.ts";
+import { pendingEvents } from "../store/events.ts";
 import { notificationOf } from "./render.ts";
 
 /**
@@ -11,12 +12,9 @@ import { notificationOf } from "./render.ts";
  *
  * @returns one line per delivery: route, service, and the plain sentence
  */
-export function dryRun(
-  { routes, host }: Config,
-  deliveries: Deliveries,
-): string[] {
+export function dryRun(database: Database, { routes, host }: Config): string[] {
   return routes.flatMap(({ name, service }) =>
-    deliveries.pendingEvents(name).map((event) =>
+    pendingEvents(database, name).map((event) =>
       oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, host))}`)
     )
   );

@@ -1,42 +1,28 @@
 // Pings the heartbeat at the end of a run: its URL if the alarm works, else its URL with `/fail`. A failure here does not
 // affect the run.
 
-import type { Config } from "../config/config.ts";
 import { messageOf } from "../failure.ts";
-import type { Log } from "../log.ts";
-import type { Deliveries } from "../store/deliveries.ts";
+import { routeProblems } from "../store/health.ts";
 import { routesOf } from "../store/overview.ts";
 import { countPing } from "../store/pings.ts";
-import type { Clock } from "../clock.ts";
-import { routeProblems } from "../store/health.ts";
-import type { Intake } from "./intake.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { RunContext } from "./run.ts";
 
 /** What a ping needs. */
-export interface HeartbeatContext {
-  readonly deliveries: Deliveries;
-  readonly intake: Pick<Intake, "fault">;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Removes secrets from a text. */
-  readonly redact: (text: string) => string;
+export interface HeartbeatContext extends RunContext {
   /** Other reasons why the alarm does not work on this host. */
   readonly hostProblems: () => readonly string[];
 }
 
 /** Pings the heartbeat, if it is configured and the last ping is long enough ago. Logs a failure and never throws. */
-export async function pingHeartbeat(
-  { heartbeat, routes }: Pick<Config, "heartbeat" | "routes">,
-  { deliveries, intake, transport, clock, log, redact, hostProblems }: HeartbeatContext,
-): Promise<void> {
+export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
+  const { config: { heartbeat, routes }, database, intake, transport, clock, log, redact, hostProblems } = context;
   if (heartbeat === undefined) return;
   try {
     const nowMs = clock.nowMs();
-    if (!countPing(deliveries.database, nowMs)) return;
+    if (!countPing(database, nowMs)) return;
     const configured = routes.map(({ name }) => name);
     // `send` is running, so only check that this run could read every source, the routes, and the host.
-    const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs });
+    const problems = routeProblems({ configured, routes: routesOf(database), nowMs });
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
     const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;

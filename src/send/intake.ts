@@ -8,9 +8,17 @@ import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
 import { isRead, noteRead } from "../store/read_sources.ts";
-import type { Deliveries } from "../store/deliveries.ts";
-import type { TakenIn } from "../store/events.ts";
+import {
+  inboxPosition,
+  knows,
+  takeIn,
+  takeInEvents,
+  takeInUnrecorded,
+  type TakenIn,
+  unrecordedPosition,
+} from "../store/take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
 import { type Inbox, InboxError } from "../intake/inbox.ts";
 import { noteQueueFault, noteQueueLooks, type QueueFault } from "../store/queue_state.ts";
 import { horizonOf } from "../store/read_again.ts";
@@ -29,7 +37,7 @@ const PAGES_PER_STEP = 10;
 
 /** What {@link Intake} needs. */
 export interface IntakeOptions {
-  readonly deliveries: Deliveries;
+  readonly database: Database;
   readonly inbox: Inbox;
   /** If absent, only the queue database is read. */
   readonly elsewhere?: {
@@ -89,7 +97,7 @@ export class Intake {
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
     yield* this.#attempt("spool in /run", this.#takeInSpool("run_spool_files"));
     yield* this.#attempt("last resort", this.#takeInUnrecorded(upTo));
-    noteQueueFault(this.#options.deliveries.database, faultOf(this.fault));
+    noteQueueFault(this.#options.database, faultOf(this.fault));
     const { taken, history } = this.#total;
     if (history > 0) {
       log(
@@ -118,18 +126,18 @@ export class Intake {
   }
 
   *#takeInDatabase(): Generator<void> {
-    const { deliveries, inbox } = this.#options;
-    let position = deliveries.inboxPosition();
+    const { database, inbox } = this.#options;
+    let position = inboxPosition(database);
     for (let pages = 0;; pages++) {
       const page = pages === 0 ? inbox.read(position, PAGE) : inbox.readOn(position, PAGE);
       if (page === undefined) return;
       const isEmpty = page.events.length === 0 && (page.unreadable ?? 0) === 0;
-      if (isEmpty) noteQueueLooks(deliveries.database, inbox.looks);
+      if (isEmpty) noteQueueLooks(database, inbox.looks);
       // Remember that the queue is empty: then every later event is known to be new.
       if (isEmpty && position.againToId !== undefined) return;
       // Reading may restart once from the first event. Stop if the database makes it restart indefinitely.
       if (pages > 0 && page.position.lastId <= position.lastId) return;
-      this.#count(deliveries.takeIn(page));
+      this.#count(takeIn(database, page));
       position = page.position;
       if (isEmpty) return;
       yield;
@@ -137,35 +145,35 @@ export class Intake {
   }
 
   *#takeInSpool(column: SpoolColumn): Generator<void> {
-    const { deliveries, elsewhere, log } = this.#options;
+    const { database, elsewhere, log } = this.#options;
     if (elsewhere === undefined) return;
     const spool = elsewhere.spools[column];
-    const horizon = horizonOf(deliveries.database, { pruned: false });
+    const horizon = horizonOf(database, { pruned: false });
     for (;;) {
-      const { events, isLast } = spool.read({ limit: PAGE, knows: (uuid) => deliveries.knows(uuid) });
-      if (events.length > 0) this.#count(deliveries.takeInFromElsewhere(events, { horizon }));
+      const { events, isLast } = spool.read({ limit: PAGE, knows: (uuid) => knows(database, uuid) });
+      if (events.length > 0) this.#count(takeInEvents(database, events, { horizon }));
       if (isLast) break;
       yield;
     }
     const { length } = spool.unreadable;
     if (length === this.#unreadableFiles.get(column)) return;
     this.#unreadableFiles.set(column, length);
-    noteUnreadableFiles(deliveries.database, column, length);
+    noteUnreadableFiles(database, column, length);
     const names = spool.unreadable.slice(0, 3).map((name) => `"${name}"`).join(", ");
     if (length > 0) log("error", `cannot read ${plural(length, "file")} in "${spool.directory}", kept: ${names}`);
   }
 
   *#takeInUnrecorded(upTo: number): Generator<void> {
-    const { deliveries, elsewhere } = this.#options;
+    const { database, elsewhere } = this.#options;
     if (elsewhere === undefined) return;
     for (;;) {
-      const before = deliveries.unrecordedPosition();
+      const before = unrecordedPosition(database);
       const position = before ?? UNRECORDED_START;
       const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
       // Remember that the file is empty or does not exist: then all its later entries are known to be new.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
-      this.#count(deliveries.takeInUnrecorded(page));
+      this.#count(takeInUnrecorded(database, page));
       if (!hasMoved) return;
       yield;
     }
@@ -184,7 +192,7 @@ export class Intake {
   }
 
   *#takeInDamaged(): Generator<void> {
-    const { elsewhere, deliveries: { database }, log } = this.#options;
+    const { elsewhere, database, log } = this.#options;
     if (elsewhere === undefined) return;
     const { paths, clock } = elsewhere;
     try {
@@ -200,10 +208,10 @@ export class Intake {
   }
 
   /** Returns whether the database was read as far as SQLite can read it. */
-  *#takeInOne({ folder, database, looks }: DamagedQueue, copy: string): Generator<void, boolean> {
-    const { deliveries, log } = this.#options;
-    const horizon = horizonOf(deliveries.database, { pruned: true });
-    const reader = readDamagedQueue(database, { copy });
+  *#takeInOne({ folder, database: path, looks }: DamagedQueue, copy: string): Generator<void, boolean> {
+    const { database, log } = this.#options;
+    const horizon = horizonOf(database, { pruned: true });
+    const reader = readDamagedQueue(path, { copy });
     let taken = 0;
     let unreadable = 0;
     let end: End | undefined;
@@ -215,7 +223,7 @@ export class Intake {
         else if (next.event === undefined) unreadable++;
         else page.push(next.event);
       }
-      taken += deliveries.takeInFromElsewhere(page, { horizon }).taken;
+      taken += takeInEvents(database, page, { horizon }).taken;
       yield;
     }
     if ("error" in end) {
@@ -223,10 +231,10 @@ export class Intake {
       log("error", `cannot read ${what} "${folder}": ${messageOf(end.error)}; the next run tries again`);
       return false;
     }
-    deliveries.together(() => {
-      noteRead(deliveries.database, { name: folder, looks });
+    transaction(database, () => {
+      noteRead(database, { name: folder, looks });
       // Count only now, so a database that is read again in each run is counted once.
-      countUnreadable(deliveries.database, unreadable);
+      countUnreadable(database, unreadable);
     });
     const what = `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`;
     log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);

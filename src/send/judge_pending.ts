@@ -1,14 +1,12 @@
 // Judges new events, each once, and creates their deliveries.
 
 import { ruleName } from "../session/allowlist.ts";
-import type { Config } from "../config/config.ts";
-import type { Log } from "../log.ts";
-import type { Deliveries } from "../store/deliveries.ts";
-import type { SeenLogin } from "../session/seen.ts";
-import type { StoredEvent } from "../store/stored_event.ts";
-import type { Clock } from "../clock.ts";
 import { judge } from "../session/judge.ts";
 import { loginOf } from "../session/login.ts";
+import { transaction } from "../sqlite/open.ts";
+import { openOf, recordVerdict, type StoredEvent, unjudged, unjudgedOpenOf } from "../store/events.ts";
+import { rememberFirstEvent, seen } from "../store/seen.ts";
+import type { SendContext } from "./deliver.ts";
 import { routesFor } from "./routes_for.ts";
 
 /** How many events are judged in one transaction. */
@@ -17,33 +15,26 @@ const PAGE = 100;
 /** How many pages are judged in one step. */
 const PAGES_PER_STEP = 10;
 
-/** The part of the configuration that judging needs. */
-export type JudgeConfig = Pick<Config, "routes" | "allowlist" | "learningMs">;
-
-/** What judging needs in addition to the configuration. */
-export interface JudgeContext {
-  readonly deliveries: Deliveries;
-  readonly clock: Clock;
-  /** Logs which rule allowed an event, so no event is allowed silently. */
-  readonly log: Log;
-}
+/** What judging needs. */
+export type JudgeContext = Pick<SendContext, "config" | "database" | "clock" | "log">;
 
 /**
  * Judges some of the events that are not judged yet.
  *
  * @returns whether there may be more
  */
-export function judgeNew(config: JudgeConfig, context: JudgeContext): boolean {
-  const { deliveries } = context;
+export function judgePending(context: JudgeContext): boolean {
+  const { database } = context;
   for (let pages = 0; pages < PAGES_PER_STEP; pages++) {
-    const events = deliveries.unjudged(PAGE);
+    const events = unjudged(database, PAGE);
     if (events.length === 0) return false;
-    deliveries.together(() => {
-      deliveries.seen.rememberFirstEvent();
+    transaction(database, () => {
+      rememberFirstEvent(database);
       for (const event of events) {
         // If the open of a close was taken in after it, judge the open first, then read the page again.
-        const late = lateOpenOf(event, deliveries);
-        judgeOne(late ?? event, { config, context });
+        const opened = event.type === "close" ? openOf(database, event) : undefined;
+        const late = event.type === "close" && opened === undefined ? unjudgedOpenOf(database, event) : undefined;
+        judgeOne(late ?? event, opened, context);
         if (late !== undefined) return;
       }
     });
@@ -51,29 +42,25 @@ export function judgeNew(config: JudgeConfig, context: JudgeContext): boolean {
   return true;
 }
 
-function lateOpenOf(event: StoredEvent, deliveries: Deliveries): StoredEvent | undefined {
-  if (event.type === "open" || deliveries.openOf(event) !== undefined) return undefined;
-  return deliveries.unjudgedOpenOf(event);
-}
-
 function judgeOne(
   event: StoredEvent,
-  { config, context: { deliveries, clock, log } }: { config: JudgeConfig; context: JudgeContext },
+  opened: StoredEvent | undefined,
+  { config, database, clock, log }: JudgeContext,
 ): void {
   const nowMs = clock.nowMs();
-  const opened = event.type === "close" ? deliveries.openOf(event) : undefined;
   const login = loginOf(event, opened);
-  const known = (login: SeenLogin) => deliveries.seen.known(login);
-  const meaning = judge(login, { ...config, known, nowMs, isUnrecorded: event.isUnrecorded ?? false });
-  const { rule, unexpected: _, ...judgement } = meaning;
-  deliveries.judge({
-    ...judgement,
-    eventId: event.id,
-    openedBy: opened?.id,
-    durationMs: login.durationMs,
-    routes: routesFor(config.routes, { type: event.type, ...meaning }),
-  }, nowMs);
-  if (rule !== undefined) {
-    log("info", `event ${event.uuid} is allowlisted: ${meaning.address || event.user}, by ${ruleName(rule)}`);
+  const verdict = judge(login, {
+    allowlist: config.allowlist,
+    learningMs: config.learningMs,
+    known: (login) => seen(database, login),
+    nowMs,
+    isUnrecorded: event.isUnrecorded ?? false,
+  });
+  const routes = routesFor(config.routes, { type: event.type, verdict });
+  const { durationMs } = login;
+  recordVerdict(database, { eventId: event.id, verdict, openedBy: opened?.id, durationMs, routes }, nowMs);
+  if (verdict.rule !== undefined) {
+    // So that no event is allowed silently.
+    log("info", `event ${event.uuid} is allowlisted: ${verdict.address || event.user}, by ${ruleName(verdict.rule)}`);
   }
 }

@@ -2,12 +2,7 @@
 
 import type { Route } from "../config/routes.ts";
 import type { SessionEventType } from "../event.ts";
-import type { Meaning } from "../session/judge.ts";
-
-/** The facts that decide which routes get an event. */
-export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {
-  readonly type: SessionEventType;
-}
+import type { Verdict } from "../session/judge.ts";
 
 /**
  * The names of the routes that get an event; empty if it is allowlisted. A route with `notify = "unexpected"` gets
@@ -16,9 +11,9 @@ export interface Told extends Pick<Meaning, "verdict" | "unexpected"> {
  */
 export function routesFor(
   routes: readonly Pick<Route, "name" | "events" | "notify">[],
-  { type, verdict, unexpected }: Told,
+  { type, verdict: { rule, unexpected } }: { type: SessionEventType; verdict: Pick<Verdict, "rule" | "unexpected"> },
 ): string[] {
-  if (verdict === "allowlisted") return [];
+  if (rule !== undefined) return [];
   return routes.filter(({ events, notify }) => events.includes(type) && (notify === "all" || unexpected))
     .map(({ name }) => name);
 }

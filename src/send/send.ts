@@ -6,16 +6,18 @@ import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import type { Deliveries } from "../store/deliveries.ts";
+import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import type { Database } from "../sqlite/open.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
-import { lastResortProblems } from "../store/last_resort.ts";
 import { backUpDaily } from "../store/backup.ts";
+import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
+import { pendingCount } from "../store/next.ts";
 import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
-import { withoutRoom } from "../store/disk_space.ts";
+import { fullDisks } from "../store/disk_space.ts";
 import { setAside } from "../store/set_aside.ts";
 import { Spool } from "../intake/spool.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
@@ -25,7 +27,7 @@ import { dryRun } from "./dry_run.ts";
 import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
-import { judgeNew } from "./judge_pending.ts";
+import { judgePending } from "./judge_pending.ts";
 import { redactor } from "./redact.ts";
 import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
@@ -96,14 +98,14 @@ interface Work {
 /** Opens the store with `opening`, and creates the reader of new events. */
 function open(
   { paths, log, lock }: Work,
-  opening: (options: OpenStoreOptions) => Deliveries,
-): { deliveries: Deliveries; intake: Intake } {
+  opening: (options: OpenStoreOptions) => Database,
+): { database: Database; intake: Intake } {
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
-  const deliveries = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
+  const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
   const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
   const elsewhere = { spools, paths, clock: systemClock };
-  return { deliveries, intake: new Intake({ deliveries, inbox, elsewhere, log }) };
+  return { database, intake: new Intake({ database, inbox, elsewhere, log }) };
 }
 
 function newestAtMs(inbox: Inbox): number | undefined {
@@ -119,27 +121,27 @@ function newestAtMs(inbox: Inbox): number | undefined {
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
-  const { deliveries, intake } = open(work, previewStore);
-  const lines = deliveries.discarding(() => {
-    takeOver({ paths, deliveries, log, keep: true });
+  const { database, intake } = open(work, previewStore);
+  const lines = discarding(database, () => {
+    takeOver({ paths, database, log, keep: true });
     while (intake.takeIn() || intake.takeInDamaged());
-    while (judgeNew(config, { deliveries, clock: systemClock, log }));
-    return dryRun(config, deliveries);
+    while (judgePending({ config, database, clock: systemClock, log }));
+    return dryRun(database, config);
   });
-  deliveries.close();
+  database.close();
   lines.forEach(print);
   return exitCodeOf(intake, { pending: 0, problems: [] });
 }
 
 async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
-  const { deliveries, intake } = open(work, openStore);
+  const { database, intake } = open(work, openStore);
   markStore(lock);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  takeOver({ paths, deliveries, log });
+  takeOver({ paths, database, log });
   let config: Config;
   try {
     config = readConfig(configFile);
@@ -149,7 +151,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     throw error;
   }
   const context = {
-    deliveries,
+    config,
+    database,
     intake,
     transport: await startTransport(transportOptions(config)),
     print,
@@ -160,17 +163,17 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     signal: stop.signal,
   };
   const hostProblems = () => [
-    ...withoutRoom(paths),
-    ...lastResortProblems({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }),
+    ...fullDisks(paths),
+    ...lastResortFaults({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }).map(({ short }) => short),
   ];
-  await run(config, { ...context, atEnd: () => pingHeartbeat(config, { ...context, hostProblems }) });
-  const pruned = prune(deliveries.database, { retentionDays: config.retentionDays, nowMs: Date.now() });
+  await run({ ...context, atEnd: () => pingHeartbeat({ ...context, hostProblems }) });
+  const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
-  await backUp(deliveries, work);
-  const pending = deliveries.pendingCount();
+  await backUp(database, work);
+  const pending = pendingCount(database);
   const configured = config.routes.map(({ name }) => name);
-  const problems = routeProblems({ configured, routes: routesOf(deliveries.database), nowMs: Date.now() });
-  deliveries.close();
+  const problems = routeProblems({ configured, routes: routesOf(database), nowMs: Date.now() });
+  database.close();
   if (pending > 0) {
     log(
       "info",
@@ -181,7 +184,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
 }
 
 /** Makes the daily backup. A failure must not affect the run: the next one tries again. */
-async function backUp({ database }: Deliveries, { paths, log }: Work): Promise<void> {
+async function backUp(database: Database, { paths, log }: Work): Promise<void> {
   try {
     await backUpDaily(database, { paths, nowMs: Date.now() });
   } catch (error) {

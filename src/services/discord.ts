@@ -15,7 +15,7 @@ import {
   urlSecrets,
 } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
-import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
+import type { HttpResponse, Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
@@ -102,13 +102,13 @@ export const discord: Service<Settings> = {
       fits: (lines) => descriptionsOf(lines).reduce((sum, { length }) => sum + length, 0) <= limits.text,
     }),
 
-  render(batch, { webhook_url }, { form }) {
+  render(message, { webhook_url }, { form }) {
     const url = new URL(webhook_url);
     // Makes Discord answer only after it has stored the message.
     url.searchParams.set("wait", "true");
-    const username = form === "rich" ? senderName(batch) : undefined;
+    const username = form === "rich" ? senderName(message) : undefined;
     return jsonRequest(url.href, {
-      ...messageOf(batch, form === "rich"),
+      ...messageOf(message, form === "rich"),
       ...(username === undefined ? {} : { username }),
       allowed_mentions: { parse: [] },
     });
@@ -130,25 +130,25 @@ export const discord: Service<Settings> = {
   },
 };
 
-function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
-  const [first, ...more] = batch.notifications;
-  const lines = fittedSentences(batch, { limits: CONTENT, escape: escapeMarkdown });
-  const color = COLOURS[urgencyOf(batch)];
+function messageOf(message: Message, isRich: boolean): Record<string, unknown> {
+  const [first, ...more] = message.notifications;
+  const lines = fittedSentences(message, { limits: CONTENT, escape: escapeMarkdown });
+  const color = COLOURS[urgencyOf(message)];
   if (more.length > 0) {
     // A digest is too long for `content`, so its plain form has embeds too, but without colour.
     const embeds = descriptionsOf(lines).map((description) => isRich ? { description, color } : { description });
-    return { content: escapeMarkdown(headline(batch)), embeds };
+    return { content: escapeMarkdown(headline(message)), embeds };
   }
   const [content] = lines;
   if (!isRich || !isSession(first)) return { content, flags: SUPPRESS_EMBEDS };
   return {
     content,
     embeds: [{
-      title: cut(headline(batch), { limits: TITLE, escape: escapeMarkdown }),
+      title: cut(headline(message), { limits: TITLE, escape: escapeMarkdown }),
       color,
       fields: fieldsOf(first),
     }],
-    ...(urgencyOf(batch) === "low" ? { flags: SUPPRESS_NOTIFICATIONS } : {}),
+    ...(urgencyOf(message) === "low" ? { flags: SUPPRESS_NOTIFICATIONS } : {}),
   };
 }
 
@@ -184,7 +184,7 @@ function exhaustedForMs({ headers }: HttpResponse): number | undefined {
  * The host name as the sender, unless Discord would refuse it. Not all of Discord's rules are public: if it refuses the
  * name, the message is sent in the plain form, without a sender name.
  */
-function senderName({ notifications: [{ hostName }] }: Batch): string | undefined {
+function senderName({ notifications: [{ hostName }] }: Message): string | undefined {
   const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
   return hostName === "" || hostName.length > MAX_USERNAME || forbidden.test(hostName) ? undefined : hostName;
 }

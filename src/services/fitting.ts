@@ -1,7 +1,7 @@
 // Fits messages to a service's limits: shortens sentences, and counts how many fit into one message.
 
 import { sentence } from "./wording.ts";
-import type { Batch, Limits, Notification, SessionNotification } from "./service.ts";
+import type { Limits, Message, Notification, SessionNotification } from "./service.ts";
 
 /** How a service limits and escapes its sentences. */
 export interface Wording {
@@ -16,8 +16,8 @@ export interface Wording {
 /** Value lengths tried in turn until a sentence fits, in UTF-16 code units. */
 const CUTS: readonly number[] = [96, 64, 48, 32, 24, 16, 8];
 
-/** The plain sentences of a batch, each within the limits; see {@link fittedSentence}. */
-export function fittedSentences({ notifications }: Pick<Batch, "notifications">, wording: Wording): string[] {
+/** The plain sentences of a message, each within the limits; see {@link fittedSentence}. */
+export function fittedSentences({ notifications }: Pick<Message, "notifications">, wording: Wording): string[] {
   return notifications.map((notification) => fittedSentence(notification, wording));
 }
 

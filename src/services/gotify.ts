@@ -56,14 +56,14 @@ export const gotify: Service<Settings> = {
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
-  render(batch, { server_url, token }, { form }) {
+  render(message, { server_url, token }, { form }) {
     const ornament = {
-      title: cut(headline(batch), { limits: TITLE }),
-      priority: PRIORITIES[urgencyOf(batch)],
+      title: cut(headline(message), { limits: TITLE }),
+      priority: PRIORITIES[urgencyOf(message)],
       extras: { "client::display": { contentType: "text/plain" } },
     };
-    const message = fittedSentences(batch, WORDING).join("\n");
-    return jsonRequest(below(server_url, "message"), { message, ...(form === "rich" ? ornament : {}) }, {
+    const text = fittedSentences(message, WORDING).join("\n");
+    return jsonRequest(below(server_url, "message"), { message: text, ...(form === "rich" ? ornament : {}) }, {
       headers: { "x-gotify-key": token },
     });
   },

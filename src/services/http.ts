@@ -1,7 +1,7 @@
 // Shared by all HTTP services: URLs, the meaning of a status, and when to retry.
 
 import * as v from "valibot";
-import type { Batch, HttpRequest, HttpResponse, Outcome } from "./service.ts";
+import type { HttpRequest, HttpResponse, Message, Outcome } from "./service.ts";
 
 /** Hosts for which plain http is safe, because the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -105,8 +105,8 @@ export function basicCredentials(user: string, password: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)));
 }
 
-/** The id of a batch, escaped for a header or a path segment. A normal id stays unchanged. */
-export function safeId({ id }: Batch): string {
+/** The id of a message, escaped for a header or a path segment. A normal id stays unchanged. */
+export function safeId({ id }: Message): string {
   return encodeURIComponent(id.toWellFormed());
 }
 

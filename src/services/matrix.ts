@@ -17,7 +17,7 @@ import {
   tokenSchema,
 } from "./http.ts";
 import { headline, inert, urgencyOf } from "./wording.ts";
-import type { Batch, Limits, Outcome, Service } from "./service.ts";
+import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   server_url: v.pipe(
@@ -62,7 +62,7 @@ const SETTINGS_FAULTS: readonly string[] = [
   "M_USER_DEACTIVATED",
 ];
 
-/** The `matrix` service. The batch's id is the transaction id, so the homeserver drops duplicates. */
+/** The `matrix` service. The message's id is the transaction id, so the homeserver drops duplicates. */
 export const matrix: Service<Settings> = {
   name: "matrix",
   apiUrl: "https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid",
@@ -80,16 +80,16 @@ export const matrix: Service<Settings> = {
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
-  render(batch, { server_url, room_id, token }, { form }) {
+  render(message, { server_url, room_id, token }, { form }) {
     const room = encodeURIComponent(room_id);
-    const url = below(server_url, `_matrix/client/v3/rooms/${room}/send/m.room.message/${safeId(batch)}`);
+    const url = below(server_url, `_matrix/client/v3/rooms/${room}/send/m.room.message/${safeId(message)}`);
     return jsonRequest(url, {
       // Under Matrix's default rules, a notice makes no sound.
-      msgtype: form === "rich" && urgencyOf(batch) === "low" ? "m.notice" : "m.text",
-      body: fittedSentences(batch, WORDING).join("\n"),
+      msgtype: form === "rich" && urgencyOf(message) === "low" ? "m.notice" : "m.text",
+      body: fittedSentences(message, WORDING).join("\n"),
       // Without this, a Matrix user's name anywhere in the text would mention that user.
       "m.mentions": {},
-      ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(batch) } : {}),
+      ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(message) } : {}),
     }, { method: "PUT", headers: bearer(token) });
   },
 
@@ -108,10 +108,10 @@ export const matrix: Service<Settings> = {
 };
 
 /** Title and sentences as HTML. Values are marked as code, where clients do not detect links or names. */
-function htmlOf(batch: Batch): string {
-  const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
-  const lines = fittedSentences(batch, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });
-  return [`<strong>${mark}${escapeHtml(headline(batch))}</strong>`, ...lines].join("<br>");
+function htmlOf(message: Message): string {
+  const mark = urgencyOf(message) === "urgent" ? "🚨 " : "";
+  const lines = fittedSentences(message, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });
+  return [`<strong>${mark}${escapeHtml(headline(message))}</strong>`, ...lines].join("<br>");
 }
 
 function escapeHtml(value: string): string {

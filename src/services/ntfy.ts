@@ -16,7 +16,7 @@ import {
   urlSecrets,
 } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
-import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
+import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.pipe(
   v.strictObject({
@@ -104,13 +104,13 @@ export const ntfy: Service<Settings> = {
       fits: (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
     }),
 
-  render(batch, { topic_url, token, user, password }, { form }) {
+  render(message, { topic_url, token, user, password }, { form }) {
     const { root, topic } = split(topic_url);
     // The text is sent as JSON, because headers are limited to Latin-1.
     return jsonRequest(root, {
       topic,
-      message: fittedSentences(batch, WORDING).join("\n"),
-      ...(form === "rich" ? ornamentOf(batch) : {}),
+      message: fittedSentences(message, WORDING).join("\n"),
+      ...(form === "rich" ? ornamentOf(message) : {}),
     }, {
       headers: {
         ...(token === undefined ? {} : bearer(token)),
@@ -140,12 +140,12 @@ export const ntfy: Service<Settings> = {
 };
 
 /** Title, priority, and a tag that becomes an emoji, see https://docs.ntfy.sh/emojis/. */
-function ornamentOf(batch: Batch): Record<string, unknown> {
-  const { type } = batch.notifications[0];
-  const urgency = urgencyOf(batch);
+function ornamentOf(message: Message): Record<string, unknown> {
+  const { type } = message.notifications[0];
+  const urgency = urgencyOf(message);
   const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning" };
   return {
-    title: cut(headline(batch), { limits: TITLE }),
+    title: cut(headline(message), { limits: TITLE }),
     tags: [urgency === "urgent" ? "rotating_light" : usual[type]],
     priority: PRIORITIES[urgency],
   };

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { below, endpoint, foreignHostWarnings, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
 import { headline, isSession, undomained, urgencyOf } from "./wording.ts";
-import type { Batch, HttpResponse, Limits, Outcome, Service, Urgency } from "./service.ts";
+import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({
   token: v.pipe(
@@ -57,14 +57,16 @@ export const pushover: Service<Settings> = {
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
-  render(batch, { server_url, token, user }, { form }) {
-    const message = fittedSentences(batch, WORDING).join("\n");
+  render(message, { server_url, token, user }, { form }) {
+    const text = fittedSentences(message, WORDING).join("\n");
     return {
       kind: "http",
       method: "POST",
       url: below(server_url, "1/messages.json"),
       headers: { "content-type": "application/x-www-form-urlencoded" },
-      body: String(new URLSearchParams({ token, user, message, ...(form === "rich" ? ornamentOf(batch) : {}) })),
+      body: String(
+        new URLSearchParams({ token, user, message: text, ...(form === "rich" ? ornamentOf(message) : {}) }),
+      ),
     };
   },
 
@@ -84,12 +86,12 @@ export const pushover: Service<Settings> = {
   },
 };
 
-function ornamentOf(batch: Batch): Record<string, string> {
-  const [first] = batch.notifications;
+function ornamentOf(message: Message): Record<string, string> {
+  const [first] = message.notifications;
   const timestamp = isSession(first) ? Math.floor(first.occurredAtMs / 1000) : 0;
   return {
-    title: cut(headline(batch), { limits: TITLE }),
-    priority: String(PRIORITIES[urgencyOf(batch)]),
+    title: cut(headline(message), { limits: TITLE }),
+    priority: String(PRIORITIES[urgencyOf(message)]),
     // Pushover would refuse the time of a badly wrong clock.
     ...(timestamp > 0 && timestamp < 2 ** 31 ? { timestamp: String(timestamp) } : {}),
   };

@@ -8,8 +8,8 @@ import { matrix } from "./matrix.ts";
 import { ntfy } from "./ntfy.ts";
 import { pushover } from "./pushover.ts";
 import type {
-  Batch,
   HttpResponse,
+  Message,
   Outcome,
   RenderOptions,
   Service,
@@ -30,7 +30,7 @@ export interface ConfiguredService {
   readonly endpoints: readonly string[];
   readonly warnings: readonly string[];
   fitting(notifications: readonly SessionNotification[]): number;
-  render(batch: Batch, options: RenderOptions): ServiceRequest;
+  render(message: Message, options: RenderOptions): ServiceRequest;
   judge(response: HttpResponse, nowMs: number): Outcome;
 }
 
@@ -95,7 +95,7 @@ export function register<Settings>(service: Service<Settings>): RegisteredServic
           endpoints: service.endpoints(settings),
           warnings: service.warnings?.(settings) ?? [],
           fitting: (notifications) => service.fitting(notifications, settings),
-          render: (batch, options) => service.render(batch, settings, options),
+          render: (message, options) => service.render(message, settings, options),
           judge: (response, nowMs) => service.judge(response, nowMs),
         },
       };

@@ -59,7 +59,7 @@ export interface NoticeNotification {
 }
 
 /** The content of one request: one notification, or a digest of several session events. */
-export interface Batch {
+export interface Message {
   /** The same for all attempts, so that services can drop duplicates. */
   readonly id: string;
   readonly notifications: readonly [Notification, ...Notification[]];
@@ -120,7 +120,7 @@ export type Outcome = /** The service accepted it. `restMs`: how long to wait be
 /** `rich`: with the service's formatting. `plain`: the plain sentence, for when the rich form was refused. */
 export type Form = "rich" | "plain";
 
-/** How to render a batch. */
+/** How to render a message. */
 export interface RenderOptions {
   readonly form: Form;
   /** The time of the attempt, in milliseconds since the epoch, for services whose requests include it. */
@@ -157,8 +157,8 @@ export interface Service<Settings> {
   warnings?(settings: Settings): readonly string[];
   /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
   fitting(notifications: readonly SessionNotification[], settings: Settings): number;
-  /** Builds the request that delivers a batch. */
-  render(batch: Batch, settings: Settings, options: RenderOptions): ServiceRequest;
+  /** Builds the request that delivers a message. */
+  render(message: Message, settings: Settings, options: RenderOptions): ServiceRequest;
   /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */
   judge(response: HttpResponse, nowMs: number): Outcome;
 }

@@ -13,7 +13,7 @@ import {
   urlSecrets,
 } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
-import type { Batch, Limits, Outcome, Service } from "./service.ts";
+import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
@@ -95,16 +95,16 @@ export const slack: Service<Settings> = {
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
-  render(batch, { webhook_url }, { form }) {
+  render(message, { webhook_url }, { form }) {
     return jsonRequest(webhook_url.href, {
-      text: fittedSentences(batch, WORDING).join("\n"),
+      text: fittedSentences(message, WORDING).join("\n"),
       // Disable all interpretation of the text as markup, links or names.
       mrkdwn: false,
       parse: "none",
       link_names: false,
       unfurl_links: false,
       unfurl_media: false,
-      ...(form === "rich" ? { blocks: blocksOf(batch) } : {}),
+      ...(form === "rich" ? { blocks: blocksOf(message) } : {}),
     });
   },
 
@@ -124,15 +124,15 @@ export const slack: Service<Settings> = {
   },
 };
 
-function blocksOf(batch: Batch): unknown[] {
-  const [first, ...more] = batch.notifications;
-  const mark = urgencyOf(batch) === "urgent" ? "🚨 " : "";
+function blocksOf(message: Message): unknown[] {
+  const [first, ...more] = message.notifications;
+  const mark = urgencyOf(message) === "urgent" ? "🚨 " : "";
   const header = {
     type: "header",
-    text: plainText(cut(`${mark}${headline(batch)}`, { limits: HEADER, escape: escapeEntities })),
+    text: plainText(cut(`${mark}${headline(message)}`, { limits: HEADER, escape: escapeEntities })),
   };
   if (more.length > 0 || !isSession(first)) {
-    return [header, ...sectionsOf(fittedSentences(batch, SECTION_WORDING))];
+    return [header, ...sectionsOf(fittedSentences(message, SECTION_WORDING))];
   }
   const fields = factsOf(first).map(({ label, value }) =>
     plainText(`${label}\n${cut(value, { limits: FIELD, escape: escapeEntities })}`)

@@ -17,6 +17,6 @@ export const stdout: Service<v.InferOutput<typeof options>> = {
   secrets: () => [],
   endpoints: () => [],
   fitting: (notifications) => notifications.length,
-  render: (batch) => ({ kind: "print", text: sentences(batch) }),
+  render: (message) => ({ kind: "print", text: sentences(message) }),
   judge: () => ({ kind: "delivered" }),
 };

@@ -14,7 +14,7 @@ import {
   urlSchema,
 } from "./http.ts";
 import { headline, inert, urgencyOf } from "./wording.ts";
-import type { Batch, Limits, Outcome, Service } from "./service.ts";
+import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   token: v.pipe(
@@ -83,14 +83,14 @@ export const telegram: Service<Settings> = {
     });
   },
 
-  render(batch, { server_url, token, chat_id }, { form }) {
+  render(message, { server_url, token, chat_id }, { form }) {
     return jsonRequest(below(server_url, `bot${token}/sendMessage`), {
       chat_id,
-      ...(form === "rich" ? markedText(batch) : {
-        text: fittedSentences(batch, { limits: SENTENCE, escape: inert }).join("\n"),
+      ...(form === "rich" ? markedText(message) : {
+        text: fittedSentences(message, { limits: SENTENCE, escape: inert }).join("\n"),
       }),
       link_preview_options: { is_disabled: true },
-      ...(form === "rich" && urgencyOf(batch) === "low" ? { disable_notification: true } : {}),
+      ...(form === "rich" && urgencyOf(message) === "low" ? { disable_notification: true } : {}),
     });
   },
 
@@ -115,8 +115,8 @@ function parametersOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-function titleOf(batch: Batch): string {
-  return cut(`${urgencyOf(batch) === "urgent" ? "🚨 " : ""}${headline(batch)}`, { limits: TITLE });
+function titleOf(message: Message): string {
+  return cut(`${urgencyOf(message) === "urgent" ? "🚨 " : ""}${headline(message)}`, { limits: TITLE });
 }
 
 /** A formatted part of a text. https://core.telegram.org/bots/api#messageentity */
@@ -131,16 +131,16 @@ interface Entity {
 const MARK = "\0";
 
 /** Title and sentences, with every value of an event marked as code. */
-function markedText(batch: Batch): { text: string; entities: readonly Entity[] } {
-  const title = titleOf(batch);
+function markedText(message: Message): { text: string; entities: readonly Entity[] } {
+  const title = titleOf(message);
   const bold = { type: "bold", offset: 0, length: title.length } as const;
   const offset = title.length + 1;
-  if (batch.notifications.length > 1) {
-    const text = fittedSentences(batch, { limits: SENTENCE }).join("\n");
+  if (message.notifications.length > 1) {
+    const text = fittedSentences(message, { limits: SENTENCE }).join("\n");
     // One entity for all sentences: a message can have at most 100.
     return { text: `${title}\n${text}`, entities: [bold, { type: "pre", offset, length: text.length }] };
   }
-  const [marked = ""] = fittedSentences(batch, { limits: SENTENCE, escape: betweenMarks });
+  const [marked = ""] = fittedSentences(message, { limits: SENTENCE, escape: betweenMarks });
   const entities: Entity[] = [bold];
   let text = `${title}\n`;
   for (const [index, part] of marked.split(MARK).entries()) {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
 import { endpoint, jsonFields, judgeStatus, plainHttpWarnings, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
-import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
+import type { Form, Limits, Message, Service, SessionNotification } from "./service.ts";
 
 const options = v.strictObject({
   url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("the URL to post to")),
@@ -33,11 +33,11 @@ const SENTENCE: Limits = { text: 4000, unit: "bytes" };
 /** The limit of the host in `source`, percent-encoded. */
 const HOST: Limits = { text: 250, unit: "bytes" };
 
-/** An id with the length of every batch's id. */
+/** An id with the length of every message's id. */
 const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The `webhook` service. `data.text` has the plain sentences, `data.events` the events. The id is the batch's id, so
+ * The `webhook` service. `data.text` has the plain sentences, `data.events` the events. The id is the message's id, so
  * the receiver can drop duplicates.
  */
 export const webhook: Service<Settings> = {
@@ -68,9 +68,9 @@ export const webhook: Service<Settings> = {
         first === undefined || areWithin([bodyOf({ id: ID_LENGTH, notifications: [first, ...more] }, "rich")], limits),
     }),
 
-  render(batch, { url, secret }, { form, nowMs }) {
-    const body = bodyOf(batch, form);
-    const id = safeId(batch);
+  render(message, { url, secret }, { form, nowMs }) {
+    const body = bodyOf(message, form);
+    const id = safeId(message);
     const timestamp = String(Math.floor(nowMs / 1000));
     return {
       kind: "http",
@@ -104,18 +104,18 @@ function keyOf(secret: string): Uint8Array {
 }
 
 /** The CloudEvent, as JSON. */
-function bodyOf(batch: Batch, form: Form): string {
-  const [first, ...more] = batch.notifications;
-  const text = fittedSentences(batch, { limits: SENTENCE }).join("\n");
-  const events = batch.notifications.filter(isSession).map(eventOf);
+function bodyOf(message: Message, form: Form): string {
+  const [first, ...more] = message.notifications;
+  const text = fittedSentences(message, { limits: SENTENCE }).join("\n");
+  const events = message.notifications.filter(isSession).map(eventOf);
   return JSON.stringify({
     specversion: "1.0",
-    id: safeId(batch),
+    id: safeId(message),
     source: `/ssh-session-notifier/${cut(first.hostName.toWellFormed(), { limits: HOST, escape: encodeURIComponent })}`,
     type: `ssh-session-notifier.${more.length > 0 ? "digest" : first.type}`,
     ...(isSession(first) ? timeOf(first) : {}),
     datacontenttype: "application/json",
-    data: form === "plain" ? { text } : { text, host: first.hostName, urgency: urgencyOf(batch), events },
+    data: form === "plain" ? { text } : { text, host: first.hostName, urgency: urgencyOf(message), events },
   });
 }
 

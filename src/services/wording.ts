@@ -1,6 +1,6 @@
 // The words that services use for an event: sentence, headline and facts; and how values are made safe for markup.
 
-import type { Batch, Notification, SessionNotification, Urgency } from "./service.ts";
+import type { Message, Notification, SessionNotification, Urgency } from "./service.ts";
 
 /**
  * The plain sentence, the same as that of the Go program of the same name, followed by further facts in brackets.
@@ -54,13 +54,13 @@ export function unlinked(value: string): string {
   return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
-/** The plain sentences of a batch, one per line. */
-export function sentences({ notifications }: Batch, escape?: (value: string) => string): string {
+/** The plain sentences of a message, one per line. */
+export function sentences({ notifications }: Message, escape?: (value: string) => string): string {
   return notifications.map((notification) => sentence(notification, escape)).join("\n");
 }
 
 /** A short title, for services that show one. */
-export function headline({ notifications }: Batch): string {
+export function headline({ notifications }: Message): string {
   const [first, ...more] = notifications;
   const { type, hostName } = first;
   if (more.length > 0) return `${notifications.length} SSH logins and logouts on ${hostName}`;
@@ -82,8 +82,8 @@ export function isSession(notification: Notification): notification is SessionNo
   return notification.type === "open" || notification.type === "close";
 }
 
-/** The urgency of a batch: the highest of its notifications. */
-export function urgencyOf({ notifications }: Batch): Urgency {
+/** The urgency of a message: the highest of its notifications. */
+export function urgencyOf({ notifications }: Message): Urgency {
   const urgencies = notifications.map((notification) => isSession(notification) ? notification.urgency : "normal");
   if (urgencies.includes("urgent")) return "urgent";
   return urgencies.includes("normal") ? "normal" : "low";

@@ -7,15 +7,14 @@ import type { Known, SeenLogin } from "./seen.ts";
 import type { Login } from "./login.ts";
 
 /** The result of judging an event. */
-export interface Meaning {
+export interface Verdict {
   /** The client's address in canonical form; empty if it is not certain. */
   readonly address: string;
   /** The fingerprints of the user's keys, separated by spaces; empty if there are no keys or they are not certain. */
   readonly keyFingerprint: string;
   /** The names of variables that were tampered with, including those that the hook found. */
   readonly tampered: readonly string[];
-  readonly verdict: "notify" | "allowlisted";
-  /** The rule that allows the event; undefined if no rule does. */
+  /** The rule that allowlists the event; undefined if no rule does. */
   readonly rule: AllowRule | undefined;
   /** Why it is unexpected, a few words each; contains hostile text. Tampering is only in `tampered`. */
   readonly reasons: readonly string[];
@@ -51,7 +50,7 @@ const MAX_PLACE_IN_REASON = 64;
  * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is never allowlisted
  * and always urgent: an attacker may have stopped the hook.
  */
-export function judge(login: Login, options: JudgeOptions): Meaning {
+export function judge(login: Login, options: JudgeOptions): Verdict {
   const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
   const { type, user, address, remoteHost, tampered } = login;
   const isSuspect = tampered.length > 0 || isUnrecorded;
@@ -64,7 +63,6 @@ export function judge(login: Login, options: JudgeOptions): Meaning {
     address: seenLogin.address,
     keyFingerprint: seenLogin.keyFingerprint,
     tampered,
-    verdict: rule === undefined ? "notify" : "allowlisted",
     rule,
     reasons: [
       ...isUnrecorded ? [HOOK_COULD_NOT_RUN] : [],

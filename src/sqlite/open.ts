@@ -29,8 +29,9 @@ export function pragma(database: Database, assignment: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${assignment}`).get() ?? {})[0];
 }
 
-/** Runs `work` in a transaction that takes the write lock at its start, and rolls back if `work` throws. */
+/** Runs `work` in the open transaction, or in a new one: takes the write lock at its start, rolls back if `work` throws. */
 export function transaction<T>(database: Database, work: () => T): T {
+  if (database.isTransaction) return work();
   database.prepare("BEGIN IMMEDIATE").run();
   try {
     const result = work();

@@ -2,6 +2,9 @@
 
 import type { Database } from "./open.ts";
 
+/** The parameters of a query, by name. */
+type Parameters = Readonly<Record<string, string | number | null>>;
+
 type Statement = ReturnType<Database["prepare"]>;
 
 const KEPT = new WeakMap<Database, Map<string, Statement>>();
@@ -13,4 +16,15 @@ export function prepared(database: Database, sql: string): Statement {
   let statement = statements.get(sql);
   if (statement === undefined) statements.set(sql, statement = database.prepare(sql));
   return statement;
+}
+
+/**
+ * Runs a query, and returns its rows, without the columns that are null.
+ *
+ * @param sql names its columns as `Row` does. Our tables are STRICT and their schema is checked, so the types hold
+ */
+export function query<Row>(database: Database, sql: string, parameters: Parameters = {}): Row[] {
+  return prepared(database, sql).all(parameters).map((row) =>
+    Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Row
+  );
 }

@@ -11,38 +11,35 @@ export const FULL_BYTES = 1024 * 1024;
 export const FULL_FILES = 10;
 
 /** The free space of a file system. */
-export interface Room {
+export interface DiskSpace {
   readonly bytes: number;
   /** How many more files can be created; undefined if the file system has no limit. */
   readonly files: number | undefined;
 }
 
 /**
- * Measures the free space, without the blocks that are reserved for root.
- *
- * @returns undefined if it is unknown; the code that reads or writes there reports why
+ * Measures the free space for each directory, without the blocks that are reserved for root. Directories where it is
+ * unknown are left out: the code that reads or writes there reports why.
  */
-function roomIn(directory: string): Room | undefined {
-  try {
-    const { bavail, bsize, files, ffree } = statfsSync(directory);
-    return { bytes: bavail * bsize, files: files === 0 ? undefined : ffree };
-  } catch {
-    return undefined;
+export function diskSpace({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, DiskSpace> {
+  const found = new Map<string, DiskSpace>();
+  for (const directory of [queueDir, sendDir]) {
+    try {
+      const { bavail, bsize, files, ffree } = statfsSync(directory);
+      found.set(directory, { bytes: bavail * bsize, files: files === 0 ? undefined : ffree });
+    } catch {
+      continue;
+    }
   }
+  return found;
 }
 
 /** Whether the next write may fail for lack of space. */
-export function isFull({ bytes, files = Infinity }: Room): boolean {
+export function isFull({ bytes, files = Infinity }: DiskSpace): boolean {
   return bytes < FULL_BYTES || files < FULL_FILES;
 }
 
-/** The free space of each directory; directories where it is unknown are left out. */
-export function roomsOf({ queueDir, sendDir }: StatePaths): ReadonlyMap<string, Room> {
-  const rooms = [queueDir, sendDir].map((directory) => [directory, roomIn(directory)] as const);
-  return new Map(rooms.flatMap(([directory, room]) => room === undefined ? [] : [[directory, room]]));
-}
-
 /** The directories whose disk is full. */
-export function withoutRoom(paths: StatePaths): string[] {
-  return [...roomsOf(paths)].flatMap(([directory, room]) => isFull(room) ? [directory] : []);
+export function fullDisks(paths: StatePaths): string[] {
+  return [...diskSpace(paths)].filter(([, space]) => isFull(space)).map(([directory]) => directory);
 }

@@ -1,102 +1,73 @@
-// Inserts events into the store, finds them by session or as not yet judged, and records the judgements about them.
-// Every function is part of the caller's transaction.
+// The events in the store: the recorded facts, and the verdict about each.
 
 import type { SessionEvent } from "../event.ts";
-import type { Database } from "../sqlite/open.ts";
+import type { Verdict } from "../session/judge.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
-import { fateOf, type Horizon } from "./read_again.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
-import { eventOf, type StoredEvent } from "./stored_event.ts";
 
-/** The decision about an event. */
-export interface Judgement {
-  readonly eventId: number;
+/** An event with its id in the store. */
+export interface StoredEvent extends SessionEvent {
+  readonly id: number;
+  /** Whether it comes from the last resort: the hook could not run. Default: false. */
+  readonly isUnrecorded?: boolean;
+}
+
+/** An event with the decision about it. */
+export interface JudgedEvent extends StoredEvent {
+  readonly urgent: boolean;
   /** The client's address in its canonical form; empty if unknown. */
   readonly address: string;
-  readonly tampered: readonly string[];
-  readonly verdict: "notify" | "allowlisted";
-  readonly openedBy: number | undefined;
-  /** The routes that get the event; empty if it is allowlisted. */
-  readonly routes: readonly string[];
-  readonly urgent: boolean;
-  readonly keyFingerprint?: string;
-  readonly reasons?: readonly string[];
+  /** `SHA256:…` of each key used to log in, separated by spaces; empty if there was none or it is not certain. */
+  readonly keyFingerprint: string;
+  /** Why it is unexpected, a few words each; may contain hostile text. Tampering is reported only in `tampered`. */
+  readonly reasons: readonly string[];
+  /** Whether it may have been delivered before, because the store was lost. */
+  readonly isRepeat: boolean;
+  /** For a close: the id of the open event of its session, if known. */
+  readonly openedBy?: number;
   /** For a close: the duration of the session, if known. */
-  readonly durationMs?: number | undefined;
+  readonly durationMs?: number;
 }
 
-/** How many events were new, and how many of these are too old to be sent. */
-export interface TakenIn {
-  readonly taken: number;
-  readonly history: number;
+/** Converts a row of `event` to an event. */
+export function eventOf(row: Record<string, unknown>): StoredEvent {
+  const text = (column: string) => String(row[column]);
+  return {
+    id: Number(row["id"]),
+    uuid: text("uuid"),
+    occurredAtMs: Number(row["occurred_at_ms"]),
+    type: row["type"] === "open" ? "open" : "close",
+    user: text("user"),
+    remoteHost: text("remote_host"),
+    terminal: text("terminal"),
+    service: text("service"),
+    connection: text("connection"),
+    authInfo: text("auth_info"),
+    parentPid: Number(row["parent_pid"]),
+    ...(typeof row["uptime_s"] === "number" ? { uptimeSeconds: row["uptime_s"] } : {}),
+    tampered: text("tampered").split(" ").filter((name) => name !== ""),
+    ...(row["is_unrecorded"] === 1 ? { isUnrecorded: true } : {}),
+  };
 }
 
-/** The open events without a close, of a process, user and service. */
-const OPEN_OF =
-  "SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = ? AND user = ? AND service = ?";
-
-/**
- * Inserts events. An event that is already in the store is skipped.
- *
- * @param options.horizon which events may have been taken in before; undefined if all of them are new
- * @param options.isUnrecorded whether they come from the last resort: the hook could not run. Default: false
- */
-export function insertEvents(
-  database: Database,
-  events: readonly SessionEvent[],
-  { horizon, isUnrecorded = false }: { horizon: Horizon | undefined; isUnrecorded?: boolean },
-): TakenIn {
-  const insert = database.prepare(
-    `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
-                        parent_pid, uptime_s, tampered, is_repeat, is_history, is_unrecorded, taken_in_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
-     ON CONFLICT (uuid) DO NOTHING`,
-  );
-  const result = { taken: 0, history: 0 };
-  for (const event of events) {
-    const { type, user, remoteHost, terminal, service, connection, authInfo } = event;
-    const names = [type, user, remoteHost, terminal, service, connection, authInfo];
-    const fate = horizon === undefined ? "new" : fateOf(event, horizon);
-    const { changes } = insert.run(
-      event.uuid,
-      event.occurredAtMs,
-      ...names,
-      event.parentPid,
-      event.uptimeSeconds ?? null,
-      event.tampered.join(" "),
-      Number(fate === "repeat"),
-      Number(fate === "history"),
-      Number(isUnrecorded),
-    );
-    if (changes === 0) continue;
-    result.taken++;
-    if (fate === "history") result.history++;
-  }
-  return result;
-}
-
-/** How far the times of one login may differ between the hook and the last resort, in ms; see unrecorded.ts. */
-const SAME_LOGIN_MS = 10 * 60 * 1000;
-
-/**
- * Whether a login from the last resort was also recorded by the hook, which may have been killed after that. Only the
- * connection identifies a login, so one without a connection, or with one that the user may have set, never counts as
- * recorded.
- */
-export function isRecorded(database: Database, event: SessionEvent): boolean {
-  const { user, service, remoteHost, connection, occurredAtMs, tampered } = event;
-  if (connection === "" || tampered.length > 0) return false;
-  return prepared(
-    database,
-    `SELECT 1 FROM event WHERE type = 'open' AND is_unrecorded = 0 AND user = ? AND service = ? AND remote_host = ?
-       AND connection = ? AND occurred_at_ms BETWEEN ? AND ?`,
-  ).get(user, service, remoteHost, connection, occurredAtMs - SAME_LOGIN_MS, occurredAtMs + SAME_LOGIN_MS) !==
-    undefined;
+/** Converts a row of `event`, joined with `urgent` of its delivery, to a judged event. */
+export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
+  return {
+    ...eventOf(row),
+    urgent: row["urgent"] === 1,
+    address: String(row["address"]),
+    keyFingerprint: String(row["key_fingerprint"]),
+    reasons: JSON.parse(String(row["reasons"])),
+    isRepeat: row["is_repeat"] === 1,
+    ...(row["opened_by"] === null ? {} : { openedBy: Number(row["opened_by"]) }),
+    ...(row["duration_ms"] === null ? {} : { durationMs: Number(row["duration_ms"]) }),
+  };
 }
 
 /** The events that are not judged yet, oldest first. */
 export function unjudged(database: Database, limit: number): StoredEvent[] {
-  return database.prepare("SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit).map(eventOf);
+  return prepared(database, "SELECT * FROM event WHERE verdict IS NULL ORDER BY id LIMIT ?").all(limit).map(eventOf);
 }
 
 /**
@@ -104,12 +75,7 @@ export function unjudged(database: Database, limit: number): StoredEvent[] {
  * with a later time than the close (the clock was set back) is used only if no earlier one exists.
  */
 export function openOf(database: Database, close: StoredEvent): StoredEvent | undefined {
-  const row = prepared(
-    database,
-    `${OPEN_OF} AND verdict IS NOT NULL
-     ORDER BY occurred_at_ms > ?, occurred_at_ms DESC, id DESC LIMIT 1`,
-  ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
-  return row === undefined ? undefined : eventOf(row);
+  return openWhere(database, close, "verdict IS NOT NULL");
 }
 
 /**
@@ -117,64 +83,75 @@ export function openOf(database: Database, close: StoredEvent): StoredEvent | un
  * taken in after its close.
  */
 export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEvent | undefined {
+  return openWhere(database, close, "verdict IS NULL AND occurred_at_ms <= :atMs");
+}
+
+function openWhere(database: Database, close: StoredEvent, condition: string): StoredEvent | undefined {
+  const { parentPid, user, service, occurredAtMs: atMs } = close;
   const row = prepared(
     database,
-    `${OPEN_OF} AND verdict IS NULL AND occurred_at_ms <= ? ORDER BY occurred_at_ms DESC, id DESC LIMIT 1`,
-  ).get(close.parentPid, close.user, close.service, close.occurredAtMs);
+    `SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = :parentPid AND user = :user
+       AND service = :service AND ${condition}
+     ORDER BY occurred_at_ms > :atMs, occurred_at_ms DESC, id DESC LIMIT 1`,
+  ).get({ parentPid, user, service, atMs });
   return row === undefined ? undefined : eventOf(row);
 }
 
-/** Records a judgement and creates its deliveries, except for an event that is too old to be sent. */
-export function writeJudgement(database: Database, judgement: Judgement, nowMs: number): void {
-  const { eventId, address, tampered, openedBy, urgent, keyFingerprint = "", reasons = [] } = judgement;
-  const durationMs = judgement.durationMs ?? null;
-  const row = prepared(database, "SELECT is_history, user FROM event WHERE id = ?").get(eventId);
-  const isHistory = row?.["is_history"] === 1;
-  const verdict = isHistory ? "history" : judgement.verdict;
-  const routes = isHistory ? [] : judgement.routes;
-  prepared(
+/** The events pending on a route, in the order in which they would be sent. */
+export function pendingEvents(database: Database, route: string): JudgedEvent[] {
+  return prepared(
     database,
-    `UPDATE event SET address = ?, tampered = ?, verdict = ?, opened_by = ?, key_fingerprint = ?, reasons = ?,
-       duration_ms = ?
-     WHERE id = ?`,
-  )
-    .run(
-      address,
-      tampered.join(" "),
-      verdict,
-      openedBy ?? null,
-      keyFingerprint,
-      JSON.stringify(reasons),
-      durationMs,
-      eventId,
-    );
-  if (openedBy !== undefined) {
-    prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
-  }
-  for (const route of routes) {
-    addDelivery(database, { eventId, route, user: urgent ? String(row?.["user"]) : undefined, nowMs });
-  }
+    `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
+     WHERE delivery.route = ? AND delivery.state = 'pending'
+     ORDER BY delivery.urgent DESC, delivery.turn, delivery.event_id`,
+  ).all(route).map(judgedEventOf);
 }
 
-/** A new delivery. `user`: set only for an urgent event. */
-interface NewDelivery {
+/** The verdict about an event of the store, and what follows from it. */
+export interface Judgement {
   readonly eventId: number;
-  readonly route: string;
-  readonly user: string | undefined;
-  readonly nowMs: number;
+  readonly verdict: Verdict;
+  /** For a close: the id of the open event of its session, and the duration of the session, if known. */
+  readonly openedBy?: number | undefined;
+  readonly durationMs?: number | undefined;
+  /** The routes that get the event; empty if it is allowlisted. */
+  readonly routes: readonly string[];
 }
 
-/**
- * Adds a delivery. The users of urgent events take turns, so a user who causes many of them can't delay those about
- * another user. Urgent events about root go first.
- */
-function addDelivery(database: Database, { eventId, route, user, nowMs }: NewDelivery): void {
-  prepared(
-    database,
-    `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
-     VALUES (:event, :route, :urgent, coalesce(:user, ''),
-       CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
-         SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1 AND turn_of = :user), 0) END,
-       ${RETRIED_FROM_MS})`,
-  ).run({ event: eventId, route, urgent: Number(user !== undefined), user: user ?? null, now: nowMs });
+/** Records a verdict and creates the deliveries of its event, unless the event is too old to be sent. */
+export function recordVerdict(database: Database, judgement: Judgement, nowMs: number): void {
+  const { eventId, verdict, openedBy = null, durationMs = null } = judgement;
+  const { address, tampered, rule, keyFingerprint, reasons, urgent } = verdict;
+  transaction(database, () => {
+    const event = prepared(
+      database,
+      `UPDATE event SET address = :address, tampered = :tampered, opened_by = :openedBy, duration_ms = :durationMs,
+         key_fingerprint = :keyFingerprint, reasons = :reasons, verdict = iif(is_history = 1, 'history', :word)
+       WHERE id = :eventId RETURNING verdict, user`,
+    ).get({
+      eventId,
+      address,
+      tampered: tampered.join(" "),
+      openedBy,
+      durationMs,
+      keyFingerprint,
+      reasons: JSON.stringify(reasons),
+      word: rule === undefined ? "notify" : "allowlisted",
+    });
+    if (openedBy !== null) prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+    const user = urgent ? String(event?.["user"]) : null;
+    for (const route of event?.["verdict"] === "history" ? [] : judgement.routes) {
+      // The users of urgent events take turns, so a user who causes many of them can't delay those about another user.
+      // Urgent events about root go first.
+      prepared(
+        database,
+        `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
+         VALUES (:event, :route, :urgent, coalesce(:user, ''),
+           CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
+             SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1
+               AND turn_of = :user), 0) END,
+           ${RETRIED_FROM_MS})`,
+      ).run({ event: eventId, route, urgent: Number(urgent), user, now: nowMs });
+    }
+  });
 }

@@ -11,24 +11,13 @@ export const OVERDUE_AFTER_MS = 15 * 60 * 1000;
 /** If an event stays unread for longer than this, in milliseconds, `send` does not start every minute as it should. */
 export const UNREAD_AFTER_MS = 5 * 60 * 1000;
 
-/**
- * Why the alarm does not work. `unrun`: `send` has never run, for example just after installation. `broken`: a person
- * must correct the settings of a route. `failing`: the last attempt on a route failed; the next one may succeed.
- */
-export type ProblemKind =
-  | "room"
-  | "unreadable"
-  | "unrun"
-  | "stopped"
-  | "unread"
-  | "broken"
-  | "failing"
-  | "overdue"
-  | "other";
-
 /** One reason why the alarm does not work. */
 export interface Problem {
-  readonly kind: ProblemKind;
+  /**
+   * `unrun`: `send` has never run, for example just after installation. `broken`: a person must correct the settings of a
+   * route. `failing`: the last attempt on a route failed; the next one may succeed.
+   */
+  readonly kind: "room" | "unreadable" | "unrun" | "stopped" | "unread" | "broken" | "failing" | "overdue" | "other";
   /** The affected route, if any. */
   readonly route?: string;
   /** A few words. */

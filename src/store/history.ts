@@ -2,9 +2,9 @@
 // lock is held, even if the history is large or the output is consumed slowly.
 
 import type { Database } from "../sqlite/open.ts";
-import { openToRead } from "./open_to_read.ts";
-import { prepared } from "../sqlite/prepared.ts";
-import { eventOf, type StoredEvent } from "./stored_event.ts";
+import { query } from "../sqlite/prepared.ts";
+import { eventOf, type StoredEvent } from "./events.ts";
+import { openToRead } from "./open.ts";
 
 /** Entries per page. */
 const PAGE = 200;
@@ -104,14 +104,14 @@ export class History implements Disposable {
   *entries(filter: HistoryFilter, { limit = Infinity }: { limit?: number | undefined } = {}): Generator<HistoryEntry> {
     let after = Number.isFinite(limit) ? this.#before(filter, limit) : undefined;
     for (;;) {
-      const rows = this.#prepare(
+      const rows = this.#query<Record<string, unknown>>(
         // SQLite uses the index only with this bound; the row comparison below is not enough.
         {
           ...filter,
           sinceMs: Math.max(filter.sinceMs ?? -Infinity, after?.atMs ?? -Infinity, Number.MIN_SAFE_INTEGER),
         },
-        `SELECT e.*, c.id AS close_id, c.occurred_at_ms AS closed_at_ms, c.duration_ms AS session_ms,
-           c.tampered AS close_tampered ${ENTRIES}
+        `SELECT e.*, c.id AS closeId, c.occurred_at_ms AS closedAtMs, c.duration_ms AS sessionMs,
+           c.tampered AS closeTampered ${ENTRIES}
          AND (e.occurred_at_ms, e.id) > (:afterMs, :afterId) ORDER BY e.occurred_at_ms, e.id LIMIT ${PAGE}`,
         { afterMs: after?.atMs ?? Number.MIN_SAFE_INTEGER, afterId: after?.id ?? 0 },
       );
@@ -129,12 +129,12 @@ export class History implements Disposable {
 
   /** The position just before the newest `limit` entries; undefined if there are no older ones. */
   #before(filter: HistoryFilter, limit: number): Place | undefined {
-    const [row] = this.#prepare(
+    const [place] = this.#query<Place>(
       filter,
-      `SELECT e.occurred_at_ms, e.id ${ENTRIES} ORDER BY e.occurred_at_ms DESC, e.id DESC LIMIT 1 OFFSET :limit`,
+      `SELECT e.occurred_at_ms AS atMs, e.id ${ENTRIES} ORDER BY e.occurred_at_ms DESC, e.id DESC LIMIT 1 OFFSET :limit`,
       { limit },
     );
-    return row === undefined ? undefined : { atMs: Number(row["occurred_at_ms"]), id: Number(row["id"]) };
+    return place;
   }
 
   /**
@@ -143,35 +143,33 @@ export class History implements Disposable {
    * @param offsetMs the offset of the local time from UTC, constant in the time that the filter selects
    */
   loginsByHour(filter: HistoryFilter, offsetMs: number): { readonly hour: number; readonly logins: number }[] {
-    return this.#prepare(
+    return this.#query(
       filter,
       `SELECT (e.occurred_at_ms + :offset) / 3600000 % 168 AS hour, count(*) AS logins ${LOGINS} GROUP BY hour`,
       { offset: offsetMs },
-    ).map(({ hour, logins }) => ({ hour: Number(hour), logins: Number(logins) }));
+    );
   }
 
   /** Counts logins by user, those with the most logins first. */
   loginsByUser(filter: HistoryFilter): UserLogins[] {
-    return this.#prepare(
+    return this.#query(
       filter,
       `SELECT e.user, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected ${LOGINS}
        GROUP BY e.user ORDER BY logins DESC, e.user`,
-    ).map(({ user, logins, unexpected }) => (
-      { user: String(user), logins: Number(logins), unexpected: Number(unexpected) }
-    ));
+    );
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
   }
 
-  #prepare(
+  #query<Row>(
     { user, isFrom, keyFingerprint, sinceMs, untilMs, unexpectedOnly = false }: HistoryFilter,
     sql: string,
     more: Readonly<Record<string, number>> = {},
-  ): Record<string, unknown>[] {
+  ): Row[] {
     this.#isFrom = isFrom ?? (() => true);
-    return prepared(this.#database, sql).all({
+    return query(this.#database, sql, {
       user: user ?? null,
       key: keyFingerprint ?? null,
       unexpected: Number(unexpectedOnly),
@@ -202,33 +200,26 @@ export class History implements Disposable {
 
   #entryOf(row: Record<string, unknown>): HistoryEntry {
     const event = eventOf(row);
-    const isClosed = event.type === "close" || row["closed_at_ms"] !== null;
-    const verdict = row["verdict"];
+    const { verdict, closedAtMs, sessionMs, closeId } = row;
+    const isClosed = event.type === "close" || typeof closedAtMs === "number";
     return {
       event,
       address: String(row["address"]),
       keyFingerprints: words(row["key_fingerprint"]),
       verdict: verdict === "notify" || verdict === "allowlisted" || verdict === "history" ? verdict : undefined,
-      reasons: reasonsIn(row["reasons"]),
-      tampered: [...new Set([...event.tampered, ...words(row["close_tampered"] ?? "")])],
-      ...(row["closed_at_ms"] === null ? {} : { closedAtMs: Number(row["closed_at_ms"]) }),
-      ...(row["session_ms"] === null ? {} : { durationMs: Number(row["session_ms"]) }),
+      reasons: JSON.parse(String(row["reasons"])),
+      tampered: [...new Set([...event.tampered, ...words(row["closeTampered"] ?? "")])],
+      ...(typeof closedAtMs === "number" ? { closedAtMs } : {}),
+      ...(typeof sessionMs === "number" ? { durationMs: sessionMs } : {}),
       mayBeOpen: !isClosed && event.occurredAtMs > (this.#restartedAfterMs ??= this.#readRestart()),
-      deliveries: this.#deliveriesOf(event, row["close_id"]),
+      deliveries: query<EntryDelivery>(
+        this.#database,
+        `SELECT iif(event_id = :id, :type, 'close') AS type, route, state, attempts, last_error AS lastError,
+           delivered_at_ms AS deliveredAtMs
+         FROM delivery WHERE event_id IN (:id, :closeId) ORDER BY event_id, route`,
+        { id: event.id, type: event.type, closeId: typeof closeId === "number" ? closeId : null },
+      ),
     };
-  }
-
-  #deliveriesOf({ id, type }: StoredEvent, closeId: unknown): EntryDelivery[] {
-    const rows = prepared(this.#database, "SELECT * FROM delivery WHERE event_id IN (?, ?) ORDER BY event_id, route")
-      .all(id, closeId === null ? id : Number(closeId));
-    return rows.map((row) => ({
-      type: row["event_id"] === id ? type : "close",
-      route: String(row["route"]),
-      state: row["state"] === "delivered" || row["state"] === "dead" ? row["state"] : "pending",
-      attempts: Number(row["attempts"]),
-      ...(row["last_error"] === null ? {} : { lastError: String(row["last_error"]) }),
-      ...(row["delivered_at_ms"] === null ? {} : { deliveredAtMs: Number(row["delivered_at_ms"]) }),
-    }));
   }
 }
 
@@ -245,9 +236,4 @@ export function openHistory(path: string): History | undefined {
 
 function words(text: unknown): string[] {
   return String(text).split(" ").filter((word) => word !== "");
-}
-
-function reasonsIn(json: unknown): string[] {
-  const value: unknown = JSON.parse(String(json));
-  return Array.isArray(value) ? value.map((reason) => String(reason)) : [];
 }

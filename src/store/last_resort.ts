@@ -32,11 +32,6 @@ export interface LastResortSources {
   readonly nowMs: number;
 }
 
-/** The faults in a few words each; empty if there are none. */
-export function lastResortProblems(sources: LastResortSources): string[] {
-  return lastResortFaults(sources).map(({ short }) => short);
-}
-
 /** The faults; empty if there are none. */
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;

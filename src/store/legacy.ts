@@ -6,11 +6,11 @@ import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import type { Deliveries } from "./deliveries.ts";
 import { isRead, noteRead } from "./read_sources.ts";
+import { takeInEvents } from "./take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
-import { openDatabase } from "../sqlite/open.ts";
+import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
 import { MAX_TIME_MS } from "../intake/record.ts";
 import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, sqliteCode } from "../sqlite/sqlite_error.ts";
@@ -37,15 +37,14 @@ const COLUMNS = ["id", "event_type", "user", "remote_host", "terminal", "service
 /** Options of {@link takeOver}. */
 export interface TakeOverOptions {
   readonly paths: Pick<StatePaths, "legacyDatabase">;
-  readonly deliveries: Deliveries;
+  readonly database: Database;
   readonly log: Log;
   /** Whether to leave the file unchanged, for a preview. Default: false. */
   readonly keep?: boolean;
 }
 
 /** Takes over the rows, if the database exists. */
-export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, keep = false }: TakeOverOptions): void {
-  const { database } = deliveries;
+export function takeOver({ paths: { legacyDatabase: path }, database, log, keep = false }: TakeOverOptions): void {
   if (statIfThere(path) === undefined) {
     // Forget the note, because a file that appears there later is another database.
     if (isRead(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
@@ -54,9 +53,9 @@ export function takeOver({ paths: { legacyDatabase: path }, deliveries, log, kee
   if (!isRead(database, NOTE)) {
     const events = readRows(path, { log, readOnly: keep })?.map(legacyEvent);
     if (events === undefined) return;
-    const { taken } = deliveries.together(() => {
+    const { taken } = transaction(database, () => {
       noteRead(database, NOTE);
-      return deliveries.takeInFromElsewhere(events, { horizon: undefined });
+      return takeInEvents(database, events, { horizon: undefined });
     });
     log("warning", `took over ${taken} unsent events from the Go program of the same name`);
   }

@@ -5,11 +5,12 @@ import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import type { Database } from "../sqlite/open.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { isDamage, SQLITE_ERROR, SQLITE_FULL, sqliteCode } from "../sqlite/sqlite_error.ts";
 import { systemCode } from "../system_error.ts";
 import { restoreStore } from "./backup.ts";
-import { Deliveries } from "./deliveries.ts";
+import { openToWrite } from "./open.ts";
 import { beginStore, isBegun } from "./read_again.ts";
 import { finishSettingAside, setAside } from "./set_aside.ts";
 
@@ -29,20 +30,24 @@ export interface OpenStoreOptions {
  *
  * @throws {NewerSchemaError} and errors of SQLite or the disk, such as a full or read-only one
  */
-export function openStore(options: OpenStoreOptions): Deliveries {
+export function openStore(options: OpenStoreOptions): Database {
   const { paths, log, nowMs } = options;
   const path = paths.deliveriesDatabase;
   finishSettingAside(paths);
   makeWritable(path);
   const info = statIfThere(path);
   const isMissing = info === undefined || (info.isFile && info.size === 0 && !hasLog(path));
-  const found = isMissing ? undefined : tryToOpen(path);
-  if (typeof found === "string") log("error", `${found}; moved to "${setAside(paths, nowMs)}", you can delete it`);
-  const hadStore = options.hadStore || typeof found === "string";
-  if (hadStore && !(found instanceof Deliveries)) restore(options);
-  const deliveries = found instanceof Deliveries ? found : new Deliveries(path);
-  begin(deliveries, { ...options, hadStore });
-  return deliveries;
+  const found = isMissing ? "missing" : tryToOpen(path);
+  if (typeof found !== "string") {
+    begin(found, options);
+    return found;
+  }
+  if (!isMissing) log("error", `${found}; moved to "${setAside(paths, nowMs)}", you can delete it`);
+  const hadStore = options.hadStore || !isMissing;
+  if (hadStore) restore(options);
+  const database = openToWrite(path);
+  begin(database, { ...options, hadStore });
+  return database;
 }
 
 /** Restores the backup. A backup that cannot be used must not stop `send`. */
@@ -69,22 +74,22 @@ const SENT_AGAIN =
  *
  * @throws the errors of {@link openStore}, and the fault of a damaged store
  */
-export function previewStore(options: OpenStoreOptions): Deliveries {
+export function previewStore(options: OpenStoreOptions): Database {
   const { deliveriesDatabase: path } = options.paths;
-  const deliveries = new Deliveries(statIfThere(path) === undefined ? ":memory:" : path);
-  begin(deliveries, options);
-  return deliveries;
+  const database = openToWrite(statIfThere(path) === undefined ? ":memory:" : path);
+  begin(database, options);
+  return database;
 }
 
 /**
  * Opens the store, or returns the permanent fault that prevents its use. Throws faults that may be gone at the next run:
  * a lock, a full disk, a file mode.
  */
-function tryToOpen(path: string): Deliveries | string {
+function tryToOpen(path: string): Database | string {
   // SQLite would delete the log of an empty database, and with it the work of the last run.
   if (statIfThere(path)?.size === 0 && hasLog(path)) return `"${path}" is empty but its log is not`;
   try {
-    return new Deliveries(path);
+    return openToWrite(path);
   } catch (error) {
     if (error instanceof NotPlainError) return error.message;
     if (!isFaultOf(error)) throw error;
@@ -109,7 +114,7 @@ function makeWritable(path: string): void {
 }
 
 /** Initializes a new store. */
-function begin({ database }: Deliveries, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
+function begin(database: Database, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
   if (isBegun(database)) return;
   if (hadStore) {
     log("warning", `the store of past deliveries was lost: ${SENT_AGAIN}`);

@@ -1,15 +1,9 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
-import { INBOX_START, type InboxPosition } from "../intake/inbox.ts";
 import { type QueueState, queueStateOf } from "./queue_state.ts";
 import type { Database } from "../sqlite/open.ts";
-import { openToRead } from "./open_to_read.ts";
-
-/** A reason why deliveries were given up. */
-export interface DeadReason {
-  readonly reason: string;
-  readonly count: number;
-}
+import { query } from "../sqlite/prepared.ts";
+import { openToRead } from "./open.ts";
 
 /** The most reasons to show. */
 const MAX_REASONS = 5;
@@ -20,7 +14,7 @@ export interface RouteOverview {
   readonly pending: number;
   readonly dead: number;
   /** The most frequent reasons, at most {@link MAX_REASONS}. */
-  readonly deadReasons: readonly DeadReason[];
+  readonly deadReasons: readonly { readonly reason: string; readonly count: number }[];
   /** The number of notices to be sent on this route. */
   readonly notices: number;
   /** The latest outcome; `none` if there was no attempt yet. */
@@ -67,69 +61,33 @@ export interface Overview {
  * @throws the errors of {@link openToRead}
  */
 export function readOverview(path: string): Overview | undefined {
-  const database = openToRead(path);
+  using database = openToRead(path);
   if (database === undefined) return undefined;
-  try {
-    return { queue: queueStateOf(database), routes: routesOf(database), ...lastRunOf(database) };
-  } finally {
-    database.close();
-  }
-}
-
-/** The position up to which `send` has read the queue. */
-export function positionOf(database: Database): InboxPosition {
-  const row = database.prepare("SELECT last_id, last_uuid, again_to_id FROM inbox").get();
-  if (row === undefined) return INBOX_START;
-  return {
-    lastId: Number(row["last_id"]),
-    lastUuid: String(row["last_uuid"]),
-    againToId: Number(row["again_to_id"]),
-  };
-}
-
-/** A new store has not counted any time yet, so no run has completed: see read_again.ts. */
-function lastRunOf(database: Database): { lastRunAtMs?: number } {
-  const row = database.prepare("SELECT last_run_at_ms FROM store WHERE elapsed_ms > 0").get();
-  return row === undefined ? {} : { lastRunAtMs: Number(row["last_run_at_ms"]) };
+  // A new store has not counted any time yet, so no run has completed: see read_again.ts.
+  const [run] = query<Pick<Overview, "lastRunAtMs">>(
+    database,
+    "SELECT last_run_at_ms AS lastRunAtMs FROM store WHERE elapsed_ms > 0",
+  );
+  return { queue: queueStateOf(database), routes: routesOf(database), ...run };
 }
 
 /** The state of each route in the store. */
 export function routesOf(database: Database): RouteOverview[] {
-  const rows = database.prepare(
-    `SELECT names.name, rests_from_ms, rests_until_ms, failures, newest, route.last_error, last_delivered_at_ms,
-       last_tested_at_ms,
+  const rows = query<Omit<RouteOverview, "deadReasons">>(
+    database,
+    `SELECT names.name, rests_from_ms AS restsFromMs, rests_until_ms AS restsUntilMs, failures, newest,
+       route.last_error AS lastError, last_delivered_at_ms AS lastDeliveredAtMs, last_tested_at_ms AS lastTestedAtMs,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'pending') AS pending,
        (SELECT count(*) FROM delivery WHERE route = names.name AND state = 'dead') AS dead,
        (SELECT count(*) FROM notice WHERE route = names.name) AS notices,
        (SELECT min(occurred_at_ms) FROM delivery JOIN event ON event.id = event_id
-        WHERE route = names.name AND state = 'pending') AS oldest
+        WHERE route = names.name AND state = 'pending') AS oldestPendingAtMs
      FROM (SELECT name FROM route UNION SELECT route FROM delivery WHERE state = 'pending'
            UNION SELECT route FROM delivery WHERE state = 'dead' UNION SELECT route FROM notice) AS names
      LEFT JOIN route ON route.name = names.name ORDER BY names.name`,
-  ).all();
-  const reasons = database.prepare(
-    `SELECT coalesce(last_error, '') AS reason, count(*) AS count FROM delivery WHERE route = ? AND state = 'dead'
-     GROUP BY last_error ORDER BY count DESC, max(event_id) DESC LIMIT ${MAX_REASONS}`,
   );
-  return rows.map((row) => ({
-    name: String(row["name"]),
-    pending: Number(row["pending"]),
-    dead: Number(row["dead"]),
-    deadReasons: reasons.all(String(row["name"])).map(({ reason, count }) => (
-      { reason: String(reason), count: Number(count) }
-    )),
-    notices: Number(row["notices"]),
-    newest: newestOf(row["newest"]),
-    restsFromMs: Number(row["rests_from_ms"] ?? 0),
-    restsUntilMs: Number(row["rests_until_ms"] ?? 0),
-    failures: Number(row["failures"] ?? 0),
-    ...(row["oldest"] === null ? {} : { oldestPendingAtMs: Number(row["oldest"]) }),
-    ...(row["last_error"] === null ? {} : { lastError: String(row["last_error"]) }),
-    ...(row["last_delivered_at_ms"] === null ? {} : { lastDeliveredAtMs: Number(row["last_delivered_at_ms"]) }),
-    ...(row["last_tested_at_ms"] === null ? {} : { lastTestedAtMs: Number(row["last_tested_at_ms"]) }),
-  }));
-}
-
-function newestOf(value: unknown): RouteOverview["newest"] {
-  return value === "delivered" || value === "retry" || value === "broken" || value === "refused" ? value : "none";
+  const reasons = `SELECT coalesce(last_error, '') AS reason, count(*) AS count
+    FROM delivery WHERE route = :route AND state = 'dead'
+    GROUP BY last_error ORDER BY count DESC, max(event_id) DESC LIMIT ${MAX_REASONS}`;
+  return rows.map((row) => ({ ...IDLE, ...row, deadReasons: query(database, reasons, { route: row.name }) }));
 }

@@ -5,80 +5,52 @@
 //      |                 (until then it waits, without a limit)
 //      +--> other messages go first. The notice about the refusal is sent if no other message is left to try, or after
 //           FREE_REFUSALS refusals in a row. If it is refused too, the route is broken, and is paused between attempts.
-//
-// Every function is part of the caller's transaction.
 
-import type { Notice } from "./notices.ts";
-import type { Database } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { type Database, transaction } from "../sqlite/open.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
+import type { Batch } from "./batch.ts";
+import { type RouteState, routeState } from "./routes.ts";
 
 /** How many messages in a row may be refused before the route is paused. */
 const FREE_REFUSALS = 2;
 
-/** The refusals on a route. */
-export interface Refusals {
-  /** Messages refused in a row since the last delivery, tests included. */
-  readonly inARow: number;
-  /** How many messages were delivered on the route, tests included. */
-  readonly delivered: number;
-}
-
-/** Reads the refusals on a route. */
-export function refusalsOf(database: Database, route: string): Refusals {
-  const row = prepared(database, "SELECT refusals, delivered FROM route WHERE name = ?").get(route);
-  return { inARow: Number(row?.["refusals"] ?? 0), delivered: Number(row?.["delivered"] ?? 0) };
-}
-
 /** Whether so many messages were refused in a row that the notice about the refusal is sent next, to test the route. */
-export function needsProbe({ inARow }: Refusals): boolean {
-  return inARow >= FREE_REFUSALS;
+export function needsProbe({ refusals }: RouteState): boolean {
+  return refusals >= FREE_REFUSALS;
 }
 
-/** What was refused. Which event of a digest is at fault is unknown. */
-export type Refused =
-  | { readonly kind: "event"; readonly route: string; readonly eventId: number }
-  | { readonly kind: "notice"; readonly route: string; readonly notice: Notice }
-  | { readonly kind: "digest"; readonly route: string };
-
-/** What a refusal means. */
-export interface Refusal {
-  /** The message is at fault: other messages are delivered. */
-  readonly isAtFault: boolean;
-  /** The route must pause: the notice about the refusal was refused, or too many messages in a row. */
-  readonly isRouteBroken: boolean;
+/**
+ * Counts the refusal of a single message, or of a digest while other messages are refused.
+ *
+ * @returns `isAtFault`: the message is at fault, because other messages are delivered. `isRouteBroken`: the route must
+ *   pause, because the notice about the refusal was refused, or too many messages in a row
+ */
+export function countRefusal(database: Database, batch: Batch): { isAtFault: boolean; isRouteBroken: boolean } {
+  const { route } = batch;
+  return transaction(database, () => {
+    const state = routeState(database, route);
+    const refusedAt = markRefused(database, batch, state.delivered);
+    prepared(database, "UPDATE route SET refusals = refusals + 1 WHERE name = ?").run(route);
+    const isProbe = batch.kind === "notice" && batch.notice.about === route;
+    return {
+      isAtFault: refusedAt !== undefined && refusedAt < state.delivered && state.refusals === 0,
+      isRouteBroken: isProbe || needsProbe(state),
+    };
+  });
 }
 
-/** Counts the refusal of a single message, or of a digest while other messages are refused. */
-export function countRefusal(database: Database, refused: Refused): Refusal {
-  const { route } = refused;
-  const known = refusalsOf(database, route);
-  const refusedAt = markRefused(database, refused, known.delivered);
-  prepared(database, "UPDATE route SET refusals = refusals + 1 WHERE name = ?").run(route);
-  const isProbe = refused.kind === "notice" && refused.notice.about === route;
-  return {
-    isAtFault: refusedAt !== undefined && refusedAt < known.delivered && known.inARow === 0,
-    isRouteBroken: isProbe || needsProbe(known),
-  };
-}
-
-/** Marks a message as refused, and returns its previous mark. */
-function markRefused(database: Database, refused: Refused, delivered: number): number | undefined {
-  if (refused.kind === "digest") return undefined;
-  if (refused.kind === "notice") {
-    prepared(database, "UPDATE notice SET refused_at = ? WHERE id = ?").run(delivered, refused.notice.id);
-    return refused.notice.refusedAt;
+/** Marks a message as refused, and returns its previous mark. Which event of a digest is at fault is unknown. */
+function markRefused(database: Database, batch: Batch, delivered: number): number | undefined {
+  if (batch.kind === "notice") {
+    prepared(database, "UPDATE notice SET refused_at = ? WHERE uuid = ?").run(delivered, batch.id);
+    return batch.notice.refusedAt;
   }
-  const { eventId, route } = refused;
-  const before = prepared(database, "SELECT refused_at FROM delivery WHERE event_id = ? AND route = ?")
-    .get(eventId, route)?.["refused_at"] ?? null;
-  prepared(database, "UPDATE delivery SET refused_at = ? WHERE event_id = ? AND route = ?")
-    .run(delivered, eventId, route);
-  return before === null ? undefined : Number(before);
-}
-
-/** Whether the state of a route comes from attempts with these settings. `settings` is a digest of them. */
-export function hasSettings(database: Database, route: string, settings: string): boolean {
-  return prepared(database, "SELECT settings FROM route WHERE name = ?").get(route)?.["settings"] === settings;
+  const { route, events: [{ id }, ...more] } = batch;
+  if (more.length > 0) return undefined;
+  const where = "WHERE event_id = :id AND route = :route";
+  const [mark] = query<{ at?: number }>(database, `SELECT refused_at AS at FROM delivery ${where}`, { id, route });
+  prepared(database, `UPDATE delivery SET refused_at = :delivered ${where}`).run({ delivered, id, route });
+  return mark?.at;
 }
 
 /**
@@ -88,15 +60,18 @@ export function hasSettings(database: Database, route: string, settings: string)
  * @param settings a digest of them
  */
 export function noteSettings(database: Database, route: string, settings: string): void {
-  if (hasSettings(database, route, settings)) return;
-  prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
-  forgetRefusals(database, route);
-  prepared(
-    database,
-    `UPDATE route SET settings = :settings,
-       rests_until_ms = CASE WHEN settings <> '' AND newest IN ('broken', 'refused') THEN 0 ELSE rests_until_ms END
-     WHERE name = :route`,
-  ).run({ route, settings });
+  // Called every second, so skip the transaction if there is nothing to write.
+  if (routeState(database, route).settings === settings) return;
+  transaction(database, () => {
+    prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
+    forgetRefusals(database, route);
+    prepared(
+      database,
+      `UPDATE route SET settings = :settings,
+         rests_until_ms = CASE WHEN settings <> '' AND newest IN ('broken', 'refused') THEN 0 ELSE rests_until_ms END
+       WHERE name = :route`,
+    ).run({ route, settings });
+  });
 }
 
 /** Forgets the refusals on a route, as if nothing had been refused there. */
@@ -118,10 +93,12 @@ export function noteTest(
   database: Database,
   { route, settings, nowMs }: { route: string; settings: string; nowMs: number },
 ): void {
-  noteSettings(database, route, settings);
-  prepared(
-    database,
-    `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
-       rests_until_ms = 0, waits_since_ms = NULL, last_tested_at_ms = ? WHERE name = ?`,
-  ).run(nowMs, route);
+  transaction(database, () => {
+    noteSettings(database, route, settings);
+    prepared(
+      database,
+      `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
+         rests_until_ms = 0, waits_since_ms = NULL, last_tested_at_ms = ? WHERE name = ?`,
+    ).run(nowMs, route);
+  });
 }

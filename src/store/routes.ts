@@ -1,8 +1,8 @@
 // The state of each route. Pauses and failures apply to the whole route, because what fails for one event fails for the
-// next. Every function is part of the caller's transaction.
+// next.
 
 import type { Database } from "../sqlite/open.ts";
-import { prepared } from "../sqlite/prepared.ts";
+import { prepared, query } from "../sqlite/prepared.ts";
 
 /**
  * The longest pause, in milliseconds. A pause that ends later than this from now is ignored: the clock was wrong when it
@@ -17,75 +17,56 @@ const CORRECTION_MS = 60_000;
  * SQL for the duration of the current wait: by the clock, but at most {@link MAX_WAIT_MS}, so that a jump of the clock
  * does not give up a delivery after few attempts.
  */
-const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 0)`;
+export const WAITED_MS = `coalesce(min(max(:now - waits_since_ms, 0), ${MAX_WAIT_MS}), 0)`;
 
 /** SQL for `retried_from_ms` of a delivery created now, with the parameters `:route` and `:now`. */
 export const RETRIED_FROM_MS = `coalesce((SELECT retried_ms + ${WAITED_MS} FROM route WHERE name = :route), 0)`;
 
-/** The state of a route after an attempt. `restsUntilMs`: no request before that time; 0 for no pause. */
-export type RouteEnd =
-  | { readonly kind: "delivered"; readonly atMs: number; readonly restsUntilMs: number }
-  /** Only the wait after a `retry` counts toward giving up. */
-  | {
-    readonly kind: "retry" | "broken" | "refused";
-    readonly atMs: number;
-    readonly restsUntilMs: number;
-    readonly error: string;
-  };
-
-/** When the pause of a route ends, according to {@link believedRest}; 0 if it is not paused. */
-export function restsUntilMs(database: Database, { route, nowMs }: { route: string; nowMs: number }): number {
-  const row = prepared(database, "SELECT rests_from_ms, rests_until_ms FROM route WHERE name = ?").get(route);
-  const restsFromMs = Number(row?.["rests_from_ms"] ?? 0);
-  return believedRest({ restsFromMs, restsUntilMs: Number(row?.["rests_until_ms"] ?? 0) }, nowMs);
+/** What decides when and what to send on a route. */
+export interface RouteState {
+  /** No request before this time, if {@link believedRest} believes it, and when that was recorded. */
+  readonly restsUntilMs: number;
+  readonly restsFromMs: number;
+  /** Failed attempts since the last delivery. */
+  readonly failures: number;
+  /** Messages refused in a row since the last delivery, tests included; see refusals.ts. */
+  readonly refusals: number;
+  /** How many messages were delivered, tests included. */
+  readonly delivered: number;
+  /** A digest of the settings that the attempts were made with. */
+  readonly settings: string;
 }
 
-/** A recorded pause of a route. */
-export interface Rest {
-  readonly restsFromMs: number;
-  readonly restsUntilMs: number;
+const NEW_ROUTE: RouteState = {
+  restsUntilMs: 0,
+  restsFromMs: 0,
+  failures: 0,
+  refusals: 0,
+  delivered: 0,
+  settings: "",
+};
+
+/** Reads the state of a route. */
+export function routeState(database: Database, route: string): RouteState {
+  const [state = NEW_ROUTE] = query<RouteState>(
+    database,
+    `SELECT rests_until_ms AS restsUntilMs, rests_from_ms AS restsFromMs, failures, refusals, delivered, settings
+     FROM route WHERE name = :route`,
+    { route },
+  );
+  return state;
 }
 
 /**
  * When a pause ends; 0 if it is over or not plausible. A pause that begins in the future is ignored: the clock was set
  * back since, for example because it was ahead at boot, and the pause would be longer by that difference.
  */
-export function believedRest({ restsFromMs, restsUntilMs }: Rest, nowMs: number): number {
+export function believedRest(
+  { restsFromMs, restsUntilMs }: Pick<RouteState, "restsFromMs" | "restsUntilMs">,
+  nowMs: number,
+): number {
   const isBelieved = restsFromMs <= nowMs + CORRECTION_MS && restsUntilMs <= nowMs + MAX_WAIT_MS;
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
-}
-
-/** The number of failed attempts on a route since its last delivery. */
-export function failuresOf(database: Database, route: string): number {
-  const row = prepared(database, "SELECT failures FROM route WHERE name = ?").get(route);
-  return Number(row?.["failures"] ?? 0);
-}
-
-/** Adds the wait that a new attempt ends to the total of the route. */
-export function beginOnRoute(database: Database, { route, nowMs }: { route: string; nowMs: number }): void {
-  prepared(database, "INSERT INTO route (name) VALUES (?) ON CONFLICT DO NOTHING").run(route);
-  prepared(
-    database,
-    `UPDATE route SET retried_ms = retried_ms + ${WAITED_MS}, waits_since_ms = :now
-     WHERE name = :route AND waits_since_ms IS NOT NULL`,
-  ).run({ route, now: nowMs });
-}
-
-/** Records the state of a route after an attempt. */
-export function endOnRoute(database: Database, route: string, end: RouteEnd): void {
-  if (end.kind === "delivered") {
-    prepared(
-      database,
-      `UPDATE route SET newest = 'delivered', failures = 0, refusals = 0, delivered = delivered + 1, last_error = NULL,
-         rests_until_ms = ?1, waits_since_ms = NULL, rests_from_ms = ?2, last_delivered_at_ms = ?2 WHERE name = ?3`,
-    ).run(end.restsUntilMs, end.atMs, route);
-  } else {
-    prepared(
-      database,
-      `UPDATE route SET newest = ?, failures = failures + 1, last_error = ?, rests_until_ms = ?, rests_from_ms = ?,
-         waits_since_ms = ? WHERE name = ?`,
-    ).run(end.kind, end.error, end.restsUntilMs, end.atMs, end.kind === "retry" ? end.atMs : null, route);
-  }
 }
 
 /**

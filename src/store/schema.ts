@@ -234,14 +234,17 @@ export function expectedSchema(version: number): string {
  * @throws {NewerSchemaError} and {@link ForeignSchemaError}
  */
 export function assertSchema(database: Database): number {
-  const version = Number(pragma(database, "user_version"));
-  if (version > SCHEMA_VERSION) {
-    throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
-  }
+  const version = versionOf(database);
   if (schemaOf(database) !== expectedSchema(version)) {
     throw new ForeignSchemaError("its tables are not those of the store");
   }
   return version;
+}
+
+function versionOf(database: Database): number {
+  const version = Number(pragma(database, "user_version"));
+  if (version <= SCHEMA_VERSION) return version;
+  throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
 }
 
 /** The database was created or migrated by a later release. */
@@ -257,10 +260,7 @@ export class NewerSchemaError extends Error {
  */
 export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): void {
   for (;;) {
-    const version = Number(pragma(database, "user_version"));
-    if (version > SCHEMA_VERSION) {
-      throw new NewerSchemaError(`schema version ${version} is newer than ${SCHEMA_VERSION}`);
-    }
+    const version = versionOf(database);
     const statements = MIGRATIONS[version];
     if (statements === undefined || version >= upTo) return;
     transaction(database, () => {

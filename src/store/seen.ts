@@ -1,10 +1,9 @@
 // Looks up whether a user has logged in before, from where and with which key. Only the order in which events were taken
 // in and judged counts, never the clock. Events that were tampered with are ignored.
 
-import type { Database } from "../sqlite/open.ts";
-import { openToRead } from "./open_to_read.ts";
-import { prepared } from "../sqlite/prepared.ts";
 import type { Known, SeenLogin } from "../session/seen.ts";
+import type { Database } from "../sqlite/open.ts";
+import { prepared } from "../sqlite/prepared.ts";
 
 // SQLite uses the partial indexes of schema.ts only if these conditions are the same as theirs, word for word.
 const COUNTS = "type = 'open' AND tampered = '' AND verdict IS NOT NULL";
@@ -17,46 +16,21 @@ const KNOWN = `SELECT
           AND key_fingerprint = :keyFingerprint) AS key,
   coalesce((SELECT first_event_at_ms FROM host), (SELECT occurred_at_ms FROM event ORDER BY id LIMIT 1)) AS first`;
 
-/** Looks up logins among the events of a store. */
-export class Seen implements Disposable {
-  readonly #database: Database;
-
-  /** @param database of the schema in schema.ts */
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  /** Looks up a login among the judged events. */
-  known({ user, address, remoteHost, keyFingerprint }: SeenLogin): Known {
-    const row = prepared(this.#database, KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
-    return {
-      user: row["user"] === 1,
-      place: row["place"] === 1,
-      key: keyFingerprint === "" || row["key"] === 1,
-      firstEventAtMs: row["first"] === null ? undefined : Number(row["first"]),
-    };
-  }
-
-  /** Records the time of the first event, if it is not recorded yet, because that event will be pruned. */
-  rememberFirstEvent(): void {
-    prepared(
-      this.#database,
-      "INSERT OR IGNORE INTO host (one, first_event_at_ms) SELECT 1, occurred_at_ms FROM event ORDER BY id LIMIT 1",
-    ).run();
-  }
-
-  [Symbol.dispose](): void {
-    this.#database.close();
-  }
+/** Looks up a login among the judged events. */
+export function seen(database: Database, { user, address, remoteHost, keyFingerprint }: SeenLogin): Known {
+  const row = prepared(database, KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
+  return {
+    user: row["user"] === 1,
+    place: row["place"] === 1,
+    key: keyFingerprint === "" || row["key"] === 1,
+    firstEventAtMs: row["first"] === null ? undefined : Number(row["first"]),
+  };
 }
 
-/**
- * Opens a store read-only.
- *
- * @returns undefined if {@link openToRead} returns undefined
- * @throws the errors of {@link openToRead}
- */
-export function openSeen(path: string): Seen | undefined {
-  const database = openToRead(path);
-  return database === undefined ? undefined : new Seen(database);
+/** Records the time of the first event, if it is not recorded yet, because that event will be pruned. */
+export function rememberFirstEvent(database: Database): void {
+  prepared(
+    database,
+    "INSERT OR IGNORE INTO host (one, first_event_at_ms) SELECT 1, occurred_at_ms FROM event ORDER BY id LIMIT 1",
+  ).run();
 }

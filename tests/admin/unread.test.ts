@@ -10,7 +10,7 @@ import { World } from "../helpers/world.ts";
 Deno.test("readUnread() knows whether send has read every event, and when the newest unread one was recorded", async () => {
   using world = new World();
   const { paths } = world;
-  beginStore(world.deliveries.database, { origin: "first", nowMs: world.clock.nowMs() });
+  beginStore(world.database, { origin: "first", nowMs: world.clock.nowMs() });
   const unread = () => readUnread(paths, readOverview(paths.deliveriesDatabase));
   assert.equal(unread(), undefined);
   world.login("alice");

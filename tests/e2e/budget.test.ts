@@ -27,7 +27,7 @@ endToEnd(
 
 endToEnd("a hook examines at most 200 of 2,000 invalid files in a spool", async (host) => {
   assert.equal((await queue(host)).code, 0);
-  const spool = QUEUE_DATABASE.replace(/[^/]*$/, "spool");
+  const spool = QUEUE_DATABASE.replace(/db\/[^/]*$/, "spool");
   const made = await host.run(["sh", "-c", `for file in $(seq 2000); do echo garbage >${spool}/$file.json; done`]);
   assert.equal(made.code, 0, made.stderr);
   const { code, stderr } = await queue(host, { wrapper: straceTo(TRACE) });

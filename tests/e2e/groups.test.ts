@@ -5,7 +5,6 @@ import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.t
 import type { TestHost } from "../helpers/host.ts";
 
 const BINARY = "/usr/sbin/ssh-session-notifier";
-const SEND_DIR = "/var/lib/ssh-session-notifier/send";
 /** Runs as root with the groups adm and sudo. Deno would refuse to pass the loader's variable. */
 const WITH_GROUPS = ["env", "LD_ANY=1", "setpriv", "--groups", "0,4,27"];
 
@@ -44,10 +43,10 @@ endToEnd(
   "a command that became the user of send has no group of root, and ends on a signal",
   async (host) => {
     await prepare(host);
-    // It waits until another command has finished reading the queue.
+    // Its output is a full pipe, so it waits.
     const script = `
-    exec 9<${SEND_DIR}; flock 9
-    ${WITH_GROUPS.join(" ")} ${BINARY} status >/run/out 2>&1 9<&- & parent=$!
+    mkfifo /run/full; exec 8<>/run/full; head -c 65536 /dev/zero >&8
+    ${WITH_GROUPS.join(" ")} ${BINARY} status >&8 2>/run/out & parent=$!
     for try in $(seq 1000); do
       child=$(cat /proc/$parent/task/*/children 2>/dev/null | tr -d ' ')
       [ -n "$child" ] && grep -q '^Uid:.61112.61112.61112.61112' /proc/$child/status && break

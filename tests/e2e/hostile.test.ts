@@ -9,7 +9,7 @@ import { services } from "../../src/services/registry.ts";
 import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
 import { answerTo, FORMS, serviceFor } from "../helpers/compliance.ts";
 import { configFor, endToEnd, send } from "../helpers/end_to_end.ts";
-import { batchOf, HOSTILE_TEXTS, judgedEvent } from "../helpers/fixtures.ts";
+import { HOSTILE_TEXTS, judgedEvent, messageWith } from "../helpers/fixtures.ts";
 import type { TestHost } from "../helpers/host.ts";
 import { discordLike } from "../helpers/receivers.ts";
 import { SPECS } from "../helpers/service_specs.ts";
@@ -76,7 +76,7 @@ endToEnd("each hostile environment gives one readable event, harmless in every s
       const spec = SPECS[name];
       assert.ok(spec !== undefined, name);
       for (const form of FORMS) {
-        const request = serviceFor({ registered, spec }).render(batchOf(notification), { form, nowMs: Date.now() });
+        const request = serviceFor({ registered, spec }).render(messageWith(notification), { form, nowMs: Date.now() });
         const { status, body } = await answerTo(request, spec);
         assert.ok(status < 300, `${name}, ${form}: ${status} ${body} to ${JSON.stringify(request)}`);
       }

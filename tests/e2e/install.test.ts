@@ -71,6 +71,7 @@ endToEnd("install.sh creates users and files on a bare host, and --purge restore
       `root:${NAME} 750 /etc/${NAME}`,
       `root:${NAME} 751 ${STATE}`,
       `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue`,
+      `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue/db`,
       `ssh-session-queue:ssh-session-queue 2750 ${STATE}/queue/spool`,
       `root:ssh-session-queue 750 /run/${NAME}`,
       `ssh-session-queue:ssh-session-queue 2750 /run/${NAME}/spool`,

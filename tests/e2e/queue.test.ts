@@ -167,7 +167,7 @@ endToEnd(
   "an event that a full disk refused is kept in memory, and a later hook inserts it into the database",
   async (host) => {
     await makeRunSpool(host);
-    await shell(host, `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; chown 61111:61111 ${QUEUE}`);
+    await shell(host, `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; mkdir ${QUEUE}/db; chown 61111:61111 ${QUEUE} ${QUEUE}/db`);
     assert.equal((await queue(host)).code, 0);
     await shell(host, `head -c 2M /dev/zero >${QUEUE}/filler || :`);
     const { code, stdout, stderr } = await queue(host, { env: { PAM_USER: "bob" } });
@@ -187,7 +187,7 @@ endToEnd("a hook does not list a directory with very many files, and records its
   await makeRunSpool(host);
   assert.equal((await queue(host)).code, 0);
   const usual = await traced(host);
-  for (const folder of [QUEUE, `${QUEUE}/spool`, RUN_SPOOL]) {
+  for (const folder of [QUEUE, `${QUEUE}/db`, `${QUEUE}/spool`, RUN_SPOOL]) {
     await shell(host, `cd ${folder} && seq --format=%g.json 30000 | xargs touch`);
   }
   const calls = await traced(host);
@@ -348,7 +348,7 @@ endToEnd("only send can read the queue database, whatever umask sshd has", async
     assert.deepEqual([code, stderr], [0, ""], umask);
     const modes = ["", "-wal", "-shm"].map(async (suffix) => (await Deno.stat(host.path(`${DATABASE}${suffix}`))).mode);
     assert.deepEqual((await Promise.all(modes)).map((mode) => (mode ?? 0) & 0o7777), [0o640, 0o640, 0o600], umask);
-    const files = [...Deno.readDirSync(host.path(QUEUE))].filter(({ isFile }) => isFile);
+    const files = [...Deno.readDirSync(host.path(`${QUEUE}/db`))].filter(({ isFile }) => isFile);
     assert.equal(files.length, 3, "nothing unfinished is left");
   }
 });

@@ -112,7 +112,7 @@ endToEnd("a damaged queue database is reported, and does not delay events that w
   assert.equal(code, 78);
   assert.match(
     stderr,
-    /^error: Cannot read the queue database "\/var\/lib\/ssh-session-notifier\/queue\/session_events\.db": /,
+    /^error: Cannot read the queue database "\/var\/lib\/ssh-session-notifier\/queue\/db\/session_events\.db": /,
   );
   assert.equal(ntfy.accepted.length, 1);
 });

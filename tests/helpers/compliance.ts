@@ -9,17 +9,17 @@ import { notificationOf } from "../../src/send/render.ts";
 import { lengthOf } from "../../src/services/fitting.ts";
 import type { ConfiguredService, RegisteredService } from "../../src/services/registry.ts";
 import type {
-  Batch,
   Form,
   HttpRequest,
   HttpResponse,
+  Message,
   NoticeNotification,
   Outcome,
   ServiceRequest,
   SessionNotification,
   TestNotification,
 } from "../../src/services/service.ts";
-import { batchOf, certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, notification } from "./fixtures.ts";
+import { certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, messageWith, notification } from "./fixtures.ts";
 import { parseBody } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
@@ -67,19 +67,19 @@ async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<
   assert.ok(status < 300, `${status} ${body} to ${JSON.stringify(request)}`);
 }
 
-/** Asserts that a batch exceeds the limits: the receiver's, or else our own. */
-async function assertTooLong(batch: Batch, subject: Subject): Promise<void> {
+/** Asserts that a message exceeds the limits: the receiver's, or else our own. */
+async function assertTooLong(message: Message, subject: Subject): Promise<void> {
   const { spec, registered: { limits } } = subject;
   const service = serviceFor(subject);
   assert.ok(spec?.kind === "http");
   if (spec.isLimited) {
-    const { status } = await answerTo(service.render(batch, rendering("rich")), spec);
-    assert.ok(status >= 400, `${status} to ${batch.notifications.length} events`);
+    const { status } = await answerTo(service.render(message, rendering("rich")), spec);
+    assert.ok(status >= 400, `${status} to ${message.notifications.length} events`);
   } else {
-    const lengths = textsOf(bodyOf(service.render(batch, rendering("plain")))).map((text) =>
+    const lengths = textsOf(bodyOf(service.render(message, rendering("plain")))).map((text) =>
       lengthOf(text, limits.unit)
     );
-    assert.ok(Math.max(...lengths) > limits.text, `${lengths} for ${batch.notifications.length} events`);
+    assert.ok(Math.max(...lengths) > limits.text, `${lengths} for ${message.notifications.length} events`);
   }
 }
 
@@ -162,9 +162,9 @@ function burst(length: number, overrides: (index: number) => Partial<SessionNoti
     }));
 }
 
-function digestOf([first, ...more]: readonly SessionNotification[]): Batch {
+function digestOf([first, ...more]: readonly SessionNotification[]): Message {
   assert.ok(first !== undefined);
-  return batchOf(first, ...more);
+  return messageWith(first, ...more);
 }
 
 function text(request: ServiceRequest): string {
@@ -201,7 +201,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     for (const form of FORMS) {
       for (const urgency of ["urgent", "normal", "low"] as const) {
         for (const type of ["open", "close"] as const) {
-          await assertTaken(service.render(batchOf(notification({ type, urgency })), rendering(form)), spec);
+          await assertTaken(service.render(messageWith(notification({ type, urgency })), rendering(form)), spec);
         }
       }
     }
@@ -226,7 +226,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       assert.ok(!redact(`x ${value} y`).includes(SECRET), `${name} is shown`);
     }
     for (const secret of secrets) assert.ok(secret.length > 3, `${secret} is too short to redact reliably`);
-    const request = service.render(batchOf(notification()), rendering("rich"));
+    const request = service.render(messageWith(notification()), rendering("rich"));
     assert.deepEqual(service.endpoints, request.kind === "http" ? [new URL(request.url).host] : []);
     if (request.kind === "http") {
       // An error may quote the request, so redaction must hide its secrets too.
@@ -237,7 +237,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
 
   "says who did what, from where and when": (subject) => {
     for (const form of FORMS) {
-      const request = serviceFor(subject).render(batchOf(notification({ hostName: "h1" })), rendering(form));
+      const request = serviceFor(subject).render(messageWith(notification({ hostName: "h1" })), rendering(form));
       for (const word of ["alice", "203.0.113.7", "11:13:32+13:00"]) assert.ok(text(request).includes(word), word);
       assert.match(text(request).replaceAll(/<[^>]*>/g, ""), /logged in to h1/);
     }
@@ -246,10 +246,10 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   "identifies a test, and sends a notice within its limits": async (subject) => {
     for (const form of FORMS) {
       const service = serviceFor(subject);
-      const test = service.render(batchOf(TEST), rendering(form));
+      const test = service.render(messageWith(TEST), rendering(form));
       await assertTaken(test, subject.spec ?? assert.fail());
       assert.match(text(test), /This is a test/);
-      const notice = service.render(batchOf(NOTICE), rendering(form));
+      const notice = service.render(messageWith(NOTICE), rendering(form));
       await assertTaken(notice, subject.spec ?? assert.fail());
       assert.match(text(notice), /a route is down/);
       assert.ok(text(notice).includes(TIME));
@@ -261,13 +261,13 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     const service = serviceFor(subject);
     for (const form of FORMS) {
       for (const longest of LONGEST) {
-        const request = service.render(batchOf(longest), rendering(form));
+        const request = service.render(messageWith(longest), rendering(form));
         await assertTaken(request, spec);
         // Values are cut, not the sentence, so its end is present.
         assert.ok(text(request).includes(longest.time), text(request));
       }
       await fc.assert(fc.asyncProperty(hostileNotification, async (hostile) => {
-        await assertTaken(service.render(batchOf(hostile), rendering(form)), spec);
+        await assertTaken(service.render(messageWith(hostile), rendering(form)), spec);
       }));
     }
   },
@@ -342,7 +342,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
       for (const isDigest of [false, true]) {
         const activeIn = (value: string): string => {
           const more = isDigest ? [withAll(value)] : [];
-          return spec.active(service.render(batchOf(withAll(value), ...more), rendering(form)));
+          return spec.active(service.render(messageWith(withAll(value), ...more), rendering(form)));
         };
         for (const [what, markup] of Object.entries(MARKUP)) {
           for (const value of [markup, `x${markup}`, `x ${markup}`, `${markup}\n${markup}`]) {
@@ -356,11 +356,11 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   "puts no value of an event into URL or headers, and no token into the body": (subject) => {
     const service = serviceFor(subject);
     for (const form of FORMS) {
-      const render = (batch: Batch) => service.render(batch, { form, nowMs: NOW_MS });
-      const request = render(batchOf(notification()));
+      const render = (message: Message) => service.render(message, { form, nowMs: NOW_MS });
+      const request = render(messageWith(notification()));
       if (request.kind !== "http") return;
       fc.assert(fc.property(hostileNotification, (hostile) => {
-        const other = http(render(batchOf(hostile)));
+        const other = http(render(messageWith(hostile)));
         assert.deepEqual([other.url, unsigned(other), other.method], [request.url, unsigned(request), request.method]);
       }));
       const elsewhere = `${request.url} ${Object.values(request.headers)}`;
@@ -372,9 +372,9 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
-  "escapes an invalid batch id": (subject) => {
+  "escapes an invalid message id": (subject) => {
     const service = serviceFor(subject);
-    const render = (id: string) => service.render({ ...batchOf(notification()), id }, rendering("rich"));
+    const render = (id: string) => service.render({ ...messageWith(notification()), id }, rendering("rich"));
     const honest = render("x");
     if (honest.kind !== "http") return;
     for (const id of HOSTILE_TEXTS.filter((text) => text.length < 1000)) {

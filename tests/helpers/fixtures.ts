@@ -1,10 +1,10 @@
 // Examples that tests vary: an ordinary event, its notification, a route, and texts of an attacker.
 
 import type { SessionEvent } from "../../src/event.ts";
-import type { Batch, Notification, SessionNotification } from "../../src/services/service.ts";
-import type { Judgement } from "../../src/store/events.ts";
+import type { Message, Notification, SessionNotification } from "../../src/services/service.ts";
+import type { Verdict } from "../../src/session/judge.ts";
+import type { JudgedEvent, Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
-import type { JudgedEvent } from "../../src/store/stored_event.ts";
 
 /** The key that alice logs in with, and its fingerprint from ssh-keygen -lf. */
 export const ALICE_KEY = {
@@ -72,18 +72,26 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
   };
 }
 
-/** The decision about an event: route `r` delivers it, and it is not urgent. */
-export function judgement(eventId: number, overrides: Partial<Judgement> = {}): Judgement {
+/** The verdict about an ordinary event: it is neither allowlisted nor urgent. */
+export function verdict(overrides: Partial<Verdict> = {}): Verdict {
   return {
-    eventId,
     address: "",
+    keyFingerprint: "",
     tampered: [],
-    verdict: "notify",
-    openedBy: undefined,
-    routes: ["r"],
+    rule: undefined,
+    reasons: [],
+    unexpected: false,
     urgent: false,
     ...overrides,
   };
+}
+
+/** A judgement of an event: route `r` delivers it, and it is not urgent. */
+export function judgement(
+  eventId: number,
+  { routes = ["r"], openedBy, durationMs, ...overrides }: Partial<Omit<Judgement, "verdict"> & Verdict> = {},
+): Judgement {
+  return { eventId, verdict: verdict(overrides), routes, openedBy, durationMs };
 }
 
 /** The notification of that event. */
@@ -124,8 +132,8 @@ export function garbagePage(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The batch of one request. */
-export function batchOf(first: Notification, ...more: readonly Notification[]): Batch {
+/** The message of one request. */
+export function messageWith(first: Notification, ...more: readonly Notification[]): Message {
   return { id: "6d0f3b52-1f0e-4c55-8f4e-0a6c1d7b9e21", notifications: [first, ...more] };
 }
 

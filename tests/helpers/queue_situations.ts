@@ -75,8 +75,8 @@ export function usersOf(files: Files): string[] {
       const { uuid, user } = JSON.parse(new TextDecoder().decode(bytes));
       events.set(uuid, user);
     }
-    if (!files.has("session_events.db")) return [...events.values()];
-    const database = openDatabase(`${directory}/session_events.db`, { busyTimeoutMs: 0 });
+    if (!files.has("db/session_events.db")) return [...events.values()];
+    const database = openDatabase(`${directory}/db/session_events.db`, { busyTimeoutMs: 0 });
     assert.equal(pragma(database, "integrity_check"), "ok");
     for (
       const { uuid, user } of database.prepare("SELECT uuid, record ->> 'user' AS user FROM event WHERE uuid > ''")

@@ -3,10 +3,10 @@
 
 import { parse } from "smol-toml";
 import { type RegisteredService, services } from "../../src/services/registry.ts";
-import type { Batch } from "../../src/services/service.ts";
+import type { Message } from "../../src/services/service.ts";
 import { configured } from "./compliance.ts";
 import { sentence } from "./config_docs.ts";
-import { batchOf, notification } from "./fixtures.ts";
+import { messageWith, notification } from "./fixtures.ts";
 import { argument, display, paragraph } from "./mdoc.ts";
 import { NOW_MS } from "./service_specs.ts";
 
@@ -36,16 +36,16 @@ const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQ
 const LOGIN = notification({ authentication: KEY });
 
 /** What there is to show of the messages. */
-export const MESSAGES: Readonly<Record<string, Batch>> = {
-  "A login": batchOf(LOGIN),
-  "A logout": batchOf({
+export const MESSAGES: Readonly<Record<string, Message>> = {
+  "A login": messageWith(LOGIN),
+  "A logout": messageWith({
     ...LOGIN,
     type: "close",
     urgency: "low",
     duration: "2 h 5 min",
     time: "2026-11-23 13:18:32+13:00",
   }),
-  "An unexpected login": batchOf({
+  "An unexpected login": messageWith({
     ...LOGIN,
     remoteHost: "198.51.100.23",
     address: "198.51.100.23",
@@ -53,7 +53,7 @@ export const MESSAGES: Readonly<Record<string, Batch>> = {
     urgency: "urgent",
     reasons: ["first login of alice from 198.51.100.23"],
   }),
-  "A digest": batchOf(
+  "A digest": messageWith(
     { ...LOGIN, user: "deploy", remoteHost: "192.0.2.10", address: "192.0.2.10" },
     {
       ...LOGIN,
@@ -74,8 +74,8 @@ export function sentenceExamples(): Readonly<Record<string, string>> {
   if (registered === undefined) throw new Error("there is no service stdout");
   const { "A digest": _, ...messages } = MESSAGES;
   return Object.fromEntries(
-    Object.entries(messages).map(([what, batch]) => {
-      const request = configured(registered, {}).render(batch, { form: "rich", nowMs: NOW_MS });
+    Object.entries(messages).map(([what, message]) => {
+      const request = configured(registered, {}).render(message, { form: "rich", nowMs: NOW_MS });
       return [what, request.kind === "print" ? request.text : ""];
     }),
   );
@@ -84,8 +84,8 @@ export function sentenceExamples(): Readonly<Record<string, string>> {
 /** Those messages as they are sent to a service. */
 export function messageExamples(registered: RegisteredService): string {
   const service = configured(registered, parse(registered.example));
-  return Object.entries(MESSAGES).map(([what, batch]) => {
-    const request = service.render(batch, { form: "rich", nowMs: NOW_MS });
+  return Object.entries(MESSAGES).map(([what, message]) => {
+    const request = service.render(message, { form: "rich", nowMs: NOW_MS });
     const body = request.kind === "http" ? compact(request.body) : request.text;
     return `${what}:\n\n${body}\n`;
   }).join("\n");

@@ -8,9 +8,9 @@ import type { WorkerSettings } from "../../src/transport/exchange.ts";
 import { redactor } from "../../src/send/redact.ts";
 import { startTransport, type Transport } from "../../src/transport/transport.ts";
 import type { ConfiguredService } from "../../src/services/registry.ts";
-import type { Batch, Outcome } from "../../src/services/service.ts";
+import type { Message, Outcome } from "../../src/services/service.ts";
 import { configured, kindOf, serviceFor, type Subject } from "./compliance.ts";
-import { batchOf, HOSTILE_TEXTS, MARKUP, notification } from "./fixtures.ts";
+import { HOSTILE_TEXTS, MARKUP, messageWith, notification } from "./fixtures.ts";
 import { type Interceptor, json, Receiver } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import type { HttpSpec } from "./service_specs.ts";
@@ -23,8 +23,8 @@ export interface Wire {
   readonly spec: HttpSpec;
   readonly receiver: Receiver;
   readonly service: ConfiguredService;
-  /** Attempts to deliver a batch as `send` does; by default one ordinary event. */
-  readonly attempt: (batch?: Batch, service?: ConfiguredService) => Promise<Outcome>;
+  /** Attempts to deliver a message as `send` does; by default one ordinary event. */
+  readonly attempt: (message?: Message, service?: ConfiguredService) => Promise<Outcome>;
 }
 
 /**
@@ -70,15 +70,14 @@ export async function wireFor(
     spec,
     receiver,
     service,
-    attempt: (batch = batchOf(notification()), other = service) => attemptWith(transport, batch, other),
+    attempt: (message = messageWith(notification()), other = service) => attemptWith(transport, message, other),
     [Symbol.asyncDispose]: () => receiver.down(),
   };
 }
 
-function attemptWith(transport: Transport, batch: Batch, service: ConfiguredService): Promise<Outcome> {
+function attemptWith(transport: Transport, message: Message, service: ConfiguredService): Promise<Outcome> {
   const redact = redactor(service.secrets);
-  return attempt(batch, {
-    service,
+  return attempt(message, { service }, {
     transport,
     redact,
     clock: systemClock,
@@ -105,8 +104,8 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
   "delivers to a receiver of its kind in one request": async (wire) => {
     const unexpected = notification({ urgency: "urgent", reasons: ["first login of alice from 203.0.113.7"] });
     const honest = [notification(), notification({ type: "close", urgency: "low" }), unexpected];
-    for (const one of honest) assert.equal((await wire.attempt(batchOf(one))).kind, "delivered");
-    assert.equal((await wire.attempt(batchOf(notification(), ...honest))).kind, "delivered");
+    for (const one of honest) assert.equal((await wire.attempt(messageWith(one))).kind, "delivered");
+    assert.equal((await wire.attempt(messageWith(notification(), ...honest))).kind, "delivered");
     assert.equal(wire.receiver.received.length, 4);
   },
 
@@ -115,7 +114,7 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
     for (const text of texts.filter((text) => text.trim() !== "")) {
       const before = wire.receiver.received.length;
       const values = { user: text, remoteHost: text, terminal: text, service: text, authentication: text };
-      const outcome = await wire.attempt(batchOf(notification({ ...values, reasons: [text], urgency: "urgent" })));
+      const outcome = await wire.attempt(messageWith(notification({ ...values, reasons: [text], urgency: "urgent" })));
       assert.deepEqual([outcome.kind, wire.receiver.received.length - before], ["delivered", 1], text);
     }
   },

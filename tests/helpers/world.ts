@@ -11,12 +11,12 @@ import { Intake } from "../../src/send/intake.ts";
 import { redactor } from "../../src/send/redact.ts";
 import { run } from "../../src/send/run.ts";
 import type { HttpRequest } from "../../src/services/service.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { Inbox } from "../../src/intake/inbox.ts";
-import { openDatabase } from "../../src/sqlite/open.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { ALICE_KEY, sessionEvent } from "./fixtures.ts";
 import { queueLogins, usersOf } from "./logins.ts";
+import { type Database, openDatabase, transaction } from "../../src/sqlite/open.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 /** In milliseconds, like the two below. */
 export const MINUTE = 60_000;
@@ -35,25 +35,25 @@ export class World implements Disposable {
   answer: (request: HttpRequest) => Exchange | Promise<Exchange> = () => response(200, { id: "1" });
   random = 0.5;
   readonly stop = new AbortController();
-  readonly deliveries: Deliveries;
+  readonly database: Database;
   readonly inbox = new Inbox(this.paths);
   config: Config = parseConfig(NTFY, { hostName: () => "example.com" });
 
   constructor() {
     Deno.mkdirSync(this.paths.databaseDir, { recursive: true });
     Deno.mkdirSync(this.paths.sendDir);
-    this.deliveries = new Deliveries(this.paths.deliveriesDatabase);
+    this.database = openToWrite(this.paths.deliveriesDatabase);
     this.#know(["alice", ...Array.from({ length: 1_000 }, (_, index) => `user${index + 1}`)]);
   }
 
   /** Marks users as having logged in before, so that their logins are expected. */
   #know(users: readonly string[]): void {
-    const insert = this.deliveries.database.prepare(
+    const insert = this.database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection, auth_info,
                           key_fingerprint, parent_pid, tampered, verdict)
        VALUES (?, ?, 'open', ?, '', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
     );
-    this.deliveries.together(() => {
+    transaction(this.database, () => {
       for (const user of users) insert.run(`known ${user}`, this.clock.nowMs(), user, ALICE_KEY.fingerprint);
     });
   }
@@ -73,9 +73,10 @@ export class World implements Disposable {
 
   async run(): Promise<void> {
     const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
-    await run(this.config, {
-      deliveries: this.deliveries,
-      intake: new Intake({ deliveries: this.deliveries, inbox: this.inbox, log }),
+    await run({
+      config: this.config,
+      database: this.database,
+      intake: new Intake({ database: this.database, inbox: this.inbox, log }),
       transport: async (request) => {
         this.requests.push({ atMs: this.clock.nowMs(), request });
         return await this.answer(request);
@@ -131,7 +132,7 @@ export class World implements Disposable {
 
   [Symbol.dispose](): void {
     this.inbox.close();
-    this.deliveries.close();
+    this.database.close();
     Deno.removeSync(this.paths.sendDir.replace(/\/send$/, ""), { recursive: true });
   }
 }

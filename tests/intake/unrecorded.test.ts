@@ -1,16 +1,17 @@
 // Logins in the file of the last resort are read once, whatever it contains. One that the hook also recorded is dropped.
 
 import assert from "node:assert/strict";
-import { judgeNew } from "../../src/send/judge_pending.ts";
+import { judgePending } from "../../src/send/judge_pending.ts";
 import { HOOK_COULD_NOT_RUN } from "../../src/session/judge.ts";
 import { parseConfig } from "../../src/config/config.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { MAX_UNRECORDED_BYTES, readUnrecorded, UNRECORDED_START } from "../../src/intake/unrecorded.ts";
-import { takeUntoldFull } from "../../src/store/take_in_unrecorded.ts";
-import { takeUntold } from "../../src/store/unreadable.ts";
+import { announceQueueProblems } from "../../src/store/unreadable.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { takeIn, takeInUnrecorded, unrecordedPosition } from "../../src/store/take_in.ts";
+import { pendingEvents, unjudged } from "../../src/store/events.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const HEADER = "*** Sat Nov 28 21:53:36 2026\n";
 
@@ -23,11 +24,11 @@ function body(user = "alice", { port = 50_022, before = "" } = {}): string {
 class LastResort implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "unrecorded-test-" });
   readonly path = `${this.directory}/unrecorded`;
-  readonly deliveries = new Deliveries(":memory:");
+  readonly database = openToWrite(":memory:");
   readonly clock = new FakeClock();
 
   constructor() {
-    beginStore(this.deliveries.database, { origin: "first", nowMs: this.clock.nowMs() });
+    beginStore(this.database, { origin: "first", nowMs: this.clock.nowMs() });
   }
 
   append(text: string | Uint8Array): void {
@@ -42,27 +43,25 @@ class LastResort implements Disposable {
     const before = this.users().length;
     for (let pages = 0;; pages++) {
       assert.ok(pages < 1_000, "it does not end");
-      const position = this.deliveries.unrecordedPosition() ?? UNRECORDED_START;
+      const position = unrecordedPosition(this.database) ?? UNRECORDED_START;
       const page = readUnrecorded(this.path, { position, upTo: Infinity });
-      this.deliveries.takeInUnrecorded(page);
+      takeInUnrecorded(this.database, page);
       if (page.position.file === position.file && page.position.offset === position.offset) break;
     }
     return this.users().slice(before);
   }
 
   users(): string[] {
-    return this.deliveries.database.prepare("SELECT user FROM event ORDER BY id").all().map((row) =>
-      String(row["user"])
-    );
+    return this.database.prepare("SELECT user FROM event ORDER BY id").all().map((row) => String(row["user"]));
   }
 
   untold(): number {
     this.clock.pass(2 * 60 * 60 * 1000);
-    return takeUntold(this.deliveries.database, this.clock.nowMs());
+    return announceQueueProblems(this.database, [], this.clock.nowMs()).unreadable;
   }
 
   [Symbol.dispose](): void {
-    this.deliveries.close();
+    this.database.close();
     Deno.removeSync(this.directory, { recursive: true });
   }
 }
@@ -75,7 +74,7 @@ Deno.test("readUnrecorded() reads each entry once, and continues where it stoppe
   assert.deepEqual(file.takeIn(), []);
   file.append(`${HEADER}${body("bob")}${HEADER}${body("carol")}`);
   assert.deepEqual(file.takeIn(), ["bob", "carol"]);
-  const [event] = file.deliveries.unjudged(1);
+  const [event] = unjudged(file.database, 1);
   assert.deepEqual({ ...event, uuid: "", id: 0 }, {
     ...sessionEvent({ uuid: "", connection: "203.0.113.7 50022 192.0.2.1 22" }),
     id: 0,
@@ -113,7 +112,7 @@ Deno.test("readUnrecorded() counts an entry that stays truncated, and reads the 
     assert.deepEqual(file.takeIn(), []);
     file.append(`${HEADER}${body("bob")}`);
     assert.deepEqual(file.takeIn(), ["bob"], `${cut}`);
-    assert.deepEqual(file.deliveries.unjudged(1)[0]?.tampered, [], `${cut}`);
+    assert.deepEqual(unjudged(file.database, 1)[0]?.tampered, [], `${cut}`);
     assert.equal(file.untold(), 1, `${cut}`);
   }
 });
@@ -124,7 +123,7 @@ Deno.test("readUnrecorded() uses the last of duplicate variables, and marks the 
     `${HEADER}${body("alice", { before: "PAM_USER=root\0PAM_RHOST=192.0.2.99\0SSH_AUTH_INFO_0=password\0" })}`,
   );
   file.takeIn();
-  const [event] = file.deliveries.unjudged(1);
+  const [event] = unjudged(file.database, 1);
   assert.deepEqual([event?.user, event?.remoteHost, event?.authInfo], ["alice", "203.0.113.7", ""]);
   assert.deepEqual(event?.tampered, ["PAM_USER", "PAM_RHOST"]);
 });
@@ -170,7 +169,7 @@ Deno.test("readUnrecorded() returns the same events again if the position was lo
   using file = new LastResort();
   file.append(`${HEADER}${body("alice")}${HEADER}${body("bob")}`);
   assert.deepEqual(file.takeIn(), ["alice", "bob"]);
-  file.deliveries.database.exec("DELETE FROM unrecorded");
+  file.database.exec("DELETE FROM unrecorded");
   assert.deepEqual(file.takeIn(), []);
 });
 
@@ -195,7 +194,7 @@ Deno.test("takeInUnrecorded() drops a login that the hook also recorded, and no 
   for (const [what, overrides, expected] of cases) {
     using file = new LastResort();
     const event = sessionEvent({ occurredAtMs: file.clock.nowMs() - 20_000, ...overrides });
-    file.deliveries.takeIn({ events: [event], position: { lastId: 1, lastUuid: "" } });
+    takeIn(file.database, { events: [event], position: { lastId: 1, lastUuid: "" } });
     file.append(`${HEADER}${body()}`);
     assert.deepEqual(file.takeIn(), expected, what);
   }
@@ -209,14 +208,14 @@ Deno.test("a login of the last resort is urgent, has a reason, and is never allo
   );
   file.append(`${HEADER}${body()}`);
   file.takeIn();
-  judgeNew(config, { deliveries: file.deliveries, clock: file.clock, log: () => {} });
-  const [event] = file.deliveries.pendingEvents("default");
+  judgePending({ config, database: file.database, clock: file.clock, log: () => {} });
+  const [event] = pendingEvents(file.database, "default");
   assert.deepEqual([event?.urgent, event?.reasons], [true, [HOOK_COULD_NOT_RUN, "first login of alice"]]);
 });
 
 Deno.test("takeInUnrecorded() reports a full file once", () => {
   using file = new LastResort();
-  const untold = () => takeUntoldFull(file.deliveries.database);
+  const untold = () => announceQueueProblems(file.database, [], file.clock.nowMs()).isFull;
   file.append(`${HEADER}${body()}`);
   file.takeIn();
   assert.equal(untold(), false);

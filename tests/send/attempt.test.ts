@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import { attempt } from "../../src/send/attempt.ts";
 import { redactor } from "../../src/send/redact.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const URL_TEXT = "https://hooks.example/in/b2a6f0c4d8e1?token=qT7x9LmZ";
@@ -12,8 +12,7 @@ const CONFIG = `[notification]\nservice = "webhook"\nwebhook.url = "${URL_TEXT}"
 async function reasonFor(detail: string): Promise<string> {
   const { routes: [route], secrets } = parseConfig(CONFIG, { hostName: () => "h" });
   assert.ok(route);
-  const outcome = await attempt(batchOf(notification()), {
-    service: route.service,
+  const outcome = await attempt(messageWith(notification()), route, {
     transport: () => Promise.resolve({ kind: "failed", failure: "network", detail }),
     print: () => {},
     clock: { nowMs: () => 0 },

@@ -5,7 +5,6 @@ import { statePaths } from "../../src/paths.ts";
 import { failUrl } from "../../src/send/heartbeat.ts";
 import { OVERDUE_AFTER_MS, routeProblems } from "../../src/store/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { countPing } from "../../src/store/pings.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
@@ -14,6 +13,7 @@ import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike, Receiver } from "../helpers/receivers.ts";
 import { waitFor } from "../helpers/wait_for.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const SECRET_PATH = "/ping/0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11";
 const NOW_MS = Date.UTC(2026, 10, 23);
@@ -202,16 +202,16 @@ Deno.test("a hanging heartbeat delays no notification", async () => {
 });
 
 Deno.test("countPing() allows at most 5 pings in any minute, whatever the clock does", () => {
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   const pings: number[] = [];
-  for (let ms = 0; ms < 600_000; ms += 700) if (countPing(deliveries.database, NOW_MS + ms)) pings.push(ms);
+  for (let ms = 0; ms < 600_000; ms += 700) if (countPing(database, NOW_MS + ms)) pings.push(ms);
   assert.ok(pings.length >= 20);
   for (const from of pings) assert.ok(pings.filter((ms) => ms >= from && ms < from + 60_000).length <= 5);
   // The clock was a year ahead.
-  assert.ok(countPing(deliveries.database, NOW_MS + 3e10));
-  assert.ok(countPing(deliveries.database, NOW_MS));
-  assert.ok(!countPing(deliveries.database, NOW_MS + 1));
-  deliveries.close();
+  assert.ok(countPing(database, NOW_MS + 3e10));
+  assert.ok(countPing(database, NOW_MS));
+  assert.ok(!countPing(database, NOW_MS + 1));
+  database.close();
 });
 
 Deno.test("failUrl() appends /fail to the path", () => {

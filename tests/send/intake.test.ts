@@ -4,16 +4,17 @@ import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
 import { Intake } from "../../src/send/intake.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { Inbox, InboxError, type InboxPosition } from "../../src/intake/inbox.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { Spool } from "../../src/intake/spool.ts";
-import { takeUntold } from "../../src/store/unreadable.ts";
+import { announceQueueProblems } from "../../src/store/unreadable.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { unjudged } from "../../src/store/events.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 /** An inbox with reads that the test controls. */
 class ScriptedInbox extends Inbox {
@@ -34,28 +35,28 @@ class ScriptedInbox extends Inbox {
 }
 
 Deno.test("takeIn() ends even if the database makes reading restart repeatedly", () => {
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   const page = { events: [sessionEvent()], position: { lastId: 1, lastUuid: "never the same" } };
   let reads = 0;
   const inbox = new ScriptedInbox(() => {
     assert.ok(++reads < 10, "it does not end");
     return page;
   });
-  new Intake({ deliveries, inbox, log: () => {} }).takeIn();
-  assert.equal(deliveries.unjudged(10).length, 1);
+  new Intake({ database, inbox, log: () => {} }).takeIn();
+  assert.equal(unjudged(database, 10).length, 1);
 });
 
 Deno.test("takeIn() reads a few pages in each step until the pass ends", () => {
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   const inbox = new ScriptedInbox(({ lastId }) => ({
     events: lastId < 13 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
     position: { lastId: lastId + 1, lastUuid: `${lastId + 1}` },
   }));
-  const intake = new Intake({ deliveries, inbox, log: () => {} });
+  const intake = new Intake({ database, inbox, log: () => {} });
   assert.equal(intake.takeIn(), true);
-  assert.equal(deliveries.unjudged(100).length, 10);
+  assert.equal(unjudged(database, 100).length, 10);
   assert.equal(intake.takeIn(), false);
-  assert.equal(deliveries.unjudged(100).length, 13);
+  assert.equal(unjudged(database, 100).length, 13);
 });
 
 Deno.test("takeIn() reports once why it cannot read, and detects when it can again", () => {
@@ -65,8 +66,8 @@ Deno.test("takeIn() reports once why it cannot read, and detects when it can aga
     if (broken) throw new InboxError("Cannot read the queue database");
     return undefined;
   });
-  const deliveries = new Deliveries(":memory:");
-  const intake = new Intake({ deliveries, inbox, log: (...entry) => void logged.push(entry) });
+  const database = openToWrite(":memory:");
+  const intake = new Intake({ database, inbox, log: (...entry) => void logged.push(entry) });
   intake.takeIn();
   intake.takeIn();
   assert.deepEqual(logged, [["error", "Cannot read the queue database"]]);
@@ -80,7 +81,7 @@ Deno.test("takeIn() reports once why it cannot read, and detects when it can aga
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "intake-test-" });
   readonly paths = statePaths(this.directory);
-  readonly deliveries = new Deliveries(":memory:");
+  readonly database = openToWrite(":memory:");
   readonly clock = new FakeClock();
   readonly logged: [Severity, string][] = [];
   #inbox = new Inbox(this.paths);
@@ -89,18 +90,18 @@ class Queue implements Disposable {
     Deno.mkdirSync(this.paths.spoolDir, { recursive: true });
     Deno.mkdirSync(this.paths.databaseDir);
     Deno.mkdirSync(this.paths.sendDir);
-    beginStore(this.deliveries.database, { origin: "first", nowMs: this.clock.nowMs() });
+    beginStore(this.database, { origin: "first", nowMs: this.clock.nowMs() });
   }
 
   /** One run. */
   takeIn(): Intake {
-    const { paths, clock, deliveries } = this;
+    const { paths, clock, database } = this;
     this.#inbox.close();
     this.#inbox = new Inbox(paths);
     const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
     const elsewhere = { spools, paths, clock };
     const intake = new Intake({
-      deliveries,
+      database,
       inbox: this.#inbox,
       elsewhere,
       log: (...entry) => void this.logged.push(entry),
@@ -126,7 +127,7 @@ class Queue implements Disposable {
   }
 
   uuids(): string[] {
-    return this.deliveries.unjudged(10_000).map(({ uuid }) => uuid).sort();
+    return unjudged(this.database, 10_000).map(({ uuid }) => uuid).sort();
   }
 
   [Symbol.dispose](): void {
@@ -175,7 +176,7 @@ Deno.test("takeIn() reads the spool if the database is missing, damaged or a fol
 Deno.test("takeIn() reports unreadable files of a spool once per run, and counts each once over all runs", () => {
   using queue = new Queue();
   Deno.mkdirSync(queue.paths.runSpoolDir, { recursive: true });
-  const untold = () => takeUntold(queue.deliveries.database, queue.clock.nowMs());
+  const untold = () => announceQueueProblems(queue.database, [], queue.clock.nowMs()).unreadable;
   for (const folder of [queue.paths.spoolDir, queue.paths.runSpoolDir]) {
     queue.logged.length = 0;
     Deno.writeTextFileSync(`${folder}/odd.json`, "{}");
@@ -232,7 +233,7 @@ Deno.test("takeIn() copies the queue database once per pass, and ends even if ev
   using queue = new Queue();
   queueLogins(queue.paths.queueDatabase, 1_200);
   let passes = 0;
-  const intake = new Intake({ deliveries: queue.deliveries, inbox: new Inbox(queue.paths), log: () => {} });
+  const intake = new Intake({ database: queue.database, inbox: new Inbox(queue.paths), log: () => {} });
   // A writer that is faster than each step.
   for (let first = 2_000; intake.takeIn(); first += 1_000) {
     queueLogins(queue.paths.queueDatabase, 600, { first });
@@ -254,7 +255,7 @@ Deno.test("takeIn() counts unreadable rows, creates no event from them, and read
   queue.takeIn();
   queue.takeIn();
   assert.deepEqual(queue.uuids(), [A, B]);
-  assert.equal(takeUntold(queue.deliveries.database, queue.clock.nowMs()), 1_000);
+  assert.equal(announceQueueProblems(queue.database, [], queue.clock.nowMs()).unreadable, 1_000);
 });
 
 Deno.test("takeIn() reads the database even if a spool cannot be read", () => {
@@ -319,6 +320,6 @@ Deno.test("takeIn() treats every event after an empty queue as new, whatever the
   // A machine without a hardware clock boots with a date years in the past.
   insertEvent(queue.paths.queueDatabase, sessionEvent({ uuid: A, occurredAtMs: 0 }));
   queue.takeIn();
-  const taken = queue.deliveries.database.prepare("SELECT uuid, is_history, is_repeat FROM event").all();
+  const taken = queue.database.prepare("SELECT uuid, is_history, is_repeat FROM event").all();
   assert.deepEqual(taken.map((row) => ({ ...row })), [{ uuid: A, is_history: 0, is_repeat: 0 }]);
 });

@@ -5,13 +5,16 @@ import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import type { Severity } from "../../src/log.ts";
-import { judgeNew } from "../../src/send/judge_pending.ts";
+import { judgePending } from "../../src/send/judge_pending.ts";
 import { LEARNING } from "../../src/session/judge.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import type { SessionNotification } from "../../src/services/service.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
+import { takeIn } from "../../src/store/take_in.ts";
+import { pendingEvents } from "../../src/store/events.ts";
+import { pendingCount } from "../../src/store/next.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -19,7 +22,7 @@ const DAY = 24 * 60 * MINUTE;
 /** A host with events, and the notifications that result. */
 class World {
   readonly clock = new FakeClock();
-  readonly deliveries = new Deliveries(":memory:");
+  readonly database = openToWrite(":memory:");
   readonly logged: [Severity, string][] = [];
   readonly config;
   #count = 0;
@@ -35,14 +38,14 @@ class World {
 
   /** Stores events in this order, and judges them at once. */
   take(...events: readonly SessionEvent[]): void {
-    this.deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "" } });
+    takeIn(this.database, { events, position: { lastId: 1, lastUuid: "" } });
     const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
-    judgeNew(this.config, { deliveries: this.deliveries, clock: this.clock, log });
+    judgePending({ config: this.config, database: this.database, clock: this.clock, log });
   }
 
   /** The notification of an event; undefined if it has none. */
   told({ uuid }: SessionEvent): SessionNotification | undefined {
-    const event = this.deliveries.pendingEvents("default").find((event) => event.uuid === uuid);
+    const event = pendingEvents(this.database, "default").find((event) => event.uuid === uuid);
     return event === undefined ? undefined : notificationOf(event, this.config.host);
   }
 
@@ -54,7 +57,7 @@ class World {
 
 const CONSOLE = { remoteHost: "", connection: "", authInfo: "", terminal: "/dev/tty1", service: "login" } as const;
 
-Deno.test("judgeNew() measures the session by the uptime, even if the clock jumped in between", () => {
+Deno.test("judgePending() measures the session by the uptime, even if the clock jumped in between", () => {
   const world = new World();
   const open = world.event({ uptimeSeconds: 1_000 });
   world.take(open);
@@ -64,7 +67,7 @@ Deno.test("judgeNew() measures the session by the uptime, even if the clock jump
   assert.equal(world.duration(close), "2 min");
 });
 
-Deno.test("judgeNew() reports the session length at a close, for ssh and for the console", () => {
+Deno.test("judgePending() reports the session length at a close, for ssh and for the console", () => {
   for (const place of [{}, CONSOLE]) {
     const world = new World();
     const open = world.event(place);
@@ -78,7 +81,7 @@ Deno.test("judgeNew() reports the session length at a close, for ssh and for the
   }
 });
 
-Deno.test("judgeNew() reports no length without a matching open: process, user and service must be equal", () => {
+Deno.test("judgePending() reports no length without a matching open: process, user and service must be equal", () => {
   for (const other of [{ parentPid: 1 }, { user: "bob" }, { service: "login" }]) {
     const world = new World();
     world.take(world.event());
@@ -91,7 +94,7 @@ Deno.test("judgeNew() reports no length without a matching open: process, user a
   }
 });
 
-Deno.test("judgeNew() assigns an open to one close only: a second close of the session has no length", () => {
+Deno.test("judgePending() assigns an open to one close only: a second close of the session has no length", () => {
   const world = new World();
   world.take(world.event());
   world.clock.pass(MINUTE);
@@ -100,7 +103,7 @@ Deno.test("judgeNew() assigns an open to one close only: a second close of the s
   assert.deepEqual([world.duration(first), world.duration(second)], ["1 min", ""]);
 });
 
-Deno.test("judgeNew() distinguishes concurrent sessions, and processes with a reused ID", () => {
+Deno.test("judgePending() distinguishes concurrent sessions, and processes with a reused ID", () => {
   const world = new World();
   const [a, b] = [{ parentPid: 100 }, { parentPid: 200, connection: "203.0.113.7 9 198.51.100.1 22" }];
   world.take(world.event(a));
@@ -126,7 +129,7 @@ Deno.test("judgeNew() distinguishes concurrent sessions, and processes with a re
   assert.deepEqual(world.told(closeAgain)?.reasons, []);
 });
 
-Deno.test("judgeNew() reports no length if the clock went backwards, and does not call that tampering", () => {
+Deno.test("judgePending() reports no length if the clock went backwards, and does not call that tampering", () => {
   const world = new World();
   const open = world.event();
   world.take(open);
@@ -149,7 +152,7 @@ Deno.test("judgeNew() reports no length if the clock went backwards, and does no
   assert.equal(world.duration(late), "");
 });
 
-Deno.test("judgeNew() finds the open of a close that was read first, for example from the spool", () => {
+Deno.test("judgePending() finds the open of a close that was read first, for example from the spool", () => {
   const world = new World();
   const [open, other] = [world.event(), world.event({ user: "bob", parentPid: 5 })];
   world.clock.pass(MINUTE);
@@ -160,13 +163,13 @@ Deno.test("judgeNew() finds the open of a close that was read first, for example
   world.take(close, other, next, open);
   assert.equal(world.duration(close), "1 min");
   assert.deepEqual(
-    world.deliveries.pendingEvents("default").map(({ uuid }) => uuid).sort(),
+    pendingEvents(world.database, "default").map(({ uuid }) => uuid).sort(),
     [open, other, close, next].map(({ uuid }) => uuid).sort(),
     "each is judged once",
   );
 });
 
-Deno.test("judgeNew() pairs every session correctly, however they interleave", () => {
+Deno.test("judgePending() pairs every session correctly, however they interleave", () => {
   // Each step begins a session in one of a few processes, or ends the running one.
   const steps = fc.array(
     fc.record({ pid: fc.nat(3), afterMs: fc.integer({ min: 1, max: DAY }), atOnce: fc.boolean() }),
@@ -193,7 +196,7 @@ Deno.test("judgeNew() pairs every session correctly, however they interleave", (
       }
       world.take(...waiting);
       const found = new Map(
-        world.deliveries.pendingEvents("default").map(({ uuid, durationMs }) => [uuid, durationMs]),
+        pendingEvents(world.database, "default").map(({ uuid, durationMs }) => [uuid, durationMs]),
       );
       for (const [{ uuid }, durationMs] of expected) assert.equal(found.get(uuid), durationMs);
     }),
@@ -201,7 +204,7 @@ Deno.test("judgeNew() pairs every session correctly, however they interleave", (
   );
 });
 
-Deno.test("judgeNew() alarms once for a new login, and never for a known one", () => {
+Deno.test("judgePending() alarms once for a new login, and never for a known one", () => {
   const world = new World();
   const told = (overrides: Partial<SessionEvent> = {}) => {
     const event = world.event(overrides);
@@ -221,7 +224,7 @@ Deno.test("judgeNew() alarms once for a new login, and never for a known one", (
   assert.equal(told({ user: "root" }), "urgent ");
 });
 
-Deno.test("judgeNew() learns nothing from a tampered login: the next untampered one is still new", () => {
+Deno.test("judgePending() learns nothing from a tampered login: the next untampered one is still new", () => {
   const world = new World();
   world.take(world.event());
   const elsewhere = { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" };
@@ -238,7 +241,7 @@ Deno.test("judgeNew() learns nothing from a tampered login: the next untampered 
   assert.deepEqual(world.told(honest)?.reasons, ["first login of bob"]);
 });
 
-Deno.test("judgeNew() alarms once if two logins are read together, in either clock order", () => {
+Deno.test("judgePending() alarms once if two logins are read together, in either clock order", () => {
   for (const jumpMs of [DAY, -DAY, -3650 * DAY, 3650 * DAY]) {
     const world = new World();
     const first = world.event();
@@ -252,7 +255,7 @@ Deno.test("judgeNew() alarms once if two logins are read together, in either clo
   }
 });
 
-Deno.test("judgeNew() learns in the first days of the host: new logins are notified as such, but not urgent", () => {
+Deno.test("judgePending() learns in the first days of the host: new logins are notified as such, but not urgent", () => {
   const world = new World("");
   const told = (user: string) => {
     const event = world.event({ user });
@@ -272,7 +275,7 @@ Deno.test("judgeNew() learns in the first days of the host: new logins are notif
   assert.equal(told("erin"), "urgent first login of erin", "a clock set back does not make it learn for long");
 });
 
-Deno.test("judgeNew() reports how the user authenticated, as in the open", () => {
+Deno.test("judgePending() reports how the user authenticated, as in the open", () => {
   const world = new World(`unexpected.learning_days = 0\nkey_names = { "${ALICE_KEY.fingerprint}" = "work laptop" }`);
   const byKey = `publickey ED25519 ${ALICE_KEY.fingerprint} (work laptop)`;
   const open = world.event();
@@ -283,11 +286,11 @@ Deno.test("judgeNew() reports how the user authenticated, as in the open", () =>
   assert.equal(world.told(close)?.authentication, byKey);
   assert.equal(world.told(replaced)?.authentication, "");
   assert.deepEqual(world.told(replaced)?.reasons, ["environment tampered with"]);
-  const [event] = world.deliveries.pendingEvents("default");
+  const [event] = pendingEvents(world.database, "default");
   assert.equal(event?.keyFingerprint, ALICE_KEY.fingerprint);
 });
 
-Deno.test("judgeNew() logs which rule allowed an event, and sends it to no route", () => {
+Deno.test("judgePending() logs which rule allowed an event, and sends it to no route", () => {
   const world = new World(`[allowlist]
 ips = ["198.51.100.0/24"]
 [[allowlist.rules]]
@@ -307,11 +310,11 @@ key_fingerprints = ["${ALICE_KEY.fingerprint}"]`);
   assert.ok(world.told(console) && world.told(forged));
 });
 
-Deno.test("judgeNew() judges no event twice, and each page completely or not at all", () => {
+Deno.test("judgePending() judges no event twice, and each page completely or not at all", () => {
   const world = new World();
   const events = Array.from({ length: 1_200 }, () => world.event());
   const log = () => {};
-  world.deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "" } });
+  takeIn(world.database, { events, position: { lastId: 1, lastUuid: "" } });
   let readings = 0;
   const failing = {
     ...world.clock,
@@ -322,14 +325,14 @@ Deno.test("judgeNew() judges no event twice, and each page completely or not at 
     monotonicMs: () => 0,
     sleep: () => Promise.resolve(),
   };
-  const context = { deliveries: world.deliveries, log };
+  const context = { config: world.config, database: world.database, log };
   assert.throws(() => {
-    while (judgeNew(world.config, { ...context, clock: failing }));
+    while (judgePending({ ...context, clock: failing }));
   }, /killed/);
-  assert.equal(world.deliveries.pendingCount(), 700, "whole pages of 100");
-  assert.equal(judgeNew(world.config, { ...context, clock: world.clock }), false);
-  assert.equal(judgeNew(world.config, { ...context, clock: world.clock }), false);
-  assert.equal(world.deliveries.pendingCount(), 1_200);
-  const urgent = world.deliveries.pendingEvents("default").filter((event) => event.urgent);
+  assert.equal(pendingCount(world.database), 700, "whole pages of 100");
+  assert.equal(judgePending({ ...context, clock: world.clock }), false);
+  assert.equal(judgePending({ ...context, clock: world.clock }), false);
+  assert.equal(pendingCount(world.database), 1_200);
+  const urgent = pendingEvents(world.database, "default").filter((event) => event.urgent);
   assert.deepEqual(urgent.map(({ uuid }) => uuid), [events[0]?.uuid]);
 });

@@ -5,6 +5,8 @@ import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { DOWN, HOUR, MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
+import { pendingCount } from "../../src/store/next.ts";
+import { noteTest } from "../../src/store/refusals.ts";
 
 /** The response of a service; `poison`: it refuses messages about certain users, and accepts the rest. */
 type Answer = "fine" | "refused" | "poison" | "down" | "broken";
@@ -80,7 +82,7 @@ class Play extends World {
         return;
       case "test":
         for (const { name, service } of this.config.routes) {
-          this.deliveries.noteTest({ route: name, settings: service.fingerprint, nowMs: this.clock.nowMs() });
+          noteTest(this.database, { route: name, settings: service.fingerprint, nowMs: this.clock.nowMs() });
         }
         this.told.at(-1)?.push({ users: [], came: "fine" });
         return;
@@ -173,7 +175,7 @@ Deno.test("run() gives up an event only if another message was delivered after i
         play.clock.pass(HOUR);
       }
       assert.deepEqual(play.usersIn("dead"), before);
-      assert.equal(play.deliveries.pendingCount(), 0);
+      assert.equal(pendingCount(play.database), 0);
     }),
     { examples: [[SETTINGS_CHANGE], [BREAKS_MEANWHILE]], numRuns: 60, ...WITHIN },
   );
@@ -198,7 +200,7 @@ Deno.test("run() lets a poisoned event delay the others by at most 2 requests at
       assert.ok(!told.some((_, at) => told.slice(at, at + 3).filter(isAlone).length === 3));
       const notices = told.filter(({ users }) => !users.every((user) => user.startsWith("user"))).length;
       assert.ok(notices <= 2, `${notices} notices`);
-      assert.equal(play.deliveries.pendingCount(), 0);
+      assert.equal(pendingCount(play.database), 0);
     }),
     { numRuns: 25, ...WITHIN },
   );

@@ -9,6 +9,7 @@ Deno.test("routesFor() returns exactly the routes that get an event", () => {
     { name: "oncall", events: both, notify: "unexpected" },
     { name: "oncall opens", events: ["open"], notify: "unexpected" },
   ] as const;
+  const rule = { place: "allowlist.rules.0", reason: "r" };
   const table = [
     ["open", false, ["all"]],
     ["open", true, ["all", "oncall", "oncall opens"]],
@@ -16,7 +17,11 @@ Deno.test("routesFor() returns exactly the routes that get an event", () => {
     ["close", true, ["all", "closes", "oncall"]],
   ] as const;
   for (const [type, unexpected, expected] of table) {
-    assert.deepEqual(routesFor(routes, { type, unexpected, verdict: "notify" }), expected, `${type} ${unexpected}`);
-    assert.deepEqual(routesFor(routes, { type, unexpected, verdict: "allowlisted" }), []);
+    assert.deepEqual(
+      routesFor(routes, { type, verdict: { unexpected, rule: undefined } }),
+      expected,
+      `${type} ${unexpected}`,
+    );
+    assert.deepEqual(routesFor(routes, { type, verdict: { unexpected, rule } }), []);
   }
 });

@@ -6,6 +6,8 @@ import { openDatabase, transaction } from "../../src/sqlite/open.ts";
 import { queueLogins, usersOf } from "../helpers/logins.ts";
 import { DOWN, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
 import { waitFor } from "../helpers/wait_for.ts";
+import { pendingCount } from "../../src/store/next.ts";
+import { inboxPosition, takeInUnrecorded } from "../../src/store/take_in.ts";
 
 Deno.test("run() delivers each event once, the oldest first, and makes no request if nothing is due", async () => {
   using world = new World();
@@ -16,7 +18,7 @@ Deno.test("run() delivers each event once, the oldest first, and makes no reques
   await world.run();
   assert.deepEqual(world.users(), ["alice", "bob", "carol"]);
   assert.deepEqual(world.states(), ["delivered", "delivered", "delivered"]);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
 });
 
 Deno.test("run() delivers events that arrive while it works", async () => {
@@ -107,7 +109,7 @@ Deno.test("run() delivers between pages while intake continues and events keep a
   world.logins(5_000);
   const positions: number[] = [];
   world.answer = () => {
-    positions.push(world.deliveries.inboxPosition().lastId);
+    positions.push(inboxPosition(world.database).lastId);
     if (world.requests.length < 10) queueLogins(world.paths.queueDatabase, 500);
     if (world.requests.length === 20) world.stop.abort();
     return response(200, { id: "1" });
@@ -155,9 +157,9 @@ Deno.test("run() reports once on every route that the file of the last resort is
   using world = new World();
   world.config = routes(["a", "b"]);
   const position = { file: "f", offset: 1 };
-  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: true, isFull: true });
+  takeInUnrecorded(world.database, { events: [], unreadable: 0, position, isNewFile: true, isFull: true });
   await world.run();
-  world.deliveries.takeInUnrecorded({ events: [], unreadable: 0, position, isNewFile: false, isFull: true });
+  takeInUnrecorded(world.database, { events: [], unreadable: 0, position, isNewFile: false, isFull: true });
   await world.run();
   assert.equal(world.requests.length, 2);
   for (const message of world.messages()) assert.match(message, /^logins may be missing: .*hint: run ssh-session/);

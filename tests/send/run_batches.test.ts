@@ -2,6 +2,8 @@
 // batch's ID would otherwise lose events.
 
 import assert from "node:assert/strict";
+import { pendingCount } from "../../src/store/next.ts";
+import { revive } from "../../src/store/revive.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { DOWN, HOUR, MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
@@ -45,7 +47,7 @@ Deno.test("run() adds no new event of a user to a batch of the user's urgent eve
   await world.runRepeatedly(3 * HOUR);
   world.answer = () => response(200);
   await world.runRepeatedly(2 * HOUR);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
   const bodies = world.requests.map(({ request }) => JSON.parse(request.body));
   const terminals = new Map<string, Set<string>>();
   for (const { id, data: { events } } of bodies) {
@@ -71,7 +73,7 @@ Deno.test("run() adds no event of a batch that failed to an older event that is 
   world.logins(10, { first: 2 });
   world.answer = () => DOWN;
   await world.runRepeatedly(10 * MINUTE);
-  world.deliveries.revive({ route: "default", nowMs: world.clock.nowMs() });
+  revive(world.database, { route: "default", nowMs: world.clock.nowMs() });
   world.answer = () => response(200);
   world.requests.length = 0;
   await world.runRepeatedly(HOUR);

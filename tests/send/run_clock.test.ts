@@ -15,7 +15,7 @@ const RETENTION_DAYS = 30;
 /** A world whose store counts its time, as `send` makes it. */
 function begunWorld(): World {
   const world = new World();
-  beginStore(world.deliveries.database, { origin: "first", nowMs: world.clock.nowMs() });
+  beginStore(world.database, { origin: "first", nowMs: world.clock.nowMs() });
   return world;
 }
 
@@ -24,7 +24,7 @@ async function passDays(world: World, days: number): Promise<void> {
   for (let day = 0; day < days; day++) {
     world.clock.pass(DAY);
     await world.run();
-    prune(world.deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: world.clock.nowMs() });
+    prune(world.database, { retentionDays: RETENTION_DAYS, nowMs: world.clock.nowMs() });
   }
 }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { MINUTE, response, TAMPERED, World } from "../helpers/world.ts";
+import { pendingCount } from "../../src/store/next.ts";
 
 Deno.test("run() sends urgent events first, one by one, a few others likewise, and more as a digest", async () => {
   using world = new World();
@@ -15,7 +16,7 @@ Deno.test("run() sends urgent events first, one by one, a few others likewise, a
   for (const user of ["intruder", "accomplice"]) world.login(user, TAMPERED);
   await world.run();
   assert.deepEqual(world.users(), ["intruder", "accomplice", "user1,user2,user3,user4,user5,user6"]);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
 });
 
 Deno.test("run() puts as many events into a digest as the service accepts, each once and in order", async () => {

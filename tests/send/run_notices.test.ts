@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
+import { pendingCount } from "../../src/store/next.ts";
 
 Deno.test("run() reports given up deliveries on the other routes, until the notice is delivered, and on the route itself", async () => {
   using world = new World();
@@ -20,7 +21,7 @@ Deno.test("run() reports given up deliveries on the other routes, until the noti
   await world.runRepeatedly(HOUR);
   assert.equal(new Set(told("//c.")).size, 1);
   assert.match(told("//c.").join(), /^gave up 2 notifications on route "a": HTTP 400/);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
 });
 
 Deno.test("run() never makes a notice about a notice, even if all routes refuse or break", async () => {
@@ -52,7 +53,7 @@ Deno.test("run() does not let two intermittent routes report each other indefini
     return count % 2 === 1 ? response(404) : response(200, { id: "1" });
   };
   await world.runRepeatedly(DAY, 10 * MINUTE);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
   assert.ok(world.requests.length <= 8, `${world.requests.length} requests`);
 });
 

@@ -1,6 +1,7 @@
 // One notice that a route cannot deliver blocks no other one, and causes no further notice.
 
 import assert from "node:assert/strict";
+import { revive } from "../../src/store/revive.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
 
@@ -45,7 +46,7 @@ Deno.test("run() sends the other notices before it tries a refused notice again"
   await world.run();
   isOpen = true;
   world.requests.length = 0;
-  world.deliveries.revive({ route: "b", nowMs: world.clock.nowMs() });
+  revive(world.database, { route: "b", nowMs: world.clock.nowMs() });
   await world.run();
   const about = world.messages("//b.").map((message) => /'user1'|route "(\w)"/.exec(message)?.[1] ?? "the login");
   // The refused notice in both forms.

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
+import { pendingCount } from "../../src/store/next.ts";
 
 const POISON = response(400, { error: "no" });
 const FINE = response(200, { id: "1" });
@@ -35,7 +36,7 @@ Deno.test("run() finds that a single event is at fault, because the notice about
   assert.match(told[0] ?? "", /^route "default" works, but its service refused a notification: HTTP 400: no \(/);
   assert.match(told[1] ?? "", /^gave up 1 notification on route "default": HTTP 400: no \(/);
   assert.equal(told.length, 2);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
   assert.deepEqual(world.query("SELECT newest, failures FROM route"), [{ newest: "delivered", failures: 0 }]);
 });
 
@@ -46,7 +47,7 @@ Deno.test("run() handles a service that quotes the refused content: the plain no
   world.answer = ({ body }) => body.includes("poison") ? response(400, { error: "bad word: 'poison1'" }) : FINE;
   await world.run();
   assert.deepEqual(world.states(), ["dead", "dead", "dead", "delivered", "delivered", "delivered"]);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
   assert.deepEqual(world.query("SELECT newest FROM route"), [{ newest: "delivered" }]);
   const told = world.messages().filter((message) => message.includes("default") && !message.includes("poison"));
   assert.match(
@@ -75,7 +76,7 @@ Deno.test("run() gives nothing up while everything is refused, retries rarely, a
   const before = asked();
   await world.runRepeatedly(2 * HOUR);
   assert.deepEqual(world.counts(), { delivered: 600 });
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
   assert.ok(asked() - before < 20, `${asked() - before} requests once it worked`);
 });
 

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/config.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { DAY, DOWN, HOUR, MINUTE, response, routes, TAMPERED, World } from "../helpers/world.ts";
+import { pendingCount } from "../../src/store/next.ts";
+import { revive } from "../../src/store/revive.ts";
 
 Deno.test("run() retries after 30 s, 1 min, 2 min …, up to an hour, with full jitter", async () => {
   using world = new World();
@@ -32,7 +34,7 @@ Deno.test("run() backs off the whole route after a failure: one request, not one
   world.config = { ...world.config, runDeadlineMs: 1_000 };
   await world.run();
   assert.equal(world.requests.length, 1);
-  assert.equal(world.deliveries.pendingCount(), 20);
+  assert.equal(pendingCount(world.database), 20);
 });
 
 Deno.test("run() waits as long as the service asks, within the run if that is at most a minute", async () => {
@@ -102,7 +104,7 @@ Deno.test("run() reports a route as broken again after a manual test, without bl
   world.login();
   world.answer = () => response(404);
   await world.runRepeatedly(3 * HOUR);
-  world.deliveries.revive({ route: "default", nowMs: world.clock.nowMs() });
+  revive(world.database, { route: "default", nowMs: world.clock.nowMs() });
   world.logged.length = 0;
   await world.run();
   assert.match(world.logged[0]?.[1] ?? "", /^route "default" is broken: HTTP 404/);

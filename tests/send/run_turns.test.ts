@@ -3,12 +3,16 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
-import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { MIGRATIONS } from "../../src/store/schema.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { DISCORD_LIMITS, rateLimited } from "../bench/rate_limit.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { TAMPERED, World } from "../helpers/world.ts";
+import { next, pendingCount } from "../../src/store/next.ts";
+import { begin, settle } from "../../src/store/settle.ts";
+import { takeIn } from "../../src/store/take_in.ts";
+import { type Database, openDatabase, pragma, transaction } from "../../src/sqlite/open.ts";
+import { pendingEvents, recordVerdict, unjudged } from "../../src/store/events.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const DISCORD =
   `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://discord.com/api/webhooks/1/secret"\n`;
@@ -34,7 +38,7 @@ Deno.test("run() sends root's alarm first and another user's second, however man
   assert.deepEqual(about.slice(0, 3), ["root", "mallory", "carol"]);
   assert.ok(sent.length <= 10, `${sent.length} messages`);
   assert.ok(world.clock.monotonicMs() - sinceMs < 30_000);
-  assert.equal(world.deliveries.pendingCount(), 0);
+  assert.equal(pendingCount(world.database), 0);
 });
 
 Deno.test("run() sends a handful of urgent events of one user one by one, and more as one message", async () => {
@@ -50,67 +54,66 @@ Deno.test("run() sends a handful of urgent events of one user one by one, and mo
 });
 
 /** A store with one urgent event for each of these users. */
-function storeWith(users: readonly string[]): Deliveries {
-  const deliveries = new Deliveries(":memory:");
-  judgeUrgent(deliveries, users);
-  return deliveries;
+function storeWith(users: readonly string[]): Database {
+  const database = openToWrite(":memory:");
+  judgeUrgent(database, users);
+  return database;
 }
 
-function judgeUrgent(deliveries: Deliveries, users: readonly string[]): void {
+function judgeUrgent(database: Database, users: readonly string[]): void {
   const events = users.map((user) => sessionEvent({ uuid: crypto.randomUUID(), user }));
-  deliveries.takeIn({ events, position: { lastId: events.length, lastUuid: "" } });
-  deliveries.together(() => {
-    for (const { id } of deliveries.unjudged(users.length)) deliveries.judge(judgement(id, { urgent: true }), 0);
+  takeIn(database, { events, position: { lastId: events.length, lastUuid: "" } });
+  transaction(database, () => {
+    for (const { id } of unjudged(database, users.length)) recordVerdict(database, judgement(id, { urgent: true }), 0);
   });
 }
 
 /** Sends the next batch; returns the user of its events, or undefined if nothing is due. */
-function sendNext(deliveries: Deliveries, limit: number): string[] | undefined {
-  const due = deliveries.nextDue({ route: "r", nowMs: 0, limit });
+function sendNext(database: Database, limit: number): string[] | undefined {
+  const due = next(database, { route: "r", nowMs: 0, limit });
   if (due?.kind !== "events") return undefined;
-  const outgoing = { ...due, id: crypto.randomUUID() };
-  deliveries.beginAttempt(outgoing, 0);
-  deliveries.settle(outgoing, { state: "delivered", atMs: 0, restsUntilMs: 0 });
+  begin(database, due, 0);
+  settle(database, due, { outcome: { kind: "delivered" }, atMs: 0, waitMs: 0 });
   return due.events.map(({ user }) => user);
 }
 
-Deno.test("nextDue() returns a later user's event before the rest of a noisy user's, and each user's events in order", () => {
-  const deliveries = storeWith(Array.from({ length: 30 }, () => "mallory"));
-  assert.deepEqual(sendNext(deliveries, 10), Array(10).fill("mallory"));
-  judgeUrgent(deliveries, ["mallory", "carol", "root"]);
-  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
-  assert.deepEqual(sendNext(deliveries, 10), ["carol"]);
-  assert.deepEqual([sendNext(deliveries, 20)?.length, sendNext(deliveries, 20)], [20, ["mallory"]]);
-  deliveries.close();
+Deno.test("next() returns a later user's event before the rest of a noisy user's, and each user's events in order", () => {
+  const database = storeWith(Array.from({ length: 30 }, () => "mallory"));
+  assert.deepEqual(sendNext(database, 10), Array(10).fill("mallory"));
+  judgeUrgent(database, ["mallory", "carol", "root"]);
+  assert.deepEqual(sendNext(database, 10), ["root"]);
+  assert.deepEqual(sendNext(database, 10), ["carol"]);
+  assert.deepEqual([sendNext(database, 20)?.length, sendNext(database, 20)], [20, ["mallory"]]);
+  database.close();
 });
 
-Deno.test("nextDue() returns a tried digest of urgent events unchanged, whatever has arrived since", () => {
-  const deliveries = storeWith(Array(5).fill("mallory"));
-  const first = deliveries.nextDue({ route: "r", nowMs: 0, limit: 4 });
+Deno.test("next() returns a tried digest of urgent events unchanged, whatever has arrived since", () => {
+  const database = storeWith(Array(5).fill("mallory"));
+  const first = next(database, { route: "r", nowMs: 0, limit: 4 });
   assert.ok(first?.kind === "events");
-  deliveries.beginAttempt({ ...first, id: "the id" }, 0);
-  const failed = { state: "pending", kind: "retry", error: "down", atMs: 0, restsUntilMs: 0 } as const;
-  deliveries.settle({ ...first, id: "the id" }, failed);
-  judgeUrgent(deliveries, ["mallory", "mallory"]);
-  const again = deliveries.nextDue({ route: "r", nowMs: 0, limit: 1 });
+  begin(database, { ...first, id: "the id" }, 0);
+  const failed = { outcome: { kind: "retry", reason: "down" }, atMs: 0, waitMs: 0 } as const;
+  settle(database, { ...first, id: "the id" }, failed);
+  judgeUrgent(database, ["mallory", "mallory"]);
+  const again = next(database, { route: "r", nowMs: 0, limit: 1 });
   assert.ok(again?.kind === "events");
-  assert.deepEqual([again.batch, again.events], ["the id", first.events]);
-  judgeUrgent(deliveries, ["root"]);
-  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
-  deliveries.close();
+  assert.deepEqual([again.id, again.isNew, again.events], ["the id", false, first.events]);
+  judgeUrgent(database, ["root"]);
+  assert.deepEqual(sendNext(database, 10), ["root"]);
+  database.close();
 });
 
 Deno.test("a store of an earlier release gets turns for its pending events", () => {
   const path = Deno.makeTempFileSync();
-  const database = openDatabase(path, { busyTimeoutMs: 1_000 });
-  for (const statement of MIGRATIONS[0] ?? []) database.prepare(statement).run();
-  pragma(database, "user_version = 1");
-  const addEvent = database.prepare(
+  const old = openDatabase(path, { busyTimeoutMs: 1_000 });
+  for (const statement of MIGRATIONS[0] ?? []) old.prepare(statement).run();
+  pragma(old, "user_version = 1");
+  const addEvent = old.prepare(
     `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
                         parent_pid, tampered, verdict)
      VALUES (?, 0, 'open', ?, '', '', '', '', '', 0, '', 'notify')`,
   );
-  const addDelivery = database.prepare("INSERT INTO delivery (event_id, route, state, urgent) VALUES (?, 'r', ?, ?)");
+  const addDelivery = old.prepare("INSERT INTO delivery (event_id, route, state, urgent) VALUES (?, 'r', ?, ?)");
   const rows: [user: string, state: string, urgent: number][] = [
     ["mallory", "delivered", 1],
     ["mallory", "pending", 1],
@@ -123,29 +126,29 @@ Deno.test("a store of an earlier release gets turns for its pending events", () 
     addEvent.run(`${index}`, user);
     addDelivery.run(index + 1, state, urgent);
   }
+  old.close();
+  const database = openToWrite(path);
+  assert.deepEqual(pendingEvents(database, "r").map(({ uuid }) => uuid), ["5", "1", "4", "3", "2"]);
+  judgeUrgent(database, ["mallory"]);
+  assert.equal(pendingEvents(database, "r").at(-2)?.user, "mallory");
+  assert.deepEqual(sendNext(database, 10), ["root"]);
+  assert.deepEqual(sendNext(database, 10), ["mallory", "mallory", "mallory"]);
   database.close();
-  const deliveries = new Deliveries(path);
-  assert.deepEqual(deliveries.pendingEvents("r").map(({ uuid }) => uuid), ["5", "1", "4", "3", "2"]);
-  judgeUrgent(deliveries, ["mallory"]);
-  assert.equal(deliveries.pendingEvents("r").at(-2)?.user, "mallory");
-  assert.deepEqual(sendNext(deliveries, 10), ["root"]);
-  assert.deepEqual(sendNext(deliveries, 10), ["mallory", "mallory", "mallory"]);
-  deliveries.close();
   Deno.removeSync(path);
 });
 
 /** The order in which events would be sent without digests. */
 function orderOf(users: readonly string[]): string[] {
-  const deliveries = storeWith(users);
-  const shown = deliveries.pendingEvents("r").map(({ user }) => user);
+  const database = storeWith(users);
+  const shown = pendingEvents(database, "r").map(({ user }) => user);
   const sent: string[] = [];
-  for (let next = sendNext(deliveries, 1); next !== undefined; next = sendNext(deliveries, 1)) sent.push(...next);
+  for (let next = sendNext(database, 1); next !== undefined; next = sendNext(database, 1)) sent.push(...next);
   assert.deepEqual(shown, sent, "a dry run shows the order in which it would go out");
-  deliveries.close();
+  database.close();
   return sent;
 }
 
-Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)-th, and root's wait for no others", () => {
+Deno.test("next(): no user's k-th urgent event waits for another user's (k+1)-th, and root's wait for no others", () => {
   const user = fc.constantFrom("root", "alice", "bob", "mallory");
   fc.assert(
     fc.property(fc.array(user, { maxLength: 40 }), (users) => {
@@ -167,10 +170,10 @@ Deno.test("nextDue(): no user's k-th urgent event waits for another user's (k+1)
 /** How long it takes to judge and send this many urgent events, 30 per message. */
 function drainMs(count: number): number {
   const sinceMs = performance.now();
-  const deliveries = storeWith(Array(count).fill("mallory"));
-  while (sendNext(deliveries, 30) !== undefined);
-  assert.equal(deliveries.pendingCount(), 0);
-  deliveries.close();
+  const database = storeWith(Array(count).fill("mallory"));
+  while (sendNext(database, 30) !== undefined);
+  assert.equal(pendingCount(database), 0);
+  database.close();
   return performance.now() - sinceMs;
 }
 

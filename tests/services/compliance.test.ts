@@ -91,8 +91,8 @@ Deno.test("the suite fails for a service without a receiver in the tests", async
 });
 
 Deno.test("the suite fails for a service that does not escape the values of events", async () => {
-  const render: typeof discord.render = (batch, settings, options) => {
-    const request = discord.render(batch, settings, options);
+  const render: typeof discord.render = (message, settings, options) => {
+    const request = discord.render(message, settings, options);
     assert.ok(request.kind === "http");
     // JSON writes a backslash as two.
     return { ...request, body: request.body.replaceAll("\\\\", "") };

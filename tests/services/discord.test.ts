@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { services } from "../../src/services/registry.ts";
 import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
-import { batchOf, HOSTILE_TEXTS, MARKUP, notification } from "../helpers/fixtures.ts";
+import { HOSTILE_TEXTS, MARKUP, messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
@@ -14,7 +14,7 @@ function discord(webhookUrl = WEBHOOK) {
 }
 
 function rendered(notification: Notification, form: Form = "rich"): Record<string, unknown> & { content: string } {
-  const request = discord().render(batchOf(notification), { form, nowMs: NOW_MS });
+  const request = discord().render(messageWith(notification), { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return JSON.parse(request.body);
 }
@@ -113,7 +113,7 @@ Deno.test("discord: a digest gives the number of events and has one line for eac
   // 6000 characters at 91 to 93 per line.
   assert.equal(count, 65);
   const [first = assert.fail(), ...more] = events.slice(0, count);
-  const request = discord().render(batchOf(first, ...more), { form: "rich", nowMs: NOW_MS });
+  const request = discord().render(messageWith(first, ...more), { form: "rich", nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   const { content, embeds } = JSON.parse(request.body);
   assert.equal(content, "65 SSH logins and logouts on example.com");
@@ -133,7 +133,7 @@ Deno.test("discord: an embed of a digest has at most 4096 characters, and the ne
   const ofLength = (length: number) => notification({ user: "u".repeat(length - around) });
   for (const [last, lengths] of [[1094, [4096]], [1095, [3001, 1095]]] as const) {
     const events = [ofLength(1500), ofLength(1500), ofLength(last)] as const;
-    const request = discord().render(batchOf(...events), { form: "rich", nowMs: NOW_MS });
+    const request = discord().render(messageWith(...events), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     const { embeds } = JSON.parse(request.body);
     assert.deepEqual(embeds.map(({ description }: { description: string }) => description.length), lengths);
@@ -177,7 +177,7 @@ Deno.test("discord: a request goes to the webhook and asks Discord to wait until
     "http://127.0.0.1:8080/api/v10/webhooks/1/x": "http://127.0.0.1:8080/api/v10/webhooks/1/x?wait=true",
   };
   for (const [webhook, expected] of Object.entries(table)) {
-    const request = discord(webhook).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
+    const request = discord(webhook).render(messageWith(notification()), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     assert.equal(request.url, expected);
     assert.equal(request.method, "POST");

@@ -13,7 +13,7 @@ import {
 } from "../../src/services/http.ts";
 import { type HttpResponse, type Outcome } from "../../src/services/service.ts";
 import { evaluate } from "../../.ci/checkout.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
@@ -145,9 +145,9 @@ Deno.test("endpoint() returns host and port in the format of the net permission"
 });
 
 Deno.test("safeId() leaves a normal id unchanged and escapes everything else", () => {
-  const batch = batchOf(notification());
-  assert.equal(safeId(batch), batch.id);
-  assert.equal(safeId({ ...batch, id: "../x?y\r\n\ud800" }), "..%2Fx%3Fy%0D%0A%EF%BF%BD");
+  const message = messageWith(notification());
+  assert.equal(safeId(message), message.id);
+  assert.equal(safeId({ ...message, id: "../x?y\r\n\ud800" }), "..%2Fx%3Fy%0D%0A%EF%BF%BD");
 });
 
 Deno.test("urlSecrets() returns the URL and each part of it that may be the secret", () => {

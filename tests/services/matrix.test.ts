@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { Form, Outcome, SessionNotification } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const ROOM = { server_url: "https://matrix.example.org/base/", room_id: "!a/b:example.org", token: "syt_secret" };
@@ -13,14 +13,14 @@ function matrix(options: Record<string, string> = ROOM) {
 }
 
 function rendered({ form = "rich", ...overrides }: Partial<SessionNotification> & { form?: Form } = {}) {
-  const request = matrix().render(batchOf(notification(overrides)), { form, nowMs: NOW_MS });
+  const request = matrix().render(messageWith(notification(overrides)), { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return { ...request, body: JSON.parse(request.body) };
 }
 
-Deno.test("matrix: the room is escaped in the path, and the batch's id is the transaction id", () => {
+Deno.test("matrix: the room is escaped in the path, and the message's id is the transaction id", () => {
   const { url, method, headers } = rendered();
-  const { id } = batchOf(notification());
+  const { id } = messageWith(notification());
   const path = `_matrix/client/v3/rooms/!a%2Fb%3Aexample.org/send/m.room.message/${id}`;
   assert.deepEqual([method, url], ["PUT", `https://matrix.example.org/base/${path}`]);
   assert.deepEqual(headers, { "content-type": "application/json", authorization: "Bearer syt_secret" });

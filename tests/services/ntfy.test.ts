@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { HttpRequest, HttpResponse, Outcome, SessionNotification } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const TOPIC = { topic_url: "https://ntfy.sh/my-topic" };
@@ -13,7 +13,7 @@ function ntfy(options: Record<string, string> = TOPIC) {
 }
 
 function rendered(options?: Record<string, string>): HttpRequest {
-  const request = ntfy(options).render(batchOf(notification()), { form: "rich", nowMs: NOW_MS });
+  const request = ntfy(options).render(messageWith(notification()), { form: "rich", nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return request;
 }
@@ -38,7 +38,7 @@ Deno.test("ntfy: JSON with the topic goes to the server's root, which can be bel
 
 Deno.test("ntfy: the plain sentence is the message, and the rich form adds a title", () => {
   const bodyOf = (form: "rich" | "plain", type: "open" | "close") => {
-    const request = ntfy().render(batchOf(notification({ type })), { form, nowMs: NOW_MS });
+    const request = ntfy().render(messageWith(notification({ type })), { form, nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     return JSON.parse(request.body);
   };
@@ -58,7 +58,7 @@ Deno.test("ntfy: a digest of values that JSON escapes stays within the server's 
     const count = service.fitting(events);
     assert.ok(count > 1, value);
     const [first = assert.fail(), ...more] = events.slice(0, count);
-    const request = service.render(batchOf(first, ...more), { form: "rich", nowMs: NOW_MS });
+    const request = service.render(messageWith(first, ...more), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     const bytes = (text: string) => new TextEncoder().encode(text).length;
     assert.ok(bytes(request.body) <= 8192, `${value}: ${bytes(request.body)}`);
@@ -68,7 +68,7 @@ Deno.test("ntfy: a digest of values that JSON escapes stays within the server's 
 
 Deno.test("ntfy: an unexpected login rings, and a logout makes no sound", () => {
   const ornament = (overrides: Partial<SessionNotification>) => {
-    const request = ntfy().render(batchOf(notification(overrides)), { form: "rich", nowMs: NOW_MS });
+    const request = ntfy().render(messageWith(notification(overrides)), { form: "rich", nowMs: NOW_MS });
     assert.ok(request.kind === "http");
     const { title, tags, priority } = JSON.parse(request.body);
     return [title, ...tags, priority];

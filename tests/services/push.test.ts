@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { Form, Outcome, SessionNotification } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const SENTENCE = "'alice' (203.0.113.7) logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
@@ -20,7 +20,7 @@ function rendered(
   [name, options]: [string, Record<string, string>],
   { form = "rich", ...overrides }: Partial<SessionNotification> & { form?: Form } = {},
 ) {
-  const request = configured(name, options).render(batchOf(notification(overrides)), { form, nowMs: NOW_MS });
+  const request = configured(name, options).render(messageWith(notification(overrides)), { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return request;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
-import type { Batch, Form, Outcome } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import type { Form, Message, Outcome } from "../../src/services/service.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://hooks.slack.com/services/T1/B1/secret";
@@ -12,15 +12,15 @@ function slack(webhook_url = WEBHOOK) {
   return result.service;
 }
 
-function rendered(batch: Batch, form: Form = "rich"): Record<string, unknown> {
-  const request = slack().render(batch, { form, nowMs: NOW_MS });
+function rendered(message: Message, form: Form = "rich"): Record<string, unknown> {
+  const request = slack().render(message, { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   return JSON.parse(request.body);
 }
 
 Deno.test("slack: text is the sentence, and blocks have the facts", () => {
   const { text, blocks, ...rest } = rendered(
-    batchOf(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
+    messageWith(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
   );
   assert.match(String(text), /^'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at 2026-11-23/);
   assert.deepEqual(rest, { mrkdwn: false, parse: "none", link_names: false, unfurl_links: false, unfurl_media: false });
@@ -37,7 +37,9 @@ Deno.test("slack: text is the sentence, and blocks have the facts", () => {
 });
 
 Deno.test("slack: the three characters are escaped, and an address is unchanged where emojis are off", () => {
-  const { text, blocks } = rendered(batchOf(notification({ user: "<!here> & :bed:", remoteHost: "2001:db8:bed::7" })));
+  const { text, blocks } = rendered(
+    messageWith(notification({ user: "<!here> & :bed:", remoteHost: "2001:db8:bed::7" })),
+  );
   assert.ok(String(text).startsWith("'&lt;!here&gt; &amp; ：bed:' (2001：db8：bed::7) "), String(text));
   const shown = JSON.stringify(blocks);
   assert.ok(shown.includes("From\\n2001:db8:bed::7") && shown.includes("&lt;!here&gt; &amp; :bed:"), shown);
@@ -45,11 +47,11 @@ Deno.test("slack: the three characters are escaped, and an address is unchanged 
 });
 
 Deno.test("slack: the plain form has no blocks, and a digest has one line per event", () => {
-  const batch = batchOf(notification(), notification({ user: "bob", type: "close" }));
-  const { text, blocks } = rendered(batch, "plain");
+  const message = messageWith(notification(), notification({ user: "bob", type: "close" }));
+  const { text, blocks } = rendered(message, "plain");
   assert.equal(blocks, undefined);
   assert.deepEqual(String(text).split("\n").map((line) => line.slice(0, 6)), ["'alice", "'bob' "]);
-  const [header, section] = rendered(batch)["blocks"] as { text: { text: string } }[];
+  const [header, section] = rendered(message)["blocks"] as { text: { text: string } }[];
   assert.equal(header?.text.text, "2 SSH logins and logouts on example.com");
   assert.equal(section?.text.text, text);
 });

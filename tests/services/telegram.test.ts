@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
-import type { Batch, Form, Outcome } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import type { Form, Message, Outcome } from "../../src/services/service.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const BOT = { token: "123456:secret-part", chat_id: -1001234567890 };
@@ -12,8 +12,8 @@ function telegram(options: Record<string, unknown> = BOT) {
   return result.service;
 }
 
-function rendered(batch: Batch, form: Form = "rich") {
-  const request = telegram().render(batch, { form, nowMs: NOW_MS });
+function rendered(message: Message, form: Form = "rich") {
+  const request = telegram().render(message, { form, nowMs: NOW_MS });
   assert.ok(request.kind === "http");
   const body = JSON.parse(request.body);
   const marked = (body.entities ?? []).map((
@@ -24,7 +24,7 @@ function rendered(batch: Batch, form: Form = "rich") {
 
 Deno.test("telegram: every value of an event is code, so it cannot be a mention, link or command", () => {
   const { body, marked } = rendered(
-    batchOf(notification({ user: "@bob 😀", remoteHost: "evil.example", reasons: ["/start"] })),
+    messageWith(notification({ user: "@bob 😀", remoteHost: "evil.example", reasons: ["/start"] })),
   );
   assert.equal(
     body.text,
@@ -45,7 +45,7 @@ Deno.test("telegram: every value of an event is code, so it cannot be a mention,
 });
 
 Deno.test("telegram: a digest is one code block, because a message has at most 100 entities", () => {
-  const { body, marked } = rendered(batchOf(notification(), ...Array.from({ length: 30 }, () => notification())));
+  const { body, marked } = rendered(messageWith(notification(), ...Array.from({ length: 30 }, () => notification())));
   assert.equal(marked.length, 2);
   assert.equal(marked[0], "bold: 31 SSH logins and logouts on example.com");
   assert.equal(marked[1].split("\n").length, 31);
@@ -54,16 +54,16 @@ Deno.test("telegram: a digest is one code block, because a message has at most 1
 
 Deno.test("telegram: an unexpected login is marked, a logout makes no sound, the plain form has no entities", () => {
   const unexpected = notification({ urgency: "urgent", reasons: ["first use of this key"] });
-  assert.match(rendered(batchOf(unexpected)).body.text, /^🚨 Unexpected SSH login to example\.com\n/);
-  const logout = batchOf(notification({ type: "close", urgency: "low" }));
+  assert.match(rendered(messageWith(unexpected)).body.text, /^🚨 Unexpected SSH login to example\.com\n/);
+  const logout = messageWith(notification({ type: "close", urgency: "low" }));
   assert.equal(rendered(logout).body.disable_notification, true);
   assert.deepEqual(Object.keys(rendered(logout, "plain").body), ["chat_id", "text", "link_preview_options"]);
-  const { text } = rendered(batchOf(notification({ user: "@bob", remoteHost: "evil.example" })), "plain").body;
+  const { text } = rendered(messageWith(notification({ user: "@bob", remoteHost: "evil.example" })), "plain").body;
   assert.match(text, /^'＠bob' \(evil．example\) logged in to example\.com /);
 });
 
 Deno.test("telegram: the token is in the URL and is secret", () => {
-  assert.equal(rendered(batchOf(notification())).url, "https://api.telegram.org/bot123456:secret-part/sendMessage");
+  assert.equal(rendered(messageWith(notification())).url, "https://api.telegram.org/bot123456:secret-part/sendMessage");
   assert.deepEqual(telegram().secrets, ["123456:secret-part", "secret-part"]);
   const own = telegram({ ...BOT, server_url: "http://127.0.0.1:8081/api/" });
   assert.deepEqual(own.endpoints, ["127.0.0.1:8081"]);

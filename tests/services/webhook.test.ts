@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Webhook } from "npm:standardwebhooks@1.1.1";
 import { services } from "../../src/services/registry.ts";
-import type { Batch, Form } from "../../src/services/service.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import type { Form, Message } from "../../src/services/service.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const HOOK = { url: "https://example.com/hooks/ssh?key=1", secret: SECRET };
@@ -13,14 +13,14 @@ function webhook(options: Record<string, string> = HOOK) {
   return result.service;
 }
 
-function rendered(batch: Batch, { form = "rich", nowMs = Date.now() }: { form?: Form; nowMs?: number } = {}) {
-  const request = webhook().render(batch, { form, nowMs });
+function rendered(message: Message, { form = "rich", nowMs = Date.now() }: { form?: Form; nowMs?: number } = {}) {
+  const request = webhook().render(message, { form, nowMs });
   assert.ok(request.kind === "http");
   return request;
 }
 
 Deno.test("webhook: the Standard Webhooks library verifies a request, and rejects a changed one", () => {
-  const { body, headers } = rendered(batchOf(notification({ user: 'zoë 😀 \\ "' })));
+  const { body, headers } = rendered(messageWith(notification({ user: 'zoë 😀 \\ "' })));
   const receiver = new Webhook(SECRET);
   assert.deepEqual(receiver.verify(body, { ...headers }), JSON.parse(body));
   assert.throws(() => receiver.verify(body.replace("open", "close"), { ...headers }));
@@ -29,9 +29,9 @@ Deno.test("webhook: the Standard Webhooks library verifies a request, and reject
 });
 
 Deno.test("webhook: a retry has the same id, and the time of its own attempt", () => {
-  const batch = batchOf(notification());
-  const [first, second] = [1_795_385_612_999, 1_795_385_900_000].map((nowMs) => rendered(batch, { nowMs }));
-  assert.deepEqual([first?.headers["webhook-id"], second?.headers["webhook-id"]], [batch.id, batch.id]);
+  const message = messageWith(notification());
+  const [first, second] = [1_795_385_612_999, 1_795_385_900_000].map((nowMs) => rendered(message, { nowMs }));
+  assert.deepEqual([first?.headers["webhook-id"], second?.headers["webhook-id"]], [message.id, message.id]);
   assert.deepEqual(
     [first?.headers["webhook-timestamp"], second?.headers["webhook-timestamp"]],
     ["1795385612", "1795385900"],
@@ -42,14 +42,14 @@ Deno.test("webhook: a retry has the same id, and the time of its own attempt", (
 
 Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged values", () => {
   const { body, headers, url } = rendered(
-    batchOf(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
+    messageWith(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
   );
   assert.equal(url, HOOK.url);
   assert.equal(headers["content-type"], "application/cloudevents+json; charset=utf-8");
   const { data, ...attributes } = JSON.parse(body);
   assert.deepEqual(attributes, {
     specversion: "1.0",
-    id: batchOf(notification()).id,
+    id: messageWith(notification()).id,
     source: "/ssh-session-notifier/example.com",
     type: "ssh-session-notifier.open",
     time: "2026-11-22T22:13:32.000Z",
@@ -76,17 +76,17 @@ Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged
 });
 
 Deno.test("webhook: a digest has all its events, and the plain form only the sentences", () => {
-  const batch = batchOf(notification(), notification({ user: "bob", type: "close" }));
-  const { type, data } = JSON.parse(rendered(batch).body);
+  const message = messageWith(notification(), notification({ user: "bob", type: "close" }));
+  const { type, data } = JSON.parse(rendered(message).body);
   assert.equal(type, "ssh-session-notifier.digest");
   assert.deepEqual(data.events.map(({ user }: { user: string }) => user), ["alice", "bob"]);
-  const plain = JSON.parse(rendered(batch, { form: "plain" }).body);
+  const plain = JSON.parse(rendered(message, { form: "plain" }).body);
   assert.deepEqual(plain.data, { text: data.text });
 });
 
 Deno.test("webhook: a time that RFC 3339 cannot express is omitted, and the host is escaped in the source", () => {
   const far = notification({ occurredAtMs: 8.64e15, hostName: "büro 漢\ud800" });
-  const { time, source } = JSON.parse(rendered(batchOf(far)).body);
+  const { time, source } = JSON.parse(rendered(messageWith(far)).body);
   assert.equal(time, undefined);
   assert.equal(source, `/ssh-session-notifier/${encodeURIComponent("büro 漢\ufffd")}`);
 });
@@ -99,7 +99,7 @@ Deno.test("webhook: a secret is whsec_ and 24 to 64 bytes; without one, requests
   webhook({ ...HOOK, secret: `whsec_${btoa("x".repeat(64))}` });
   const unsigned = webhook({ url: HOOK.url });
   assert.deepEqual(unsigned.warnings, ["secret is not set: the receiver cannot verify who sent a notification"]);
-  const request = unsigned.render(batchOf(notification()), { form: "rich", nowMs: 0 });
+  const request = unsigned.render(messageWith(notification()), { form: "rich", nowMs: 0 });
   assert.ok(request.kind === "http");
   assert.deepEqual(Object.keys(request.headers), ["content-type", "webhook-id", "webhook-timestamp"]);
 });

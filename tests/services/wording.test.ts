@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
-import { batchOf, notification } from "../helpers/fixtures.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 
 Deno.test("sentence() is the same as the Go program's, and omits missing values", () => {
   const rest = "logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";
@@ -55,28 +55,28 @@ Deno.test("sentence() prevents facts from closing the brackets or becoming links
 Deno.test("sentence() and headline() identify a test", () => {
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   assert.match(sentence(test), /^This is a test from example\.com at 2026-11-23 11:13:32\+13:00/);
-  assert.match(headline(batchOf(test)), /^Test .* example\.com$/);
-  assert.equal(headline(batchOf(notification())), "SSH login to example.com");
-  assert.equal(headline(batchOf(notification({ type: "close" }))), "SSH logout from example.com");
+  assert.match(headline(messageWith(test)), /^Test .* example\.com$/);
+  assert.equal(headline(messageWith(notification())), "SSH login to example.com");
+  assert.equal(headline(messageWith(notification({ type: "close" }))), "SSH logout from example.com");
 });
 
 Deno.test("headline() says unexpected if there are reasons, and counts the events of a digest", () => {
   const urgent = notification({ urgency: "urgent" });
-  assert.equal(headline(batchOf(urgent)), "SSH login to example.com");
+  assert.equal(headline(messageWith(urgent)), "SSH login to example.com");
   assert.equal(
-    headline(batchOf({ ...urgent, reasons: ["first use of this key"] })),
+    headline(messageWith({ ...urgent, reasons: ["first use of this key"] })),
     "Unexpected SSH login to example.com",
   );
-  assert.equal(headline(batchOf(urgent, urgent)), "2 SSH logins and logouts on example.com");
+  assert.equal(headline(messageWith(urgent, urgent)), "2 SSH logins and logouts on example.com");
 });
 
-Deno.test("urgencyOf() returns the highest urgency of the batch", () => {
+Deno.test("urgencyOf() returns the highest urgency of the message", () => {
   const [urgent, normal, low] = (["urgent", "normal", "low"] as const).map((urgency) => notification({ urgency }));
   assert.ok(urgent !== undefined && normal !== undefined && low !== undefined);
-  assert.equal(urgencyOf(batchOf(low, urgent, normal)), "urgent");
-  assert.equal(urgencyOf(batchOf(low, normal)), "normal");
-  assert.equal(urgencyOf(batchOf(low, low)), "low");
-  assert.equal(urgencyOf(batchOf({ type: "test", hostName: "h", time: "t" })), "normal");
+  assert.equal(urgencyOf(messageWith(low, urgent, normal)), "urgent");
+  assert.equal(urgencyOf(messageWith(low, normal)), "normal");
+  assert.equal(urgencyOf(messageWith(low, low)), "low");
+  assert.equal(urgencyOf(messageWith({ type: "test", hostName: "h", time: "t" })), "normal");
 });
 
 Deno.test("factsOf() omits unknown values and makes no links", () => {

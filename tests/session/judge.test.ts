@@ -4,7 +4,7 @@ import { parseAddress, parseNetwork } from "../../src/session/address.ts";
 import type { AllowRule } from "../../src/session/allowlist.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { NOT_UTF8 } from "../../src/hook/environment.ts";
-import { judge, type JudgeOptions, LEARNING, type Meaning } from "../../src/session/judge.ts";
+import { judge, type JudgeOptions, LEARNING, type Verdict } from "../../src/session/judge.ts";
 import { type Login, loginOf } from "../../src/session/login.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
 import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent, sshString } from "../helpers/fixtures.ts";
@@ -34,7 +34,7 @@ interface Case {
   readonly event: Partial<SessionEvent>;
   /** The open event of the session; `same` is the event itself, except for its type. */
   readonly opened?: Partial<SessionEvent> | "same";
-  readonly expected: Partial<Meaning>;
+  readonly expected: Partial<Verdict & { isAllowed: boolean }>;
 }
 
 const UNTOUCHED = { tampered: [], urgent: false } as const;
@@ -44,52 +44,52 @@ const CASES: readonly Case[] = [
   {
     title: "allowlists an untampered open from an allowlisted network",
     event: {},
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "notifies an open from elsewhere",
     event: { remoteHost: "198.51.100.9", connection: "198.51.100.9 1 198.51.100.1 22" },
-    expected: { ...UNTOUCHED, address: "198.51.100.9", verdict: "notify" },
+    expected: { ...UNTOUCHED, address: "198.51.100.9", isAllowed: false },
   },
   {
     title: "treats an IPv4-mapped address as its IPv4 address, in either variable",
     event: { remoteHost: "::ffff:203.0.113.7" },
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "treats two notations of an IPv6 address as equal",
     event: { remoteHost: "2001:db8::1", connection: "2001:DB8:0:0::1 1 ::1 22" },
-    expected: { ...UNTOUCHED, address: "2001:db8::1", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "2001:db8::1", isAllowed: true },
   },
   {
     title: "compares the zone of a link-local address",
     event: { remoteHost: "fe80::1%eth0", connection: "fe80::1%eth0 1 fe80::2%eth0 22" },
-    expected: { ...UNTOUCHED, address: "fe80::1%eth0", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "fe80::1%eth0", isAllowed: true },
   },
   {
     title: "does not need SSH_CONNECTION if PAM_RHOST is an address",
     event: { connection: "" },
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "prefers PAM_RHOST to an allowlisted SSH_CONNECTION, and reports tampering",
     event: { remoteHost: "198.51.100.9" },
-    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "198.51.100.9", verdict: "notify" },
+    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "198.51.100.9", isAllowed: false },
   },
   {
     title: "does not allowlist an address that differs from SSH_CONNECTION",
     event: { connection: "198.51.100.9 1 198.51.100.1 22" },
-    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "203.0.113.7", verdict: "notify" },
+    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "203.0.113.7", isAllowed: false },
   },
   {
     title: "reports an SSH_CONNECTION without an address as tampered",
     event: { connection: NOT_UTF8 },
-    expected: { tampered: ["SSH_CONNECTION"], urgent: true, verdict: "notify" },
+    expected: { tampered: ["SSH_CONNECTION"], urgent: true, isAllowed: false },
   },
   {
     title: "does not allowlist an event that the hook found tampered, and keeps the names",
     event: { tampered: ["PAM_USER"] },
-    expected: { tampered: ["PAM_USER"], urgent: true, address: "203.0.113.7", verdict: "notify" },
+    expected: { tampered: ["PAM_USER"], urgent: true, address: "203.0.113.7", isAllowed: false },
   },
   {
     title: "names a variable once if both hook and judge found it tampered",
@@ -99,67 +99,67 @@ const CASES: readonly Case[] = [
   {
     title: "takes the address from SSH_CONNECTION at open if PAM_RHOST is a name",
     event: NAME,
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "treats an address in octal as a name",
     event: { remoteHost: "0203.0.113.7", connection: "198.51.100.9 1 198.51.100.1 22" },
-    expected: { ...UNTOUCHED, address: "198.51.100.9", verdict: "notify" },
+    expected: { ...UNTOUCHED, address: "198.51.100.9", isAllowed: false },
   },
   {
     title: "has no address if PAM_RHOST is a name and SSH_CONNECTION contains none",
     event: { ...NAME, connection: "nonsense 203.0.113.7" },
-    expected: { address: "", verdict: "notify" },
+    expected: { address: "", isAllowed: false },
   },
   {
     title: "has no address on a console, whatever SSH_CONNECTION contains",
     event: { remoteHost: "" },
-    expected: { ...UNTOUCHED, address: "", verdict: "notify" },
+    expected: { ...UNTOUCHED, address: "", isAllowed: false },
   },
   {
     title: "has no address if PAM_RHOST could not be read, and allowlists nothing",
     event: { remoteHost: NOT_UTF8, tampered: ["PAM_RHOST"] },
-    expected: { urgent: true, verdict: "notify" },
+    expected: { urgent: true, isAllowed: false },
   },
   {
     title: "allowlists a close that matches its open",
     event: { type: "close" },
     opened: "same",
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "allowlists a close by PAM_RHOST if its open is unknown",
     event: { type: "close" },
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "does not trust the SSH_CONNECTION of a close without an open",
     event: { ...NAME, type: "close" },
-    expected: { ...UNTOUCHED, address: "", verdict: "notify" },
+    expected: { ...UNTOUCHED, address: "", isAllowed: false },
   },
   {
     title: "trusts the SSH_CONNECTION of a close if it equals that of the open",
     event: { ...NAME, type: "close" },
     opened: "same",
-    expected: { ...UNTOUCHED, address: "203.0.113.7", verdict: "allowlisted" },
+    expected: { ...UNTOUCHED, address: "203.0.113.7", isAllowed: true },
   },
   {
     title: "does not trust an SSH_CONNECTION that was replaced since the open",
     event: { ...NAME, type: "close" },
     opened: { ...NAME, connection: "198.51.100.9 1 198.51.100.1 22" },
-    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "", verdict: "notify" },
+    expected: { tampered: ["SSH_CONNECTION"], urgent: true, address: "", isAllowed: false },
   },
   {
     title: "reports a close as tampered if its auth info differs from that of its open",
     event: { type: "close" },
     opened: { authInfo: "password" },
-    expected: { tampered: ["SSH_AUTH_INFO_0"], urgent: true, verdict: "notify" },
+    expected: { tampered: ["SSH_AUTH_INFO_0"], urgent: true, isAllowed: false },
   },
   {
     title: "calls a close tampered whose host differs from its open's",
     event: { type: "close" },
     opened: { remoteHost: "198.51.100.9" },
-    expected: { tampered: ["PAM_RHOST"], urgent: true, verdict: "notify" },
+    expected: { tampered: ["PAM_RHOST"], urgent: true, isAllowed: false },
   },
 ];
 
@@ -167,13 +167,16 @@ for (const { title, event: overrides, opened, expected } of CASES) {
   Deno.test(`judge() ${title}`, () => {
     const event = sessionEvent(overrides);
     const open = opened === "same" ? { ...event, type: "open" as const } : opened && sessionEvent(opened);
-    const meaning = judge(loginOf(event, open), options({ allowlist: ALLOWLIST }));
-    for (const [name, value] of Object.entries(expected)) assert.deepEqual({ ...meaning }[name], value, name);
+    const verdict = judge(loginOf(event, open), options({ allowlist: ALLOWLIST }));
+    const found = { ...verdict, isAllowed: verdict.rule !== undefined };
+    for (const [name, value] of Object.entries(expected)) {
+      assert.deepEqual(new Map(Object.entries(found)).get(name), value, name);
+    }
   });
 }
 
 Deno.test("judge() allowlists nothing if the allowlist is empty", () => {
-  assert.equal(judge(loginOf(sessionEvent()), options()).verdict, "notify");
+  assert.equal(judge(loginOf(sessionEvent()), options()).rule, undefined);
 });
 
 const OPEN = sessionEvent();
@@ -295,7 +298,7 @@ Deno.test("judge() marks root logins and tampered events as urgent even while it
 const BY_KEY: AllowRule = { place: "allowlist.rules.0", reason: "key", keyFingerprints: [ALICE_KEY.fingerprint] };
 
 Deno.test("judge() trusts a key only if the open event has it and nothing was tampered with", () => {
-  const allowed = (login: Login) => judge(login, options({ allowlist: [BY_KEY] })).verdict === "allowlisted";
+  const allowed = (login: Login) => judge(login, options({ allowlist: [BY_KEY] })).rule !== undefined;
   assert.ok(allowed(loginOf(OPEN)));
   assert.ok(allowed(loginOf(CLOSE, OPEN)));
   assert.ok(allowed(loginOf(sessionEvent({ authInfo: `publickey ${ALICE_KEY.public}\npassword\n` }))));
@@ -379,9 +382,8 @@ Deno.test("judge() judges any event, and never allowlists a tampered one or make
   const rules: AllowRule[] = [...ALLOWLIST, { place: "p", reason: "r", users: ["alice"] }, BY_KEY];
   fc.assert(fc.property(anyEvent, fc.option(anyEvent, { nil: undefined }), (event, opened) => {
     const login = loginOf(event, event.type === "close" ? opened : undefined);
-    const { verdict, tampered, urgent, unexpected, rule, address } = judge(login, options({ allowlist: rules }));
-    if (tampered.length > 0) assert.deepEqual([verdict, urgent, unexpected], ["notify", true, true]);
-    assert.equal(rule !== undefined, verdict === "allowlisted");
+    const { tampered, urgent, unexpected, rule, address } = judge(login, options({ allowlist: rules }));
+    if (tampered.length > 0) assert.deepEqual([rule, urgent, unexpected], [undefined, true, true]);
     if (address !== "") assert.equal(parseAddress(address)?.toString(), address);
   }));
 });

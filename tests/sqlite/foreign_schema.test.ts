@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { assertQueueSchema, ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { assertSchema, expectedSchema, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
+import { unjudged } from "../../src/store/events.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const ENDLESS = "WITH RECURSIVE r(x) AS (VALUES(1) UNION ALL SELECT x FROM r) SELECT count(*) FROM r";
 
@@ -63,7 +64,7 @@ Deno.test("assertSchema() accepts each version of the store, also after a migrat
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/deliveries.db`;
-    new Deliveries(path).close();
+    openToWrite(path).close();
     const database = openDatabase(path, { busyTimeoutMs: 0 });
     assert.equal(assertSchema(database), SCHEMA_VERSION);
     pragma(database, "user_version = 1");
@@ -87,12 +88,12 @@ Deno.test("a store of the previous version is migrated to this one, with all its
       INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
         tampered) VALUES ('e', 1, 'open', 'alice', '', '', '', '', '', 0, '')`);
     before.close();
-    const deliveries = new Deliveries(path);
-    assert.equal(assertSchema(deliveries.database), SCHEMA_VERSION);
-    const [notice] = deliveries.database.prepare("SELECT * FROM notice").all();
+    const database = openToWrite(path);
+    assert.equal(assertSchema(database), SCHEMA_VERSION);
+    const [notice] = database.prepare("SELECT * FROM notice").all();
     assert.deepEqual(Object.values(notice ?? {}), [7, "n", "a", "b", "broken", 0, "why", 5, 2, 3, null]);
-    assert.deepEqual(deliveries.unjudged(2).map(({ uuid, isUnrecorded }) => [uuid, isUnrecorded]), [["e", undefined]]);
-    deliveries.close();
+    assert.deepEqual(unjudged(database, 2).map(({ uuid, isUnrecorded }) => [uuid, isUnrecorded]), [["e", undefined]]);
+    database.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

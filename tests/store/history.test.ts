@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { History, type HistoryFilter } from "../../src/store/history.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { takeIn } from "../../src/store/take_in.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 const COUNT = 1_000;
 
 /** Logins in no order of time, many of them in the same millisecond. */
 function withHistory(test: (history: History) => void): void {
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   const events = [...Array(COUNT).keys()].map((index) =>
     sessionEvent({
       uuid: `${index}`,
@@ -16,8 +17,8 @@ function withHistory(test: (history: History) => void): void {
       occurredAtMs: NOW_MS + Math.floor(((index * 613) % COUNT) / 250) * 1_000,
     })
   );
-  deliveries.takeIn({ events, position: { lastId: COUNT, lastUuid: "x" } });
-  using history = new History(deliveries.database);
+  takeIn(database, { events, position: { lastId: COUNT, lastUuid: "x" } });
+  using history = new History(database);
   test(history);
 }
 
@@ -62,7 +63,7 @@ Deno.test("loginsByHour() and loginsByUser() count the logins that entries() ret
 });
 
 Deno.test("an entry may be open until an event shows that the host has restarted", () => {
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   /** Takes in logins at these minutes and uptimes, and returns which of all may be open. */
   const openAfter = (...logins: [minute: number, uptimeSeconds: number | undefined][]): boolean[] => {
     const events = logins.map(([minute, uptimeSeconds]) =>
@@ -72,8 +73,8 @@ Deno.test("an entry may be open until an event shows that the host has restarted
         ...uptimeSeconds === undefined ? {} : { uptimeSeconds },
       })
     );
-    deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
-    const history = new History(deliveries.database);
+    takeIn(database, { events, position: { lastId: 1, lastUuid: "x" } });
+    const history = new History(database);
     return [...history.entries({})].map(({ mayBeOpen }) => mayBeOpen);
   };
   assert.deepEqual(openAfter([0, 3_000], [10, 3_600], [11, undefined]), [true, true, true]);

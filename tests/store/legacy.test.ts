@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
 import { loginOf } from "../../src/session/login.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { legacyEvent, type LegacyRow, parseDateTime, takeOver } from "../../src/store/legacy.ts";
-import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { garbagePage, HOSTILE_TEXTS } from "../helpers/fixtures.ts";
+import { unjudged } from "../../src/store/events.ts";
+import { type Database, openDatabase, pragma, transaction } from "../../src/sqlite/open.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 class Legacy implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "legacy-test-" });
@@ -47,8 +48,8 @@ class Legacy implements Disposable {
     return openDatabase(this.paths.legacyDatabase, { busyTimeoutMs: 0 });
   }
 
-  takeOver(deliveries: Deliveries, keep = false): void {
-    takeOver({ paths: this.paths, deliveries, keep, log: (...entry) => void this.logged.push(entry) });
+  takeOver(database: Database, keep = false): void {
+    takeOver({ paths: this.paths, database, keep, log: (...entry) => void this.logged.push(entry) });
   }
 
   names(): string[] {
@@ -78,10 +79,10 @@ Deno.test("takeOver() makes an event of every row, including those that a crash 
     { event_type: "close_session", session_datetime: "2026-11-22 22:13:32" },
     { user: "bob", locked_at: "2026-11-22 22:13:33" },
   ]);
-  const deliveries = new Deliveries(":memory:");
-  legacy.takeOver(deliveries);
+  const database = openToWrite(":memory:");
+  legacy.takeOver(database);
   assert.deepEqual(
-    deliveries.unjudged(10).map((
+    unjudged(database, 10).map((
       { type, user, remoteHost, occurredAtMs, tampered },
     ) => [type, user, remoteHost, occurredAtMs, tampered]),
     [
@@ -92,49 +93,49 @@ Deno.test("takeOver() makes an event of every row, including those that a crash 
   );
   assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
   assert.match(legacy.logged.join(), /took over 3 unsent events/);
-  legacy.takeOver(deliveries);
-  assert.equal(deliveries.unjudged(10).length, 3);
+  legacy.takeOver(database);
+  assert.equal(unjudged(database, 10).length, 3);
 });
 
 Deno.test("takeOver() reads a log that was not checkpointed", () => {
   using legacy = new Legacy();
   legacy.create([{}], "WAL");
-  const database = legacy.open();
-  database.exec("INSERT INTO session_events (event_type, user) VALUES ('open_session', 'in the log')");
+  const old = legacy.open();
+  old.exec("INSERT INTO session_events (event_type, user) VALUES ('open_session', 'in the log')");
   const { legacyDatabase } = legacy.paths;
   for (const suffix of ["", "-wal"]) Deno.copyFileSync(`${legacyDatabase}${suffix}`, `${legacy.directory}/x${suffix}`);
-  database.close();
+  old.close();
   for (const suffix of ["", "-wal"]) Deno.renameSync(`${legacy.directory}/x${suffix}`, `${legacyDatabase}${suffix}`);
-  const deliveries = new Deliveries(":memory:");
-  legacy.takeOver(deliveries);
-  assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["alice", "in the log"]);
+  const database = openToWrite(":memory:");
+  legacy.takeOver(database);
+  assert.deepEqual(unjudged(database, 10).map(({ user }) => user), ["alice", "in the log"]);
 });
 
 Deno.test("takeOver() continues after an interruption, and changes nothing the second time", () => {
   using legacy = new Legacy();
   legacy.create([{}, {}]);
   const bytes = Deno.readFileSync(legacy.paths.legacyDatabase);
-  const deliveries = new Deliveries(":memory:");
+  const database = openToWrite(":memory:");
   // Killed before the transaction ended.
   assert.throws(() =>
-    deliveries.together(() => {
-      legacy.takeOver(deliveries);
+    transaction(database, () => {
+      legacy.takeOver(database);
       throw new Error("killed");
     })
   );
   Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
-  assert.equal(deliveries.unjudged(10).length, 0);
-  legacy.takeOver(deliveries);
+  assert.equal(unjudged(database, 10).length, 0);
+  legacy.takeOver(database);
   // Killed after the transaction, before the file was renamed.
   Deno.writeFileSync(legacy.paths.legacyDatabase, bytes);
-  deliveries.database.exec("DELETE FROM event");
-  legacy.takeOver(deliveries);
-  assert.equal(deliveries.unjudged(10).length, 0, "it was taken over twice");
+  database.exec("DELETE FROM event");
+  legacy.takeOver(database);
+  assert.equal(unjudged(database, 10).length, 0, "it was taken over twice");
   // A new file is another database.
-  legacy.takeOver(deliveries);
+  legacy.takeOver(database);
   legacy.create([{ user: "carol" }]);
-  legacy.takeOver(deliveries);
-  assert.deepEqual(deliveries.unjudged(10).map(({ user }) => user), ["carol"]);
+  legacy.takeOver(database);
+  assert.deepEqual(unjudged(database, 10).map(({ user }) => user), ["carol"]);
 });
 
 Deno.test("takeOver() marks the events of invalid rows, and continues after them", () => {
@@ -147,12 +148,12 @@ Deno.test("takeOver() marks the events of invalid rows, and continues after them
     ...HOSTILE_TEXTS.map((text) => ({ user: text, remote_host: text })),
   ];
   legacy.create(odd);
-  const database = legacy.open();
-  database.exec("INSERT INTO session_events VALUES (-5, x'00ff', 12, 1.5, x'ff', 'sshd', 20261122, NULL)");
-  database.close();
-  const deliveries = new Deliveries(":memory:");
-  legacy.takeOver(deliveries);
-  const events = deliveries.unjudged(100);
+  const old = legacy.open();
+  old.exec("INSERT INTO session_events VALUES (-5, x'00ff', 12, 1.5, x'ff', 'sshd', 20261122, NULL)");
+  old.close();
+  const database = openToWrite(":memory:");
+  legacy.takeOver(database);
+  const events = unjudged(database, 100);
   assert.equal(events.length, odd.length + 1);
   assert.deepEqual(events.slice(0, 5).map(({ tampered }) => tampered.join()), Array(5).fill("record"));
   for (const { uuid } of events) assert.match(uuid, /^go-\d+-[0-9a-f]{16}$|^go--5-[0-9a-f]{16}$/);
@@ -167,9 +168,9 @@ Deno.test("takeOver() takes over the rows of a damaged database that SQLite can 
   file.seekSync(Math.floor(pages / 2) * 4096, Deno.SeekMode.Start);
   file.writeSync(garbagePage());
   file.close();
-  const deliveries = new Deliveries(":memory:");
-  legacy.takeOver(deliveries);
-  const users = deliveries.unjudged(1_000).map(({ user }) => user);
+  const database = openToWrite(":memory:");
+  legacy.takeOver(database);
+  const users = unjudged(database, 1_000).map(({ user }) => user);
   assert.ok(users.includes("user 0") && users.includes("user 499"), `${users.length} users`);
   assert.ok(users.length > 300 && users.length < 500, `${users.length} users`);
   assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
@@ -186,7 +187,7 @@ Deno.test("takeOver() continues if the file is not a database", () => {
   ) {
     using legacy = new Legacy();
     make(legacy.paths.legacyDatabase);
-    legacy.takeOver(new Deliveries(":memory:"));
+    legacy.takeOver(openToWrite(":memory:"));
     assert.deepEqual(legacy.names(), ["legacy.taken.db"]);
     assert.equal(legacy.logged[0]?.[0], "error");
   }
@@ -195,9 +196,9 @@ Deno.test("takeOver() continues if the file is not a database", () => {
 Deno.test("takeOver() for a preview does not change the file", () => {
   using legacy = new Legacy();
   legacy.create([{}]);
-  const deliveries = new Deliveries(":memory:");
-  legacy.takeOver(deliveries, true);
-  assert.equal(deliveries.unjudged(10).length, 1);
+  const database = openToWrite(":memory:");
+  legacy.takeOver(database, true);
+  assert.equal(unjudged(database, 10).length, 1);
   assert.deepEqual(legacy.names(), ["legacy.db"]);
 });
 
@@ -235,15 +236,15 @@ Deno.test("takeOver() does not block on a FIFO, and reads no view, which may nev
   const spoil: Record<string, (legacy: Legacy) => unknown> = {
     "a FIFO": ({ paths }) => new Deno.Command("mkfifo", { args: [paths.legacyDatabase] }).outputSync(),
     "a view": (legacy) => {
-      const database = legacy.open();
-      database.exec(`CREATE VIEW session_events AS ${endless}`);
-      database.close();
+      const old = legacy.open();
+      old.exec(`CREATE VIEW session_events AS ${endless}`);
+      old.close();
     },
   };
   for (const [what, make] of Object.entries(spoil)) {
     using legacy = new Legacy();
     make(legacy);
-    legacy.takeOver(new Deliveries(":memory:"));
+    legacy.takeOver(openToWrite(":memory:"));
     assert.match(legacy.logged.join(), /cannot read the Go program's database/, what);
   }
 });

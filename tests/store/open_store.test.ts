@@ -4,12 +4,14 @@
 import assert from "node:assert/strict";
 import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
+import { type Database, openDatabase, pragma, transaction } from "../../src/sqlite/open.ts";
 import { backUpTo } from "../../src/sqlite/backup.ts";
-import { openDatabase, pragma } from "../../src/sqlite/open.ts";
+import { backUpDaily } from "../../src/store/backup.ts";
+import { recordVerdict, unjudged } from "../../src/store/events.ts";
+import { openToWrite } from "../../src/store/open.ts";
 import { openStore, previewStore } from "../../src/store/open_store.ts";
 import { migrate, NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
-import { backUpDaily } from "../../src/store/backup.ts";
+import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
 import { garbagePage, judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
@@ -35,35 +37,35 @@ class Store implements Disposable {
     };
   }
 
-  open(overrides: { hadStore?: boolean; newestAtMs?: () => number | undefined } = {}): Deliveries {
+  open(overrides: { hadStore?: boolean; newestAtMs?: () => number | undefined } = {}): Database {
     return openStore({ ...this.#options, ...overrides });
   }
 
-  preview(): Deliveries {
+  preview(): Database {
     return previewStore(this.#options);
   }
 
   /** 300 events of the last 300 hours; of each three one is delivered, one pending, one dead. */
   fill(): void {
-    const deliveries = this.open({ hadStore: false });
-    take(deliveries, 300, { again: false });
-    deliveries.together(() => {
-      for (const { id, uuid } of deliveries.unjudged(1_000)) {
-        deliveries.judge(judgement(id, { address: "203.0.113.7" }), NOW);
+    const database = this.open({ hadStore: false });
+    take(database, 300, { again: false });
+    transaction(database, () => {
+      for (const { id, uuid } of unjudged(database, 1_000)) {
+        recordVerdict(database, judgement(id, { address: "203.0.113.7" }), NOW);
         const state = ["delivered", "pending", "dead"][Number(uuid) % 3] ?? "";
-        deliveries.database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
+        database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
       }
     });
     // As after a crash: all data is in the log.
     const path = this.paths.deliveriesDatabase;
     for (const suffix of ALL) Deno.copyFileSync(`${path}${suffix}`, `${this.directory}/copy${suffix}`);
-    deliveries.close();
+    database.close();
     for (const suffix of ALL) Deno.renameSync(`${this.directory}/copy${suffix}`, `${path}${suffix}`);
   }
 
   /** As after a complete run: all data is in the database. */
   fold(): void {
-    new Deliveries(this.paths.deliveriesDatabase).close();
+    openToWrite(this.paths.deliveriesDatabase).close();
   }
 
   /** A backup of the store as it is. */
@@ -85,18 +87,18 @@ class Store implements Disposable {
 }
 
 /** Takes in the first `count` events of the queue, as a read from the start does. The newest is the last one. */
-function take(deliveries: Deliveries, count: number, { again = true } = {}): void {
+function take(database: Database, count: number, { again = true } = {}): void {
   const events = Array.from(
     { length: count },
     (_, index) => sessionEvent({ uuid: `${index}`, occurredAtMs: NOW - (count - index) * HOUR, parentPid: index }),
   );
   const last = { lastId: count, lastUuid: `${count - 1}`, againToId: count };
-  deliveries.takeIn({ events, position: last, again: again ? count : 0 });
+  takeIn(database, { events, position: last, again: again ? count : 0 });
 }
 
 /** The number of events of each kind. */
-function census(deliveries: Deliveries): Record<string, number> {
-  const rows = deliveries.database.prepare(
+function census(database: Database): Record<string, number> {
+  const rows = database.prepare(
     `SELECT CASE WHEN is_history = 1 THEN 'history' ELSE coalesce(state, 'unjudged') END
        || CASE is_repeat WHEN 1 THEN ' repeat' ELSE '' END AS kind, count(*) AS n
      FROM event LEFT JOIN delivery ON event_id = id GROUP BY kind ORDER BY kind`,
@@ -110,7 +112,7 @@ function overwrite(path: string, position: number): void {
   file.writeSync(garbagePage());
 }
 
-/** What openStore() restores from the backup of {@link Store.fill}: pending deliveries may have been delivered since. */
+/** What openStore() restores from the backup of {@link Store.fill}: pending database may have been delivered since. */
 const RESTORED = { delivered: 100, "pending repeat": 100, dead: 100 };
 
 /** What it makes without a backup: events of the last day are sent again. */
@@ -145,17 +147,17 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
       store.fold();
       if (hasBackup) await store.backUp();
       damage(store.paths.deliveriesDatabase, store);
-      const deliveries = store.open();
+      const database = store.open();
       const expected = hasBackup ? RESTORED : LOST;
-      if (hasBackup) assert.deepEqual(census(deliveries), expected);
+      if (hasBackup) assert.deepEqual(census(database), expected);
       // The queue is read again from the start.
-      assert.equal(deliveries.inboxPosition().againToId, undefined);
-      take(deliveries, 300);
-      assert.deepEqual(census(deliveries), expected);
+      assert.equal(inboxPosition(database).againToId, undefined);
+      take(database, 300);
+      assert.deepEqual(census(database), expected);
       assert.equal(store.logged[0]?.[0], "error");
       assert.match(store.logged.join("\n"), hasBackup ? /restored the store from its backup of \d/ : /was lost/);
       assert.match(store.folders().join(), /^damaged-\d{8}T\d{6}Z$/);
-      deliveries.close();
+      database.close();
       // The recovery is done once.
       store.logged.length = 0;
       store.open().close();
@@ -169,20 +171,20 @@ Deno.test("openStore() sends what the backup does not know as possible repeats, 
   store.fill();
   await store.backUp();
   Deno.removeSync(store.paths.deliveriesDatabase);
-  const deliveries = store.open();
+  const database = store.open();
   const events = [
     sessionEvent({ uuid: "since the backup", occurredAtMs: NOW - HOUR }),
     sessionEvent({ uuid: "long before", occurredAtMs: NOW - 25 * HOUR }),
     sessionEvent({ uuid: "later", occurredAtMs: NOW }),
   ];
-  deliveries.takeIn({ events, position: { lastId: 303, lastUuid: "later", againToId: 302 }, again: 2 });
-  const added = deliveries.database.prepare("SELECT uuid, is_repeat, is_history FROM event WHERE id > 300").all();
+  takeIn(database, { events, position: { lastId: 303, lastUuid: "later", againToId: 302 }, again: 2 });
+  const added = database.prepare("SELECT uuid, is_repeat, is_history FROM event WHERE id > 300").all();
   assert.deepEqual(added.map((row) => ({ ...row })), [
     { uuid: "since the backup", is_repeat: 1, is_history: 0 },
     { uuid: "long before", is_repeat: 0, is_history: 1 },
     { uuid: "later", is_repeat: 0, is_history: 0 },
   ]);
-  deliveries.close();
+  database.close();
 });
 
 Deno.test("openStore() creates a new store if the backup is damaged too, or is another database", async () => {
@@ -194,10 +196,10 @@ Deno.test("openStore() creates a new store if the backup is damaged too, or is a
     await store.backUp();
     Deno.removeSync(store.paths.deliveriesDatabase);
     spoil?.(store.paths.deliveriesBackup, store);
-    const deliveries = store.open();
-    take(deliveries, 300);
-    assert.deepEqual(census(deliveries), LOST);
-    deliveries.close();
+    const database = store.open();
+    take(database, 300);
+    assert.deepEqual(census(database), LOST);
+    database.close();
   }
 });
 
@@ -207,10 +209,10 @@ Deno.test("openStore() migrates a backup of an earlier release", async () => {
   migrate(old, { upTo: 1 });
   old.exec("INSERT INTO store (one, repeats_before_ms, history_before_ms, last_run_at_ms) VALUES (1, 0, 0, 0)");
   old.close();
-  const deliveries = store.open();
-  assert.equal(pragma(deliveries.database, "user_version"), SCHEMA_VERSION);
+  const database = store.open();
+  assert.equal(pragma(database, "user_version"), SCHEMA_VERSION);
   assert.match(store.logged.join(), /restored/);
-  deliveries.close();
+  database.close();
   await Promise.resolve();
 });
 
@@ -231,10 +233,10 @@ Deno.test("openStore() completes a restoration that was killed at any step", asy
       unfinished: () => Deno.copyFileSync(store.paths.deliveriesBackup, `${path}.unfinished`),
     };
     for (const name of steps.slice(0, step)) work[name]?.();
-    const deliveries = store.open();
-    take(deliveries, 300);
-    assert.deepEqual(census(deliveries), RESTORED, `step ${step}`);
-    deliveries.close();
+    const database = store.open();
+    take(database, 300);
+    assert.deepEqual(census(database), RESTORED, `step ${step}`);
+    database.close();
     const names = [...Deno.readDirSync(sendDir)].map(({ name }) => name).filter((name) => !name.startsWith("damaged-"));
     assert.deepEqual(names.sort(), ["deliveries.backup.db", "deliveries.db"], `step ${step}`);
   }
@@ -243,12 +245,12 @@ Deno.test("openStore() completes a restoration that was killed at any step", asy
 Deno.test("backUpDaily() makes a private, complete backup once a day, and keeps the last one if it fails", async () => {
   using store = new Store();
   store.fill();
-  const deliveries = store.open();
+  const database = store.open();
   const { deliveriesBackup: path, sendDir } = store.paths;
-  const backUp = (nowMs: number) => backUpDaily(deliveries.database, { paths: store.paths, nowMs });
+  const backUp = (nowMs: number) => backUpDaily(database, { paths: store.paths, nowMs });
   await backUp(Date.now());
   assert.throws(() => Deno.statSync(path), Deno.errors.NotFound, "the store is new");
-  deliveries.database.exec(`UPDATE store SET elapsed_ms = ${24 * HOUR}`);
+  database.exec(`UPDATE store SET elapsed_ms = ${24 * HOUR}`);
   await backUp(Date.now());
   assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
   const copy = openDatabase(path, { readOnly: true, busyTimeoutMs: 0 });
@@ -266,16 +268,16 @@ Deno.test("backUpDaily() makes a private, complete backup once a day, and keeps 
   await backUp(Date.now() + 25 * HOUR);
   assert.notEqual(Deno.statSync(path).ino, first);
   assert.deepEqual([...Deno.readDirSync(sendDir)].filter(({ name }) => name.includes("unfinished")), []);
-  deliveries.close();
+  database.close();
 });
 
 Deno.test("openStore() sends all events if there never was a store, except those older than a week", () => {
   using store = new Store();
-  const deliveries = store.open({ hadStore: false });
-  take(deliveries, 300);
-  assert.deepEqual(census(deliveries), { history: 300 - 7 * 24, unjudged: 7 * 24 });
+  const database = store.open({ hadStore: false });
+  take(database, 300);
+  assert.deepEqual(census(database), { history: 300 - 7 * 24, unjudged: 7 * 24 });
   assert.deepEqual(store.logged, []);
-  deliveries.close();
+  database.close();
 });
 
 for (const isEmpty of [false, true]) {
@@ -285,25 +287,25 @@ for (const isEmpty of [false, true]) {
     store.fold();
     Deno.removeSync(store.paths.deliveriesDatabase);
     if (isEmpty) Deno.createSync(store.paths.deliveriesDatabase).close();
-    const deliveries = store.open();
-    take(deliveries, 300);
-    assert.deepEqual(census(deliveries), { history: 276, "unjudged repeat": 24 });
+    const database = store.open();
+    take(database, 300);
+    assert.deepEqual(census(database), { history: 276, "unjudged repeat": 24 });
     // Later events are new.
-    deliveries.takeIn({
+    takeIn(database, {
       events: [sessionEvent({ uuid: "new", occurredAtMs: 0 })],
       position: { lastId: 301, lastUuid: "new", againToId: 300 },
     });
-    assert.deepEqual(census(deliveries), { history: 276, unjudged: 1, "unjudged repeat": 24 });
-    assert.match(store.logged.join(), /the store of past deliveries was lost/);
-    deliveries.close();
+    assert.deepEqual(census(database), { history: 276, unjudged: 1, "unjudged repeat": 24 });
+    assert.match(store.logged.join(), /the store of past database was lost/);
+    database.close();
   });
 }
 
 Deno.test("openStore() does not turn all events into history if the clock has jumped forward", () => {
   using store = new Store();
-  const deliveries = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
+  const database = store.open({ newestAtMs: () => NOW - 365 * 24 * HOUR });
   const yearAgo = NOW - 365 * 24 * HOUR;
-  deliveries.takeIn({
+  takeIn(database, {
     events: [
       sessionEvent({ uuid: "old", occurredAtMs: yearAgo - 25 * HOUR }),
       sessionEvent({ uuid: "fresh", occurredAtMs: yearAgo }),
@@ -311,8 +313,8 @@ Deno.test("openStore() does not turn all events into history if the clock has ju
     position: { lastId: 2, lastUuid: "fresh", againToId: 2 },
     again: 2,
   });
-  assert.deepEqual(census(deliveries), { history: 1, "unjudged repeat": 1 });
-  deliveries.close();
+  assert.deepEqual(census(database), { history: 1, "unjudged repeat": 1 });
+  database.close();
 });
 
 Deno.test("openStore() does not change the store of a later release", () => {
@@ -329,9 +331,9 @@ Deno.test("previewStore() changes nothing, and reports a damaged store", () => {
   store.fill();
   store.fold();
   const before = [...Deno.readDirSync(store.paths.sendDir)].map(({ name }) => name).sort();
-  const deliveries = store.preview();
-  assert.deepEqual(census(deliveries), { dead: 100, delivered: 100, pending: 100 });
-  deliveries.close();
+  const database = store.preview();
+  assert.deepEqual(census(database), { dead: 100, delivered: 100, pending: 100 });
+  database.close();
   overwrite(store.paths.deliveriesDatabase, 0);
   const bytes = Deno.readFileSync(store.paths.deliveriesDatabase);
   assert.throws(() => store.preview());

@@ -1,11 +1,17 @@
 import { ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import assert from "node:assert/strict";
-import type { Outgoing } from "../../src/store/batches.ts";
-import { Deliveries, type Settlement } from "../../src/store/deliveries.ts";
-import { openDatabase, pragma } from "../../src/sqlite/open.ts";
+import type { Outcome } from "../../src/services/service.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { NewerSchemaError } from "../../src/store/schema.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
+import { recordVerdict, unjudged } from "../../src/store/events.ts";
+import type { Batch } from "../../src/store/batch.ts";
+import { next } from "../../src/store/next.ts";
+import { begin, settle } from "../../src/store/settle.ts";
+import { revive } from "../../src/store/revive.ts";
+import { openToWrite } from "../../src/store/open.ts";
+import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 
@@ -14,22 +20,21 @@ async function withStore(test: (path: string) => void | Promise<void>): Promise<
   const directory = await Deno.makeTempDir({ prefix: "ssh-session-notifier-" });
   try {
     const path = `${directory}/deliveries.db`;
-    const deliveries = new Deliveries(path);
+    const database = openToWrite(path);
     const events = ["x", "y", "z"].map((uuid, index) => sessionEvent({ uuid, occurredAtMs: NOW_MS + index }));
-    deliveries.takeIn({ events, position: { lastId: 3, lastUuid: "z" } });
-    for (const { id } of deliveries.unjudged(10)) deliveries.judge(judgement(id, { routes: ["a", "b"] }), NOW_MS);
-    const begun = (): Outgoing => {
-      const due = deliveries.nextDue({ route: "a", nowMs: NOW_MS, limit: 1 });
+    takeIn(database, { events, position: { lastId: 3, lastUuid: "z" } });
+    for (const { id } of unjudged(database, 10)) recordVerdict(database, judgement(id, { routes: ["a", "b"] }), NOW_MS);
+    const begun = (): Batch => {
+      const due = next(database, { route: "a", nowMs: NOW_MS, limit: 1 });
       assert.ok(due?.kind === "events");
-      const outgoing = { ...due, id: due.events[0].uuid };
-      deliveries.beginAttempt(outgoing, NOW_MS);
-      return outgoing;
+      begin(database, due, NOW_MS);
+      return due;
     };
-    deliveries.settle(begun(), { state: "delivered", atMs: NOW_MS + 10, restsUntilMs: 0 });
-    deliveries.settle(begun(), { state: "dead", kind: "refused", error: "HTTP 400", atMs: NOW_MS, restsUntilMs: 0 });
-    const waiting = { state: "pending", kind: "retry", error: "HTTP 503", atMs: NOW_MS } as const;
-    deliveries.settle(begun(), { ...waiting, restsUntilMs: NOW_MS + 60_000 });
-    deliveries.close();
+    settle(database, begun(), { outcome: { kind: "delivered" }, atMs: NOW_MS + 10, waitMs: 0 });
+    const refused = { kind: "refused", reason: "HTTP 400" } as const;
+    settle(database, begun(), { outcome: refused, atMs: NOW_MS, waitMs: 0, givesUp: true });
+    settle(database, begun(), { outcome: { kind: "retry", reason: "HTTP 503" }, atMs: NOW_MS, waitMs: 60_000 });
+    database.close();
     await test(path);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -74,36 +79,35 @@ Deno.test("readOverview() counts what is pending on each route, and returns the 
 
 Deno.test("readOverview() returns the outcome of the last attempt, which retry does not change", async () => {
   await withStore((path) => {
-    const deliveries = new Deliveries(path);
+    const database = openToWrite(path);
     const newest = () => readOverview(path)?.routes.find(({ name }) => name === "b")?.newest;
-    const end = (settlement: Settlement) => {
-      const due = deliveries.nextDue({ route: "b", nowMs: NOW_MS, limit: 1 });
+    const end = (outcome: Outcome) => {
+      const due = next(database, { route: "b", nowMs: NOW_MS, limit: 1 });
       assert.ok(due?.kind === "events");
-      const outgoing = { ...due, id: crypto.randomUUID() };
-      deliveries.beginAttempt(outgoing, NOW_MS);
-      deliveries.settle(outgoing, settlement);
+      begin(database, due, NOW_MS);
+      settle(database, due, { outcome, atMs: NOW_MS, waitMs: 0 });
     };
     assert.equal(newest(), "none");
     for (const kind of ["retry", "broken", "refused", "retry"] as const) {
-      end({ state: "pending", kind, error: "x", atMs: NOW_MS, restsUntilMs: 0 });
+      end({ kind, reason: "x" });
       assert.equal(newest(), kind);
     }
-    deliveries.revive({ route: "b", nowMs: NOW_MS });
+    revive(database, { route: "b", nowMs: NOW_MS });
     assert.equal(newest(), "retry");
-    end({ state: "delivered", atMs: NOW_MS, restsUntilMs: 0 });
+    end({ kind: "delivered" });
     assert.equal(newest(), "delivered");
-    deliveries.close();
+    database.close();
   });
 });
 
 Deno.test("readOverview() reads a store that is open, and does not change it", async () => {
   await withStore((path) => {
-    const deliveries = new Deliveries(path);
-    deliveries.takeIn({ events: [sessionEvent({ uuid: "new" })], position: { lastId: 4, lastUuid: "new" } });
+    const database = openToWrite(path);
+    takeIn(database, { events: [sessionEvent({ uuid: "new" })], position: { lastId: 4, lastUuid: "new" } });
     assert.equal(readOverview(path)?.routes.length, 2);
-    deliveries.takeIn({ events: [sessionEvent({ uuid: "newer" })], position: { lastId: 5, lastUuid: "newer" } });
-    assert.equal(deliveries.inboxPosition().lastId, 5);
-    deliveries.close();
+    takeIn(database, { events: [sessionEvent({ uuid: "newer" })], position: { lastId: 5, lastUuid: "newer" } });
+    assert.equal(inboxPosition(database).lastId, 5);
+    database.close();
   });
 });
 

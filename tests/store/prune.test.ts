@@ -1,50 +1,52 @@
 // Only events delivered long ago are deleted, whatever the clock says.
 
 import assert from "node:assert/strict";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { prune } from "../../src/store/prune.ts";
 import { beginStore, countElapsed } from "../../src/store/read_again.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { shortestMs } from "../helpers/shortest.ts";
+import { takeIn, takeInEvents } from "../../src/store/take_in.ts";
+import { pendingEvents, recordVerdict, unjudged } from "../../src/store/events.ts";
+import { type Database, transaction } from "../../src/sqlite/open.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const NOW = Date.UTC(2026, 10, 23);
 const DAY = 24 * 60 * 60 * 1000;
 const RETENTION_DAYS = 30;
 
 /** A store with one event of each kind, from its first day. */
-function storeWith(kinds: Readonly<Record<string, { state?: string; opens?: string }>>): Deliveries {
-  const deliveries = new Deliveries(":memory:");
-  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
-  add(deliveries, kinds);
-  return deliveries;
+function storeWith(kinds: Readonly<Record<string, { state?: string; opens?: string }>>): Database {
+  const database = openToWrite(":memory:");
+  beginStore(database, { origin: "first", nowMs: NOW });
+  add(database, kinds);
+  return database;
 }
 
-function add(deliveries: Deliveries, kinds: Readonly<Record<string, { state?: string; opens?: string }>>): void {
-  const { database } = deliveries;
+function add(database: Database, kinds: Readonly<Record<string, { state?: string; opens?: string }>>): void {
   const events = Object.keys(kinds).map((uuid) => sessionEvent({ uuid, occurredAtMs: NOW }));
-  deliveries.takeInFromElsewhere(events, { horizon: undefined });
+  takeInEvents(database, events, { horizon: undefined });
   const idOf = (uuid: string) => Number(database.prepare("SELECT id FROM event WHERE uuid = ?").get(uuid)?.["id"]);
-  for (const { id, uuid } of deliveries.unjudged(10_000)) {
+  for (const { id, uuid } of unjudged(database, 10_000)) {
     const { state, opens } = kinds[uuid] ?? {};
     const routes = state === undefined ? [] : ["r"];
     const openedBy = opens === undefined ? undefined : idOf(opens);
-    deliveries.judge(judgement(id, { openedBy, routes }), NOW);
+    recordVerdict(database, judgement(id, { openedBy, routes }), NOW);
     if (state !== undefined) database.prepare("UPDATE delivery SET state = ? WHERE event_id = ?").run(state, id);
   }
 }
 
-function left(deliveries: Deliveries): string[] {
-  return deliveries.database.prepare("SELECT uuid FROM event ORDER BY id").all().map(({ uuid }) => String(uuid));
+function left(database: Database): string[] {
+  return database.prepare("SELECT uuid FROM event ORDER BY id").all().map(({ uuid }) => String(uuid));
 }
 
 /** Uses the store for some days, with a run each day. */
-function passDays(deliveries: Deliveries, days: number, fromMs = NOW): number {
-  for (let day = 1; day <= days; day++) countElapsed(deliveries.database, fromMs + day * DAY);
+function passDays(database: Database, days: number, fromMs = NOW): number {
+  for (let day = 1; day <= days; day++) countElapsed(database, fromMs + day * DAY);
   return fromMs + days * DAY;
 }
 
 Deno.test("prune() deletes an old event only if it was judged and has no undelivered notification", () => {
-  const deliveries = storeWith({
+  const database = storeWith({
     delivered: { state: "delivered" },
     "to nobody": {},
     pending: { state: "pending" },
@@ -52,13 +54,13 @@ Deno.test("prune() deletes an old event only if it was judged and has no undeliv
     "open of a pending close": { state: "delivered" },
     "pending close": { state: "pending", opens: "open of a pending close" },
   });
-  deliveries.takeInFromElsewhere([sessionEvent({ uuid: "unjudged" })], { horizon: undefined });
-  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
-  add(deliveries, {});
-  deliveries.takeInFromElsewhere([sessionEvent({ uuid: "young", occurredAtMs: 0 })], { horizon: undefined });
-  deliveries.database.exec("UPDATE event SET verdict = NULL WHERE uuid = 'unjudged'");
-  assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs }), 2);
-  assert.deepEqual(left(deliveries), [
+  takeInEvents(database, [sessionEvent({ uuid: "unjudged" })], { horizon: undefined });
+  const nowMs = passDays(database, RETENTION_DAYS + 1);
+  add(database, {});
+  takeInEvents(database, [sessionEvent({ uuid: "young", occurredAtMs: 0 })], { horizon: undefined });
+  database.exec("UPDATE event SET verdict = NULL WHERE uuid = 'unjudged'");
+  assert.equal(prune(database, { retentionDays: RETENTION_DAYS, nowMs }), 2);
+  assert.deepEqual(left(database), [
     "pending",
     "dead",
     "open of a pending close",
@@ -67,68 +69,66 @@ Deno.test("prune() deletes an old event only if it was judged and has no undeliv
     "young",
   ]);
   assert.equal(
-    deliveries.database.prepare("SELECT count(*) AS n FROM delivery WHERE state = 'delivered'").get()?.["n"],
+    database.prepare("SELECT count(*) AS n FROM delivery WHERE state = 'delivered'").get()?.["n"],
     1,
   );
 });
 
 Deno.test("prune() deletes a close before its open", () => {
-  const deliveries = storeWith({ open: { state: "delivered" }, close: { state: "delivered", opens: "open" } });
-  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
-  const run = () => prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
-  assert.deepEqual([run(), left(deliveries)], [1, ["open"]]);
-  assert.deepEqual([run(), left(deliveries)], [1, []]);
+  const database = storeWith({ open: { state: "delivered" }, close: { state: "delivered", opens: "open" } });
+  const nowMs = passDays(database, RETENTION_DAYS + 1);
+  const run = () => prune(database, { retentionDays: RETENTION_DAYS, nowMs });
+  assert.deepEqual([run(), left(database)], [1, ["open"]]);
+  assert.deepEqual([run(), left(database)], [1, []]);
 });
 
 Deno.test("prune() is not misled by a clock that jumps back and forth repeatedly", () => {
-  const deliveries = storeWith({ delivered: { state: "delivered" } });
+  const database = storeWith({ delivered: { state: "delivered" } });
   let runs = 0;
   for (const jump of [1_000 * DAY, -2_000 * DAY, 5_000 * DAY, 0, 400 * DAY]) {
-    assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW + jump }), 0, `${++runs}`);
+    assert.equal(prune(database, { retentionDays: RETENTION_DAYS, nowMs: NOW + jump }), 0, `${++runs}`);
   }
   // At most a day for each jump.
-  assert.ok(countElapsed(deliveries.database, NOW + 400 * DAY) <= runs * DAY);
+  assert.ok(countElapsed(database, NOW + 400 * DAY) <= runs * DAY);
 });
 
 Deno.test("prune() deletes a limited number at a time, and eventually all", () => {
   const kinds = Object.fromEntries(Array.from({ length: 12_000 }, (_, index) => [`${index}`, { state: "delivered" }]));
-  const deliveries = new Deliveries(":memory:");
-  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
-  deliveries.together(() => add(deliveries, kinds));
-  while (deliveries.unjudged(1).length > 0) deliveries.together(() => add(deliveries, kinds));
-  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
-  const run = () => prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
+  const database = openToWrite(":memory:");
+  beginStore(database, { origin: "first", nowMs: NOW });
+  transaction(database, () => add(database, kinds));
+  while (unjudged(database, 1).length > 0) transaction(database, () => add(database, kinds));
+  const nowMs = passDays(database, RETENTION_DAYS + 1);
+  const run = () => prune(database, { retentionDays: RETENTION_DAYS, nowMs });
   assert.deepEqual([run(), run(), run(), run()], [5_000, 5_000, 2_000, 0]);
 });
 
 Deno.test("a pruned event is not taken in again when the queue is read again, and a new event is", () => {
-  const deliveries = storeWith({ delivered: { state: "delivered" } });
-  const nowMs = passDays(deliveries, RETENTION_DAYS + 1);
-  prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs });
+  const database = storeWith({ delivered: { state: "delivered" } });
+  const nowMs = passDays(database, RETENTION_DAYS + 1);
+  prune(database, { retentionDays: RETENTION_DAYS, nowMs });
   const events = [
     sessionEvent({ uuid: "delivered", occurredAtMs: NOW }),
     sessionEvent({ uuid: "never read", occurredAtMs: NOW + DAY }),
   ];
-  const taken = deliveries.takeIn({ events, position: { lastId: 2, lastUuid: "never read", againToId: 2 }, again: 2 });
+  const taken = takeIn(database, { events, position: { lastId: 2, lastUuid: "never read", againToId: 2 }, again: 2 });
   assert.deepEqual(taken, { taken: 2, history: 1 });
-  assert.deepEqual(deliveries.unjudged(10).map(({ uuid }) => uuid), ["delivered", "never read"]);
-  for (const { id } of deliveries.unjudged(10)) deliveries.judge(judgement(id), nowMs);
-  assert.deepEqual(deliveries.pendingEvents("r").map(({ uuid, isRepeat }) => [uuid, isRepeat]), [[
+  assert.deepEqual(unjudged(database, 10).map(({ uuid }) => uuid), ["delivered", "never read"]);
+  for (const { id } of unjudged(database, 10)) recordVerdict(database, judgement(id), nowMs);
+  assert.deepEqual(pendingEvents(database, "r").map(({ uuid, isRepeat }) => [uuid, isRepeat]), [[
     "never read",
     false,
   ]]);
 });
 
 Deno.test("prune() is cheap in a large store with nothing to delete", () => {
-  const deliveries = new Deliveries(":memory:");
-  beginStore(deliveries.database, { origin: "first", nowMs: NOW });
-  deliveries.database.exec(`
+  const database = openToWrite(":memory:");
+  beginStore(database, { origin: "first", nowMs: NOW });
+  database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
     INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
                        tampered, verdict)
     SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '', 0, '', 'notify' FROM n`);
-  const tookMs = shortestMs(() =>
-    assert.equal(prune(deliveries.database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0)
-  );
+  const tookMs = shortestMs(() => assert.equal(prune(database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0));
   assert.ok(tookMs < 100, `${tookMs} ms`);
 });

@@ -1,9 +1,13 @@
 // How long a route is paused, whatever the clock does.
 
 import assert from "node:assert/strict";
-import { openDatabase } from "../../src/sqlite/open.ts";
-import { migrate } from "../../src/store/schema.ts";
-import { beginOnRoute, believedRest, endOnRoute, restsUntilMs } from "../../src/store/routes.ts";
+import { recordVerdict, unjudged } from "../../src/store/events.ts";
+import { next } from "../../src/store/next.ts";
+import { openToWrite } from "../../src/store/open.ts";
+import { believedRest, routeState } from "../../src/store/routes.ts";
+import { begin, settle } from "../../src/store/settle.ts";
+import { takeInEvents } from "../../src/store/take_in.ts";
+import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -20,21 +24,23 @@ Deno.test("believedRest() is the end of the pause, unless the clock was set back
   for (const hours of [1, 2, 23, 24 * 365]) assert.equal(until(NOW_MS - hours * HOUR_MS), 0, `${hours} h`);
 });
 
-Deno.test("restsUntilMs() returns the pause that an attempt recorded, whatever its outcome", () => {
-  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
-  migrate(database);
-  const wait = { atMs: NOW_MS, restsUntilMs: NOW_MS + HOUR_MS };
-  const ends = [
-    { kind: "delivered", ...wait },
-    { kind: "retry", error: "HTTP 503", ...wait },
-    { kind: "broken", error: "HTTP 404", ...wait },
+Deno.test("settle() records the pause of the route, whatever the outcome", () => {
+  const outcomes = [
+    { kind: "delivered" },
+    { kind: "retry", reason: "HTTP 503" },
+    { kind: "broken", reason: "HTTP 404" },
   ] as const;
-  for (const [index, end] of ends.entries()) {
-    const route = `route ${index}`;
-    beginOnRoute(database, { route, nowMs: NOW_MS });
-    endOnRoute(database, route, end);
-    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS }), wait.restsUntilMs);
-    assert.equal(restsUntilMs(database, { route, nowMs: NOW_MS - 2 * HOUR_MS }), 0);
+  const database = openToWrite(":memory:");
+  takeInEvents(database, [sessionEvent()], { horizon: undefined });
+  const routes = outcomes.map(({ kind }) => kind);
+  for (const { id } of unjudged(database, 1)) recordVerdict(database, judgement(id, { routes }), NOW_MS);
+  for (const outcome of outcomes) {
+    const route = outcome.kind;
+    const batch = next(database, { route, nowMs: NOW_MS, limit: 1 }) ?? assert.fail();
+    begin(database, batch, NOW_MS);
+    settle(database, batch, { outcome, atMs: NOW_MS, waitMs: HOUR_MS });
+    assert.equal(believedRest(routeState(database, route), NOW_MS), NOW_MS + HOUR_MS);
+    assert.equal(believedRest(routeState(database, route), NOW_MS - 2 * HOUR_MS), 0);
   }
   database.close();
 });

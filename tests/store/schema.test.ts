@@ -1,14 +1,16 @@
 // Migrations from one version of deliveries.db to the next.
 
 import assert from "node:assert/strict";
-import { Deliveries } from "../../src/store/deliveries.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { routesOf } from "../../src/store/overview.ts";
 import { migrate } from "../../src/store/schema.ts";
+import { next, pendingCount } from "../../src/store/next.ts";
+import { announceRefusal } from "../../src/store/notices.ts";
+import { openToWrite } from "../../src/store/open.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 
-Deno.test("migrate() keeps the deliveries, routes and notices of the first version", () => {
+Deno.test("migrate() keeps the database, routes and notices of the first version", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/deliveries.db`;
@@ -27,17 +29,17 @@ Deno.test("migrate() keeps the deliveries, routes and notices of the first versi
          VALUES ('n', 'works', 'broken', 'broken', 0, 'HTTP 401', ${NOW_MS}, 1)`);
     old.close();
 
-    const deliveries = new Deliveries(path);
+    const database = openToWrite(path);
     assert.deepEqual(
-      routesOf(deliveries.database).map(({ name, newest, pending, notices }) => [name, newest, pending, notices]),
+      routesOf(database).map(({ name, newest, pending, notices }) => [name, newest, pending, notices]),
       [["broken", "broken", 1, 0], ["down", "retry", 0, 0], ["idle", "none", 0, 0], ["works", "delivered", 0, 1]],
     );
-    const due = deliveries.nextDue({ route: "works", nowMs: NOW_MS, limit: 1 });
+    const due = next(database, { route: "works", nowMs: NOW_MS, limit: 1 });
     assert.ok(due?.kind === "notice");
     assert.deepEqual([due.notice.uuid, due.notice.kind, due.notice.attempts], ["n", "broken", 1]);
-    deliveries.announceRefusal({ about: "works", count: 1, reason: "no", occurredAtMs: NOW_MS });
-    assert.equal(deliveries.pendingCount(), 3);
-    deliveries.close();
+    announceRefusal(database, { route: "works", reason: "no", occurredAtMs: NOW_MS });
+    assert.equal(pendingCount(database), 3);
+    database.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -4,13 +4,14 @@ import { ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import type { SessionEvent } from "../../src/event.ts";
-import { Deliveries } from "../../src/store/deliveries.ts";
-import type { Judgement } from "../../src/store/events.ts";
-import { openDatabase, pragma } from "../../src/sqlite/open.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SeenLogin } from "../../src/session/seen.ts";
-import { openSeen } from "../../src/store/seen.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { takeIn } from "../../src/store/take_in.ts";
+import { openOf, recordVerdict, unjudged, unjudgedOpenOf } from "../../src/store/events.ts";
+import { openToRead, openToWrite } from "../../src/store/open.ts";
+import { rememberFirstEvent, seen } from "../../src/store/seen.ts";
+import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 
 const LOGIN: SeenLogin = {
   user: "alice",
@@ -22,65 +23,69 @@ const LOGIN: SeenLogin = {
 let nextId = 0;
 
 /** Takes in an event and judges it; by default that of {@link LOGIN}. */
-function record(deliveries: Deliveries, event: Partial<SessionEvent>, overrides: Partial<Judgement> = {}): void {
+function record(
+  database: Database,
+  event: Partial<SessionEvent>,
+  overrides: Parameters<typeof judgement>[1] = {},
+): void {
   const uuid = `${++nextId}`;
-  deliveries.takeIn({ events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
-  for (const { id, tampered } of deliveries.unjudged(10)) {
+  takeIn(database, { events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
+  for (const { id, tampered } of unjudged(database, 10)) {
     const { address, keyFingerprint } = LOGIN;
-    deliveries.judge(judgement(id, { address, keyFingerprint, tampered, routes: [], ...overrides }), 0);
+    recordVerdict(database, judgement(id, { address, keyFingerprint, tampered, routes: [], ...overrides }), 0);
   }
 }
 
-function knows(deliveries: Deliveries, overrides: Partial<SeenLogin> = {}): string {
-  const { user, place, key } = deliveries.seen.known({ ...LOGIN, ...overrides });
+function knows(database: Database, overrides: Partial<SeenLogin> = {}): string {
+  const { user, place, key } = seen(database, { ...LOGIN, ...overrides });
   return Object.entries({ user, place, key }).filter(([, known]) => known).map(([name]) => name).join(" ");
 }
 
-Deno.test("known() finds user, place and key of the judged opens", () => {
-  const deliveries = new Deliveries(":memory:");
-  assert.equal(knows(deliveries), "");
-  record(deliveries, {});
-  assert.equal(knows(deliveries), "user place key");
-  assert.equal(knows(deliveries, { user: "bob" }), "", "users are independent");
-  assert.equal(knows(deliveries, { address: "203.0.113.8" }), "user key");
-  assert.equal(knows(deliveries, { keyFingerprint: "SHA256:b" }), "user place");
-  assert.equal(knows(deliveries, { keyFingerprint: "" }), "user place key", "a login without a key has no new key");
-  assert.equal(knows(deliveries, { user: "bob", keyFingerprint: "" }), "key");
+Deno.test("seen() finds user, place and key of the judged opens", () => {
+  const database = openToWrite(":memory:");
+  assert.equal(knows(database), "");
+  record(database, {});
+  assert.equal(knows(database), "user place key");
+  assert.equal(knows(database, { user: "bob" }), "", "users are independent");
+  assert.equal(knows(database, { address: "203.0.113.8" }), "user key");
+  assert.equal(knows(database, { keyFingerprint: "SHA256:b" }), "user place");
+  assert.equal(knows(database, { keyFingerprint: "" }), "user place key", "a login without a key has no new key");
+  assert.equal(knows(database, { user: "bob", keyFingerprint: "" }), "key");
 });
 
-Deno.test("known() compares places without an address by the host name", () => {
-  const deliveries = new Deliveries(":memory:");
-  record(deliveries, { remoteHost: "client.example" }, { address: "" });
-  assert.equal(knows(deliveries, { address: "", remoteHost: "client.example" }), "user place key");
-  assert.equal(knows(deliveries, { address: "", remoteHost: "other.example" }), "user key");
-  assert.equal(knows(deliveries, { address: "", remoteHost: "" }), "user key");
-  assert.equal(knows(deliveries, { remoteHost: "client.example" }), "user key");
-  record(deliveries, { remoteHost: "", connection: "" }, { address: "" });
-  assert.equal(knows(deliveries, { address: "", remoteHost: "" }), "user place key");
+Deno.test("seen() compares places without an address by the host name", () => {
+  const database = openToWrite(":memory:");
+  record(database, { remoteHost: "client.example" }, { address: "" });
+  assert.equal(knows(database, { address: "", remoteHost: "client.example" }), "user place key");
+  assert.equal(knows(database, { address: "", remoteHost: "other.example" }), "user key");
+  assert.equal(knows(database, { address: "", remoteHost: "" }), "user key");
+  assert.equal(knows(database, { remoteHost: "client.example" }), "user key");
+  record(database, { remoteHost: "", connection: "" }, { address: "" });
+  assert.equal(knows(database, { address: "", remoteHost: "" }), "user place key");
 });
 
-Deno.test("known() counts allowlisted logins, but no close, no unjudged event and none that was tampered with", () => {
-  const allowlisted = new Deliveries(":memory:");
-  record(allowlisted, {}, { verdict: "allowlisted" });
+Deno.test("seen() counts allowlisted logins, but no close, no unjudged event and none that was tampered with", () => {
+  const allowlisted = openToWrite(":memory:");
+  record(allowlisted, {}, { rule: { place: "allowlist.rules.0", reason: "r" } });
   assert.equal(knows(allowlisted), "user place key");
 
-  const others = new Deliveries(":memory:");
+  const others = openToWrite(":memory:");
   record(others, { type: "close" });
   record(others, { tampered: ["PAM_USER"] });
   record(others, {}, { tampered: ["SSH_CONNECTION"] });
-  others.takeIn({ events: [sessionEvent({ uuid: "unjudged" })], position: { lastId: 99, lastUuid: "unjudged" } });
+  takeIn(others, { events: [sessionEvent({ uuid: "unjudged" })], position: { lastId: 99, lastUuid: "unjudged" } });
   assert.equal(knows(others), "");
 });
 
-Deno.test("known() ignores the clock", () => {
-  const deliveries = new Deliveries(":memory:");
+Deno.test("seen() ignores the clock", () => {
+  const database = openToWrite(":memory:");
   for (const occurredAtMs of [8.64e15, -8.64e15, 0]) {
-    record(deliveries, { occurredAtMs, user: `${occurredAtMs}` });
-    assert.equal(knows(deliveries, { user: `${occurredAtMs}` }), "user place key");
+    record(database, { occurredAtMs, user: `${occurredAtMs}` });
+    assert.equal(knows(database, { user: `${occurredAtMs}` }), "user place key");
   }
 });
 
-Deno.test("known() returns the same as a plain search through all events", () => {
+Deno.test("seen() returns the same as a plain search through all events", () => {
   const name = fc.constantFrom("a", "b", "");
   const event = fc.record({
     type: fc.constantFrom("open", "close"),
@@ -93,22 +98,22 @@ Deno.test("known() returns the same as a plain search through all events", () =>
   const login = fc.record({ user: name, remoteHost: name, address: name, keyFingerprint: name });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 8 }), login, (events, asked) => {
-      const deliveries = new Deliveries(":memory:");
+      const database = openToWrite(":memory:");
       for (const { address, keyFingerprint, ...event } of events) {
-        record(deliveries, event, { address, keyFingerprint });
+        record(database, event, { address, keyFingerprint });
       }
       const opens = events.filter(({ type, tampered, user }) =>
         type === "open" && tampered.length === 0 && user === asked.user
       );
       const place = ({ address, remoteHost }: { address: string; remoteHost: string }) =>
         address || `name ${remoteHost}`;
-      const { firstEventAtMs: _, ...known } = deliveries.seen.known(asked);
+      const { firstEventAtMs: _, ...known } = seen(database, asked);
       assert.deepEqual(known, {
         user: opens.length > 0,
         place: opens.some((open) => place(open) === place(asked)),
         key: asked.keyFingerprint === "" || opens.some((open) => open.keyFingerprint === asked.keyFingerprint),
       });
-      deliveries.close();
+      database.close();
     }),
     { numRuns: 200 },
   );
@@ -118,32 +123,31 @@ Deno.test("rememberFirstEvent() keeps the time of the first event after it was p
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   try {
-    const deliveries = new Deliveries(path);
-    const first = () => deliveries.seen.known(LOGIN).firstEventAtMs;
-    deliveries.seen.rememberFirstEvent();
+    const database = openToWrite(path);
+    const first = () => seen(database, LOGIN).firstEventAtMs;
+    rememberFirstEvent(database);
     assert.equal(first(), undefined, "there is no event");
-    record(deliveries, { occurredAtMs: 1_000 });
-    record(deliveries, { occurredAtMs: 500 });
+    record(database, { occurredAtMs: 1_000 });
+    record(database, { occurredAtMs: 500 });
     assert.equal(first(), 1_000, "the first one that was taken in");
-    deliveries.seen.rememberFirstEvent();
+    rememberFirstEvent(database);
     const other = openDatabase(path, { busyTimeoutMs: 1_000 });
     other.prepare("DELETE FROM event").run();
     other.close();
-    record(deliveries, { occurredAtMs: 9_000 });
-    deliveries.seen.rememberFirstEvent();
+    record(database, { occurredAtMs: 9_000 });
+    rememberFirstEvent(database);
     assert.equal(first(), 1_000);
-    deliveries.close();
+    database.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
 });
 
-Deno.test("known() and openOf() search 100,000 events by index only", () => {
+Deno.test("seen() and openOf() search 100,000 events by index only", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
-  const deliveries = new Deliveries(path);
+  const database = openToWrite(path);
   try {
-    const database = openDatabase(path, { busyTimeoutMs: 10_000 });
     // One user, one process, one address: the worst case for an index with too few columns.
     database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection,
@@ -160,42 +164,42 @@ Deno.test("known() and openOf() search 100,000 events by index only", () => {
       plan(`SELECT 1 FROM event WHERE ${counts} AND key_fingerprint <> '' AND key_fingerprint = 'x'`),
       /SEARCH .*event_seen_key/,
     );
-    database.close();
 
-    record(deliveries, { type: "close" });
+    record(database, { type: "close" });
     const before = performance.now();
     for (let count = 0; count < 200; count++) {
-      assert.equal(knows(deliveries), "user place");
-      assert.equal(knows(deliveries, { address: "198.51.100.1", keyFingerprint: "SHA256:4711" }), "user key");
-      assert.equal(knows(deliveries, { address: "", remoteHost: "x" }), "user");
+      assert.equal(knows(database), "user place");
+      assert.equal(knows(database, { address: "198.51.100.1", keyFingerprint: "SHA256:4711" }), "user key");
+      assert.equal(knows(database, { address: "", remoteHost: "x" }), "user");
       const close = { id: 1, ...sessionEvent({ type: "close", occurredAtMs: 1_000_000 }) };
-      assert.equal(deliveries.openOf(close), undefined);
-      assert.equal(deliveries.unjudgedOpenOf(close), undefined);
+      assert.equal(openOf(database, close), undefined);
+      assert.equal(unjudgedOpenOf(database, close), undefined);
     }
     const eachMs = (performance.now() - before) / 1_000;
     assert.ok(eachMs < 5, `${eachMs} ms for each question`);
   } finally {
-    deliveries.close();
+    database.close();
     Deno.removeSync(directory, { recursive: true });
   }
 });
 
-Deno.test("openSeen() reads an open store without changing it, and rejects a store of another version", () => {
+Deno.test("openToRead() reads an open store without changing it, and rejects a store of another version", () => {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/deliveries.db`;
   try {
-    assert.equal(openSeen(path), undefined);
-    const deliveries = new Deliveries(path);
-    record(deliveries, {});
+    assert.equal(openToRead(path), undefined);
+    const database = openToWrite(path);
+    record(database, {});
     {
-      using seen = openSeen(path);
-      assert.equal(seen?.known(LOGIN).place, true);
-      assert.throws(() => seen?.rememberFirstEvent(), /readonly/);
+      using reader = openToRead(path);
+      assert.ok(reader);
+      assert.equal(seen(reader, LOGIN).place, true);
+      assert.throws(() => rememberFirstEvent(reader), /readonly/);
     }
-    deliveries.close();
+    database.close();
     {
-      using seen = openSeen(path);
-      assert.equal(seen?.known(LOGIN).place, true);
+      using reader = openToRead(path);
+      assert.equal(reader && seen(reader, LOGIN).place, true);
     }
     const setVersion = (version: number) => {
       const database = openDatabase(path, { busyTimeoutMs: 0 });
@@ -203,9 +207,9 @@ Deno.test("openSeen() reads an open store without changing it, and rejects a sto
       database.close();
     };
     setVersion(SCHEMA_VERSION - 1);
-    assert.throws(() => openSeen(path), ForeignSchemaError);
+    assert.throws(() => openToRead(path), ForeignSchemaError);
     setVersion(SCHEMA_VERSION + 1);
-    assert.throws(() => openSeen(path), NewerSchemaError);
+    assert.throws(() => openToRead(path), NewerSchemaError);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -10,7 +10,7 @@ import { print } from "../../print.ts";
 import { statIfThere } from "../../sqlite/files.ts";
 import { InboxError } from "../../intake/inbox.ts";
 import { type Overview, readOverview } from "../../store/overview.ts";
-import { roomsOf } from "../../store/disk_space.ts";
+import { diskSpace } from "../../store/disk_space.ts";
 import { Spool, SpoolError } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
@@ -96,7 +96,7 @@ function inspectState(
   { config, findings }: { config: Config | undefined; findings: Findings },
 ): void {
   attempt("files", findings, () => inspectPassage(paths, statIfThere, findings));
-  attempt("disk", findings, () => inspectRoom(roomsOf(paths), findings));
+  attempt("disk", findings, () => inspectRoom(diskSpace(paths), findings));
   attempt("disk", findings, () => inspectReadOnly(paths.sendLock, findings));
   let overview: Overview | undefined;
   attempt("delivery", findings, () => {

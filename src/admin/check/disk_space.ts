@@ -1,6 +1,6 @@
 // Checks the free space on the disks of the state directory.
 
-import { isFull, type Room } from "../../store/disk_space.ts";
+import { type DiskSpace, isFull } from "../../store/disk_space.ts";
 import { isReadOnly, REMOUNT } from "../../store/store_failure.ts";
 import type { Findings } from "./finding.ts";
 
@@ -11,7 +11,7 @@ const HINT = "free space on the disk";
 export const LOW_BYTES = 64 * 1024 * 1024;
 
 /** Checks the free space, and reports the findings. */
-export function inspectRoom(rooms: ReadonlyMap<string, Room>, findings: Findings): void {
+export function inspectRoom(rooms: ReadonlyMap<string, DiskSpace>, findings: Findings): void {
   for (const [directory, room] of rooms) {
     const { bytes, files } = room;
     const left = `${Math.floor(bytes / 1024 / 1024)} MiB${files === undefined ? "" : ` and ${files} files`} are left`;

@@ -7,9 +7,9 @@ import { oneLine } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
 import { InboxError } from "../../intake/inbox.ts";
-import { lastResortProblems } from "../../store/last_resort.ts";
+import { lastResortFaults } from "../../store/last_resort.ts";
 import { readOverview } from "../../store/overview.ts";
-import { withoutRoom } from "../../store/disk_space.ts";
+import { fullDisks } from "../../store/disk_space.ts";
 import { Spool, SpoolError } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
@@ -46,7 +46,7 @@ export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }:
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths).inspect(), faults);
   const nowMs = Date.now();
-  const others = lastResortProblems({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs });
+  const others = lastResortFaults({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs }).map(({ short }) => short);
   const found = statusOf({
     others,
     config,
@@ -54,7 +54,7 @@ export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }:
     unread,
     isQueueReadable,
     spooled,
-    withoutRoom: withoutRoom(paths),
+    withoutRoom: fullDisks(paths),
     faults,
     nowMs,
   });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../../src/admin/check/finding.ts";
 import { inspectRoom } from "../../../src/admin/check/disk_space.ts";
-import { isFull, type Room, roomsOf } from "../../../src/store/disk_space.ts";
+import { type DiskSpace, diskSpace, isFull } from "../../../src/store/disk_space.ts";
 import { statePaths } from "../../../src/paths.ts";
 import { assertAllFound, type LevelAndId } from "../../helpers/findings.ts";
 
 const MIB = 1024 * 1024;
 
 Deno.test("inspectRoom() reports a full disk, and warns about an almost full one", () => {
-  const table: [room: Room, expected: [LevelAndId, ...string[]]][] = [
+  const table: [room: DiskSpace, expected: [LevelAndId, ...string[]]][] = [
     [{ bytes: 64 * MIB, files: 10 }, ["pass disk.room", '"/a"']],
     [{ bytes: 64 * MIB, files: undefined }, ["pass disk.room", '"/a"']],
     [{ bytes: 64 * MIB - 1, files: 10 }, ["warning disk.room", '"/a"', " 63 MiB", " 10 files"]],
@@ -25,14 +25,14 @@ Deno.test("inspectRoom() reports a full disk, and warns about an almost full one
   }
 });
 
-Deno.test("roomsOf() returns the free space for folders that exist", () => {
+Deno.test("diskSpace() returns the free space for folders that exist", () => {
   const paths = statePaths(Deno.makeTempDirSync({ prefix: "room-test-" }));
   try {
-    assert.deepEqual([...roomsOf(paths)], []);
+    assert.deepEqual([...diskSpace(paths)], []);
     // A folder that cannot be read is not an error.
-    assert.deepEqual([...roomsOf(statePaths("/dev/null"))], []);
+    assert.deepEqual([...diskSpace(statePaths("/dev/null"))], []);
     Deno.mkdirSync(paths.queueDir);
-    const [[directory, room] = [], ...others] = roomsOf(paths);
+    const [[directory, room] = [], ...others] = diskSpace(paths);
     assert.deepEqual([directory, others], [paths.queueDir, []]);
     assert.ok(room !== undefined && room.bytes > 0);
   } finally {

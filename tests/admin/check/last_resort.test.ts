@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Findings } from "../../../src/admin/check/finding.ts";
 import { inspectLastResort } from "../../../src/admin/check/delivery.ts";
-import { lastResortProblems } from "../../../src/store/last_resort.ts";
+import { lastResortFaults } from "../../../src/store/last_resort.ts";
 import { statePaths } from "../../../src/paths.ts";
 import { MAX_UNRECORDED_BYTES } from "../../../src/intake/unrecorded.ts";
 import { assertAllFound } from "../../helpers/findings.ts";
@@ -21,7 +21,7 @@ function found(prepare: (paths: ReturnType<typeof statePaths>) => void, lastRunA
     const sources = { paths, lastRunAtMs, nowMs: NOW };
     const findings = new Findings();
     inspectLastResort(sources, findings);
-    const problems = lastResortProblems(sources);
+    const problems = lastResortFaults(sources);
     const faults = findings.all.filter(({ level }) => level === "fault");
     assert.equal(faults.length, problems.length);
     return faults;

@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { countLogins } from "../../../src/admin/history/history.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { openHistory } from "../../../src/store/history.ts";
-import { Deliveries } from "../../../src/store/deliveries.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
 import { jsonText } from "../../../src/json_text.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
 import { Installation } from "../../helpers/program.ts";
+import { takeIn } from "../../../src/store/take_in.ts";
+import { openToWrite } from "../../../src/store/open.ts";
 
 const CONFIG = `[host]\ntimezone = "Pacific/Auckland"\nname = "h"\n[notification]\nservice = "stdout"\n` +
   `[key_names]\n"${ALICE_KEY.fingerprint}" = "work laptop"\n[allowlist]\nips = ["10.0.0.2"]\n`;
@@ -182,12 +183,12 @@ Deno.test("countLogins() counts each login in its local hour, on both sides of e
     for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
       const start = Temporal.ZonedDateTime.from(`2025-01-06T00:30[${timezone}]`);
       const times = [...Array(365).keys()].map((hours) => start.add({ hours: 25 * hours }));
-      const deliveries = new Deliveries(path);
+      const database = openToWrite(path);
       const events = times.map(({ epochMilliseconds }) =>
         sessionEvent({ uuid: crypto.randomUUID(), user: timezone, occurredAtMs: epochMilliseconds })
       );
-      deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
-      deliveries.close();
+      takeIn(database, { events, position: { lastId: 1, lastUuid: "x" } });
+      database.close();
       const expected: number[] = Array(168).fill(0);
       for (const { dayOfWeek, hour } of times) {
         const index = (dayOfWeek - 1) * 24 + hour;
@@ -223,12 +224,12 @@ Deno.test("history works without a configuration and before send has run, with a
 Deno.test("history escapes text from an attacker, in a table and in JSON", () => {
   const path = `${Deno.makeTempDirSync()}/deliveries.db`;
   try {
-    const deliveries = new Deliveries(path);
+    const database = openToWrite(path);
     const events = HOSTILE_TEXTS.map((text, index) =>
       sessionEvent({ uuid: `${index}`, user: text, remoteHost: text, authInfo: text, service: text, connection: text })
     );
-    deliveries.takeIn({ events, position: { lastId: 1, lastUuid: "x" } });
-    deliveries.close();
+    takeIn(database, { events, position: { lastId: 1, lastUuid: "x" } });
+    database.close();
     using history = openHistory(path);
     const entries = [...history?.entries({}) ?? []];
     assert.equal(entries.length, HOSTILE_TEXTS.length);

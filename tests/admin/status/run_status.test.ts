@@ -1,6 +1,7 @@
 // What `status` says about a store that a real run has left.
 
 import assert from "node:assert/strict";
+import { revive } from "../../../src/store/revive.ts";
 import { type RouteStatus, statusOf } from "../../../src/admin/status/status_data.ts";
 import type { Config } from "../../../src/config/config.ts";
 import { readOverview } from "../../../src/store/overview.ts";
@@ -40,7 +41,7 @@ Deno.test("status shows a removed route as long as it has a pending or a given-u
   assert.equal(shown.get("a")?.nextAttemptAtMs, undefined);
   assert.equal(shown.get("a")?.isConfigured, false);
 
-  world.deliveries.database.exec("DELETE FROM delivery WHERE state <> 'delivered'");
+  world.database.exec("DELETE FROM delivery WHERE state <> 'delivered'");
   assert.deepEqual([...routesOf(world, left).keys()], ["kept"]);
 });
 
@@ -53,7 +54,7 @@ Deno.test("status names the next attempt of a route: now if it does not pause, e
   const nextAttemptAtMs = () => routesOf(world).get("default")?.nextAttemptAtMs ?? NaN;
   const inMs = nextAttemptAtMs() - world.clock.nowMs();
   assert.ok(inMs >= 0 && inMs <= HOUR, `${inMs}`);
-  world.deliveries.revive({ route: "default", nowMs: world.clock.nowMs() });
+  revive(world.database, { route: "default", nowMs: world.clock.nowMs() });
   assert.equal(nextAttemptAtMs(), world.clock.nowMs());
   world.clock.pass(MINUTE);
   assert.equal(nextAttemptAtMs(), world.clock.nowMs());
