@@ -167,7 +167,10 @@ endToEnd(
   "an event that a full disk refused is kept in memory, and a later hook inserts it into the database",
   async (host) => {
     await makeRunSpool(host);
-    await shell(host, `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; mkdir ${QUEUE}/db; chown 61111:61111 ${QUEUE} ${QUEUE}/db`);
+    await shell(
+      host,
+      `mount -t tmpfs -o size=1m tmpfs ${QUEUE}; mkdir ${QUEUE}/db; chown 61111:61111 ${QUEUE} ${QUEUE}/db`,
+    );
     assert.equal((await queue(host)).code, 0);
     await shell(host, `head -c 2M /dev/zero >${QUEUE}/filler || :`);
     const { code, stdout, stderr } = await queue(host, { env: { PAM_USER: "bob" } });
