@@ -66,13 +66,14 @@ export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs
 /**
  * Reads the events that SQLite can read; undefined for a row that is not an event.
  *
+ * @param options.maxReadMs how long to read, in milliseconds. Default: 20 s
  * @param options.copy where to copy the database, because SQLite has to write to the index of its log
  * @returns why it is incomplete; undefined if it is complete
  * @throws errors of the disk, after all events that can be read: try again later
  */
 export function* readDamagedQueue(
   path: string,
-  { copy }: { copy: string },
+  { copy, maxReadMs = MAX_READ_MS }: { copy: string; maxReadMs?: number },
 ): Generator<SessionEvent | undefined, string | undefined> {
   for (const file of [path, `${path}-wal`]) {
     const info = statIfThere(file);
@@ -93,7 +94,7 @@ export function* readDamagedQueue(
       const { done, value } = rows.next();
       if (done) break;
       readMs += performance.now() - startedAtMs;
-      if (readMs > MAX_READ_MS) return `reading it takes longer than ${MAX_READ_MS / 1000} s`;
+      if (readMs > maxReadMs) return `reading it takes longer than ${maxReadMs / 1000} s`;
       yield eventOfRow(value);
     }
   } catch (error) {
