@@ -18,8 +18,8 @@ export interface RouteContext {
 }
 
 /** The names of all keys that set a service's options. */
-export function optionNames({ optionNames, secretOptions }: RegisteredService): string[] {
-  return [...optionNames, ...secretOptions.map(fileKey)];
+export function optionNames({ options, secretOptions }: RegisteredService): string[] {
+  return [...Object.keys(options), ...secretOptions.map(fileKey)];
 }
 
 function fileKey(option: string): string {

@@ -2,18 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import {
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  namesAny,
-  secondsToMs,
-  textOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
@@ -91,10 +80,7 @@ export const discord: Service<Settings> = {
 
   secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
-  endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
-
-  warnings: ({ webhook_url }) =>
-    foreignHostWarnings(webhook_url, { option: "webhook_url", own: OWN_HOST, of: "Discord" }),
+  server: ({ webhook_url: url }) => ({ option: "webhook_url", url, own: { hosts: OWN_HOST, of: "Discord" } }),
 
   fitting: (notifications) =>
     fitting(notifications, {

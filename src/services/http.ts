@@ -1,7 +1,7 @@
 // Shared by all HTTP services: URLs, the meaning of a status, and when to retry.
 
 import * as v from "valibot";
-import type { Batch, HttpRequest, HttpResponse, Outcome } from "./service.ts";
+import type { Batch, HttpRequest, HttpResponse, Outcome, Server } from "./service.ts";
 
 /** Hosts for which plain http is safe, because the traffic does not leave the machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -71,18 +71,16 @@ function decoded(segment: string): string {
   }
 }
 
-/** A warning if the network can read the traffic to a URL. */
-export function plainHttpWarnings(url: URL, option: string): string[] {
+/** A warning if a server is not the service's own, or else if the network can read the traffic to it. */
+export function serverWarnings({ url, option, own }: Server): string[] {
+  if (own !== undefined) {
+    return own.hosts.test(url.hostname)
+      ? []
+      : [`${option} points to ${url.hostname}, which does not belong to ${own.of}`];
+  }
   return url.protocol === "https:" || isLoopback(url)
     ? []
     : [`${option} uses plain http: the network can read notifications and tokens`];
-}
-
-/** A warning if a URL does not point to the service itself: it may be a relay, or a trap. */
-export function foreignHostWarnings({ hostname }: URL, options: { option: string; own: RegExp; of: string }): string[] {
-  return options.own.test(hostname)
-    ? []
-    : [`${options.option} points to ${hostname}, which does not belong to ${options.of}`];
 }
 
 /** A request with a JSON body. */

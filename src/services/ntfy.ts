@@ -5,11 +5,9 @@ import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitt
 import {
   basicCredentials,
   bearer,
-  endpoint,
   jsonFields,
   jsonRequest,
   judgeAnswer,
-  plainHttpWarnings,
   textOf,
   tokenSchema,
   urlSchema,
@@ -93,9 +91,7 @@ export const ntfy: Service<Settings> = {
     ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
   ],
 
-  endpoints: ({ topic_url }) => [endpoint(topic_url)],
-
-  warnings: ({ topic_url }) => plainHttpWarnings(topic_url, "topic_url"),
+  server: ({ topic_url: url }) => ({ option: "topic_url", url }),
 
   fitting: (notifications) =>
     fitting(notifications, {

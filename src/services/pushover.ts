@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
-import { below, endpoint, foreignHostWarnings, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
+import { below, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
 import { headline, isSession, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, Urgency } from "./service.ts";
 
@@ -50,10 +50,11 @@ export const pushover: Service<Settings> = {
 
   secrets: ({ token, user }) => [token, user],
 
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) =>
-    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.pushover\.net$/, of: "Pushover" }),
+  server: ({ server_url: url }) => ({
+    option: "server_url",
+    url,
+    own: { hosts: /^api\.pushover\.net$/, of: "Pushover" },
+  }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 

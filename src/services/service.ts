@@ -127,6 +127,15 @@ export interface RenderOptions {
   readonly nowMs: number;
 }
 
+/** The server that a service connects to. */
+export interface Server {
+  readonly url: URL;
+  /** The option that names it. */
+  readonly option: string;
+  /** Whose hosts these are. Any other may be a relay, or a trap. */
+  readonly own?: { readonly hosts: RegExp; readonly of: string };
+}
+
 /** A notification service. Its file states its limits, its API's documentation, and an example configuration. */
 export interface Service<Settings> {
   /** The name used in `service = "…"` and `[notification.…]`. */
@@ -151,12 +160,12 @@ export interface Service<Settings> {
   readonly limits: Limits;
   /** The values in the settings that must never be shown. */
   secrets(settings: Settings): readonly string[];
-  /** The hosts that the service connects to, as `host:port`. */
-  endpoints(settings: Settings): readonly string[];
-  /** Warnings about settings that work but are unsafe, one sentence each. */
+  /** The server that the service connects to, if any. The registry warns of an unsafe one. */
+  server?(settings: Settings): Server;
+  /** Further warnings about settings that work but are unsafe, one sentence each. */
   warnings?(settings: Settings): readonly string[];
   /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
-  fitting(notifications: readonly SessionNotification[], settings: Settings): number;
+  fitting(notifications: readonly SessionNotification[]): number;
   /** Builds the request that delivers a batch. */
   render(batch: Batch, settings: Settings, options: RenderOptions): ServiceRequest;
   /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */

@@ -2,16 +2,7 @@
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
-import {
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  textOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
@@ -88,10 +79,11 @@ export const slack: Service<Settings> = {
 
   secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
-  endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
-
-  warnings: ({ webhook_url }) =>
-    foreignHostWarnings(webhook_url, { option: "webhook_url", own: /^hooks\.slack(-gov)?\.com$/, of: "Slack" }),
+  server: ({ webhook_url: url }) => ({
+    option: "webhook_url",
+    url,
+    own: { hosts: /^hooks\.slack(-gov)?\.com$/, of: "Slack" },
+  }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 

@@ -2,17 +2,7 @@
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import {
-  below,
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  secondsToMs,
-  textOf,
-  urlSchema,
-} from "./http.ts";
+import { below, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { headline, inert, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
@@ -65,10 +55,11 @@ export const telegram: Service<Settings> = {
   // Only the second part is secret; the first is the bot's ID.
   secrets: ({ token }) => [token, token.replace(/^\d+:/, "")],
 
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) =>
-    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.telegram\.org$/, of: "Telegram" }),
+  server: ({ server_url: url }) => ({
+    option: "server_url",
+    url,
+    own: { hosts: /^api\.telegram\.org$/, of: "Telegram" },
+  }),
 
   fitting(notifications) {
     const [first] = notifications;

@@ -4,7 +4,7 @@
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
-import { endpoint, jsonFields, judgeStatus, plainHttpWarnings, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { jsonFields, judgeStatus, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
 import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
 
@@ -54,12 +54,10 @@ export const webhook: Service<Settings> = {
     ...(secret === undefined ? [] : [secret, secret.replace(/^whsec_/, "")]),
   ],
 
-  endpoints: ({ url }) => [endpoint(url)],
+  server: ({ url }) => ({ option: "url", url }),
 
-  warnings: ({ url, secret }) => [
-    ...plainHttpWarnings(url, "url"),
-    ...(secret === undefined ? ["secret is not set: the receiver cannot verify who sent a notification"] : []),
-  ],
+  warnings: ({ secret }) =>
+    secret === undefined ? ["secret is not set: the receiver cannot verify who sent a notification"] : [],
 
   fitting: (notifications) =>
     fitting(notifications, {

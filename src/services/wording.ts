@@ -54,11 +54,6 @@ export function unlinked(value: string): string {
   return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
-/** The plain sentences of a batch, one per line. */
-export function sentences({ notifications }: Batch, escape?: (value: string) => string): string {
-  return notifications.map((notification) => sentence(notification, escape)).join("\n");
-}
-
 /** A short title, for services that show one. */
 export function headline({ notifications }: Batch): string {
   const [first, ...more] = notifications;
