@@ -37,6 +37,8 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   Object: "a table",
 };
 
+const OBJECTS: readonly string[] = ["object", "strict_object"];
+
 /** Where an issue occurred, and which names are known there. */
 export interface IssueContext {
   /** The key path of the checked table. */
@@ -58,7 +60,7 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
     };
   }
   // valibot reports a missing key as an issue of its table and names the key, in quotes, as `expected`.
-  if (issue.type === "strict_object" && issue.expected !== "Object") {
+  if (OBJECTS.includes(issue.type) && issue.expected !== "Object") {
     return { id: "config.missing-key", place: at, message: "is missing" };
   }
   if (issue.type === "picklist") {

@@ -3,7 +3,7 @@
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
-import { readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
+import { certificatesIn, readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** Shared state for parsing routes: a file reader, and lists that parsing adds to. */
@@ -108,8 +108,13 @@ export function readSecretFile(
   });
 }
 
+/** Reads the certificates in the file that `ca_file` names, if there is one; adds to the faults if that fails. */
+export function readCertificates(path: unknown, file: FileContext): string | undefined {
+  return path === undefined ? undefined : readNamed(path, file, certificatesIn);
+}
+
 /** Reads a file that a key names and passes it to `use`. Returns undefined if that fails; then adds to the faults. */
-export function readNamed(
+function readNamed(
   path: unknown,
   { place, context }: FileContext,
   use: (file: ReturnType<ReadBeside>) => string,

@@ -1,7 +1,7 @@
 // Discord, through a channel's webhook.
 
 import * as v from "valibot";
-import { cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
+import { cut, fittedSentence, fittedSentences, fitting, packed } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
@@ -146,18 +146,9 @@ function fieldsOf(notification: SessionNotification): unknown[] {
   }));
 }
 
-/** Packs lines into as few embed descriptions as possible. The limit of all embeds is reached before Discord's ten. */
+/** The embeds' descriptions. Their common limit is reached before Discord's ten embeds. */
 function descriptionsOf(lines: readonly string[]): string[] {
-  const descriptions: string[] = [];
-  let description = "";
-  for (const line of lines) {
-    if (description !== "" && description.length + 1 + line.length > DESCRIPTION.text) {
-      descriptions.push(description);
-      description = "";
-    }
-    description += description === "" ? line : `\n${line}`;
-  }
-  return [...descriptions, description];
+  return packed(lines, DESCRIPTION);
 }
 
 /** How long until Discord accepts the next request, if the rate limit is used up. */

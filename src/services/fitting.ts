@@ -91,6 +91,17 @@ export function areWithin(lines: readonly string[], { text, unit }: Limits): boo
   return lengthOf(lines.join("\n"), unit) <= text;
 }
 
+/** Joins lines to as few texts within a limit as possible. */
+export function packed(lines: readonly string[], limits: Limits): string[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && areWithin([last, line], limits)) texts.splice(-1, 1, `${last}\n${line}`);
+    else texts.push(line);
+  }
+  return texts;
+}
+
 /**
  * How many notifications, counted from the first, fit into one request; at least 1.
  *

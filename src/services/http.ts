@@ -3,9 +3,6 @@
 import * as v from "valibot";
 import type { Batch, HttpRequest, HttpResponse, Outcome, Server } from "./service.ts";
 
-/** Hosts for which plain http is safe, because the traffic does not leave the machine. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
 /**
  * A schema for an http or https URL. Its messages do not quote the URL, which may contain a secret.
  *
@@ -59,15 +56,20 @@ export function urlSecrets({ href, pathname, search, searchParams }: URL): strin
   const segments = pathname.split("/").filter((segment) => segment !== "");
   const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
   const query = [...searchParams].map(([name, value]) => value === "" ? name : value);
-  const parts = [`${pathname}${search}`, ...secret.flatMap((segment) => [segment, decoded(segment)]), ...query];
+  const parts = [
+    `${pathname}${search}`,
+    ...secret.flatMap((segment) => [segment, decoded(segment) ?? segment]),
+    ...query,
+  ];
   return [href, ...new Set(parts.filter((part) => part !== "" && part !== "/"))];
 }
 
-function decoded(segment: string): string {
+/** A percent-encoded text, decoded; undefined if it is not valid. */
+export function decoded(text: string): string | undefined {
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(text);
   } catch {
-    return segment;
+    return undefined;
   }
 }
 
@@ -108,9 +110,9 @@ export function safeId({ id }: Batch): string {
   return encodeURIComponent(id.toWellFormed());
 }
 
-/** Whether a URL points to this machine. */
+/** Whether a URL points to this machine. Then plain http is safe, because the traffic does not leave it. */
 export function isLoopback({ hostname }: URL): boolean {
-  return LOOPBACK.test(hostname);
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
 /** The `host:port` of a URL, in the format of Deno's `net` permission. */

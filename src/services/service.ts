@@ -81,14 +81,8 @@ export interface HttpRequest {
   readonly body: string;
 }
 
-/** Text for standard output. */
-export interface PrintRequest {
-  readonly kind: "print";
-  readonly text: string;
-}
-
-/** What a service requests. */
-export type ServiceRequest = HttpRequest | PrintRequest;
+/** What a service requests: over HTTP, or text for standard output. */
+export type ServiceRequest = HttpRequest | { readonly kind: "print"; readonly text: string };
 
 /** An HTTP response. Untrusted: it may contain anything. */
 export interface HttpResponse {

@@ -1,7 +1,7 @@
 // Slack, through an incoming webhook; also compatible servers such as Mattermost.
 
 import * as v from "valibot";
-import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { cut, fittedSentences, fittingLines, packed } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema, urlSecrets } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
@@ -124,23 +124,13 @@ function blocksOf(batch: Batch): unknown[] {
     text: plainText(cut(`${mark}${headline(batch)}`, { limits: HEADER, escape: escapeEntities })),
   };
   if (more.length > 0 || !isSession(first)) {
-    return [header, ...sectionsOf(fittedSentences(batch, SECTION_WORDING))];
+    const texts = packed(fittedSentences(batch, SECTION_WORDING), SECTION);
+    return [header, ...texts.map((text) => ({ type: "section", text: plainText(text) }))];
   }
   const fields = factsOf(first).map(({ label, value }) =>
     plainText(`${label}\n${cut(value, { limits: FIELD, escape: escapeEntities })}`)
   );
   return [header, { type: "section", fields }];
-}
-
-/** Packs lines into as few sections as possible. */
-function sectionsOf(lines: readonly string[]): unknown[] {
-  const texts: string[] = [];
-  for (const line of lines) {
-    const last = texts.at(-1);
-    if (last !== undefined && areWithin([last, line], SECTION)) texts.splice(-1, 1, `${last}\n${line}`);
-    else texts.push(line);
-  }
-  return texts.map((text) => ({ type: "section", text: plainText(text) }));
 }
 
 /** Text in which Slack interprets neither markup nor emojis. */

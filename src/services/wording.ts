@@ -84,15 +84,11 @@ export function urgencyOf({ notifications }: Batch): Urgency {
   return urgencies.includes("normal") ? "normal" : "low";
 }
 
-/** One fact about an event. */
-export interface Fact {
-  readonly label: string;
-  /** Not escaped, but cannot become a link. */
-  readonly value: string;
-}
-
-/** The facts of an event, for services that show labels. Brackets and quotes need no change outside a sentence. */
-export function factsOf(notification: SessionNotification): readonly Fact[] {
+/**
+ * The facts of an event, for services that show labels. The values are not escaped, but cannot become links. Brackets
+ * and quotes need no change outside a sentence.
+ */
+export function factsOf(notification: SessionNotification): { label: string; value: string }[] {
   const { user, authentication, duration, reasons, hostName, time, terminal, service } = notification;
   const facts = [
     { label: "User", value: user },

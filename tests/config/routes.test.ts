@@ -39,9 +39,9 @@ notify = "unexpected"
 service = "stdout"
 `);
   assert.deepEqual(routes.map(({ service, ...route }) => ({ ...route, service: service.name })), [
-    { name: "default", service: "discord", events: ["open", "close"], notify: "all" },
-    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected" },
-    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all" },
+    { name: "default", service: "discord", events: ["open", "close"], notify: "all", caCert: undefined },
+    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected", caCert: undefined },
+    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all", caCert: undefined },
   ]);
   for (const secret of ["xyz", "ssh-topic"]) assert.ok(secrets.includes(secret));
 });
