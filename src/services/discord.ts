@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentence, fittedSentences, fitting, packed } from "./fitting.ts";
-import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
@@ -56,6 +56,7 @@ const limits: Limits = { text: 6000, unit: "code units" };
 /** The limit of `content`, and so of any one sentence. */
 const CONTENT: Limits = { text: 2000, unit: "code units" };
 
+/** The description of one embed. The limit of all embeds is reached before Discord's ten. */
 const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
 
 const TITLE: Limits = { text: 256, unit: "code units" };
@@ -78,14 +79,12 @@ export const discord: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
-
   server: ({ webhook_url: url }) => ({ option: "webhook_url", url, own: { hosts: OWN_HOST, of: "Discord" } }),
 
   fitting: (notifications) =>
     fitting(notifications, {
       part: (notification) => fittedSentence(notification, { limits: CONTENT, escape: escapeMarkdown }),
-      fits: (lines) => descriptionsOf(lines).reduce((sum, { length }) => sum + length, 0) <= limits.text,
+      fits: (lines) => packed(lines, DESCRIPTION).reduce((sum, { length }) => sum + length, 0) <= limits.text,
     }),
 
   render(batch, { webhook_url }, { form }) {
@@ -122,7 +121,7 @@ function messageOf(batch: Batch, isRich: boolean): Record<string, unknown> {
   const color = COLOURS[urgencyOf(batch)];
   if (more.length > 0) {
     // A digest is too long for `content`, so its plain form has embeds too, but without colour.
-    const embeds = descriptionsOf(lines).map((description) => isRich ? { description, color } : { description });
+    const embeds = packed(lines, DESCRIPTION).map((description) => isRich ? { description, color } : { description });
     return { content: escapeMarkdown(headline(batch)), embeds };
   }
   const [content] = lines;
@@ -144,11 +143,6 @@ function fieldsOf(notification: SessionNotification): unknown[] {
     value: cut(value, { limits: FIELD, escape: escapeMarkdown }),
     inline: !["Authentication", "Why unexpected"].includes(label),
   }));
-}
-
-/** The embeds' descriptions. Their common limit is reached before Discord's ten embeds. */
-function descriptionsOf(lines: readonly string[]): string[] {
-  return packed(lines, DESCRIPTION);
 }
 
 /** How long until Discord accepts the next request, if the rate limit is used up. */

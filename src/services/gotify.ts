@@ -38,8 +38,6 @@ export const gotify: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token }) => [token],
-
   server: ({ server_url: url }) => ({ option: "server_url", url }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),

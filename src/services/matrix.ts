@@ -70,8 +70,6 @@ export const matrix: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token }) => [token],
-
   server: ({ server_url: url }) => ({ option: "server_url", url }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),

@@ -11,7 +11,6 @@ import {
   textOf,
   tokenSchema,
   urlSchema,
-  urlSecrets,
 } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
@@ -85,11 +84,8 @@ export const ntfy: Service<Settings> = {
 
   limits,
 
-  secrets: ({ topic_url, token, user, password }) => [
-    ...urlSecrets(topic_url),
-    ...(token === undefined ? [] : [token]),
-    ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
-  ],
+  moreSecrets: ({ user, password }) =>
+    user === undefined || password === undefined ? [] : [basicCredentials(user, password)],
 
   server: ({ topic_url: url }) => ({ option: "topic_url", url }),
 

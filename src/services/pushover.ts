@@ -48,8 +48,6 @@ export const pushover: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token, user }) => [token, user],
-
   server: ({ server_url: url }) => ({
     option: "server_url",
     url,

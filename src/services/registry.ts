@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { discord } from "./discord.ts";
 import { gotify } from "./gotify.ts";
-import { endpoint, serverWarnings } from "./http.ts";
+import { endpoint, serverWarnings, urlSecrets } from "./http.ts";
 import { matrix } from "./matrix.ts";
 import { ntfy } from "./ntfy.ts";
 import { pushover } from "./pushover.ts";
@@ -67,7 +67,7 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 );
 
 /** Converts a service to a registry entry. */
-export function register<Settings>(service: Service<Settings>): RegisteredService {
+export function register<Settings extends object>(service: Service<Settings>): RegisteredService {
   const { name, apiUrl, example, limits, options, secretOptions, fitting, judge } = service;
   return {
     name,
@@ -84,7 +84,7 @@ export function register<Settings>(service: Service<Settings>): RegisteredServic
         service: {
           name,
           fingerprint: createHash("sha256").update(JSON.stringify([name, settings])).digest("base64url"),
-          secrets: service.secrets(settings),
+          secrets: [...optionSecrets(settings, secretOptions), ...(service.moreSecrets?.(settings) ?? [])],
           endpoints: server === undefined ? [] : [endpoint(server.url)],
           warnings: [...(server === undefined ? [] : serverWarnings(server)), ...(service.warnings?.(settings) ?? [])],
           fitting,
@@ -94,4 +94,11 @@ export function register<Settings>(service: Service<Settings>): RegisteredServic
       };
     },
   };
+}
+
+/** The values of the secret options that are set. */
+function optionSecrets(settings: object, secretOptions: readonly string[]): string[] {
+  return Object.entries(settings).filter(([option]) => secretOptions.includes(option)).flatMap(([, value]) =>
+    value instanceof URL ? urlSecrets(value) : value === undefined ? [] : [String(value)]
+  );
 }

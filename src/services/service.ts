@@ -144,7 +144,7 @@ export interface Service<Settings> {
     readonly entries: ObjectEntries;
   };
   /**
-   * The secret options; each is a string. The configuration's parser accepts a file instead of each: `token_file` for
+   * The secret options; each is a string or a URL. Their values are never shown. The configuration's parser accepts a file instead of each: `token_file` for
    * `token`.
    */
   readonly secretOptions: readonly string[];
@@ -152,8 +152,8 @@ export interface Service<Settings> {
   readonly example: string;
   /** The documented limit of one request. */
   readonly limits: Limits;
-  /** The values in the settings that must never be shown. */
-  secrets(settings: Settings): readonly string[];
+  /** What must never be shown in addition to the secret options: parts of them, or what requests make of them. */
+  moreSecrets?(settings: Settings): readonly string[];
   /** The server that the service connects to, if any. The registry warns of an unsafe one. */
   server?(settings: Settings): Server;
   /** Further warnings about settings that work but are unsafe, one sentence each. */

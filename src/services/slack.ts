@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines, packed } from "./fitting.ts";
-import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
@@ -76,8 +76,6 @@ export const slack: Service<Settings> = {
   example: `webhook_url = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"`,
 
   limits,
-
-  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
 
   server: ({ webhook_url: url }) => ({
     option: "webhook_url",

@@ -14,7 +14,6 @@ export const stdout: Service<v.InferOutput<typeof options>> = {
   secretOptions: [],
   example: "",
   limits: { text: Infinity, unit: "characters" },
-  secrets: () => [],
   fitting: (notifications) => notifications.length,
   render: ({ notifications }) => ({ kind: "print", text: notifications.map((one) => sentence(one)).join("\n") }),
   judge: () => ({ kind: "delivered" }),

@@ -53,7 +53,7 @@ export const telegram: Service<Settings> = {
   limits,
 
   // Only the second part is secret; the first is the bot's ID.
-  secrets: ({ token }) => [token, token.replace(/^\d+:/, "")],
+  moreSecrets: ({ token }) => [token.replace(/^\d+:/, "")],
 
   server: ({ server_url: url }) => ({
     option: "server_url",

@@ -4,7 +4,7 @@
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
-import { jsonFields, judgeStatus, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { jsonFields, judgeStatus, safeId, textOf, urlSchema } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
 import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
 
@@ -49,10 +49,7 @@ export const webhook: Service<Settings> = {
 
   limits,
 
-  secrets: ({ url, secret }) => [
-    ...urlSecrets(url),
-    ...(secret === undefined ? [] : [secret, secret.replace(/^whsec_/, "")]),
-  ],
+  moreSecrets: ({ secret }) => secret === undefined ? [] : [secret.replace(/^whsec_/, "")],
 
   server: ({ url }) => ({ option: "url", url }),
 

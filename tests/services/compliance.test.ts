@@ -71,7 +71,6 @@ const FAULTS: Readonly<Record<string, Partial<Record<keyof Service<unknown>, unk
   "an example that causes a warning": { example: `webhook_url = "https://example.com/api/webhooks/1/x"` },
   "a secret option that does not exist": { secretOptions: ["token"] },
   "a secret option that is not declared secret": { secretOptions: [] },
-  "secrets that are shown": { secrets: () => [] },
   "hosts that it does not connect to": {
     server: () => ({ option: "webhook_url", url: new URL("https://example.com") }),
   },

@@ -33,7 +33,6 @@ export const pager: Service<v.InferOutput<typeof options>> = {
   secretOptions: ["token"],
   example: `server_url = "https://pager.example"\ntoken = "example"`,
   limits,
-  secrets: ({ token }) => [token],
   server: ({ server_url: url }) => ({ option: "server_url", url }),
   fitting: (notifications) => fittingLines(notifications, WORDING),
   render(batch, { server_url, token }, { form }) {
