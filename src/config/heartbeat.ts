@@ -22,7 +22,7 @@ export const HEARTBEAT = {
   ),
 };
 
-const url = urlSchema({ plainHttp: "anywhere" });
+const url = urlSchema("anywhere");
 
 /** The configured heartbeat. */
 export interface Heartbeat {

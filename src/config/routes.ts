@@ -82,19 +82,12 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   const { faults } = context;
   const at = ["routes", ROUTE_NAME.test(name) ? name : JSON.stringify(name)];
   const place = at.join(".");
-  if (!ROUTE_NAME.test(name)) {
-    faults.push({
-      id: "config.wrong-value",
-      place,
-      message: "a route name must be 1 to 64 letters, digits, - or _",
-    });
-  } else if (name === DEFAULT_ROUTE) {
-    faults.push({
-      id: "config.wrong-value",
-      place,
-      message: "this name is reserved for the route in [notification]; use another",
-    });
-  }
+  const wrongName = !ROUTE_NAME.test(name)
+    ? "a route name must be 1 to 64 letters, digits, - or _"
+    : name === DEFAULT_ROUTE
+    ? "this name is reserved for the route in [notification]; use another"
+    : undefined;
+  if (wrongName !== undefined) faults.push({ id: "config.wrong-value", place, message: wrongName });
   if (!isTable(table)) {
     faults.push({ id: "config.wrong-type", place, message: "must be a table" });
     return undefined;

@@ -4,11 +4,11 @@ import * as v from "valibot";
 import { cut, fittedSentence, fittedSentences, fitting, packed } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
-import type { Batch, HttpResponse, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
+import type { Batch, Limits, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
-    urlSchema({ plainHttp: "loopback" }),
+    urlSchema("loopback"),
     v.check(
       (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
       "must be a Discord webhook URL, https://discord.com/api/webhooks/{id}/{token}",
@@ -110,7 +110,9 @@ export const discord: Service<Settings> = {
       retryAfterMs: secondsToMs(fields["retry_after"]),
       blamesSettings: SETTINGS_FAULTS.has(code) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
     });
-    const restMs = outcome.kind === "delivered" ? exhaustedForMs(response) : undefined;
+    if (outcome.kind !== "delivered" || response.headers["x-ratelimit-remaining"] !== "0") return outcome;
+    // The rate limit is used up.
+    const restMs = secondsToMs(Number(response.headers["x-ratelimit-reset-after"]));
     return restMs === undefined ? outcome : { kind: "delivered", restMs };
   },
 };
@@ -143,12 +145,6 @@ function fieldsOf(notification: SessionNotification): unknown[] {
     value: cut(value, { limits: FIELD, escape: escapeMarkdown }),
     inline: !["Authentication", "Why unexpected"].includes(label),
   }));
-}
-
-/** How long until Discord accepts the next request, if the rate limit is used up. */
-function exhaustedForMs({ headers }: HttpResponse): number | undefined {
-  if (headers["x-ratelimit-remaining"] !== "0") return undefined;
-  return secondsToMs(Number(headers["x-ratelimit-reset-after"]));
 }
 
 /**

@@ -6,18 +6,18 @@ import type { Batch, HttpRequest, HttpResponse, Outcome, Server } from "./servic
 /**
  * A schema for an http or https URL. Its messages do not quote the URL, which may contain a secret.
  *
- * @param options.plainHttp for which hosts plain http is accepted
+ * @param plainHttp for which hosts plain http is accepted
  */
-export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
+export function urlSchema(plainHttp: "anywhere" | "loopback") {
   return v.pipe(
     v.string(),
     v.check(
       (text) => URL.canParse(text) && /^https?:/i.test(text),
       "must be a URL that begins with https://",
     ),
-    v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
+    v.transform((text) => new URL(text)),
     v.check(
-      (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || isLoopback(url),
+      (url) => url.protocol === "https:" || plainHttp === "anywhere" || isLoopback(url),
       "must begin with https://: plain http exposes the secret in the URL to the network",
     ),
     v.check(
@@ -30,7 +30,7 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
 /** A schema for the URL of a self-hosted server, which can include a path. Accepts plain http; the service warns. */
 export function serverUrlSchema() {
   return v.pipe(
-    urlSchema({ plainHttp: "anywhere" }),
+    urlSchema("anywhere"),
     v.check(({ search, hash }) => search === "" && hash === "", "must be the server's base URL, without ? or #"),
   );
 }

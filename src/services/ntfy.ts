@@ -18,7 +18,7 @@ import type { Batch, Limits, Outcome, Service, Urgency } from "./service.ts";
 const options = v.pipe(
   v.strictObject({
     topic_url: v.pipe(
-      urlSchema({ plainHttp: "anywhere" }),
+      urlSchema("anywhere"),
       v.check(
         (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
         "must end with a topic: 1 to 64 letters, digits, - or _",

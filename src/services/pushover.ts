@@ -16,7 +16,7 @@ const options = v.strictObject({
     v.description("the key of the user or group to notify"),
   ),
   server_url: v.pipe(
-    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.pushover.net"),
+    v.optional(urlSchema("loopback"), "https://api.pushover.net"),
     v.description("your own relay, instead of Pushover's server"),
   ),
 });

@@ -8,7 +8,7 @@ import type { Batch, Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
-    urlSchema({ plainHttp: "loopback" }),
+    urlSchema("loopback"),
     v.check(
       ({ pathname }) => pathname.length > 1,
       "must be an incoming webhook URL, https://hooks.slack.com/services/…",

@@ -20,7 +20,7 @@ const options = v.strictObject({
     v.description("the numeric ID of the chat (negative for a group), or the `@name` of a channel"),
   ),
   server_url: v.pipe(
-    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.telegram.org"),
+    v.optional(urlSchema("loopback"), "https://api.telegram.org"),
     v.description("your own Bot API server, instead of Telegram's"),
   ),
 });

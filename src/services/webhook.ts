@@ -9,7 +9,7 @@ import { isSession, urgencyOf } from "./wording.ts";
 import type { Batch, Form, Limits, Service, SessionNotification } from "./service.ts";
 
 const options = v.strictObject({
-  url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("the URL to post to")),
+  url: v.pipe(urlSchema("anywhere"), v.description("the URL to post to")),
   secret: v.pipe(
     v.optional(v.pipe(
       v.string(),
