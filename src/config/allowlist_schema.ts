@@ -86,14 +86,12 @@ export function allowRules(
 ): AllowRule[] {
   return [
     ...(ips.length === 0 ? [] : [{ place: "allowlist.ips", reason: "", networks: ips }]),
-    ...rules.map(({ reason, users, ips, key_fingerprints, services, expires_at }, index) => ({
+    ...rules.map(({ ips: networks, key_fingerprints: keyFingerprints, expires_at: expiresAtMs, ...same }, index) => ({
       place: `allowlist.rules.${index}`,
-      reason,
-      ...(users === undefined ? {} : { users }),
-      ...(ips === undefined ? {} : { networks: ips }),
-      ...(key_fingerprints === undefined ? {} : { keyFingerprints: key_fingerprints }),
-      ...(services === undefined ? {} : { services }),
-      ...(expires_at === undefined ? {} : { expiresAtMs: expires_at }),
+      networks,
+      keyFingerprints,
+      expiresAtMs,
+      ...same,
     })),
   ];
 }

@@ -44,21 +44,16 @@ export interface Config {
   readonly files: readonly string[];
 }
 
-/** What the parser needs from its environment. */
-export interface ParseOptions {
-  /** Returns this machine's host name, for `name = "%H"`. */
-  readonly hostName: () => string;
-  /** Reads the files that the configuration names. Default: files are an error. */
-  readonly readBeside?: ReadBeside;
-}
-
 /**
- * Parses a configuration.
+ * Parses a configuration in TOML 1.1. Throws a {@link ConfigError} with all faults.
  *
- * @param text TOML 1.1
- * @throws {ConfigError} with all faults
+ * @param options.hostName returns this machine's host name, for `name = "%H"`
+ * @param options.readBeside reads the files that the configuration names; without it, files are an error
  */
-export function parseConfig(text: string, { hostName, readBeside = readNothing }: ParseOptions): Config {
+export function parseConfig(
+  text: string,
+  { hostName, readBeside = readNothing }: { hostName: () => string; readBeside?: ReadBeside },
+): Config {
   const toml = parseSyntax(text);
   const result = v.safeParse(schema, toml);
   const faults = (result.issues ?? []).map((issue) => faultOf(issue, { place: [], known: knownAt }));

@@ -37,16 +37,18 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   Object: "a table",
 };
 
-/** Where an issue occurred, and which names are known there. */
-export interface IssueContext {
-  /** The key path of the checked table. */
-  readonly place: readonly string[];
-  /** The keys or values that are known at a path; empty if any are allowed. */
-  readonly known: (path: readonly string[]) => readonly string[];
-}
+const OBJECTS: readonly string[] = ["object", "strict_object"];
 
-/** Converts a schema issue to a fault. */
-export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueContext): ConfigFault {
+/**
+ * Converts a schema issue to a fault.
+ *
+ * @param options.place the key path of the checked table
+ * @param options.known returns the keys or values that are known at a path; none if any are allowed
+ */
+export function faultOf(
+  issue: v.BaseIssue<unknown>,
+  { place, known }: { place: readonly string[]; known: (path: readonly string[]) => readonly string[] },
+): ConfigFault {
   const path = [...place, ...(issue.path ?? []).map(({ key }) => String(key))];
   const at = path.join(".");
   if (issue.type === "strict_object" && issue.expected === "never") {
@@ -58,7 +60,7 @@ export function faultOf(issue: v.BaseIssue<unknown>, { place, known }: IssueCont
     };
   }
   // valibot reports a missing key as an issue of its table and names the key, in quotes, as `expected`.
-  if (issue.type === "strict_object" && issue.expected !== "Object") {
+  if (OBJECTS.includes(issue.type) && issue.expected !== "Object") {
     return { id: "config.missing-key", place: at, message: "is missing" };
   }
   if (issue.type === "picklist") {

@@ -14,18 +14,10 @@ export interface FileBeside {
   readonly openMode?: string;
 }
 
-/**
- * Reads a file that the configuration names.
- *
- * @throws {Error} whose message gives the reason
- */
+/** Reads a file that the configuration names. Throws an error whose message gives the reason. */
 export type ReadBeside = (path: string) => FileBeside;
 
-/**
- * Creates a reader of files below a directory.
- *
- * @param directory the configuration's directory
- */
+/** Creates a reader of files below the configuration's directory. */
 export function filesBeside(directory: string): ReadBeside {
   return (path) => {
     if (!path.startsWith(`${directory}/`) || path.split("/").includes("..")) {

@@ -3,10 +3,9 @@
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
 import { faultOf } from "./config_error.ts";
-import { certificatesIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 import { isTable } from "./schema_parts.ts";
-import { readNamed, readSecretFile, type RouteContext } from "./service_options.ts";
+import { readCertificates, readSecretFile, type RouteContext } from "./service_options.ts";
 
 /** The keys of the section. The URL is validated below, because it may be in a file. */
 export const HEARTBEAT = {
@@ -23,13 +22,13 @@ export const HEARTBEAT = {
   ),
 };
 
-const url = urlSchema({ plainHttp: "anywhere" });
+const url = urlSchema("anywhere");
 
 /** The configured heartbeat. */
 export interface Heartbeat {
   readonly url: URL;
   /** CA certificates to trust in addition to the host's, as PEM. */
-  readonly caCert?: string;
+  readonly caCert?: string | undefined;
 }
 
 /** Parses the heartbeat. Returns undefined if it is not configured or invalid; adds to the faults. */
@@ -49,8 +48,7 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat 
   }
   const parsed = v.safeParse(url, text);
   if (!parsed.success) {
-    const faults = parsed.issues.map((issue) => faultOf(issue, { place: [], known: () => [] }));
-    context.faults.push(...faults.map((fault) => ({ ...fault, place })));
+    context.faults.push(...parsed.issues.map((issue) => faultOf(issue, { place: [place], known: () => [] })));
     return undefined;
   }
   context.secrets.push(...urlSecrets(parsed.output));
@@ -63,8 +61,6 @@ export function parseHeartbeat(toml: unknown, context: RouteContext): Heartbeat 
       hint: "use a URL that begins with https://",
     });
   }
-  const { ca_file: caFile } = section;
-  if (caFile === undefined) return { url: parsed.output };
-  const caCert = readNamed(caFile, { place: "heartbeat.ca_file", context }, certificatesIn);
-  return caCert === undefined ? undefined : { url: parsed.output, caCert };
+  const caCert = readCertificates(section["ca_file"], { place: "heartbeat.ca_file", context });
+  return { url: parsed.output, caCert };
 }

@@ -13,7 +13,6 @@ export const MAX_CONFIG_BYTES = 1024 * 1024;
 /**
  * Reads a configuration file.
  *
- * @param path the file
  * @throws {Failure} with exit code 77 if reading is not permitted, 75 after a temporary system error, else 78
  */
 export function readConfig(path: string): Config {

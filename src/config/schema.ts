@@ -1,10 +1,11 @@
 // The schema of the configuration, section by section. Each service defines the schema of its own options.
 
 import * as v from "valibot";
+import { decoded } from "../services/http.ts";
 import { services } from "../services/registry.ts";
+import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { ALLOWLIST } from "./allowlist_schema.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
-import { KEY_NAMES } from "./key_names.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
 /** The names of all services, as used in the configuration. */
@@ -22,18 +23,11 @@ const proxy = v.pipe(
   v.string(),
   v.check((text) => /^https?:/i.test(text) && URL.canParse(text), "must be a URL such as http://proxy.example:3128"),
   v.transform((text) => new URL(text)),
-  v.check(({ password }) => canDecode(password), "must have a percent-encoded password; write % as %25"),
+  v.check(({ password }) => decoded(password) !== undefined, "must have a percent-encoded password; write % as %25"),
 );
 
-/** A number's bounds, default and description. */
-interface NumberKey {
-  readonly least: number;
-  readonly most: number;
-  readonly otherwise: number;
-  readonly what: string;
-}
-
-function number({ least, most, otherwise, what }: NumberKey) {
+/** A number between two bounds. `otherwise` is the default. */
+function number({ least, most, otherwise, what }: Record<"least" | "most" | "otherwise", number> & { what: string }) {
   const isBetween = (value: number) => value >= least && value <= most;
   return v.pipe(
     v.optional(v.pipe(v.number(), v.check(isBetween, `must be between ${least} and ${most}`)), otherwise),
@@ -143,6 +137,29 @@ export const SECTIONS = {
   heartbeat: HEARTBEAT,
 };
 
+/** Longer names would leave no room for the rest of a message. In UTF-16 code units. */
+const MAX_KEY_NAME_LENGTH = 64;
+
+const keyName = line(MAX_KEY_NAME_LENGTH);
+
+/** The section as a map. valibot's record is not used: it skips keys such as `__proto__`. */
+const keyNames = v.pipe(
+  v.custom<Record<string, unknown>>(isTable, "must be a table"),
+  v.rawTransform(({ dataset: { value: input }, addIssue }) => {
+    const names = new Map<string, string>();
+    for (const [key, value] of Object.entries(input)) {
+      const parsed = v.safeParse(keyName, value);
+      if (isFingerprint(key) && parsed.success) names.set(key, parsed.output);
+      else {
+        const path: [v.IssuePathItem] = [{ type: "object", origin: "value", input, key, value }];
+        addIssue({ message: isFingerprint(key) ? keyNameFault(parsed) : `this key must be ${FINGERPRINT_FORM}`, path });
+      }
+    }
+    return names;
+  }),
+  v.description("the name that notifications show for a key or a certificate authority's key"),
+);
+
 /** The whole configuration. */
 export const schema = v.strictObject({
   host: v.optional(table(SECTIONS.host), {}),
@@ -151,24 +168,20 @@ export const schema = v.strictObject({
   routes: v.optional(v.custom(isTable, "must be a table"), {}),
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
-  key_names: v.optional(KEY_NAMES, {}),
+  key_names: v.optional(keyNames, {}),
   history: v.optional(table(SECTIONS.history), {}),
   heartbeat: v.optional(table(SECTIONS.heartbeat), {}),
 });
+
+function keyNameFault({ issues }: v.SafeParseResult<typeof keyName>): string {
+  const [issue] = issues ?? [];
+  return issue?.kind === "validation" ? issue.message : "must be a quoted string";
+}
 
 function isTimezone(name: string): boolean {
   try {
     // Test with the class that formats the times: other parts of the runtime accept other names.
     new Temporal.ZonedDateTime(0n, name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function canDecode(text: string): boolean {
-  try {
-    decodeURIComponent(text);
     return true;
   } catch {
     return false;

@@ -3,7 +3,7 @@
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
-import { readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
+import { certificatesIn, readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** Shared state for parsing routes: a file reader, and lists that parsing adds to. */
@@ -18,8 +18,8 @@ export interface RouteContext {
 }
 
 /** The names of all keys that set a service's options. */
-export function optionNames({ optionNames, secretOptions }: RegisteredService): string[] {
-  return [...optionNames, ...secretOptions.map(fileKey)];
+export function optionNames({ options, secretOptions }: RegisteredService): string[] {
+  return [...Object.keys(options), ...secretOptions.map(fileKey)];
 }
 
 function fileKey(option: string): string {
@@ -108,8 +108,13 @@ export function readSecretFile(
   });
 }
 
+/** Reads the certificates in the file that `ca_file` names, if there is one; adds to the faults if that fails. */
+export function readCertificates(path: unknown, file: FileContext): string | undefined {
+  return path === undefined ? undefined : readNamed(path, file, certificatesIn);
+}
+
 /** Reads a file that a key names and passes it to `use`. Returns undefined if that fails; then adds to the faults. */
-export function readNamed(
+function readNamed(
   path: unknown,
   { place, context }: FileContext,
   use: (file: ReturnType<ReadBeside>) => string,

@@ -3,12 +3,7 @@
 import { parse as parseToml, TomlError } from "smol-toml";
 import { ConfigError } from "./config_error.ts";
 
-/**
- * Parses TOML.
- *
- * @param text TOML 1.1
- * @throws {ConfigError} if the syntax is invalid
- */
+/** Parses TOML 1.1. Throws a {@link ConfigError} if the syntax is invalid. */
 export function parseSyntax(text: string): unknown {
   try {
     return parseToml(text);

@@ -1,25 +1,14 @@
 // Discord, through a channel's webhook.
 
 import * as v from "valibot";
-import { cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import {
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  namesAny,
-  secondsToMs,
-  textOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { cut, fittedSentence, fittedSentences, fitting, packed } from "./fitting.ts";
+import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
-import type { HttpResponse, Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
+import type { Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
-    urlSchema({ plainHttp: "loopback" }),
+    urlSchema("loopback"),
     v.check(
       (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
       "must be a Discord webhook URL, https://discord.com/api/webhooks/{id}/{token}",
@@ -67,6 +56,7 @@ const limits: Limits = { text: 6000, unit: "code units" };
 /** The limit of `content`, and so of any one sentence. */
 const CONTENT: Limits = { text: 2000, unit: "code units" };
 
+/** The description of one embed. The limit of all embeds is reached before Discord's ten. */
 const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
 
 const TITLE: Limits = { text: 256, unit: "code units" };
@@ -89,17 +79,12 @@ export const discord: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
-
-  endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
-
-  warnings: ({ webhook_url }) =>
-    foreignHostWarnings(webhook_url, { option: "webhook_url", own: OWN_HOST, of: "Discord" }),
+  server: ({ webhook_url: url }) => ({ option: "webhook_url", url, own: { hosts: OWN_HOST, of: "Discord" } }),
 
   fitting: (notifications) =>
     fitting(notifications, {
       part: (notification) => fittedSentence(notification, { limits: CONTENT, escape: escapeMarkdown }),
-      fits: (lines) => descriptionsOf(lines).reduce((sum, { length }) => sum + length, 0) <= limits.text,
+      fits: (lines) => packed(lines, DESCRIPTION).reduce((sum, { length }) => sum + length, 0) <= limits.text,
     }),
 
   render(message, { webhook_url }, { form }) {
@@ -125,7 +110,9 @@ export const discord: Service<Settings> = {
       retryAfterMs: secondsToMs(fields["retry_after"]),
       blamesSettings: SETTINGS_FAULTS.has(code) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
     });
-    const restMs = outcome.kind === "delivered" ? exhaustedForMs(response) : undefined;
+    if (outcome.kind !== "delivered" || response.headers["x-ratelimit-remaining"] !== "0") return outcome;
+    // The rate limit is used up.
+    const restMs = secondsToMs(Number(response.headers["x-ratelimit-reset-after"]));
     return restMs === undefined ? outcome : { kind: "delivered", restMs };
   },
 };
@@ -136,7 +123,7 @@ function messageOf(message: Message, isRich: boolean): Record<string, unknown> {
   const color = COLOURS[urgencyOf(message)];
   if (more.length > 0) {
     // A digest is too long for `content`, so its plain form has embeds too, but without colour.
-    const embeds = descriptionsOf(lines).map((description) => isRich ? { description, color } : { description });
+    const embeds = packed(lines, DESCRIPTION).map((description) => isRich ? { description, color } : { description });
     return { content: escapeMarkdown(headline(message)), embeds };
   }
   const [content] = lines;
@@ -158,26 +145,6 @@ function fieldsOf(notification: SessionNotification): unknown[] {
     value: cut(value, { limits: FIELD, escape: escapeMarkdown }),
     inline: !["Authentication", "Why unexpected"].includes(label),
   }));
-}
-
-/** Packs lines into as few embed descriptions as possible. The limit of all embeds is reached before Discord's ten. */
-function descriptionsOf(lines: readonly string[]): string[] {
-  const descriptions: string[] = [];
-  let description = "";
-  for (const line of lines) {
-    if (description !== "" && description.length + 1 + line.length > DESCRIPTION.text) {
-      descriptions.push(description);
-      description = "";
-    }
-    description += description === "" ? line : `\n${line}`;
-  }
-  return [...descriptions, description];
-}
-
-/** How long until Discord accepts the next request, if the rate limit is used up. */
-function exhaustedForMs({ headers }: HttpResponse): number | undefined {
-  if (headers["x-ratelimit-remaining"] !== "0") return undefined;
-  return secondsToMs(Number(headers["x-ratelimit-reset-after"]));
 }
 
 /**

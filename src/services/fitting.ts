@@ -34,15 +34,11 @@ export function fittedSentence(notification: Notification, { limits, escape = (v
 
 /** Cuts each value to `longest` UTF-16 code units and keeps at most five reasons. */
 function shortened(notification: Notification, longest: number): Notification {
-  const short = (value: string) => cut(value, { limits: { text: longest, unit: "code units" } });
+  const short = (value: string, text = longest) => cut(value, { limits: { text, unit: "code units" } });
   const hostName = short(notification.hostName);
   if (notification.type === "test") return { ...notification, hostName };
   if (notification.type === "notice") {
-    return {
-      ...notification,
-      hostName,
-      text: cut(notification.text, { limits: { text: longest * 4, unit: "code units" } }),
-    };
+    return { ...notification, hostName, text: short(notification.text, longest * 4) };
   }
   return {
     ...notification,
@@ -54,7 +50,7 @@ function shortened(notification: Notification, longest: number): Notification {
     service: short(notification.service),
     authentication: short(notification.authentication),
     duration: short(notification.duration),
-    reasons: notification.reasons.slice(0, 5).map(short),
+    reasons: notification.reasons.slice(0, 5).map((reason) => short(reason)),
   };
 }
 
@@ -89,6 +85,17 @@ export function fittingLines(notifications: readonly SessionNotification[], word
 /** Whether lines, joined by line breaks, are within a limit. */
 export function areWithin(lines: readonly string[], { text, unit }: Limits): boolean {
   return lengthOf(lines.join("\n"), unit) <= text;
+}
+
+/** Joins lines to as few texts within a limit as possible. */
+export function packed(lines: readonly string[], limits: Limits): string[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && areWithin([last, line], limits)) texts.splice(-1, 1, `${last}\n${line}`);
+    else texts.push(line);
+  }
+  return texts;
 }
 
 /**

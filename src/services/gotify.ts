@@ -2,17 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
-import {
-  below,
-  endpoint,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  plainHttpWarnings,
-  serverUrlSchema,
-  textOf,
-  tokenSchema,
-} from "./http.ts";
+import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf, tokenSchema } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
@@ -48,11 +38,7 @@ export const gotify: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token }) => [token],
-
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+  server: ({ server_url: url }) => ({ option: "server_url", url }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 

@@ -1,26 +1,23 @@
 // Shared by all HTTP services: URLs, the meaning of a status, and when to retry.
 
 import * as v from "valibot";
-import type { HttpRequest, HttpResponse, Message, Outcome } from "./service.ts";
-
-/** Hosts for which plain http is safe, because the traffic does not leave the machine. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+import type { HttpRequest, HttpResponse, Message, Outcome, Server } from "./service.ts";
 
 /**
  * A schema for an http or https URL. Its messages do not quote the URL, which may contain a secret.
  *
- * @param options.plainHttp for which hosts plain http is accepted
+ * @param plainHttp for which hosts plain http is accepted
  */
-export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
+export function urlSchema(plainHttp: "anywhere" | "loopback") {
   return v.pipe(
     v.string(),
     v.check(
       (text) => URL.canParse(text) && /^https?:/i.test(text),
       "must be a URL that begins with https://",
     ),
-    v.transform((text) => URL.parse(text) ?? new URL("https://invalid.invalid")),
+    v.transform((text) => new URL(text)),
     v.check(
-      (url) => url.protocol === "https:" || options.plainHttp === "anywhere" || isLoopback(url),
+      (url) => url.protocol === "https:" || plainHttp === "anywhere" || isLoopback(url),
       "must begin with https://: plain http exposes the secret in the URL to the network",
     ),
     v.check(
@@ -33,7 +30,7 @@ export function urlSchema(options: { plainHttp: "anywhere" | "loopback" }) {
 /** A schema for the URL of a self-hosted server, which can include a path. Accepts plain http; the service warns. */
 export function serverUrlSchema() {
   return v.pipe(
-    urlSchema({ plainHttp: "anywhere" }),
+    urlSchema("anywhere"),
     v.check(({ search, hash }) => search === "" && hash === "", "must be the server's base URL, without ? or #"),
   );
 }
@@ -59,30 +56,33 @@ export function urlSecrets({ href, pathname, search, searchParams }: URL): strin
   const segments = pathname.split("/").filter((segment) => segment !== "");
   const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
   const query = [...searchParams].map(([name, value]) => value === "" ? name : value);
-  const parts = [`${pathname}${search}`, ...secret.flatMap((segment) => [segment, decoded(segment)]), ...query];
+  const parts = [
+    `${pathname}${search}`,
+    ...secret.flatMap((segment) => [segment, decoded(segment) ?? segment]),
+    ...query,
+  ];
   return [href, ...new Set(parts.filter((part) => part !== "" && part !== "/"))];
 }
 
-function decoded(segment: string): string {
+/** A percent-encoded text, decoded; undefined if it is not valid. */
+export function decoded(text: string): string | undefined {
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(text);
   } catch {
-    return segment;
+    return undefined;
   }
 }
 
-/** A warning if the network can read the traffic to a URL. */
-export function plainHttpWarnings(url: URL, option: string): string[] {
+/** A warning if a server is not the service's own, or else if the network can read the traffic to it. */
+export function serverWarnings({ url, option, own }: Server): string[] {
+  if (own !== undefined) {
+    return own.hosts.test(url.hostname)
+      ? []
+      : [`${option} points to ${url.hostname}, which does not belong to ${own.of}`];
+  }
   return url.protocol === "https:" || isLoopback(url)
     ? []
     : [`${option} uses plain http: the network can read notifications and tokens`];
-}
-
-/** A warning if a URL does not point to the service itself: it may be a relay, or a trap. */
-export function foreignHostWarnings({ hostname }: URL, options: { option: string; own: RegExp; of: string }): string[] {
-  return options.own.test(hostname)
-    ? []
-    : [`${options.option} points to ${hostname}, which does not belong to ${options.of}`];
 }
 
 /** A request with a JSON body. */
@@ -110,9 +110,9 @@ export function safeId({ id }: Message): string {
   return encodeURIComponent(id.toWellFormed());
 }
 
-/** Whether a URL points to this machine. */
+/** Whether a URL points to this machine. Then plain http is safe, because the traffic does not leave it. */
 export function isLoopback({ hostname }: URL): boolean {
-  return LOOPBACK.test(hostname);
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
 /** The `host:port` of a URL, in the format of Deno's `net` permission. */

@@ -5,11 +5,9 @@ import { fittedSentences, fittingLines } from "./fitting.ts";
 import {
   bearer,
   below,
-  endpoint,
   jsonFields,
   jsonRequest,
   judgeAnswer,
-  plainHttpWarnings,
   safeId,
   secondsToMs,
   serverUrlSchema,
@@ -72,11 +70,7 @@ export const matrix: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token }) => [token],
-
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+  server: ({ server_url: url }) => ({ option: "server_url", url }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 

@@ -5,15 +5,12 @@ import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitt
 import {
   basicCredentials,
   bearer,
-  endpoint,
   jsonFields,
   jsonRequest,
   judgeAnswer,
-  plainHttpWarnings,
   textOf,
   tokenSchema,
   urlSchema,
-  urlSecrets,
 } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
@@ -21,7 +18,7 @@ import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 const options = v.pipe(
   v.strictObject({
     topic_url: v.pipe(
-      urlSchema({ plainHttp: "anywhere" }),
+      urlSchema("anywhere"),
       v.check(
         (url) => /\/[-_A-Za-z0-9]{1,64}\/?$/.test(url.pathname),
         "must end with a topic: 1 to 64 letters, digits, - or _",
@@ -87,15 +84,10 @@ export const ntfy: Service<Settings> = {
 
   limits,
 
-  secrets: ({ topic_url, token, user, password }) => [
-    ...urlSecrets(topic_url),
-    ...(token === undefined ? [] : [token]),
-    ...(user === undefined || password === undefined ? [] : [password, basicCredentials(user, password)]),
-  ],
+  moreSecrets: ({ user, password }) =>
+    user === undefined || password === undefined ? [] : [basicCredentials(user, password)],
 
-  endpoints: ({ topic_url }) => [endpoint(topic_url)],
-
-  warnings: ({ topic_url }) => plainHttpWarnings(topic_url, "topic_url"),
+  server: ({ topic_url: url }) => ({ option: "topic_url", url }),
 
   fitting: (notifications) =>
     fitting(notifications, {

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
-import { below, endpoint, foreignHostWarnings, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
+import { below, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
 import { headline, isSession, undomained, urgencyOf } from "./wording.ts";
 import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -16,7 +16,7 @@ const options = v.strictObject({
     v.description("the key of the user or group to notify"),
   ),
   server_url: v.pipe(
-    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.pushover.net"),
+    v.optional(urlSchema("loopback"), "https://api.pushover.net"),
     v.description("your own relay, instead of Pushover's server"),
   ),
 });
@@ -48,12 +48,11 @@ export const pushover: Service<Settings> = {
 
   limits,
 
-  secrets: ({ token, user }) => [token, user],
-
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) =>
-    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.pushover\.net$/, of: "Pushover" }),
+  server: ({ server_url: url }) => ({
+    option: "server_url",
+    url,
+    own: { hosts: /^api\.pushover\.net$/, of: "Pushover" },
+  }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 

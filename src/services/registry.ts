@@ -4,11 +4,13 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { discord } from "./discord.ts";
 import { gotify } from "./gotify.ts";
+import { endpoint, serverWarnings, urlSecrets } from "./http.ts";
 import { matrix } from "./matrix.ts";
 import { ntfy } from "./ntfy.ts";
 import { pushover } from "./pushover.ts";
 import type {
   HttpResponse,
+  Limits,
   Message,
   Outcome,
   RenderOptions,
@@ -34,24 +36,15 @@ export interface ConfiguredService {
   judge(response: HttpResponse, nowMs: number): Outcome;
 }
 
-/** The documentation of a service's option. */
-export interface OptionDoc {
-  readonly name: string;
-  /** In Markdown. */
-  readonly description: string;
-  /** The default value, if there is one. */
-  readonly fallback?: string;
-  readonly isRequired: boolean;
-  readonly isSecret: boolean;
-}
-
 /** A service as the configuration uses it, independent of the type of its settings. */
-export interface RegisteredService
-  extends Pick<Service<unknown>, "name" | "apiUrl" | "example" | "limits" | "secretOptions"> {
-  /** The documentation of its options. */
-  readonly optionDocs: readonly OptionDoc[];
-  /** The names of its options, for suggestions. */
-  readonly optionNames: readonly string[];
+export interface RegisteredService {
+  readonly name: string;
+  readonly apiUrl: string;
+  readonly example: string;
+  readonly limits: Limits;
+  /** The schemas of its options, by name. */
+  readonly options: v.ObjectEntries;
+  readonly secretOptions: readonly string[];
   /** Validates options from the configuration. Returns the configured service, or all issues. */
   configure(options: unknown): { readonly service: ConfiguredService } | {
     readonly issues: readonly v.BaseIssue<unknown>[];
@@ -74,44 +67,38 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 );
 
 /** Converts a service to a registry entry. */
-export function register<Settings>(service: Service<Settings>): RegisteredService {
-  const { name, apiUrl, example, limits, options, secretOptions } = service;
+export function register<Settings extends object>(service: Service<Settings>): RegisteredService {
+  const { name, apiUrl, example, limits, options, secretOptions, fitting, judge } = service;
   return {
     name,
     apiUrl,
     example,
     limits,
+    options: options.entries,
     secretOptions,
-    optionDocs: docsOf(service),
-    optionNames: Object.keys(options.entries),
     configure(input) {
       const { success, output: settings, issues } = v.safeParse(options, input);
       if (!success) return { issues };
+      const server = service.server?.(settings);
       return {
         service: {
           name,
           fingerprint: createHash("sha256").update(JSON.stringify([name, settings])).digest("base64url"),
-          secrets: service.secrets(settings),
-          endpoints: service.endpoints(settings),
-          warnings: service.warnings?.(settings) ?? [],
-          fitting: (notifications) => service.fitting(notifications, settings),
+          secrets: [...optionSecrets(settings, secretOptions), ...(service.moreSecrets?.(settings) ?? [])],
+          endpoints: server === undefined ? [] : [endpoint(server.url)],
+          warnings: [...(server === undefined ? [] : serverWarnings(server)), ...(service.warnings?.(settings) ?? [])],
+          fitting,
           render: (message, options) => service.render(message, settings, options),
-          judge: (response, nowMs) => service.judge(response, nowMs),
+          judge,
         },
       };
     },
   };
 }
 
-function docsOf<Settings>({ options, secretOptions }: Service<Settings>): OptionDoc[] {
-  return Object.entries(options.entries).map(([name, schema]) => {
-    const fallback = "default" in schema && typeof schema.default === "string" ? schema.default : undefined;
-    return {
-      name,
-      description: "pipe" in schema ? v.getDescription(schema as v.GenericSchema) ?? "" : "",
-      ...(fallback === undefined ? {} : { fallback }),
-      isRequired: schema.type !== "optional",
-      isSecret: secretOptions.includes(name),
-    };
-  });
+/** The values of the secret options that are set. */
+function optionSecrets(settings: object, secretOptions: readonly string[]): string[] {
+  return Object.entries(settings).filter(([option]) => secretOptions.includes(option)).flatMap(([, value]) =>
+    value instanceof URL ? urlSecrets(value) : value === undefined ? [] : [String(value)]
+  );
 }

@@ -81,14 +81,8 @@ export interface HttpRequest {
   readonly body: string;
 }
 
-/** Text for standard output. */
-export interface PrintRequest {
-  readonly kind: "print";
-  readonly text: string;
-}
-
-/** What a service requests. */
-export type ServiceRequest = HttpRequest | PrintRequest;
+/** What a service requests: over HTTP, or text for standard output. */
+export type ServiceRequest = HttpRequest | { readonly kind: "print"; readonly text: string };
 
 /** An HTTP response. Untrusted: it may contain anything. */
 export interface HttpResponse {
@@ -127,6 +121,15 @@ export interface RenderOptions {
   readonly nowMs: number;
 }
 
+/** The server that a service connects to. */
+export interface Server {
+  readonly url: URL;
+  /** The option that names it. */
+  readonly option: string;
+  /** Whose hosts these are. Any other may be a relay, or a trap. */
+  readonly own?: { readonly hosts: RegExp; readonly of: string };
+}
+
 /** A notification service. Its file states its limits, its API's documentation, and an example configuration. */
 export interface Service<Settings> {
   /** The name used in `service = "…"` and `[notification.…]`. */
@@ -141,22 +144,22 @@ export interface Service<Settings> {
     readonly entries: ObjectEntries;
   };
   /**
-   * The secret options; each is a string. The configuration's parser accepts a file instead of each: `token_file` for
-   * `token`.
+   * The secret options; each is a string or a URL. Their values are never shown. The configuration's parser accepts a
+   * file instead of each: `token_file` for `token`.
    */
   readonly secretOptions: readonly string[];
   /** A working example of the options, as TOML. */
   readonly example: string;
   /** The documented limit of one request. */
   readonly limits: Limits;
-  /** The values in the settings that must never be shown. */
-  secrets(settings: Settings): readonly string[];
-  /** The hosts that the service connects to, as `host:port`. */
-  endpoints(settings: Settings): readonly string[];
-  /** Warnings about settings that work but are unsafe, one sentence each. */
+  /** What must never be shown in addition to the secret options: parts of them, or what requests make of them. */
+  moreSecrets?(settings: Settings): readonly string[];
+  /** The server that the service connects to, if any. The registry warns of an unsafe one. */
+  server?(settings: Settings): Server;
+  /** Further warnings about settings that work but are unsafe, one sentence each. */
   warnings?(settings: Settings): readonly string[];
   /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
-  fitting(notifications: readonly SessionNotification[], settings: Settings): number;
+  fitting(notifications: readonly SessionNotification[]): number;
   /** Builds the request that delivers a message. */
   render(message: Message, settings: Settings, options: RenderOptions): ServiceRequest;
   /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */

@@ -1,23 +1,14 @@
 // Slack, through an incoming webhook; also compatible servers such as Mattermost.
 
 import * as v from "valibot";
-import { areWithin, cut, fittedSentences, fittingLines } from "./fitting.ts";
-import {
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  textOf,
-  urlSchema,
-  urlSecrets,
-} from "./http.ts";
+import { cut, fittedSentences, fittingLines, packed } from "./fitting.ts";
+import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
   webhook_url: v.pipe(
-    urlSchema({ plainHttp: "loopback" }),
+    urlSchema("loopback"),
     v.check(
       ({ pathname }) => pathname.length > 1,
       "must be an incoming webhook URL, https://hooks.slack.com/services/…",
@@ -86,12 +77,11 @@ export const slack: Service<Settings> = {
 
   limits,
 
-  secrets: ({ webhook_url }) => urlSecrets(webhook_url),
-
-  endpoints: ({ webhook_url }) => [endpoint(webhook_url)],
-
-  warnings: ({ webhook_url }) =>
-    foreignHostWarnings(webhook_url, { option: "webhook_url", own: /^hooks\.slack(-gov)?\.com$/, of: "Slack" }),
+  server: ({ webhook_url: url }) => ({
+    option: "webhook_url",
+    url,
+    own: { hosts: /^hooks\.slack(-gov)?\.com$/, of: "Slack" },
+  }),
 
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
@@ -132,23 +122,13 @@ function blocksOf(message: Message): unknown[] {
     text: plainText(cut(`${mark}${headline(message)}`, { limits: HEADER, escape: escapeEntities })),
   };
   if (more.length > 0 || !isSession(first)) {
-    return [header, ...sectionsOf(fittedSentences(message, SECTION_WORDING))];
+    const texts = packed(fittedSentences(message, SECTION_WORDING), SECTION);
+    return [header, ...texts.map((text) => ({ type: "section", text: plainText(text) }))];
   }
   const fields = factsOf(first).map(({ label, value }) =>
     plainText(`${label}\n${cut(value, { limits: FIELD, escape: escapeEntities })}`)
   );
   return [header, { type: "section", fields }];
-}
-
-/** Packs lines into as few sections as possible. */
-function sectionsOf(lines: readonly string[]): unknown[] {
-  const texts: string[] = [];
-  for (const line of lines) {
-    const last = texts.at(-1);
-    if (last !== undefined && areWithin([last, line], SECTION)) texts.splice(-1, 1, `${last}\n${line}`);
-    else texts.push(line);
-  }
-  return texts.map((text) => ({ type: "section", text: plainText(text) }));
 }
 
 /** Text in which Slack interprets neither markup nor emojis. */

@@ -1,7 +1,7 @@
 // Standard output, for trials and for the systemd journal.
 
 import * as v from "valibot";
-import { sentences } from "./wording.ts";
+import { sentence } from "./wording.ts";
 import type { Service } from "./service.ts";
 
 const options = v.strictObject({});
@@ -14,9 +14,7 @@ export const stdout: Service<v.InferOutput<typeof options>> = {
   secretOptions: [],
   example: "",
   limits: { text: Infinity, unit: "characters" },
-  secrets: () => [],
-  endpoints: () => [],
   fitting: (notifications) => notifications.length,
-  render: (message) => ({ kind: "print", text: sentences(message) }),
+  render: ({ notifications }) => ({ kind: "print", text: notifications.map((one) => sentence(one)).join("\n") }),
   judge: () => ({ kind: "delivered" }),
 };

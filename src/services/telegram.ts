@@ -2,17 +2,7 @@
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import {
-  below,
-  endpoint,
-  foreignHostWarnings,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  secondsToMs,
-  textOf,
-  urlSchema,
-} from "./http.ts";
+import { below, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { headline, inert, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
@@ -30,7 +20,7 @@ const options = v.strictObject({
     v.description("the numeric ID of the chat (negative for a group), or the `@name` of a channel"),
   ),
   server_url: v.pipe(
-    v.optional(urlSchema({ plainHttp: "loopback" }), "https://api.telegram.org"),
+    v.optional(urlSchema("loopback"), "https://api.telegram.org"),
     v.description("your own Bot API server, instead of Telegram's"),
   ),
 });
@@ -63,12 +53,13 @@ export const telegram: Service<Settings> = {
   limits,
 
   // Only the second part is secret; the first is the bot's ID.
-  secrets: ({ token }) => [token, token.replace(/^\d+:/, "")],
+  moreSecrets: ({ token }) => [token.replace(/^\d+:/, "")],
 
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-
-  warnings: ({ server_url }) =>
-    foreignHostWarnings(server_url, { option: "server_url", own: /^api\.telegram\.org$/, of: "Telegram" }),
+  server: ({ server_url: url }) => ({
+    option: "server_url",
+    url,
+    own: { hosts: /^api\.telegram\.org$/, of: "Telegram" },
+  }),
 
   fitting(notifications) {
     const [first] = notifications;

@@ -4,12 +4,12 @@
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
 import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
-import { endpoint, jsonFields, judgeStatus, plainHttpWarnings, safeId, textOf, urlSchema, urlSecrets } from "./http.ts";
+import { jsonFields, judgeStatus, safeId, textOf, urlSchema } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
 import type { Form, Limits, Message, Service, SessionNotification } from "./service.ts";
 
 const options = v.strictObject({
-  url: v.pipe(urlSchema({ plainHttp: "anywhere" }), v.description("the URL to post to")),
+  url: v.pipe(urlSchema("anywhere"), v.description("the URL to post to")),
   secret: v.pipe(
     v.optional(v.pipe(
       v.string(),
@@ -49,17 +49,12 @@ export const webhook: Service<Settings> = {
 
   limits,
 
-  secrets: ({ url, secret }) => [
-    ...urlSecrets(url),
-    ...(secret === undefined ? [] : [secret, secret.replace(/^whsec_/, "")]),
-  ],
+  moreSecrets: ({ secret }) => secret === undefined ? [] : [secret.replace(/^whsec_/, "")],
 
-  endpoints: ({ url }) => [endpoint(url)],
+  server: ({ url }) => ({ option: "url", url }),
 
-  warnings: ({ url, secret }) => [
-    ...plainHttpWarnings(url, "url"),
-    ...(secret === undefined ? ["secret is not set: the receiver cannot verify who sent a notification"] : []),
-  ],
+  warnings: ({ secret }) =>
+    secret === undefined ? ["secret is not set: the receiver cannot verify who sent a notification"] : [],
 
   fitting: (notifications) =>
     fitting(notifications, {

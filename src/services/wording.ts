@@ -54,11 +54,6 @@ export function unlinked(value: string): string {
   return value.replace(/(?<!\bSHA256):\/\//g, "：//");
 }
 
-/** The plain sentences of a message, one per line. */
-export function sentences({ notifications }: Message, escape?: (value: string) => string): string {
-  return notifications.map((notification) => sentence(notification, escape)).join("\n");
-}
-
 /** A short title, for services that show one. */
 export function headline({ notifications }: Message): string {
   const [first, ...more] = notifications;
@@ -89,15 +84,11 @@ export function urgencyOf({ notifications }: Message): Urgency {
   return urgencies.includes("normal") ? "normal" : "low";
 }
 
-/** One fact about an event. */
-export interface Fact {
-  readonly label: string;
-  /** Not escaped, but cannot become a link. */
-  readonly value: string;
-}
-
-/** The facts of an event, for services that show labels. Brackets and quotes need no change outside a sentence. */
-export function factsOf(notification: SessionNotification): readonly Fact[] {
+/**
+ * The facts of an event, for services that show labels. The values are not escaped, but cannot become links. Brackets
+ * and quotes need no change outside a sentence.
+ */
+export function factsOf(notification: SessionNotification): { label: string; value: string }[] {
   const { user, authentication, duration, reasons, hostName, time, terminal, service } = notification;
   const facts = [
     { label: "User", value: user },

@@ -9,12 +9,12 @@ export interface AllowRule {
   readonly place: string;
   /** Why the rule exists, for display. */
   readonly reason: string;
-  readonly users?: readonly string[];
-  readonly networks?: readonly Network[];
-  readonly keyFingerprints?: readonly string[];
-  readonly services?: readonly string[];
+  readonly users?: readonly string[] | undefined;
+  readonly networks?: readonly Network[] | undefined;
+  readonly keyFingerprints?: readonly string[] | undefined;
+  readonly services?: readonly string[] | undefined;
   /** When the rule stops matching, in milliseconds since the epoch. */
-  readonly expiresAtMs?: number;
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** The facts of a login that rules are matched against; only verified ones. */

@@ -39,9 +39,9 @@ notify = "unexpected"
 service = "stdout"
 `);
   assert.deepEqual(routes.map(({ service, ...route }) => ({ ...route, service: service.name })), [
-    { name: "default", service: "discord", events: ["open", "close"], notify: "all" },
-    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected" },
-    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all" },
+    { name: "default", service: "discord", events: ["open", "close"], notify: "all", caCert: undefined },
+    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected", caCert: undefined },
+    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all", caCert: undefined },
   ]);
   for (const secret of ["xyz", "ssh-topic"]) assert.ok(secrets.includes(secret));
 });
@@ -150,15 +150,15 @@ Deno.test("parseConfig() reports faults of secret files without showing the secr
   ]);
 });
 
-for (const [name, { optionNames, secretOptions }] of services) {
+for (const [name, { options, secretOptions }] of services) {
   Deno.test(`${name}: no option has the name of a route key, and every secret is an option`, () => {
-    for (const option of [...optionNames, ...secretOptions.map((option) => `${option}_file`)]) {
+    for (const option of [...Object.keys(options), ...secretOptions.map((option) => `${option}_file`)]) {
       assert.ok(!Object.hasOwn(ROUTE_KEYS, option), option);
     }
     assert.equal(
-      new Set([...optionNames, ...secretOptions.map((option) => `${option}_file`)]).size,
-      optionNames.length + secretOptions.length,
+      new Set([...Object.keys(options), ...secretOptions.map((option) => `${option}_file`)]).size,
+      Object.keys(options).length + secretOptions.length,
     );
-    for (const option of secretOptions) assert.ok(optionNames.includes(option), option);
+    for (const option of secretOptions) assert.ok(Object.keys(options).includes(option), option);
   });
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { parse } from "smol-toml";
+import * as v from "valibot";
 import { redactor } from "../../src/send/redact.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import { lengthOf } from "../../src/services/fitting.ts";
@@ -174,23 +175,26 @@ function text(request: ServiceRequest): string {
 /** The checks without sockets, keyed by what they promise. */
 export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promise<void>>> = {
   "has a name, an API page, limits and options": ({ registered }) => {
-    const { name, apiUrl, limits, optionDocs, optionNames, secretOptions } = registered;
+    const { name, apiUrl, limits, options, secretOptions } = registered;
     assert.match(name, /^[a-z][a-z_]*$/);
     assert.ok(URL.canParse(apiUrl) && new URL(apiUrl).protocol === "https:", `not an API page: ${apiUrl}`);
     assert.ok(typeof limits?.text === "number" && limits.text >= 500, "no limit");
     assert.ok(["bytes", "characters", "code units"].includes(limits.unit), "no unit");
-    assert.deepEqual(optionDocs.map(({ name }) => name), optionNames);
-    for (const { name, description } of optionDocs) assert.ok(description !== "", `${name} has no description`);
-    for (const secret of secretOptions) assert.ok(optionNames.includes(secret), `${secret} is not an option`);
+    for (const [name, schema] of Object.entries(options)) {
+      assert.ok("pipe" in schema && v.getDescription(schema as v.GenericSchema), `${name} has no description`);
+    }
+    for (const secret of secretOptions) assert.ok(secret in options, `${secret} is not an option`);
   },
 
   "has a working example with every required option": ({ registered }) => {
-    assert.ok(registered.example !== "" || registered.optionNames.length === 0, "no example");
+    assert.ok(registered.example !== "" || Object.keys(registered.options).length === 0, "no example");
     const options = parse(registered.example);
     const { warnings } = configured(registered, options);
     assert.deepEqual(warnings, []);
-    for (const option of Object.keys(options)) assert.ok(registered.optionNames.includes(option), option);
-    for (const { name, isRequired } of registered.optionDocs) assert.ok(!isRequired || name in options, name);
+    for (const option of Object.keys(options)) assert.ok(option in registered.options, option);
+    for (const [name, { type }] of Object.entries(registered.options)) {
+      assert.ok(type === "optional" || name in options, name);
+    }
   },
 
   "has a receiver in the tests that accepts its requests": async (subject) => {

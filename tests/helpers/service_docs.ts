@@ -2,6 +2,7 @@
 // tests/testdata/messages.
 
 import { parse } from "smol-toml";
+import * as v from "valibot";
 import { type RegisteredService, services } from "../../src/services/registry.ts";
 import type { Message } from "../../src/services/service.ts";
 import { configured } from "./compliance.ts";
@@ -12,19 +13,19 @@ import { NOW_MS } from "./service_specs.ts";
 
 /** Each service with its limit, the page of its API, its options and an example, as mdoc. */
 export function serviceLines(): string[] {
-  return [...services.values()].flatMap(({ name, limits, apiUrl, optionDocs, example }) => [
+  return [...services.values()].flatMap(({ name, limits, apiUrl, options, example, secretOptions }) => [
     `.Ss ${name}`,
     ...limits.text === Infinity
       ? []
       : paragraph(`The longest message has ${limits.text.toLocaleString("en")} ${limits.unit}.`),
     ...display(apiUrl),
-    ...optionDocs.length === 0 ? [] : [
+    ...Object.keys(options).length === 0 ? [] : [
       ".Bl -tag -width Ds",
-      ...optionDocs.flatMap(({ name, description, fallback, isRequired, isSecret }) => [
+      ...Object.entries(options).flatMap(([name, schema]) => [
         `.It Cm ${argument(name)}`,
-        ...paragraph(sentence(description)),
-        ...isRequired ? ["Required."] : fallback === undefined ? [] : paragraph(`Default: \`"${fallback}"\`.`),
-        ...isSecret ? paragraph(`Secret; or \`${name}_file\`.`) : [],
+        ...paragraph(sentence(descriptionOf(schema))),
+        ...schema.type !== "optional" ? ["Required."] : fallbackOf(schema),
+        ...secretOptions.includes(name) ? paragraph(`Secret; or \`${name}_file\`.`) : [],
       ]),
       ".El",
     ],
@@ -34,6 +35,16 @@ export function serviceLines(): string[] {
 
 const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
 const LOGIN = notification({ authentication: KEY });
+
+function descriptionOf(schema: v.ObjectEntries[string]): string {
+  return "pipe" in schema ? v.getDescription(schema as v.GenericSchema) ?? "" : "";
+}
+
+function fallbackOf(schema: v.ObjectEntries[string]): string[] {
+  return "default" in schema && typeof schema.default === "string"
+    ? paragraph(`Default: \`"${schema.default}"\`.`)
+    : [];
+}
 
 /** What there is to show of the messages. */
 export const MESSAGES: Readonly<Record<string, Message>> = {

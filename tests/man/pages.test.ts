@@ -101,9 +101,11 @@ Deno.test("the pages name no ID of a finding or an error that does not exist", (
 Deno.test("the page of the configuration has every key, and every service with every option", () => {
   const keys = section(configuration, "KEYS");
   for (const name of keyNames()) assert.ok(keys.includes(`\n.It Cm ${argument(name)}\n`), name);
-  for (const { name, optionNames } of services.values()) {
+  for (const { name, options } of services.values()) {
     const text = section(configuration, name);
-    for (const option of optionNames) assert.ok(text.includes(`\n.It Cm ${argument(option)}\n`), `${name} ${option}`);
+    for (const option of Object.keys(options)) {
+      assert.ok(text.includes(`\n.It Cm ${argument(option)}\n`), `${name} ${option}`);
+    }
     assert.ok(section(configuration, "Appearance").includes(`.It Ql ${name}\n`) || name === "stdout", name);
   }
 });

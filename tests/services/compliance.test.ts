@@ -71,8 +71,9 @@ const FAULTS: Readonly<Record<string, Partial<Record<keyof Service<unknown>, unk
   "an example that causes a warning": { example: `webhook_url = "https://example.com/api/webhooks/1/x"` },
   "a secret option that does not exist": { secretOptions: ["token"] },
   "a secret option that is not declared secret": { secretOptions: [] },
-  "secrets that are shown": { secrets: () => [] },
-  "hosts that it does not connect to": { endpoints: () => ["example.com:443"] },
+  "hosts that it does not connect to": {
+    server: () => ({ option: "webhook_url", url: new URL("https://example.com") }),
+  },
   "digests that are too long": { fitting: (notifications: readonly unknown[]) => notifications.length },
   "digests that are too short": { fitting: () => 5 },
   "waits that are ignored": { judge: () => ({ kind: "retry", reason: "later" }) },

@@ -5,11 +5,9 @@ import { fittedSentences, fittingLines } from "../../src/services/fitting.ts";
 import {
   bearer,
   below,
-  endpoint,
   jsonFields,
   jsonRequest,
   judgeAnswer,
-  plainHttpWarnings,
   serverUrlSchema,
   textOf,
   tokenSchema,
@@ -35,9 +33,7 @@ export const pager: Service<v.InferOutput<typeof options>> = {
   secretOptions: ["token"],
   example: `server_url = "https://pager.example"\ntoken = "example"`,
   limits,
-  secrets: ({ token }) => [token],
-  endpoints: ({ server_url }) => [endpoint(server_url)],
-  warnings: ({ server_url }) => plainHttpWarnings(server_url, "server_url"),
+  server: ({ server_url: url }) => ({ option: "server_url", url }),
   fitting: (notifications) => fittingLines(notifications, WORDING),
   render(batch, { server_url, token }, { form }) {
     const text = fittedSentences(batch, WORDING).join("\n");
