@@ -5,7 +5,7 @@ import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { plural } from "../plural.ts";
+import { plural } from "../text.ts";
 import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
 import { isRead, noteRead } from "../store/read_sources.ts";
 import {

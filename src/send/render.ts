@@ -2,9 +2,8 @@
 // sentence fits the limits of every service. Pure.
 
 import { parseAddress } from "../session/address.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration, plural } from "../text.ts";
 import { cap } from "../event.ts";
-import { plural } from "../plural.ts";
 import type { NoticeNotification, SessionNotification, TestNotification, Urgency } from "../services/service.ts";
 import type { JudgedEvent } from "../store/events.ts";
 import type { Notice } from "../store/notices.ts";
