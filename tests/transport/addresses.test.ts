@@ -44,7 +44,6 @@ Deno.test("a request reaches one address that accepts it, once, and TLS checks t
   const transport = await startTransport({
     hosts: names.map((name) => `${name}:${port}`),
     caCerts: [],
-    routeCaCerts: [ca],
     timeoutMs: TIMEOUT_MS,
     resolve: (name) => Promise.resolve(lookedUp(ADDRESSES[name] ?? [])),
   });

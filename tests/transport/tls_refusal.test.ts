@@ -32,7 +32,6 @@ Deno.test("a connection that TLS refuses is retried; the reason contains advice,
   const transport: Transport = await startTransport({
     hosts: [...ports.values()].map((port) => `127.0.0.1:${port}`),
     caCerts: [],
-    routeCaCerts: [authority],
     timeoutMs: 10_000,
   });
   const answer = async (name: typeof names[number], caCert?: string) => {
