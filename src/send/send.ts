@@ -19,7 +19,6 @@ import { openStore, type OpenStoreOptions, previewStore } from "../store/open_st
 import { prune } from "../store/prune.ts";
 import { fullDisks } from "../store/disk_space.ts";
 import { setAside } from "../store/set_aside.ts";
-import { Spool } from "../intake/spool.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { systemClock } from "../clock.ts";
@@ -103,9 +102,7 @@ function open(
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
   const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
-  const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
-  const elsewhere = { spools, paths, clock: systemClock };
-  return { database, intake: new Intake({ database, inbox, elsewhere, log }) };
+  return { database, intake: new Intake({ database, inbox, paths, clock: systemClock, log }) };
 }
 
 function newestAtMs(inbox: Inbox): number | undefined {
