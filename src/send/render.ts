@@ -35,10 +35,7 @@ export interface HostOptions {
 }
 
 /** Creates the notification of an event. */
-export function notificationOf(
-  event: JudgedEvent,
-  host: HostOptions,
-): SessionNotification {
+export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNotification {
   return {
     type: event.type,
     uuid: event.uuid,
@@ -61,9 +58,7 @@ export function notificationOf(
 }
 
 /** The client's address and name. A name never replaces the address, because the client's DNS may choose the name. */
-function placeOf(
-  { address, remoteHost }: JudgedEvent,
-): Pick<SessionNotification, "address" | "remoteHost" | "dnsName"> {
+function placeOf({ address, remoteHost }: JudgedEvent) {
   const isName = address !== "" && parseAddress(remoteHost) === undefined;
   return isName
     ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }
@@ -174,7 +169,5 @@ export function shown(value: string, maxLength: number = MAX_SHOWN_LENGTH): stri
 /** Formats an instant: `2026-11-23 11:13:32+13:00`. */
 export function localTime(atMs: number, timezone: string): string {
   const zoned = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
-  const clock = zoned.toPlainDateTime().toString({ smallestUnit: "second" })
-    .replace("T", " ");
-  return `${clock}${zoned.offset}`;
+  return zoned.toString({ smallestUnit: "second", timeZoneName: "never" }).replace("T", " ");
 }
