@@ -35,10 +35,7 @@ export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }:
 }
 
 /** Makes one request. Never throws: a failure is an {@link Exchange} too. `caCert`: see {@link WorkerRequest}. */
-export type Transport = (
-  request: HttpRequest,
-  options?: { readonly caCert?: string | undefined },
-) => Promise<Exchange>;
+export type Transport = (request: HttpRequest, caCert?: string) => Promise<Exchange>;
 
 /**
  * Starts the Worker, then permanently revokes network access for this isolate.
@@ -62,7 +59,7 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   Deno.permissions.revokeSync({ name: "net" });
 
   let lastId = 0;
-  return async (request, { caCert } = {}) => {
+  return async (request, caCert) => {
     const id = ++lastId;
     const timeoutMs = settings.timeoutMs + GRACE_MS;
     const host = endpoint(new URL(proxyUrl ?? request.url));
