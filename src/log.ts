@@ -13,12 +13,7 @@ export type Log = (severity: Severity, message: string) => void;
 /** The format of entries: `terminal` has colours, `journal` is described in sd-daemon(3). */
 export type LogFormat = "terminal" | "journal" | "plain";
 
-const COLOURS: Record<Severity, string> = {
-  error: "\x1b[31m",
-  hint: "",
-  warning: "\x1b[33m",
-  info: "",
-};
+const COLOURS: Partial<Record<Severity, string>> = { error: "\x1b[31m", warning: "\x1b[33m" };
 
 /**
  * Control characters, line and paragraph separators, and characters that are invisible or change the direction of text.
@@ -36,25 +31,18 @@ export function oneLine(text: string): string {
 }
 
 /** Formats an entry as one line, without the newline. */
-export function formatEntry(
-  severity: Severity,
-  message: string,
-  format: LogFormat,
-): string {
-  const line = `${severity === "hint" ? "hint: " : ""}${oneLine(message)}`;
-  if (format === "journal") return `<${PRIORITIES[severity]}>${line}`;
-  const text = severity === "error" || severity === "warning" ? `${severity}: ${line}` : line;
+export function formatEntry(severity: Severity, message: string, format: LogFormat): string {
+  const line = oneLine(message);
+  if (format === "journal") return `<${PRIORITIES[severity]}>${severity === "hint" ? "hint: " : ""}${line}`;
+  const text = severity === "info" ? line : `${severity}: ${line}`;
   const colour = COLOURS[severity];
-  return format === "terminal" && colour !== "" ? `${colour}${text}\x1b[0m` : text;
+  return format === "terminal" && colour !== undefined ? `${colour}${text}\x1b[0m` : text;
 }
 
 /** The parts of `Deno` that the log uses. */
 export interface LogSurroundings {
   readonly env: Pick<Deno.Env, "get">;
-  readonly stderr: {
-    isTerminal(): boolean;
-    writeSync(bytes: Uint8Array): number;
-  };
+  readonly stderr: Pick<typeof Deno.stderr, "isTerminal" | "writeSync">;
 }
 
 /**
@@ -62,10 +50,7 @@ export interface LogSurroundings {
  *
  * @param options.verbose whether to write `info` entries
  */
-export function createLog(
-  options: { verbose?: boolean } = {},
-  surroundings: LogSurroundings = Deno,
-): Log {
+export function createLog(options: { verbose?: boolean } = {}, surroundings: LogSurroundings = Deno): Log {
   const { stderr } = surroundings;
   const format = formatFor(surroundings);
   const encoder = new TextEncoder();

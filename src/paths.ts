@@ -1,6 +1,6 @@
 // The fixed paths. A test compares them with the permissions in deno.json.
 
-import { type QueuePaths, queuePaths, STATE_DIR } from "./queue_paths.ts";
+import { queuePaths, STATE_DIR } from "./queue_paths.ts";
 
 export { RUN_DIR, STATE_DIR } from "./queue_paths.ts";
 
@@ -11,37 +11,29 @@ export const BINARY = "/usr/sbin/ssh-session-notifier";
 export const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 
 /** The files in a state directory, and those in {@link RUN_DIR}. */
-export interface StatePaths extends QueuePaths {
-  /** Written by pam_exec for logins at which the hook could not start. Owned by root. */
-  readonly unrecordedFile: string;
-  /** Read and written only by the user of `send`. */
-  readonly sendDir: string;
-  readonly deliveriesDatabase: string;
-  /** The daily backup of the store. */
-  readonly deliveriesBackup: string;
-  readonly sendLock: string;
-  /** The copy of the queue database that `send` reads. */
-  readonly queueCopy: string;
-  /** The database of the Go program of the same name, if install.sh found one. */
-  readonly legacyDatabase: string;
-}
+export type StatePaths = Readonly<ReturnType<typeof statePaths>>;
 
 /**
  * Returns the paths in a state directory and in {@link RUN_DIR}.
  *
  * @param stateDir as for {@link queuePaths}
  */
-export function statePaths(stateDir: string = STATE_DIR): StatePaths {
+export function statePaths(stateDir: string = STATE_DIR) {
   const sendDir = `${stateDir}/send`;
   const queue = queuePaths(stateDir);
   return {
     ...queue,
+    /** Written by pam_exec for logins at which the hook could not start. Owned by root. */
     unrecordedFile: queue.runSpoolDir.replace(/spool$/, "unrecorded"),
+    /** Read and written only by the user of `send`. */
     sendDir,
     deliveriesDatabase: `${sendDir}/deliveries.db`,
+    /** The daily backup of the store. */
     deliveriesBackup: `${sendDir}/deliveries.backup.db`,
     sendLock: `${sendDir}/send.lock`,
+    /** The copy of the queue database that `send` reads. */
     queueCopy: `${sendDir}/queue_copy.db`,
+    /** The database of the Go program of the same name, if install.sh found one. */
     legacyDatabase: `${sendDir}/legacy.db`,
   };
 }

@@ -6,9 +6,6 @@ export const STATE_DIR = "/var/lib/ssh-session-notifier";
 /** The directory of state that lasts until the next boot: a tmpfs that only root and the user of `queue` can fill. */
 export const RUN_DIR = "/run/ssh-session-notifier";
 
-/** The files of `queue`. */
-export type QueuePaths = Readonly<ReturnType<typeof queuePaths>>;
-
 /**
  * Returns the paths that `queue` uses.
  *

@@ -2,17 +2,17 @@
 // agree. Changes nothing.
 
 import { parseAddress } from "../session/address.ts";
-import { type AllowRule, type Condition, ruleName } from "../session/allowlist.ts";
+import { type AllowRule, type Condition, failingConditions, ruleName } from "../session/allowlist.ts";
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { conditionsAgainst, judge } from "../session/judge.ts";
+import { judge } from "../session/judge.ts";
 import type { Login } from "../session/login.ts";
+import { routesFor } from "../send/judge_pending.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
-import { routesFor } from "../send/routes_for.ts";
 import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
 import { openToRead } from "../store/open.ts";
 import { seen } from "../store/seen.ts";
@@ -119,7 +119,7 @@ function answerOf(
   rule: AllowRule,
   { login, nowMs, timezone }: { login: Login; nowMs: number; timezone: string },
 ): string {
-  const failing = conditionsAgainst(login, { rule, nowMs });
+  const failing = failingConditions(rule, { login, nowMs });
   if (failing.length === 0) return "allows it";
   const whys: Readonly<Record<Condition, string>> = {
     expires_at: `it expired at ${localTime(rule.expiresAtMs ?? 0, timezone)}`,

@@ -1,7 +1,7 @@
 // TOML -> Config. Reports all faults at once, each with its key path.
 
 import * as v from "valibot";
-import { DAY_MS } from "../duration.ts";
+import { DAY_MS } from "../text.ts";
 import type { AllowRule } from "../session/allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";

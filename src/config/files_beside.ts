@@ -2,7 +2,7 @@
 // directory, the only one that the sandbox lets `send` read. A path elsewhere is not quoted: it may be a secret set
 // under the wrong key.
 
-import { quotedForShell } from "../shell.ts";
+import { quotedForShell } from "../text.ts";
 
 /** More than any secret or certificate needs, in bytes. */
 const MAX_BYTES = 256 * 1024;

@@ -64,7 +64,7 @@ async function attemptForm(
       return { kind: "retry", reason: messageOf(error) };
     }
   }
-  const result = await transport(request, { caCert });
+  const result = await transport(request, caCert);
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
   // If a proxy refuses CONNECT, Deno's HTTP client reports a failed connection, not a response.
   if (/proxy auth/i.test(result.detail)) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };

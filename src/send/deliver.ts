@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import type { Route } from "../config/routes.ts";
 import type { Log } from "../log.ts";
-import { plural } from "../plural.ts";
+import { plural } from "../text.ts";
 import type { Outcome } from "../services/service.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import type { Batch, EventBatch } from "../store/batch.ts";

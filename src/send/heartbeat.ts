@@ -26,7 +26,7 @@ export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
     const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
     const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
-    const result = await transport(request, { caCert: heartbeat.caCert });
+    const result = await transport(request, heartbeat.caCert);
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
       // The detail names the configuration key of a route.

@@ -5,7 +5,7 @@ import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { plural } from "../plural.ts";
+import { plural } from "../text.ts";
 import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
 import { isRead, noteRead } from "../store/read_sources.ts";
 import {
@@ -20,11 +20,11 @@ import {
 import { statIfThere } from "../sqlite/files.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { type Inbox, InboxError } from "../intake/inbox.ts";
-import { noteQueueFault, noteQueueLooks, type QueueFault } from "../store/queue_state.ts";
+import { noteQueueFault, noteQueueLooks } from "../store/queue_state.ts";
 import { horizonOf } from "../store/read_again.ts";
-import { type Spool, SpoolError } from "../intake/spool.ts";
+import { Spool, SpoolError } from "../intake/spool.ts";
 import { isSqliteError } from "../sqlite/sqlite_error.ts";
-import { isPassingInQueue, isReadOnly } from "../store/store_failure.ts";
+import { isPassingInQueue, queueFaultId } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
 import { readUnrecorded, UNRECORDED_START } from "../intake/unrecorded.ts";
 import type { Clock } from "../clock.ts";
@@ -39,18 +39,15 @@ const PAGES_PER_STEP = 10;
 export interface IntakeOptions {
   readonly database: Database;
   readonly inbox: Inbox;
-  /** If absent, only the queue database is read. */
-  readonly elsewhere?: {
-    readonly spools: Readonly<Record<SpoolColumn, Spool>>;
-    readonly paths: StatePaths;
-    readonly clock: Pick<Clock, "nowMs">;
-  };
+  readonly paths: StatePaths;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Reads new events, and keeps track of the sources that cannot be read. */
 export class Intake {
   readonly #options: IntakeOptions;
+  readonly #spools: Readonly<Record<SpoolColumn, Spool>>;
   /** The current faults, by source. */
   readonly #faults = new Map<string, Error>();
   readonly #unreadableFiles = new Map<string, number>();
@@ -61,7 +58,9 @@ export class Intake {
   #total = { taken: 0, history: 0 };
 
   constructor(options: IntakeOptions) {
+    const { paths } = options;
     this.#options = options;
+    this.#spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
   }
 
   /** Why a source could not be read in the last pass; undefined if all were. A fault that a person must fix comes first. */
@@ -88,16 +87,17 @@ export class Intake {
   }
 
   *#takeInAll(): Generator<void> {
-    const { elsewhere, log } = this.#options;
+    const { database, paths, log } = this.#options;
     this.#total = { taken: 0, history: 0 };
     // Entries that are written later wait for the next pass: the hook may have recorded the same logins in a source that
     // this pass has already read.
-    const upTo = elsewhere === undefined ? 0 : sizeOf(elsewhere.paths.unrecordedFile);
+    const upTo = sizeOf(paths.unrecordedFile);
     yield* this.#attempt("database", this.#takeInDatabase());
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
     yield* this.#attempt("spool in /run", this.#takeInSpool("run_spool_files"));
     yield* this.#attempt("last resort", this.#takeInUnrecorded(upTo));
-    noteQueueFault(this.#options.database, faultOf(this.fault));
+    const { fault } = this;
+    noteQueueFault(database, fault && { id: queueFaultId(fault), message: fault.message });
     const { taken, history } = this.#total;
     if (history > 0) {
       log(
@@ -145,9 +145,8 @@ export class Intake {
   }
 
   *#takeInSpool(column: SpoolColumn): Generator<void> {
-    const { database, elsewhere, log } = this.#options;
-    if (elsewhere === undefined) return;
-    const spool = elsewhere.spools[column];
+    const { database, log } = this.#options;
+    const spool = this.#spools[column];
     const horizon = horizonOf(database, { pruned: false });
     for (;;) {
       const { events, isLast } = spool.read({ limit: PAGE, knows: (uuid) => knows(database, uuid) });
@@ -164,12 +163,11 @@ export class Intake {
   }
 
   *#takeInUnrecorded(upTo: number): Generator<void> {
-    const { database, elsewhere } = this.#options;
-    if (elsewhere === undefined) return;
+    const { database, paths } = this.#options;
     for (;;) {
       const before = unrecordedPosition(database);
       const position = before ?? UNRECORDED_START;
-      const page = readUnrecorded(elsewhere.paths.unrecordedFile, { position, upTo });
+      const page = readUnrecorded(paths.unrecordedFile, { position, upTo });
       const hasMoved = page.position.file !== position.file || page.position.offset !== position.offset;
       // Remember that the file is empty or does not exist: then all its later entries are known to be new.
       if (!hasMoved && before !== undefined && (!page.isFull || before.isFull)) return;
@@ -192,9 +190,7 @@ export class Intake {
   }
 
   *#takeInDamaged(): Generator<void> {
-    const { elsewhere, database, log } = this.#options;
-    if (elsewhere === undefined) return;
-    const { paths, clock } = elsewhere;
+    const { database, paths, clock, log } = this.#options;
     try {
       for (const queue of findDamagedQueues(paths, clock.nowMs())) {
         if (!queue.isSettled || isRead(database, { name: queue.folder, looks: queue.looks })) continue;
@@ -240,16 +236,6 @@ export class Intake {
     log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);
     return true;
   }
-}
-
-function faultOf(error: Error | undefined): QueueFault | undefined {
-  if (error === undefined) return undefined;
-  const id = isReadOnly(error)
-    ? "queue.read-only"
-    : isPassingInQueue(error)
-    ? "queue.unavailable"
-    : "queue.not-readable";
-  return { id, message: error.message };
 }
 
 /** How reading a damaged database ended: with the fault that hides the rest of it, if any, or with an error of the disk. */

@@ -1,13 +1,14 @@
 // Judges new events, each once, and creates their deliveries.
 
+import type { Route } from "../config/routes.ts";
+import type { SessionEventType } from "../event.ts";
 import { ruleName } from "../session/allowlist.ts";
-import { judge } from "../session/judge.ts";
+import { judge, type Verdict } from "../session/judge.ts";
 import { loginOf } from "../session/login.ts";
 import { transaction } from "../sqlite/open.ts";
 import { openOf, recordVerdict, type StoredEvent, unjudged, unjudgedOpenOf } from "../store/events.ts";
 import { rememberFirstEvent, seen } from "../store/seen.ts";
 import type { SendContext } from "./deliver.ts";
-import { routesFor } from "./routes_for.ts";
 
 /** How many events are judged in one transaction. */
 const PAGE = 100;
@@ -16,7 +17,7 @@ const PAGE = 100;
 const PAGES_PER_STEP = 10;
 
 /** What judging needs. */
-export type JudgeContext = Pick<SendContext, "config" | "database" | "clock" | "log">;
+type JudgeContext = Pick<SendContext, "config" | "database" | "clock" | "log">;
 
 /**
  * Judges some of the events that are not judged yet.
@@ -63,4 +64,18 @@ function judgeOne(
     // So that no event is allowed silently.
     log("info", `event ${event.uuid} is allowlisted: ${verdict.address || event.user}, by ${ruleName(verdict.rule)}`);
   }
+}
+
+/**
+ * The names of the routes that get an event; empty if it is allowlisted. A route with `notify = "unexpected"` gets
+ * unexpected logins, even while the host is learning, and logouts that were tampered with. A login is not unexpected
+ * only because it is root's.
+ */
+export function routesFor(
+  routes: readonly Pick<Route, "name" | "events" | "notify">[],
+  { type, verdict: { rule, unexpected } }: { type: SessionEventType; verdict: Pick<Verdict, "rule" | "unexpected"> },
+): string[] {
+  if (rule !== undefined) return [];
+  return routes.filter(({ events, notify }) => events.includes(type) && (notify === "all" || unexpected))
+    .map(({ name }) => name);
 }

@@ -2,9 +2,8 @@
 // sentence fits the limits of every service. Pure.
 
 import { parseAddress } from "../session/address.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration, plural } from "../text.ts";
 import { cap } from "../event.ts";
-import { plural } from "../plural.ts";
 import type { NoticeNotification, SessionNotification, TestNotification, Urgency } from "../services/service.ts";
 import type { JudgedEvent } from "../store/events.ts";
 import type { Notice } from "../store/notices.ts";
@@ -36,10 +35,7 @@ export interface HostOptions {
 }
 
 /** Creates the notification of an event. */
-export function notificationOf(
-  event: JudgedEvent,
-  host: HostOptions,
-): SessionNotification {
+export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNotification {
   return {
     type: event.type,
     uuid: event.uuid,
@@ -62,9 +58,7 @@ export function notificationOf(
 }
 
 /** The client's address and name. A name never replaces the address, because the client's DNS may choose the name. */
-function placeOf(
-  { address, remoteHost }: JudgedEvent,
-): Pick<SessionNotification, "address" | "remoteHost" | "dnsName"> {
+function placeOf({ address, remoteHost }: JudgedEvent) {
   const isName = address !== "" && parseAddress(remoteHost) === undefined;
   return isName
     ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }
@@ -175,7 +169,5 @@ export function shown(value: string, maxLength: number = MAX_SHOWN_LENGTH): stri
 /** Formats an instant: `2026-11-23 11:13:32+13:00`. */
 export function localTime(atMs: number, timezone: string): string {
   const zoned = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timezone);
-  const clock = zoned.toPlainDateTime().toString({ smallestUnit: "second" })
-    .replace("T", " ");
-  return `${clock}${zoned.offset}`;
+  return zoned.toString({ smallestUnit: "second", timeZoneName: "never" }).replace("T", " ");
 }

@@ -1,7 +1,7 @@
 // One run of `send`: reads new events, judges them, delivers what is due, waits briefly for what is due soon, and ends.
 
 import type { Route } from "../config/routes.ts";
-import { plural } from "../plural.ts";
+import { plural } from "../text.ts";
 import { nextDueAtMs } from "../store/next.ts";
 import { keepNoticesOf } from "../store/notices.ts";
 import { noteSettings } from "../store/refusals.ts";

@@ -3,14 +3,16 @@
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode, Failure, messageOf } from "../failure.ts";
-import { createLog, type Log } from "../log.ts";
+import { createLog, type Log, oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
+import { sentence } from "../services/wording.ts";
 import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
 import { backUpDaily } from "../store/backup.ts";
+import { pendingEvents } from "../store/events.ts";
 import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
 import { pendingCount } from "../store/next.ts";
@@ -19,16 +21,15 @@ import { openStore, type OpenStoreOptions, previewStore } from "../store/open_st
 import { prune } from "../store/prune.ts";
 import { fullDisks } from "../store/disk_space.ts";
 import { setAside } from "../store/set_aside.ts";
-import { Spool } from "../intake/spool.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
 import { systemClock } from "../clock.ts";
-import { dryRun } from "./dry_run.ts";
 import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgePending } from "./judge_pending.ts";
 import { redactor } from "./redact.ts";
+import { notificationOf } from "./render.ts";
 import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
 
@@ -103,9 +104,7 @@ function open(
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
   const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
-  const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
-  const elsewhere = { spools, paths, clock: systemClock };
-  return { database, intake: new Intake({ database, inbox, elsewhere, log }) };
+  return { database, intake: new Intake({ database, inbox, paths, clock: systemClock, log }) };
 }
 
 function newestAtMs(inbox: Inbox): number | undefined {
@@ -117,7 +116,7 @@ function newestAtMs(inbox: Inbox): number | undefined {
   }
 }
 
-/** Does all steps of a run except sending, shows what would be sent, and rolls the steps back. */
+/** Does all steps of a run except sending, prints one line per delivery, and rolls the steps back. */
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
@@ -126,7 +125,11 @@ function showPending(work: Work): ExitCode {
     takeOver({ paths, database, log, keep: true });
     while (intake.takeIn() || intake.takeInDamaged());
     while (judgePending({ config, database, clock: systemClock, log }));
-    return dryRun(database, config);
+    return config.routes.flatMap(({ name, service }) =>
+      pendingEvents(database, name).map((event) =>
+        oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`)
+      )
+    );
   });
   database.close();
   lines.forEach(print);

@@ -61,12 +61,12 @@ export function parseNetwork(text: string): Network {
   if (!(prefixLength >= 0 && prefixLength <= bits)) {
     throw new SyntaxError(`"${text}": the prefix length must be between ${least} and ${bits + least}`);
   }
-  const network = maskedAddress(address, prefixLength);
-  const zone = addressText.slice(addressText.replace(/%.*/, "").length);
-  if (network.toNormalizedString() !== withoutZone(address).toNormalizedString()) {
-    throw new SyntaxError(
-      `"${text}" has host bits set; did you mean "${network.toString()}${zone}/${prefixLength}"?`,
-    );
+  const zoneless = ipaddr.fromByteArray(address.toByteArray()).toString();
+  const version = address.kind() === "ipv4" ? ipaddr.IPv4 : ipaddr.IPv6;
+  const network = version.networkAddressFromCIDR(`${zoneless}/${prefixLength}`).toString();
+  if (network !== zoneless) {
+    const zone = addressText.slice(addressText.replace(/%.*/, "").length);
+    throw new SyntaxError(`"${text}" has host bits set; did you mean "${network}${zone}/${prefixLength}"?`);
   }
   return { address, prefixLength };
 }
@@ -75,23 +75,9 @@ export function parseNetwork(text: string): Network {
 export function contains(network: Network, address: Address): boolean {
   const zone = zoneOf(network.address);
   if (zone !== undefined && zone !== zoneOf(address)) return false;
-  return network.address.kind() === address.kind() &&
-    maskedAddress(address, network.prefixLength).toNormalizedString() ===
-      maskedAddress(network.address, network.prefixLength).toNormalizedString();
+  return network.address.kind() === address.kind() && address.match([network.address, network.prefixLength]);
 }
 
 function zoneOf(address: Address): string | undefined {
   return "zoneId" in address && typeof address.zoneId === "string" ? address.zoneId : undefined;
-}
-
-function withoutZone(address: Address): Address {
-  return ipaddr.fromByteArray(address.toByteArray());
-}
-
-function maskedAddress(address: Address, prefixLength: number): Address {
-  const bytes = address.toByteArray().map((byte, index) => {
-    const keptBits = Math.min(8, Math.max(0, prefixLength - index * 8));
-    return byte & (0xff << (8 - keptBits));
-  });
-  return ipaddr.fromByteArray(bytes);
 }

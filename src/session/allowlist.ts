@@ -1,7 +1,8 @@
 // The allowlist: which logins and logouts are recorded but not notified. Pure.
 // A rule matches only if all its conditions hold. A condition on an unknown value does not hold.
 
-import { type Address, contains, type Network } from "./address.ts";
+import { contains, type Network } from "./address.ts";
+import type { Login } from "./login.ts";
 
 /** One rule. An absent condition is not checked; a condition holds if any one of its values matches. */
 export interface AllowRule {
@@ -17,36 +18,24 @@ export interface AllowRule {
   readonly expiresAtMs?: number | undefined;
 }
 
-/** The facts of a login that rules are matched against; only verified ones. */
-export interface Candidate {
-  readonly user: string;
-  readonly service: string;
-  readonly address: Address | undefined;
-  /** The fingerprints of the keys that the user logged in with. */
-  readonly keyFingerprints: readonly string[];
-}
-
 /** A condition, named by its configuration key. */
 export type Condition = "expires_at" | "users" | "ips" | "key_fingerprints" | "services";
 
-/**
- * The conditions of a rule that do not hold; empty if the rule matches the login.
- *
- * @param options.atMs the latest possible time of the login, in milliseconds since the epoch
- */
+/** The conditions of a rule that do not hold; empty if the rule matches the login. Does not check for tampering. */
 export function failingConditions(
   rule: AllowRule,
-  { candidate, atMs }: { candidate: Candidate; atMs: number },
+  { login, nowMs }: { login: Login; nowMs: number },
 ): Condition[] {
   const { users, networks, keyFingerprints, services } = rule;
-  const { user, service, address, keyFingerprints: keys } = candidate;
+  const { user, service, address, keys: { fingerprints } } = login;
   const failing: Condition[] = [];
-  if (isExpired(rule, atMs)) failing.push("expires_at");
+  // The later of both, so a clock that is set back does not reactivate an expired rule.
+  if (isExpired(rule, Math.max(login.occurredAtMs, nowMs))) failing.push("expires_at");
   if (users !== undefined && !users.includes(user)) failing.push("users");
   if (networks !== undefined && !(address !== undefined && networks.some((network) => contains(network, address)))) {
     failing.push("ips");
   }
-  if (keyFingerprints !== undefined && !keyFingerprints.some((key) => keys.includes(key))) {
+  if (keyFingerprints !== undefined && !keyFingerprints.some((key) => fingerprints.includes(key))) {
     failing.push("key_fingerprints");
   }
   if (services !== undefined && !services.includes(service)) failing.push("services");

@@ -1,7 +1,7 @@
 // Judges a login or logout: whether it is allowlisted, whether it is unexpected and why, and whether it is urgent.
 // Pure, except for the lookup of previous logins.
 
-import { type AllowRule, type Condition, failingConditions } from "./allowlist.ts";
+import { type AllowRule, failingConditions } from "./allowlist.ts";
 import { cap } from "../event.ts";
 import type { Known, SeenLogin } from "./seen.ts";
 import type { Login } from "./login.ts";
@@ -54,7 +54,7 @@ export function judge(login: Login, options: JudgeOptions): Verdict {
   const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
   const { type, user, address, remoteHost, tampered } = login;
   const isSuspect = tampered.length > 0 || isUnrecorded;
-  const rule = isSuspect ? undefined : allowlist.find((rule) => conditionsAgainst(login, { rule, nowMs }).length === 0);
+  const rule = isSuspect ? undefined : allowlist.find((rule) => failingConditions(rule, { login, nowMs }).length === 0);
   const seenLogin = { user, address: address?.toString() ?? "", remoteHost, keyFingerprint: keyOf(login) };
   const history = type === "open" ? known(seenLogin) : undefined;
   const news = history === undefined ? [] : newsOf(login, history);
@@ -73,18 +73,6 @@ export function judge(login: Login, options: JudgeOptions): Verdict {
     unexpected: isSuspect || news.length > 0,
     urgent: isSuspect || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
   };
-}
-
-/** The conditions of a rule that a login does not meet; empty if the rule allows it. Does not check for tampering. */
-export function conditionsAgainst(
-  { user, service, address, keys, occurredAtMs }: Login,
-  { rule, nowMs }: { rule: AllowRule; nowMs: number },
-): Condition[] {
-  return failingConditions(rule, {
-    candidate: { user, service, address, keyFingerprints: keys.fingerprints },
-    // The later of both, so a clock that is set back does not reactivate an expired rule.
-    atMs: Math.max(occurredAtMs, nowMs),
-  });
 }
 
 /** Describes what is new about a login. */

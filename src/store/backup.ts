@@ -1,6 +1,6 @@
 // The daily backup of the store, and its restoration.
 
-import { DAY_MS } from "../duration.ts";
+import { DAY_MS } from "../text.ts";
 import type { StatePaths } from "../paths.ts";
 import { assertIntact, backUpTo, removeDatabase } from "../sqlite/backup.ts";
 import { statIfThere, syncFile } from "../sqlite/files.ts";

@@ -1,7 +1,7 @@
 // The one rule for whether the alarm works, that is, whether a login now would cause a notification. `status`, its
 // metrics, the heartbeat, `check` and the exit code of `send` use it. Pure.
 
-import { formatAgo } from "../duration.ts";
+import { formatAgo } from "../text.ts";
 import type { RouteOverview } from "./overview.ts";
 import type { Spooled } from "../intake/spool.ts";
 

@@ -1,11 +1,10 @@
 // Checks two places that should be empty: the file of logins for which the hook could not run, and the spool in /run,
 // which holds events that could not be written to the disk. `send` delivers them, but the cause must be fixed.
 
-import { DAY_MS, formatAgo } from "../duration.ts";
+import { DAY_MS, formatAgo, plural } from "../text.ts";
 import { messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
 import type { StatePaths } from "../paths.ts";
-import { plural } from "../plural.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { Spool } from "../intake/spool.ts";
 import { MAX_UNRECORDED_BYTES } from "../intake/unrecorded.ts";

@@ -2,7 +2,7 @@
 // delivery, or an open event whose close is still in the store. Age is measured in the time that the store has been in
 // use, not by the clock, so a jump of the clock deletes nothing.
 
-import { DAY_MS } from "../duration.ts";
+import { DAY_MS } from "../text.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { countElapsed } from "./read_again.ts";
 

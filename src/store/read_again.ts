@@ -1,7 +1,7 @@
 // Decides about events that may have been delivered before, because the store was lost or has pruned them: recent ones
 // are sent again, marked as possible repeats; older ones become history. Also counts how long the store has been in use.
 
-import { DAY_MS } from "../duration.ts";
+import { DAY_MS } from "../text.ts";
 import type { SessionEvent } from "../event.ts";
 import type { Database } from "../sqlite/open.ts";
 

@@ -11,22 +11,19 @@ const RESOLVE_MS = 5_000;
 /** How many addresses of each family are used. Both families are used, because IPv6 may be broken on this host. */
 const MAX_OF_FAMILY = 4;
 
-/** Options of {@linkcode severalAddresses}. */
-export interface AddressOptions {
-  /** Resolves a name; by default like getaddrinfo(3), which also reads /etc/hosts. */
-  readonly resolve?: (name: string) => Promise<readonly LookupAddress[]>;
-  readonly timeoutMs?: number;
-}
+/** Resolves a name. */
+export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
 /**
  * The addresses of each host that has several. Omits other hosts, and hosts that cannot be resolved in time: requests
  * to them use the name, and report the error.
  *
  * @param hosts each as `host:port`
+ * @param options.resolve by default like getaddrinfo(3), which also reads /etc/hosts
  */
 export async function severalAddresses(
   hosts: readonly string[],
-  { resolve = resolveAll, timeoutMs = RESOLVE_MS }: AddressOptions = {},
+  { resolve = resolveAll, timeoutMs = RESOLVE_MS }: { resolve?: Resolve | undefined; timeoutMs?: number } = {},
 ): Promise<ReadonlyMap<string, readonly Address[]>> {
   const { promise: isOver, resolve: end } = Promise.withResolvers<readonly LookupAddress[]>();
   const timer = setTimeout(() => end([]), timeoutMs);

@@ -22,11 +22,9 @@ export interface Address {
 export interface WorkerSettings {
   /** Certificates to trust in addition to Mozilla's, as PEM. */
   readonly caCerts: readonly string[];
-  /** Certificates that only some routes trust in addition, as PEM. */
-  readonly routeCaCerts?: readonly string[];
   readonly proxyUrl?: string;
   /** The addresses of hosts that have several, by `host:port`. */
-  readonly addresses?: ReadonlyMap<string, readonly Address[]>;
+  readonly addresses: ReadonlyMap<string, readonly Address[]>;
   readonly timeoutMs: number;
 }
 
@@ -35,9 +33,9 @@ export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
   /** The host to connect to, as `host:port`: the proxy, if one is configured. */
-  readonly host?: string;
-  /** The index in `routeCaCerts` of the certificate to trust for this request. */
-  readonly routeCaCert?: number;
+  readonly host: string;
+  /** Certificates to trust for this request in addition to the usual ones, as PEM. */
+  readonly caCert: string | undefined;
 }
 
 /** The Worker's answer. The first one, with ID 0, means that the Worker has started. */

@@ -14,35 +14,31 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-let settings: WorkerSettings = { caCerts: [], timeoutMs: 0 };
-let reachable = new Reachable(new Map());
-/** Trusted certificates, by the index of a route's own; `undefined` for other routes. See {@link trusted}. */
-const trust = new Map<number | undefined, string[]>();
+let settings: WorkerSettings = { caCerts: [], timeoutMs: 0, addresses: new Map() };
+let reachable = new Reachable(settings.addresses);
+/** Trusted certificates, by the route's own; `undefined` for other routes. See {@link trusted}. */
+const trust = new Map<string | undefined, string[]>();
 /** HTTP clients, by the certificates that they trust and the address of the proxy that they connect to. */
 const clients = new Map<string, Deno.HttpClient>();
 
 scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   settings = data;
-  reachable = new Reachable(data.addresses ?? new Map());
-  clientOf({});
+  reachable = new Reachable(data.addresses);
+  clientOf();
   scope.onmessage = async ({ data: { id, ...request } }: MessageEvent<WorkerRequest>) => {
-    answer({ id, exchange: await exchange(request) });
+    scope.postMessage({ id, exchange: await exchange(request) });
   };
-  answer({ id: 0 });
+  scope.postMessage({ id: 0 });
 };
 
-/** Selects an HTTP client. */
-interface ClientOptions {
-  readonly routeCaCert?: number | undefined;
-  /** The address of the proxy to use, if it has several. */
-  readonly proxyAddress?: Address | undefined;
-}
-
-/** Returns a client, and keeps it for reuse of its connection pool. */
-function clientOf(options: ClientOptions): Deno.HttpClient {
-  const key = `${options.routeCaCert ?? ""} ${options.proxyAddress?.hostname ?? ""}`;
-  const client = clients.get(key) ??
-    Deno.createHttpClient({ caCerts: trusted(options.routeCaCert), ...proxyAt(options.proxyAddress) });
+/**
+ * Returns a client, and keeps it for reuse of its connection pool.
+ *
+ * @param proxyAddress the address of the proxy to use, if it has several
+ */
+function clientOf(caCert?: string, proxyAddress?: Address): Deno.HttpClient {
+  const key = `${proxyAddress?.hostname ?? ""} ${caCert ?? ""}`;
+  const client = clients.get(key) ?? Deno.createHttpClient({ caCerts: trusted(caCert), ...proxyAt(proxyAddress) });
   clients.set(key, client);
   return client;
 }
@@ -56,15 +52,14 @@ function proxyAt(address: Address | undefined): { readonly proxy?: Deno.Proxy } 
 }
 
 /** The certificates that a route trusts in addition to Mozilla's. */
-function trusted(routeCaCert: number | undefined): string[] {
-  const certificates = trust.get(routeCaCert) ?? readable(routeCaCert);
-  trust.set(routeCaCert, certificates);
+function trusted(caCert: string | undefined): string[] {
+  const certificates = trust.get(caCert) ?? readable(caCert);
+  trust.set(caCert, certificates);
   return certificates;
 }
 
-function readable(routeCaCert: number | undefined): string[] {
-  const { caCerts, routeCaCerts = [] } = settings;
-  const all = [...caCerts, ...routeCaCert === undefined ? [] : routeCaCerts.slice(routeCaCert, routeCaCert + 1)];
+function readable(caCert: string | undefined): string[] {
+  const all = [...settings.caCerts, ...caCert === undefined ? [] : [caCert]];
   try {
     Deno.createHttpClient({ caCerts: all }).close();
     return all;
@@ -72,10 +67,6 @@ function readable(routeCaCert: number | undefined): string[] {
     // An unusable CA store must not stop all notifications: Mozilla's certificates still work.
     return [];
   }
-}
-
-function answer(message: WorkerAnswer): void {
-  scope.postMessage(message);
 }
 
 async function exchange(asked: Omit<WorkerRequest, "id">): Promise<Exchange> {
@@ -91,12 +82,12 @@ async function exchange(asked: Omit<WorkerRequest, "id">): Promise<Exchange> {
 }
 
 async function respond(
-  { request, host = "", routeCaCert }: Omit<WorkerRequest, "id">,
+  { request, host, caCert }: Omit<WorkerRequest, "id">,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   if (!await reachable.needsChoice(host, signal)) {
     try {
-      return await fetchBy(clientOf({ routeCaCert }), { request, signal });
+      return await fetchBy(clientOf(caCert), { request, signal });
     } catch (error) {
       reachable.fetchFailed(host);
       throw error;
@@ -104,22 +95,17 @@ async function respond(
   }
   const { connection, address } = await reachable.connect(host, signal);
   let open: Deno.Conn = connection;
-  const close = () => {
-    try {
-      open.close();
-    } catch {
-      // Already closed.
-    }
-  };
+  // Unlike close(), this does nothing if the connection is already closed.
+  const close = () => open[Symbol.dispose]();
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
     if (settings.proxyUrl !== undefined) {
       close();
-      return await fetchBy(clientOf({ routeCaCert, proxyAddress: address }), { request, signal });
+      return await fetchBy(clientOf(caCert, address), { request, signal });
     }
     const { protocol, hostname } = new URL(request.url);
-    const tls = { hostname, caCerts: trusted(routeCaCert), alpnProtocols: ["http/1.1"] };
+    const tls = { hostname, caCerts: trusted(caCert), alpnProtocols: ["http/1.1"] };
     if (protocol === "https:") open = await Deno.startTls(connection, tls);
     return await exchangeOver(open, request);
   } catch (error) {

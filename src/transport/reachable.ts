@@ -1,6 +1,7 @@
 // Connects to a host that has several addresses, at one that accepts connections. Only the connection is tried at several
 // addresses; the request is sent over one connection, so nothing is delivered twice.
 
+import { systemClock } from "../clock.ts";
 import type { Address } from "./exchange.ts";
 
 /** How long to wait before the next address is tried in parallel, in milliseconds (RFC 8305, section 5). */
@@ -87,7 +88,8 @@ async function firstToConnect(addresses: readonly Address[], signal: AbortSignal
   let winner: Deno.TcpConn | undefined;
   try {
     return await Promise.any(attempts.map(async ({ address, stop }, index) => {
-      await pause(index * HEAD_START_MS, stop.signal);
+      // If the signal aborts, this returns early, and the next step fails.
+      await systemClock.sleep(index * HEAD_START_MS, stop.signal);
       const connection = await Deno.connect({ ...address, signal: stop.signal });
       if (winner !== undefined) {
         connection.close();
@@ -102,12 +104,4 @@ async function firstToConnect(addresses: readonly Address[], signal: AbortSignal
   } finally {
     signal.removeEventListener("abort", stopAll);
   }
-}
-
-/** Waits, or returns as soon as the signal aborts; the next step then fails. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
 }

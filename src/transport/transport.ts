@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
-import { type AddressOptions, severalAddresses } from "./addresses.ts";
+import { type Resolve, severalAddresses } from "./addresses.ts";
 import { systemCertificates } from "./certificates.ts";
 import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 
@@ -18,7 +18,7 @@ export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
   /** The only hosts that requests can reach, each as `host:port`. */
   readonly hosts: readonly string[];
   /** Resolves a name; by default like getaddrinfo(3). */
-  readonly resolve?: AddressOptions["resolve"];
+  readonly resolve?: Resolve;
 }
 
 /** Derives the options from the configuration. */
@@ -29,23 +29,13 @@ export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }:
       ...[heartbeat?.url, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
     ],
     caCerts: systemCertificates(),
-    routeCaCerts: [
-      ...new Set([...routes, ...heartbeat === undefined ? [] : [heartbeat]].flatMap(({ caCert }) => caCert ?? [])),
-    ],
     timeoutMs: requestTimeoutMs,
     ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
   };
 }
 
-/**
- * Makes one request. Never throws: a failure is an {@link Exchange} too.
- *
- * @param options.caCert certificates to trust for this request in addition to the usual ones, as PEM
- */
-export type Transport = (
-  request: HttpRequest,
-  options?: { readonly caCert?: string | undefined },
-) => Promise<Exchange>;
+/** Makes one request. Never throws: a failure is an {@link Exchange} too. `caCert`: see {@link WorkerRequest}. */
+export type Transport = (request: HttpRequest, caCert?: string) => Promise<Exchange>;
 
 /**
  * Starts the Worker, then permanently revokes network access for this isolate.
@@ -55,7 +45,7 @@ export type Transport = (
 export async function startTransport({ hosts, resolve, ...settings }: TransportOptions): Promise<Transport> {
   dropProxyVariables();
   const { proxyUrl } = settings;
-  const addresses = await severalAddresses(connectedTo({ hosts, proxyUrl }), resolve === undefined ? {} : { resolve });
+  const addresses = await severalAddresses(connectedTo({ hosts, proxyUrl }), { resolve });
   const more = [...addresses.values()].flat().map(({ hostname, port }) => `${hostname}:${port}`);
   const worker = new HttpWorker([...hosts, ...more]);
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
@@ -69,12 +59,11 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   Deno.permissions.revokeSync({ name: "net" });
 
   let lastId = 0;
-  return async (request, { caCert } = {}) => {
+  return async (request, caCert) => {
     const id = ++lastId;
-    const routeCaCert = caCert === undefined ? {} : { routeCaCert: settings.routeCaCerts?.indexOf(caCert) ?? -1 };
     const timeoutMs = settings.timeoutMs + GRACE_MS;
     const host = endpoint(new URL(proxyUrl ?? request.url));
-    const answer = await worker.ask({ id, request, host, ...routeCaCert }, { id, timeoutMs });
+    const answer = await worker.ask({ id, request, host, caCert }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",

@@ -40,7 +40,7 @@ export function loadWorker(): Promise<void> {
     event.preventDefault();
     reject(new Error(event.message));
   };
-  worker.postMessage({ caCerts: [], timeoutMs: TIMEOUT_MS } satisfies WorkerSettings);
+  worker.postMessage({ caCerts: [], timeoutMs: TIMEOUT_MS, addresses: new Map() } satisfies WorkerSettings);
   return promise.finally(() => worker.terminate());
 }
 

@@ -76,7 +76,7 @@ export class World implements Disposable {
     await run({
       config: this.config,
       database: this.database,
-      intake: new Intake({ database: this.database, inbox: this.inbox, log }),
+      intake: new Intake({ database: this.database, inbox: this.inbox, paths: this.paths, clock: this.clock, log }),
       transport: async (request) => {
         this.requests.push({ atMs: this.clock.nowMs(), request });
         return await this.answer(request);

@@ -8,7 +8,6 @@ import { insertEvent } from "../../src/hook/insert.ts";
 import { Inbox, InboxError, type InboxPosition } from "../../src/intake/inbox.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
-import { Spool } from "../../src/intake/spool.ts";
 import { announceQueueProblems } from "../../src/store/unreadable.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -16,12 +15,15 @@ import { sessionEvent } from "../helpers/fixtures.ts";
 import { unjudged } from "../../src/store/events.ts";
 import { openToWrite } from "../../src/store/open.ts";
 
+/** Nothing exists in /proc/nonexistent, so only the inbox has events. */
+const NOTHING_ELSE = { paths: statePaths("/proc/nonexistent"), clock: new FakeClock() };
+
 /** An inbox with reads that the test controls. */
 class ScriptedInbox extends Inbox {
   readonly #read: (position: InboxPosition) => ReturnType<Inbox["read"]>;
 
   constructor(read: (position: InboxPosition) => ReturnType<Inbox["read"]>) {
-    super(statePaths("/nonexistent"));
+    super(NOTHING_ELSE.paths);
     this.#read = read;
   }
 
@@ -42,7 +44,7 @@ Deno.test("takeIn() ends even if the database makes reading restart repeatedly",
     assert.ok(++reads < 10, "it does not end");
     return page;
   });
-  new Intake({ database, inbox, log: () => {} }).takeIn();
+  new Intake({ ...NOTHING_ELSE, database, inbox, log: () => {} }).takeIn();
   assert.equal(unjudged(database, 10).length, 1);
 });
 
@@ -52,7 +54,7 @@ Deno.test("takeIn() reads a few pages in each step until the pass ends", () => {
     events: lastId < 13 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
     position: { lastId: lastId + 1, lastUuid: `${lastId + 1}` },
   }));
-  const intake = new Intake({ database, inbox, log: () => {} });
+  const intake = new Intake({ ...NOTHING_ELSE, database, inbox, log: () => {} });
   assert.equal(intake.takeIn(), true);
   assert.equal(unjudged(database, 100).length, 10);
   assert.equal(intake.takeIn(), false);
@@ -67,7 +69,7 @@ Deno.test("takeIn() reports once why it cannot read, and detects when it can aga
     return undefined;
   });
   const database = openToWrite(":memory:");
-  const intake = new Intake({ database, inbox, log: (...entry) => void logged.push(entry) });
+  const intake = new Intake({ ...NOTHING_ELSE, database, inbox, log: (...entry) => void logged.push(entry) });
   intake.takeIn();
   intake.takeIn();
   assert.deepEqual(logged, [["error", "Cannot read the queue database"]]);
@@ -98,14 +100,8 @@ class Queue implements Disposable {
     const { paths, clock, database } = this;
     this.#inbox.close();
     this.#inbox = new Inbox(paths);
-    const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
-    const elsewhere = { spools, paths, clock };
-    const intake = new Intake({
-      database,
-      inbox: this.#inbox,
-      elsewhere,
-      log: (...entry) => void this.logged.push(entry),
-    });
+    const log = (...entry: [Severity, string]) => void this.logged.push(entry);
+    const intake = new Intake({ database, inbox: this.#inbox, paths, clock, log });
     for (const _ of [1, 2]) while (intake.takeIn() || intake.takeInDamaged());
     return intake;
   }
@@ -233,7 +229,7 @@ Deno.test("takeIn() copies the queue database once per pass, and ends even if ev
   using queue = new Queue();
   queueLogins(queue.paths.queueDatabase, 1_200);
   let passes = 0;
-  const intake = new Intake({ database: queue.database, inbox: new Inbox(queue.paths), log: () => {} });
+  const intake = new Intake({ ...queue, inbox: new Inbox(queue.paths), log: () => {} });
   // A writer that is faster than each step.
   for (let first = 2_000; intake.takeIn(); first += 1_000) {
     queueLogins(queue.paths.queueDatabase, 600, { first });

@@ -5,7 +5,7 @@ import fc from "npm:fast-check@4.10.2";
 import { parseConfig } from "../../src/config/config.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import type { Severity } from "../../src/log.ts";
-import { judgePending } from "../../src/send/judge_pending.ts";
+import { judgePending, routesFor } from "../../src/send/judge_pending.ts";
 import { LEARNING } from "../../src/session/judge.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import type { SessionNotification } from "../../src/services/service.ts";
@@ -335,4 +335,29 @@ Deno.test("judgePending() judges no event twice, and each page completely or not
   assert.equal(pendingCount(world.database), 1_200);
   const urgent = pendingEvents(world.database, "default").filter((event) => event.urgent);
   assert.deepEqual(urgent.map(({ uuid }) => uuid), [events[0]?.uuid]);
+});
+
+Deno.test("routesFor() returns exactly the routes that get an event", () => {
+  const both = ["open", "close"] as const;
+  const routes = [
+    { name: "all", events: both, notify: "all" },
+    { name: "closes", events: ["close"], notify: "all" },
+    { name: "oncall", events: both, notify: "unexpected" },
+    { name: "oncall opens", events: ["open"], notify: "unexpected" },
+  ] as const;
+  const rule = { place: "allowlist.rules.0", reason: "r" };
+  const table = [
+    ["open", false, ["all"]],
+    ["open", true, ["all", "oncall", "oncall opens"]],
+    ["close", false, ["all", "closes"]],
+    ["close", true, ["all", "closes", "oncall"]],
+  ] as const;
+  for (const [type, unexpected, expected] of table) {
+    assert.deepEqual(
+      routesFor(routes, { type, verdict: { unexpected, rule: undefined } }),
+      expected,
+      `${type} ${unexpected}`,
+    );
+    assert.deepEqual(routesFor(routes, { type, verdict: { unexpected, rule } }), []);
+  }
 });

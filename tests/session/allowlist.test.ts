@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { parseAddress, parseNetwork } from "../../src/session/address.ts";
-import { type AllowRule, type Candidate, failingConditions, ruleName } from "../../src/session/allowlist.ts";
+import { type Address, parseAddress, parseNetwork } from "../../src/session/address.ts";
+import { type AllowRule, failingConditions, ruleName } from "../../src/session/allowlist.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { isFingerprint } from "../../src/session/fingerprint.ts";
+import type { Login } from "../../src/session/login.ts";
 import { faultsIn } from "../helpers/config_faults.ts";
 import { ALICE_KEY } from "../helpers/fixtures.ts";
 
@@ -150,8 +151,29 @@ const candidate = fc.record({
   keyFingerprints: fc.subarray(["SHA256:a", "SHA256:b", "SHA256:c"]),
 });
 
-function holds(overrides: Partial<AllowRule>, candidate: Candidate, atMs = 0): boolean {
-  return failingConditions({ place: "p", reason: "r", ...overrides }, { candidate, atMs }).length === 0;
+/** The facts that rules are matched against. */
+interface Candidate {
+  readonly user: string;
+  readonly service: string;
+  readonly address: Address | undefined;
+  readonly keyFingerprints: readonly string[];
+}
+
+function loginOf({ keyFingerprints, ...facts }: Candidate): Login {
+  return {
+    type: "open",
+    occurredAtMs: 0,
+    remoteHost: "",
+    tampered: [],
+    durationMs: undefined,
+    ...facts,
+    keys: { fingerprints: keyFingerprints, hasUnreadable: false },
+  };
+}
+
+function holds(overrides: Partial<AllowRule>, candidate: Candidate): boolean {
+  const login = loginOf(candidate);
+  return failingConditions({ place: "p", reason: "r", ...overrides }, { login, nowMs: 0 }).length === 0;
 }
 
 /** Each condition with more than one value, and whether a candidate meets it, written out instead of computed. */
@@ -213,7 +235,7 @@ Deno.test("failingConditions() returns the keys of the conditions that fail", ()
   };
   const nobody: Candidate = { user: "alice", service: "sshd", address: undefined, keyFingerprints: ["SHA256:a"] };
   assert.deepEqual(
-    failingConditions(rule, { candidate: nobody, atMs: 10 }),
+    failingConditions(rule, { login: loginOf(nobody), nowMs: 10 }),
     ["expires_at", "users", "ips", "key_fingerprints", "services"],
   );
   const somebody = {
@@ -222,7 +244,7 @@ Deno.test("failingConditions() returns the keys of the conditions that fail", ()
     address: parseAddress("::ffff:198.51.100.4"),
     keyFingerprints: ["SHA256:a", "SHA256:b"],
   };
-  assert.deepEqual(failingConditions(rule, { candidate: somebody, atMs: 9 }), []);
+  assert.deepEqual(failingConditions(rule, { login: loginOf(somebody), nowMs: 9 }), []);
 });
 
 Deno.test("failingConditions() treats a mapped address as IPv4, and compares the zone of a link-local address", () => {

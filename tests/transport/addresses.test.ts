@@ -44,7 +44,6 @@ Deno.test("a request reaches one address that accepts it, once, and TLS checks t
   const transport = await startTransport({
     hosts: names.map((name) => `${name}:${port}`),
     caCerts: [],
-    routeCaCerts: [ca],
     timeoutMs: TIMEOUT_MS,
     resolve: (name) => Promise.resolve(lookedUp(ADDRESSES[name] ?? [])),
   });
@@ -52,7 +51,7 @@ Deno.test("a request reaches one address that accepts it, once, and TLS checks t
   const send = async (host: string) => {
     const url = `https://${host}/`;
     const request = { kind: "http", method: "POST", url, headers: {}, body: `${++sent}` } as const;
-    const exchange = await transport(request, { caCert: ca });
+    const exchange = await transport(request, ca);
     return exchange.kind === "response" ? exchange.response.body : `${exchange.failure}: ${exchange.detail}`;
   };
 

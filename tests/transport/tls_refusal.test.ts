@@ -32,12 +32,11 @@ Deno.test("a connection that TLS refuses is retried; the reason contains advice,
   const transport: Transport = await startTransport({
     hosts: [...ports.values()].map((port) => `127.0.0.1:${port}`),
     caCerts: [],
-    routeCaCerts: [authority],
     timeoutMs: 10_000,
   });
   const answer = async (name: typeof names[number], caCert?: string) => {
     const url = `https://127.0.0.1:${ports.get(name)}/secret-path`;
-    const exchange = await transport({ kind: "http", method: "GET", url, headers: {}, body: "" }, { caCert });
+    const exchange = await transport({ kind: "http", method: "GET", url, headers: {}, body: "" }, caCert);
     if (exchange.kind === "response") return "answered";
     assert.equal(exchange.failure, "network", name);
     assert.doesNotMatch(exchange.detail, /secret-path/);

@@ -3,7 +3,7 @@
 
 import type { Config } from "../../config/config.ts";
 import { ExitCode, Failure, messageOf } from "../../failure.ts";
-import { jsonText } from "../../json_text.ts";
+import { jsonText } from "../../text.ts";
 import { oneLine } from "../../log.ts";
 import { type StatePaths, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";

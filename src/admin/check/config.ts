@@ -5,7 +5,7 @@ import { foldersBetween, readableBySend } from "../../config/files_beside.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import { readConfig } from "../../config/read_config.ts";
-import { formatDuration } from "../../duration.ts";
+import { formatDuration } from "../../text.ts";
 import { Failure } from "../../failure.ts";
 import { CONFIG_FILE } from "../../paths.ts";
 import { type AllowRule, isExpired, ruleName } from "../../session/allowlist.ts";

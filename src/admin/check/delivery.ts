@@ -1,11 +1,9 @@
 // Checks the unread events in the queue, the pending notifications on each route, and the record of the last resort.
 
 import type { Config } from "../../config/config.ts";
-import { formatAgo } from "../../duration.ts";
+import { formatAgo, plural, quotedForShell } from "../../text.ts";
 import type { Id } from "../../ids.ts";
 import { CONFIG_FILE } from "../../paths.ts";
-import { plural } from "../../plural.ts";
-import { quotedForShell } from "../../shell.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
 import { PROXY_REFUSAL } from "../../services/http.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";

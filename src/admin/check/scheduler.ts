@@ -1,6 +1,6 @@
 // Checks what starts `send`: systemd units or cron. Only the last run of `send` shows whether they really work.
 
-import { formatAgo } from "../../duration.ts";
+import { formatAgo } from "../../text.ts";
 import { hasStopped, type HealthSources } from "../../store/health.ts";
 import type { Findings } from "./finding.ts";
 

@@ -2,7 +2,7 @@
 // /sys, so this reads the configuration for the next boot and runs two SELinux tools.
 
 import { BINARY, statePaths } from "../../paths.ts";
-import { plural } from "../../plural.ts";
+import { plural } from "../../text.ts";
 import { RUN_DIR, STATE_DIR } from "../../queue_paths.ts";
 import type { Findings } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 // Draws the logins by weekday and hour, and by user. Pure.
 
 import { oneLine } from "../../log.ts";
-import { plural } from "../../plural.ts";
+import { plural } from "../../text.ts";
 import type { UserLogins } from "../../store/history.ts";
 import type { Display } from "./terminal.ts";
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";

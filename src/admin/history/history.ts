@@ -1,9 +1,8 @@
 // `history`: shows past logins as a table, as JSON lines or as a heatmap. Changes nothing.
 
 import { readConfig } from "../../config/read_config.ts";
-import { DAY_MS } from "../../duration.ts";
+import { DAY_MS, jsonText } from "../../text.ts";
 import { ExitCode, Failure } from "../../failure.ts";
-import { jsonText } from "../../json_text.ts";
 import { createLog, type Log } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";

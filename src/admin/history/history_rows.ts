@@ -1,8 +1,7 @@
 // Converts a HistoryEntry to cells of a table or to JSON, and escapes text from attackers. Pure.
 
 import { parseAddress } from "../../session/address.ts";
-import { formatDuration } from "../../duration.ts";
-import { isoInstant } from "../../json_text.ts";
+import { formatDuration, isoInstant } from "../../text.ts";
 import { oneLine } from "../../log.ts";
 import { parseAuthInfo } from "../../session/auth_info.ts";
 import type { Certificate } from "../../session/auth_key.ts";

@@ -1,6 +1,6 @@
 // Parses an instant: a date, a date and time, or a time span before now. Pure.
 
-import { DAY_MS } from "../../duration.ts";
+import { DAY_MS } from "../../text.ts";
 
 const SPAN_UNITS: Readonly<Record<string, number>> = {
   s: 1_000,

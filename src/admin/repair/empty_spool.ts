@@ -2,7 +2,7 @@
 // to list during a login.
 
 import type { SessionEvent } from "../../event.ts";
-import { plural } from "../../plural.ts";
+import { plural } from "../../text.ts";
 import { NotPlainError, removeIfThere, statIfThere } from "../../sqlite/files.ts";
 import { type Database, pragma, transaction } from "../../sqlite/open.ts";
 import { INSERT_EVENT } from "../../sqlite/queue_table.ts";

@@ -2,7 +2,7 @@
 
 import { readConfig } from "../../config/read_config.ts";
 import { ExitCode, Failure } from "../../failure.ts";
-import { jsonText } from "../../json_text.ts";
+import { jsonText } from "../../text.ts";
 import { oneLine } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";

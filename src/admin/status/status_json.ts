@@ -1,6 +1,6 @@
 // Formats a status as JSON, for programs. Pure.
 
-import { isoInstant } from "../../json_text.ts";
+import { isoInstant } from "../../text.ts";
 import { isBroken, type Status } from "./status_data.ts";
 
 /** Converts a status to JSON: names in snake_case, instants in ISO 8601, null for missing values. */

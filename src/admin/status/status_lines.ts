@@ -1,8 +1,6 @@
 // Formats a status as lines, for people. Pure.
 
-import { formatAgo, formatDuration } from "../../duration.ts";
-import { plural } from "../../plural.ts";
-import { quotedForShell } from "../../shell.ts";
+import { formatAgo, formatDuration, plural, quotedForShell } from "../../text.ts";
 import type { Unread } from "../unread.ts";
 import type { Spooled } from "../../intake/spool.ts";
 import { isBroken, type RouteStatus, type Status } from "./status_data.ts";

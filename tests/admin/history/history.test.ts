@@ -5,7 +5,7 @@ import { countLogins } from "../../../src/admin/history/history.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { openHistory } from "../../../src/store/history.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
-import { jsonText } from "../../../src/json_text.ts";
+import { jsonText } from "../../../src/text.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
 import { Installation } from "../../helpers/program.ts";
 import { takeIn } from "../../../src/store/take_in.ts";
