@@ -3,7 +3,7 @@
 
 import { ExitCode, Failure } from "./failure.ts";
 import { createLog } from "./log.ts";
-import { enterSandbox, hasSandbox, mayRunItself } from "./sandbox.ts";
+import { enterSandbox, mayRunItself } from "./sandbox.ts";
 
 /**
  * Runs the command that the arguments name.
@@ -13,7 +13,7 @@ import { enterSandbox, hasSandbox, mayRunItself } from "./sandbox.ts";
 export async function command(args: readonly string[]): Promise<number> {
   try {
     const [name] = args;
-    enterSandbox(hasSandbox(name) ? name : "help");
+    enterSandbox(name);
     if (mayRunItself(name)) {
       const { runWithoutGroups } = await import("./admin/without_groups.ts");
       const exitCode = await runWithoutGroups(args);

@@ -3,15 +3,12 @@
 
 import config from "../deno.json" with { type: "json" };
 
-const SETS: Readonly<Record<string, PermissionSet>> = config.permissions;
-
 /** A permission set of deno.json: for each kind, `true` for everything, or a list. */
 export type PermissionSet =
   & { readonly [kind in "env" | "net"]?: boolean }
   & { readonly [kind in "read" | "write" | "sys" | "run"]?: readonly string[] };
 
-/** A command that has its own permission set. */
-export type SandboxedCommand = Exclude<keyof typeof config.permissions, "binary">;
+const { binary = {}, ...commands }: Readonly<Record<string, PermissionSet>> = config.permissions;
 
 /**
  * Determines which permissions to revoke.
@@ -36,22 +33,20 @@ export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Den
 }
 
 /**
- * Permanently reduces the permissions of this process to those of one command. They cannot be requested again, because
- * the binary is compiled with `--no-prompt`.
+ * Permanently reduces the permissions of this process to those of one command, or of `help` if it is unknown. They cannot
+ * be requested again, because the binary is compiled with `--no-prompt`.
  */
-export function enterSandbox(command: SandboxedCommand): void {
-  const { binary = {}, [command]: own = {} } = SETS;
-  for (const descriptor of permissionsToRevoke(binary, own)) Deno.permissions.revokeSync(descriptor);
-}
-
-/** Whether a command has its own permission set. */
-export function hasSandbox(command: string | undefined): command is SandboxedCommand {
-  return command !== undefined && command !== "binary" && Object.hasOwn(SETS, command);
+export function enterSandbox(command: string | undefined): void {
+  for (const descriptor of permissionsToRevoke(binary, setOf(command))) Deno.permissions.revokeSync(descriptor);
 }
 
 /** Whether a command may start this program again: see admin/without_groups.ts. */
 export function mayRunItself(command: string | undefined): boolean {
-  return hasSandbox(command) && SETS[command]?.run !== undefined;
+  return setOf(command).run !== undefined;
+}
+
+function setOf(command: string = "help"): PermissionSet {
+  return commands[Object.hasOwn(commands, command) ? command : "help"] ?? {};
 }
 
 function lacking(from: readonly string[] = [], to: readonly string[] = []): string[] {

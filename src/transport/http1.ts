@@ -42,14 +42,13 @@ async function writeAll(connection: Pick<Deno.Conn, "write">, bytes: Uint8Array)
 /** Encodes a request. `Headers` rejects values that contain a line break. */
 function requestBytes({ url, method, headers, body }: HttpRequest): Uint8Array {
   const { host, pathname, search } = new URL(url);
-  const bytes = new TextEncoder().encode(method === "GET" ? "" : body);
+  const content = method === "GET" ? "" : body;
   const fields = new Headers({ accept: "*/*", "user-agent": navigator.userAgent, ...headers });
   fields.set("connection", "close");
-  if (method !== "GET") fields.set("content-length", String(bytes.length));
+  if (method !== "GET") fields.set("content-length", String(new TextEncoder().encode(content).length));
   const lines = [`${method} ${pathname}${search} HTTP/1.1`, `host: ${host}`];
   for (const [name, value] of fields) lines.push(`${name}: ${value}`);
-  const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
-  return new Uint8Array([...head, ...bytes]);
+  return new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n${content}`);
 }
 
 /**
@@ -75,7 +74,10 @@ export function parseResponse(text: string, options: { readonly isWhole: boolean
   if (status < 200) return parseResponse(rest, options);
   const headers = parseHeaders(lines);
   const body = status === 204 || status === 304 ? "" : bodyIn(rest, { headers, ...options });
-  if (body === undefined) return undefined;
+  if (body === undefined) {
+    if (options.isWhole) throw new Error("the connection was closed before the end of the response");
+    return undefined;
+  }
   const bytes = Uint8Array.from(body.slice(0, MAX_RESPONSE_BYTES), (character) => character.charCodeAt(0));
   return { status, headers, body: new TextDecoder().decode(bytes) };
 }
@@ -90,34 +92,29 @@ function parseHeaders(lines: readonly string[]): Readonly<Record<string, string>
   return Object.fromEntries(values);
 }
 
-/** Returns the body if it is complete or long enough. */
+/** The body; undefined if it is neither complete nor long enough. */
 function bodyIn(
   rest: string,
   { headers, isWhole }: { headers: Readonly<Record<string, string>>; isWhole: boolean },
 ): string | undefined {
-  if (/(^|,)\s*chunked$/i.test(headers["transfer-encoding"] ?? "")) return unchunked(rest, { isWhole });
+  if (/(^|,)\s*chunked$/i.test(headers["transfer-encoding"] ?? "")) return unchunked(rest);
   const length = headers["content-length"];
   if (length === undefined) return isWhole || rest.length >= MAX_RESPONSE_BYTES ? rest : undefined;
   if (!/^\d{1,15}$/.test(length)) throw new Error("the response has an invalid Content-Length");
-  if (rest.length >= Math.min(Number(length), MAX_RESPONSE_BYTES)) return rest.slice(0, Number(length));
-  return incomplete(isWhole);
+  return rest.length >= Math.min(Number(length), MAX_RESPONSE_BYTES) ? rest.slice(0, Number(length)) : undefined;
 }
 
-function unchunked(rest: string, { isWhole }: { isWhole: boolean }): string | undefined {
+function unchunked(rest: string): string | undefined {
   let body = "";
   for (let at = 0; body.length < MAX_RESPONSE_BYTES;) {
     const end = rest.indexOf("\r\n", at);
-    if (end === -1) return incomplete(isWhole);
+    if (end === -1) return undefined;
     const size = parseInt(/^[0-9a-f]{1,8}(?=[ \t;]|$)/i.exec(rest.slice(at, end))?.[0] ?? "", 16);
     if (Number.isNaN(size)) throw new Error("the response has an invalid chunk");
     if (size === 0) return body;
     body += rest.slice(end + 2, end + 2 + size);
     at = end + 2 + size + 2;
-    if (rest.length < at && body.length < MAX_RESPONSE_BYTES) return incomplete(isWhole);
+    if (rest.length < at && body.length < MAX_RESPONSE_BYTES) return undefined;
   }
   return body;
-}
-
-function incomplete(isWhole: boolean): undefined {
-  if (isWhole) throw new Error("the connection was closed before the end of the response");
 }

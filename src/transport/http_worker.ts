@@ -25,8 +25,8 @@ scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   settings = data;
   reachable = new Reachable(data.addresses);
   clientOf();
-  scope.onmessage = async ({ data: { id, ...request } }: MessageEvent<WorkerRequest>) => {
-    scope.postMessage({ id, exchange: await exchange(request) });
+  scope.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
+    scope.postMessage({ id: data.id, exchange: await exchange(data) });
   };
   scope.postMessage({ id: 0 });
 };
@@ -69,7 +69,7 @@ function readable(caCert: string | undefined): string[] {
   }
 }
 
-async function exchange(asked: Omit<WorkerRequest, "id">): Promise<Exchange> {
+async function exchange(asked: WorkerRequest): Promise<Exchange> {
   const { timeoutMs } = settings;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
@@ -81,10 +81,7 @@ async function exchange(asked: Omit<WorkerRequest, "id">): Promise<Exchange> {
   }
 }
 
-async function respond(
-  { request, host, caCert }: Omit<WorkerRequest, "id">,
-  signal: AbortSignal,
-): Promise<HttpResponse> {
+async function respond({ request, host, caCert }: WorkerRequest, signal: AbortSignal): Promise<HttpResponse> {
   if (!await reachable.needsChoice(host, signal)) {
     try {
       return await fetchBy(clientOf(caCert), { request, signal });

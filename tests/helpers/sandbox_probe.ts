@@ -5,11 +5,11 @@
 
 import { becomeQueueReader } from "../../src/admin/become_sender.ts";
 import { statePaths } from "../../src/paths.ts";
-import { enterSandbox, type SandboxedCommand } from "../../src/sandbox.ts";
+import { enterSandbox } from "../../src/sandbox.ts";
 import { startTransport } from "../../src/transport/transport.ts";
 
 const [command, ...attempts] = Deno.args;
-enterSandbox(command as SandboxedCommand);
+enterSandbox(command);
 
 const tries: Readonly<Record<string, (what: string) => unknown>> = {
   write: (path) => Deno.writeTextFileSync(path, "probe"),
