@@ -296,7 +296,7 @@ for (const isEmpty of [false, true]) {
       position: { lastId: 301, lastUuid: "new", againToId: 300 },
     });
     assert.deepEqual(census(database), { history: 276, unjudged: 1, "unjudged repeat": 24 });
-    assert.match(store.logged.join(), /the store of past database was lost/);
+    assert.match(store.logged.join(), /the store of past deliveries was lost/);
     database.close();
   });
 }
