@@ -7,7 +7,6 @@ import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../plural.ts";
 import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
-import { isRead, noteRead } from "../store/read_sources.ts";
 import {
   inboxPosition,
   knows,
@@ -20,11 +19,11 @@ import {
 import { statIfThere } from "../sqlite/files.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { type Inbox, InboxError } from "../intake/inbox.ts";
-import { noteQueueFault, noteQueueLooks, type QueueFault } from "../store/queue_state.ts";
+import { isRead, noteQueueFault, noteQueueLooks, noteRead } from "../store/sources.ts";
 import { horizonOf } from "../store/read_again.ts";
 import { type Spool, SpoolError } from "../intake/spool.ts";
 import { isSqliteError } from "../sqlite/sqlite_error.ts";
-import { isPassingInQueue, isReadOnly } from "../store/store_failure.ts";
+import { isPassingInQueue, queueFaultId } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
 import { readUnrecorded, UNRECORDED_START } from "../intake/unrecorded.ts";
 import type { Clock } from "../clock.ts";
@@ -97,7 +96,8 @@ export class Intake {
     yield* this.#attempt("spool", this.#takeInSpool("spool_files"));
     yield* this.#attempt("spool in /run", this.#takeInSpool("run_spool_files"));
     yield* this.#attempt("last resort", this.#takeInUnrecorded(upTo));
-    noteQueueFault(this.#options.database, faultOf(this.fault));
+    const { fault } = this;
+    noteQueueFault(this.#options.database, fault && { id: queueFaultId(fault), message: fault.message });
     const { taken, history } = this.#total;
     if (history > 0) {
       log(
@@ -240,16 +240,6 @@ export class Intake {
     log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);
     return true;
   }
-}
-
-function faultOf(error: Error | undefined): QueueFault | undefined {
-  if (error === undefined) return undefined;
-  const id = isReadOnly(error)
-    ? "queue.read-only"
-    : isPassingInQueue(error)
-    ? "queue.unavailable"
-    : "queue.not-readable";
-  return { id, message: error.message };
 }
 
 /** How reading a damaged database ended: with the fault that hides the rest of it, if any, or with an error of the disk. */

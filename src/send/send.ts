@@ -6,7 +6,6 @@ import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { createLog, type Log } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { Inbox, InboxError } from "../intake/inbox.ts";
@@ -117,18 +116,18 @@ function newestAtMs(inbox: Inbox): number | undefined {
   }
 }
 
-/** Does all steps of a run except sending, shows what would be sent, and rolls the steps back. */
+/** Does all steps of a run except sending, shows what would be sent, and rolls the steps back, also if one fails. */
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
-  const { database, intake } = open(work, previewStore);
-  const lines = discarding(database, () => {
-    takeOver({ paths, database, log, keep: true });
-    while (intake.takeIn() || intake.takeInDamaged());
-    while (judgePending({ config, database, clock: systemClock, log }));
-    return dryRun(database, config);
-  });
-  database.close();
+  const { database: opened, intake } = open(work, previewStore);
+  using database = opened;
+  database.prepare("BEGIN").run();
+  takeOver({ paths, database, log, keep: true });
+  while (intake.takeIn() || intake.takeInDamaged());
+  while (judgePending({ config, database, clock: systemClock, log }));
+  const lines = dryRun(database, config);
+  database.prepare("ROLLBACK").run();
   lines.forEach(print);
   return exitCodeOf(intake, { pending: 0, problems: [] });
 }

@@ -73,7 +73,7 @@ export function openPlainFile(path: string): PlainFile | undefined {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
   const info = fstatSync(fd);
@@ -120,8 +120,4 @@ export function damagedFolderName(directory: string, nowMs: number): string {
     const path = `${directory}/damaged-${time}${number === 1 ? "" : `-${number}`}`;
     if (statIfThere(path) === undefined) return path;
   }
-}
-
-function isGone(error: unknown): boolean {
-  return systemCode(error) === "ENOENT";
 }

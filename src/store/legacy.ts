@@ -6,7 +6,7 @@ import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { isRead, noteRead } from "./read_sources.ts";
+import { isRead, noteRead } from "./sources.ts";
 import { takeInEvents } from "./take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
@@ -80,15 +80,11 @@ function readRows(path: string, { log, readOnly }: { log: Log; readOnly: boolean
   const rows: unknown[] = [];
   try {
     assertPlainFiles(path);
-    const database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
-    try {
-      assertPlainTable(database, "session_events");
-      // One by one, because an error after the last readable row must not lose the others.
-      for (const row of rowsAroundDamage(database, { table: "session_events", columns: COLUMNS.join(", ") })) {
-        rows.push(row);
-      }
-    } finally {
-      database.close();
+    using database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
+    assertPlainTable(database, "session_events");
+    // One by one, because an error after the last readable row must not lose the others.
+    for (const row of rowsAroundDamage(database, { table: "session_events", columns: COLUMNS.join(", ") })) {
+      rows.push(row);
     }
   } catch (error) {
     log("error", `cannot read the Go program's database "${path}": ${messageOf(error)}`);

@@ -1,9 +1,9 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
-import { type QueueState, queueStateOf } from "./queue_state.ts";
 import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
 import { openToRead } from "./open.ts";
+import { type QueueState, queueStateOf } from "./sources.ts";
 
 /** The most reasons to show. */
 const MAX_REASONS = 5;

@@ -95,9 +95,13 @@ export function horizonOf(database: Database, { pruned }: { pruned: boolean }): 
  * @returns how long the store has been in use, in milliseconds
  */
 export function countElapsed(database: Database, nowMs: number): number {
-  const row = database.prepare(
-    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now
-     RETURNING elapsed_ms`,
-  ).get({ now: nowMs });
-  return Number(row?.["elapsed_ms"] ?? 0);
+  database.prepare(
+    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now`,
+  ).run({ now: nowMs });
+  return inUseMs(database);
+}
+
+/** How long the store has been in use, in milliseconds. */
+export function inUseMs(database: Database): number {
+  return Number(database.prepare("SELECT elapsed_ms FROM store").get()?.["elapsed_ms"] ?? 0);
 }
