@@ -11,7 +11,8 @@ import { openDatabase } from "../sqlite/open.ts";
 import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { isDamage, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
 import { copyDatabase, looksOf } from "./copy.ts";
-import { EVENT_COLUMNS, eventOfRow } from "./inbox.ts";
+import { EVENT_COLUMNS } from "./inbox.ts";
+import { parseRow } from "./record.ts";
 
 /** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;
@@ -66,13 +67,13 @@ export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs
 /**
  * Reads the events that SQLite can read; undefined for a row that is not an event.
  *
- * @param options.copy where to copy the database, because SQLite has to write to the index of its log
+ * @param copy where to copy the database, because SQLite has to write to the index of its log
  * @returns why it is incomplete; undefined if it is complete
  * @throws errors of the disk, after all events that can be read: try again later
  */
 export function* readDamagedQueue(
   path: string,
-  { copy }: { copy: string },
+  copy: string,
 ): Generator<SessionEvent | undefined, string | undefined> {
   for (const file of [path, `${path}-wal`]) {
     const info = statIfThere(file);
@@ -94,7 +95,7 @@ export function* readDamagedQueue(
       if (done) break;
       readMs += performance.now() - startedAtMs;
       if (readMs > MAX_READ_MS) return `reading it takes longer than ${MAX_READ_MS / 1000} s`;
-      yield eventOfRow(value);
+      yield parseRow(value);
     }
   } catch (error) {
     // SQLITE_ERROR: a column is missing.

@@ -7,7 +7,7 @@ import type { SessionEvent } from "../event.ts";
 import { type Environment, readSessionEvent } from "../hook/environment.ts";
 import { messageOf } from "../failure.ts";
 import { openPlainFile, type PlainFile } from "../sqlite/files.ts";
-import { SpoolError } from "./spool.ts";
+import { SourceError } from "./record.ts";
 
 /** The size at which the PAM line stops writing to the file (`prlimit --fsize`), in bytes. */
 export const MAX_UNRECORDED_BYTES = 1024 * 1024;
@@ -56,7 +56,7 @@ export interface UnrecordedPage {
  * Reads the entries after a position. An incomplete last entry is left for the next read.
  *
  * @param options.upTo entries that end after this offset are left for the next read
- * @throws {SpoolError} if the file can't be read
+ * @throws {SourceError} if the file can't be read
  */
 export function readUnrecorded(
   path: string,
@@ -84,7 +84,7 @@ export function readUnrecorded(
       isFull: file.size >= MAX_UNRECORDED_BYTES,
     };
   } catch (cause) {
-    throw new SpoolError(`Cannot read "${path}": ${messageOf(cause)}`, { cause });
+    throw new SourceError(`Cannot read "${path}": ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -18,10 +18,11 @@ import {
 } from "../store/take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
-import { type Inbox, InboxError } from "../intake/inbox.ts";
+import type { Inbox } from "../intake/inbox.ts";
+import { SourceError } from "../intake/record.ts";
 import { isRead, noteQueueFault, noteQueueLooks, noteRead } from "../store/sources.ts";
 import { horizonOf } from "../store/read_again.ts";
-import { type Spool, SpoolError } from "../intake/spool.ts";
+import type { Spool } from "../intake/spool.ts";
 import { isSqliteError } from "../sqlite/sqlite_error.ts";
 import { isPassingInQueue, queueFaultId } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
@@ -119,7 +120,7 @@ export class Intake {
       yield* work;
       this.#faults.delete(where);
     } catch (error) {
-      if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
+      if (!(error instanceof SourceError)) throw error;
       if (error.message !== this.#faults.get(where)?.message) this.#options.log("error", error.message);
       this.#faults.set(where, error);
     }
@@ -211,7 +212,7 @@ export class Intake {
   *#takeInOne({ folder, database: path, looks }: DamagedQueue, copy: string): Generator<void, boolean> {
     const { database, log } = this.#options;
     const horizon = horizonOf(database, { pruned: true });
-    const reader = readDamagedQueue(path, { copy });
+    const reader = readDamagedQueue(path, copy);
     let taken = 0;
     let unreadable = 0;
     let end: End | undefined;

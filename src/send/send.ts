@@ -8,7 +8,8 @@ import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
-import { Inbox, InboxError } from "../intake/inbox.ts";
+import { Inbox } from "../intake/inbox.ts";
+import { SourceError } from "../intake/record.ts";
 import { backUpDaily } from "../store/backup.ts";
 import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
@@ -102,7 +103,7 @@ function open(
   const inbox = new Inbox(paths);
   const hadStore = lock.statSync().size > 0;
   const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
-  const spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
+  const spools = { spool_files: new Spool(paths.spoolDir), run_spool_files: new Spool(paths.runSpoolDir) };
   const elsewhere = { spools, paths, clock: systemClock };
   return { database, intake: new Intake({ database, inbox, elsewhere, log }) };
 }
@@ -111,7 +112,7 @@ function newestAtMs(inbox: Inbox): number | undefined {
   try {
     return inbox.newestAtMs();
   } catch (error) {
-    if (!(error instanceof InboxError)) throw error;
+    if (!(error instanceof SourceError)) throw error;
     return undefined;
   }
 }

@@ -3,7 +3,6 @@
 
 import { NotPlainError, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
-import { faultOfQueueTable } from "./queue_table.ts";
 
 /** The schema of a database is not the one that this program creates. */
 export class ForeignSchemaError extends Error {
@@ -21,16 +20,6 @@ export function schemaOf(database: Database): string {
      ORDER BY type, name LIMIT ${MAX_OBJECTS}`,
   ).all();
   return JSON.stringify(rows.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
-}
-
-/**
- * Rejects a queue database that has anything but its one table.
- *
- * @throws {ForeignSchemaError}
- */
-export function assertQueueSchema(database: Database): void {
-  const fault = faultOfQueueTable(database);
-  if (fault !== undefined) throw new ForeignSchemaError(fault);
 }
 
 /**

@@ -78,7 +78,7 @@ function problemsOfFile(
 }
 
 function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): LastResortFault[] {
-  const { count, oldestAtMs = nowMs } = new Spool({ spoolDir: runSpoolDir }).inspect();
+  const { count, oldestAtMs = nowMs } = new Spool(runSpoolDir).inspect();
   if (count === 0) return [];
   const what = `${plural(count, "event")} in "${runSpoolDir}", because the queue could not be written to disk`;
   return [{

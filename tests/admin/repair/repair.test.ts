@@ -63,7 +63,7 @@ class Queue implements Disposable {
     const found = inbox.read(INBOX_START, 1_000)?.events ?? [];
     inbox.close();
     const copy = `${this.directory}/copy.db`;
-    const aside = this.folders().flatMap((folder) => [...readDamagedQueue(`${folder}/session_events.db`, { copy })]);
+    const aside = this.folders().flatMap((folder) => [...readDamagedQueue(`${folder}/session_events.db`, copy)]);
     return [...new Set([...found, ...aside].flatMap((event) => event?.uuid ?? []))].sort();
   }
 
