@@ -124,7 +124,7 @@ function showPending(work: Work): ExitCode {
   const { database: opened, intake } = open(work, previewStore);
   using database = opened;
   database.prepare("BEGIN").run();
-  takeOver({ paths, database, log, keep: true });
+  takeOver(database, { paths, log, keep: true });
   while (intake.takeIn() || intake.takeInDamaged());
   while (judgePending({ config, database, clock: systemClock, log }));
   const lines = dryRun(database, config);
@@ -141,7 +141,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  takeOver({ paths, database, log });
+  takeOver(database, { paths, log, keep: false });
   let config: Config;
   try {
     config = readConfig(configFile);

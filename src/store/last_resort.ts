@@ -36,12 +36,12 @@ export interface LastResortSources {
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;
   return [
-    ...orUnreadable({ path: unrecordedFile, id: "hook.record-unusable" }, () => problemsOfFile(sources)),
-    ...orUnreadable({ path: runSpoolDir, id: "hook.run-spool-unusable" }, () => problemsOfSpool(sources)),
+    ...orUnreadable(unrecordedFile, "hook.record-unusable", () => problemsOfFile(sources)),
+    ...orUnreadable(runSpoolDir, "hook.run-spool-unusable", () => problemsOfSpool(sources)),
   ];
 }
 
-function orUnreadable({ path, id }: { path: string; id: Id }, look: () => LastResortFault[]): LastResortFault[] {
+function orUnreadable(path: string, id: Id, look: () => LastResortFault[]): LastResortFault[] {
   try {
     return look();
   } catch (error) {
@@ -58,10 +58,9 @@ function problemsOfFile(
   if (!info.isFile) throw new Error("it is not a plain file");
   const writtenAtMs = info.mtime?.getTime() ?? nowMs;
   if (info.size >= MAX_UNRECORDED_BYTES) {
-    const what = "is full: later logins for which the hook could not run are missing";
     return [{
       id: "hook.record-full",
-      message: `"${path}" ${what}`,
+      message: `"${path}" is full: later logins for which the hook could not run are missing`,
       short: "logins may be missing: the hook could not run, and the file for such logins is full",
       hint:
         "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties the file",
@@ -84,7 +83,7 @@ function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): 
   return [{
     id: "hook.run-spooled",
     message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
-    short: `${what}`,
+    short: what,
     hint: "check that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
   }];
 }
