@@ -72,14 +72,16 @@ export function readUnrecorded(
     const bytes = new Uint8Array(Math.max(0, Math.min(PAGE_BYTES, upTo - start)));
     const length = file.read(bytes, start);
     const { entries, unreadable, end } = parseEntries(bytes.subarray(0, length));
-    const key = fileKey(file, start + end);
     // Unique across files and boots, and the same for the same bytes at the same place.
-    const uuidOf = (entry: Entry) => hash(`${file.id} ${start + entry.start} `, entry.bytes);
-    const events = entries.map((entry) => eventOf(entry, { uuid: uuidOf(entry), occurredAtMs: file.mtimeMs }));
+    const uuidOf = (entry: Entry) => `unrecorded-${hash(`${file.id} ${start + entry.start} `, entry.bytes)}`;
+    // The modification time of the file, up to a minute or so late, because the header has no time zone.
+    const occurredAtMs = Math.floor(file.mtimeMs);
+    const events = entries.map((entry) => eventOf(entry, { uuid: uuidOf(entry), occurredAtMs }))
+      .filter((event) => event !== undefined);
     return {
-      events: events.filter((event) => event !== undefined),
-      unreadable: unreadable + events.filter((event) => event === undefined).length,
-      position: { file: key, offset: start + end },
+      events,
+      unreadable: unreadable + entries.length - events.length,
+      position: { file: fileKey(file, start + end), offset: start + end },
       isNewFile,
       isFull: file.size >= MAX_UNRECORDED_BYTES,
     };
@@ -161,18 +163,12 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 function eventOf(
   { variables }: Entry,
-  circumstances: { readonly uuid: string; readonly occurredAtMs: number },
+  { uuid, occurredAtMs }: { readonly uuid: string; readonly occurredAtMs: number },
 ): SessionEvent | undefined {
   const environment = environmentOf(variables);
   const all = environment.toObject();
   if (all["PAM_USER"] === undefined && all["PAM_SERVICE"] === undefined) return undefined;
-  // Use the modification time of the file, up to a minute or so late, because the header has no time zone.
-  const { uuid, occurredAtMs } = circumstances;
-  const event = readSessionEvent(environment, {
-    uuid: `unrecorded-${uuid}`,
-    occurredAtMs: Math.floor(occurredAtMs),
-    parentPid: 0,
-  });
+  const event = readSessionEvent(environment, { uuid, occurredAtMs, parentPid: 0 });
   return event === undefined ? undefined : { ...event, authInfo: "" };
 }
 

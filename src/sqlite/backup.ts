@@ -1,7 +1,7 @@
 // Copies a database that may be in use, complete and durable.
 
 import { backup } from "node:sqlite";
-import { removeIfThere, syncFile } from "./files.ts";
+import { databaseFiles, removeIfThere, syncFile } from "./files.ts";
 import { type Database, openDatabase, pragma } from "./open.ts";
 
 /**
@@ -34,5 +34,5 @@ export function assertIntact(path: string): void {
 
 /** Removes a database and its log. */
 export function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
+  databaseFiles(path).forEach(removeIfThere);
 }

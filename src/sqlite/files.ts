@@ -14,6 +14,11 @@ export function statIfThere(path: string): Deno.FileInfo | undefined {
   }
 }
 
+/** The files of a database: the database itself, its log, the index of the log, and the rollback journal. */
+export function databaseFiles(path: string): string[] {
+  return ["", "-wal", "-shm", "-journal"].map((suffix) => `${path}${suffix}`);
+}
+
 /** Removes a file if it exists. */
 export function removeIfThere(path: string): void {
   try {

@@ -14,7 +14,8 @@ const READ_TIMEOUT_MS = 5_000;
  * file remains between runs.
  *
  * @param path a file, or `:memory:`
- * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and errors of SQLite
+ * @throws {NewerSchemaError} if it is newer than this program; {ForeignSchemaError} or {NotPlainError} if this program did
+ *   not create it; and errors of SQLite
  */
 export function openToWrite(path: string): Database {
   if (path !== ":memory:") assertPlainFiles(path);
@@ -35,8 +36,7 @@ export function openToWrite(path: string): Database {
  * Opens a store read-only.
  *
  * @returns undefined if `send` has not created it yet, or has not migrated it to this release
- * @throws {NewerSchemaError} if it is newer than this program; {ForeignSchemaError} or {NotPlainError} if this program did
- *   not create it; and errors of SQLite
+ * @throws the errors of {@link openToWrite}
  */
 export function openToRead(path: string): Database | undefined {
   if (statIfThere(path) === undefined) return undefined;

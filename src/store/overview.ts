@@ -54,12 +54,7 @@ export interface Overview {
   readonly lastRunAtMs?: number;
 }
 
-/**
- * Reads the overview.
- *
- * @returns undefined if {@link openToRead} returns undefined
- * @throws the errors of {@link openToRead}
- */
+/** Reads the overview from the store, as {@link openToRead} opens it. */
 export function readOverview(path: string): Overview | undefined {
   using database = openToRead(path);
   if (database === undefined) return undefined;

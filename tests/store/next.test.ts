@@ -57,7 +57,7 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
     });
     const [event] = unjudged(database, 1);
     assert.ok(event);
-    const opened = openOf(database, event);
+    const opened = openOf(database, event, { isJudged: true });
     judgeAll(database, { openedBy: opened?.id });
     return opened?.uuid;
   };
