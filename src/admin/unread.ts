@@ -2,7 +2,7 @@
 
 import { messageOf } from "../failure.ts";
 import { looksOf } from "../intake/copy.ts";
-import { InboxError } from "../intake/inbox.ts";
+import { SourceError } from "../intake/record.ts";
 import type { StatePaths } from "../paths.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import type { Overview } from "../store/overview.ts";
@@ -18,7 +18,7 @@ export interface Unread {
  *
  * @param overview undefined if `send` has never run
  * @returns undefined if no event was ever recorded
- * @throws {InboxError} if the files cannot be examined
+ * @throws {SourceError} if the files cannot be examined
  */
 export function readUnread({ queueDatabase }: StatePaths, overview: Overview | undefined): Unread | undefined {
   try {
@@ -27,6 +27,6 @@ export function readUnread({ queueDatabase }: StatePaths, overview: Overview | u
     const times = [queueDatabase, `${queueDatabase}-wal`].map((path) => statIfThere(path)?.mtime?.getTime() ?? 0);
     return { newestAtMs: Math.max(...times) };
   } catch (cause) {
-    throw new InboxError(`Cannot examine the queue database "${queueDatabase}": ${messageOf(cause)}`, { cause });
+    throw new SourceError(`Cannot examine the queue database "${queueDatabase}": ${messageOf(cause)}`, { cause });
   }
 }

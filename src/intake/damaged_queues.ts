@@ -11,7 +11,8 @@ import { openDatabase } from "../sqlite/open.ts";
 import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { isDamage, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
 import { copyDatabase, looksOf } from "./copy.ts";
-import { EVENT_COLUMNS, eventOfRow } from "./inbox.ts";
+import { EVENT_COLUMNS } from "./inbox.ts";
+import { parseRow } from "./record.ts";
 
 /** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;
@@ -95,7 +96,7 @@ export function* readDamagedQueue(
       if (done) break;
       readMs += performance.now() - startedAtMs;
       if (readMs > maxReadMs) return `reading it takes longer than ${maxReadMs / 1000} s`;
-      yield eventOfRow(value);
+      yield parseRow(value);
     }
   } catch (error) {
     // SQLITE_ERROR: a column is missing.

@@ -3,12 +3,13 @@
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { assertQueueSchema } from "../sqlite/foreign_schema.ts";
 import { statIfThere } from "../sqlite/files.ts";
+import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { removeDatabase } from "../sqlite/backup.ts";
 import { type Database, openDatabase } from "../sqlite/open.ts";
+import { faultOfQueueTable } from "../sqlite/queue_table.ts";
 import { copyDatabase, looksOf } from "./copy.ts";
-import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRecord } from "./record.ts";
+import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRow, SourceError } from "./record.ts";
 
 /** How long a read waits for a lock on the copy, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -34,11 +35,6 @@ export interface InboxPage {
 /** Before the first event. */
 export const INBOX_START: InboxPosition = { lastId: 0, lastUuid: "" };
 
-/** The queue database can't be read. The message contains the reason. */
-export class InboxError extends Error {
-  override readonly name = "InboxError";
-}
-
 /** Reads a copy of the queue database. */
 export class Inbox {
   readonly #paths: StatePaths;
@@ -62,7 +58,7 @@ export class Inbox {
    *
    * @param limit the most records to read
    * @returns undefined if the read must wait until the next run
-   * @throws {InboxError} if the database can't be read
+   * @throws {SourceError} if the database can't be read
    */
   read(position: InboxPosition, limit: number): InboxPage | undefined {
     return this.#explaining(() => this.#read(this.#open(), { position, limit }));
@@ -82,7 +78,7 @@ export class Inbox {
    * The time of the newest event, as recorded in the event, in milliseconds since the epoch.
    *
    * @returns undefined if there is no event
-   * @throws {InboxError} if the database can't be read
+   * @throws {SourceError} if the database can't be read
    */
   newestAtMs(): number | undefined {
     return this.#explaining(() => {
@@ -98,7 +94,7 @@ export class Inbox {
       const { queueDatabase } = this.#paths;
       // The database may be repaired before the next read, which must open it again.
       this.close();
-      throw new InboxError(
+      throw new SourceError(
         `Cannot read the queue database "${queueDatabase}": ${messageOf(cause)}; ` +
           "its events are kept, and sent once ssh-session-notifier can read it",
         { cause },
@@ -117,14 +113,14 @@ export class Inbox {
     const from = startOf(database, position);
     const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
-    if (rows.length === 0) assertNumbers(database);
+    const fault = rows.length === 0 ? faultOfNumbers(database) : undefined;
+    if (fault !== undefined) throw new Error(fault);
     const events: SessionEvent[] = [];
     let last = { ...from, againToId };
     let again = 0;
     for (const row of rows) {
-      const uuid = String(row["uuid"]);
-      const event = eventOfRow(row);
-      last = { lastId: Number(row["id"]), lastUuid: uuid, againToId };
+      const event = parseRow(row);
+      last = { lastId: Number(row["id"]), lastUuid: String(row["uuid"]), againToId };
       if (event === undefined) continue;
       events.push(event);
       if (last.lastId <= againToId) again++;
@@ -149,7 +145,8 @@ export class Inbox {
       // The copy need not survive a power loss.
       this.#database.exec("PRAGMA synchronous = OFF");
       // This also makes SQLite open the log.
-      assertQueueSchema(this.#database);
+      const fault = faultOfQueueTable(this.#database);
+      if (fault !== undefined) throw new ForeignSchemaError(fault);
     } finally {
       // The open files need no names: if the process is killed, nothing remains on the disk.
       removeDatabase(queueCopy);
@@ -159,15 +156,6 @@ export class Inbox {
   }
 }
 
-/** The event of a row with {@link EVENT_COLUMNS}; undefined if it is not an event. */
-export function eventOfRow(row: Record<string, unknown>): SessionEvent | undefined {
-  return parseRecord({
-    uuid: String(row["uuid"]),
-    occurredAtMs: row["occurredAtMs"],
-    record: String(row["record"]),
-  });
-}
-
 /**
  * Returns what is wrong with the row ids; undefined if nothing is. SQLite gives a new row the largest id plus one, so one
  * row with an id that JavaScript can't represent would silently hide all logins after it.
@@ -175,11 +163,6 @@ export function eventOfRow(row: Record<string, unknown>): SessionEvent | undefin
 export function faultOfNumbers(database: Database): string | undefined {
   const row = database.prepare(`SELECT 1 FROM event WHERE id > ${Number.MAX_SAFE_INTEGER} LIMIT 1`).get();
   return row === undefined ? undefined : "it has events with numbers that are too large";
-}
-
-function assertNumbers(database: Database): void {
-  const fault = faultOfNumbers(database);
-  if (fault !== undefined) throw new Error(fault);
 }
 
 // A row with a missing or too long UUID is an event too, so it gets a unique one.

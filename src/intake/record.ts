@@ -4,6 +4,11 @@
 import * as v from "valibot";
 import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 
+/** A source of events can't be read. The message contains the reason. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+}
+
 /** The longest record that is parsed, in bytes (from a damaged database: characters); more than a hook can write. */
 export const MAX_RECORD_LENGTH = 128 * 1024;
 
@@ -29,25 +34,15 @@ const recordSchema = v.object({
   ),
 });
 
-/**
- * Parses the record of a row of the queue database. UUID and time come from the row.
- *
- * @returns undefined if it is not an event
- */
-export function parseRecord(row: { uuid: string; occurredAtMs: unknown; record: string }): SessionEvent | undefined {
-  const { uuid, occurredAtMs } = row;
-  const { success, output } = v.safeParse(recordSchema, parseJson(row.record));
-  return success && isTime(occurredAtMs) ? { uuid, occurredAtMs, ...output } : undefined;
+/** Parses a row of the queue database: its record, and the UUID and time beside it. Undefined if it is not an event. */
+export function parseRow({ uuid, occurredAtMs, record }: Record<string, unknown>): SessionEvent | undefined {
+  const { success, output } = v.safeParse(recordSchema, parseJson(String(record)));
+  return success && isTime(occurredAtMs) ? { uuid: String(uuid), occurredAtMs, ...output } : undefined;
 }
 
 const spooledSchema = v.object({ uuid: v.string(), occurredAtMs: v.custom<number>(isTime), ...recordSchema.entries });
 
-/**
- * Parses a spool file.
- *
- * @param json the text of the file
- * @returns undefined if it is not an event
- */
+/** Parses the text of a spool file; undefined if it is not an event. */
 export function parseSpooled(json: string): SessionEvent | undefined {
   const { success, output } = v.safeParse(spooledSchema, parseJson(json));
   return success ? output : undefined;

@@ -3,33 +3,20 @@
 
 import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
-import type { StatePaths } from "../paths.ts";
 import { listFolder, openPlainFile, statIfThere } from "../sqlite/files.ts";
-import { parseSpooled } from "./record.ts";
+import { parseSpooled, SourceError } from "./record.ts";
 
 /** The largest file that is read, in bytes; several times larger than a hook can write. */
 const MAX_FILE_BYTES = 256 * 1024;
 
-/** The name of a complete file; a file that the hook is still writing has another suffix. */
-const NAME = /^(.*)\.json$/s;
-
-/** A spool, or the file of the last resort, can't be read. The message contains the reason. */
-export class SpoolError extends Error {
-  override readonly name = "SpoolError";
-}
+/** The end of the name of a complete file; a file that the hook is still writing has another suffix. */
+const SUFFIX = ".json";
 
 /** The content of the spool. */
 export interface Spooled {
   readonly count: number;
   /** Modification time of the oldest file, in milliseconds since the epoch. */
   readonly oldestAtMs?: number;
-}
-
-/** A page of events from the spool. */
-export interface SpoolPage {
-  readonly events: readonly SessionEvent[];
-  /** Whether this page is the last one of the listing. */
-  readonly isLast: boolean;
 }
 
 /** A directory of spool files, for one run. */
@@ -43,8 +30,8 @@ export class Spool {
   /** The first error of this listing, such as a directory that can't be searched. */
   #failure: unknown;
 
-  constructor({ spoolDir }: Pick<StatePaths, "spoolDir">) {
-    this.directory = spoolDir;
+  constructor(directory: string) {
+    this.directory = directory;
   }
 
   /** The names of the files of the last listing that were read in this run and are not an event. */
@@ -58,9 +45,12 @@ export class Spool {
    *
    * @param options.limit the most files to read
    * @param options.knows whether the store has an event
-   * @throws {SpoolError} if the directory can't be listed, or a file in it can't be examined
+   * @returns a page of events, and whether it is the last one of the listing
+   * @throws {SourceError} if the directory can't be listed, or a file in it can't be examined
    */
-  read({ limit, knows }: { limit: number; knows: (uuid: string) => boolean }): SpoolPage {
+  read(
+    { limit, knows }: { limit: number; knows: (uuid: string) => boolean },
+  ): { readonly events: readonly SessionEvent[]; readonly isLast: boolean } {
     const events: SessionEvent[] = [];
     const left = this.#left ??= this.#list();
     for (let looks = 0; looks < limit; looks++) {
@@ -94,65 +84,63 @@ export class Spool {
 
   /** The event in a file; undefined if it has none, or if the store knows it. */
   #look(name: string, knows: (uuid: string) => boolean): SessionEvent | undefined {
-    const uuid = uuidOf(name);
-    const event = uuid !== undefined && knows(uuid) ? "known" : this.#readFile(name, uuid);
-    if (event === "gone") return undefined;
+    const uuid = name.slice(0, -SUFFIX.length);
+    const isKnown = UUID.test(uuid) && knows(uuid);
+    const event = isKnown ? undefined : eventIn(`${this.directory}/${name}`);
+    // The store is asked for the UUID in the file name, so a file with another event is rejected.
+    const isReadable = isKnown || (UUID.test(uuid) && event?.uuid === uuid);
+    // The file may be gone, because a hook has moved it to the database.
+    if (!isReadable && this.#writtenAtMs(name) === undefined) return undefined;
     this.#done.add(name);
-    if (event === "unreadable") this.#unreadable.add(name);
-    return typeof event === "string" ? undefined : event;
+    if (isReadable) return event;
+    this.#unreadable.add(name);
+    return undefined;
   }
 
   /**
    * Counts the files, without reading them.
    *
-   * @throws {SpoolError} if the directory can't be listed, or a file in it can't be examined
+   * @throws {SourceError} if the directory can't be listed, or a file in it can't be examined
    */
   inspect(): Spooled {
-    let oldestAtMs = Infinity;
     const names = this.#names();
-    for (const name of names) {
-      const atMs = this.#writtenAtMs(name);
-      if (atMs !== undefined) oldestAtMs = Math.min(oldestAtMs, atMs);
-    }
+    const times = names.map((name) => this.#writtenAtMs(name)).filter((atMs) => atMs !== undefined);
+    const oldestAtMs = times.reduce((oldest, atMs) => Math.min(oldest, atMs), Infinity);
     return { count: names.length, ...(oldestAtMs === Infinity ? {} : { oldestAtMs }) };
   }
 
   #names(): string[] {
-    try {
+    return this.#examine(() => {
       if (statIfThere(this.directory) === undefined) return [];
-      return listFolder(this.directory).map(({ name }) => name).filter((name) => NAME.test(name)).sort();
-    } catch (cause) {
-      throw this.#error(cause);
-    }
+      return listFolder(this.directory).map(({ name }) => name).filter((name) => name.endsWith(SUFFIX)).sort();
+    });
   }
 
   /** The modification time of a file; undefined if it is gone. */
   #writtenAtMs(name: string): number | undefined {
+    // Fails if the owner has removed the search permission of the directory.
+    return this.#examine(() => statIfThere(`${this.directory}/${name}`)?.mtime?.getTime());
+  }
+
+  #examine<T>(work: () => T): T {
     try {
-      return statIfThere(`${this.directory}/${name}`)?.mtime?.getTime();
+      return work();
     } catch (cause) {
-      // The owner may have removed the search permission of the directory.
-      throw this.#error(cause);
+      const reason = messageOf(cause);
+      throw new SourceError(`Cannot read the spool "${this.directory}": ${reason}; its events are kept`, { cause });
     }
   }
+}
 
-  #error(cause: unknown): SpoolError {
-    return new SpoolError(`Cannot read the spool "${this.directory}": ${messageOf(cause)}; its events are kept`, {
-      cause,
-    });
-  }
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-  /** Reads the event of a file. The file may be gone, because a hook has moved it to the database. */
-  #readFile(name: string, uuid: string | undefined): SessionEvent | "unreadable" | "gone" {
-    try {
-      const record = readSpoolFile(`${this.directory}/${name}`);
-      const event = record === undefined ? undefined : parseSpooled(record);
-      // The store is asked for the UUID in the file name, so a file with another event is rejected.
-      if (event !== undefined && event.uuid === uuid) return event;
-    } catch {
-      // A link, a FIFO, or a file without read permission: an administrator has to examine it.
-    }
-    return this.#writtenAtMs(name) === undefined ? "gone" : "unreadable";
+function eventIn(path: string): SessionEvent | undefined {
+  try {
+    const record = readSpoolFile(path);
+    return record === undefined ? undefined : parseSpooled(record);
+  } catch {
+    // A link, a FIFO, or a file without read permission: an administrator has to examine it.
+    return undefined;
   }
 }
 
@@ -167,12 +155,4 @@ export function readSpoolFile(path: string): string | undefined {
   if (file === undefined || file.size > MAX_FILE_BYTES) return undefined;
   const bytes = new Uint8Array(file.size);
   return new TextDecoder().decode(bytes.subarray(0, file.read(bytes, 0)));
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** The UUID in the name of a file; undefined if it has none. */
-function uuidOf(name: string): string | undefined {
-  const uuid = name.replace(NAME, "$1");
-  return UUID.test(uuid) ? uuid : undefined;
 }

@@ -7,7 +7,7 @@ import type { SessionEvent } from "../event.ts";
 import { type Environment, readSessionEvent } from "../hook/environment.ts";
 import { messageOf } from "../failure.ts";
 import { openPlainFile, type PlainFile } from "../sqlite/files.ts";
-import { SpoolError } from "./spool.ts";
+import { SourceError } from "./record.ts";
 
 /** The size at which the PAM line stops writing to the file (`prlimit --fsize`), in bytes. */
 export const MAX_UNRECORDED_BYTES = 1024 * 1024;
@@ -56,7 +56,7 @@ export interface UnrecordedPage {
  * Reads the entries after a position. An incomplete last entry is left for the next read.
  *
  * @param options.upTo entries that end after this offset are left for the next read
- * @throws {SpoolError} if the file can't be read
+ * @throws {SourceError} if the file can't be read
  */
 export function readUnrecorded(
   path: string,
@@ -72,19 +72,21 @@ export function readUnrecorded(
     const bytes = new Uint8Array(Math.max(0, Math.min(PAGE_BYTES, upTo - start)));
     const length = file.read(bytes, start);
     const { entries, unreadable, end } = parseEntries(bytes.subarray(0, length));
-    const key = fileKey(file, start + end);
     // Unique across files and boots, and the same for the same bytes at the same place.
-    const uuidOf = (entry: Entry) => hash(`${file.id} ${start + entry.start} `, entry.bytes);
-    const events = entries.map((entry) => eventOf(entry, { uuid: uuidOf(entry), occurredAtMs: file.mtimeMs }));
+    const uuidOf = (entry: Entry) => `unrecorded-${hash(`${file.id} ${start + entry.start} `, entry.bytes)}`;
+    // The modification time of the file, up to a minute or so late, because the header has no time zone.
+    const occurredAtMs = Math.floor(file.mtimeMs);
+    const events = entries.map((entry) => eventOf(entry, { uuid: uuidOf(entry), occurredAtMs }))
+      .filter((event) => event !== undefined);
     return {
-      events: events.filter((event) => event !== undefined),
-      unreadable: unreadable + events.filter((event) => event === undefined).length,
-      position: { file: key, offset: start + end },
+      events,
+      unreadable: unreadable + entries.length - events.length,
+      position: { file: fileKey(file, start + end), offset: start + end },
       isNewFile,
       isFull: file.size >= MAX_UNRECORDED_BYTES,
     };
   } catch (cause) {
-    throw new SpoolError(`Cannot read "${path}": ${messageOf(cause)}`, { cause });
+    throw new SourceError(`Cannot read "${path}": ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -161,18 +163,12 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 function eventOf(
   { variables }: Entry,
-  circumstances: { readonly uuid: string; readonly occurredAtMs: number },
+  { uuid, occurredAtMs }: { readonly uuid: string; readonly occurredAtMs: number },
 ): SessionEvent | undefined {
   const environment = environmentOf(variables);
   const all = environment.toObject();
   if (all["PAM_USER"] === undefined && all["PAM_SERVICE"] === undefined) return undefined;
-  // Use the modification time of the file, up to a minute or so late, because the header has no time zone.
-  const { uuid, occurredAtMs } = circumstances;
-  const event = readSessionEvent(environment, {
-    uuid: `unrecorded-${uuid}`,
-    occurredAtMs: Math.floor(occurredAtMs),
-    parentPid: 0,
-  });
+  const event = readSessionEvent(environment, { uuid, occurredAtMs, parentPid: 0 });
   return event === undefined ? undefined : { ...event, authInfo: "" };
 }
 

@@ -7,7 +7,6 @@ import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { plural } from "../text.ts";
 import { type DamagedQueue, findDamagedQueues, readDamagedQueue } from "../intake/damaged_queues.ts";
-import { isRead, noteRead } from "../store/read_sources.ts";
 import {
   inboxPosition,
   knows,
@@ -19,10 +18,11 @@ import {
 } from "../store/take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
-import { type Inbox, InboxError } from "../intake/inbox.ts";
-import { noteQueueFault, noteQueueLooks } from "../store/queue_state.ts";
+import type { Inbox } from "../intake/inbox.ts";
+import { SourceError } from "../intake/record.ts";
+import { isRead, noteQueueFault, noteQueueLooks, noteRead } from "../store/sources.ts";
 import { horizonOf } from "../store/read_again.ts";
-import { Spool, SpoolError } from "../intake/spool.ts";
+import { Spool } from "../intake/spool.ts";
 import { isSqliteError } from "../sqlite/sqlite_error.ts";
 import { isPassingInQueue, queueFaultId } from "../store/store_failure.ts";
 import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store/unreadable.ts";
@@ -60,7 +60,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     const { paths } = options;
     this.#options = options;
-    this.#spools = { spool_files: new Spool(paths), run_spool_files: new Spool({ spoolDir: paths.runSpoolDir }) };
+    this.#spools = { spool_files: new Spool(paths.spoolDir), run_spool_files: new Spool(paths.runSpoolDir) };
   }
 
   /** Why a source could not be read in the last pass; undefined if all were. A fault that a person must fix comes first. */
@@ -119,7 +119,7 @@ export class Intake {
       yield* work;
       this.#faults.delete(where);
     } catch (error) {
-      if (!(error instanceof InboxError) && !(error instanceof SpoolError)) throw error;
+      if (!(error instanceof SourceError)) throw error;
       if (error.message !== this.#faults.get(where)?.message) this.#options.log("error", error.message);
       this.#faults.set(where, error);
     }

@@ -6,7 +6,7 @@ import { ruleName } from "../session/allowlist.ts";
 import { judge, type Verdict } from "../session/judge.ts";
 import { loginOf } from "../session/login.ts";
 import { transaction } from "../sqlite/open.ts";
-import { openOf, recordVerdict, type StoredEvent, unjudged, unjudgedOpenOf } from "../store/events.ts";
+import { openOf, recordVerdict, type StoredEvent, unjudged } from "../store/events.ts";
 import { rememberFirstEvent, seen } from "../store/seen.ts";
 import type { SendContext } from "./deliver.ts";
 
@@ -33,8 +33,9 @@ export function judgePending(context: JudgeContext): boolean {
       rememberFirstEvent(database);
       for (const event of events) {
         // If the open of a close was taken in after it, judge the open first, then read the page again.
-        const opened = event.type === "close" ? openOf(database, event) : undefined;
-        const late = event.type === "close" && opened === undefined ? unjudgedOpenOf(database, event) : undefined;
+        const isClose = event.type === "close";
+        const opened = isClose ? openOf(database, event, { isJudged: true }) : undefined;
+        const late = isClose && opened === undefined ? openOf(database, event, { isJudged: false }) : undefined;
         judgeOne(late ?? event, opened, context);
         if (late !== undefined) return;
       }

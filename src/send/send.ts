@@ -7,10 +7,10 @@ import { createLog, type Log, oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { sentence } from "../services/wording.ts";
-import { discarding } from "../sqlite/discarding.ts";
 import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
-import { Inbox, InboxError } from "../intake/inbox.ts";
+import { Inbox } from "../intake/inbox.ts";
+import { SourceError } from "../intake/record.ts";
 import { backUpDaily } from "../store/backup.ts";
 import { pendingEvents } from "../store/events.ts";
 import { lastResortFaults } from "../store/last_resort.ts";
@@ -111,27 +111,29 @@ function newestAtMs(inbox: Inbox): number | undefined {
   try {
     return inbox.newestAtMs();
   } catch (error) {
-    if (!(error instanceof InboxError)) throw error;
+    if (!(error instanceof SourceError)) throw error;
     return undefined;
   }
 }
 
-/** Does all steps of a run except sending, prints one line per delivery, and rolls the steps back. */
+/**
+ * Does all steps of a run except sending, prints one line per delivery, and rolls the steps back, also if one fails.
+ */
 function showPending(work: Work): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
-  const { database, intake } = open(work, previewStore);
-  const lines = discarding(database, () => {
-    takeOver({ paths, database, log, keep: true });
-    while (intake.takeIn() || intake.takeInDamaged());
-    while (judgePending({ config, database, clock: systemClock, log }));
-    return config.routes.flatMap(({ name, service }) =>
-      pendingEvents(database, name).map((event) =>
-        oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`)
-      )
-    );
-  });
-  database.close();
+  const { database: opened, intake } = open(work, previewStore);
+  using database = opened;
+  database.prepare("BEGIN").run();
+  takeOver(database, { paths, log, keep: true });
+  while (intake.takeIn() || intake.takeInDamaged());
+  while (judgePending({ config, database, clock: systemClock, log }));
+  const lines = config.routes.flatMap(({ name, service }) =>
+    pendingEvents(database, name).map((event) =>
+      oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`)
+    )
+  );
+  database.prepare("ROLLBACK").run();
   lines.forEach(print);
   return exitCodeOf(intake, { pending: 0, problems: [] });
 }
@@ -144,7 +146,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  takeOver({ paths, database, log });
+  takeOver(database, { paths, log, keep: false });
   let config: Config;
   try {
     config = readConfig(configFile);

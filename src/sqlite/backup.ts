@@ -1,7 +1,7 @@
 // Copies a database that may be in use, complete and durable.
 
 import { backup } from "node:sqlite";
-import { removeIfThere, syncFile } from "./files.ts";
+import { databaseFiles, removeIfThere, syncFile } from "./files.ts";
 import { type Database, openDatabase, pragma } from "./open.ts";
 
 /**
@@ -25,18 +25,14 @@ export async function backUpTo(path: string, database: Database): Promise<void> 
 
 /** @throws if a database is damaged */
 export function assertIntact(path: string): void {
-  const database = openDatabase(path, { busyTimeoutMs: 0 });
-  try {
-    // Without a log, which would keep its name when the database is renamed.
-    pragma(database, "journal_mode = DELETE");
-    const found = pragma(database, "quick_check(1)");
-    if (found !== "ok") throw new Error(`"${path}" is damaged: ${found}`);
-  } finally {
-    database.close();
-  }
+  using database = openDatabase(path, { busyTimeoutMs: 0 });
+  // Without a log, which would keep its name when the database is renamed.
+  pragma(database, "journal_mode = DELETE");
+  const found = pragma(database, "quick_check(1)");
+  if (found !== "ok") throw new Error(`"${path}" is damaged: ${found}`);
 }
 
 /** Removes a database and its log. */
 export function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) removeIfThere(`${path}${suffix}`);
+  databaseFiles(path).forEach(removeIfThere);
 }

@@ -14,6 +14,11 @@ export function statIfThere(path: string): Deno.FileInfo | undefined {
   }
 }
 
+/** The files of a database: the database itself, its log, the index of the log, and the rollback journal. */
+export function databaseFiles(path: string): string[] {
+  return ["", "-wal", "-shm", "-journal"].map((suffix) => `${path}${suffix}`);
+}
+
 /** Removes a file if it exists. */
 export function removeIfThere(path: string): void {
   try {
@@ -73,7 +78,7 @@ export function openPlainFile(path: string): PlainFile | undefined {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
   const info = fstatSync(fd);
@@ -120,8 +125,4 @@ export function damagedFolderName(directory: string, nowMs: number): string {
     const path = `${directory}/damaged-${time}${number === 1 ? "" : `-${number}`}`;
     if (statIfThere(path) === undefined) return path;
   }
-}
-
-function isGone(error: unknown): boolean {
-  return systemCode(error) === "ENOENT";
 }

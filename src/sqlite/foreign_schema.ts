@@ -1,9 +1,8 @@
 // Checks that a database has exactly the expected schema. An attacker who can write a database file can add a view, a
 // trigger or a computed column, which would run in the process that reads it.
 
-import { NotPlainError, statIfThere } from "./files.ts";
+import { databaseFiles, NotPlainError, statIfThere } from "./files.ts";
 import type { Database } from "./open.ts";
-import { faultOfQueueTable } from "./queue_table.ts";
 
 /** The schema of a database is not the one that this program creates. */
 export class ForeignSchemaError extends Error {
@@ -23,37 +22,16 @@ export function schemaOf(database: Database): string {
   return JSON.stringify(rows.map(({ type, name, tbl_name, sql }) => [type, name, tbl_name, sql]));
 }
 
-/**
- * Rejects a queue database that has anything but its one table.
- *
- * @throws {ForeignSchemaError}
- */
-export function assertQueueSchema(database: Database): void {
-  const fault = faultOfQueueTable(database);
-  if (fault !== undefined) throw new ForeignSchemaError(fault);
-}
-
-/**
- * Rejects a table that is a view or has computed columns: reading it may never end. For databases of another program.
- *
- * @throws {ForeignSchemaError}
- */
+/** Throws a {@link ForeignSchemaError} for a table that is a view or has computed columns: reading it may never end. */
 export function assertPlainTable(database: Database, name: string): void {
   const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name);
   const computed = database.prepare("SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden <> 0").get(name);
   if (table === undefined || computed !== undefined) throw new ForeignSchemaError(`"${name}" is not a plain table`);
 }
 
-/** The files that SQLite opens along with a database. */
-const SUFFIXES = ["", "-wal", "-shm", "-journal"];
-
-/**
- * Rejects a database if one of its files is not a plain file: SQLite would block on a FIFO, and follow a link.
- *
- * @throws {NotPlainError}
- */
+/** Throws a {@link NotPlainError} for a file of a database that SQLite would block on (a FIFO) or follow (a link). */
 export function assertPlainFiles(path: string): void {
-  for (const file of SUFFIXES.map((suffix) => `${path}${suffix}`)) {
+  for (const file of databaseFiles(path)) {
     if (statIfThere(file)?.isFile === false) throw new NotPlainError(`"${file}" is not a plain file`);
   }
 }

@@ -5,19 +5,18 @@ import { DatabaseSync } from "node:sqlite";
 /** An open database. Prefer its prepared statements: only their errors carry an `errcode`. */
 export type Database = DatabaseSync;
 
-/** How to open a database. */
-export interface OpenOptions {
-  /** Whether writes fail. Default: false. */
-  readonly readOnly?: boolean;
-  /** How long a statement waits for a lock, in milliseconds. */
-  readonly busyTimeoutMs: number;
-}
-
-/** Opens a database, and creates it if it does not exist (unless `readOnly`). Its errors have no `errcode`. */
-export function openDatabase(path: string, options: OpenOptions): Database {
+/**
+ * Opens a database, and creates it if it does not exist (unless `readOnly`). Its errors have no `errcode`.
+ *
+ * @param options.busyTimeoutMs how long a statement waits for a lock, in milliseconds
+ */
+export function openDatabase(
+  path: string,
+  { readOnly = false, busyTimeoutMs }: { readOnly?: boolean; busyTimeoutMs: number },
+): Database {
   return new DatabaseSync(path, {
-    readOnly: options.readOnly ?? false,
-    timeout: options.busyTimeoutMs,
+    readOnly,
+    timeout: busyTimeoutMs,
     // No extensions, and no strings in double quotes: a mistyped column name in these would become a string.
     allowExtension: false,
     enableDoubleQuotedStringLiterals: false,

@@ -10,7 +10,6 @@ export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
 /** The file locking protocol failed. */
 export const SQLITE_PROTOCOL = 15;
-export const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
 /** Whether an error comes from SQLite. `errcode`, the extended result code, is set only if a prepared statement failed. */

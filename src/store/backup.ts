@@ -5,7 +5,7 @@ import type { StatePaths } from "../paths.ts";
 import { assertIntact, backUpTo, removeDatabase } from "../sqlite/backup.ts";
 import { statIfThere, syncFile } from "../sqlite/files.ts";
 import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
-import { readAgain } from "./read_again.ts";
+import { inUseMs, readAgain } from "./read_again.ts";
 import { assertSchema, migrate } from "./schema.ts";
 
 type BackupPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase" | "deliveriesBackup">;
@@ -18,15 +18,10 @@ type BackupPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase" | "deliveri
 export async function backUpDaily(database: Database, { paths, nowMs }: { paths: BackupPaths; nowMs: number }) {
   const lastAtMs = statIfThere(paths.deliveriesBackup)?.mtime?.getTime();
   // The absolute difference, because the time is in the future if the clock was set back since.
-  const isDue = lastAtMs === undefined ? ageOf(database) >= DAY_MS : Math.abs(nowMs - lastAtMs) >= DAY_MS;
-  if (!isDue) return;
+  const ageMs = lastAtMs === undefined ? inUseMs(database) : Math.abs(nowMs - lastAtMs);
+  if (ageMs < DAY_MS) return;
   await backUpTo(paths.deliveriesBackup, database);
   syncFile(paths.sendDir);
-}
-
-/** How long the store has been in use, in milliseconds. */
-function ageOf(database: Database): number {
-  return Number(database.prepare("SELECT elapsed_ms FROM store").get()?.["elapsed_ms"] ?? 0);
 }
 
 /**
@@ -54,13 +49,11 @@ export function restoreStore({ paths, nowMs }: { paths: BackupPaths; nowMs: numb
 
 function prepare(path: string, nowMs: number): void {
   assertIntact(path);
-  const database = openDatabase(path, { busyTimeoutMs: 0 });
-  try {
+  {
+    using database = openDatabase(path, { busyTimeoutMs: 0 });
     assertSchema(database);
     migrate(database);
     transaction(database, () => readAgain(database, nowMs));
-  } finally {
-    database.close();
   }
   syncFile(path);
 }

@@ -4,10 +4,7 @@
 import type { JudgedEvent } from "./events.ts";
 import type { Notice } from "./notices.ts";
 
-/** At least one event. */
-export type Events = readonly [JudgedEvent, ...JudgedEvent[]];
-
-/** What one request on a route delivers. Its id, and its events or notice, are the same for all attempts. */
+/** What one request on a route delivers. */
 export type Batch = EventBatch | NoticeBatch;
 
 /** One event, or a digest of several. */
@@ -15,7 +12,7 @@ export interface EventBatch {
   readonly kind: "events";
   readonly route: string;
   readonly id: string;
-  readonly events: Events;
+  readonly events: readonly [JudgedEvent, ...JudgedEvent[]];
   /** Whether no attempt was made yet to send exactly these events, so that fewer of them may be sent. */
   readonly isNew: boolean;
   /** How many attempts were made to send it. */

@@ -72,22 +72,17 @@ export function unjudged(database: Database, limit: number): StoredEvent[] {
 
 /**
  * The open event of a close: the latest one of the same process, user and service that has no close yet. An open event
- * with a later time than the close (the clock was set back) is used only if no earlier one exists.
+ * with a later time than the close (the clock was set back) is used only if it is judged and no earlier one exists.
+ *
+ * @param options.isJudged whether to look among the judged events, or among those that are not judged yet: an open event
+ *   from a spool, for example, may be taken in after its close
  */
-export function openOf(database: Database, close: StoredEvent): StoredEvent | undefined {
-  return openWhere(database, close, "verdict IS NOT NULL");
-}
-
-/**
- * The open event of a close, among the events that are not judged yet: an open event from a spool, for example, may be
- * taken in after its close.
- */
-export function unjudgedOpenOf(database: Database, close: StoredEvent): StoredEvent | undefined {
-  return openWhere(database, close, "verdict IS NULL AND occurred_at_ms <= :atMs");
-}
-
-function openWhere(database: Database, close: StoredEvent, condition: string): StoredEvent | undefined {
-  const { parentPid, user, service, occurredAtMs: atMs } = close;
+export function openOf(
+  database: Database,
+  { parentPid, user, service, occurredAtMs: atMs }: StoredEvent,
+  { isJudged }: { isJudged: boolean },
+): StoredEvent | undefined {
+  const condition = isJudged ? "verdict IS NOT NULL" : "verdict IS NULL AND occurred_at_ms <= :atMs";
   const row = prepared(
     database,
     `SELECT * FROM event WHERE type = 'open' AND is_closed = 0 AND parent_pid = :parentPid AND user = :user

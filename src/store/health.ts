@@ -24,16 +24,12 @@ export interface Problem {
   readonly text: string;
 }
 
-/** The state of the routes. */
-export interface RouteSources {
+/** The input of the rule. */
+export interface HealthSources {
   /** The names of the routes in the configuration. */
   readonly configured: readonly string[];
   readonly routes: readonly RouteOverview[];
   readonly nowMs: number;
-}
-
-/** The input of the rule. */
-export interface HealthSources extends RouteSources {
   /** When the last run of `send` ended; undefined if none has ended yet. */
   readonly lastRunAtMs: number | undefined;
   /** How long a run may take, in milliseconds. */
@@ -73,22 +69,24 @@ function sendProblems({ nowMs, lastRunAtMs, runDeadlineMs, unreadAtMs, spooled }
   const isLate = (sinceMs = nowMs) => nowMs - sinceMs > UNREAD_AFTER_MS;
   // Files stay in the spool until a hook moves them, so a file older than the last run of `send` has been read.
   const isSpoolRead = lastRunAtMs !== undefined && lastRunAtMs > (spooled?.oldestAtMs ?? 0);
-  return [
-    ...lastRunAtMs === undefined ? [{ kind: "unrun", text: "no run of send has ended yet" } as const] : [],
-    ...lastRunAtMs !== undefined && hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })
-      ? [{ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` } as const]
-      : [],
-    ...isLate(unreadAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)
-      ? [{ kind: "unread", text: "send does not read the queue" } as const]
-      : [],
-  ];
+  const problems: Problem[] = [];
+  if (lastRunAtMs === undefined) problems.push({ kind: "unrun", text: "no run of send has ended yet" });
+  else if (hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) {
+    problems.push({ kind: "stopped", text: `the last run of send ended ${formatAgo(lastRunAtMs, nowMs)}` });
+  }
+  if (isLate(unreadAtMs) || (isLate(spooled?.oldestAtMs) && !isSpoolRead)) {
+    problems.push({ kind: "unread", text: "send does not read the queue" });
+  }
+  return problems;
 }
 
 /**
  * Problems of the routes. A run of `send` waits up to a minute for a failing route, so a route that still fails at the
  * end of the run has a real problem. For a route that is no longer in the configuration, only overdue events count.
  */
-export function routeProblems({ configured, routes, nowMs }: RouteSources): Problem[] {
+export function routeProblems(
+  { configured, routes, nowMs }: Pick<HealthSources, "configured" | "routes" | "nowMs">,
+): Problem[] {
   const failing = routes.filter(({ name, newest }) => configured.includes(name) && FAILURES.has(newest));
   const overdue = routes.filter(({ oldestPendingAtMs: sinceMs = nowMs }) => nowMs - sinceMs > OVERDUE_AFTER_MS);
   return [

@@ -63,13 +63,6 @@ export interface UserLogins {
 /** By how much the uptime must be lower to show a restart, in seconds: more than a hook takes between its two clocks. */
 const RESTART_S = 60;
 
-/** A position in the history: a time, and an event at that time. */
-interface Place {
-  readonly atMs: number;
-  readonly id: number;
-}
-
-const SESSION = `event AS e LEFT JOIN event AS c ON c.opened_by = e.id`;
 const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
 
 const WANTED = `(:user IS NULL OR e.user = :user)
@@ -77,12 +70,10 @@ const WANTED = `(:user IS NULL OR e.user = :user)
   AND (:unexpected = 0 OR ${IS_UNEXPECTED})
   AND is_from(CASE e.address WHEN '' THEN e.remote_host ELSE e.address END)`;
 
-const ENTRIES = `FROM ${SESSION}
-  WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until AND (e.type = 'open' OR e.opened_by IS NULL)
-    AND ${WANTED}`;
-
-const LOGINS = `FROM ${SESSION}
-  WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until AND e.type = 'open' AND ${WANTED}`;
+const SESSIONS = `FROM event AS e LEFT JOIN event AS c ON c.opened_by = e.id
+  WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until`;
+const ENTRIES = `${SESSIONS} AND (e.type = 'open' OR e.opened_by IS NULL) AND ${WANTED}`;
+const LOGINS = `${SESSIONS} AND e.type = 'open' AND ${WANTED}`;
 
 /** The history in an open store. */
 export class History implements Disposable {
@@ -128,8 +119,8 @@ export class History implements Disposable {
   }
 
   /** The position just before the newest `limit` entries; undefined if there are no older ones. */
-  #before(filter: HistoryFilter, limit: number): Place | undefined {
-    const [place] = this.#query<Place>(
+  #before(filter: HistoryFilter, limit: number): { readonly atMs: number; readonly id: number } | undefined {
+    const [place] = this.#query<{ atMs: number; id: number }>(
       filter,
       `SELECT e.occurred_at_ms AS atMs, e.id ${ENTRIES} ORDER BY e.occurred_at_ms DESC, e.id DESC LIMIT 1 OFFSET :limit`,
       { limit },
@@ -200,13 +191,13 @@ export class History implements Disposable {
 
   #entryOf(row: Record<string, unknown>): HistoryEntry {
     const event = eventOf(row);
-    const { verdict, closedAtMs, sessionMs, closeId } = row;
+    const { closedAtMs, sessionMs, closeId } = row;
     const isClosed = event.type === "close" || typeof closedAtMs === "number";
     return {
       event,
       address: String(row["address"]),
       keyFingerprints: words(row["key_fingerprint"]),
-      verdict: verdict === "notify" || verdict === "allowlisted" || verdict === "history" ? verdict : undefined,
+      verdict: (row["verdict"] ?? undefined) as HistoryEntry["verdict"],
       reasons: JSON.parse(String(row["reasons"])),
       tampered: [...new Set([...event.tampered, ...words(row["closeTampered"] ?? "")])],
       ...(typeof closedAtMs === "number" ? { closedAtMs } : {}),
@@ -223,12 +214,7 @@ export class History implements Disposable {
   }
 }
 
-/**
- * Opens the history.
- *
- * @returns undefined if {@link openToRead} returns undefined
- * @throws the errors of {@link openToRead}
- */
+/** Opens the history as {@link openToRead} opens the store. */
 export function openHistory(path: string): History | undefined {
   const database = openToRead(path);
   return database === undefined ? undefined : new History(database);

@@ -35,12 +35,12 @@ export interface LastResortSources {
 export function lastResortFaults(sources: LastResortSources): LastResortFault[] {
   const { unrecordedFile, runSpoolDir } = sources.paths;
   return [
-    ...orUnreadable({ path: unrecordedFile, id: "hook.record-unusable" }, () => problemsOfFile(sources)),
-    ...orUnreadable({ path: runSpoolDir, id: "hook.run-spool-unusable" }, () => problemsOfSpool(sources)),
+    ...orUnreadable(unrecordedFile, "hook.record-unusable", () => problemsOfFile(sources)),
+    ...orUnreadable(runSpoolDir, "hook.run-spool-unusable", () => problemsOfSpool(sources)),
   ];
 }
 
-function orUnreadable({ path, id }: { path: string; id: Id }, look: () => LastResortFault[]): LastResortFault[] {
+function orUnreadable(path: string, id: Id, look: () => LastResortFault[]): LastResortFault[] {
   try {
     return look();
   } catch (error) {
@@ -57,10 +57,9 @@ function problemsOfFile(
   if (!info.isFile) throw new Error("it is not a plain file");
   const writtenAtMs = info.mtime?.getTime() ?? nowMs;
   if (info.size >= MAX_UNRECORDED_BYTES) {
-    const what = "is full: later logins for which the hook could not run are missing";
     return [{
       id: "hook.record-full",
-      message: `"${path}" ${what}`,
+      message: `"${path}" is full: later logins for which the hook could not run are missing`,
       short: "logins may be missing: the hook could not run, and the file for such logins is full",
       hint:
         "find out why the hook could not run (memory, processes, SELinux, the binary), then reboot, which empties the file",
@@ -77,13 +76,13 @@ function problemsOfFile(
 }
 
 function problemsOfSpool({ paths: { runSpoolDir }, nowMs }: LastResortSources): LastResortFault[] {
-  const { count, oldestAtMs = nowMs } = new Spool({ spoolDir: runSpoolDir }).inspect();
+  const { count, oldestAtMs = nowMs } = new Spool(runSpoolDir).inspect();
   if (count === 0) return [];
   const what = `${plural(count, "event")} in "${runSpoolDir}", because the queue could not be written to disk`;
   return [{
     id: "hook.run-spooled",
     message: `${what}, the oldest from ${formatAgo(oldestAtMs, nowMs)}`,
-    short: `${what}`,
+    short: what,
     hint: "check that the disk works and has room, then run ssh-session-notifier repair, which moves them to the queue",
   }];
 }

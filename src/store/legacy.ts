@@ -6,7 +6,7 @@ import { cap, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { isRead, noteRead } from "./read_sources.ts";
+import { isRead, noteRead } from "./sources.ts";
 import { takeInEvents } from "./take_in.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
@@ -21,30 +21,25 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** The note in the store that the events were taken over. There is only one such database, so `looks` is constant. */
 const NOTE = { name: "legacy.db", looks: "taken" };
 
-/** A row of the Go program's table `session_events`. All columns but `id` are text. */
-export interface LegacyRow {
-  readonly id: unknown;
-  readonly event_type: unknown;
-  readonly user: unknown;
-  readonly remote_host: unknown;
-  readonly terminal: unknown;
-  readonly service: unknown;
-  readonly session_datetime: unknown;
-}
-
+/** The columns of the Go program's table `session_events`. All but `id` are text. */
 const COLUMNS = ["id", "event_type", "user", "remote_host", "terminal", "service", "session_datetime"] as const;
 
-/** Options of {@link takeOver}. */
-export interface TakeOverOptions {
-  readonly paths: Pick<StatePaths, "legacyDatabase">;
-  readonly database: Database;
-  readonly log: Log;
-  /** Whether to leave the file unchanged, for a preview. Default: false. */
-  readonly keep?: boolean;
-}
+/** A row of that table. */
+export type LegacyRow = Readonly<Record<typeof COLUMNS[number], unknown>>;
 
-/** Takes over the rows, if the database exists. */
-export function takeOver({ paths: { legacyDatabase: path }, database, log, keep = false }: TakeOverOptions): void {
+/**
+ * Takes over the rows, if the database exists.
+ *
+ * @param options.keep whether to leave the file unchanged, for a preview
+ */
+export function takeOver(
+  database: Database,
+  { paths: { legacyDatabase: path }, log, keep }: {
+    paths: Pick<StatePaths, "legacyDatabase">;
+    log: Log;
+    keep: boolean;
+  },
+): void {
   if (statIfThere(path) === undefined) {
     // Forget the note, because a file that appears there later is another database.
     if (isRead(database, NOTE)) database.prepare("DELETE FROM salvaged WHERE name = ?").run(NOTE.name);
@@ -80,15 +75,11 @@ function readRows(path: string, { log, readOnly }: { log: Log; readOnly: boolean
   const rows: unknown[] = [];
   try {
     assertPlainFiles(path);
-    const database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
-    try {
-      assertPlainTable(database, "session_events");
-      // One by one, because an error after the last readable row must not lose the others.
-      for (const row of rowsAroundDamage(database, { table: "session_events", columns: COLUMNS.join(", ") })) {
-        rows.push(row);
-      }
-    } finally {
-      database.close();
+    using database = openDatabase(path, { readOnly, busyTimeoutMs: BUSY_TIMEOUT_MS });
+    assertPlainTable(database, "session_events");
+    // One by one, because an error after the last readable row must not lose the others.
+    for (const row of rowsAroundDamage(database, { table: "session_events", columns: COLUMNS.join(", ") })) {
+      rows.push(row);
     }
   } catch (error) {
     log("error", `cannot read the Go program's database "${path}": ${messageOf(error)}`);

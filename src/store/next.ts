@@ -2,7 +2,7 @@
 
 import type { Database } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
-import type { Batch, Events, NoticeBatch } from "./batch.ts";
+import type { Batch, NoticeBatch } from "./batch.ts";
 import { judgedEventOf } from "./events.ts";
 import { nextNotice, nextProbe, type Notice } from "./notices.ts";
 import { needsProbe } from "./refusals.ts";
@@ -60,8 +60,14 @@ export function next(
   const [first, ...more] = pendingWith(database, { ...options, head });
   if (first === undefined) return undefined;
   const { batch, attempts } = head;
-  const events: Events = [judgedEventOf(first), ...more.map(judgedEventOf)];
-  return { kind: "events", route, id: batch ?? crypto.randomUUID(), events, isNew: batch === undefined, attempts };
+  return {
+    kind: "events",
+    route,
+    id: batch ?? crypto.randomUUID(),
+    events: [judgedEventOf(first), ...more.map(judgedEventOf)],
+    isNew: batch === undefined,
+    attempts,
+  };
 }
 
 function noticeBatch(route: string, notice: Notice): NoticeBatch {

@@ -14,42 +14,36 @@ const READ_TIMEOUT_MS = 5_000;
  * file remains between runs.
  *
  * @param path a file, or `:memory:`
- * @throws {NewerSchemaError}, {ForeignSchemaError}, {NotPlainError} and errors of SQLite
+ * @throws {NewerSchemaError} if it is newer than this program; {ForeignSchemaError} or {NotPlainError} if this program did
+ *   not create it; and errors of SQLite
  */
 export function openToWrite(path: string): Database {
   if (path !== ":memory:") assertPlainFiles(path);
-  const database = openDatabase(path, { busyTimeoutMs: WRITE_TIMEOUT_MS });
-  try {
-    assertSchema(database);
-    pragma(database, "journal_mode = WAL");
-    pragma(database, "synchronous = FULL");
-    pragma(database, "foreign_keys = ON");
-    migrate(database);
-    return database;
-  } catch (error) {
-    // Close it now. The garbage collector would do so later, and delete the log by name, perhaps that of a new store.
-    database.close();
-    throw error;
-  }
+  // Closes it now after an error. The garbage collector would do so later, and delete the log by name, perhaps that of a
+  // new store.
+  using opened = new DisposableStack();
+  const database = opened.use(openDatabase(path, { busyTimeoutMs: WRITE_TIMEOUT_MS }));
+  assertSchema(database);
+  pragma(database, "journal_mode = WAL");
+  pragma(database, "synchronous = FULL");
+  pragma(database, "foreign_keys = ON");
+  migrate(database);
+  opened.move();
+  return database;
 }
 
 /**
  * Opens a store read-only.
  *
  * @returns undefined if `send` has not created it yet, or has not migrated it to this release
- * @throws {NewerSchemaError} if it is newer than this program; {ForeignSchemaError} or {NotPlainError} if this program did
- *   not create it; and errors of SQLite
+ * @throws the errors of {@link openToWrite}
  */
 export function openToRead(path: string): Database | undefined {
   if (statIfThere(path) === undefined) return undefined;
   assertPlainFiles(path);
-  const database = openDatabase(path, { readOnly: true, busyTimeoutMs: READ_TIMEOUT_MS });
-  try {
-    if (assertSchema(database) === SCHEMA_VERSION) return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-  database.close();
-  return undefined;
+  using opened = new DisposableStack();
+  const database = opened.use(openDatabase(path, { readOnly: true, busyTimeoutMs: READ_TIMEOUT_MS }));
+  if (assertSchema(database) !== SCHEMA_VERSION) return undefined;
+  opened.move();
+  return database;
 }

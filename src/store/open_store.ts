@@ -52,11 +52,10 @@ export function openStore(options: OpenStoreOptions): Database {
 
 /** Restores the backup. A backup that cannot be used must not stop `send`. */
 function restore({ paths, log, nowMs }: OpenStoreOptions): void {
-  const backedUpAtMs = statIfThere(paths.deliveriesBackup)?.mtime?.getTime() ?? nowMs;
   try {
+    const madeAt = statIfThere(paths.deliveriesBackup)?.mtime ?? new Date(nowMs);
     if (!restoreStore({ paths, nowMs })) return;
-    const at = new Date(backedUpAtMs).toISOString();
-    log("warning", `restored the store from its backup of ${at}: ${SENT_AGAIN}`);
+    log("warning", `restored the store from its backup of ${madeAt.toISOString()}: ${SENT_AGAIN}`);
   } catch (error) {
     // It may have room at the next run, and a new store would keep the backup from ever being restored.
     if (sqliteCode(error) === SQLITE_FULL || ["ENOSPC", "EDQUOT"].includes(systemCode(error))) throw error;
@@ -92,13 +91,10 @@ function tryToOpen(path: string): Database | string {
     return openToWrite(path);
   } catch (error) {
     if (error instanceof NotPlainError) return error.message;
-    if (!isFaultOf(error)) throw error;
+    const isFault = error instanceof ForeignSchemaError || isDamage(error) || sqliteCode(error) === SQLITE_ERROR;
+    if (!isFault) throw error;
     return `the store "${path}" is damaged: ${messageOf(error)}`;
   }
-}
-
-function isFaultOf(error: unknown): boolean {
-  return error instanceof ForeignSchemaError || isDamage(error) || sqliteCode(error) === SQLITE_ERROR;
 }
 
 function hasLog(path: string): boolean {
@@ -116,8 +112,6 @@ function makeWritable(path: string): void {
 /** Initializes a new store. */
 function begin(database: Database, { hadStore, nowMs, newestAtMs, log }: OpenStoreOptions): void {
   if (isBegun(database)) return;
-  if (hadStore) {
-    log("warning", `the store of past deliveries was lost: ${SENT_AGAIN}`);
-  }
+  if (hadStore) log("warning", `the store of past deliveries was lost: ${SENT_AGAIN}`);
   beginStore(database, { origin: hadStore ? "lost" : "first", nowMs, newestAtMs: newestAtMs() });
 }

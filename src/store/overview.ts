@@ -1,9 +1,9 @@
 // Reads the state of `send` from its store, without changing it. `send` may be running.
 
-import { type QueueState, queueStateOf } from "./queue_state.ts";
 import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
 import { openToRead } from "./open.ts";
+import { type QueueState, queueStateOf } from "./sources.ts";
 
 /** The most reasons to show. */
 const MAX_REASONS = 5;
@@ -54,12 +54,7 @@ export interface Overview {
   readonly lastRunAtMs?: number;
 }
 
-/**
- * Reads the overview.
- *
- * @returns undefined if {@link openToRead} returns undefined
- * @throws the errors of {@link openToRead}
- */
+/** Reads the overview from the store, as {@link openToRead} opens it. */
 export function readOverview(path: string): Overview | undefined {
   using database = openToRead(path);
   if (database === undefined) return undefined;

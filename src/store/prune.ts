@@ -9,11 +9,7 @@ import { countElapsed } from "./read_again.ts";
 /** The most events that one run deletes, which limits its duration. Far more than are recorded between two runs. */
 const PRUNE_AT_MOST = 5_000;
 
-/**
- * Deletes the events that are older than `retentionDays`.
- *
- * @returns how many
- */
+/** Deletes the events that are older than `retentionDays`, and returns how many. */
 export function prune(
   database: Database,
   { retentionDays, nowMs }: { retentionDays: number; nowMs: number },

@@ -2,7 +2,6 @@
 // are sent again, marked as possible repeats; older ones become history. Also counts how long the store has been in use.
 
 import { DAY_MS } from "../text.ts";
-import type { SessionEvent } from "../event.ts";
 import type { Database } from "../sqlite/open.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -19,24 +18,12 @@ const FIRST_RUN_MS = 7 * DAY_MS;
 /** If the newest event is older than this, the clock is not trusted. In milliseconds. */
 const QUIET_MS = 7 * DAY_MS;
 
-/** Why a store was created: as the first one of this host, or to replace one that was lost. */
-export type Origin = "first" | "lost";
-
 /** The times before which an unknown event may have been delivered, in milliseconds since the epoch. */
 export interface Horizon {
   /** Events before this are sent as possible repeats. */
   readonly repeatsBeforeMs: number;
   /** Events before this become history. */
   readonly historyBeforeMs: number;
-}
-
-/** Decides about an event that may have been taken in before. */
-export function fateOf(
-  { occurredAtMs }: SessionEvent,
-  { repeatsBeforeMs, historyBeforeMs }: Horizon,
-): "new" | "repeat" | "history" {
-  if (occurredAtMs < historyBeforeMs) return "history";
-  return occurredAtMs < repeatsBeforeMs ? "repeat" : "new";
 }
 
 /** Whether {@link beginStore} has initialized a store. */
@@ -47,21 +34,18 @@ export function isBegun(database: Database): boolean {
 /**
  * Initializes a store, before it takes in events.
  *
+ * @param options.origin why it was created: as the first one of this host, or to replace one that was lost
  * @param options.newestAtMs time of the newest event in the queue, if known. Used instead of the clock if the clock may
  *   have jumped forward, which would turn all events into history
  */
 export function beginStore(
   database: Database,
-  { origin, nowMs, newestAtMs = nowMs }: { origin: Origin; nowMs: number; newestAtMs?: number | undefined },
+  { origin, nowMs, newestAtMs = nowMs }: { origin: "first" | "lost"; nowMs: number; newestAtMs?: number | undefined },
 ): void {
   const fromMs = newestAtMs < nowMs - QUIET_MS ? newestAtMs : nowMs;
   database.prepare(
     "INSERT INTO store (one, repeats_before_ms, history_before_ms, last_run_at_ms) VALUES (1, ?, ?, ?)",
-  ).run(
-    origin === "lost" ? nowMs : 0,
-    fromMs - (origin === "lost" ? SEND_AGAIN_MS : FIRST_RUN_MS),
-    nowMs,
-  );
+  ).run(origin === "lost" ? nowMs : 0, fromMs - (origin === "lost" ? SEND_AGAIN_MS : FIRST_RUN_MS), nowMs);
 }
 
 /**
@@ -95,9 +79,13 @@ export function horizonOf(database: Database, { pruned }: { pruned: boolean }): 
  * @returns how long the store has been in use, in milliseconds
  */
 export function countElapsed(database: Database, nowMs: number): number {
-  const row = database.prepare(
-    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now
-     RETURNING elapsed_ms`,
-  ).get({ now: nowMs });
-  return Number(row?.["elapsed_ms"] ?? 0);
+  database.prepare(
+    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now`,
+  ).run({ now: nowMs });
+  return inUseMs(database);
+}
+
+/** How long the store has been in use, in milliseconds. */
+export function inUseMs(database: Database): number {
+  return Number(database.prepare("SELECT elapsed_ms FROM store").get()?.["elapsed_ms"] ?? 0);
 }

@@ -69,11 +69,7 @@ export function believedRest(
   return isBelieved && restsUntilMs > nowMs ? restsUntilMs : 0;
 }
 
-/**
- * Records whether the other routes were notified that this route is broken.
- *
- * @returns whether that changed
- */
+/** Records whether the other routes were notified that this route is broken, and returns whether that changed. */
 export function tellBroken(database: Database, route: string, isBroken: boolean): boolean {
   const { changes } = prepared(database, "UPDATE route SET told_broken = ?1 WHERE name = ?2 AND told_broken <> ?1")
     .run(Number(isBroken), route);

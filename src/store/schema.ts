@@ -216,14 +216,10 @@ const expected = new Map<number, string>();
 export function expectedSchema(version: number): string {
   let schema = expected.get(version);
   if (schema !== undefined) return schema;
-  const database = openDatabase(":memory:", { busyTimeoutMs: 0 });
-  try {
-    for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
-    expected.set(version, schema = schemaOf(database));
-    return schema;
-  } finally {
-    database.close();
-  }
+  using database = openDatabase(":memory:", { busyTimeoutMs: 0 });
+  for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
+  expected.set(version, schema = schemaOf(database));
+  return schema;
 }
 
 /**

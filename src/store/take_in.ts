@@ -6,7 +6,7 @@ import { INBOX_START, type InboxPage, type InboxPosition } from "../intake/inbox
 import type { UnrecordedPage, UnrecordedPosition } from "../intake/unrecorded.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
-import { fateOf, type Horizon, horizonOf } from "./read_again.ts";
+import { type Horizon, horizonOf } from "./read_again.ts";
 import { countUnreadable } from "./unreadable.ts";
 
 /** How many events were new, and how many of these are too old to be sent. */
@@ -57,11 +57,12 @@ export function takeInEvents(
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
        ON CONFLICT (uuid) DO NOTHING`,
     );
+    const { repeatsBeforeMs, historyBeforeMs } = horizon ?? { repeatsBeforeMs: -Infinity, historyBeforeMs: -Infinity };
     const result = { taken: 0, history: 0 };
     for (const event of events) {
       const { type, user, remoteHost, terminal, service, connection, authInfo } = event;
       const names = [type, user, remoteHost, terminal, service, connection, authInfo];
-      const fate = horizon === undefined ? "new" : fateOf(event, horizon);
+      const isHistory = event.occurredAtMs < historyBeforeMs;
       const { changes } = insert.run(
         event.uuid,
         event.occurredAtMs,
@@ -69,13 +70,13 @@ export function takeInEvents(
         event.parentPid,
         event.uptimeSeconds ?? null,
         event.tampered.join(" "),
-        Number(fate === "repeat"),
-        Number(fate === "history"),
+        Number(!isHistory && event.occurredAtMs < repeatsBeforeMs),
+        Number(isHistory),
         Number(isUnrecorded),
       );
       if (changes === 0) continue;
       result.taken++;
-      if (fate === "history") result.history++;
+      if (isHistory) result.history++;
     }
     return result;
   });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readUnread } from "../../src/admin/unread.ts";
-import { InboxError } from "../../src/intake/inbox.ts";
+import { SourceError } from "../../src/intake/record.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { readOverview } from "../../src/store/overview.ts";
 import { World } from "../helpers/world.ts";
@@ -32,5 +32,5 @@ Deno.test("readUnread() says which file it cannot examine", async () => {
   world.login("alice");
   await Deno.remove(world.paths.databaseDir, { recursive: true });
   await Deno.writeTextFile(world.paths.databaseDir, "");
-  assert.throws(() => readUnread(world.paths, undefined), InboxError);
+  assert.throws(() => readUnread(world.paths, undefined), SourceError);
 });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Inbox, INBOX_START, InboxError } from "../../src/intake/inbox.ts";
+import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
+import { SourceError } from "../../src/intake/record.ts";
 import { type Database, openDatabase } from "../../src/sqlite/open.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
@@ -174,7 +175,7 @@ Deno.test("Inbox.read() names the database that it can't read, and reads it once
   using queue = new Queue();
   Deno.writeTextFileSync(queue.paths.queueDatabase, "garbage".repeat(1_000));
   assert.throws(() => queue.uuids(), (error: unknown) => {
-    assert.ok(error instanceof InboxError);
+    assert.ok(error instanceof SourceError);
     assert.match(error.message, /Cannot read the queue database ".*session_events\.db": /);
     return true;
   });
@@ -224,7 +225,7 @@ Deno.test("Inbox.read() does not block if the database or its log is not a plain
     queue.insert("a");
     Deno.removeSync(`${queue.paths.queueDatabase}${suffix}`);
     assert.ok(new Deno.Command("mkfifo", { args: [`${queue.paths.queueDatabase}${suffix}`] }).outputSync().success);
-    assert.throws(() => queue.uuids(), InboxError);
+    assert.throws(() => queue.uuids(), SourceError);
   }
 });
 

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
-import { Spool, SpoolError } from "../../src/intake/spool.ts";
+import { SourceError } from "../../src/intake/record.ts";
+import { Spool } from "../../src/intake/spool.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { HOSTILE_TEXTS, sessionEvent } from "../helpers/fixtures.ts";
 import { shortestMs } from "../helpers/shortest.ts";
@@ -26,7 +27,7 @@ class Folder implements Disposable {
     return event;
   }
 
-  read(spool = new Spool(this.paths), limit = 1_000): SessionEvent[] {
+  read(spool = new Spool(this.paths.spoolDir), limit = 1_000): SessionEvent[] {
     return [...spool.read({ limit, knows: (uuid) => this.known.has(uuid) }).events];
   }
 
@@ -46,7 +47,7 @@ Deno.test("Spool.read() returns each event once in a run, and none that the stor
   using folder = new Folder();
   const [first, second] = [folder.put(), folder.put()];
   folder.known.add(first.uuid);
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   assert.deepEqual(folder.read(spool), [second]);
   const third = folder.put();
   assert.deepEqual(folder.read(spool), [third]);
@@ -56,7 +57,7 @@ Deno.test("Spool.read() returns each event once in a run, and none that the stor
 Deno.test("Spool.read() returns events in pages", () => {
   using folder = new Folder();
   const uuids = Array.from({ length: 7 }, () => folder.put().uuid).sort();
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   const parts = [3, 3, 3, 3].map((limit) => folder.read(spool, limit).map(({ uuid }) => uuid));
   assert.deepEqual(parts.map(({ length }) => length), [3, 3, 1, 0]);
   assert.deepEqual(parts.flat(), uuids);
@@ -100,7 +101,7 @@ Deno.test("Spool.read() counts all other files, without blocking on a FIFO or fo
     names.push(name);
   }
   const startedAtMs = performance.now();
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   const events = folder.read(spool);
   assert.ok(performance.now() - startedAtMs < 5_000);
   // Closing a socket deletes its name.
@@ -117,16 +118,16 @@ Deno.test("Spool.read() reports what is wrong with the directory itself", () => 
   using folder = new Folder();
   Deno.removeSync(folder.paths.spoolDir);
   Deno.writeTextFileSync(folder.paths.spoolDir, "");
-  assert.throws(() => folder.read(), SpoolError);
+  assert.throws(() => folder.read(), SourceError);
   Deno.removeSync(folder.paths.spoolDir);
   Deno.symlinkSync("/etc", folder.paths.spoolDir);
-  assert.throws(() => folder.read(), SpoolError);
+  assert.throws(() => folder.read(), SourceError);
 });
 
 Deno.test("Spool.read() continues if files disappear meanwhile", () => {
   using folder = new Folder();
   const events = Array.from({ length: 20 }, () => folder.put());
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   const read = spool.read({
     limit: 100,
     knows: (uuid) => {
@@ -143,7 +144,7 @@ Deno.test("Spool.read() continues if files disappear meanwhile", () => {
 Deno.test("Spool.read() opens none of 5,000 files that it has read in this run", () => {
   using folder = new Folder();
   for (let file = 0; file < 5_000; file++) folder.put();
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   const reading = (expected: number) => () => assert.equal(folder.read(spool, 10_000).length, expected);
   const openedMs = shortestMs(reading(5_000), 1);
   const knownMs = shortestMs(reading(0));
@@ -152,16 +153,16 @@ Deno.test("Spool.read() opens none of 5,000 files that it has read in this run",
 
 Deno.test("Spool.inspect() counts the files, and returns the time of the oldest", () => {
   using folder = new Folder();
-  assert.deepEqual(new Spool(folder.paths).inspect(), { count: 0 });
+  assert.deepEqual(new Spool(folder.paths.spoolDir).inspect(), { count: 0 });
   const { uuid } = folder.put();
   folder.put();
   Deno.utimeSync(folder.path(`${uuid}.json`), 1_000, 1_000);
-  assert.deepEqual(new Spool(folder.paths).inspect(), { count: 2, oldestAtMs: 1_000_000 });
+  assert.deepEqual(new Spool(folder.paths.spoolDir).inspect(), { count: 2, oldestAtMs: 1_000_000 });
 });
 
 Deno.test("Spool.read() lists a large directory once for all its pages, and then finds what was added", () => {
   using folder = new Folder();
-  const spool = new Spool(folder.paths);
+  const spool = new Spool(folder.paths.spoolDir);
   const put = (digit: string) => folder.put({ uuid: `${digit}0000000-0000-4000-8000-000000000000` }).uuid;
   const [b, c] = ["b", "c"].map(put);
   assert.deepEqual(folder.read(spool, 1).map(({ uuid }) => uuid), [b]);
@@ -176,9 +177,9 @@ Deno.test("Spool refuses to list a directory that is too large", () => {
   try {
     const fill = 'i=0; while [ $i -lt 110000 ]; do echo "$i.json"; i=$((i + 1)); done | xargs touch';
     new Deno.Command("sh", { args: ["-c", fill], cwd: folder }).outputSync();
-    const spool = new Spool({ spoolDir: folder });
+    const spool = new Spool(folder);
     assert.throws(() => spool.read({ limit: 1, knows: () => false }), /has, or had, too many files/);
-    assert.throws(() => spool.inspect(), SpoolError);
+    assert.throws(() => spool.inspect(), SourceError);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

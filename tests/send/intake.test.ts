@@ -5,7 +5,8 @@ import type { Severity } from "../../src/log.ts";
 import { Intake } from "../../src/send/intake.ts";
 import { statePaths } from "../../src/paths.ts";
 import { insertEvent } from "../../src/hook/insert.ts";
-import { Inbox, InboxError, type InboxPosition } from "../../src/intake/inbox.ts";
+import { Inbox, type InboxPosition } from "../../src/intake/inbox.ts";
+import { SourceError } from "../../src/intake/record.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { announceQueueProblems } from "../../src/store/unreadable.ts";
@@ -65,7 +66,7 @@ Deno.test("takeIn() reports once why it cannot read, and detects when it can aga
   const logged: [Severity, string][] = [];
   let broken = true;
   const inbox = new ScriptedInbox(() => {
-    if (broken) throw new InboxError("Cannot read the queue database");
+    if (broken) throw new SourceError("Cannot read the queue database");
     return undefined;
   });
   const database = openToWrite(":memory:");

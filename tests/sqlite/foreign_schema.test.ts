@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { assertQueueSchema, ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
+import { ForeignSchemaError } from "../../src/sqlite/foreign_schema.ts";
 import { openDatabase, pragma } from "../../src/sqlite/open.ts";
+import { faultOfQueueTable } from "../../src/sqlite/queue_table.ts";
 import { assertSchema, expectedSchema, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -99,13 +100,13 @@ Deno.test("a store of the previous version is migrated to this one, with all its
   }
 });
 
-Deno.test("assertQueueSchema() accepts a database that the hook has created", () => {
+Deno.test("faultOfQueueTable() accepts only a database that the hook has created", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const database = insertEvent(`${directory}/queue.db`, sessionEvent());
-    assertQueueSchema(database);
+    assert.equal(faultOfQueueTable(database), undefined);
     database.exec("CREATE INDEX i ON event (record)");
-    assert.throws(() => assertQueueSchema(database), ForeignSchemaError);
+    assert.equal(faultOfQueueTable(database), "its schema is not that of a queue");
     database.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });

@@ -49,7 +49,7 @@ class Legacy implements Disposable {
   }
 
   takeOver(database: Database, keep = false): void {
-    takeOver({ paths: this.paths, database, keep, log: (...entry) => void this.logged.push(entry) });
+    takeOver(database, { paths: this.paths, keep, log: (...entry) => void this.logged.push(entry) });
   }
 
   names(): string[] {

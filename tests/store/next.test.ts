@@ -5,13 +5,12 @@ import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
-import { openOf, pendingEvents, recordVerdict, unjudged } from "../../src/store/events.ts";
+import { openOf, recordVerdict, unjudged } from "../../src/store/events.ts";
 import type { Batch } from "../../src/store/batch.ts";
 import { next, nextDueAtMs, pendingCount } from "../../src/store/next.ts";
 import { begin, giveUp, settle, split } from "../../src/store/settle.ts";
 import { MAX_WAIT_MS, routeState } from "../../src/store/routes.ts";
 import { announce, keepNoticesOf } from "../../src/store/notices.ts";
-import { discarding } from "../../src/sqlite/discarding.ts";
 import { openToWrite } from "../../src/store/open.ts";
 import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 
@@ -58,7 +57,7 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
     });
     const [event] = unjudged(database, 1);
     assert.ok(event);
-    const opened = openOf(database, event);
+    const opened = openOf(database, event, { isJudged: true });
     judgeAll(database, { openedBy: opened?.id });
     return opened?.uuid;
   };
@@ -179,8 +178,12 @@ Deno.test("giveUp() counts the time waited, at most a day for each wait, from wh
     begin(database, outgoing, nowMs);
     settle(database, outgoing, waits(nowMs, 0, counts));
   };
-  const givenUpAfter = (afterMs: number) =>
-    discarding(database, () => giveUp(database, { route: "r", afterMs, error: "down" }).deliveries);
+  const givenUpAfter = (afterMs: number) => {
+    database.prepare("BEGIN").run();
+    const { deliveries } = giveUp(database, { route: "r", afterMs, error: "down" });
+    database.prepare("ROLLBACK").run();
+    return deliveries;
+  };
   failAt(NOW);
   failAt(NOW + 60_000);
   assert.deepEqual([givenUpAfter(60_000), givenUpAfter(60_001)], [1, 0]);
@@ -245,24 +248,6 @@ Deno.test("announce() adds one notice per route, merges it with one not attempte
   assert.equal(pendingCount(database), 1, "the notice for s is left");
   keepNoticesOf(database, ["r", "t"]);
   assert.equal(pendingCount(database), 0);
-});
-
-Deno.test("discarding() rolls back all changes", () => {
-  const database = storeWith(sessionEvent({ uuid: "a" }));
-  const seen = discarding(database, () => {
-    takeIn(database, { events: [sessionEvent({ uuid: "b" })], position: { lastId: 2, lastUuid: "b" } });
-    judgeAll(database);
-    return pendingEvents(database, "r").map(({ uuid }) => uuid);
-  });
-  assert.deepEqual(seen, ["a", "b"]);
-  assert.deepEqual(pendingEvents(database, "r"), []);
-  assert.deepEqual(unjudged(database, 10).map(({ uuid }) => uuid), ["a"]);
-  assert.throws(() =>
-    discarding(database, () => {
-      throw new Error("in the middle");
-    }), /in the middle/);
-  judgeAll(database);
-  assert.equal(pendingCount(database), 1);
 });
 
 Deno.test("a store of a later release is not changed", () => {

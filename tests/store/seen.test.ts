@@ -8,7 +8,7 @@ import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SeenLogin } from "../../src/session/seen.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { takeIn } from "../../src/store/take_in.ts";
-import { openOf, recordVerdict, unjudged, unjudgedOpenOf } from "../../src/store/events.ts";
+import { openOf, recordVerdict, unjudged } from "../../src/store/events.ts";
 import { openToRead, openToWrite } from "../../src/store/open.ts";
 import { rememberFirstEvent, seen } from "../../src/store/seen.ts";
 import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
@@ -172,8 +172,8 @@ Deno.test("seen() and openOf() search 100,000 events by index only", () => {
       assert.equal(knows(database, { address: "198.51.100.1", keyFingerprint: "SHA256:4711" }), "user key");
       assert.equal(knows(database, { address: "", remoteHost: "x" }), "user");
       const close = { id: 1, ...sessionEvent({ type: "close", occurredAtMs: 1_000_000 }) };
-      assert.equal(openOf(database, close), undefined);
-      assert.equal(unjudgedOpenOf(database, close), undefined);
+      assert.equal(openOf(database, close, { isJudged: true }), undefined);
+      assert.equal(openOf(database, close, { isJudged: false }), undefined);
     }
     const eachMs = (performance.now() - before) / 1_000;
     assert.ok(eachMs < 5, `${eachMs} ms for each question`);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ExitCode, Failure } from "../../src/failure.ts";
 import { explainStoreError, isPassing, isPassingInQueue } from "../../src/store/store_failure.ts";
-import { InboxError } from "../../src/intake/inbox.ts";
+import { SourceError } from "../../src/intake/record.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 
 /** Errors as Deno and Node create them. */
@@ -32,7 +32,7 @@ Deno.test("isPassing() separates temporary errors from those that the administra
     assert.equal(isPassing(error), false, String(error));
   }
   // The root cause decides, not the message around it.
-  const within = (cause: unknown) => new InboxError("Cannot read it (os error 13)", { cause });
+  const within = (cause: unknown) => new SourceError("Cannot read it (os error 13)", { cause });
   assert.equal(isPassing(within(new Error("the copy", { cause: FULL }))), true);
   assert.equal(isPassing(within(systemError("EACCES", "Permission denied (os error 13)"))), false);
   assert.deepEqual([isPassingInQueue(within(FULL)), isPassingInQueue(within(BAD))], [true, false]);

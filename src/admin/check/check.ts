@@ -8,10 +8,10 @@ import { oneLine } from "../../log.ts";
 import { type StatePaths, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
 import { statIfThere } from "../../sqlite/files.ts";
-import { InboxError } from "../../intake/inbox.ts";
+import { SourceError } from "../../intake/record.ts";
 import { type Overview, readOverview } from "../../store/overview.ts";
 import { diskSpace } from "../../store/disk_space.ts";
-import { Spool, SpoolError } from "../../intake/spool.ts";
+import { Spool } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
 import { inspectConfig, type Reader } from "./config.ts";
@@ -102,7 +102,7 @@ function inspectState(
   attempt("delivery", findings, () => {
     overview = explainingStore(paths, () => readOverview(paths.deliveriesDatabase));
     const unread = orWhyNot(() => readUnread(paths, overview));
-    const spooled = orWhyNot(() => new Spool(paths).inspect());
+    const spooled = orWhyNot(() => new Spool(paths.spoolDir).inspect());
     const nowMs = Date.now();
     const { routes = [], runDeadlineMs = 0 } = config ?? {};
     inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
@@ -115,11 +115,11 @@ function inspectState(
 }
 
 /** Returns the result of reading, or the error that explains why it failed. */
-function orWhyNot<T>(read: () => T): T | InboxError | SpoolError {
+function orWhyNot<T>(read: () => T): T | SourceError {
   try {
     return read();
   } catch (error) {
-    if (error instanceof InboxError || error instanceof SpoolError) return error;
+    if (error instanceof SourceError) return error;
     throw error;
   }
 }

@@ -6,11 +6,11 @@ import { jsonText } from "../../text.ts";
 import { oneLine } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
-import { InboxError } from "../../intake/inbox.ts";
+import { SourceError } from "../../intake/record.ts";
 import { lastResortFaults } from "../../store/last_resort.ts";
 import { readOverview } from "../../store/overview.ts";
 import { fullDisks } from "../../store/disk_space.ts";
-import { Spool, SpoolError } from "../../intake/spool.ts";
+import { Spool } from "../../intake/spool.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeQueueReader } from "../become_sender.ts";
 import type { Places } from "../flags.ts";
@@ -44,7 +44,7 @@ export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }:
   if (overview?.queue.fault !== undefined) faults.push(overview.queue.fault.message);
   const unread = attempt(() => readUnread(paths, overview), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
-  const spooled = attempt(() => new Spool(paths).inspect(), faults);
+  const spooled = attempt(() => new Spool(paths.spoolDir).inspect(), faults);
   const nowMs = Date.now();
   const others = lastResortFaults({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs }).map(({ short }) => short);
   const found = statusOf({
@@ -68,7 +68,7 @@ function attempt<T>(read: () => T, faults: string[]): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof Failure || error instanceof InboxError || error instanceof SpoolError)) throw error;
+    if (!(error instanceof Failure || error instanceof SourceError)) throw error;
     faults.push(...error.message.split("\n"));
     return undefined;
   }

@@ -6,9 +6,8 @@ import type { Unread } from "../../../src/admin/unread.ts";
 import { statusOf } from "../../../src/admin/status/status_data.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import { PROXY_REFUSAL } from "../../../src/services/http.ts";
-import { InboxError } from "../../../src/intake/inbox.ts";
 import type { RouteOverview } from "../../../src/store/overview.ts";
-import { SpoolError } from "../../../src/intake/spool.ts";
+import { SourceError } from "../../../src/intake/record.ts";
 import { CONFIG_FILE } from "../../../src/paths.ts";
 import { assertAllFound, type LevelAndId } from "../../helpers/findings.ts";
 import { routeOverview } from "../../helpers/fixtures.ts";
@@ -81,16 +80,17 @@ Deno.test("inspectDelivery() warns about spooled events and suggests repair", ()
 Deno.test("inspectDelivery() does not suggest repair for an intact queue", () => {
   const error = (code: string) => Object.assign(new Error("no"), { code });
   const table: [error: Error, ...expected: [LevelAndId, ...string[]]][] = [
-    [new InboxError("x", { cause: new Error("it is not a plain file") }), "fault queue.not-readable", REPAIR],
-    [new InboxError("x", { cause: error("EIO") }), "fault queue.not-readable", REPAIR],
-    [new InboxError("x", { cause: error("ENOSPC") }), "fault queue.unavailable"],
-    [new InboxError("x", { cause: error("EROFS") }), "fault queue.read-only"],
-    [new SpoolError("x", { cause: error("EACCES") }), "fault spool.not-readable", REPAIR],
+    [new SourceError("x", { cause: new Error("it is not a plain file") }), "fault queue.not-readable", REPAIR],
+    [new SourceError("x", { cause: error("EIO") }), "fault queue.not-readable", REPAIR],
+    [new SourceError("x", { cause: error("ENOSPC") }), "fault queue.unavailable"],
+    [new SourceError("x", { cause: error("EROFS") }), "fault queue.read-only"],
+    [new SourceError("x", { cause: error("EACCES") }), "fault spool.not-readable", REPAIR],
   ];
   for (const [fault, ...expected] of table) {
     const findings = new Findings();
-    const spooled = fault instanceof SpoolError ? fault : { count: 0 };
-    const unread = fault instanceof SpoolError ? {} : fault;
+    const isOfSpool = expected[0] === "fault spool.not-readable";
+    const spooled = isOfSpool ? fault : { count: 0 };
+    const unread = isOfSpool ? {} : fault;
     inspectDelivery({ routes: [], runDeadlineMs: 0, overview: undefined, unread, spooled, nowMs: NOW_MS }, findings);
     const faults = findings.all.filter(({ level }) => level === "fault");
     assertAllFound(faults, [expected]);
