@@ -406,6 +406,7 @@ write_config() {
   is_new=yes
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
 # Configuration of ssh-session-notifier, in TOML. For every key see: man 5 ssh-session-notifier.toml
+# (or: ssh-session-notifier man 5). Each run of send reads this file anew, so a change needs no restart.
 # After a change, run: ssh-session-notifier check, then: ssh-session-notifier test
 
 [host]
