@@ -406,6 +406,7 @@ write_config() {
   is_new=yes
   write_file "$CONFIG_DIR/config.toml" "root:$SEND_USER" 0640 <<'END'
 # Configuration of ssh-session-notifier, in TOML. For every key see: man 5 ssh-session-notifier.toml
+# (or: ssh-session-notifier man 5). Each run of send reads this file anew, so a change needs no restart.
 # After a change, run: ssh-session-notifier check, then: ssh-session-notifier test
 
 [host]
@@ -974,14 +975,27 @@ warn_of_early_end() {
   done
 }
 
+# Shows how a PAM file is edited, with the lines around each change.
+show_edit() { # PATH
+  if command -v diff >/dev/null; then
+    diff -U3 -L "$1" -L "$1, edited" "$ROOT$1" "$work/edited" || true
+  else
+    say "--- $1"
+    cat "$ROOT$1"
+    say "+++ $1, edited"
+    cat "$work/edited"
+  fi
+}
+
 # Replaces a PAM file with the edited one, atomically and after a backup, and keeps owner and mode.
 replace_pam_file() { # PATH
-  diff -U3 -L "$1" -L "$1, edited" "$ROOT$1" "$work/edited" || true
+  show_edit "$1"
   if [ -n "$dry_run" ]; then
     say "would edit: $1"
     return
   fi
-  backup "$1"
+  # --purge removes the backups too.
+  [ -n "$purge" ] || backup "$1"
   cp -p "$ROOT$1" "$ROOT$1.$NAME.new"
   cat "$work/edited" >"$ROOT$1.$NAME.new"
   mv -fT "$ROOT$1.$NAME.new" "$ROOT$1"

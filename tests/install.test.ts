@@ -123,6 +123,16 @@ class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { DESTDIR: destDir } });
   }
 
+  /** Installs on a machine that lacks one of the tools in /usr/bin. */
+  async installWithout(tool: string, ...flags: string[]): Promise<Ran> {
+    const tools = this.beside("tools");
+    await Deno.mkdir(tools);
+    for await (const { name } of Deno.readDir("/usr/bin")) {
+      if (name !== tool) await Deno.symlink(`/usr/bin/${name}`, `${tools}/${name}`);
+    }
+    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { PATH: tools } });
+  }
+
   /** Installs on a terminal, with typed input. */
   async installOnTerminal(typed: string, ...flags: string[]): Promise<Ran> {
     const command = ["sh", this.beside("install.sh"), ...flags].join(" ");
@@ -467,6 +477,12 @@ Deno.test("install.sh --dry-run shows what it would do to a complete installatio
   assert.doesNotMatch((await ok(root.install("--dry-run", "--pam"))).stdout, /^would (run|write|edit)/m);
 });
 
+Deno.test("install.sh shows the whole PAM file before and after an edit if there is no diff", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK });
+  const { stdout } = await ok(root.installWithout("diff", "--dry-run", "--pam"));
+  assert.ok(stdout.includes(`--- ${SSHD}\n${STACK}+++ ${SSHD}, edited\n${HOOKED}would edit: ${SSHD}\n`), stdout);
+});
+
 Deno.test("install.sh --uninstall keeps configuration, history and backups; --purge removes everything", async () => {
   const left = [`/etc/cron.d/${NAME}.new`, `/etc/pam.d/common-session.${NAME}.new`];
   const files = { ...SYSTEMD, [SSHD]: stock("debian"), ...Object.fromEntries(left.map((path) => [path, "killed"])) };
@@ -493,7 +509,8 @@ Deno.test("install.sh --uninstall keeps configuration, history and backups; --pu
   // A new installation uses the kept history.
   await ok(root.install("--pam"));
   assert.equal(await root.read(`${STATE}/send/deliveries.db`), "history");
-  await ok(root.install("--purge"));
+  // No backup is announced that is then removed.
+  assert.doesNotMatch((await ok(root.install("--purge"))).stdout, /backup/);
   await ok(root.install("--purge"));
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));

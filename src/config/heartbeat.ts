@@ -18,7 +18,7 @@ export const HEARTBEAT = {
   url_file: v.pipe(v.optional(v.string()), v.description("a file that contains the URL, instead of `url`")),
   ca_file: v.pipe(
     v.optional(v.string()),
-    v.description("a PEM file of CA certificates to trust for the heartbeat, in addition to the host's"),
+    v.description("a PEM file of CA certificates to trust for the heartbeat, in addition to the host's and Mozilla's"),
   ),
 };
 

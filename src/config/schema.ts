@@ -64,7 +64,7 @@ export const ROUTE_KEYS = {
   ),
   ca_file: v.pipe(
     v.optional(v.string()),
-    v.description("a PEM file of CA certificates to trust for this route, in addition to the host's"),
+    v.description("a PEM file of CA certificates to trust for this route, in addition to the host's and Mozilla's"),
   ),
 };
 
