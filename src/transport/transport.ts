@@ -11,7 +11,7 @@ import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./ex
 /** How long the Worker may take to start, in milliseconds. On a slow host it takes seconds in each run. */
 const START_MS = 30_000;
 /** How long the Worker may exceed the request timeout, in milliseconds. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 30_000;
 
 /** The options of {@link startTransport}. */
 export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
