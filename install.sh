@@ -365,7 +365,13 @@ change_queue_group() {
 
 # In earlier releases, the queue database was in queue/ itself. The new hook does not use it; `send` reads it once.
 move_old_queue() {
-  if [ -n "$ROOT" ] || [ ! -e "$STATE_DIR/queue/session_events.db" ]; then return; fi
+  if [ -n "$ROOT" ]; then return; fi
+  # All of them, because `repair` may have been killed between two.
+  for path in session_events.db session_events.db-wal session_events.db-shm old_database; do
+    if [ -e "$STATE_DIR/queue/$path" ]; then break; fi
+    path=
+  done
+  if [ -z "$path" ]; then return; fi
   run "$BINARY" repair || warn "cannot move the queue database of an earlier release" "ssh-session-notifier repair"
 }
 

@@ -24,6 +24,8 @@ const LOG_HEADER = 32;
 
 /** Options of {@link copyDatabase}. */
 export interface CopyOptions {
+  /** How many times to try while the database changes. Default: 5. */
+  readonly maxTries?: number;
   /** Called for a part that the disk cannot read; the copy has zeros in its place. By default, the copy fails. */
   readonly onUnreadable?: ((error: unknown) => void) | undefined;
 }
@@ -37,7 +39,7 @@ export interface CopyOptions {
  * @returns whether it succeeded
  */
 export function copyDatabase(from: string, to: string, options: CopyOptions = {}): boolean {
-  for (let tries = 0; tries < MAX_COPIES; tries++) {
+  for (let tries = 0; tries < (options.maxTries ?? MAX_COPIES); tries++) {
     removeDatabase(to);
     const before = stateOf(from);
     copy(from, to, options);

@@ -8,7 +8,7 @@ import { assertPlainTable, ForeignSchemaError } from "../sqlite/foreign_schema.t
 import { listFolder, statIfThere } from "../sqlite/files.ts";
 import { removeDatabase } from "../sqlite/backup.ts";
 import { openDatabase } from "../sqlite/open.ts";
-import { rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
+import { RowOrderError, rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { isDamage, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
 import { copyDatabase, looksOf } from "./copy.ts";
 import { EVENT_COLUMNS } from "./inbox.ts";
@@ -82,12 +82,15 @@ export function* readDamagedQueue(
     if ((info?.size ?? 0) > MAX_BYTES) return `"${file}" is larger than ${MAX_BYTES} bytes`;
   }
   let unreadable: unknown;
-  const isWhole = copyDatabase(path, copy, { onUnreadable: (error) => unreadable ??= error });
+  const isWhole = copyDatabase(path, copy, { maxTries: 1, onUnreadable: (error) => unreadable ??= error });
   if (!isWhole) throw new Error("it is being written to");
   const database = openDatabase(copy, { busyTimeoutMs: 0 });
   try {
     // Reading it runs no trigger, and uses no index but that of the row ids.
     assertPlainTable(database, "event");
+    // A column with the name of the row id would hide it, and reading would not end.
+    const columns = database.prepare("SELECT group_concat(name) AS names FROM pragma_table_info('event')").get();
+    if (columns?.["names"] !== "id,uuid,occurred_at_ms,record") return "its table has other columns";
     let readMs = 0;
     const rows = rowsAroundDamage(database, { table: "event", columns: EVENT_COLUMNS });
     for (;;) {
@@ -100,8 +103,8 @@ export function* readDamagedQueue(
     }
   } catch (error) {
     // SQLITE_ERROR: a column is missing.
-    const isFault = error instanceof ForeignSchemaError || isDamage(error) || sqliteCode(error) === SQLITE_ERROR;
-    if (!isFault) throw error;
+    const isFault = error instanceof ForeignSchemaError || error instanceof RowOrderError;
+    if (!isFault && !isDamage(error) && sqliteCode(error) !== SQLITE_ERROR) throw error;
     if (unreadable === undefined) return messageOf(error);
   } finally {
     database.close();

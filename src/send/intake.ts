@@ -185,7 +185,8 @@ export class Intake {
    */
   takeInDamaged(): boolean {
     if (this.#isDamagedDone) return false;
-    this.#isDamagedDone = !this.#step(this.#damagedPass ??= this.#takeInDamaged());
+    // One page, because it may have been preceded by a copy of hundreds of megabytes.
+    this.#isDamagedDone = (this.#damagedPass ??= this.#takeInDamaged()).next().done === true;
     return true;
   }
 
@@ -213,7 +214,7 @@ export class Intake {
     let end: End | undefined;
     while (end === undefined) {
       const page: SessionEvent[] = [];
-      while (page.length < PAGE && end === undefined) {
+      for (let rows = 0; rows < PAGE && end === undefined; rows++) {
         const next = nextOf(reader);
         if ("end" in next) end = next.end;
         else if (next.event === undefined) unreadable++;

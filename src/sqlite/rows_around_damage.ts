@@ -1,4 +1,4 @@
-// Reads a damaged table with SQLite itself: from its first row up to the damage, then from its last row back to it.
+// Reads a damaged table with SQLite itself: from its first row on as far as possible, then from its last row back.
 // What is between two damaged places is lost.
 
 import type { Database } from "./open.ts";
@@ -7,11 +7,14 @@ import { isDamage } from "./sqlite_error.ts";
 const LEAST_ROWID = "-9223372036854775808";
 const GREATEST_ROWID = "9223372036854775807";
 
+/** The row ids of a table are not in order. */
+export class RowOrderError extends Error {}
+
 /**
- * Returns the rows that can be read.
+ * Returns the rows that can be read, each once.
  *
  * @param options.columns the SQL expressions to select, with names
- * @throws the error of SQLite, after all readable rows
+ * @throws the error of SQLite or a {@link RowOrderError}, after all readable rows
  */
 export function* rowsAroundDamage(
   database: Database,
@@ -21,21 +24,28 @@ export function* rowsAroundDamage(
   // because JavaScript can't represent all of them.
   const select = (where: string) =>
     database.prepare(`SELECT CAST(rowid AS TEXT) AS row, ${columns} FROM ${table} WHERE ${where} LIMIT 1`);
-  const after = "rowid > CAST(? AS INTEGER)";
-  let last = LEAST_ROWID;
-  try {
-    const forward = select(`${after} ORDER BY rowid`);
-    for (let row; (row = forward.get(last)) !== undefined; last = String(row["row"])) yield row;
-  } catch (damage) {
-    if (!isDamage(damage)) throw damage;
+  const seen = new Set<string>();
+  let damage: unknown;
+  for (const isForward of [true, false]) {
+    const statement = isForward
+      ? select("rowid > CAST(? AS INTEGER) ORDER BY rowid")
+      : select("rowid < CAST(? AS INTEGER) ORDER BY rowid DESC");
+    let last = isForward ? LEAST_ROWID : GREATEST_ROWID;
     try {
-      const backward = select(`${after} AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC`);
-      for (let row, at = GREATEST_ROWID; (row = backward.get(last, at)) !== undefined; at = String(row["row"])) {
+      for (let row; (row = statement.get(last)) !== undefined;) {
+        const at = String(row["row"]);
+        // A damaged row id need not be an error for SQLite: the search then skips rows, or goes in circles.
+        const isInOrder = isForward ? BigInt(at) > BigInt(last) : BigInt(at) < BigInt(last);
+        if (!isInOrder) throw new RowOrderError("its row ids are out of order");
+        last = at;
+        if (seen.has(at)) continue;
+        seen.add(at);
         yield row;
       }
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isDamage(error) && !(error instanceof RowOrderError)) throw error;
+      damage ??= error;
     }
-    throw damage;
   }
+  if (damage !== undefined) throw damage;
 }

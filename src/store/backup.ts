@@ -31,29 +31,33 @@ export async function backUpDaily(database: Database, { paths, nowMs }: { paths:
  * @returns whether there was a backup
  * @throws if the backup is damaged, or not a store; and errors of the disk
  */
-export function restoreStore({ paths, nowMs }: { paths: BackupPaths; nowMs: number }): boolean {
+export function restoreStore(
+  { paths, ...now }: { paths: BackupPaths; nowMs: number; newestAtMs: number | undefined },
+): boolean {
   const { deliveriesBackup, deliveriesDatabase, sendDir } = paths;
   if (statIfThere(deliveriesBackup)?.isFile !== true) return false;
   const unfinished = `${deliveriesDatabase}.unfinished`;
   removeDatabase(unfinished);
   try {
     Deno.copyFileSync(deliveriesBackup, unfinished);
-    prepare(unfinished, nowMs);
+    prepare(unfinished, now);
     Deno.renameSync(unfinished, deliveriesDatabase);
     syncFile(sendDir);
+    // If what damaged the store is in the backup too, restoring it in each run would repeat the same events forever.
+    Deno.removeSync(deliveriesBackup);
   } finally {
     removeDatabase(unfinished);
   }
   return true;
 }
 
-function prepare(path: string, nowMs: number): void {
+function prepare(path: string, now: Parameters<typeof readAgain>[1]): void {
   assertIntact(path);
   {
     using database = openDatabase(path, { busyTimeoutMs: 0 });
     assertSchema(database);
     migrate(database);
-    transaction(database, () => readAgain(database, nowMs));
+    transaction(database, () => readAgain(database, now));
   }
   syncFile(path);
 }

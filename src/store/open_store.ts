@@ -51,10 +51,10 @@ export function openStore(options: OpenStoreOptions): Database {
 }
 
 /** Restores the backup. A backup that cannot be used must not stop `send`. */
-function restore({ paths, log, nowMs }: OpenStoreOptions): void {
+function restore({ paths, log, nowMs, newestAtMs }: OpenStoreOptions): void {
   try {
     const madeAt = statIfThere(paths.deliveriesBackup)?.mtime ?? new Date(nowMs);
-    if (!restoreStore({ paths, nowMs })) return;
+    if (!restoreStore({ paths, nowMs, newestAtMs: newestAtMs() })) return;
     log("warning", `restored the store from its backup of ${madeAt.toISOString()}: ${SENT_AGAIN}`);
   } catch (error) {
     // It may have room at the next run, and a new store would keep the backup from ever being restored.

@@ -42,24 +42,34 @@ export function beginStore(
   database: Database,
   { origin, nowMs, newestAtMs = nowMs }: { origin: "first" | "lost"; nowMs: number; newestAtMs?: number | undefined },
 ): void {
-  const fromMs = newestAtMs < nowMs - QUIET_MS ? newestAtMs : nowMs;
+  const fromMs = believedNowMs(nowMs, newestAtMs);
   database.prepare(
     "INSERT INTO store (one, repeats_before_ms, history_before_ms, last_run_at_ms) VALUES (1, ?, ?, ?)",
   ).run(origin === "lost" ? nowMs : 0, fromMs - (origin === "lost" ? SEND_AGAIN_MS : FIRST_RUN_MS), nowMs);
+}
+
+/** The time of the newest event if the clock may have jumped forward, which would turn all events into history. */
+function believedNowMs(nowMs: number, newestAtMs = nowMs): number {
+  return newestAtMs < nowMs - QUIET_MS ? newestAtMs : nowMs;
 }
 
 /**
  * Prepares a store that was restored from a backup: what is pending in it, and what it does not know, may have been
  * delivered since. The queue and the file of the last resort are read again from the start; known events are skipped.
  */
-export function readAgain(database: Database, nowMs: number): void {
+export function readAgain(
+  database: Database,
+  { nowMs, newestAtMs }: { nowMs: number; newestAtMs: number | undefined },
+): void {
   const statements = [
     "UPDATE event SET is_repeat = 1 WHERE verdict IS NULL OR id IN (SELECT event_id FROM delivery WHERE state = 'pending')",
     "DELETE FROM inbox",
     "DELETE FROM unrecorded",
   ];
   for (const statement of statements) database.prepare(statement).run();
-  database.prepare("UPDATE store SET repeats_before_ms = ?, history_before_ms = ?").run(nowMs, nowMs - SEND_AGAIN_MS);
+  // The clock may have been set back since the last run.
+  database.prepare("UPDATE store SET repeats_before_ms = max(?, ?, last_run_at_ms), history_before_ms = ?")
+    .run(nowMs, newestAtMs ?? nowMs, believedNowMs(nowMs, newestAtMs) - SEND_AGAIN_MS);
 }
 
 /** Returns the horizon of a store. `pruned`: whether an unknown event may be one that was pruned. */
