@@ -203,6 +203,44 @@ Deno.test("openStore() creates a new store if the backup is damaged too, or is a
   }
 });
 
+Deno.test("a store with a damaged index is not backed up", async () => {
+  using store = new Store();
+  store.fill();
+  store.fold();
+  const path = store.paths.deliveriesDatabase;
+  const before = openDatabase(path, { busyTimeoutMs: 0 });
+  const leaf = before.prepare("SELECT pageno FROM dbstat WHERE name = 'event_occurred' AND pagetype = 'leaf'").get();
+  before.close();
+  // The last byte of the page belongs to the row id in an entry: the entry leads to another row.
+  using file = Deno.openSync(path, { read: true, write: true });
+  const last = Number(leaf?.["pageno"]) * 4096 - 1;
+  const byte = new Uint8Array(1);
+  file.seekSync(last, Deno.SeekMode.Start);
+  file.readSync(byte);
+  file.seekSync(last, Deno.SeekMode.Start);
+  file.writeSync(byte.map((value) => value ^ 1));
+  const database = openDatabase(path, { busyTimeoutMs: 0 });
+  assert.equal(pragma(database, "quick_check(1)"), "ok");
+  await assert.rejects(backUpTo(store.paths.deliveriesBackup, database), /is damaged/);
+  assert.throws(() => Deno.statSync(store.paths.deliveriesBackup), Deno.errors.NotFound);
+  database.close();
+});
+
+Deno.test("openStore() believes the newest event, not a clock that is far ahead, when it restores a backup", async () => {
+  using store = new Store();
+  store.fill();
+  await store.backUp();
+  Deno.removeSync(store.paths.deliveriesDatabase);
+  const yearAgo = NOW - 365 * 24 * HOUR;
+  const database = store.open({ newestAtMs: () => yearAgo });
+  assert.throws(() => Deno.statSync(store.paths.deliveriesBackup), Deno.errors.NotFound);
+  const events = [sessionEvent({ uuid: "since the backup", occurredAtMs: yearAgo })];
+  takeIn(database, { events, position: { lastId: 301, lastUuid: "since the backup", againToId: 301 }, again: 1 });
+  const row = database.prepare("SELECT is_repeat, is_history FROM event WHERE uuid = 'since the backup'").get();
+  assert.deepEqual({ ...row }, { is_repeat: 1, is_history: 0 });
+  database.close();
+});
+
 Deno.test("openStore() migrates a backup of an earlier release", async () => {
   using store = new Store();
   const old = openDatabase(store.paths.deliveriesBackup, { busyTimeoutMs: 0 });
