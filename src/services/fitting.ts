@@ -92,7 +92,8 @@ export function packed(lines: readonly string[], limits: Limits): string[] {
   const texts: string[] = [];
   for (const line of lines) {
     const last = texts.at(-1);
-    if (last !== undefined && areWithin([last, line], limits)) texts.splice(-1, 1, `${last}\n${line}`);
+    const joined = `${last}\n${line}`;
+    if (last !== undefined && lengthOf(joined, limits.unit) <= limits.text) texts[texts.length - 1] = joined;
     else texts.push(line);
   }
   return texts;
