@@ -119,6 +119,23 @@ endToEnd("after the README's installation steps, check prints what tests/testdat
   assert.deepEqual(comparable(await shell(host, `${NAME} check`)), comparable(sample));
 }, BARE);
 
+endToEnd("an upgrade moves the queue database of an earlier release, and loses no event of it", async (host) => {
+  await install(host, "--pam");
+  await host.writeConfig(`[notification]\nservice = "stdout"\n`);
+  const steps = { "not begun": ":", "killed after a step": "mkdir old_database; mv session_events.db old_database" };
+  for (const [what, step] of Object.entries(steps)) {
+    assert.equal((await queue(host, { env: { PAM_USER: "alice" } })).code, 0);
+    await shell(host, `cd ${STATE}/queue; mv db/* .; rmdir db; ${step}; chown -R ssh-session-queue: .`);
+    await install(host);
+    assert.match(await shell(host, `cd ${STATE}/queue; echo *`), /^damaged-\S+ db repair.lock spool\n$/, what);
+    await shell(host, `touch -d '1 hour ago' ${STATE}/queue/damaged-*/*`);
+    const { code, stdout, stderr } = await send(host);
+    assert.equal(code, 0, `${what}: ${stderr}`);
+    assert.equal(stdout.match(/'alice'/g)?.length, 1, `${what}: ${stdout}`);
+    await shell(host, `rm -r ${STATE}/queue/damaged-*`);
+  }
+}, BARE);
+
 endToEnd(
   "install.sh works with the PATH of a plain su, which lacks the sbin directories",
   async (host) => {
