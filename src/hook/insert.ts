@@ -30,6 +30,8 @@ const KEEP_AT_LEAST = 10_000;
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  const { ino } = Deno.lstatSync(directory);
   const sizes = sizesOf(path);
   // A new database would replay this log as its own, and SQLite deletes the log of a database truncated to 0 bytes.
   if (!sizes.get(path) && sizes.get(`${path}-wal`)) throw new Error("it is missing or empty, but its log is not");
@@ -45,6 +47,8 @@ export function insertEvent(path: string, event: SessionEvent): Database {
     if (fault !== undefined) throw new Error(fault);
     const { changes } = database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
     if (changes !== 1) throw new Error("the insert has no effect");
+    // If `repair` moved it before the log was opened, the log is that of a new database.
+    if (Deno.lstatSync(directory).ino !== ino) throw new Error("its directory was moved");
   });
   keepSmall(database, { path, now: event.occurredAtMs });
   return database;

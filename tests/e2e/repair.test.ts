@@ -1,8 +1,9 @@
 // `repair` with a full or failing disk, and with a database that contains an attacker's code.
 
 import assert from "node:assert/strict";
-import { endToEnd, findingsOn, queue, shell } from "../helpers/end_to_end.ts";
+import { endToEnd, findingsOn, queue, send, shell } from "../helpers/end_to_end.ts";
 import { assertFound } from "../helpers/findings.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
 
@@ -54,3 +55,37 @@ endToEnd("repair executes no code in a database, and moves it aside", async (hos
     assert.deepEqual((await queue(host)).stderr, "", program);
   }
 });
+
+endToEnd(
+  "a hook that stalls before it opens the log writes into no database that repair has created since",
+  async (host) => {
+    assert.equal((await queue(host, { env: { PAM_USER: "before" } })).code, 0);
+    const log = `${QUEUE}/db/session_events.db-wal`;
+    const delay = ["-P", log, "-e", "trace=openat", "--inject=openat:delay_enter=6000000:when=1"];
+    const stalled = queue(host, {
+      wrapper: ["strace", "-f", "-qq", "-o", "/dev/null", ...delay],
+      env: { PAM_USER: "stalled" },
+    });
+    const isOpen = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q 'queue/db/session_events.db$'";
+    await waitFor(async () => (await host.run(["sh", "-c", isOpen])).code === 0, {
+      what: "the hook opens the database",
+    });
+    const folder = `${QUEUE}/damaged-20260101T000000Z`;
+    const user = "ssh-session-queue";
+    await shell(host, `mv ${QUEUE}/db ${folder} && install -d -o ${user} -g ${user} -m 2750 ${QUEUE}/db`);
+    for (const later of ["later1", "later2", "later3"]) {
+      assert.deepEqual((await queue(host, { env: { PAM_USER: later } })).stderr, "");
+    }
+    const { code, stderr } = await stalled;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /saved in .*\/spool: its directory was moved/);
+    assert.equal((await queue(host, { env: { PAM_USER: "last" } })).stderr, "");
+
+    await host.writeConfig('[notification]\nservice = "stdout"\n');
+    await shell(host, `touch -d '1 hour ago' ${folder}/*`);
+    const sent = await send(host);
+    assert.equal(sent.code, 0, sent.stderr);
+    const users = sent.stdout.match(/(?<=^')\w+(?=' \()/gm)?.sort();
+    assert.deepEqual(users, ["before", "last", "later1", "later2", "later3", "stalled"]);
+  },
+);
