@@ -1,8 +1,7 @@
 // Copies a queue database and its log, which the user of `queue` may write to, or may have forged.
 
 import { messageOf } from "../failure.ts";
-import { removeDatabase } from "../sqlite/backup.ts";
-import { openPlainFile, type PlainFile, statIfThere } from "../sqlite/files.ts";
+import { openPlainFile, type PlainFile, removeDatabase, statIfThere } from "../sqlite/files.ts";
 
 /**
  * A file larger than this, in bytes, is not copied if it is mostly a hole; a million events fit in this size. The user

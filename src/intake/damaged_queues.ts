@@ -5,8 +5,7 @@ import type { SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
 import { assertPlainTable, ForeignSchemaError } from "../sqlite/foreign_schema.ts";
-import { listFolder, statIfThere } from "../sqlite/files.ts";
-import { removeDatabase } from "../sqlite/backup.ts";
+import { listFolder, removeDatabase, statIfThere } from "../sqlite/files.ts";
 import { openDatabase } from "../sqlite/open.ts";
 import { RowOrderError, rowsAroundDamage } from "../sqlite/rows_around_damage.ts";
 import { isDamage, SQLITE_ERROR, sqliteCode } from "../sqlite/sqlite_error.ts";
@@ -17,7 +16,7 @@ import { parseRow } from "./record.ts";
 /** After this time, a hook that had the database open when it was moved has ended. In milliseconds. */
 const SETTLED_AFTER_MS = 10_000;
 
-/** The most directories that are read; more than any host has. Only the user of `queue`, which owns queue/, can add more. */
+/** The most directories that are looked at, the newest. Only the user of `queue`, which owns queue/, can create so many. */
 const MAX_FOLDERS = 100;
 
 /** The largest database that is read, in bytes: some 600,000 events. */
@@ -34,12 +33,10 @@ export interface DamagedQueue {
   readonly database: string;
   /** Changes with every write to it. */
   readonly looks: string;
-  /** Whether there was no write to it for {@link SETTLED_AFTER_MS}. */
-  readonly isSettled: boolean;
 }
 
 /**
- * Lists the databases that were set aside, oldest first.
+ * Lists the databases that were set aside, oldest first, without those that were written to in the last 10 seconds.
  *
  * @throws if the directory is too large to list
  */
@@ -47,19 +44,19 @@ export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs
   // The code that reads the queue database reports that the directory does not exist.
   if (statIfThere(queueDir)?.isDirectory !== true) return [];
   const names = listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
-    .map(({ name }) => name).sort().slice(0, MAX_FOLDERS);
+    .map(({ name }) => name).sort().slice(-MAX_FOLDERS);
   return names.flatMap((name) => {
     const folder = `${queueDir}/${name}`;
     const database = `${folder}${queueDatabase.slice(queueDatabase.lastIndexOf("/"))}`;
     try {
       const files = [database, `${database}-wal`].map(statIfThere);
-      if (files.every((info) => info === undefined)) return [];
       // The absolute difference, because a time is in the future if the clock was set back since.
       const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
-      return [{ folder, database, looks: looksOf(database), isSettled }];
+      const isThere = files.some((info) => info !== undefined);
+      return isThere && isSettled ? [{ folder, database, looks: looksOf(database) }] : [];
     } catch {
       // The code that reads the database reports why the directory can't be searched.
-      return [{ folder, database, looks: "", isSettled: true }];
+      return [{ folder, database, looks: "" }];
     }
   });
 }

@@ -3,9 +3,8 @@
 import { MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import type { StatePaths } from "../paths.ts";
-import { statIfThere } from "../sqlite/files.ts";
+import { removeDatabase, statIfThere } from "../sqlite/files.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
-import { removeDatabase } from "../sqlite/backup.ts";
 import { type Database, openDatabase } from "../sqlite/open.ts";
 import { faultOfQueueTable } from "../sqlite/queue_table.ts";
 import { copyDatabase, looksOf } from "./copy.ts";

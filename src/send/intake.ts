@@ -194,7 +194,7 @@ export class Intake {
     const { database, paths, clock, log } = this.#options;
     try {
       for (const queue of findDamagedQueues(paths, clock.nowMs())) {
-        if (!queue.isSettled || isRead(database, { name: queue.folder, looks: queue.looks })) continue;
+        if (isRead(database, { name: queue.folder, looks: queue.looks })) continue;
         // One per run: an attacker who creates many must not delay deliveries. One that can't be read blocks no other.
         if (yield* this.#takeInOne(queue, `${paths.sendDir}/damaged_copy.db`)) return;
       }
@@ -209,8 +209,7 @@ export class Intake {
     const { database, log } = this.#options;
     const horizon = horizonOf(database, { pruned: true });
     const reader = readDamagedQueue(path, { copy });
-    let taken = 0;
-    let unreadable = 0;
+    let [taken, history, unreadable] = [0, 0, 0];
     let end: End | undefined;
     while (end === undefined) {
       const page: SessionEvent[] = [];
@@ -220,7 +219,9 @@ export class Intake {
         else if (next.event === undefined) unreadable++;
         else page.push(next.event);
       }
-      taken += takeInEvents(database, page, { horizon }).taken;
+      const result = takeInEvents(database, page, { horizon });
+      taken += result.taken;
+      history += result.history;
       yield;
     }
     if ("error" in end) {
@@ -233,7 +234,8 @@ export class Intake {
       // Count only now, so a database that is read again in each run is counted once.
       countUnreadable(database, unreadable);
     });
-    const what = `recovered ${plural(taken, "new event")} from the damaged queue database in "${folder}"`;
+    const old = history === 0 ? "" : ` (${history} too old to be sent, kept as history)`;
+    const what = `recovered ${plural(taken, "new event")}${old} from the damaged queue database in "${folder}"`;
     log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);
     return true;
   }

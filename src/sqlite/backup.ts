@@ -1,7 +1,7 @@
 // Copies a database that may be in use, complete and durable.
 
 import { backup } from "node:sqlite";
-import { databaseFiles, removeIfThere, syncFile } from "./files.ts";
+import { removeDatabase, syncFile } from "./files.ts";
 import { type Database, openDatabase, pragma } from "./open.ts";
 
 /**
@@ -31,9 +31,4 @@ export function assertIntact(path: string): void {
   // Not quick_check, which does not compare the indexes with the rows.
   const found = pragma(database, "integrity_check(1)");
   if (found !== "ok") throw new Error(`"${path}" is damaged: ${found}`);
-}
-
-/** Removes a database and its log. */
-export function removeDatabase(path: string): void {
-  databaseFiles(path).forEach(removeIfThere);
 }

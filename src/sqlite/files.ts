@@ -28,6 +28,11 @@ export function removeIfThere(path: string): void {
   }
 }
 
+/** Removes the files of a database. */
+export function removeDatabase(path: string): void {
+  databaseFiles(path).forEach(removeIfThere);
+}
+
 /**
  * The largest directory that is listed, in bytes (stat(2), `st_size`): some 25,000 names in ext4, XFS and Btrfs, and
  * 100,000 in a tmpfs. Deno reads all names at once, so an attacker's directory could take unlimited time and memory.

@@ -2,8 +2,8 @@
 
 import { DAY_MS } from "../text.ts";
 import type { StatePaths } from "../paths.ts";
-import { assertIntact, backUpTo, removeDatabase } from "../sqlite/backup.ts";
-import { statIfThere, syncFile } from "../sqlite/files.ts";
+import { assertIntact, backUpTo } from "../sqlite/backup.ts";
+import { removeDatabase, statIfThere, syncFile } from "../sqlite/files.ts";
 import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
 import { inUseMs, readAgain } from "./read_again.ts";
 import { assertSchema, migrate } from "./schema.ts";

@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
 import { isRead, noteRead } from "./sources.ts";
 import { takeInEvents } from "./take_in.ts";
-import { statIfThere } from "../sqlite/files.ts";
+import { databaseFiles, statIfThere } from "../sqlite/files.ts";
 import { assertPlainFiles, assertPlainTable } from "../sqlite/foreign_schema.ts";
 import { type Database, openDatabase, transaction } from "../sqlite/open.ts";
 import { MAX_TIME_MS } from "../intake/record.ts";
@@ -60,8 +60,9 @@ export function takeOver(
 /** Renames the database, so the next run does not read it again and the administrator can still look at it. */
 function putBy(path: string): void {
   const taken = path.replace(/\.db$/, ".taken.db");
-  for (const suffix of ["-wal", "-shm", "-journal", ""]) {
-    if (statIfThere(`${path}${suffix}`) !== undefined) Deno.renameSync(`${path}${suffix}`, `${taken}${suffix}`);
+  // The database last: until then, the next run continues.
+  for (const file of databaseFiles(path).toReversed()) {
+    if (statIfThere(file) !== undefined) Deno.renameSync(file, `${taken}${file.slice(path.length)}`);
   }
 }
 

@@ -4,7 +4,7 @@
 import { messageOf } from "../failure.ts";
 import type { Log } from "../log.ts";
 import type { StatePaths } from "../paths.ts";
-import { NotPlainError, statIfThere } from "../sqlite/files.ts";
+import { databaseFiles, NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { isDamage, SQLITE_ERROR, SQLITE_FULL, sqliteCode } from "../sqlite/sqlite_error.ts";
@@ -103,7 +103,7 @@ function hasLog(path: string): boolean {
 
 /** Fixes the file modes of a store that was copied or restored without read or write permission for its owner. */
 function makeWritable(path: string): void {
-  for (const file of ["", "-wal", "-shm"].map((suffix) => `${path}${suffix}`)) {
+  for (const file of databaseFiles(path)) {
     const info = statIfThere(file);
     if (info?.isFile && info.uid === Deno.uid() && ((info.mode ?? 0) & 0o600) !== 0o600) Deno.chmodSync(file, 0o600);
   }

@@ -1,7 +1,8 @@
 // Moves a damaged store aside, for the administrator to inspect. If the run is killed, the next run continues.
 
 import type { StatePaths } from "../paths.ts";
-import { damagedFolderName, listFolder, statIfThere, syncFile } from "../sqlite/files.ts";
+import { dirname } from "node:path";
+import { damagedFolderName, databaseFiles, listFolder, statIfThere, syncFile } from "../sqlite/files.ts";
 
 type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
 
@@ -12,9 +13,10 @@ type SendPaths = Pick<StatePaths, "sendDir" | "deliveriesDatabase">;
  * @returns the directory
  */
 export function setAside(paths: SendPaths, nowMs: number): string {
-  const folder = damagedFolderName(paths.sendDir, nowMs);
+  const { sendDir, deliveriesDatabase } = paths;
+  const folder = damagedFolderName(sendDir, nowMs);
   Deno.mkdirSync(folder, { mode: 0o700 });
-  move(paths, "", folder);
+  move(deliveriesDatabase, folder);
   finishSettingAside(paths);
   return folder;
 }
@@ -22,18 +24,18 @@ export function setAside(paths: SendPaths, nowMs: number): string {
 /** Moves a log that was left without its database: a new database would replay it. */
 export function finishSettingAside(paths: SendPaths): void {
   const { sendDir, deliveriesDatabase } = paths;
-  const rest = ["-wal", "-shm", "-journal"].filter((suffix) =>
-    statIfThere(`${deliveriesDatabase}${suffix}`) !== undefined
-  );
-  if (rest.length === 0 || statIfThere(deliveriesDatabase) !== undefined) return;
+  const rest = databaseFiles(deliveriesDatabase).filter((path) => statIfThere(path) !== undefined);
+  if (rest.length === 0 || rest.includes(deliveriesDatabase)) return;
   const folders = listFolder(sendDir).filter(({ name, isDirectory }) => isDirectory && name.startsWith("damaged-"));
   const newest = folders.map(({ name }) => `${sendDir}/${name}`).sort().at(-1) ?? damagedFolderName(sendDir, 0);
   Deno.mkdirSync(newest, { recursive: true, mode: 0o700 });
-  for (const suffix of rest) move(paths, suffix, newest);
+  for (const path of rest) move(path, newest);
 }
 
-function move({ sendDir, deliveriesDatabase }: SendPaths, suffix: string, folder: string): void {
-  Deno.renameSync(`${deliveriesDatabase}${suffix}`, `${folder}${deliveriesDatabase.slice(sendDir.length)}${suffix}`);
+/** Moves a file to a directory next to it. */
+function move(path: string, folder: string): void {
+  const parent = dirname(path);
+  Deno.renameSync(path, `${folder}${path.slice(parent.length)}`);
   syncFile(folder);
-  syncFile(sendDir);
+  syncFile(parent);
 }

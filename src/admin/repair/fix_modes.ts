@@ -1,8 +1,7 @@
 // Fixes the modes of the queue's files, and what is in the place of its spool.
 
 import type { StatePaths } from "../../paths.ts";
-import { MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
-import { SUFFIXES } from "./queue_fault.ts";
+import { databaseFiles, MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
 import { movedAside } from "./set_queue_aside.ts";
 
 /** Setgid: new files get the group of the directory. */
@@ -30,9 +29,8 @@ export function fixModes(paths: StatePaths, say: (line: string) => void): void {
   if (statIfThere(queueDatabase)?.isFile && statIfThere(`${queueDatabase}-shm`) === undefined) {
     createIndex(`${queueDatabase}-shm`);
   }
-  for (const suffix of SUFFIXES) {
-    const path = `${queueDatabase}${suffix}`;
-    const mode = suffix === "-shm" ? INDEX_MODE : FILE_MODE;
+  for (const path of databaseFiles(queueDatabase)) {
+    const mode = path.endsWith("-shm") ? INDEX_MODE : FILE_MODE;
     if (statIfThere(path)?.isFile) setMode(path, { mode, say });
   }
 }

@@ -2,7 +2,7 @@
 
 import { ExitCode, Failure } from "../../failure.ts";
 import type { StatePaths } from "../../paths.ts";
-import { MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
+import { databaseFiles, MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
 import { faultOfNumbers } from "../../intake/inbox.ts";
 import { type Database, openDatabase, pragma } from "../../sqlite/open.ts";
 import { faultOfQueueTable } from "../../sqlite/queue_table.ts";
@@ -10,9 +10,6 @@ import { isSqliteError, SQLITE_BUSY, SQLITE_FULL, SQLITE_LOCKED, sqliteCode } fr
 
 /** How long to wait for locks that hooks hold, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000;
-
-/** The suffixes of the database's files: database, write-ahead log, index of the log, rollback journal. */
-export const SUFFIXES = ["", "-wal", "-shm", "-journal"] as const;
 
 /**
  * Connections that stay open until the process ends. Closing the last one checkpoints the log and deletes it by name,
@@ -37,11 +34,11 @@ export function faultOfDatabase({ databaseDir, queueDatabase }: StatePaths): str
   const directory = statIfThere(databaseDir);
   if (directory?.isDirectory !== true) return `"${databaseDir}" is not a directory`;
   if (directory.size > MAX_FOLDER_BYTES) return `"${databaseDir}" has, or had, too many files to list`;
-  for (const suffix of SUFFIXES) {
-    const info = statIfThere(`${queueDatabase}${suffix}`);
+  for (const path of databaseFiles(queueDatabase)) {
+    const info = statIfThere(path);
     if (info === undefined) continue;
-    if (!info.isFile) return `"${queueDatabase}${suffix}" is not a plain file`;
-    if (info.uid !== Deno.uid()) return `"${queueDatabase}${suffix}" belongs to another user (${info.uid})`;
+    if (!info.isFile) return `"${path}" is not a plain file`;
+    if (info.uid !== Deno.uid()) return `"${path}" belongs to another user (${info.uid})`;
   }
   const size = statIfThere(queueDatabase)?.size;
   const logSize = statIfThere(`${queueDatabase}-wal`)?.size ?? 0;
