@@ -85,7 +85,7 @@ function meaningOf(error: unknown, path: string): Meaning | undefined {
   }
   if (isPassing(error)) return PASSES;
   if (isDamage(error)) {
-    const hint = "do nothing: the next run of send restores it from its daily backup, and continues";
+    const hint = "do nothing: the next run of send restores its daily backup, if there is one, and continues";
     const reason = `it is damaged: ${messageOf(error)}`;
     return { code: "store.damaged", reason, exitCode: ExitCode.tempFail, hint };
   }
