@@ -86,6 +86,15 @@ for (const [fault, changes] of Object.entries(FAULTS)) {
   });
 }
 
+Deno.test("the suite fails for a service with secrets that are shown", async () => {
+  const registered = register(discord);
+  const configure: typeof registered.configure = (options) => {
+    const configured = registered.configure(options);
+    return "service" in configured ? { service: { ...configured.service, secrets: [] } } : configured;
+  };
+  assert.notDeepEqual(await failedChecks({ registered: { ...registered, configure }, spec: SPECS["discord"] }), []);
+});
+
 Deno.test("the suite fails for a service without a receiver in the tests", async () => {
   const failed = await failedChecks({ registered: register(discord), spec: undefined });
   assert.ok(failed.includes("has a receiver in the tests that accepts its requests"), failed.join("\n"));
