@@ -6,18 +6,41 @@ import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, ur
 import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
-const options = v.strictObject({
-  webhook_url: v.pipe(
-    urlSchema("loopback"),
-    v.check(
-      (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
-      "must be a Discord webhook URL, https://discord.com/api/webhooks/{id}/{token}",
+/** The longest name of a thread, in characters. */
+const MAX_THREAD_NAME = 100;
+
+const options = v.pipe(
+  v.strictObject({
+    webhook_url: v.pipe(
+      urlSchema("loopback"),
+      v.check(
+        (url) => /^\/api(\/v\d+)?\/webhooks\/[^/]+/.test(url.pathname),
+        "must be a Discord webhook URL, https://discord.com/api/webhooks/{id}/{token}",
+      ),
+      v.description(
+        "`https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks",
+      ),
     ),
-    v.description(
-      "`https://discord.com/api/webhooks/{id}/{token}`, from the channel's settings: Integrations, Webhooks",
+    thread_id: v.pipe(
+      v.optional(v.pipe(v.string(), v.regex(/^\d{1,20}$/, "must be the ID of a thread: digits, in quotes"))),
+      v.description("the ID of a thread to post in, in quotes: of the webhook's channel, or a post of its forum"),
     ),
+    thread_name: v.pipe(
+      v.optional(v.pipe(
+        v.string(),
+        v.check(
+          (name) => name.trim() !== "" && [...name].length <= MAX_THREAD_NAME && !/\p{Cc}/u.test(name),
+          `must be one line of 1 to ${MAX_THREAD_NAME} characters`,
+        ),
+      )),
+      v.description("for a forum: each message starts a post with this name"),
+    ),
+  }),
+  v.check(
+    ({ thread_id, thread_name }) => thread_id === undefined || thread_name === undefined,
+    "must have thread_id or thread_name, not both",
   ),
-});
+);
 
 type Settings = v.InferOutput<typeof options>;
 
@@ -35,6 +58,12 @@ const SETTINGS_FAULTS: ReadonlySet<unknown> = new Set(
 
 /** The parts of the URL that Discord's errors name, such as an id that "is not snowflake". */
 const URL_PARTS = ["webhook_id", "webhook_token", "thread_id"];
+
+/** What to change after some of these errors. */
+const ADVICE: ReadonlyMap<unknown, string> = new Map([
+  [220001, "this channel is a forum: set thread_name or thread_id"],
+  [220003, "this channel is not a forum: remove thread_name"],
+]);
 
 /** Longest sender name, in characters. */
 const MAX_USERNAME = 80;
@@ -87,14 +116,16 @@ export const discord: Service<Settings> = {
       fits: (lines) => packed(lines, DESCRIPTION).reduce((sum, { length }) => sum + length, 0) <= limits.text,
     }),
 
-  render(message, { webhook_url }, { form }) {
+  render(message, { webhook_url, thread_id, thread_name }, { form }) {
     const url = new URL(webhook_url);
+    if (thread_id !== undefined) url.searchParams.set("thread_id", thread_id);
     // Makes Discord answer only after it has stored the message.
     url.searchParams.set("wait", "true");
     const username = form === "rich" ? senderName(message) : undefined;
     return jsonRequest(url.href, {
       ...messageOf(message, form === "rich"),
       ...(username === undefined ? {} : { username }),
+      ...(thread_name === undefined ? {} : { thread_name }),
       allowed_mentions: { parse: [] },
     });
   },
@@ -106,7 +137,7 @@ export const discord: Service<Settings> = {
       from: "Discord",
       // With `wait=true` Discord answers with the stored message, which has an id and no code.
       saysFailed: typeof code === "number" && fields["id"] === undefined,
-      detail: textOf(fields["message"]) ?? textOf([fields["webhook_id"]].flat()[0]),
+      detail: ADVICE.get(code) ?? textOf(fields["message"]) ?? textOf([fields["webhook_id"]].flat()[0]),
       retryAfterMs: secondsToMs(fields["retry_after"]),
       blamesSettings: SETTINGS_FAULTS.has(code) || namesAny(fields, URL_PARTS) || namesAny(errors, URL_PARTS),
     });

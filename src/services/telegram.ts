@@ -19,6 +19,10 @@ const options = v.strictObject({
     ),
     v.description("the numeric ID of the chat (negative for a group), or the `@name` of a channel"),
   ),
+  topic_id: v.pipe(
+    v.optional(v.pipe(v.number(), v.check((id) => Number.isInteger(id) && id > 0, "must be a positive integer"))),
+    v.description("the ID of a topic, in a group with topics: the number after the chat's in the link to the topic"),
+  ),
   server_url: v.pipe(
     v.optional(urlSchema("loopback"), "https://api.telegram.org"),
     v.description("your own Bot API server, instead of Telegram's"),
@@ -74,9 +78,10 @@ export const telegram: Service<Settings> = {
     });
   },
 
-  render(message, { server_url, token, chat_id }, { form }) {
+  render(message, { server_url, token, chat_id, topic_id }, { form }) {
     return jsonRequest(below(server_url, `bot${token}/sendMessage`), {
       chat_id,
+      ...(topic_id === undefined ? {} : { message_thread_id: topic_id }),
       ...(form === "rich" ? markedText(message) : {
         text: fittedSentences(message, { limits: SENTENCE, escape: inert }).join("\n"),
       }),

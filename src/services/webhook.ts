@@ -20,6 +20,21 @@ const options = v.strictObject({
     )),
     v.description("the key for signing requests: `whsec_` followed by 24 to 64 bytes in base64"),
   ),
+  content_type: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^application\/(?:[\w.-]+\+)?json(?:; ?charset=utf-8)?$/i,
+          'must be a media type of JSON, such as "application/json"',
+        ),
+      ),
+      "application/cloudevents+json; charset=utf-8",
+    ),
+    v.description(
+      "the media type of the body; `application/json` for a receiver that accepts no other, such as Apprise or Express",
+    ),
+  ),
 });
 
 type Settings = v.InferOutput<typeof options>;
@@ -63,7 +78,7 @@ export const webhook: Service<Settings> = {
         first === undefined || areWithin([bodyOf({ id: ID_LENGTH, notifications: [first, ...more] }, "rich")], limits),
     }),
 
-  render(message, { url, secret }, { form, nowMs }) {
+  render(message, { url, secret, content_type }, { form, nowMs }) {
     const body = bodyOf(message, form);
     const id = safeId(message);
     const timestamp = String(Math.floor(nowMs / 1000));
@@ -73,7 +88,7 @@ export const webhook: Service<Settings> = {
       url: url.href,
       body,
       headers: {
-        "content-type": "application/cloudevents+json; charset=utf-8",
+        "content-type": content_type,
         "webhook-id": id,
         "webhook-timestamp": timestamp,
         ...(secret === undefined ? {} : {

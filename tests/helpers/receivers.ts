@@ -12,6 +12,12 @@ export const SECRET = "s3cr3t";
 /** The secret of the webhook: `whsec_` and 24 bytes in base64, with {@link SECRET} in it. */
 export const WEBHOOK_SECRET = "whsec_s3cr3tAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/** The webhook ID of a forum, for {@link discord}; any other is of an ordinary channel. */
+export const FORUM_ID = "220001";
+
+/** The thread of those channels. */
+export const THREAD_ID = "1310000000000000001";
+
 /**
  * A Discord webhook.
  *
@@ -26,11 +32,28 @@ export const discord: Judge = (request, _text, body) => {
   if (!isJson(request)) {
     return json(400, { message: "Expected \"Content-Type\" header to be one of {'application/json'}.", code: 50035 });
   }
+  const refusal = discordThreadRefusal({ isForum: pathname.includes(`/${FORUM_ID}/`), searchParams, body });
+  if (refusal !== undefined) return refusal;
   const errors = discordFaults(body);
   if (Object.keys(errors).length > 0) return json(400, { message: "Invalid Form Body", code: 50035, errors });
   if (searchParams.get("wait") !== "true") return new Response(null, { status: 204 });
   return json(200, { id: "1310000000000000000", type: 0, content: body["content"] });
 };
+
+/** https://discord.com/developers/docs/topics/opcodes-and-status-codes#json-json-error-codes */
+function discordThreadRefusal(
+  { isForum, searchParams, body }: { isForum: boolean; searchParams: URLSearchParams; body: Fields },
+): Response | undefined {
+  const threadId = searchParams.get("thread_id");
+  const { thread_name: name } = body;
+  const refuse = (status: number, code: number, message: string) => json(status, { message, code });
+  if (threadId !== null && threadId !== THREAD_ID) return refuse(404, 10003, "Unknown Channel");
+  if (!isForum && name !== undefined) return refuse(400, 220003, "Webhooks can only create threads in forum channels");
+  if (!isForum || (threadId === null) !== (name === undefined)) return undefined;
+  return threadId === null
+    ? refuse(400, 220001, "Webhooks posted to forum channels must have a thread_name or thread_id")
+    : refuse(400, 220002, "Webhooks posted to forum channels cannot have both a thread_name and thread_id");
+}
 
 /** A Discord webhook that listens. */
 export function discordLike(): Receiver & { readonly webhookUrl: string } {
@@ -39,7 +62,7 @@ export function discordLike(): Receiver & { readonly webhookUrl: string } {
 }
 
 function discordFaults(body: Fields): Record<string, unknown> {
-  const { content, username, allowed_mentions: mentions, flags, embeds = [] } = body;
+  const { content, username, allowed_mentions: mentions, flags, embeds = [], thread_name: thread } = body;
   const faults: Record<string, unknown> = {};
   const isEmpty = content === undefined && !isList(embeds, 1, 10);
   if (isEmpty || (content !== undefined && !isText(content, 2000))) faults["content"] = fault("BASE_TYPE_BAD_LENGTH");
@@ -49,6 +72,9 @@ function discordFaults(body: Fields): Record<string, unknown> {
   if (username !== undefined) {
     const forbidden = /discord|clyde|```|system message|^(everyone|here)$/i;
     if (!isText(username, 80) || forbidden.test(username)) faults["username"] = fault("USERNAME_INVALID_CONTAINS");
+  }
+  if (thread !== undefined && (typeof thread !== "string" || thread.trim() === "" || [...thread].length > 100)) {
+    faults["thread_name"] = fault("BASE_TYPE_BAD_LENGTH");
   }
   if (mentions !== undefined && !Array.isArray(fieldsOf(mentions)["parse"])) {
     faults["allowed_mentions"] = fault("MODEL_TYPE_CONVERT");
@@ -113,6 +139,10 @@ function isBlock(block: unknown): boolean {
     (fields === undefined || (isList(fields, 1, 10) && fields.every((field) => isPlain(field, 2000))));
 }
 
+/** The topics of the chat of {@link telegram}. */
+export const OPEN_TOPIC = 7;
+export const CLOSED_TOPIC = 8;
+
 /**
  * The Telegram Bot API, with one bot in one chat.
  *
@@ -123,8 +153,10 @@ export const telegram: Judge = (request, _text, body) => {
   const { pathname } = new URL(request.url);
   if (pathname !== `/bot123456:${SECRET}/sendMessage`) return refuse(401, "Unauthorized");
   if (request.method !== "POST" || !isJson(request)) return refuse(400, "Bad Request: message text is empty");
-  const { chat_id: chat, text, entities = [], parse_mode: mode } = body;
+  const { chat_id: chat, text, entities = [], parse_mode: mode, message_thread_id: topic } = body;
   if (chat !== -1001234567890) return refuse(400, "Bad Request: chat not found");
+  if (topic === CLOSED_TOPIC) return refuse(400, "Bad Request: TOPIC_CLOSED");
+  if (topic !== undefined && topic !== OPEN_TOPIC) return refuse(400, "Bad Request: message thread not found");
   if (typeof text !== "string" || text.trim() === "") return refuse(400, "Bad Request: message text is empty");
   if (text.length > 4096) return refuse(400, "Bad Request: message is too long");
   // Telegram ignores entities beyond 100, which would leave values unescaped.

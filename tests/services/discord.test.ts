@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { services } from "../../src/services/registry.ts";
 import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
+import { answerTo } from "../helpers/compliance.ts";
 import { HOSTILE_TEXTS, MARKUP, messageWith, notification } from "../helpers/fixtures.ts";
+import { FORUM_ID, THREAD_ID } from "../helpers/receivers.ts";
+import { SPECS } from "../helpers/service_specs.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
@@ -256,4 +259,43 @@ Deno.test("discord: the last request of a rate limit bucket gives the wait", () 
     [{ "x-ratelimit-remaining": "0", "x-ratelimit-reset-after": "-1" }, { kind: "delivered" }],
   ];
   for (const [headers, expected] of table) assert.deepEqual(judged({ headers }), expected, JSON.stringify(headers));
+});
+
+Deno.test("discord: thread_id and thread_name choose a thread, and a forum without either breaks the route", async () => {
+  const outcomeFor = async (channelId: string, options: Record<string, unknown>, form: Form) => {
+    const webhook_url = `${WEBHOOK.replace("123456789", channelId)}?with_components=true`;
+    const result = services.get("discord")?.configure({ webhook_url, ...options });
+    assert.ok(result !== undefined && "service" in result);
+    const request = result.service.render(messageWith(notification()), { form, nowMs: NOW_MS });
+    return result.service.judge(await answerTo(request, SPECS["discord"] ?? assert.fail()), NOW_MS);
+  };
+  const broken = (reason: string) => ({ kind: "broken", reason });
+  const needsThread = broken("HTTP 400: this channel is a forum: set thread_name or thread_id");
+  const noForum = broken("HTTP 400: this channel is not a forum: remove thread_name");
+  const table: [channelId: string, options: Record<string, unknown>, outcome: unknown][] = [
+    ["1", { thread_id: THREAD_ID }, { kind: "delivered" }],
+    ["1", { thread_id: "1310000000000000002" }, broken("HTTP 404: Unknown Channel")],
+    ["1", { thread_name: "logins" }, noForum],
+    [FORUM_ID, {}, needsThread],
+    [FORUM_ID, { thread_id: THREAD_ID }, { kind: "delivered" }],
+    [FORUM_ID, { thread_name: "😀".repeat(100) }, { kind: "delivered" }],
+  ];
+  for (const [channelId, options, outcome] of table) {
+    for (const form of ["rich", "plain"] as const) {
+      assert.deepEqual(await outcomeFor(channelId, options, form), outcome, JSON.stringify(options));
+    }
+  }
+});
+
+Deno.test("discord: each wrong thread option is one fault", () => {
+  for (
+    const options of [
+      ...["", "abc", "1 2", "1".repeat(21), 1310000000000000001n, null].map((thread_id) => ({ thread_id })),
+      ...["", " ", "x".repeat(101), "a\nb", 5].map((thread_name) => ({ thread_name })),
+      { thread_id: THREAD_ID, thread_name: "logins" },
+    ]
+  ) {
+    const result = services.get("discord")?.configure({ webhook_url: WEBHOOK, ...options });
+    assert.ok(result !== undefined && "issues" in result && result.issues.length === 1, Object.values(options).join());
+  }
 });

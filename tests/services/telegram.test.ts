@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { Form, Message, Outcome } from "../../src/services/service.ts";
+import { answerTo } from "../helpers/compliance.ts";
 import { messageWith, notification } from "../helpers/fixtures.ts";
+import { CLOSED_TOPIC, OPEN_TOPIC, SECRET } from "../helpers/receivers.ts";
+import { SPECS } from "../helpers/service_specs.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const BOT = { token: "123456:secret-part", chat_id: -1001234567890 };
@@ -99,4 +102,20 @@ Deno.test("telegram: an error about the chat breaks the route, and a migrated gr
     reason: `HTTP 400: ${tooLong}`,
   });
   assert.equal(judged(400, { parameters: { migrate_to_chat_id: "<script>" } }).kind, "refused");
+});
+
+Deno.test("telegram: topic_id sends to a topic, and one that is closed or does not exist breaks the route", async () => {
+  const options = { token: `123456:${SECRET}`, chat_id: -1001234567890 };
+  const outcomeFor = async (topic_id: number) => {
+    const service = telegram({ ...options, topic_id });
+    const request = service.render(messageWith(notification()), { form: "rich", nowMs: NOW_MS });
+    return service.judge(await answerTo(request, SPECS["telegram"] ?? assert.fail()), NOW_MS);
+  };
+  assert.deepEqual(await outcomeFor(OPEN_TOPIC), { kind: "delivered" });
+  assert.deepEqual(await outcomeFor(CLOSED_TOPIC), { kind: "broken", reason: "HTTP 400: Bad Request: TOPIC_CLOSED" });
+  assert.equal((await outcomeFor(1)).kind, "broken");
+  for (const topic_id of [0, -7, 7.5, "7", null, Infinity]) {
+    const result = services.get("telegram")?.configure({ ...options, topic_id });
+    assert.ok(result !== undefined && "issues" in result && result.issues.length === 1, String(topic_id));
+  }
 });

@@ -103,3 +103,34 @@ Deno.test("webhook: a secret is whsec_ and 24 to 64 bytes; without one, requests
   assert.ok(request.kind === "http");
   assert.deepEqual(Object.keys(request.headers), ["content-type", "webhook-id", "webhook-timestamp"]);
 });
+
+Deno.test("webhook: content_type is a media type of JSON, and does not change the body or the signature", () => {
+  const message = messageWith(notification());
+  const nowMs = Date.now();
+  const request = (options: Record<string, string>) => {
+    const request = webhook({ ...HOOK, ...options }).render(message, { form: "rich", nowMs });
+    assert.ok(request.kind === "http");
+    return request;
+  };
+  assert.equal(request({}).headers["content-type"], "application/cloudevents+json; charset=utf-8");
+  for (const content_type of ["application/json", "application/json; charset=utf-8", "application/vnd.a-b.v1+json"]) {
+    const { headers, ...rest } = request({ content_type });
+    const { "content-type": type, ...others } = headers;
+    const { headers: { "content-type": _, ...usual }, ...same } = request({});
+    assert.deepEqual([type, others, rest], [content_type, usual, same]);
+  }
+  for (
+    const content_type of [
+      "",
+      "json",
+      "text/plain",
+      "application/xml",
+      "application/json\r\nx: y",
+      "application/json;x",
+      5,
+    ]
+  ) {
+    const result = services.get("webhook")?.configure({ ...HOOK, content_type });
+    assert.ok(result !== undefined && "issues" in result && result.issues.length === 1, String(content_type));
+  }
+});
