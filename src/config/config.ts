@@ -5,10 +5,13 @@ import { DAY_MS } from "../text.ts";
 import type { AllowRule } from "../session/allowlist.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
+import { ownProxy } from "./connection.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
+import { isTable } from "./schema_parts.ts";
+import type { RouteContext } from "./service_options.ts";
 import { parseSyntax } from "./syntax.ts";
 
 /** A complete, valid configuration. */
@@ -24,8 +27,6 @@ export interface Config {
   readonly giveUpAfterMs: number;
   readonly requestTimeoutMs: number;
   readonly runDeadlineMs: number;
-  /** The HTTP proxy for all requests. */
-  readonly proxy?: URL;
   /** The allowlist's rules, in the order in which they are tried. */
   readonly allowlist: readonly AllowRule[];
   /** How long after the host's first event a new user, address or key alone does not make a login urgent. */
@@ -67,14 +68,14 @@ export function parseConfig(
     return file;
   };
   // Check the services' options even after other faults, to report everything at once.
-  const context = { readBeside: readAndNote, faults, warnings, secrets, placeholders };
+  const notes = { readBeside: readAndNote, faults, warnings, secrets, placeholders };
+  const context = { ...notes, proxy: proxyForAll(toml, notes) };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
   const { host, notification, unexpected, allowlist, key_names, history } = result.output;
-  const { proxy } = notification;
-  secrets.push(...routes.flatMap(({ service }) => service.secrets), ...secretsOf(proxy));
+  secrets.push(...routes.flatMap(({ service }) => service.secrets));
   return {
     host: {
       timezone: host.timezone,
@@ -85,7 +86,6 @@ export function parseConfig(
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
-    ...(proxy === undefined ? {} : { proxy }),
     allowlist: allowRules(allowlist),
     learningMs: unexpected.learning_days * DAY_MS,
     retentionDays: history.retention_days,
@@ -112,6 +112,8 @@ function knownAt(path: readonly string[]): readonly string[] {
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
 }
 
-function secretsOf(proxy: URL | undefined): string[] {
-  return proxy === undefined ? [] : [proxy.password, decodeURIComponent(proxy.password)];
+/** The proxy in `[notification]`, which is for the heartbeat and for every route without its own. */
+function proxyForAll(toml: unknown, context: RouteContext): RouteContext["proxy"] {
+  const notification = isTable(toml) ? toml["notification"] : undefined;
+  return isTable(notification) ? ownProxy(notification, { place: "notification", context }) : undefined;
 }

@@ -1,12 +1,14 @@
 // The routes of a configuration: the one in [notification], and those in [routes.NAME].
 
+import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { SessionEventType } from "../event.ts";
 import { type ConfiguredService, services } from "../services/registry.ts";
 import { faultOf } from "./config_error.ts";
+import { type Connection, parseConnection } from "./connection.ts";
 import { ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
-import { configure, optionNames, readCertificates, type RouteContext } from "./service_options.ts";
+import { configure, optionNames, type RouteContext } from "./service_options.ts";
 
 /** A route: a notification service with its settings. */
 export interface Route {
@@ -17,8 +19,8 @@ export interface Route {
   readonly events: readonly SessionEventType[];
   /** `unexpected`: only unexpected logins, and events with tampered values. */
   readonly notify: "all" | "unexpected";
-  /** CA certificates that it trusts in addition to the host's, as PEM. */
-  readonly caCert?: string | undefined;
+  /** How its requests reach the service. */
+  readonly connection: Connection;
 }
 
 /** The name of the route in `[notification]`. */
@@ -55,7 +57,8 @@ function parseDefault(
   }
   if (name === undefined && hasOthers) {
     for (const key of [...Object.keys(ROUTE_KEYS), ...SERVICE_NAMES]) {
-      if (!Object.hasOwn(notification, key)) continue;
+      // The proxy is for other routes too.
+      if (!Object.hasOwn(notification, key) || key === "proxy") continue;
       faults.push({
         id: "config.conflicting-keys",
         place: `notification.${key}`,
@@ -69,12 +72,7 @@ function parseDefault(
   if (service === undefined || !isTable(options)) return undefined;
   const place = ["notification", service.name];
   const configured = configure(options, { service, place, known: optionNames(service), context });
-  const caCert = keys.success
-    ? readCertificates(keys.output.ca_file, { place: "notification.ca_file", context })
-    : undefined;
-  if (!keys.success || configured === undefined) return undefined;
-  const { events, notify } = keys.output;
-  return { name: DEFAULT_ROUTE, service: configured, events, notify, caCert };
+  return routeOf(DEFAULT_ROUTE, { keys, configured, place: "notification", context });
 }
 
 /** Parses a route in `[routes.NAME]`, whose service options are in the same table. */
@@ -96,14 +94,31 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   const keys = v.safeParse(routeSchema, table);
   const known = (path: readonly string[]) => path.at(-1) === "service" ? SERVICE_NAMES : [];
   faults.push(...(keys.issues ?? []).map((issue) => faultOf(issue, { place: at, known })));
-  const caCert = keys.success
-    ? readCertificates(keys.output.ca_file, { place: `${place}.ca_file`, context })
-    : undefined;
   const service = typeof table["service"] === "string" ? services.get(table["service"]) : undefined;
   if (service === undefined) return undefined;
   const allKeys = [...Object.keys(ROUTE_KEYS), ...optionNames(service)];
   const configured = configure(options, { service, place: at, known: allKeys, context });
+  return routeOf(name, { keys, configured, place, context });
+}
+
+interface RouteParts {
+  readonly keys: v.SafeParseResult<typeof routeSchema>;
+  readonly configured: ConfiguredService | undefined;
+  readonly place: string;
+  readonly context: RouteContext;
+}
+
+/** A route of its keys and its configured service, if both are valid; adds to the faults. */
+function routeOf(name: string, { keys, configured, place, context }: RouteParts): Route | undefined {
   if (!keys.success || configured === undefined) return undefined;
   const { events, notify } = keys.output;
-  return { name, service: configured, events, notify, caCert };
+  const connection = parseConnection(keys.output, { service: configured, place, context });
+  return { name, service: withConnection(configured, connection), events, notify, connection };
+}
+
+/** Makes a change of the connection count as a change of the service's settings, after which `send` tries again at once. */
+function withConnection(service: ConfiguredService, connection: Connection): ConfiguredService {
+  if (Object.keys(connection).length === 0) return service;
+  const settings = JSON.stringify([service.fingerprint, connection]);
+  return { ...service, fingerprint: createHash("sha256").update(settings).digest("base64url") };
 }

@@ -1,10 +1,10 @@
 // The schema of the configuration, section by section. Each service defines the schema of its own options.
 
 import * as v from "valibot";
-import { decoded } from "../services/http.ts";
 import { services } from "../services/registry.ts";
 import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { ALLOWLIST } from "./allowlist_schema.ts";
+import { CONNECTION_KEYS } from "./connection.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
@@ -17,13 +17,6 @@ const timezone = v.pipe(
     isTimezone,
     ({ input }) => `${JSON.stringify(input)} is not a time zone; use a name such as "Pacific/Auckland"`,
   ),
-);
-
-const proxy = v.pipe(
-  v.string(),
-  v.check((text) => /^https?:/i.test(text) && URL.canParse(text), "must be a URL such as http://proxy.example:3128"),
-  v.transform((text) => new URL(text)),
-  v.check(({ password }) => decoded(password) !== undefined, "must have a percent-encoded password; write % as %25"),
 );
 
 /** A number between two bounds. `otherwise` is the default. */
@@ -62,10 +55,7 @@ export const ROUTE_KEYS = {
         "tampered values",
     ),
   ),
-  ca_file: v.pipe(
-    v.optional(v.string()),
-    v.description("a PEM file of CA certificates to trust for this route, in addition to the host's and Mozilla's"),
-  ),
+  ...CONNECTION_KEYS,
 };
 
 /** The keys of each section. */
@@ -108,12 +98,6 @@ export const SECTIONS = {
       otherwise: 600,
       what: "longest duration of one run of `send`, in seconds",
     }),
-    proxy: v.pipe(
-      v.optional(proxy),
-      v.description(
-        'the HTTP proxy for all requests, `"http://proxy.example:3128"`; proxy environment variables are ignored',
-      ),
-    ),
     // The service itself validates its table, if it is the one in use.
     ...Object.fromEntries(SERVICE_NAMES.map((name) => [name, v.optional(v.custom(isTable, "must be a table"))])),
   },

@@ -3,7 +3,7 @@
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
 import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
-import { certificatesIn, readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
+import { certificatesIn, type FileBeside, readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
 /** Shared state for parsing routes: a file reader, and lists that parsing adds to. */
@@ -15,6 +15,8 @@ export interface RouteContext {
   readonly secrets: string[];
   /** The key paths of values that are still placeholders. */
   readonly placeholders: string[];
+  /** The proxy in `[notification]`. */
+  readonly proxy?: URL | "none" | undefined;
 }
 
 /** The names of all keys that set a service's options. */
@@ -78,11 +80,16 @@ export interface FileContext {
   readonly context: RouteContext;
 }
 
-/** Reads a secret from the file that `OPTION_file` names. Returns undefined if that fails; then adds to the faults. */
+/**
+ * Reads a secret from the file that `OPTION_file` names. Returns undefined if that fails; then adds to the faults.
+ *
+ * @param secretOf takes the secret from the file; throws an error that says why it is invalid
+ */
 export function readSecretFile(
   option: string,
   options: Record<string, unknown>,
   { place, context }: FileContext,
+  secretOf: (file: FileBeside) => string = secretIn,
 ): string | undefined {
   if (Object.hasOwn(options, option)) {
     context.faults.push({
@@ -94,7 +101,7 @@ export function readSecretFile(
   }
   const path = options[fileKey(option)];
   return readNamed(path, { place, context }, (file) => {
-    const secret = secretIn(file);
+    const secret = secretOf(file);
     context.secrets.push(secret);
     if (file.openMode !== undefined) {
       context.warnings.push({
@@ -114,10 +121,10 @@ export function readCertificates(path: unknown, file: FileContext): string | und
 }
 
 /** Reads a file that a key names and passes it to `use`. Returns undefined if that fails; then adds to the faults. */
-function readNamed(
+export function readNamed(
   path: unknown,
   { place, context }: FileContext,
-  use: (file: ReturnType<ReadBeside>) => string,
+  use: (file: FileBeside) => string,
 ): string | undefined {
   try {
     if (typeof path !== "string") throw new Error("must be a quoted string");

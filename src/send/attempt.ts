@@ -3,7 +3,7 @@
 import { cap } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
-import { PROXY_REFUSAL } from "../services/http.ts";
+import { proxyRefusal } from "../services/http.ts";
 import type { Route } from "../config/routes.ts";
 import type { Form, Message, Outcome } from "../services/service.ts";
 import type { Clock } from "../clock.ts";
@@ -13,7 +13,7 @@ import type { Transport } from "../transport/transport.ts";
 const MAX_REASON_LENGTH = 300;
 
 /** The part of a route that an attempt needs. */
-type Target = Pick<Route, "service" | "caCert">;
+type Target = Pick<Route, "service"> & Partial<Pick<Route, "connection">>;
 
 /** What an attempt needs. */
 export interface AttemptContext {
@@ -52,7 +52,7 @@ function withoutReason(message: Message): Message {
 async function attemptForm(
   message: Message,
   form: Form,
-  { service, caCert }: Target,
+  { service, connection }: Target,
   { transport, print, clock }: AttemptContext,
 ): Promise<Outcome> {
   const request = service.render(message, { form, nowMs: clock.nowMs() });
@@ -64,10 +64,11 @@ async function attemptForm(
       return { kind: "retry", reason: messageOf(error) };
     }
   }
-  const result = await transport(request, caCert);
+  const result = await transport(request, connection);
   if (result.kind === "response") return service.judge(result.response, clock.nowMs());
   // If a proxy refuses CONNECT, Deno's HTTP client reports a failed connection, not a response.
-  if (/proxy auth/i.test(result.detail)) return { kind: "broken", reason: PROXY_REFUSAL, at: "proxy" };
+  const refusal = proxyRefusal(result.detail);
+  if (refusal !== undefined) return { kind: "broken", reason: refusal, at: "proxy" };
   // `refused`: the sandbox does not allow this host. Only a change of the configuration helps.
   return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };
 }

@@ -1,5 +1,5 @@
-// Pings the heartbeat at the end of a run: its URL if the alarm works, else its URL with `/fail`. A failure here does not
-// affect the run.
+// Pings the heartbeat at the end of a run: its URL if the alarm works, else its URL for failures. A failure here does
+// not affect the run.
 
 import { messageOf } from "../failure.ts";
 import { routeProblems } from "../store/health.ts";
@@ -24,9 +24,9 @@ export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
     // `send` is running, so only check that this run could read every source, the routes, and the host.
     const problems = routeProblems({ configured, routes: routesOf(database), nowMs });
     const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
-    const url = isWell ? heartbeat.url.href : failUrl(heartbeat.url);
+    const { href: url } = isWell ? heartbeat.url : heartbeat.failUrl;
     const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
-    const result = await transport(request, heartbeat.caCert);
+    const result = await transport(request, heartbeat.connection);
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
       // The detail names the configuration key of a route.
@@ -36,11 +36,4 @@ export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
   } catch (error) {
     log("warning", `cannot ping the heartbeat: ${redact(messageOf(error))}`);
   }
-}
-
-/** Appends `/fail` to the path, as healthchecks.io defines it, before the query string. */
-export function failUrl(heartbeat: URL): string {
-  const url = new URL(heartbeat);
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/fail`;
-  return url.href;
 }

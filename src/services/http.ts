@@ -55,7 +55,9 @@ const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
   const segments = pathname.split("/").filter((segment) => segment !== "");
   const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
-  const query = [...searchParams].map(([name, value]) => value === "" ? name : value);
+  // A short word is no secret, such as in Uptime Kuma's `?status=up&msg=OK&ping=`.
+  const query = [...searchParams].map(([name, value]) => value === "" ? name : value)
+    .filter((part) => !/^[a-z]{1,4}$/i.test(part));
   const parts = [
     `${pathname}${search}`,
     ...secret.flatMap((segment) => [segment, decoded(segment) ?? segment]),
@@ -165,6 +167,15 @@ const BROKEN: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 410, 415, 
 
 /** The reason if a proxy requires credentials, for a 407 answer and for a failed connection through it. */
 export const PROXY_REFUSAL = "HTTP 407: the proxy asks for a user name and a password";
+
+/** The reason if a SOCKS proxy requires credentials, or refuses those that it got. */
+export const SOCKS_REFUSAL = "the SOCKS proxy asks for a user name and a password";
+
+/** The reason in an error of Deno's HTTP client, if a proxy requires or refuses credentials. */
+export function proxyRefusal(detail: string): string | undefined {
+  if (/No acceptable auth methods|Password auth failure/.test(detail)) return SOCKS_REFUSAL;
+  return /proxy auth/i.test(detail) ? PROXY_REFUSAL : undefined;
+}
 
 /** The answers of nginx, Go and Apache to plain HTTP on a TLS port. */
 const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL/i;

@@ -1,5 +1,6 @@
 // The messages between the Worker that makes HTTP requests and the code that waits for it.
 
+import type { Connection } from "../config/connection.ts";
 import type { HttpRequest, HttpResponse } from "../services/service.ts";
 
 /** The response to a request, or why it failed. `detail` is for people and does not contain the URL. */
@@ -22,7 +23,6 @@ export interface Address {
 export interface WorkerSettings {
   /** Certificates to trust in addition to Mozilla's, as PEM. */
   readonly caCerts: readonly string[];
-  readonly proxyUrl?: string;
   /** The addresses of hosts that have several, by `host:port`. */
   readonly addresses: ReadonlyMap<string, readonly Address[]>;
   readonly timeoutMs: number;
@@ -32,10 +32,9 @@ export interface WorkerSettings {
 export interface WorkerRequest {
   readonly id: number;
   readonly request: HttpRequest;
-  /** The host to connect to, as `host:port`: the proxy, if one is configured. */
+  /** The host to connect to, as `host:port`: the proxy, if there is one. */
   readonly host: string;
-  /** Certificates to trust for this request in addition to the usual ones, as PEM. */
-  readonly caCert: string | undefined;
+  readonly connection: Connection;
 }
 
 /** The Worker's answer. The first one, with ID 0, means that the Worker has started. */

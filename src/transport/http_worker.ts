@@ -1,6 +1,7 @@
 // The Worker that makes the HTTP requests. Its only permission is `net`, for the hosts of the configured routes, the
-// heartbeat and the proxy.
+// heartbeat and the proxies.
 
+import type { Connection } from "../config/connection.ts";
 import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
 import type { Address, Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
 import { exchangeOver } from "./http1.ts";
@@ -18,13 +19,13 @@ let settings: WorkerSettings = { caCerts: [], timeoutMs: 0, addresses: new Map()
 let reachable = new Reachable(settings.addresses);
 /** Trusted certificates, by the route's own; `undefined` for other routes. See {@link trusted}. */
 const trust = new Map<string | undefined, string[]>();
-/** HTTP clients, by the certificates that they trust and the address of the proxy that they connect to. */
+/** HTTP clients, by the connection that they make and the address of the proxy that they connect to. */
 const clients = new Map<string, Deno.HttpClient>();
 
 scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
   settings = data;
   reachable = new Reachable(data.addresses);
-  clientOf();
+  clientOf({});
   scope.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
     scope.postMessage({ id: data.id, exchange: await exchange(data) });
   };
@@ -36,15 +37,19 @@ scope.onmessage = ({ data }: MessageEvent<WorkerSettings>) => {
  *
  * @param proxyAddress the address of the proxy to use, if it has several
  */
-function clientOf(caCert?: string, proxyAddress?: Address): Deno.HttpClient {
-  const key = `${proxyAddress?.hostname ?? ""} ${caCert ?? ""}`;
-  const client = clients.get(key) ?? Deno.createHttpClient({ caCerts: trusted(caCert), ...proxyAt(proxyAddress) });
+function clientOf(connection: Connection, proxyAddress?: Address): Deno.HttpClient {
+  const key = JSON.stringify([connection, proxyAddress]);
+  const { caCert, clientCert: cert, clientKey, proxyUrl } = connection;
+  const client = clients.get(key) ?? Deno.createHttpClient({
+    caCerts: trusted(caCert),
+    ...(cert === undefined || clientKey === undefined ? {} : { cert, key: clientKey }),
+    ...proxyAt(proxyUrl, proxyAddress),
+  });
   clients.set(key, client);
   return client;
 }
 
-function proxyAt(address: Address | undefined): { readonly proxy?: Deno.Proxy } {
-  const { proxyUrl } = settings;
+function proxyAt(proxyUrl: string | undefined, address: Address | undefined): { readonly proxy?: Deno.Proxy } {
   if (proxyUrl === undefined) return {};
   const url = new URL(proxyUrl);
   if (address !== undefined) url.hostname = address.hostname;
@@ -81,10 +86,12 @@ async function exchange(asked: WorkerRequest): Promise<Exchange> {
   }
 }
 
-async function respond({ request, host, caCert }: WorkerRequest, signal: AbortSignal): Promise<HttpResponse> {
-  if (!await reachable.needsChoice(host, signal)) {
+async function respond({ request, host, connection: way }: WorkerRequest, signal: AbortSignal): Promise<HttpResponse> {
+  // Deno.startTls() cannot present a certificate, so fetch() must connect.
+  const canChoose = way.clientCert === undefined || way.proxyUrl !== undefined;
+  if (!canChoose || !await reachable.needsChoice(host, signal)) {
     try {
-      return await fetchBy(clientOf(caCert), { request, signal });
+      return await fetchBy(clientOf(way), { request, signal });
     } catch (error) {
       reachable.fetchFailed(host);
       throw error;
@@ -97,12 +104,12 @@ async function respond({ request, host, caCert }: WorkerRequest, signal: AbortSi
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
-    if (settings.proxyUrl !== undefined) {
+    if (way.proxyUrl !== undefined) {
       close();
-      return await fetchBy(clientOf(caCert, address), { request, signal });
+      return await fetchBy(clientOf(way, address), { request, signal });
     }
     const { protocol, hostname } = new URL(request.url);
-    const tls = { hostname, caCerts: trusted(caCert), alpnProtocols: ["http/1.1"] };
+    const tls = { hostname, caCerts: trusted(way.caCert), alpnProtocols: ["http/1.1"] };
     if (protocol === "https:") open = await Deno.startTls(connection, tls);
     return await exchangeOver(open, request);
   } catch (error) {

@@ -1,5 +1,7 @@
 // Adds advice to the errors of Deno's TLS library (rustls). For people only; no decision depends on it. Pure.
 
+const NOT_ACCEPTED = "the server does not accept the client certificate in client_cert_file";
+
 /** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {
   UnknownIssuer: "the certificate is not signed by a CA that this host trusts; set ca_file to add one",
@@ -7,6 +9,14 @@ const MEANINGS: Readonly<Record<string, string>> = {
     "the server uses the certificate of a CA, which is not allowed; create one with CA:FALSE and set ca_file to it",
   InvalidContentType: "the response is not TLS; this port may accept only http://",
   ProtocolVersion: "the server is too old: it does not support TLS 1.2",
+  "fatal alert: CertificateRequired":
+    "the server requires a client certificate; set client_cert_file and client_key_file",
+  // OpenSSL sends HandshakeFailure in TLS 1.2 if a client certificate is missing, but also for other reasons.
+  "fatal alert: UnknownCA": NOT_ACCEPTED,
+  "fatal alert: BadCertificate": NOT_ACCEPTED,
+  "fatal alert: CertificateUnknown": NOT_ACCEPTED,
+  "fatal alert: CertificateExpired": NOT_ACCEPTED,
+  "fatal alert: CertificateRevoked": NOT_ACCEPTED,
 };
 
 /**

@@ -1,6 +1,7 @@
 // Makes HTTP requests through the Worker, and revokes network access for the rest of this process.
 
 import type { Config } from "../config/config.ts";
+import type { Connection } from "../config/connection.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
 import type { HttpRequest } from "../services/service.ts";
@@ -15,39 +16,52 @@ const GRACE_MS = 30_000;
 
 /** The options of {@link startTransport}. */
 export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
-  /** The only hosts that requests can reach, each as `host:port`. */
+  /** The hosts to connect to, each as `host:port`. Requests can reach only these, and those that are never resolved. */
   readonly hosts: readonly string[];
+  /** Hosts that are reached only through a proxy, and https proxies, whose certificates are for their names. */
+  readonly unresolvedHosts?: readonly string[];
   /** Resolves a name; by default like getaddrinfo(3). */
   readonly resolve?: Resolve;
 }
 
 /** Derives the options from the configuration. */
-export function transportOptions({ routes, heartbeat, proxy, requestTimeoutMs }: Config): TransportOptions {
+export function transportOptions({ routes, heartbeat, requestTimeoutMs }: Config): TransportOptions {
+  const reached = routes.map(({ service: { endpoints }, connection }) => reach(endpoints, connection));
+  if (heartbeat !== undefined) {
+    reached.push(reach([heartbeat.url, heartbeat.failUrl].map(endpoint), heartbeat.connection));
+  }
   return {
-    hosts: [
-      ...routes.flatMap(({ service }) => service.endpoints),
-      ...[heartbeat?.url, proxy].flatMap((url) => url === undefined ? [] : endpoint(url)),
-    ],
+    hosts: reached.flatMap(({ hosts }) => hosts),
+    unresolvedHosts: reached.flatMap(({ unresolvedHosts }) => unresolvedHosts),
     caCerts: systemCertificates(),
     timeoutMs: requestTimeoutMs,
-    ...(proxy === undefined ? {} : { proxyUrl: proxy.href }),
   };
 }
 
-/** Makes one request. Never throws: a failure is an {@link Exchange} too. `caCert`: see {@link WorkerRequest}. */
-export type Transport = (request: HttpRequest, caCert?: string) => Promise<Exchange>;
+/** The hosts that requests to some hosts connect to, and those that they only name. */
+function reach(endpoints: readonly string[], { proxyUrl }: Connection) {
+  if (proxyUrl === undefined) return { hosts: endpoints, unresolvedHosts: [] };
+  const proxy = [endpoint(new URL(proxyUrl))];
+  return proxyUrl.startsWith("https:")
+    ? { hosts: [], unresolvedHosts: [...endpoints, ...proxy] }
+    : { hosts: proxy, unresolvedHosts: endpoints };
+}
+
+/** Makes one request. Never throws: a failure is an {@link Exchange} too. */
+export type Transport = (request: HttpRequest, connection?: Connection) => Promise<Exchange>;
 
 /**
  * Starts the Worker, then permanently revokes network access for this isolate.
  *
  * @throws {Failure} if the Worker does not start
  */
-export async function startTransport({ hosts, resolve, ...settings }: TransportOptions): Promise<Transport> {
+export async function startTransport(
+  { hosts, unresolvedHosts = [], resolve, ...settings }: TransportOptions,
+): Promise<Transport> {
   dropProxyVariables();
-  const { proxyUrl } = settings;
-  const addresses = await severalAddresses(connectedTo({ hosts, proxyUrl }), { resolve });
+  const addresses = await severalAddresses(hosts, { resolve });
   const more = [...addresses.values()].flat().map(({ hostname, port }) => `${hostname}:${port}`);
-  const worker = new HttpWorker([...hosts, ...more]);
+  const worker = new HttpWorker([...hosts, ...unresolvedHosts, ...more]);
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
     worker.terminate();
     throw new Failure("Cannot start the Worker that makes HTTP requests", {
@@ -59,26 +73,18 @@ export async function startTransport({ hosts, resolve, ...settings }: TransportO
   Deno.permissions.revokeSync({ name: "net" });
 
   let lastId = 0;
-  return async (request, caCert) => {
+  return async (bare, { headers, ...connection } = {}) => {
     const id = ++lastId;
     const timeoutMs = settings.timeoutMs + GRACE_MS;
-    const host = endpoint(new URL(proxyUrl ?? request.url));
-    const answer = await worker.ask({ id, request, host, caCert }, { id, timeoutMs });
+    const request = { ...bare, headers: { ...headers, ...bare.headers } };
+    const host = endpoint(new URL(connection.proxyUrl ?? request.url));
+    const answer = await worker.ask({ id, request, host, connection }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",
       failure: "network",
       detail: "no answer from the Worker that makes HTTP requests",
     };
   };
-}
-
-/** The hosts to connect to: only the proxy, if one is configured. */
-function connectedTo(
-  { hosts, proxyUrl }: { hosts: readonly string[]; proxyUrl: string | undefined },
-): readonly string[] {
-  if (proxyUrl === undefined) return hosts;
-  // The certificate of an https proxy is checked against its name, so an address cannot replace the name.
-  return URL.canParse(proxyUrl) && proxyUrl.startsWith("http:") ? [endpoint(new URL(proxyUrl))] : [];
 }
 
 /** A Worker that may connect to the given hosts and has no other permission. */

@@ -5,10 +5,13 @@ import { parseConfig } from "../../src/config/config.ts";
 import type { ReadBeside } from "../../src/config/files_beside.ts";
 import { services } from "../../src/services/registry.ts";
 import { ROOT } from "../../.ci/compile.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
 import { displaysOf } from "../helpers/mdoc.ts";
 
 const readme = await Deno.readTextFile(`${ROOT}/README.md`);
 const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
+
+const certificates = await makeCertificates("DNS:a.example");
 
 /** The files that the examples name. */
 const readBeside: ReadBeside = (path) => {
@@ -16,6 +19,9 @@ const readBeside: ReadBeside = (path) => {
     url: "https://discord.com/api/webhooks/1/token",
     token: "tk_token",
     secret: `whsec_${"A".repeat(32)}`,
+    headers: "CF-Access-Client-Id: id.access\n",
+    pem: certificates.cert,
+    key: certificates.key,
   };
   return { text: texts[path.split(".").at(-1) ?? ""] ?? "" };
 };

@@ -24,6 +24,18 @@ Deno.test("parseConfig() reads a heartbeat URL, also from a file, and treats it 
   assert.deepEqual(parse('[heartbeat]\nurl = "http://127.0.0.1:8000/ping"').warnings, []);
 });
 
+Deno.test("parseConfig() reads a URL for failures, also from a file, and treats it as a secret", () => {
+  const url = `url = "https://hc.example/p/0ther"`;
+  assert.equal(parse(`[heartbeat]\n${url}`).heartbeat?.failUrl.href, "https://hc.example/p/0ther/fail");
+  for (const line of [`fail_url = "${URL_TEXT}"`, 'fail_url_file = "/etc/x/fail.url"']) {
+    const { heartbeat, secrets } = parse(`[heartbeat]\n${url}\n${line}`);
+    assert.deepEqual([heartbeat?.url.pathname, heartbeat?.failUrl.href], ["/p/0ther", URL_TEXT]);
+    assert.ok(secrets.includes(URL_TEXT));
+  }
+  const { warnings } = parse(`[heartbeat]\n${url}\nfail_url = "http://hc.example/ping"`);
+  assert.deepEqual(warnings.map(({ id, place }) => [id, place]), [["config.heartbeat-plain", "heartbeat.fail_url"]]);
+});
+
 Deno.test("parseConfig() reports heartbeat faults with their key path", () => {
   const table: [section: string, fault: string][] = [
     ["[heartbeat]", "config.missing-key heartbeat.url"],
@@ -43,6 +55,14 @@ Deno.test("parseConfig() reports heartbeat faults with their key path", () => {
     [
       `[heartbeat]\nurl = "${URL_TEXT}"\nurl_file = "/etc/x/a"`,
       'config.conflicting-keys heartbeat.url_file "url"',
+    ],
+    ['[heartbeat]\nfail_url = "https://hc.example/x"', "config.missing-key heartbeat.url"],
+    [`[heartbeat]\nurl = "${URL_TEXT}"\nfail_url = 1`, "config.wrong-type heartbeat.fail_url"],
+    [`[heartbeat]\nurl = "${URL_TEXT}"\nfail_url = "down"`, "config.wrong-value heartbeat.fail_url"],
+    [`[heartbeat]\nurl = "${URL_TEXT}"\nfail_url_file = "/etc/x/a.bad"`, "config.wrong-value heartbeat.fail_url_file"],
+    [
+      `[heartbeat]\nurl = "${URL_TEXT}"\nfail_url = "${URL_TEXT}"\nfail_url_file = "/etc/x/a"`,
+      'config.conflicting-keys heartbeat.fail_url_file "fail_url"',
     ],
     [`[heartbeat]\nulr = "${URL_TEXT}"`, 'config.unknown-key heartbeat.ulr "url"'],
   ];

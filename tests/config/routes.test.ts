@@ -39,9 +39,9 @@ notify = "unexpected"
 service = "stdout"
 `);
   assert.deepEqual(routes.map(({ service, ...route }) => ({ ...route, service: service.name })), [
-    { name: "default", service: "discord", events: ["open", "close"], notify: "all", caCert: undefined },
-    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected", caCert: undefined },
-    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all", caCert: undefined },
+    { name: "default", service: "discord", events: ["open", "close"], notify: "all", connection: {} },
+    { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected", connection: {} },
+    { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all", connection: {} },
   ]);
   for (const secret of ["xyz", "ssh-topic"]) assert.ok(secrets.includes(secret));
 });

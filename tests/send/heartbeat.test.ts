@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { statePaths } from "../../src/paths.ts";
-import { failUrl } from "../../src/send/heartbeat.ts";
+import { failing } from "../../src/config/heartbeat.ts";
 import { OVERDUE_AFTER_MS, routeProblems } from "../../src/store/health.ts";
 import type { RouteOverview } from "../../src/store/overview.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
@@ -63,6 +63,31 @@ Deno.test("send pings the heartbeat after a run with GET, and again only after t
   const { stderr } = await installation.send("--verbose");
   assert.match(stderr, /^pinged the heartbeat$/m);
   assert.deepEqual(heart.pings, ["200 ", "200 "]);
+});
+
+Deno.test("send pings fail_url in place of /fail, and shows no part of it", async () => {
+  await using ntfy = ntfyLike();
+  const pings: string[] = [];
+  // Uptime Kuma's push URL answers 200 to any path below it, but records only this one.
+  await using kuma = new Receiver((request) => {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/api/push/s3cr3tToken") pings.push(`${searchParams.get("status")} ${searchParams.get("msg")}`);
+    return new Response(`no ${request.url}`, { status: pings.length > 1 ? 500 : 200 });
+  });
+  const push = `${kuma.origin}/api/push/s3cr3tToken`;
+  await using installation = await installed(ntfy.topicUrl, `url = "${push}?status=up"`);
+  const file = `${installation.directory}/etc/kuma.fail-url`;
+  await Deno.writeTextFile(file, `${push}?status=down&msg=not%20delivered\n`, { mode: 0o640 });
+  const config = await Deno.readTextFile(installation.configFile);
+  await installation.writeConfig(config.replace("[heartbeat]\n", `[heartbeat]\nfail_url_file = "${file}"\n`));
+  assert.equal((await installation.send()).code, 0);
+  ntfy.intercept = () => new Response(null, { status: 503, headers: { "retry-after": "3600" } });
+  await installation.queue(LOGIN);
+  forgetPing(installation);
+  const failed = await installation.send("--verbose");
+  assert.match(failed.stderr, /^warning: cannot ping the heartbeat: HTTP 500$/m);
+  assert.doesNotMatch(JSON.stringify([failed, await installation.status()]), /s3cr3tToken/);
+  assert.deepEqual(pings, ["up null", "down not delivered"]);
 });
 
 Deno.test("send pings /fail while the last resort or the spool in memory has entries", async () => {
@@ -214,14 +239,14 @@ Deno.test("countPing() allows at most 5 pings in any minute, whatever the clock 
   database.close();
 });
 
-Deno.test("failUrl() appends /fail to the path", () => {
+Deno.test("failing() appends /fail to the path", () => {
   const table = [
     ["https://hc-ping.com/uuid", "https://hc-ping.com/uuid/fail"],
     ["https://hc-ping.com/uuid/", "https://hc-ping.com/uuid/fail"],
     ["https://hc-ping.com/uuid?rid=1", "https://hc-ping.com/uuid/fail?rid=1"],
     ["https://hc.example", "https://hc.example/fail"],
   ] as const;
-  for (const [url, expected] of table) assert.equal(failUrl(new URL(url)), expected);
+  for (const [url, expected] of table) assert.equal(failing(new URL(url)).href, expected);
 });
 
 Deno.test("routeProblems() distinguishes failing, overdue and working routes", () => {

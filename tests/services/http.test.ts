@@ -156,7 +156,8 @@ Deno.test("urlSecrets() returns the URL and each part of it that may be the secr
     ["https://a.example/hooks/lim", ["/hooks/lim", "lim"]],
     ["https://a.example/api/webhooks/123456789/t-0k/", ["/api/webhooks/123456789/t-0k/", "123456789", "t-0k"]],
     ["https://a.example/v1/services/T0000000/%41b", ["/v1/services/T0000000/%41b", "T0000000", "%41b", "Ab"]],
-    ["https://a.example/?key=a%20b&c", ["/?key=a%20b&c", "a b", "c"]],
+    ["https://a.example/?key=a%20b&c0de", ["/?key=a%20b&c0de", "a b", "c0de"]],
+    ["https://a.example/p/Tok1?status=up&msg=OK&ping=", ["/p/Tok1?status=up&msg=OK&ping=", "Tok1"]],
     ["https://a.example/x%ff", ["/x%ff", "x%ff"]],
   ];
   for (const [url, secrets] of table) assert.deepEqual(urlSecrets(new URL(url)), [url, ...secrets]);

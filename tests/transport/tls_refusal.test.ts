@@ -36,7 +36,8 @@ Deno.test("a connection that TLS refuses is retried; the reason contains advice,
   });
   const answer = async (name: typeof names[number], caCert?: string) => {
     const url = `https://127.0.0.1:${ports.get(name)}/secret-path`;
-    const exchange = await transport({ kind: "http", method: "GET", url, headers: {}, body: "" }, caCert);
+    const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
+    const exchange = await transport(request, caCert === undefined ? {} : { caCert });
     if (exchange.kind === "response") return "answered";
     assert.equal(exchange.failure, "network", name);
     assert.doesNotMatch(exchange.detail, /secret-path/);

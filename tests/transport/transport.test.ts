@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { parseConfig } from "../../src/config/config.ts";
 import { ExitCode } from "../../src/failure.ts";
+import { transportOptions } from "../../src/transport/transport.ts";
 import { evaluate } from "../../.ci/checkout.ts";
 
 Deno.test("startTransport() reports that the Worker did not start, and that the next run tries again", async () => {
-  // No configuration allows such a proxy. The Worker throws, as it does without memory.
-  const settings = { hosts: [], caCerts: [], timeoutMs: 1_000, proxyUrl: "no URL" };
+  // These are not certificates. The Worker throws, as it does without memory.
+  const settings = { hosts: [], caCerts: 5, timeoutMs: 1_000 };
   // It removes variables from the environment of the whole process.
   const outcome = await evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/transport/transport.ts"))};
@@ -44,20 +46,35 @@ Deno.test("startTransport() starts a Worker that may reach only the hosts, and t
   });
 });
 
-Deno.test("startTransport() resolves the proxy, and no host that is reached through it", async () => {
-  const asked = (proxyUrl: string) =>
-    evaluate(`
+Deno.test("transportOptions() resolves a proxy that is reached by its address, and no host behind a proxy", () => {
+  const route = (name: string, proxy: string) =>
+    `[routes.${name}]\nservice = "ntfy"\ntopic_url = "https://${name}.example/topic-1"\nproxy = "${proxy}"\n`;
+  const config = parseConfig(
+    `[notification]\nproxy = "http://all.example:3128"\n[heartbeat]\nurl = "https://up.example/x"\n` +
+      `fail_url = "https://down.example/x"\n[routes.own]\nservice = "ntfy"\ntopic_url = "https://own.example/topic-1"\n` +
+      route("tor", "socks5h://Tor.example") + route("tls", "https://tls-proxy.example") + route("direct", "none"),
+    { hostName: () => "h" },
+  );
+  const { hosts, unresolvedHosts } = transportOptions(config);
+  assert.deepEqual(hosts, ["all.example:3128", "tor.example:1080", "direct.example:443", "all.example:3128"]);
+  assert.deepEqual(unresolvedHosts, [
+    ...["own.example:443", "tor.example:443", "tls.example:443", "tls-proxy.example:443"],
+    ...["up.example:443", "down.example:443"],
+  ]);
+});
+
+Deno.test("startTransport() permits hosts behind a proxy, and does not resolve their names", async () => {
+  const seen = await evaluate(`
     import { startTransport } from ${JSON.stringify(import.meta.resolve("../../src/transport/transport.ts"))};
     const asked = [];
     globalThis.Worker = class {
-      constructor() {
-        console.log(asked.join());
+      constructor(_, { deno }) {
+        console.log(JSON.stringify([asked, deno.permissions.net]));
         Deno.exit(0);
       }
     };
     const resolve = async (name) => (asked.push(name), []);
-    const hosts = ["a.example:443", "proxy.example:3128"];
-    await startTransport({ hosts, caCerts: [], timeoutMs: 1_000, resolve, proxyUrl: ${JSON.stringify(proxyUrl)} });`);
-  assert.equal(await asked("http://proxy.example:3128"), "proxy.example\n");
-  assert.equal(await asked("https://proxy.example:3128"), "\n");
+    const unresolvedHosts = ["hidden.example:443"];
+    await startTransport({ hosts: ["proxy.example:1080"], unresolvedHosts, caCerts: [], timeoutMs: 1_000, resolve });`);
+  assert.deepEqual(JSON.parse(seen), [["proxy.example"], ["proxy.example:1080", "hidden.example:443"]]);
 });

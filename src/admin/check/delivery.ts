@@ -5,7 +5,7 @@ import { formatAgo, plural, quotedForShell } from "../../text.ts";
 import type { Id } from "../../ids.ts";
 import { CONFIG_FILE } from "../../paths.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
-import { PROXY_REFUSAL } from "../../services/http.ts";
+import { PROXY_REFUSAL, SOCKS_REFUSAL } from "../../services/http.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";
 import type { Spooled } from "../../intake/spool.ts";
 import { statIfThere } from "../../sqlite/files.ts";
@@ -170,7 +170,7 @@ function reportWorst(
   const { name, failures, lastError = "" } = route;
   const kinds = problems.map(({ kind }) => kind);
   if (kinds.includes("broken")) {
-    const what = lastError === PROXY_REFUSAL ? "the proxy" : "its settings";
+    const what = [PROXY_REFUSAL, SOCKS_REFUSAL].includes(lastError) ? "the proxy" : "its settings";
     findings.fault(
       "delivery.broken",
       `route "${name}" is broken: ${lastError}; ${waiting}`,
