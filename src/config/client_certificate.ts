@@ -15,21 +15,20 @@ const CURVES: readonly unknown[] = ["prime256v1", "secp384r1", "secp521r1"];
 /** The certificates in a PEM file, that of the client first. Throws an error that says why they are not usable. */
 export function clientCertificatesIn(text: string): string {
   const certificates = text.match(CERTIFICATE) ?? [];
-  try {
-    for (const pem of certificates) {
-      if (!VERSION_3.test(new X509Certificate(pem).raw.toHex())) throw new Error("version");
-    }
-  } catch (cause) {
-    const isVersion = cause instanceof Error && cause.message === "version";
-    throw new Error(
-      isVersion
-        ? "the certificate is X.509 version 1; create one of version 3: openssl x509 -req -extfile …"
-        : "the file has a certificate that is damaged",
-      { cause },
-    );
-  }
   if (certificates.length === 0) throw new Error("the file has no certificate in PEM format");
+  if (!certificates.every((pem) => VERSION_3.test(derOf(pem)))) {
+    throw new Error("a certificate is X.509 version 1; create one of version 3: openssl x509 -req -extfile ...");
+  }
   return certificates.join("\n");
+}
+
+/** A certificate in hexadecimal DER. */
+function derOf(pem: string): string {
+  try {
+    return new X509Certificate(pem).raw.toHex();
+  } catch (cause) {
+    throw new Error("a certificate is damaged", { cause });
+  }
 }
 
 /** The private key in a PEM file, as PKCS #8. Throws an error that says why it is not usable with the certificate. */

@@ -11,8 +11,10 @@ const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const VALUE = /^[!-~](?:[ -~]*[!-~])?$/;
 
 /** Headers of the connection, of the proxy, or about the form of the body, which the HTTP client itself sets. */
-const RESERVED =
-  /^(?:host|content-length|content-encoding|transfer-encoding|accept-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*)$/;
+const RESERVED = new RegExp(
+  "^(?:host|(?:content|transfer|accept)-encoding|content-length|connection|keep-alive|te|trailer|upgrade|expect" +
+    "|proxy-.*)$",
+);
 
 /** A shorter part of a value may be an ordinary word, such as `Bearer`. */
 const MIN_PART = 8;

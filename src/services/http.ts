@@ -156,6 +156,9 @@ export function judgeStatus(
   if (status === 400 && WANTS_TLS.test(response.body)) {
     return { kind: "broken", reason: `${reason}: this port accepts only https://` };
   }
+  if (status === 400 && WANTS_CERTIFICATE.test(response.body)) {
+    return { kind: "broken", reason: `${reason}: the server requires another client certificate (client_cert_file)` };
+  }
   return { kind: BROKEN.has(status) || status < 400 ? "broken" : "refused", reason };
 }
 
@@ -179,6 +182,9 @@ export function proxyRefusal(detail: string): string | undefined {
 
 /** The answers of nginx, Go and Apache to plain HTTP on a TLS port. */
 const WANTS_TLS = /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL/i;
+
+/** The answers of nginx if the client certificate is missing or not valid. */
+const WANTS_CERTIFICATE = /No required SSL certificate was sent|The SSL certificate error/;
 
 /** How a service's own error format describes an answer. */
 export interface Answer extends StatusHints {

@@ -11,7 +11,6 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ProtocolVersion: "the server is too old: it does not support TLS 1.2",
   "fatal alert: CertificateRequired":
     "the server requires a client certificate; set client_cert_file and client_key_file",
-  // OpenSSL sends HandshakeFailure in TLS 1.2 if a client certificate is missing, but also for other reasons.
   "fatal alert: UnknownCA": NOT_ACCEPTED,
   "fatal alert: BadCertificate": NOT_ACCEPTED,
   "fatal alert: CertificateUnknown": NOT_ACCEPTED,

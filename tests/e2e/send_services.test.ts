@@ -1,6 +1,10 @@
 // How `send` handles services and proxies on a hostile network, and what it logs.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { makeCertificates } from "../helpers/certificates.ts";
+import { socksProxy } from "../helpers/debian_servers.ts";
 import { configFor, endToEnd, queue, send, sendUntilItSays, shell } from "../helpers/end_to_end.ts";
 import { discordLike, json, ntfyLike, Receiver } from "../helpers/receivers.ts";
 import { silentAt } from "../helpers/silent.ts";
@@ -51,6 +55,40 @@ endToEnd("proxies in the environment are ignored, and the configured one is used
   assert.equal((await queue(host)).code, 0);
   assert.equal((await send(host)).code, 0);
   assert.deepEqual([ntfy.accepted.length, proxy.accepted.length], [1, 1]);
+});
+
+endToEnd("a route presents its client certificate and its headers, through its own SOCKS proxy", async (host) => {
+  const { ca, cert, key } = await makeCertificates("IP:127.0.0.1");
+  const gateway: unknown[] = [];
+  const server = createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true }, (request, response) => {
+    gateway.push(request.headers["x-gateway"]);
+    request.resume().on("end", () => response.end(JSON.stringify({ id: "x" })));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = server.address() as AddressInfo;
+  await using socks = await socksProxy();
+  const etc = "/etc/ssh-session-notifier";
+  for (const [name, text] of Object.entries({ "ca.pem": ca, "own.pem": cert, "own.key": key })) {
+    await shell(host, `umask 027; echo '${text}' >${etc}/${name}; chgrp ssh-session-notifier ${etc}/${name}`);
+  }
+  await host.writeConfig(`[routes.own]
+service = "ntfy"
+topic_url = "https://127.0.0.1:${port}/own-topic"
+ca_file = "${etc}/ca.pem"
+client_cert_file = "${etc}/own.pem"
+client_key_file = "${etc}/own.key"
+headers = { X-Gateway = "s3cr3t-header" }
+proxy = "socks5://127.0.0.1:${socks.port}"
+`);
+  assert.equal((await queue(host)).code, 0);
+  const sent = await send(host, "--verbose");
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.deepEqual(gateway, ["s3cr3t-header"]);
+  assert.match(socks.log(), new RegExp(`connected to 127\\.0\\.0\\.1:${port}`));
+  const checked = await host.run([BINARY, "check"]);
+  assert.match(checked.stdout, /config\.valid/);
+  assert.doesNotMatch(JSON.stringify([sent, checked]), /s3cr3t|PRIVATE KEY/);
+  await new Promise((resolve) => server.close(resolve));
 });
 
 endToEnd("a request to a hanging service times out, even in the middle of its response", async (host) => {

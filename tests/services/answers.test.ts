@@ -95,8 +95,14 @@ Deno.test("every service judges the common answers of servers and proxies in the
   }
 });
 
-Deno.test("judge() detects a TLS port, a proxy that requires a password, and a rate limit", () => {
+Deno.test("judge() detects a TLS port, a missing client certificate, a proxy that requires a password, and a rate limit", () => {
   assert.deepEqual(judged("webhook", 400, GO), { kind: "broken", reason: "HTTP 400: this port accepts only https://" });
+  // As nginx 1.22 answers.
+  for (const said of ["No required SSL certificate was sent", "The SSL certificate error"]) {
+    const page = `<html>\r\n<head><title>400 ${said}</title></head>\r\n<body>`;
+    const outcome = judged("ntfy", 400, page);
+    assert.deepEqual([outcome.kind, "reason" in outcome && /client_cert_file/.test(outcome.reason)], ["broken", true]);
+  }
   assert.deepEqual(judged("ntfy", 407, ""), {
     kind: "broken",
     reason: "HTTP 407: the proxy asks for a user name and a password",
