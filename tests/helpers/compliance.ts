@@ -21,7 +21,7 @@ import type {
   TestNotification,
 } from "../../src/services/service.ts";
 import { certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, messageWith, notification } from "./fixtures.ts";
-import { parseBody } from "./receiver.ts";
+import { answerOf } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
 
@@ -57,10 +57,7 @@ export async function answerTo(request: ServiceRequest, spec: ServiceSpec): Prom
     assert.doesNotMatch(request.text, /[\r\u2028\u2029]/);
     return { status: 200, headers: {}, body: "" };
   }
-  const { url, method, headers, body } = request;
-  const arrived = new Request(url, { method, headers, body });
-  const response = spec.receive(arrived, body, parseBody(arrived, body));
-  return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
+  return await answerOf(spec.receive, request);
 }
 
 async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<void> {

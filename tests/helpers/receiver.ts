@@ -1,5 +1,7 @@
 // A loopback server that keeps the requests it gets, and answers like a service (see receivers.ts).
 
+import type { HttpResponse, ServiceRequest } from "../../src/services/service.ts";
+
 /** A request as it arrived. */
 export interface Received {
   readonly path: string;
@@ -73,6 +75,15 @@ export class Receiver implements AsyncDisposable {
     });
     return (this.#server.addr as Deno.NetAddr).port;
   }
+}
+
+/** The answer of a service to a request, without a socket. */
+export async function answerOf(judge: Judge, request: ServiceRequest): Promise<HttpResponse> {
+  if (request.kind !== "http") throw new Error("makes no HTTP request");
+  const { url, method, headers, body } = request;
+  const arrived = new Request(url, { method, headers, body });
+  const response = judge(arrived, body, parseBody(arrived, body));
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
 }
 
 /** A JSON answer. */

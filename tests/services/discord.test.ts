@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { services } from "../../src/services/registry.ts";
 import type { Form, HttpResponse, Notification, Outcome } from "../../src/services/service.ts";
-import { answerTo } from "../helpers/compliance.ts";
 import { HOSTILE_TEXTS, MARKUP, messageWith, notification } from "../helpers/fixtures.ts";
-import { FORUM_ID, THREAD_ID } from "../helpers/receivers.ts";
-import { SPECS } from "../helpers/service_specs.ts";
+import { answerOf } from "../helpers/receiver.ts";
+import { discord as discordReceiver, FORUM_ID, THREAD_ID } from "../helpers/receivers.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const WEBHOOK = "https://discord.com/api/webhooks/123456789/token";
@@ -267,7 +266,7 @@ Deno.test("discord: thread_id and thread_name choose a thread, and a forum witho
     const result = services.get("discord")?.configure({ webhook_url, ...options });
     assert.ok(result !== undefined && "service" in result);
     const request = result.service.render(messageWith(notification()), { form, nowMs: NOW_MS });
-    return result.service.judge(await answerTo(request, SPECS["discord"] ?? assert.fail()), NOW_MS);
+    return result.service.judge(await answerOf(discordReceiver, request), NOW_MS);
   };
   const broken = (reason: string) => ({ kind: "broken", reason });
   const needsThread = broken("HTTP 400: this channel is a forum: set thread_name or thread_id");

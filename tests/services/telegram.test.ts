@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { services } from "../../src/services/registry.ts";
 import type { Form, Message, Outcome } from "../../src/services/service.ts";
-import { answerTo } from "../helpers/compliance.ts";
 import { messageWith, notification } from "../helpers/fixtures.ts";
-import { CLOSED_TOPIC, OPEN_TOPIC, SECRET } from "../helpers/receivers.ts";
-import { SPECS } from "../helpers/service_specs.ts";
+import { answerOf } from "../helpers/receiver.ts";
+import { CLOSED_TOPIC, OPEN_TOPIC, SECRET, telegram as telegramReceiver } from "../helpers/receivers.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 const BOT = { token: "123456:secret-part", chat_id: -1001234567890 };
@@ -109,7 +108,7 @@ Deno.test("telegram: topic_id sends to a topic, and one that is closed or does n
   const outcomeFor = async (topic_id: number) => {
     const service = telegram({ ...options, topic_id });
     const request = service.render(messageWith(notification()), { form: "rich", nowMs: NOW_MS });
-    return service.judge(await answerTo(request, SPECS["telegram"] ?? assert.fail()), NOW_MS);
+    return service.judge(await answerOf(telegramReceiver, request), NOW_MS);
   };
   assert.deepEqual(await outcomeFor(OPEN_TOPIC), { kind: "delivered" });
   assert.deepEqual(await outcomeFor(CLOSED_TOPIC), { kind: "broken", reason: "HTTP 400: Bad Request: TOPIC_CLOSED" });
