@@ -75,12 +75,15 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries<Com
       "--from takes an address or a network, --key a fingerprint or a name from [key_names]. --since and --until take " +
       "a date (2026-11-23; --until includes that day), a date and time (2026-11-23 11:13), or a time span before now " +
       "(10m, 12h, 7d, 2w).",
-      "--json prints one object per line, without a limit unless --limit sets one. --heatmap shows logins by weekday " +
-      "and hour, with a bar for each user; it counts all logins that match the filters.",
+      "--json prints one object per line, without a limit unless --limit sets one. --by user, --by place and --by key " +
+      "show one line for each user, place or key instead: how many logins, how many of them were unexpected, the first " +
+      "and the last, and with what. --heatmap shows logins by weekday and hour, with a bar for each user, or for what " +
+      "--by names. Both count all logins that match the filters.",
     ],
     examples: [
       { line: "sudo ssh-session-notifier history --unexpected --since 7d" },
       { line: "sudo ssh-session-notifier history --user alice --from 203.0.113.0/24 --limit all" },
+      { line: "sudo ssh-session-notifier history --by place --user root" },
       { line: "sudo ssh-session-notifier history --heatmap --since 12w" },
       { line: "sudo ssh-session-notifier history --json | jq -r 'select(.unexpected) | .user' | sort | uniq -c" },
     ],

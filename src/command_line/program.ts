@@ -89,7 +89,12 @@ function addCommands(program: Command, done: (exitCode: ExitCode) => void): void
     )
     .option("--json", "print one JSON object per line")
     .addOption(
-      new Option("--heatmap", "show logins by weekday and hour, and by user").conflicts(["json", "limit"]),
+      new Option("--by <what>", "show one line per user, place or key, with counts and the first and the last login")
+        .choices(["user", "place", "key"]).conflicts("limit"),
+    )
+    .addOption(
+      new Option("--heatmap", "show logins by weekday and hour, and by user, or as --by says")
+        .conflicts(["json", "limit"]),
     )
     .addOption(stateDir)
     .addOption(config)

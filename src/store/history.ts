@@ -53,11 +53,22 @@ export interface HistoryEntry {
   readonly deliveries: readonly EntryDelivery[];
 }
 
-/** The number of logins of one user. */
-export interface UserLogins {
-  readonly user: string;
+/** What logins can be grouped by. */
+export const GROUPS = ["user", "place", "key"] as const;
+export type GroupBy = typeof GROUPS[number];
+
+/** The logins that have one user, one place or one set of keys in common. */
+export interface LoginGroup {
+  /** The user, the place or the fingerprints of the keys, which a space separates; empty without a place or a key. */
+  readonly name: string;
   readonly logins: number;
   readonly unexpected: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  /** The different users, places and sets of keys, without empty ones. */
+  readonly users: readonly string[];
+  readonly places: readonly string[];
+  readonly keys: readonly string[];
 }
 
 /** By how much the uptime must be lower to show a restart, in seconds: more than a hook takes between its two clocks. */
@@ -65,10 +76,15 @@ const RESTART_S = 60;
 
 const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
 
+const PLACE = "CASE e.address WHEN '' THEN e.remote_host ELSE e.address END";
+
+/** The column for each of {@link GROUPS}. */
+const GROUPED: Readonly<Record<GroupBy, string>> = { user: "e.user", place: PLACE, key: "e.key_fingerprint" };
+
 const WANTED = `(:user IS NULL OR e.user = :user)
   AND (:key IS NULL OR instr(' ' || e.key_fingerprint || ' ', ' ' || :key || ' ') > 0)
   AND (:unexpected = 0 OR ${IS_UNEXPECTED})
-  AND is_from(CASE e.address WHEN '' THEN e.remote_host ELSE e.address END)`;
+  AND is_from(${PLACE})`;
 
 const SESSIONS = `FROM event AS e LEFT JOIN event AS c ON c.opened_by = e.id
   WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until`;
@@ -141,13 +157,23 @@ export class History implements Disposable {
     );
   }
 
-  /** Counts logins by user, those with the most logins first. */
-  loginsByUser(filter: HistoryFilter): UserLogins[] {
-    return this.#query(
+  /** Groups logins. The group with the most logins is first. */
+  loginGroups(filter: HistoryFilter, by: GroupBy): LoginGroup[] {
+    const rows = this.#query<LoginGroup & Readonly<Record<"users" | "places" | "keys", string>>>(
       filter,
-      `SELECT e.user, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected ${LOGINS}
-       GROUP BY e.user ORDER BY logins DESC, e.user`,
+      `SELECT ${GROUPED[by]} AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected,
+         min(e.occurred_at_ms) AS firstAtMs, max(e.occurred_at_ms) AS lastAtMs,
+         json_group_array(DISTINCT e.user) AS users, json_group_array(DISTINCT ${PLACE}) AS places,
+         json_group_array(DISTINCT e.key_fingerprint) AS keys
+       ${LOGINS} GROUP BY name ORDER BY logins DESC, name`,
     );
+    const listed = (json: string): string[] => JSON.parse(json).filter((value: string) => value !== "").sort();
+    return rows.map((row) => ({
+      ...row,
+      users: listed(row.users),
+      places: listed(row.places),
+      keys: listed(row.keys),
+    }));
   }
 
   [Symbol.dispose](): void {

@@ -26,6 +26,7 @@ const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] =
   ["send --config=fi", ["file.toml"]],
   ["status --json --config fi", ["file.toml"]],
   ["repair --state-dir fo", ["folder"]],
+  ["history --by p", ["place"]],
   // The values are unknown, and files must not be offered.
   ["retry --route f", []],
 ];
@@ -148,7 +149,8 @@ const bashOffers: Offers = (script) => {
   const kinds = new Map(
     [...script.matchAll(BASH_VALUE)].map(([, command, flag, body = ""]) => {
       const [, kind = ""] = /compgen -(.) -- /.exec(body) ?? [];
-      return [`${command} ${flag}`, body === "" ? "anything" : BASH_KINDS[kind]];
+      const [, choices] = /compgen -W '(.*)' -- /.exec(body) ?? [];
+      return [`${command} ${flag}`, body === "" ? "anything" : choices ?? BASH_KINDS[kind]];
     }),
   );
   const words = [...script.matchAll(BASH_WORDS)].flatMap(([, command = "", list = ""]) =>
@@ -174,7 +176,8 @@ const zshOffers: Offers = (script) => {
       if (words !== undefined) return words.split(" ").map((word) => `${command} ${word}`);
       const [, flags, text, action] = /(\{-h,--help\}|--[a-z-]+)=?'?\[(.*)\](?::[a-z]+:(.*))?'(?: \\)?$/.exec(line) ??
         [];
-      const kind = action === undefined ? "" : ` ${ZSH_KINDS[action]}`;
+      const [, choices] = /^\((.*)\)$/.exec(action ?? "") ?? [];
+      const kind = action === undefined ? "" : ` ${choices ?? ZSH_KINDS[action]}`;
       return flags === undefined
         ? line.match(/^.*--[a-z].*$/) ?? []
         : flags.split(/[{},]/).filter(Boolean).map((flag) => `${command} ${flag}${kind} ${text}`);
@@ -205,9 +208,15 @@ const fishOffers: Offers = (script) =>
     const [, words, about] = /^-a '?([a-z0-9 ]+)'?(?: -d '(.*)')?$/.exec(more) ?? [];
     if (words !== undefined) return words.split(" ").map((word) => [seen, word, about].filter(Boolean).join(" "));
     const [, short, long, value, text] = /^(?:-s ([a-z]) )?-l ([a-z-]+) ?(-[rx].*?)? ?-d '(.*)'$/.exec(more) ?? [];
-    const kind = value === undefined ? "" : ` ${FISH_KINDS[value]}`;
+    const [, choices] = /^-x -a '([a-z ]+)'$/.exec(value ?? "") ?? [];
+    const kind = value === undefined ? "" : ` ${choices ?? FISH_KINDS[value]}`;
     return [...short === undefined ? [] : [`-${short}`], `--${long}`].map((flag) => `${seen} ${flag}${kind} ${text}`);
   });
+
+/** The kind of a value, or its choices. */
+function kindText(kind: ValueKind): string {
+  return kind.kind === "choices" ? kind.choices.join(" ") : kind.kind;
+}
 
 /** What the commands accept, in the form of {@link Offers}. */
 function accepted({ hasTexts }: { hasTexts: boolean }): string[] {
@@ -216,7 +225,7 @@ function accepted({ hasTexts }: { hasTexts: boolean }): string[] {
   const flagsOf = (command: string, flags: readonly FlagDescription[]) =>
     flags.flatMap(({ short, long, value, description }) =>
       [short, long].filter((name) => name !== undefined).map((name) =>
-        `${command} ${name}${value === undefined ? "" : ` ${value.kind.kind}`}${text(description)}`
+        `${command} ${name}${value === undefined ? "" : ` ${kindText(value.kind)}`}${text(description)}`
       )
     );
   return [

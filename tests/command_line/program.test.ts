@@ -66,6 +66,8 @@ Deno.test("an invalid command line exits with 64 and an error", async () => {
     ],
     [["history", "--limit", "1e3"], /argument '1e3' is invalid/],
     [["history", "--json", "--heatmap"], /'--heatmap' cannot be used with option '--json'/],
+    [["history", "--by", "colour"], /'colour' is invalid.*user, place, key/],
+    [["history", "--by", "user", "--limit", "3"], /'--by <what>' cannot be used with option '--limit <count>'/],
     [["history", "--user"], /'--user <user>' argument missing/],
     [["completions", "tcsh"], /'tcsh' is invalid for argument 'shell'.*bash, zsh, fish/],
     [["completions"], /missing required argument 'shell'/],

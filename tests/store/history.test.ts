@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { History, type HistoryFilter } from "../../src/store/history.ts";
+import { GROUPS, History, type HistoryFilter } from "../../src/store/history.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { takeIn } from "../../src/store/take_in.ts";
 import { openToWrite } from "../../src/store/open.ts";
@@ -48,13 +48,13 @@ Deno.test("entries() with a limit returns the newest entries, for any limit and 
   });
 });
 
-Deno.test("loginsByHour() and loginsByUser() count the logins that entries() returns", () => {
+Deno.test("loginsByHour() and loginGroups() count the logins that entries() returns", () => {
   withHistory((history) => {
     const sum = (counts: readonly { readonly logins: number }[]) => counts.reduce((sum, { logins }) => sum + logins, 0);
     for (const filter of [{}, { user: "user3" }, { isFrom: () => false }]) {
       const entries = idsOf(history, filter).length;
       assert.equal(sum(history.loginsByHour(filter, 0)), entries);
-      assert.equal(sum(history.loginsByUser(filter)), entries);
+      for (const by of GROUPS) assert.equal(sum(history.loginGroups(filter, by)), entries, by);
     }
     // Midnight on a Monday, which is still Sunday further west.
     assert.deepEqual(history.loginsByHour({}, 0), [{ hour: 96, logins: COUNT }]);

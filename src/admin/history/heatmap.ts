@@ -1,8 +1,8 @@
-// Draws the logins by weekday and hour, and by user. Pure.
+// Draws the logins by weekday and hour, and a bar for each user, place or key. Pure.
 
 import { oneLine } from "../../log.ts";
 import { plural } from "../../text.ts";
-import type { UserLogins } from "../../store/history.ts";
+import type { LoginGroup } from "../../store/history.ts";
 import type { Display } from "./terminal.ts";
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 
@@ -10,10 +10,13 @@ import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 export interface Heatmap {
   /** Logins per hour of the week, from Monday at midnight; 168 numbers. */
   readonly hours: readonly number[];
-  /** Sorted by number of logins, most first. */
-  readonly users: readonly UserLogins[];
+  /** What has a bar, by the name to show; the one with the most logins first. */
+  readonly groups: readonly Bar[];
   readonly timezone: string;
 }
+
+/** What a bar shows. */
+export type Bar = Pick<LoginGroup, "name" | "logins" | "unexpected">;
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
 const HOURS = [...Array(24).keys()];
@@ -28,15 +31,15 @@ const SHADES = [
 ] as const;
 const LEVELS = SHADES.length - 1;
 
-/** Maximum number of users with a bar. */
-const MAX_USERS = 20;
+/** Maximum number of bars. */
+const MAX_BARS = 20;
 
 /** Maximum width of a bar, in columns. */
 const MAX_BAR = 60;
-const MAX_USER_WIDTH = 32;
+const MAX_NAME_WIDTH = 32;
 
 /** Draws the heatmap in lines that fit the display. */
-export function heatmapLines({ hours, users, timezone }: Heatmap, display: Display): string[] {
+export function heatmapLines({ hours, groups, timezone }: Heatmap, display: Display): string[] {
   const columns = display.columns ?? 80;
   const levels = levelsOf(hours);
   const cell = Math.min(5, Math.max(1, Math.floor((columns - 3) / 24)));
@@ -46,7 +49,7 @@ export function heatmapLines({ hours, users, timezone }: Heatmap, display: Displ
     );
     return `${day} ${cells.join(cell > 1 ? " " : "")}`;
   });
-  const title = `${plural(users.reduce((sum, { logins }) => sum + logins, 0), "login")}, by weekday and hour`;
+  const title = `${plural(groups.reduce((sum, { logins }) => sum + logins, 0), "login")}, by weekday and hour`;
   const line = `${title} (${timezone})`;
   return [
     ...line.length <= columns ? [line] : [title, `(${timezone})`],
@@ -56,7 +59,7 @@ export function heatmapLines({ hours, users, timezone }: Heatmap, display: Displ
     "",
     ...legendLines({ hours, levels }, { columns, display }),
     "",
-    ...userLines(users, { columns, display }),
+    ...barLines(groups, { columns, display }),
   ];
 }
 
@@ -111,12 +114,12 @@ function legendLines(
   return lines.map((parts) => parts.join("   "));
 }
 
-function userLines(
-  users: readonly UserLogins[],
+function barLines(
+  groups: readonly Bar[],
   { columns, display }: { columns: number; display: Display },
 ): string[] {
-  const shown = users.slice(0, MAX_USERS).map(({ user, logins, unexpected }) => ({
-    name: cutToWidth(oneLine(user), Math.min(MAX_USER_WIDTH, Math.max(4, Math.floor(columns / 4)))),
+  const shown = groups.slice(0, MAX_BARS).map(({ name, logins, unexpected }) => ({
+    name: cutToWidth(oneLine(name), Math.min(MAX_NAME_WIDTH, Math.max(4, Math.floor(columns / 4)))),
     logins,
     count: unexpected === 0 ? `${logins}` : `${logins}, ${unexpected} unexpected`,
   }));
@@ -129,7 +132,7 @@ function userLines(
     const bar = sign.repeat(Math.max(1, Math.round(room * logins / most)));
     return `${padToWidth(name, nameWidth)}  ${shaded(2, { text: bar, display })} ${count}`;
   });
-  const rest = users.slice(MAX_USERS);
+  const rest = groups.slice(MAX_BARS);
   if (rest.length === 0) return lines;
   const logins = rest.reduce((sum, { logins }) => sum + logins, 0);
   return [...lines, `and ${rest.length} more with ${plural(logins, "login")}`];

@@ -1,4 +1,4 @@
-// `history`: shows past logins as a table, as JSON lines or as a heatmap. Changes nothing.
+// `history`: shows past logins as a table, as JSON lines or as a heatmap, each one or in groups. Changes nothing.
 
 import { readConfig } from "../../config/read_config.ts";
 import { DAY_MS, jsonText } from "../../text.ts";
@@ -6,11 +6,12 @@ import { ExitCode, Failure } from "../../failure.ts";
 import { createLog, type Log } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
-import { type History, type HistoryFilter, openHistory } from "../../store/history.ts";
+import { type GroupBy, type History, type HistoryFilter, openHistory } from "../../store/history.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeSender } from "../become_sender.ts";
 import type { Places } from "../flags.ts";
-import { type Heatmap, heatmapLines } from "./heatmap.ts";
+import { groupCells, groupColumns, groupJson, groupName } from "./groups.ts";
+import { heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
 import { tableOf } from "./table.ts";
@@ -21,6 +22,8 @@ export interface HistoryOptions extends HistoryWishes, Places {
   /** The output format; by default, a table. */
   readonly json: boolean;
   readonly heatmap: boolean;
+  /** Shows groups of logins instead of single ones. */
+  readonly by?: GroupBy | undefined;
   readonly limit?: number | "all" | undefined;
 }
 
@@ -36,7 +39,7 @@ const MEASURED_ROWS = 1_000;
  * @throws {Failure} if a filter is invalid, or this user may not run `history`
  */
 export function history(
-  { json, heatmap, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions,
+  { json, heatmap, by, limit, stateDir, configFile = CONFIG_FILE, ...wishes }: HistoryOptions,
 ): ExitCode {
   const log = createLog();
   const paths = statePaths(stateDir);
@@ -46,7 +49,8 @@ export function history(
   explainingStore(paths, () => {
     using history = openHistory(paths.deliveriesDatabase);
     if (history === undefined) log("warning", "no history yet: send has not run, or not since an upgrade");
-    else if (heatmap) printHeatmap(history, { filter, host });
+    else if (heatmap) printHeatmap(history, { filter, host, by: by ?? "user" });
+    else if (by !== undefined) printGroups(history, { filter, host, by, json });
     else if (json) printJson(history, { filter, host, limit: limit === "all" ? undefined : limit });
     else printTable(history, { filter, host, limit: limit === "all" ? undefined : limit ?? TABLE_LIMIT, log });
   });
@@ -93,21 +97,50 @@ function printTable(history: History, { filter, host, limit, log }: Printed & { 
   }
 }
 
-function printHeatmap(history: History, { filter, host: { timezone } }: Printed): void {
-  const { hours, users } = countLogins(history, { filter, timezone });
-  if (users.length === 0) return;
-  for (const line of heatmapLines({ hours, users, timezone }, displayOf())) print(line);
+/** Options of the functions that print groups. */
+interface PrintedGroups extends Printed {
+  readonly by: GroupBy;
 }
 
-/** Counts the logins by hour of the week and by user, in spans of time with one UTC offset. */
-export function countLogins(
+function printGroups(
+  history: History,
+  { filter, host, by, json }: PrintedGroups & { readonly json: boolean },
+): void {
+  const groups = history.loginGroups(filter, by);
+  if (groups.length === 0) return;
+  if (json) return groups.forEach((group) => print(jsonText(groupJson(group, { by, ...host }))));
+  const { columns, hasColours } = displayOf();
+  const rows = groups.map((group) => groupCells(group, { by, ...host }));
+  const lineOf = tableOf(groupColumns(by), { rows, maxWidth: columns });
+  const title = lineOf(groupColumns(by).map(({ title }) => title));
+  print(hasColours ? `\x1b[1m${title}\x1b[0m` : title);
+  for (const row of rows) print(lineOf(row));
+}
+
+function printHeatmap(history: History, { filter, host, by }: PrintedGroups): void {
+  const { timezone } = host;
+  const groups = history.loginGroups(realTimes(filter), by).map((group) => ({
+    ...group,
+    name: groupName(group, { by, ...host }),
+  }));
+  if (groups.length === 0) return;
+  const hours = countByHour(history, { filter, timezone });
+  for (const line of heatmapLines({ hours, groups, timezone }, displayOf())) print(line);
+}
+
+/** Limits the range of a filter, because a wrong clock can record events in 1970 or far in the future. */
+function realTimes(filter: HistoryFilter): HistoryFilter & { readonly sinceMs: number; readonly untilMs: number } {
+  const sinceMs = Math.max(filter.sinceMs ?? 0, DAY_MS);
+  return { ...filter, sinceMs, untilMs: Math.min(filter.untilMs ?? Infinity, Date.now() + DAY_MS) };
+}
+
+/** Counts the logins by hour of the week, from Monday at midnight, in spans of time with one UTC offset. */
+export function countByHour(
   history: History,
   { filter, timezone }: { filter: HistoryFilter; timezone: string },
-): Pick<Heatmap, "hours" | "users"> {
+): number[] {
   const hours: number[] = Array(168).fill(0);
-  // Limits the range, because a wrong clock can record events in 1970 or far in the future.
-  const sinceMs = Math.max(filter.sinceMs ?? 0, DAY_MS);
-  const untilMs = Math.min(filter.untilMs ?? Infinity, Date.now() + DAY_MS);
+  const { sinceMs, untilMs } = realTimes(filter);
   for (let fromMs = sinceMs; fromMs < untilMs;) {
     const from = Temporal.Instant.fromEpochMilliseconds(fromMs).toZonedDateTimeISO(timezone);
     const toMs = Math.min(from.getTimeZoneTransition("next")?.epochMilliseconds ?? Infinity, untilMs);
@@ -119,5 +152,5 @@ export function countLogins(
     }
     fromMs = toMs;
   }
-  return { hours, users: history.loginsByUser({ ...filter, sinceMs, untilMs }) };
+  return hours;
 }

@@ -60,6 +60,10 @@ _ssh_session_notifier() {
     history:--limit)
       return
       ;;
+    history:--by)
+      mapfile -t COMPREPLY < <(compgen -W 'user place key' -- "$cur")
+      return
+      ;;
     history:--state-dir)
       compopt -o filenames
       mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -131,7 +135,7 @@ _ssh_session_notifier() {
     send) mapfile -t COMPREPLY < <(compgen -W '--dry-run --verbose --state-dir --config -h --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--json -h --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W '--json --prometheus --state-dir --config -h --help' -- "$cur") ;;
-    history) mapfile -t COMPREPLY < <(compgen -W '--user --from --key --since --until --unexpected --limit --json --heatmap --state-dir --config -h --help' -- "$cur") ;;
+    history) mapfile -t COMPREPLY < <(compgen -W '--user --from --key --since --until --unexpected --limit --json --by --heatmap --state-dir --config -h --help' -- "$cur") ;;
     explain) mapfile -t COMPREPLY < <(compgen -W '--user --ip --key --service --state-dir --config -h --help' -- "$cur") ;;
     retry) mapfile -t COMPREPLY < <(compgen -W '--route --to --state-dir --config -h --help' -- "$cur") ;;
     test) mapfile -t COMPREPLY < <(compgen -W '--state-dir --config -h --help' -- "$cur") ;;

@@ -64,7 +64,8 @@ _ssh-session-notifier() {
             '--unexpected[show only entries that are unexpected or were tampered with]' \
             '--limit=[show the newest <count> entries, or all (default: 100; with --json: all)]:count: ' \
             '--json[print one JSON object per line]' \
-            '--heatmap[show logins by weekday and hour, and by user]' \
+            '--by=[show one line per user, place or key, with counts and the first and the last login (choices: "user", "place", "key")]:what:(user place key)' \
+            '--heatmap[show logins by weekday and hour, and by user, or as --by says]' \
             '--state-dir=[use instead of /var/lib/ssh-session-notifier; works only when run from source]:dir:_files -/' \
             '--config=[use instead of /etc/ssh-session-notifier/config.toml; the binary can read only files below the same directory]:file:_files' \
             '(- *)'{-h,--help}'[show this help]'

@@ -9,8 +9,8 @@ const HOURS: readonly number[] = [...Array(168).keys()].map((hour) =>
   hour === 3 ? 1_000 : hour % 24 === 9 ? 10 : hour === 20 ? 1 : 0
 );
 
-function draw(display: Display, users = [{ user: "alice", logins: 1_071, unexpected: 2 }]): string[] {
-  return heatmapLines({ hours: HOURS, users, timezone: "Etc/UTC" }, display);
+function draw(display: Display, groups = [{ name: "alice", logins: 1_071, unexpected: 2 }]): string[] {
+  return heatmapLines({ hours: HOURS, groups, timezone: "Etc/UTC" }, display);
 }
 
 Deno.test("heatmapLines() is plain ASCII if required, with each hour in its column", () => {
@@ -30,7 +30,7 @@ Deno.test("heatmapLines() is plain ASCII if required, with each hour in its colu
 });
 
 Deno.test("heatmapLines() fits the display, whatever the names of users", () => {
-  const users = HOSTILE_TEXTS.map((user, index) => ({ user, logins: 1_000 - index, unexpected: index }));
+  const users = HOSTILE_TEXTS.map((name, index) => ({ name, logins: 1_000 - index, unexpected: index }));
   for (const columns of [40, 60, 80, 140, 300]) {
     for (const hasBlocks of [false, true]) {
       for (const line of draw({ columns, hasColours: false, hasBlocks }, users)) {
@@ -39,7 +39,7 @@ Deno.test("heatmapLines() fits the display, whatever the names of users", () => 
       }
     }
   }
-  const many = [...Array(30).keys()].map((index) => ({ user: `user${index}`, logins: 1, unexpected: 0 }));
+  const many = [...Array(30).keys()].map((index) => ({ name: `user${index}`, logins: 1, unexpected: 0 }));
   assert.equal(draw(PLAIN, many).at(-1), "and 10 more with 10 logins");
 });
 

@@ -1,9 +1,10 @@
 // Runs `history` as a process, on a store that the real `queue` and `send` created.
 
 import assert from "node:assert/strict";
-import { countLogins } from "../../../src/admin/history/history.ts";
+import { countByHour } from "../../../src/admin/history/history.ts";
+import { groupCells, groupJson } from "../../../src/admin/history/groups.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
-import { openHistory } from "../../../src/store/history.ts";
+import { GROUPS, openHistory } from "../../../src/store/history.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
 import { jsonText } from "../../../src/text.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, sessionEvent } from "../../helpers/fixtures.ts";
@@ -177,7 +178,61 @@ Deno.test("history --heatmap counts the logins that match the filters, and print
   assert.deepEqual(await installation.history("--heatmap", "--user", "nobody"), { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test("countLogins() counts each login in its local hour, on both sides of every change of the UTC offset", () => {
+Deno.test("history --by shows who comes from where, how often, and when first and last", async () => {
+  await using installation = await visited();
+  const again = sessionEvent({ user: "alice", uuid: crypto.randomUUID(), occurredAtMs: START_MS + 96 * HOUR });
+  insertEvent(`${installation.stateDir}/queue/db/session_events.db`, { ...again, authInfo: "password" });
+  assert.equal((await installation.send()).code, 0);
+  const table = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await installation.history(...flags);
+    assert.deepEqual([code, stderr], [0, ""], flags.join(" "));
+    return stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
+  };
+  const users = await table("--by", "user");
+  assert.deepEqual(users[0], ["USER", "LOGINS", "UNEXPECTED", "FIRST", "LAST", "FROM", "KEY"]);
+  const withoutTimes = (rows: string[][]) => rows.slice(1).map((row) => [...row.slice(0, 3), ...row.slice(5)]);
+  assert.deepEqual(withoutTimes(users), [
+    ["alice", "2", "1", "203.0.113.7", "work laptop"],
+    ["backup", "1", "1", "10.0.0.2", "-"],
+    ["bob", "1", "1", "2001:db8::7", "-"],
+    ["mallory", "1", "1", "203.0.113.7", "-"],
+  ]);
+  assert.deepEqual(withoutTimes(await table("--by", "place", "--from", "203.0.113.0/24")), [
+    ["203.0.113.7", "3", "2", "alice, mallory", "work laptop"],
+  ]);
+  assert.deepEqual(withoutTimes(await table("--by", "key")), [
+    ["-", "4", "3", "alice, backup, bob and 1 more", "10.0.0.2, 2001:db8::7, 203.0.113.7"],
+    ["work laptop", "1", "1", "alice", "203.0.113.7"],
+  ]);
+});
+
+Deno.test("history --by --json prints every group with all that it has in common, for programs", async () => {
+  await using installation = await visited();
+  const { stdout } = await installation.history("--json", "--by", "key");
+  const [without, withKey] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual([without.key, without.users], [[], ["backup", "bob", "mallory"]]);
+  const at = new Date(START_MS).toISOString();
+  assert.deepEqual(withKey, {
+    key: [{ fingerprint: ALICE_KEY.fingerprint, name: "work laptop" }],
+    logins: 1,
+    unexpected: 1,
+    first_at: at,
+    last_at: at,
+    users: ["alice"],
+    places: ["203.0.113.7"],
+  });
+  assert.match(
+    (await installation.history("--heatmap", "--by", "key")).stdout,
+    /\nwork laptop {2}#+ 1, 1 unexpected\n/,
+  );
+  assert.deepEqual(await installation.history("--by", "place", "--user", "nobody"), {
+    code: 0,
+    stdout: "",
+    stderr: "",
+  });
+});
+
+Deno.test("countByHour() counts each login in its local hour, on both sides of every change of the UTC offset", () => {
   const path = `${Deno.makeTempDirSync()}/deliveries.db`;
   try {
     for (const timezone of ["Etc/UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]) {
@@ -196,9 +251,7 @@ Deno.test("countLogins() counts each login in its local hour, on both sides of e
       }
       using history = openHistory(path);
       assert.ok(history);
-      const { hours, users } = countLogins(history, { filter: { user: timezone }, timezone });
-      assert.deepEqual(hours, expected, timezone);
-      assert.equal(users[0]?.logins, times.length);
+      assert.deepEqual(countByHour(history, { filter: { user: timezone }, timezone }), expected, timezone);
     }
   } finally {
     Deno.removeSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
@@ -233,8 +286,16 @@ Deno.test("history escapes text from an attacker, in a table and in JSON", () =>
     using history = openHistory(path);
     const entries = [...history?.entries({}) ?? []];
     assert.equal(entries.length, HOSTILE_TEXTS.length);
+    const options = { timezone: "Etc/UTC", keyNames: new Map() };
+    for (const by of GROUPS) {
+      for (const group of history?.loginGroups({}, by) ?? []) {
+        for (const cell of groupCells(group, { ...options, by })) {
+          assert.doesNotMatch(cell, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+        }
+        assert.doesNotMatch(jsonText(groupJson(group, { ...options, by })), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      }
+    }
     for (const entry of entries) {
-      const options = { timezone: "Etc/UTC", keyNames: new Map() };
       for (const cell of historyCells(entry, options)) assert.doesNotMatch(cell, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
       assert.doesNotMatch(jsonText(historyJson(entry, options)), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     }
