@@ -61,12 +61,17 @@ function addCommands(program: Command, done: (exitCode: ExitCode) => void): void
     .action((_options, command: Command) =>
       command.error("error: queue accepts no arguments except --state-dir <dir>")
     );
-  add("send", "Deliver pending notifications; run by systemd or cron.")
+  const send = add("send", "Deliver pending notifications; run by systemd or cron.")
     .option("--dry-run", "show what would be sent, and change nothing")
+    .option("--report", "with --dry-run: show the report that would be sent now")
     .option("--verbose", "log each step to stderr")
     .addOption(stateDir)
     .addOption(config)
-    .action(run(async () => (await import("../send/send.ts")).send));
+    .action(run(async () => {
+      const { report, dryRun } = send.opts();
+      if (report && !dryRun) send.error("error: --report requires --dry-run");
+      return (await import("../send/send.ts")).send;
+    }));
   add("check", "Check the installation: files, PAM, configuration, scheduler, pending notifications.")
     .option("--json", "print JSON")
     .action(run(async () => (await import("../admin/check/check.ts")).check));

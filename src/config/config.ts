@@ -8,6 +8,7 @@ import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import { ownProxy } from "./connection.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
+import { type ReportSchedule, reportSchedule } from "./report.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
@@ -35,6 +36,8 @@ export interface Config {
   readonly retentionDays: number;
   /** Requested after a run. */
   readonly heartbeat?: Heartbeat;
+  /** When to send a report of the logins. */
+  readonly report?: ReportSchedule;
   /** Every value that must never be shown. */
   readonly secrets: readonly string[];
   /** Settings that work but are unsafe. */
@@ -72,6 +75,11 @@ export function parseConfig(
   const context = { ...notes, proxy: proxyForAll(toml, notes) };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
+  // Not after other faults, because a route with a fault is not among the known ones.
+  const section = result.success && faults.length === 0 ? result.output.report : undefined;
+  const report = section === undefined
+    ? undefined
+    : reportSchedule(section, { routes: routes.map(({ name }) => name), faults });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
   const { host, notification, unexpected, allowlist, key_names, history } = result.output;
@@ -90,6 +98,7 @@ export function parseConfig(
     learningMs: unexpected.learning_days * DAY_MS,
     retentionDays: history.retention_days,
     ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(report === undefined ? {} : { report }),
     secrets: secrets.filter((secret) => secret !== ""),
     warnings,
     placeholders,

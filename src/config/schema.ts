@@ -6,6 +6,7 @@ import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
 import { ALLOWLIST } from "./allowlist_schema.ts";
 import { CONNECTION_KEYS } from "./connection.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
+import { REPORT } from "./report.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
 /** The names of all services, as used in the configuration. */
@@ -119,6 +120,7 @@ export const SECTIONS = {
     }),
   },
   heartbeat: HEARTBEAT,
+  report: REPORT,
 };
 
 /** Longer names would leave no room for the rest of a message. In UTF-16 code units. */
@@ -155,6 +157,7 @@ export const schema = v.strictObject({
   key_names: v.optional(keyNames, {}),
   history: v.optional(table(SECTIONS.history), {}),
   heartbeat: v.optional(table(SECTIONS.heartbeat), {}),
+  report: v.optional(table(SECTIONS.report)),
 });
 
 function keyNameFault({ issues }: v.SafeParseResult<typeof keyName>): string {

@@ -172,6 +172,7 @@ function described(batch: Batch): string {
   const on = `on route "${batch.route}"`;
   if (batch.kind === "notice") {
     const { kind, about } = batch.notice;
+    if (kind === "report") return `the report ${on}`;
     if (about === batch.route) return `the notice of a refusal ${on}`;
     return `a notice about ${kind === "unreadable" || kind === "full" ? "the queue" : `route "${about}"`} ${on}`;
   }

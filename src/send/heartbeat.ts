@@ -2,28 +2,23 @@
 // not affect the run.
 
 import { messageOf } from "../failure.ts";
-import { routeProblems } from "../store/health.ts";
-import { routesOf } from "../store/overview.ts";
 import { countPing } from "../store/pings.ts";
 import type { RunContext } from "./run.ts";
 
 /** What a ping needs. */
 export interface HeartbeatContext extends RunContext {
-  /** Other reasons why the alarm does not work on this host. */
-  readonly hostProblems: () => readonly string[];
+  /** Whether the alarm works. */
+  readonly isWell: () => boolean;
 }
 
 /** Pings the heartbeat, if it is configured and the last ping is long enough ago. Logs a failure and never throws. */
 export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
-  const { config: { heartbeat, routes }, database, intake, transport, clock, log, redact, hostProblems } = context;
+  const { config: { heartbeat }, database, transport, clock, log, redact } = context;
   if (heartbeat === undefined) return;
   try {
     const nowMs = clock.nowMs();
     if (!countPing(database, nowMs)) return;
-    const configured = routes.map(({ name }) => name);
-    // `send` is running, so only check that this run could read every source, the routes, and the host.
-    const problems = routeProblems({ configured, routes: routesOf(database), nowMs });
-    const isWell = intake.fault === undefined && problems.length + hostProblems().length === 0;
+    const isWell = context.isWell();
     const { href: url } = isWell ? heartbeat.url : heartbeat.failUrl;
     const request = { kind: "http", method: "GET", url, headers: {}, body: "" } as const;
     const result = await transport(request, heartbeat.connection);

@@ -4,7 +4,13 @@
 import { parseAddress } from "../session/address.ts";
 import { formatDuration, plural } from "../text.ts";
 import { cap } from "../event.ts";
-import type { NoticeNotification, SessionNotification, TestNotification, Urgency } from "../services/service.ts";
+import type {
+  NoticeNotification,
+  ReportNotification,
+  SessionNotification,
+  TestNotification,
+  Urgency,
+} from "../services/service.ts";
 import type { JudgedEvent } from "../store/events.ts";
 import type { Notice } from "../store/notices.ts";
 import { type AuthMethod, parseAuthInfo } from "../session/auth_info.ts";
@@ -76,8 +82,15 @@ export function testNotification(atMs: number, { name, timezone }: HostOptions):
   return { type: "test", hostName: name, time: localTime(atMs, timezone) };
 }
 
-/** Creates the notification of a notice. Its reason comes from a service, so it is hostile. */
-export function noticeNotification(notice: Notice, { name, timezone }: HostOptions): NoticeNotification {
+/** Creates the notification of a notice. Its reason comes from a service, so it is hostile; that of a report is ours. */
+export function noticeNotification(
+  notice: Notice,
+  { name, timezone }: HostOptions,
+): NoticeNotification | ReportNotification {
+  if (notice.kind === "report") {
+    const { lines, hours }: Pick<ReportNotification, "lines" | "hours"> = JSON.parse(notice.reason);
+    return { type: "report", hostName: name, time: localTime(notice.occurredAtMs, timezone), lines, hours };
+  }
   const { text, reason } = wordsOf(notice);
   return {
     type: "notice",

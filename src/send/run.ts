@@ -23,6 +23,8 @@ export interface RunContext extends SendContext {
   readonly signal: AbortSignal;
   /** Called when nothing is left to do. Until it finishes, the run still handles new events. Must not throw. */
   readonly atEnd?: () => Promise<void>;
+  /** Announces a report if one is due. Called once, after the events that were there are judged. */
+  readonly report?: () => void;
 }
 
 /**
@@ -38,11 +40,16 @@ export async function run(context: RunContext): Promise<void> {
   const underWay = new Map<string, Promise<void>>();
   let ending: Promise<void> | undefined;
   let hasEnded = context.atEnd === undefined;
+  let { report } = context;
   for (;;) {
     // Always do both, so the events that one step takes in are judged before the next step.
     const isTakingIn = [context.intake.takeIn(), judgePending(context)].includes(true);
     // At the end of a pass, so one notice counts all the problems that the pass found.
     if (!isTakingIn || isStopping()) reportQueueProblems(context);
+    if (!isTakingIn) {
+      report?.();
+      report = undefined;
+    }
     for (const route of isStopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route, context)) continue;
       underWay.set(

@@ -20,6 +20,7 @@ import { routesOf } from "../store/overview.ts";
 import { openStore, type OpenStoreOptions, previewStore } from "../store/open_store.ts";
 import { prune } from "../store/prune.ts";
 import { fullDisks } from "../store/disk_space.ts";
+import { noteHealth } from "../store/reports.ts";
 import { setAside } from "../store/set_aside.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
 import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
@@ -29,6 +30,7 @@ import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgePending } from "./judge_pending.ts";
 import { redactor } from "./redact.ts";
+import { announceReport, previewReport } from "./report.ts";
 import { notificationOf } from "./render.ts";
 import { nextTurn, run } from "./run.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
@@ -37,6 +39,8 @@ import { startTransport, transportOptions } from "../transport/transport.ts";
 export interface SendOptions {
   /** Shows what would be sent, without changes. */
   readonly dryRun: boolean;
+  /** With `dryRun`: shows the report that would be made now instead. */
+  readonly report?: boolean;
   /** Logs each step to stderr. */
   readonly verbose: boolean;
   /** Replaces the fixed state directory; for tests and the demo. */
@@ -68,7 +72,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   }
   const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log, lock };
   try {
-    return options.dryRun ? showPending(work) : await deliverPending(work);
+    return options.dryRun ? showPending(work, options) : await deliverPending(work);
   } catch (error) {
     if (isDamage(error) && !options.dryRun) throw explainStoreError(setAsideFor(error, paths), paths);
     throw explainStoreError(error, paths);
@@ -119,7 +123,7 @@ function newestAtMs(inbox: Inbox): number | undefined {
 /**
  * Does all steps of a run except sending, prints one line per delivery, and rolls the steps back, also if one fails.
  */
-function showPending(work: Work): ExitCode {
+function showPending(work: Work, { report = false }: Pick<SendOptions, "report">): ExitCode {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
   const { database: opened, intake } = open(work, previewStore);
@@ -128,13 +132,16 @@ function showPending(work: Work): ExitCode {
   takeOver(database, { paths, log, keep: true });
   while (intake.takeIn() || intake.takeInDamaged());
   while (judgePending({ config, database, clock: systemClock, log }));
-  const lines = config.routes.flatMap(({ name, service }) =>
-    pendingEvents(database, name).map((event) =>
-      oneLine(`${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`)
-    )
-  );
+  const problems = () => problemsNow(database, { paths, config, intake });
+  const lines = report
+    ? sentence(previewReport({ config, database, nowMs: Date.now(), problems })).split("\n")
+    : config.routes.flatMap(({ name, service }) =>
+      pendingEvents(database, name).map((event) =>
+        `${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`
+      )
+    );
   database.prepare("ROLLBACK").run();
-  lines.forEach(print);
+  for (const line of lines) print(oneLine(line));
   return exitCodeOf(intake, { pending: 0, problems: [] });
 }
 
@@ -167,17 +174,19 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     redact: redactor(config.secrets),
     signal: stop.signal,
   };
-  const hostProblems = () => [
-    ...fullDisks(paths),
-    ...lastResortFaults({ paths, lastRunAtMs: Date.now(), nowMs: Date.now() }).map(({ short }) => short),
-  ];
-  await run({ ...context, atEnd: () => pingHeartbeat({ ...context, hostProblems }) });
+  const problems = () => problemsNow(database, { paths, config, intake });
+  await run({
+    ...context,
+    report: () => announceReport({ config, database, nowMs: Date.now(), problems }),
+    atEnd: () => pingHeartbeat({ ...context, isWell: () => problems().length === 0 }),
+  });
+  noteHealth(database, { isWell: problems().length === 0, nowMs: Date.now() });
   const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   await backUp(database, work);
   const pending = pendingCount(database);
   const configured = config.routes.map(({ name }) => name);
-  const problems = routeProblems({ configured, routes: routesOf(database), nowMs: Date.now() });
+  const ofRoutes = routeProblems({ configured, routes: routesOf(database), nowMs: Date.now() });
   database.close();
   if (pending > 0) {
     log(
@@ -185,7 +194,22 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  return exitCodeOf(intake, { pending, problems });
+  return exitCodeOf(intake, { pending, problems: ofRoutes });
+}
+
+/** Why the alarm does not work, as far as a run can tell: the queue, the routes, and the host. */
+function problemsNow(
+  database: Database,
+  { paths, config, intake }: { paths: StatePaths; config: Config; intake: Intake },
+): string[] {
+  const nowMs = Date.now();
+  const configured = config.routes.map(({ name }) => name);
+  return [
+    ...intake.fault === undefined ? [] : ["send cannot read all events"],
+    ...routeProblems({ configured, routes: routesOf(database), nowMs }).map(({ text }) => text),
+    ...fullDisks(paths),
+    ...lastResortFaults({ paths, lastRunAtMs: nowMs, nowMs }).map(({ short }) => short),
+  ];
 }
 
 /** Makes the daily backup. A failure must not affect the run: the next one tries again. */

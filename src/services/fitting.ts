@@ -40,6 +40,9 @@ function shortened(notification: Notification, longest: number): Notification {
   if (notification.type === "notice") {
     return { ...notification, hostName, text: short(notification.text, longest * 4) };
   }
+  if (notification.type === "report") {
+    return { ...notification, hostName, lines: notification.lines.map((line) => short(line)) };
+  }
   return {
     ...notification,
     hostName,

@@ -135,7 +135,7 @@ export const ntfy: Service<Settings> = {
 function ornamentOf(message: Message): Record<string, unknown> {
   const { type } = message.notifications[0];
   const urgency = urgencyOf(message);
-  const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning" };
+  const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning", report: "bar_chart" };
   return {
     title: cut(headline(message), { limits: TITLE }),
     tags: [urgency === "urgent" ? "rotating_light" : usual[type]],

@@ -4,7 +4,7 @@
 import type { GenericSchema, ObjectEntries } from "valibot";
 
 /** What a service is asked to show. Values have limited length and no control characters, but are not escaped. */
-export type Notification = SessionNotification | TestNotification | NoticeNotification;
+export type Notification = SessionNotification | TestNotification | NoticeNotification | ReportNotification;
 
 /** How loud it is: `urgent` for an unexpected or root login or a tampered event, `low` for any other logout. */
 export type Urgency = "urgent" | "normal" | "low";
@@ -56,6 +56,16 @@ export interface NoticeNotification {
   readonly text: string;
   /** The same without text quoted from a service, which this service might refuse. */
   readonly plainText: string;
+}
+
+/** A regular report of the logins. */
+export interface ReportNotification {
+  readonly type: "report";
+  readonly hostName: string;
+  readonly time: string;
+  readonly lines: readonly string[];
+  /** Logins per hour of the week, from Monday at midnight; 168 numbers. */
+  readonly hours: readonly number[];
 }
 
 /** The content of one request: one notification, or a digest of several session events. */

@@ -16,6 +16,9 @@ export function sentence(
   const shown = (value: string) => escape(unlinked(value.replaceAll("(", "（").replaceAll(")", "）")));
   const host = escape(notification.hostName);
   if (type === "test") return `This is a test from ${host} at ${time}: SSH logins and logouts will look like this`;
+  if (type === "report") {
+    return [`SSH report of ${host}:`, ...notification.lines.map((line) => escape(unlinked(line)))].join("\n");
+  }
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
   const { terminal, service } = notification;
   const place = placeOf(notification).map(shown).join(", ");
@@ -64,6 +67,7 @@ export function headline({ notifications }: Message): string {
     close: "SSH logout from",
     test: "Test of SSH notifications from",
     notice: "SSH notifications of",
+    report: "SSH report of",
   };
   return `${isUnexpected(first) ? "Unexpected " : ""}${happened[type]} ${hostName}`;
 }
@@ -79,7 +83,9 @@ export function isSession(notification: Notification): notification is SessionNo
 
 /** The urgency of a message: the highest of its notifications. */
 export function urgencyOf({ notifications }: Message): Urgency {
-  const urgencies = notifications.map((notification) => isSession(notification) ? notification.urgency : "normal");
+  const urgencies = notifications.map((notification) =>
+    isSession(notification) ? notification.urgency : notification.type === "report" ? "low" : "normal"
+  );
   if (urgencies.includes("urgent")) return "urgent";
   return urgencies.includes("normal") ? "normal" : "low";
 }

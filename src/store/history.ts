@@ -176,6 +176,21 @@ export class History implements Disposable {
     }));
   }
 
+  /** The sessions that may still be open, and the newest of them, oldest first. */
+  openSessions(filter: HistoryFilter, limit: number): { count: number; newest: HistoryEntry[] } {
+    const restarted = { ...filter, sinceMs: Math.max(filter.sinceMs ?? Number.MIN_SAFE_INTEGER, this.#restart() + 1) };
+    const [{ count } = { count: 0 }] = this.#query<{ count: number }>(
+      restarted,
+      `SELECT count(*) AS count ${LOGINS} AND e.is_closed = 0`,
+    );
+    const rows = this.#query<Record<string, unknown>>(
+      restarted,
+      `SELECT e.* ${LOGINS} AND e.is_closed = 0 ORDER BY e.occurred_at_ms DESC, e.id DESC LIMIT :limit`,
+      { limit },
+    );
+    return { count, newest: rows.map((row) => this.#entryOf(row)).reverse() };
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }
@@ -215,6 +230,10 @@ export class History implements Disposable {
     return -Infinity;
   }
 
+  #restart(): number {
+    return this.#restartedAfterMs ??= this.#readRestart();
+  }
+
   #entryOf(row: Record<string, unknown>): HistoryEntry {
     const event = eventOf(row);
     const { closedAtMs, sessionMs, closeId } = row;
@@ -228,7 +247,7 @@ export class History implements Disposable {
       tampered: [...new Set([...event.tampered, ...words(row["closeTampered"] ?? "")])],
       ...(typeof closedAtMs === "number" ? { closedAtMs } : {}),
       ...(typeof sessionMs === "number" ? { durationMs: sessionMs } : {}),
-      mayBeOpen: !isClosed && event.occurredAtMs > (this.#restartedAfterMs ??= this.#readRestart()),
+      mayBeOpen: !isClosed && event.occurredAtMs > this.#restart(),
       deliveries: query<EntryDelivery>(
         this.#database,
         `SELECT iif(event_id = :id, :type, 'close') AS type, route, state, attempts, last_error AS lastError,

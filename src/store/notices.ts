@@ -1,6 +1,6 @@
 // Notices to be sent on a route. About another route: deliveries were given up there, or it is broken. About itself: its
-// service refuses a message. About the queue: records in it can't be read, or logins may be missing. The outcome of a
-// notice is only logged, and causes no other notice.
+// service refuses a message. About the queue: records in it can't be read, or logins may be missing. A report is a notice
+// too. The outcome of a notice is only logged, and causes no other notice.
 
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
@@ -16,12 +16,12 @@ export interface Incident {
   /**
    * `dead`: deliveries were given up. `broken`: no delivery succeeds until the administrator fixes the route. `refused`: the
    * service refuses a message, and it is not known yet whether the message or the route is at fault. Of the queue:
-   * `unreadable`: records can't be read; `full`: the file of the last resort is full.
+   * `unreadable`: records can't be read; `full`: the file of the last resort is full. `report`: a report of the logins.
    */
-  readonly kind: "dead" | "broken" | "refused" | "unreadable" | "full";
+  readonly kind: "dead" | "broken" | "refused" | "unreadable" | "full" | "report";
   /** How many deliveries were given up or are refused, or how many records can't be read; else 0. */
   readonly count: number;
-  /** The latest error. */
+  /** The latest error; of a report, its content as JSON. */
   readonly reason: string;
   readonly occurredAtMs: number;
 }

@@ -29,16 +29,18 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  *             included. refusals: messages refused in a row since the last delivery; see refusals.ts.
  * `notice`    a notice to be sent on a route. kind: dead: deliveries of the route `about` were given up (count: how
  *             many); broken: that route is broken; refused: the route's own service refuses a message; unreadable,
- *             full: about the queue (count: how many records). refused_at: as in `delivery`.
+ *             full: about the queue (count: how many records); report: a report of the logins. refused_at: as in `delivery`.
  * `inbox`     one row: the position up to which the queue database was read, as an id and the UUID of its event.
  *             again_to_id: events up to this id may have been taken in before; see read_again.ts.
  * `store`     one row: which events this store can't know; see read_again.ts. elapsed_ms: how long the store has been
  *             in use, for pruning; see prune.ts. queue_looks: the state of the queue database when it was last read
  *             completely. queue_fault: why a source of events could not be read in the last pass, with the id of the
- *             finding; empty if all were.
+ *             finding; empty if all were. well_since_ms: since when every run has found that the alarm works; null if the
+ *             last one did not.
  * `heartbeat` one row: when the heartbeat was last pinged.
  * `salvaged`  the damaged queue databases that were read, by the paths of their directories, and their state
  *             then. Also a note that the events of the Go program were taken over: see legacy.ts.
+ * `report`    one row: the slot of the latest report.
  * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
  *             is full, and whether a notice has reported that.
  * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice
@@ -205,6 +207,31 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "ALTER TABLE store ADD COLUMN queue_looks TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE store ADD COLUMN queue_fault_id TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE store ADD COLUMN queue_fault TEXT NOT NULL DEFAULT ''",
+], [
+  "ALTER TABLE store ADD COLUMN well_since_ms INTEGER",
+  `CREATE TABLE report (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    date TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT`,
+  "CREATE TABLE notice_before AS SELECT * FROM notice",
+  "DROP TABLE notice",
+  `CREATE TABLE notice (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    route TEXT NOT NULL,
+    about TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('dead', 'broken', 'refused', 'unreadable', 'full', 'report')),
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retried_from_ms INTEGER NOT NULL DEFAULT 0,
+    refused_at INTEGER
+  ) STRICT`,
+  "INSERT INTO notice SELECT * FROM notice_before",
+  "DROP TABLE notice_before",
+  "CREATE INDEX notice_route ON notice (route, id)",
 ]];
 
 /** The version that this program writes. */

@@ -9,6 +9,7 @@ import { statePaths } from "../../src/paths.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { Intake } from "../../src/send/intake.ts";
 import { redactor } from "../../src/send/redact.ts";
+import { announceReport } from "../../src/send/report.ts";
 import { run } from "../../src/send/run.ts";
 import type { HttpRequest } from "../../src/services/service.ts";
 import { Inbox } from "../../src/intake/inbox.ts";
@@ -87,6 +88,8 @@ export class World implements Disposable {
       log,
       redact: redactor(this.config.secrets),
       signal: this.stop.signal,
+      report: () =>
+        announceReport({ config: this.config, database: this.database, nowMs: this.clock.nowMs(), problems: () => [] }),
     });
   }
 

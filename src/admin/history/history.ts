@@ -7,6 +7,7 @@ import { createLog, type Log } from "../../log.ts";
 import { CONFIG_FILE, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
 import { type GroupBy, type History, type HistoryFilter, openHistory } from "../../store/history.ts";
+import { countByHour, type TimeSpan } from "../../store/history_hours.ts";
 import { explainingStore } from "../../store/store_failure.ts";
 import { becomeSender } from "../become_sender.ts";
 import type { Places } from "../flags.ts";
@@ -119,38 +120,18 @@ function printGroups(
 
 function printHeatmap(history: History, { filter, host, by }: PrintedGroups): void {
   const { timezone } = host;
-  const groups = history.loginGroups(realTimes(filter), by).map((group) => ({
+  const span = realTimes(filter);
+  const groups = history.loginGroups(span, by).map((group) => ({
     ...group,
     name: groupName(group, { by, ...host }),
   }));
   if (groups.length === 0) return;
-  const hours = countByHour(history, { filter, timezone });
+  const hours = countByHour(history, { filter: span, timezone });
   for (const line of heatmapLines({ hours, groups, timezone }, displayOf())) print(line);
 }
 
 /** Limits the range of a filter, because a wrong clock can record events in 1970 or far in the future. */
-function realTimes(filter: HistoryFilter): HistoryFilter & { readonly sinceMs: number; readonly untilMs: number } {
+function realTimes(filter: HistoryFilter): HistoryFilter & TimeSpan {
   const sinceMs = Math.max(filter.sinceMs ?? 0, DAY_MS);
   return { ...filter, sinceMs, untilMs: Math.min(filter.untilMs ?? Infinity, Date.now() + DAY_MS) };
-}
-
-/** Counts the logins by hour of the week, from Monday at midnight, in spans of time with one UTC offset. */
-export function countByHour(
-  history: History,
-  { filter, timezone }: { filter: HistoryFilter; timezone: string },
-): number[] {
-  const hours: number[] = Array(168).fill(0);
-  const { sinceMs, untilMs } = realTimes(filter);
-  for (let fromMs = sinceMs; fromMs < untilMs;) {
-    const from = Temporal.Instant.fromEpochMilliseconds(fromMs).toZonedDateTimeISO(timezone);
-    const toMs = Math.min(from.getTimeZoneTransition("next")?.epochMilliseconds ?? Infinity, untilMs);
-    const span = { ...filter, sinceMs: fromMs, untilMs: toMs };
-    for (const { hour, logins } of history.loginsByHour(span, from.offsetNanoseconds / 1e6)) {
-      // The epoch was a Thursday, 72 hours after Monday at midnight.
-      const fromMonday = (hour + 72) % 168;
-      hours[fromMonday] = (hours[fromMonday] ?? 0) + logins;
-    }
-    fromMs = toMs;
-  }
-  return hours;
 }

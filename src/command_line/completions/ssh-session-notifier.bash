@@ -132,7 +132,7 @@ _ssh_session_notifier() {
   case $command in
     "") mapfile -t COMPREPLY < <(compgen -W 'queue send check status history explain retry test repair completions man help --version -h --help' -- "$cur") ;;
     queue) mapfile -t COMPREPLY < <(compgen -W '--state-dir -h --help' -- "$cur") ;;
-    send) mapfile -t COMPREPLY < <(compgen -W '--dry-run --verbose --state-dir --config -h --help' -- "$cur") ;;
+    send) mapfile -t COMPREPLY < <(compgen -W '--dry-run --report --verbose --state-dir --config -h --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--json -h --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W '--json --prometheus --state-dir --config -h --help' -- "$cur") ;;
     history) mapfile -t COMPREPLY < <(compgen -W '--user --from --key --since --until --unexpected --limit --json --by --heatmap --state-dir --config -h --help' -- "$cur") ;;

@@ -10,6 +10,7 @@ complete -c ssh-session-notifier -n '__fish_seen_subcommand_from queue' -s h -l 
 
 complete -c ssh-session-notifier -n __fish_use_subcommand -a send -d 'Deliver pending notifications; run by systemd or cron.'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from send' -l dry-run -d 'show what would be sent, and change nothing'
+complete -c ssh-session-notifier -n '__fish_seen_subcommand_from send' -l report -d 'with --dry-run: show the report that would be sent now'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from send' -l verbose -d 'log each step to stderr'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from send' -l state-dir -x -a '(__fish_complete_directories)' -d 'use instead of /var/lib/ssh-session-notifier; works only when run from source'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from send' -l config -r -F -d 'use instead of /etc/ssh-session-notifier/config.toml; the binary can read only files below the same directory'

@@ -36,6 +36,7 @@ _ssh-session-notifier() {
         send)
           _arguments \
             '--dry-run[show what would be sent, and change nothing]' \
+            '--report[with --dry-run: show the report that would be sent now]' \
             '--verbose[log each step to stderr]' \
             '--state-dir=[use instead of /var/lib/ssh-session-notifier; works only when run from source]:dir:_files -/' \
             '--config=[use instead of /etc/ssh-session-notifier/config.toml; the binary can read only files below the same directory]:file:_files' \

@@ -1,7 +1,7 @@
 // Runs `history` as a process, on a store that the real `queue` and `send` created.
 
 import assert from "node:assert/strict";
-import { countByHour } from "../../../src/admin/history/history.ts";
+import { countByHour } from "../../../src/store/history_hours.ts";
 import { groupCells, groupJson } from "../../../src/admin/history/groups.ts";
 import { historyCells, historyJson } from "../../../src/admin/history/history_rows.ts";
 import { GROUPS, openHistory } from "../../../src/store/history.ts";
@@ -251,7 +251,11 @@ Deno.test("countByHour() counts each login in its local hour, on both sides of e
       }
       using history = openHistory(path);
       assert.ok(history);
-      assert.deepEqual(countByHour(history, { filter: { user: timezone }, timezone }), expected, timezone);
+      assert.deepEqual(
+        countByHour(history, { filter: { user: timezone, sinceMs: 0, untilMs: Date.now() }, timezone }),
+        expected,
+        timezone,
+      );
     }
   } finally {
     Deno.removeSync(path.replace(/\/[^/]*$/, ""), { recursive: true });
