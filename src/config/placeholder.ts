@@ -1,8 +1,8 @@
 // Detects values that were never filled in: those of our examples, and common placeholders.
 
-/** A common placeholder, as a path segment or a whole value. */
+/** A common placeholder, as a path segment, a value in the query, or a whole value. */
 const STAND_IN =
-  /(?:^|\/)(?:ID|TOKEN|UUID|SECRET|KEY|TOPIC|YOUR[-_]\w+|CHANGE[-_]?ME|[xX]{4,}|<[^<>/]+>|\.\.\.|…)(?=$|[/?#])/;
+  /(?:^|[/=])(?:ID|TOKEN|UUID|SECRET|SIGNATURE|KEY|TOPIC|YOUR[-_]\w+|CHANGE[-_]?ME|[xX]{4,}|<[^<>/]+>|\.\.\.|…)(?=$|[/?#&])/;
 
 /** Reserved names that no real host has (RFC 2606, RFC 6761). */
 const NO_HOST = /(?:^|\.)(?:example|invalid|example\.(?:com|net|org))$/;
