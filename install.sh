@@ -422,8 +422,9 @@ timezone = "Etc/UTC"
 name = "%H"
 
 [notification]
-# The service that receives the notifications: "discord", "slack", "telegram", "ntfy", "gotify", "pushover", "matrix",
-# "webhook", or "stdout" (under systemd, the journal). Uncomment and edit the section of your service below.
+# The service that receives the notifications: "discord", "slack", "teams", "googlechat", "mattermost", "telegram",
+# "signal", "ntfy", "gotify", "pushover", "matrix", "webhook", or "stdout" (under systemd, the journal). Uncomment and edit
+# the section of your service below.
 service = "stdout"
 
 # [notification.discord]
@@ -432,9 +433,23 @@ service = "stdout"
 # [notification.slack]
 # webhook_url = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 
+# [notification.teams]
+# webhook_url = "https://ENVIRONMENT.api.powerplatform.com/powerautomate/automations/direct/workflows/ID/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SIGNATURE"
+
+# [notification.googlechat]
+# webhook_url = "https://chat.googleapis.com/v1/spaces/SPACE/messages?key=KEY&token=TOKEN"
+
+# [notification.mattermost]
+# webhook_url = "https://mattermost.example/hooks/xxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 # [notification.telegram]
 # token = "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"
 # chat_id = -1001234567890
+
+# [notification.signal]
+# server_url = "https://signal.example"
+# number = "+15550100001"
+# recipients = ["+15550100002"]
 
 # [notification.ntfy]
 # topic_url = "https://ntfy.example/my-topic"

@@ -55,9 +55,9 @@ const MAYBE_SECRET = /^(?![a-z]{1,12}$).{8,}$/;
 export function urlSecrets({ href, pathname, search, searchParams }: URL): string[] {
   const segments = pathname.split("/").filter((segment) => segment !== "");
   const secret = segments.filter((segment, index) => index === segments.length - 1 || MAYBE_SECRET.test(segment));
-  // A short word is no secret, such as in Uptime Kuma's `?status=up&msg=OK&ping=`.
+  // A short word or an API version is no secret, as in `?status=up&msg=OK&v=1.0`, and redacting it would garble messages.
   const query = [...searchParams].map(([name, value]) => value === "" ? name : value)
-    .filter((part) => !/^[a-z]{1,4}$/i.test(part));
+    .filter((part) => !/^([a-z]{1,4}|\d(\.\d)?)$/i.test(part));
   const parts = [
     `${pathname}${search}`,
     ...secret.flatMap((segment) => [segment, decoded(segment) ?? segment]),
@@ -220,6 +220,15 @@ export function namesAny(errors: unknown, names: readonly string[]): boolean {
   return typeof errors === "object" && errors !== null && names.some((name) => Object.hasOwn(errors, name));
 }
 
+/**
+ * Whether an error of a Mattermost server, which Slack's format can reach too, is about the webhook, its channel or its
+ * user. The ids of those about a message end in `parse`, `split_…` or `text`.
+ */
+export function blamesMattermostHook({ id }: Readonly<Record<string, unknown>>): boolean {
+  return typeof id === "string" &&
+    /^web\.incoming_webhook\.(channel|channel_locked|disabled|general|invalid|permissions|user)\b/.test(id);
+}
+
 /** A field of a JSON body, if it is a non-empty string. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
@@ -255,9 +264,13 @@ export function secondsToMs(seconds: unknown): number | undefined {
 /** The fields of the JSON object in a response body; empty if the body is anything else. */
 export function jsonFields(body: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
+    return fieldsOf(JSON.parse(body));
   } catch {
     return {};
   }
+}
+
+/** The fields of a value of a JSON body, if it is an object; else empty. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
 }

@@ -3,9 +3,11 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { discord } from "./discord.ts";
+import { googlechat } from "./googlechat.ts";
 import { gotify } from "./gotify.ts";
 import { endpoint, serverWarnings, urlSecrets } from "./http.ts";
 import { matrix } from "./matrix.ts";
+import { mattermost } from "./mattermost.ts";
 import { ntfy } from "./ntfy.ts";
 import { pushover } from "./pushover.ts";
 import type {
@@ -18,8 +20,10 @@ import type {
   ServiceRequest,
   SessionNotification,
 } from "./service.ts";
+import { signal } from "./signal.ts";
 import { slack } from "./slack.ts";
 import { stdout } from "./stdout.ts";
+import { teams } from "./teams.ts";
 import { telegram } from "./telegram.ts";
 import { webhook } from "./webhook.ts";
 
@@ -56,7 +60,11 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
   [
     register(discord),
     register(slack),
+    register(teams),
+    register(googlechat),
+    register(mattermost),
     register(telegram),
+    register(signal),
     register(ntfy),
     register(gotify),
     register(pushover),

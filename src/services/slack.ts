@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines, packed } from "./fitting.ts";
-import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
@@ -63,10 +63,6 @@ const MESSAGE_FAULTS: readonly string[] = [
   "too_many_attachments",
 ];
 
-/** The ids of Mattermost's errors about a webhook; those about a message end in `parse`, `split_…` or `text`. */
-const MATTERMOST_SETTINGS_FAULT =
-  /^web\.incoming_webhook\.(channel|channel_locked|disabled|general|invalid|permissions|user)\b/;
-
 /** The `slack` service: blocks, and the sentences as `text`, which phone and desktop notifications show. */
 export const slack: Service<Settings> = {
   name: "slack",
@@ -102,14 +98,13 @@ export const slack: Service<Settings> = {
     const fields = jsonFields(response.body);
     // Slack's errors are one plain word, or JSON that contains it; longer text comes from another server.
     const word = /^[a-z_]{1,60}$/.exec((textOf(fields["error"]) ?? response.body).trim())?.[0];
-    const id = textOf(fields["id"]);
     return judgeAnswer(response, nowMs, {
       from: "Slack",
       saysFailed: fields["ok"] === false || fields["success"] === false ||
         (word !== undefined && (SETTINGS_FAULTS.includes(word) || MESSAGE_FAULTS.includes(word))),
       detail: textOf(fields["message"]) ?? word ?? textOf(fields["error"]),
       blamesSettings: word !== undefined && SETTINGS_FAULTS.includes(word) ||
-        id !== undefined && MATTERMOST_SETTINGS_FAULT.test(id),
+        blamesMattermostHook(fields),
     });
   },
 };

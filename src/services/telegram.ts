@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
+import { below, fieldsOf, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { headline, inert, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
@@ -92,7 +92,7 @@ export const telegram: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    const { retry_after: retryAfter, migrate_to_chat_id: newChat } = parametersOf(fields["parameters"]);
+    const { retry_after: retryAfter, migrate_to_chat_id: newChat } = fieldsOf(fields["parameters"]);
     if (response.status === 400 && Number.isSafeInteger(newChat)) {
       return { kind: "broken", reason: `HTTP 400: the group has a new chat ID: set chat_id = ${newChat}` };
     }
@@ -106,10 +106,6 @@ export const telegram: Service<Settings> = {
     });
   },
 };
-
-function parametersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
-}
 
 function titleOf(message: Message): string {
   return cut(`${urgencyOf(message) === "urgent" ? "🚨 " : ""}${headline(message)}`, { limits: TITLE });

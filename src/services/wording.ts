@@ -126,3 +126,9 @@ export function inert(value: string, hostName: string): string {
   if (value === hostName) return value;
   return undomained(value, hostName).replace(/(?<![\p{L}\p{N}])[@#/!+$]/gu, (sign) => SIGNS[sign] ?? sign);
 }
+
+/** Replaces the ASCII characters that a pattern matches with their full-width look-alikes, which no service interprets. */
+export function fullWidth(value: string, pattern: RegExp): string {
+  // U+FF01 to U+FF5E are in the order of ASCII.
+  return value.replace(pattern, (character) => String.fromCharCode(character.charCodeAt(0) + 0xfee0));
+}

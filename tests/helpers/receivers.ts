@@ -302,29 +302,35 @@ export const webhook: Judge = (request, text, body) => {
   return typesFit ? new Response(null, { status: 204 }) : json(400, { message: "not a CloudEvent" });
 };
 
-type Fields = Readonly<Record<string, unknown>>;
+/** A JSON object of unknown fields. */
+export type Fields = Readonly<Record<string, unknown>>;
 
-function fieldsOf(value: unknown): Fields {
+/** The fields of a value that should be an object. */
+export function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-function isJson(request: Request): boolean {
+/** Whether a request says that its body is JSON. */
+export function isJson(request: Request): boolean {
   return request.headers.get("content-type") === "application/json";
 }
 
 /** Whether a value is a non-empty, well-formed string of at most this length, in UTF-16 code units. */
-function isText(value: unknown, longest: number): value is string {
+export function isText(value: unknown, longest: number): value is string {
   return typeof value === "string" && value !== "" && value.length <= longest && value.isWellFormed();
 }
 
-function isList(value: unknown, least: number, most: number): value is unknown[] {
+/** Whether a value is a list of this many items. */
+export function isList(value: unknown, least: number, most: number): value is unknown[] {
   return Array.isArray(value) && value.length >= least && value.length <= most;
 }
 
-function isBetween(value: unknown, least: number, most: number): value is number {
+/** Whether a value is an integer in a range. */
+export function isBetween(value: unknown, least: number, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
-function bytes(text: string): number {
+/** The length of a text in UTF-8. */
+export function bytes(text: string): number {
   return new TextEncoder().encode(text).length;
 }

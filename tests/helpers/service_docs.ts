@@ -11,26 +11,32 @@ import { messageWith, notification } from "./fixtures.ts";
 import { argument, display, paragraph } from "./mdoc.ts";
 import { NOW_MS } from "./service_specs.ts";
 
-/** Each service with its limit, the page of its API, its options and an example, as mdoc. */
+/** Each service with its limit, the page of its API, its options, an example and a message, as mdoc. */
 export function serviceLines(): string[] {
-  return [...services.values()].flatMap(({ name, limits, apiUrl, options, example, secretOptions }) => [
-    `.Ss ${name}`,
-    ...limits.text === Infinity
-      ? []
-      : paragraph(`The longest message has ${limits.text.toLocaleString("en")} ${limits.unit}.`),
-    ...display(apiUrl),
-    ...Object.keys(options).length === 0 ? [] : [
-      ".Bl -tag -width Ds",
-      ...Object.entries(options).flatMap(([name, schema]) => [
-        `.It Cm ${argument(name)}`,
-        ...paragraph(sentence(descriptionOf(schema))),
-        ...schema.type !== "optional" ? ["Required."] : fallbackOf(schema),
-        ...secretOptions.includes(name) ? paragraph(`Secret; or \`${name}_file\`.`) : [],
-      ]),
-      ".El",
-    ],
-    ...display(example === "" ? `[notification]\nservice = "${name}"` : `[notification.${name}]\n${example}`),
-  ]);
+  return [...services.values()].flatMap((registered) => {
+    const { name, limits, apiUrl, options, example, secretOptions } = registered;
+    return [
+      `.Ss ${name}`,
+      ...limits.text === Infinity
+        ? []
+        : paragraph(`The longest message has ${limits.text.toLocaleString("en")} ${limits.unit}.`),
+      ...display(apiUrl),
+      ...Object.keys(options).length === 0 ? [] : [
+        ".Bl -tag -width Ds",
+        ...Object.entries(options).flatMap(([name, schema]) => [
+          `.It Cm ${argument(name)}`,
+          ...paragraph(sentence(descriptionOf(schema))),
+          ...schema.type !== "optional" ? ["Required."] : fallbackOf(schema),
+          ...secretOptions.includes(name) ? paragraph(`Secret; or \`${name}_file\`.`) : [],
+        ]),
+        ".El",
+      ],
+      ...display(example === "" ? `[notification]\nservice = "${name}"` : `[notification.${name}]\n${example}`),
+      ".Pp",
+      ...paragraph("An unexpected login is sent as:"),
+      ...display(messageExample(registered, MESSAGES["An unexpected login"])),
+    ];
+  });
 }
 
 const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
@@ -47,7 +53,7 @@ function fallbackOf(schema: v.ObjectEntries[string]): string[] {
 }
 
 /** What there is to show of the messages. */
-export const MESSAGES: Readonly<Record<string, Message>> = {
+export const MESSAGES = {
   "A login": messageWith(LOGIN),
   "A logout": messageWith({
     ...LOGIN,
@@ -77,7 +83,7 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     },
     { ...LOGIN, user: "deploy", remoteHost: "192.0.2.11", address: "192.0.2.11", time: "2026-11-23 11:13:37+13:00" },
   ),
-};
+} satisfies Readonly<Record<string, Message>>;
 
 /** Those messages but the digest as plain sentences, as `stdout` prints them. */
 export function sentenceExamples(): Readonly<Record<string, string>> {
@@ -94,19 +100,37 @@ export function sentenceExamples(): Readonly<Record<string, string>> {
 
 /** Those messages as they are sent to a service. */
 export function messageExamples(registered: RegisteredService): string {
-  const service = configured(registered, parse(registered.example));
-  return Object.entries(MESSAGES).map(([what, message]) => {
-    const request = service.render(message, { form: "rich", nowMs: NOW_MS });
-    const body = request.kind === "http" ? compact(request.body) : request.text;
-    return `${what}:\n\n${body}\n`;
-  }).join("\n");
+  return Object.entries(MESSAGES).map(([what, message]) => `${what}:\n\n${messageExample(registered, message)}\n`).join(
+    "\n",
+  );
 }
 
-/** JSON with an object or array that holds no other on one line; a form with a line for each field. */
-function compact(body: string): string {
-  if (!body.startsWith("{")) return [...new URLSearchParams(body)].map((field) => field.join("=")).join("\n");
-  return JSON.stringify(JSON.parse(body), null, 2).replaceAll(
-    /[{[]\n([^{}[\]]*?)\n\s*[}\]](?=,?$)/gm,
-    (whole) => whole.replaceAll(/\n\s*/g, " "),
-  );
+/** A message as it is sent to a service. */
+function messageExample(registered: RegisteredService, message: Message): string {
+  const service = configured(registered, parse(registered.example));
+  const request = service.render(message, { form: "rich", nowMs: NOW_MS });
+  return request.kind === "http" ? readable(request.body) : request.text;
+}
+
+/** JSON, with what fits on one line; a form with a line for each field. */
+function readable(body: string): string {
+  return /^[{[]/.test(body)
+    ? indented(JSON.parse(body), "")
+    : [...new URLSearchParams(body)].map((field) => field.join("=")).join("\n");
+}
+
+/** The width of a line; a longer text is not split. */
+const LINE = 100;
+
+function indented(value: unknown, indent: string): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const items = (inner: string) =>
+    Array.isArray(value)
+      ? value.map((item) => indented(item, inner))
+      : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${indented(item, inner)}`);
+  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{ ", " }"];
+  const line = `${open}${items(indent).join(", ")}${close}`;
+  if (!line.includes("\n") && indent.length + line.length <= LINE) return line;
+  const inner = `${indent}  `;
+  return `${open.trim()}\n${items(inner).map((item) => `${inner}${item}`).join(",\n")}\n${indent}${close.trim()}`;
 }

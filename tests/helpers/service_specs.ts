@@ -1,6 +1,7 @@
 // The compliance suite's specification of each service: a receiver that behaves like the real one, and options for it.
 
 import type { HttpResponse, ServiceRequest } from "../../src/services/service.ts";
+import { googlechat, mattermost, signal, teams } from "./chat_receivers.ts";
 import type { Judge } from "./receiver.ts";
 import {
   discord,
@@ -18,7 +19,7 @@ import {
 /** The current time in tests without real waiting. */
 export const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
-type Options = Readonly<Record<string, string | number>>;
+type Options = Readonly<Record<string, string | number | readonly string[]>>;
 
 /** The specification of an HTTP service. */
 export interface HttpSpec {
@@ -43,6 +44,9 @@ export interface HttpSpec {
 
 /** The specification of a service; `print` services make no requests. */
 export type ServiceSpec = HttpSpec | { readonly kind: "print" };
+
+/** The path of a workflow in Power Automate. */
+const WORKFLOW = "/powerautomate/automations/direct/workflows/abc/triggers/manual/paths/invoke";
 
 /** Every service of the registry. */
 export const SPECS: Readonly<Record<string, ServiceSpec>> = {
@@ -85,6 +89,53 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
       return `${emojis(String(text))} ${marks}`;
     },
   },
+  teams: {
+    kind: "http",
+    receive: teams,
+    options: (origin) => ({ webhook_url: `${origin}${WORKFLOW}?api-version=1&sv=1.0&sig=${SECRET}-signature` }),
+    refused: (origin) => ({ webhook_url: `${origin}${WORKFLOW}?api-version=1&sv=1.0&sig=wrong` }),
+    waits: [],
+    failures: [
+      [`{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"The trigger is not enabled."}}`, "broken"],
+      [`{"error":{"code":"InvalidRequestContent","message":"The request content is not valid."}}`, "refused"],
+    ],
+    believesPages: false,
+    isLimited: true,
+    // The receiver accepts text only where no markup is interpreted.
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), /\{\{|:\/\/|\.\p{L}/gu),
+  },
+  googlechat: {
+    kind: "http",
+    receive: googlechat,
+    options: (origin) => ({ webhook_url: `${origin}/v1/spaces/AAAA/messages?key=key-${SECRET}&token=token-${SECRET}` }),
+    refused: (origin) => ({ webhook_url: `${origin}/v1/spaces/AAAA/messages?key=key-${SECRET}&token=wrong` }),
+    waits: [],
+    failures: [
+      [`{"error":{"code":404,"message":"Space not found","status":"NOT_FOUND"}}`, "broken"],
+      [`{"error":{"code":400,"message":"Maximum length of the field is 4096","status":"INVALID_ARGUMENT"}}`, "refused"],
+    ],
+    believesPages: false,
+    isLimited: true,
+    active: (request) => matches(String(bodyOf(request)["text"]), /[*~`<]|\b_|_\b|:\/\/|\.\p{L}/gu),
+  },
+  mattermost: {
+    kind: "http",
+    receive: mattermost,
+    options: (origin) => ({ webhook_url: `${origin}/mattermost/hooks/${SECRET}`, channel: "ssh-logins" }),
+    refused: (origin) => ({ webhook_url: `${origin}/mattermost/hooks/wrong` }),
+    waits: [],
+    failures: [
+      [`{"id":"web.incoming_webhook.invalid.app_error","message":"Invalid webhook.","status_code":400}`, "broken"],
+      [`{"id":"web.incoming_webhook.text.app_error","message":"No text specified.","status_code":400}`, "refused"],
+    ],
+    believesPages: false,
+    isLimited: true,
+    active: (request) => {
+      const { text, attachments } = bodyOf(request);
+      const shown = textsOf([text, attachments]).join("\n").replaceAll(/\\[\\*_`|[\]]/g, "");
+      return matches(shown, /[*_`|@~<>[\]]|\B#|\B:[\w+-]+:\B|:\/\/|\.\p{L}/gu);
+    },
+  },
   telegram: {
     kind: "http",
     receive: telegram,
@@ -98,6 +149,20 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     believesPages: false,
     isLimited: true,
     active: (request) => matches(withoutCode(bodyOf(request)), SIGNS),
+  },
+  signal: {
+    kind: "http",
+    receive: signal,
+    options: (origin) => ({ server_url: origin, number: "+15550100001", recipients: ["+15550100002"] }),
+    refused: (origin) => ({ server_url: origin, number: "+15550100009", recipients: ["+15550100002"] }),
+    waits: [],
+    failures: [
+      [`{"error":"User +15550100001 is not registered."}`, "broken"],
+      [`{"error":"Couldn't process request - invalid request"}`, "refused"],
+    ],
+    believesPages: false,
+    isLimited: true,
+    active: (request) => matches(String(bodyOf(request)["message"]), LINKS),
   },
   ntfy: {
     kind: "http",

@@ -16,6 +16,9 @@ const APACHE = "<p>Reason: You're speaking plain HTTP to an SSL-enabled server p
 const mattermost = (id: string, message: string) =>
   JSON.stringify({ id: `web.incoming_webhook.${id}.app_error`, message, detailed_error: "", status_code: 400 });
 const telegram = (description: string) => JSON.stringify({ ok: false, error_code: 400, description });
+const workflow = (code: string) => JSON.stringify({ error: { code, message: "no" } });
+const google = (message: string, status: string) => JSON.stringify({ error: { code: 400, message, status } });
+const signal = (error: string) => JSON.stringify({ error });
 const gotify = (errorDescription: string) => JSON.stringify({ error: "Bad Request", errorCode: 400, errorDescription });
 
 const ROWS: readonly Row[] = [
@@ -52,6 +55,31 @@ const ROWS: readonly Row[] = [
   ["slack", 200, `{"ok":true,"result":"success"}`, "delivered"],
   ["slack", 200, "1", "delivered"],
   ["slack", 200, `{"ok":false,"error":"channel_not_found"}`, "broken"],
+  ["mattermost", 400, mattermost("invalid", "Invalid webhook."), "broken"],
+  ["mattermost", 404, mattermost("channel", "Couldn't find the channel."), "broken"],
+  ["mattermost", 403, mattermost("channel_locked", "This webhook is not permitted to post."), "broken"],
+  ["mattermost", 501, mattermost("disabled", "Incoming webhooks have been disabled."), "broken"],
+  ["mattermost", 501, "", "retry"],
+  ["mattermost", 500, mattermost("channel", "Couldn't find the channel."), "retry"],
+  ["mattermost", 400, mattermost("text", "No text specified."), "refused"],
+  ["teams", 202, "", "delivered"],
+  ["teams", 400, workflow("WorkflowTriggerIsNotEnabled"), "broken"],
+  ["teams", 400, workflow("TriggerInputSchemaMismatch"), "broken"],
+  ["teams", 401, workflow("DirectApiAuthorizationRequired"), "broken"],
+  ["teams", 400, workflow("DirectApiRequestHasMoreThanOneAuthorization"), "broken"],
+  ["teams", 404, workflow("WorkflowNotFound"), "broken"],
+  ["teams", 413, workflow("RequestEntityTooLarge"), "refused"],
+  ["teams", 400, workflow("InvalidRequestContent"), "refused"],
+  ["teams", 502, workflow("NoResponse"), "retry"],
+  ["googlechat", 400, google("API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT"), "broken"],
+  ["googlechat", 403, google("The API is called without a valid token.", "PERMISSION_DENIED"), "broken"],
+  ["googlechat", 400, google("Maximum length of the field is 4096.", "INVALID_ARGUMENT"), "refused"],
+  ["googlechat", 429, google("Resource has been exhausted", "RESOURCE_EXHAUSTED"), "retry"],
+  ["signal", 201, `{"timestamp":"1795385612000"}`, "delivered"],
+  ["signal", 400, signal("User +15550100001 is not registered.\n"), "broken"],
+  ["signal", 400, signal('Failed to send (some) messages:\n+1: Unregistered user "+1"\n1780171156320'), "broken"],
+  ["signal", 400, signal("Failed to send message due to IO exception: Connection closed"), "retry"],
+  ["signal", 400, signal("Couldn't process request - invalid request"), "refused"],
   ["telegram", 400, telegram("Bad Request: TOPIC_CLOSED"), "broken"],
   ["telegram", 400, telegram("Bad Request: TOPIC_DELETED"), "broken"],
   ["telegram", 400, telegram("Bad Request: message thread not found"), "broken"],

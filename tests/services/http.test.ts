@@ -158,6 +158,7 @@ Deno.test("urlSecrets() returns the URL and each part of it that may be the secr
     ["https://a.example/v1/services/T0000000/%41b", ["/v1/services/T0000000/%41b", "T0000000", "%41b", "Ab"]],
     ["https://a.example/?key=a%20b&c0de", ["/?key=a%20b&c0de", "a b", "c0de"]],
     ["https://a.example/p/Tok1?status=up&msg=OK&ping=", ["/p/Tok1?status=up&msg=OK&ping=", "Tok1"]],
+    ["https://a.example/invoke?v=1.0&n=2&sig=a-b", ["/invoke?v=1.0&n=2&sig=a-b", "invoke", "a-b"]],
     ["https://a.example/x%ff", ["/x%ff", "x%ff"]],
   ];
   for (const [url, secrets] of table) assert.deepEqual(urlSecrets(new URL(url)), [url, ...secrets]);
