@@ -1,17 +1,9 @@
 // ntfy, on ntfy.sh or a self-hosted server.
 
 import * as v from "valibot";
+import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
 import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
-import {
-  basicCredentials,
-  bearer,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  textOf,
-  tokenSchema,
-  urlSchema,
-} from "./http.ts";
+import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -25,24 +17,11 @@ const options = v.pipe(
       ),
       v.description("the topic's URL, `https://ntfy.sh/my-topic`; it can include a path before the topic"),
     ),
-    token: v.pipe(
-      v.optional(tokenSchema("an access token")),
-      v.description("an access token, if the topic requires one"),
-    ),
-    user: v.pipe(
-      v.optional(v.pipe(v.string(), v.regex(/^[^:\p{Cc}]+$/u, "must be a user name without a colon"))),
-      v.description("a user name, instead of a token (HTTP basic authentication)"),
-    ),
-    password: v.pipe(
-      v.optional(v.pipe(v.string(), v.regex(/^\P{Cc}+$/u, "must not be empty or contain control characters"))),
-      v.description("the user's password"),
-    ),
+    token: tokenOption("an access token, if the topic requires one"),
+    ...loginOptions,
   }),
-  v.check(
-    ({ user, password }) => (user === undefined) === (password === undefined),
-    "must have both user and password, or neither",
-  ),
-  v.check(({ token, user }) => token === undefined || user === undefined, "must have a token or a user, not both"),
+  completeLogin(),
+  oneLogin(),
 );
 
 type Settings = v.InferOutput<typeof options>;
@@ -84,8 +63,7 @@ export const ntfy: Service<Settings> = {
 
   limits,
 
-  moreSecrets: ({ user, password }) =>
-    user === undefined || password === undefined ? [] : [basicCredentials(user, password)],
+  moreSecrets: encodedLogin,
 
   server: ({ topic_url: url }) => ({ option: "topic_url", url }),
 
@@ -96,21 +74,14 @@ export const ntfy: Service<Settings> = {
       fits: (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
     }),
 
-  render(message, { topic_url, token, user, password }, { form }) {
+  render(message, { topic_url, ...credentials }, { form }) {
     const { root, topic } = split(topic_url);
     // The text is sent as JSON, because headers are limited to Latin-1.
     return jsonRequest(root, {
       topic,
       message: fittedSentences(message, WORDING).join("\n"),
       ...(form === "rich" ? ornamentOf(message) : {}),
-    }, {
-      headers: {
-        ...(token === undefined ? {} : bearer(token)),
-        ...(user === undefined || password === undefined
-          ? {}
-          : { authorization: `Basic ${basicCredentials(user, password)}` }),
-      },
-    });
+    }, { headers: authorization(credentials) });
   },
 
   judge(response, nowMs): Outcome {
