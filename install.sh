@@ -423,8 +423,8 @@ name = "%H"
 
 [notification]
 # The service that receives the notifications: "discord", "slack", "teams", "googlechat", "mattermost", "telegram",
-# "signal", "ntfy", "gotify", "pushover", "matrix", "webhook", or "stdout" (under systemd, the journal). Uncomment and edit
-# the section of your service below.
+# "signal", "ntfy", "gotify", "pushover", "matrix", "pagerduty", "alertmanager", "apprise", "webhook", or "stdout" (under
+# systemd, the journal). Uncomment and edit the section of your service below.
 service = "stdout"
 
 # [notification.discord]
@@ -467,6 +467,19 @@ service = "stdout"
 # server_url = "https://matrix.example.org"
 # room_id = "!abcdefg:example.org"
 # token = "syt_example"
+
+# [notification.pagerduty]
+# routing_key = "R0123456789abcdefghijklmnopqrstu"
+
+# [notification.alertmanager]
+# server_urls = ["https://alertmanager.example"]
+# user = "ssh"
+# password = "correct horse battery staple"
+
+# [notification.apprise]
+# server_url = "https://apprise.example"
+# key = "b0d7f3a1c5e94286"
+# tag = "security"
 
 # [notification.webhook]
 # url = "https://example.com/hooks/ssh"

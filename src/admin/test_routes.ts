@@ -64,7 +64,10 @@ function resultLine({ name, service }: Route, outcome: Outcome): string {
   const route = `route "${name}" (${service.name})`;
   switch (outcome.kind) {
     case "delivered":
-      return `pass     ${route}: delivered`;
+      return outcome.missed === undefined
+        ? `pass     ${route}: delivered`
+        : `warning  ${route}: delivered, but not to every server: ${outcome.missed}; hint: correct its settings in ` +
+          `${CONFIG_FILE}, or make sure that this server is up`;
     case "retry":
       return outcome.limitsRate
         ? `warning  ${route}: not now: ${outcome.reason}; hint: wait: the service limits the rate; send obeys ` +

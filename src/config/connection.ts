@@ -113,7 +113,9 @@ export function ownProxy(
 function headersSetBy(service: ConfiguredService): readonly string[] | undefined {
   const notifications = [{ type: "test", hostName: "", time: "" }] as const;
   const request = service.render({ id: "", notifications }, { form: "plain", nowMs: 0 });
-  return request.kind === "http" ? Object.keys(request.headers).map((name) => name.toLowerCase()) : undefined;
+  if (request.kind === "print") return undefined;
+  const requests = request.kind === "http" ? [request] : request.requests;
+  return requests.flatMap(({ headers }) => Object.keys(headers).map((name) => name.toLowerCase()));
 }
 
 function clientCertificateOf(

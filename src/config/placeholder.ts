@@ -8,12 +8,13 @@ const STAND_IN =
 const NO_HOST = /(?:^|\.)(?:example|invalid|example\.(?:com|net|org))$/;
 
 /**
- * Whether a service's option is still a placeholder.
+ * Whether a service's option, or one of several values in it, is still a placeholder.
  *
  * @param value the option's value in the configuration
  * @param example the value in the service's example; undefined if it is absent or could be a real value
  */
 export function isPlaceholder(value: unknown, example?: unknown): boolean {
+  if (Array.isArray(value)) return value.some((one) => isPlaceholder(one));
   if (typeof value !== "string" || value === "") return false;
   return value === example || STAND_IN.test(value) || NO_HOST.test(URL.parse(value)?.hostname ?? "");
 }

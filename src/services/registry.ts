@@ -2,6 +2,8 @@
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { alertmanager } from "./alertmanager.ts";
+import { apprise } from "./apprise.ts";
 import { discord } from "./discord.ts";
 import { googlechat } from "./googlechat.ts";
 import { gotify } from "./gotify.ts";
@@ -9,6 +11,7 @@ import { endpoint, serverWarnings, urlSecrets } from "./http.ts";
 import { matrix } from "./matrix.ts";
 import { mattermost } from "./mattermost.ts";
 import { ntfy } from "./ntfy.ts";
+import { pagerduty } from "./pagerduty.ts";
 import { pushover } from "./pushover.ts";
 import type {
   HttpResponse,
@@ -69,6 +72,9 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
     register(gotify),
     register(pushover),
     register(matrix),
+    register(pagerduty),
+    register(alertmanager),
+    register(apprise),
     register(webhook),
     register(stdout),
   ].map((service) => [service.name, service]),
@@ -76,7 +82,7 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 
 /** Converts a service to a registry entry. */
 export function register<Settings extends object>(service: Service<Settings>): RegisteredService {
-  const { name, apiUrl, example, limits, options, secretOptions, fitting, judge } = service;
+  const { name, apiUrl, example, limits, options, secretOptions, fitting } = service;
   return {
     name,
     apiUrl,
@@ -87,17 +93,17 @@ export function register<Settings extends object>(service: Service<Settings>): R
     configure(input) {
       const { success, output: settings, issues } = v.safeParse(options, input);
       if (!success) return { issues };
-      const server = service.server?.(settings);
+      const servers = [service.server?.(settings) ?? []].flat();
       return {
         service: {
           name,
           fingerprint: createHash("sha256").update(JSON.stringify([name, settings])).digest("base64url"),
           secrets: [...optionSecrets(settings, secretOptions), ...(service.moreSecrets?.(settings) ?? [])],
-          endpoints: server === undefined ? [] : [endpoint(server.url)],
-          warnings: [...(server === undefined ? [] : serverWarnings(server)), ...(service.warnings?.(settings) ?? [])],
+          endpoints: servers.map(({ url }) => endpoint(url)),
+          warnings: [...servers.flatMap(serverWarnings), ...(service.warnings?.(settings) ?? [])],
           fitting,
           render: (message, options) => service.render(message, settings, options),
-          judge,
+          judge: (response, nowMs) => service.judge(response, nowMs, settings),
         },
       };
     },

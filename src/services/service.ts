@@ -91,8 +91,14 @@ export interface HttpRequest {
   readonly body: string;
 }
 
-/** What a service requests: over HTTP, or text for standard output. */
-export type ServiceRequest = HttpRequest | { readonly kind: "print"; readonly text: string };
+/**
+ * What a service requests: over HTTP; the same of each server of a cluster, where one that accepts it is enough; or text
+ * for standard output.
+ */
+export type ServiceRequest =
+  | HttpRequest
+  | { readonly kind: "http-each"; readonly requests: readonly HttpRequest[] }
+  | { readonly kind: "print"; readonly text: string };
 
 /** An HTTP response. Untrusted: it may contain anything. */
 export interface HttpResponse {
@@ -107,8 +113,11 @@ export interface HttpResponse {
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** What an answer means for the delivery. The `kind` decides what happens; `reason` is only for display. */
-export type Outcome = /** The service accepted it. `restMs`: how long to wait before the next request. */
-  | { readonly kind: "delivered"; readonly restMs?: number }
+export type Outcome = /**
+   * The service accepted it. `restMs`: how long to wait before the next request. `missed`: why another server of the
+   * cluster did not accept it.
+   */
+  | { readonly kind: "delivered"; readonly restMs?: number; readonly missed?: string }
   /** Temporary failure. `retryAfterMs`: the wait the service asked for. `limitsRate`: we sent too many requests. */
   | {
     readonly kind: "retry";
@@ -164,8 +173,8 @@ export interface Service<Settings> {
   readonly limits: Limits;
   /** What must never be shown in addition to the secret options: parts of them, or what requests make of them. */
   moreSecrets?(settings: Settings): readonly string[];
-  /** The server that the service connects to, if any. The registry warns of an unsafe one. */
-  server?(settings: Settings): Server;
+  /** The server that the service connects to, or each of several. The registry warns of an unsafe one. */
+  server?(settings: Settings): Server | readonly Server[];
   /** Further warnings about settings that work but are unsafe, one sentence each. */
   warnings?(settings: Settings): readonly string[];
   /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
@@ -173,5 +182,5 @@ export interface Service<Settings> {
   /** Builds the request that delivers a message. */
   render(message: Message, settings: Settings, options: RenderOptions): ServiceRequest;
   /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */
-  judge(response: HttpResponse, nowMs: number): Outcome;
+  judge(response: HttpResponse, nowMs: number, settings: Settings): Outcome;
 }

@@ -274,6 +274,13 @@ Deno.test("parseConfig() reports keys of HTTP requests on a service that makes n
   ]);
 });
 
+Deno.test("parseConfig() accepts headers for a service with several servers, but none that the service sets", () => {
+  const route =
+    `[routes.r]\nservice = "alertmanager"\ntoken = "t0ken"\nserver_urls = ["https://a.lan", "https://b.lan"]\n`;
+  assert.deepEqual(parsed(`${route}headers = { X-A = "1" }`).routes[0]?.connection.headers, { "x-a": "1" });
+  assert.equal(faultsIn(() => parsed(`${route}headers = { Authorization = "x" }`)).length, 1);
+});
+
 Deno.test("a change of the connection is a change of the route's settings", () => {
   const fingerprintOf = (lines: string) => parsed(`${ROUTE}${lines}`).routes[0]?.service.fingerprint ?? "";
   const ways = ["", `headers = { X-A = "1" }`, `headers = { X-A = "2" }`, `proxy = "socks5://h"`];

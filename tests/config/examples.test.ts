@@ -18,6 +18,7 @@ const readBeside: ReadBeside = (path) => {
   const texts: Readonly<Record<string, string>> = {
     url: "https://discord.com/api/webhooks/1/token",
     token: "tk_token",
+    "routing-key": "0".repeat(32),
     secret: `whsec_${"A".repeat(32)}`,
     headers: "CF-Access-Client-Id: id.access\n",
     pem: certificates.cert,

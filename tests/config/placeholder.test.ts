@@ -25,8 +25,9 @@ Deno.test("isPlaceholder() detects common placeholders, and no value that could 
       "<token>",
       "xxxxxxxx",
       "...",
+      ["https://push.real.net", "https://alertmanager.example"],
     ]
-  ) assert.ok(isPlaceholder(value), value);
+  ) assert.ok(isPlaceholder(value), String(value));
   for (
     const value of [
       "",
@@ -39,6 +40,8 @@ Deno.test("isPlaceholder() detects common placeholders, and no value that could 
       "xxx",
       7,
       undefined,
+      [],
+      ["https://push.real.net"],
     ]
   ) assert.ok(!isPlaceholder(value, "tk_example"), String(value));
   assert.ok(isPlaceholder("tk_example", "tk_example"));

@@ -90,6 +90,18 @@ Deno.test("parseConfig() reports the faults of all routes at once, with suggesti
       /^config\.missing-key routes\.x\.topic_url(?: |$)/,
       /^config\.wrong-value routes\.y\.webhook_url(?: |$)/,
     ]],
+    [`[routes.x]\nservice = "alertmanager"\nserver_url = "https://a.lan"`, [
+      "config.missing-key routes.x.server_urls",
+      'config.unknown-key routes.x.server_url "server_urls"',
+    ]],
+    [`[routes.x]\nservice = "alertmanager"\nserver_urls = "https://a.lan"`, ["config.wrong-type routes.x.server_urls"]],
+    [`[routes.x]\nservice = "alertmanager"\nserver_urls = ["https://a.lan", "a.lan"]`, [
+      "config.wrong-value routes.x.server_urls.1",
+    ]],
+    [`[routes.x]\nservice = "pagerduty"\nrouting_key = "short"`, ["config.wrong-value routes.x.routing_key 32"]],
+    [`[routes.x]\nservice = "apprise"\nserver_url = "https://a.lan"\nkey = "a\\nb"`, [
+      "config.wrong-value routes.x.key 1 128",
+    ]],
     [`[route.x]\n${ONCALL}`, ['config.unknown-key route "routes"']],
   ];
   for (const [text, expected] of table) {

@@ -283,6 +283,82 @@ export const matrix: Judge = (request, text, body) => {
   return typesFit ? json(200, { event_id: "$event:example.org" }) : refuse(400, "M_BAD_JSON", "Bad event content");
 };
 
+/** The integration key that {@link pagerduty} accepts. */
+export const PAGERDUTY_KEY = `${SECRET}${"A".repeat(26)}`;
+
+/**
+ * PagerDuty's Events API v2.
+ *
+ * @see https://developer.pagerduty.com/docs/send-alert-event
+ */
+export const pagerduty: Judge = (request, text, body) => {
+  const refuse = (...errors: string[]) =>
+    json(400, { status: "invalid event", message: "Event object is invalid", errors });
+  if (request.method !== "POST" || new URL(request.url).pathname !== "/v2/enqueue") return json(404, {});
+  if (bytes(text) > 512_000) return json(413, {});
+  const { routing_key: key, event_action: action, dedup_key: dedup, payload, ...more } = body;
+  if (!isText(key, 32) || key.length !== 32) return refuse("Length of 'routing_key' is incorrect");
+  if (key !== PAGERDUTY_KEY) return json(400, { status: "Invalid routing key", message: "Invalid routing key" });
+  const { summary, source, severity, timestamp, component = "-", class: kind = "-", custom_details = {}, ...others } =
+    fieldsOf(payload);
+  const typesFit = action === "trigger" && isText(dedup, 255) && isText(summary, 2048) && [...summary].length <= 1024 &&
+    isText(source, 255) && ["critical", "error", "warning", "info"].includes(String(severity)) &&
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(String(timestamp)) && isText(component, 1024) &&
+    isText(kind, 1024) && typeof custom_details === "object" && Object.keys({ ...more, ...others }).length === 0;
+  if (!typesFit) return refuse("'payload' is invalid");
+  return json(202, { status: "success", message: "Event processed", dedup_key: dedup });
+};
+
+/**
+ * An Alertmanager below the path /alerts, behind a proxy that asks for a token and limits bodies to a million bytes.
+ * tests/services/alertmanager.test.ts has the real one.
+ *
+ * @see https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+ */
+export const alertmanager: Judge = (request, text, body) => {
+  if (new URL(request.url).pathname !== "/alerts/api/v2/alerts") {
+    return new Response("404 page not found", { status: 404 });
+  }
+  if (request.headers.get("authorization") !== `Bearer ${SECRET}`) return new Response("Unauthorized", { status: 401 });
+  if (bytes(text) > 1_000_000) return new Response("<html>", { status: 413 });
+  if (request.method !== "POST" || !isJson(request) || !Array.isArray(body)) {
+    return json(400, { code: 400, message: "parsing alerts body failed" });
+  }
+  const isLabels = (value: unknown, least: number) =>
+    Object.keys(fieldsOf(value)).length >= least &&
+    Object.entries(fieldsOf(value)).every(([name, text]) =>
+      /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) && isText(text, Infinity)
+    );
+  for (const { labels, annotations, startsAt, endsAt, ...more } of body.map(fieldsOf)) {
+    if (!isLabels(labels, 1) || !isLabels(annotations, 0)) return json(400, "invalid label set");
+    const isTime = (value: unknown) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(String(value));
+    if (!isTime(startsAt) || !isTime(endsAt) || Object.keys(more).length > 0) {
+      return json(422, { code: 601, message: "" });
+    }
+    if (String(startsAt) > String(endsAt)) return json(400, "start time must be before end time");
+    if (Date.parse(String(endsAt)) < Date.now()) return json(400, "this receiver wants alerts that are active");
+  }
+  return new Response();
+};
+
+/**
+ * An Apprise API server below the path /apprise, with one configuration.
+ *
+ * @see https://github.com/caronc/apprise-api
+ */
+export const apprise: Judge = (request, _text, body) => {
+  const [, key] = /^\/apprise\/notify\/([-\w]{1,128})$/.exec(new URL(request.url).pathname) ?? [];
+  if (key === undefined || request.method !== "POST") return json(404, { error: "not found" });
+  if (request.headers.get("authorization") !== `Basic ${btoa(`u:${SECRET}`)}`) {
+    return json(401, { error: "Access Denied" });
+  }
+  const { body: text, title = "-", type = "info", tag = "-", format, ...more } = body;
+  const typesFit = isJson(request) && isText(text, 32_768) && isText(title, 250) && format === "text" &&
+    ["info", "success", "warning", "failure"].includes(String(type)) && Object.keys(more).length === 0;
+  if (!typesFit || !isText(tag, 100)) return json(400, { error: "Payload lacks minimum requirements" });
+  return key === SECRET ? json(200, { error: null }) : new Response(null, { status: 204 });
+};
+
 /** A receiver of signed CloudEvents, which accepts only what the Standard Webhooks library verifies. */
 export const webhook: Judge = (request, text, body) => {
   if (request.method !== "POST") return json(405, { message: "method not allowed" });

@@ -47,8 +47,8 @@ function descriptionOf(schema: v.ObjectEntries[string]): string {
 }
 
 function fallbackOf(schema: v.ObjectEntries[string]): string[] {
-  return "default" in schema && typeof schema.default === "string"
-    ? paragraph(`Default: \`"${schema.default}"\`.`)
+  return "default" in schema && ["string", "number"].includes(typeof schema.default)
+    ? paragraph(`Default: \`${JSON.stringify(schema.default)}\`.`)
     : [];
 }
 
@@ -109,6 +109,7 @@ export function messageExamples(registered: RegisteredService): string {
 function messageExample(registered: RegisteredService, message: Message): string {
   const service = configured(registered, parse(registered.example));
   const request = service.render(message, { form: "rich", nowMs: NOW_MS });
+  if (request.kind === "http-each") throw new Error(`the example of ${registered.name} has several servers`);
   return request.kind === "http" ? readable(request.body) : request.text;
 }
 

@@ -1,13 +1,17 @@
 // The compliance suite's specification of each service: a receiver that behaves like the real one, and options for it.
 
-import type { HttpResponse, ServiceRequest } from "../../src/services/service.ts";
+import type { HttpResponse, Outcome, ServiceRequest } from "../../src/services/service.ts";
 import { googlechat, mattermost, signal, teams } from "./chat_receivers.ts";
 import type { Judge } from "./receiver.ts";
 import {
+  alertmanager,
+  apprise,
   discord,
   gotify,
   matrix,
   ntfy,
+  pagerduty,
+  PAGERDUTY_KEY,
   pushover,
   SECRET,
   slack,
@@ -34,6 +38,8 @@ export interface HttpSpec {
   readonly waits: readonly { readonly answer: Partial<HttpResponse>; readonly waitMs: number }[];
   /** Answers with a 2xx status that report a failure, and their outcomes. */
   readonly failures: readonly (readonly [body: string, kind: "broken" | "refused"])[];
+  /** Statuses that mean something else than in the outcome table. */
+  readonly statuses?: Readonly<Record<number, Outcome["kind"]>>;
   /** Whether its 2xx may be a web page. */
   readonly believesPages: boolean;
   /** Whether the receiver enforces the service's limits; otherwise the limit is our own. */
@@ -229,6 +235,56 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
       return `${matches(String(body), SIGNS)} ${String(html).replaceAll(/<code>[^<>]*<\/code>/g, "")}`;
     },
   },
+  pagerduty: {
+    kind: "http",
+    receive: pagerduty,
+    options: (origin) => ({ server_url: origin, routing_key: PAGERDUTY_KEY }),
+    refused: (origin) => ({ server_url: origin, routing_key: "0".repeat(32) }),
+    waits: [],
+    failures: [
+      [`{"status":"Invalid routing key","message":"unknown"}`, "broken"],
+      [`{"status":"invalid event","message":"Event object is invalid","errors":["'payload' is missing"]}`, "refused"],
+    ],
+    believesPages: false,
+    isLimited: false,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), FORWARDED),
+  },
+  alertmanager: {
+    kind: "http",
+    receive: alertmanager,
+    options: (origin) => ({ server_urls: [`${origin}/alerts`], token: SECRET }),
+    refused: (origin) => ({ server_urls: [`${origin}/alerts/`], token: "wrong" }),
+    waits: [],
+    failures: [],
+    believesPages: false,
+    isLimited: true,
+    active: (request) => {
+      const alerts = Object.values(bodyOf(request)) as Record<string, unknown>[];
+      const texts = textsOf(alerts.map(({ annotations }) => annotations)).join("\n");
+      return `${matches(textsOf(alerts).join("\n"), /[<>|*`~]|:\/\//g)} ${matches(texts, FORWARDED)}`;
+    },
+  },
+  apprise: {
+    kind: "http",
+    receive: apprise,
+    options: (origin) => ({
+      server_url: `${origin}/apprise`,
+      key: SECRET,
+      tag: "security",
+      user: "u",
+      password: SECRET,
+    }),
+    refused: (origin) => ({ server_url: `${origin}/apprise`, key: "wrong", user: "u", password: SECRET }),
+    waits: [],
+    failures: [
+      [`{"error":"Bad FORM Payload provided"}`, "refused"],
+      [`{"error":"Unsupported characters found in tag definition"}`, "broken"],
+    ],
+    statuses: { 204: "broken" },
+    believesPages: false,
+    isLimited: false,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), FORWARDED),
+  },
   webhook: {
     kind: "http",
     receive: webhook,
@@ -250,6 +306,9 @@ export const LINKS = /:\/\/|\.\p{L}/gu;
 /** Links, and characters that begin a mention, hashtag, room, command or number. */
 const SIGNS = /:\/\/|\.\p{L}|(?<![\p{L}\p{N}])[@#/!+$](?=[\p{L}\p{N}])/gu;
 
+/** The same, and the markup of chats and HTML except brackets and underlines, since it depends on the receiver. */
+const FORWARDED = new RegExp(`${SIGNS.source}|[<>|*\`~]`, "gu");
+
 /** All matches, concatenated. */
 export function matches(text: string, pattern: RegExp): string {
   return (text.match(pattern) ?? []).join(" ");
@@ -262,6 +321,7 @@ function emojis(text: string): string {
 /** The fields of a JSON or form body. */
 export function bodyOf(request: ServiceRequest): Readonly<Record<string, unknown>> {
   if (request.kind === "print") return { text: request.text };
+  if (request.kind !== "http") throw new Error("more than one request");
   if (!request.headers["content-type"]?.includes("json")) return Object.fromEntries(new URLSearchParams(request.body));
   return JSON.parse(request.body);
 }

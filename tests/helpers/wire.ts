@@ -143,7 +143,8 @@ export const WIRE_CHECKS: Readonly<Record<string, (wire: Wire, subject: Subject)
       const status of [201, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 422, 425, 429, 500, 502, 503, 504, 599]
     ) {
       const outcome = await outcomeOf(wire, () => new Response(status === 204 ? null : "<html>", { status }));
-      assert.equal(outcome.kind, status === 201 ? pageKind(wire) : kindOf(status), `${status}`);
+      const usual = status === 201 ? pageKind(wire) : kindOf(status);
+      assert.equal(outcome.kind, wire.spec.statuses?.[status] ?? usual, `${status}`);
     }
   },
 

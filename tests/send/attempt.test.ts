@@ -35,3 +35,30 @@ Deno.test("attempt() redacts each part of a webhook's URL and key that is secret
     assert.equal(await reasonFor(`no such hook: ${part}`), "no such hook: [secret]");
   }
 });
+
+Deno.test("attempt() asks each server at once, and says without a secret which one failed", async () => {
+  const { routes: [route], secrets } = parseConfig(
+    `[notification]\nservice = "alertmanager"\n[notification.alertmanager]\ntoken = "${KEY}"\n` +
+      `server_urls = ["http://one.lan", "http://two.lan", "http://three.lan"]\n`,
+    { hostName: () => "h" },
+  );
+  assert.ok(route);
+  const waiting = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const outcome = await attempt(messageWith(notification()), route, {
+    transport: async ({ url, headers }) => {
+      asked.push(`${new URL(url).hostname} ${headers["authorization"]}`);
+      if (asked.length === 3) waiting.resolve();
+      await waiting.promise;
+      if (url.includes("two")) return { kind: "response", response: { status: 200, headers: {}, body: "" } };
+      return { kind: "failed", failure: "network", detail: `no route\nfor ${KEY}${"-".repeat(400)}` };
+    },
+    print: () => {},
+    clock: { nowMs: () => 0 },
+    redact: redactor(secrets),
+  });
+  assert.deepEqual(asked, ["one", "two", "three"].map((host) => `${host}.lan Bearer ${KEY}`));
+  assert.ok(outcome.kind === "delivered" && outcome.missed !== undefined);
+  assert.match(outcome.missed, /^one\.lan: no route\\u\{a\}for \[secret\]-+…$/);
+  assert.equal(outcome.missed.length, 300);
+});

@@ -1,0 +1,44 @@
+// For services that forward to other services, whose markup is not known here: the value of an event is made harmless
+// in all of them. And what their alerts have in common: a severity, and when they started.
+
+import { inert, urgencyOf } from "./wording.ts";
+import type { Message, Notification, Urgency } from "./service.ts";
+
+/** Characters that begin markup in chats and HTML but appear in no ordinary name, and their look-alikes. */
+const MARKS: Readonly<Record<string, string>> = {
+  "<": "＜",
+  ">": "＞",
+  "|": "｜",
+  "*": "＊",
+  "`": "｀",
+  "~": "～",
+};
+
+/** Prevents a value from becoming a mention, a link or markup in any chat. This host's own name stays as it is. */
+export function forwarded(value: string, hostName: string): string {
+  return value === hostName ? value : withoutMarks(inert(value, hostName));
+}
+
+/** Replaces only {@link MARKS}, so that the names of domain users stay as they are: `alice@corp.example`. */
+export function withoutMarks(value: string): string {
+  return value.replace(/[<>|*`~]/g, (mark) => MARKS[mark] ?? mark);
+}
+
+/** The names that Prometheus and PagerDuty share. */
+const SEVERITIES = { urgent: "critical", normal: "warning", low: "info" } as const satisfies Record<Urgency, string>;
+
+/** The severity of a message. A test has that of an ordinary login, so that it takes the same way. */
+export function severityOf(message: Message): (typeof SEVERITIES)[Urgency] {
+  return SEVERITIES[urgencyOf(message)];
+}
+
+/**
+ * When something happened, as RFC 3339 in UTC: the time of the event, or `nowMs` for anything else. Of a clock that was
+ * badly wrong, only what RFC 3339 can express and is not in the future.
+ *
+ * @param nowMs the time of the attempt, in milliseconds since the epoch
+ */
+export function startedAt(notification: Notification, nowMs: number): string {
+  const atMs = "occurredAtMs" in notification ? notification.occurredAtMs : nowMs;
+  return new Date(Math.min(Math.max(atMs, 0), nowMs)).toISOString();
+}
