@@ -45,6 +45,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
   return {
     type: event.type,
     uuid: event.uuid,
+    sessionId: event.type === "open" ? event.uuid : event.openUuid ?? "",
     occurredAtMs: event.occurredAtMs,
     user: shown(event.user),
     ...placeOf(event),

@@ -14,6 +14,8 @@ export interface SessionNotification {
   readonly type: "open" | "close";
   /** The event's permanent ID. */
   readonly uuid: string;
+  /** The ID of the session's login: for a login its own, for a logout empty if the login is unknown. */
+  readonly sessionId: string;
   /** The time of the event, in milliseconds since the epoch. */
   readonly occurredAtMs: number;
   readonly user: string;

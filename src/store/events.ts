@@ -26,9 +26,15 @@ export interface JudgedEvent extends StoredEvent {
   readonly isRepeat: boolean;
   /** For a close: the id of the open event of its session, if known. */
   readonly openedBy?: number;
+  /** The uuid of that event. */
+  readonly openUuid?: string;
   /** For a close: the duration of the session, if known. */
   readonly durationMs?: number;
 }
+
+/** Selects the columns of a judged event, from `event` joined with `delivery`; see {@link judgedEventOf}. */
+export const JUDGED_EVENT = `event.*, delivery.urgent,
+  (SELECT opened.uuid FROM event AS opened WHERE opened.id = event.opened_by) AS open_uuid`;
 
 /** Converts a row of `event` to an event. */
 export function eventOf(row: Record<string, unknown>): StoredEvent {
@@ -51,7 +57,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
   };
 }
 
-/** Converts a row of `event`, joined with `urgent` of its delivery, to a judged event. */
+/** Converts a row of {@link JUDGED_EVENT} to a judged event. */
 export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   return {
     ...eventOf(row),
@@ -61,6 +67,7 @@ export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,
     ...(row["opened_by"] === null ? {} : { openedBy: Number(row["opened_by"]) }),
+    ...(row["open_uuid"] === null ? {} : { openUuid: String(row["open_uuid"]) }),
     ...(row["duration_ms"] === null ? {} : { durationMs: Number(row["duration_ms"]) }),
   };
 }
@@ -96,7 +103,7 @@ export function openOf(
 export function pendingEvents(database: Database, route: string): JudgedEvent[] {
   return prepared(
     database,
-    `SELECT event.*, delivery.urgent FROM delivery JOIN event ON event.id = delivery.event_id
+    `SELECT ${JUDGED_EVENT} FROM delivery JOIN event ON event.id = delivery.event_id
      WHERE delivery.route = ? AND delivery.state = 'pending'
      ORDER BY delivery.urgent DESC, delivery.turn, delivery.event_id`,
   ).all(route).map(judgedEventOf);

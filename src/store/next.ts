@@ -3,7 +3,7 @@
 import type { Database } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
 import type { Batch, NoticeBatch } from "./batch.ts";
-import { judgedEventOf } from "./events.ts";
+import { JUDGED_EVENT, judgedEventOf } from "./events.ts";
 import { nextNotice, nextProbe, type Notice } from "./notices.ts";
 import { needsProbe } from "./refusals.ts";
 import { believedRest, routeState } from "./routes.ts";
@@ -91,7 +91,7 @@ function pendingWith(database: Database, { route, limit, head }: { route: string
 
 /** CROSS JOIN fixes the order of the tables, so SQLite reads no more of the index than the limit allows. */
 function selectPending(index = ""): string {
-  return `SELECT event.*, delivery.urgent FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
+  return `SELECT ${JUDGED_EVENT} FROM delivery ${index} CROSS JOIN event ON event.id = delivery.event_id
           WHERE route = ? AND state = 'pending'`;
 }
 

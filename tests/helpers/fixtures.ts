@@ -107,6 +107,7 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     hostName: "example.com",
     time: "2026-11-23 11:13:32+13:00",
     uuid: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",
+    sessionId: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",
     occurredAtMs: Date.UTC(2026, 10, 22, 22, 13, 32),
     urgency: "normal",
     authentication: "",

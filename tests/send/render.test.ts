@@ -10,8 +10,8 @@ Deno.test("notificationOf() returns all that is shown of an event", () => {
   const authentication = `publickey ED25519 ${ALICE_KEY.fingerprint}`;
   assert.deepEqual(notificationOf(judgedEvent(), HOST), notification({ authentication }));
   assert.deepEqual(
-    notificationOf(judgedEvent({ type: "close", openedBy: 1, durationMs: 7_500_000 }), HOST),
-    notification({ type: "close", urgency: "low", authentication, duration: "2 h 5 min" }),
+    notificationOf(judgedEvent({ type: "close", openedBy: 1, openUuid: "login", durationMs: 7_500_000 }), HOST),
+    notification({ type: "close", sessionId: "login", urgency: "low", authentication, duration: "2 h 5 min" }),
   );
   assert.deepEqual(
     notificationOf(judgedEvent({ urgent: true, reasons: ["first login of a\nb"], isRepeat: true }), HOST),
@@ -19,7 +19,7 @@ Deno.test("notificationOf() returns all that is shown of an event", () => {
   );
   assert.deepEqual(
     notificationOf(judgedEvent({ type: "close", tampered: ["PAM_USER"], urgent: true }), HOST),
-    notification({ type: "close", urgency: "urgent", reasons: ["environment tampered with"] }),
+    notification({ type: "close", sessionId: "", urgency: "urgent", reasons: ["environment tampered with"] }),
   );
 });
 

@@ -5,7 +5,7 @@ import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
-import { openOf, recordVerdict, unjudged } from "../../src/store/events.ts";
+import { openOf, pendingEvents, recordVerdict, unjudged } from "../../src/store/events.ts";
 import type { Batch } from "../../src/store/batch.ts";
 import { next, nextDueAtMs, pendingCount } from "../../src/store/next.ts";
 import { begin, giveUp, settle, split } from "../../src/store/settle.ts";
@@ -62,6 +62,20 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
     return opened?.uuid;
   };
   assert.deepEqual([close("c1"), close("c2"), close("c3")], ["second", "first", undefined]);
+});
+
+Deno.test("next() returns a logout with the uuid of its login", () => {
+  const database = storeWith(sessionEvent({ uuid: "login" }), sessionEvent({ uuid: "logout", type: "close" }));
+  for (const { id, type } of unjudged(database, 2)) {
+    recordVerdict(database, judgement(id, { routes: ["r"], openedBy: type === "close" ? id - 1 : undefined }), NOW);
+  }
+  const batch = due(database);
+  assert.ok(batch?.kind === "events");
+  assert.deepEqual(batch.events.map(({ uuid, openUuid }) => [uuid, openUuid]), [["login", undefined], [
+    "logout",
+    "login",
+  ]]);
+  assert.deepEqual(pendingEvents(database, "r").map(({ openUuid }) => openUuid), [undefined, "login"]);
 });
 
 /** What is due on a route now. */
