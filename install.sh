@@ -423,8 +423,8 @@ name = "%H"
 
 [notification]
 # The service that receives the notifications: "discord", "slack", "teams", "googlechat", "mattermost", "telegram",
-# "signal", "ntfy", "gotify", "pushover", "matrix", "pagerduty", "alertmanager", "apprise", "webhook", or "stdout" (under
-# systemd, the journal). Uncomment and edit the section of your service below.
+# "signal", "ntfy", "gotify", "pushover", "matrix", "email", "pagerduty", "alertmanager", "apprise", "webhook", or "stdout"
+# (under systemd, the journal). Uncomment and edit the section of your service below.
 service = "stdout"
 
 # [notification.discord]
@@ -467,6 +467,10 @@ service = "stdout"
 # server_url = "https://matrix.example.org"
 # room_id = "!abcdefg:example.org"
 # token = "syt_example"
+
+# Without "server", the mail server of this machine sends the mail.
+# [notification.email]
+# to = "admin@example.com"
 
 # [notification.pagerduty]
 # routing_key = "R0123456789abcdefghijklmnopqrstu"

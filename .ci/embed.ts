@@ -10,8 +10,14 @@ const PROGRAM = "src/main.ts";
 /** The modules that main.ts imports, and the file name of each one's bundle. */
 const PARTS: Readonly<Record<string, string>> = { "src/hook/queue.ts": "queue.js", "src/command.ts": "command.js" };
 
-/** Started by its URL, so no import leads to it; its bundle has the same name, beside that of who starts it. */
-const WORKER = "src/transport/http_worker.ts";
+/**
+ * Bundles with the name of their module, beside those that load them: the Worker, which is started by its URL; and what
+ * it imports only to send a mail, because all imports of a bundle are loaded when it starts.
+ */
+const LOADED_LATER: Readonly<Record<string, string>> = {
+  "src/transport/http_worker.ts": "http_worker.ts",
+  "src/transport/smtp.ts": "smtp.ts",
+};
 
 /**
  * Creates the files to embed: for `src/main.ts`, its text and one bundle for each module that it imports; for any other
@@ -28,7 +34,7 @@ export async function embed(
   const directory = `${CACHE}/embedded/${key}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
   const embedded = {
     main: `${directory}/${entry === PROGRAM ? "main.ts" : "main.js"}`,
-    include: ["http_worker.ts", "licences.txt"].map((name) => `${directory}/${name}`),
+    include: [...Object.values(LOADED_LATER), "licences.txt"].map((name) => `${directory}/${name}`),
   };
   if (await isFile(embedded.main)) return embedded;
   try {
@@ -43,8 +49,8 @@ export async function embed(
 
 async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
   await Deno.mkdir(directory);
-  const packages = await packagesOf(entry);
-  const parts: Record<string, string> = { [WORKER]: "http_worker.ts" };
+  const packages = await packagesOf([entry, ...Object.keys(LOADED_LATER)]);
+  const parts: Record<string, string> = { ...LOADED_LATER };
   if (entry === PROGRAM) {
     Object.assign(parts, PARTS);
     await Deno.writeTextFile(`${directory}/main.ts`, importBundles(await Deno.readTextFile(`${ROOT}/${entry}`)));
@@ -85,7 +91,16 @@ async function bundle(
   entry: string,
   { output, packages }: { readonly output: string; readonly packages: readonly Package[] },
 ): Promise<void> {
-  const command = [Deno.execPath(), "bundle", "--quiet", "--check", "--platform=deno", `--output=${output}`, entry];
+  const command = [
+    Deno.execPath(),
+    "bundle",
+    "--quiet",
+    "--check",
+    "--platform=deno",
+    "--external=./smtp.ts",
+    `--output=${output}`,
+    entry,
+  ];
   const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
   if (!success) {
     throw new Error(
@@ -123,21 +138,23 @@ interface InfoPackage {
   readonly dependencies: readonly string[];
 }
 
-/** The packages that a program imports, directly or indirectly. */
-async function packagesOf(entry: string): Promise<Package[]> {
+/** The packages that modules import, directly or indirectly. */
+async function packagesOf(entries: readonly string[]): Promise<Package[]> {
   const info = async (...args: string[]) =>
     JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--json", ...args]));
   const { npmCache } = await info() as { readonly npmCache: string };
-  const { modules, npmPackages } = await info(entry) as Info;
   const packages = new Map<string, Package>();
-  const add = (id: string) => {
+  const add = (id: string, npmPackages: Info["npmPackages"]) => {
     const found = npmPackages[id];
     if (found === undefined || packages.has(id)) return;
     const { name, version, registryUrl, dependencies } = found;
     const inCache = `${new URL(registryUrl).host}/${name}/${version}`;
     packages.set(id, { id, inCache, directory: `${npmCache}/${inCache}` });
-    dependencies.forEach(add);
+    for (const dependency of dependencies) add(dependency, npmPackages);
   };
-  for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage);
+  for (const entry of entries) {
+    const { modules, npmPackages } = await info(entry) as Info;
+    for (const { npmPackage } of modules) if (npmPackage !== undefined) add(npmPackage, npmPackages);
+  }
   return [...packages.values()].sort((a, b) => a.id < b.id ? -1 : 1);
 }

@@ -38,7 +38,7 @@ export async function testRoutes({ stateDir, configFile }: Places): Promise<Exit
   const passed = config.routes.filter((_, index) => outcomes[index]?.kind === "delivered");
   // The store describes only the installed configuration.
   if (configFile === undefined || stateDir !== undefined) note(passed, statePaths(stateDir));
-  if (outcomes.some(({ kind }) => kind === "broken" || kind === "refused")) return ExitCode.config;
+  if (outcomes.some(needsCorrection)) return ExitCode.config;
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
 }
 
@@ -60,14 +60,19 @@ function note(passed: readonly Route[], { deliveriesDatabase }: StatePaths): voi
   }
 }
 
+function needsCorrection(outcome: Outcome): boolean {
+  if (outcome.kind === "delivered") return outcome.warning !== undefined;
+  return outcome.kind === "broken" || outcome.kind === "refused";
+}
+
 function resultLine({ name, service }: Route, outcome: Outcome): string {
   const route = `route "${name}" (${service.name})`;
   switch (outcome.kind) {
     case "delivered":
-      return outcome.missed === undefined
+      return outcome.warning === undefined
         ? `pass     ${route}: delivered`
-        : `warning  ${route}: delivered, but not to every server: ${outcome.missed}; hint: correct its settings in ` +
-          `${CONFIG_FILE}, or make sure that this server is up`;
+        : `fault    ${route}: delivered, but ${outcome.warning}; hint: correct its settings in ${CONFIG_FILE}, or make ` +
+          "sure that the server is up, then test again";
     case "retry":
       return outcome.limitsRate
         ? `warning  ${route}: not now: ${outcome.reason}; hint: wait: the service limits the rate; send obeys ` +

@@ -113,7 +113,7 @@ export function ownProxy(
 function headersSetBy(service: ConfiguredService): readonly string[] | undefined {
   const notifications = [{ type: "test", hostName: "", time: "" }] as const;
   const request = service.render({ id: "", notifications }, { form: "plain", nowMs: 0 });
-  if (request.kind === "print") return undefined;
+  if (request.kind === "print" || request.kind === "mail") return undefined;
   const requests = request.kind === "http" ? [request] : request.requests;
   return requests.flatMap(({ headers }) => Object.keys(headers).map((name) => name.toLowerCase()));
 }

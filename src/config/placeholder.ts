@@ -16,5 +16,6 @@ const NO_HOST = /(?:^|\.)(?:example|invalid|example\.(?:com|net|org))$/;
 export function isPlaceholder(value: unknown, example?: unknown): boolean {
   if (Array.isArray(value)) return value.some((one) => isPlaceholder(one));
   if (typeof value !== "string" || value === "") return false;
-  return value === example || STAND_IN.test(value) || NO_HOST.test(URL.parse(value)?.hostname ?? "");
+  const host = URL.parse(value)?.hostname ?? value.split("@")[1] ?? "";
+  return value === example || STAND_IN.test(value) || NO_HOST.test(host);
 }

@@ -91,7 +91,7 @@ export const SECTIONS = {
       least: 1,
       most: 300,
       otherwise: 10,
-      what: "seconds to wait for a service to answer",
+      what: "seconds to wait for a service to answer; a mail may take six times as long, but no more than a minute",
     }),
     run_deadline_seconds: number({
       least: 10,

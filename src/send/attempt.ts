@@ -5,7 +5,7 @@ import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
 import { proxyRefusal } from "../services/http.ts";
 import type { Route } from "../config/routes.ts";
-import type { Form, HttpRequest, Message, Outcome } from "../services/service.ts";
+import type { Form, HttpRequest, MailRequest, Message, Outcome } from "../services/service.ts";
 import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport/transport.ts";
 import { outcomeOfAll } from "./outcome_of_all.ts";
@@ -30,16 +30,16 @@ export interface AttemptContext {
  * Delivers a message. If the service refuses a single notification, tries its plain form too, because most refusals are
  * about formatting. If it refuses a digest, the caller must find the event at fault.
  *
- * @returns the outcome; what it says contains no secret and is one line
+ * @returns the outcome; its reason or warning contains no secret and is one line
  */
 export async function attempt(message: Message, target: Target, context: AttemptContext): Promise<Outcome> {
   let outcome = await attemptForm(message, "rich", target, context);
   if (outcome.kind === "refused" && message.notifications.length === 1) {
     outcome = await attemptForm(withoutReason(message), "plain", target, context);
   }
-  const shown = (reason: string) => cap(oneLine(context.redact(reason)), MAX_REASON_LENGTH);
+  const shown = (text: string) => cap(oneLine(context.redact(text)), MAX_REASON_LENGTH);
   if (outcome.kind !== "delivered") return { ...outcome, reason: shown(outcome.reason) };
-  return outcome.missed === undefined ? outcome : { ...outcome, missed: shown(outcome.missed) };
+  return outcome.warning === undefined ? outcome : { ...outcome, warning: shown(outcome.warning) };
 }
 
 /**
@@ -66,16 +66,19 @@ async function attemptForm(
       return { kind: "retry", reason: messageOf(error) };
     }
   }
-  const outcomeOf = async (one: HttpRequest): Promise<Outcome> => {
+  const outcomeOf = async (one: HttpRequest | MailRequest): Promise<Outcome> => {
     const result = await transport(one, connection);
     if (result.kind === "response") return service.judge(result.response, clock.nowMs());
+    if (result.kind === "answer") {
+      return service.judgeMail?.(result.answer) ?? { kind: "retry", reason: result.answer.text };
+    }
     // If a proxy refuses CONNECT, Deno's HTTP client reports a failed connection, not a response.
     const refusal = proxyRefusal(result.detail);
     if (refusal !== undefined) return { kind: "broken", reason: refusal, at: "proxy" };
     // `refused`: the sandbox does not allow this host. Only a change of the configuration helps.
     return { kind: result.failure === "refused" ? "broken" : "retry", reason: result.detail };
   };
-  if (request.kind === "http") return await outcomeOf(request);
+  if (request.kind !== "http-each") return await outcomeOf(request);
   return outcomeOfAll(
     await Promise.all(request.requests.map(async (one) => {
       const outcome = await outcomeOf(one);

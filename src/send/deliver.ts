@@ -67,10 +67,8 @@ function end(batch: Batch, outcome: Outcome, context: SendContext): void {
   if (outcome.kind !== "delivered") return endFailed(batch, outcome, context);
   const waitMs = Math.min(Math.max(outcome.restMs ?? 0, 0), MAX_WAIT_MS);
   settle(database, batch, { outcome, atMs: clock.nowMs(), waitMs });
-  log("info", `delivered ${described(batch)}`);
-  if (outcome.missed !== undefined) {
-    log("warning", `a server of route "${batch.route}" did not accept what another one did: ${outcome.missed}`);
-  }
+  if (outcome.warning !== undefined) log("warning", `delivered ${described(batch)}, but ${outcome.warning}`);
+  else log("info", `delivered ${described(batch)}`);
 }
 
 /**

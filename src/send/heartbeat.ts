@@ -25,7 +25,7 @@ export async function pingHeartbeat(context: HeartbeatContext): Promise<void> {
     const { ok, detail } = result.kind === "response"
       ? { ok: result.response.status >= 200 && result.response.status < 300, detail: `HTTP ${result.response.status}` }
       // The detail names the configuration key of a route.
-      : { ok: false, detail: result.detail.replaceAll("ca_file", "heartbeat.ca_file") };
+      : { ok: false, detail: result.kind === "failed" ? result.detail.replaceAll("ca_file", "heartbeat.ca_file") : "" };
     if (ok) log("info", `pinged the heartbeat${isWell ? "" : ": events do not get through"}`);
     else log("warning", `cannot ping the heartbeat: ${redact(detail)}`);
   } catch (error) {

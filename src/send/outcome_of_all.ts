@@ -16,5 +16,6 @@ export function outcomeOfAll(outcomes: readonly Outcome[]): Outcome {
   );
   if (decisive === undefined) return { kind: "broken", reason: "there is no server to ask" };
   const missed = outcomes.find((outcome) => outcome.kind !== "delivered")?.reason;
-  return decisive.kind !== "delivered" || missed === undefined ? decisive : { ...decisive, missed };
+  if (decisive.kind !== "delivered" || missed === undefined) return decisive;
+  return { ...decisive, warning: `not to every server: ${missed}` };
 }

@@ -82,7 +82,7 @@ export function serverWarnings({ url, option, own }: Server): string[] {
       ? []
       : [`${option} points to ${url.hostname}, which does not belong to ${own.of}`];
   }
-  return url.protocol === "https:" || isLoopback(url)
+  return url.protocol !== "http:" || isLoopback(url)
     ? []
     : [`${option} uses plain http: the network can read notifications and tokens`];
 }

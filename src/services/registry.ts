@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { alertmanager } from "./alertmanager.ts";
 import { apprise } from "./apprise.ts";
 import { discord } from "./discord.ts";
+import { email } from "./email.ts";
 import { googlechat } from "./googlechat.ts";
 import { gotify } from "./gotify.ts";
 import { endpoint, serverWarnings, urlSecrets } from "./http.ts";
@@ -16,6 +17,7 @@ import { pushover } from "./pushover.ts";
 import type {
   HttpResponse,
   Limits,
+  MailAnswer,
   Message,
   Outcome,
   RenderOptions,
@@ -37,10 +39,13 @@ export interface ConfiguredService {
   readonly fingerprint: string;
   readonly secrets: readonly string[];
   readonly endpoints: readonly string[];
+  /** Those of the endpoints that are mail servers. */
+  readonly mailServers: readonly string[];
   readonly warnings: readonly string[];
   fitting(notifications: readonly SessionNotification[]): number;
   render(message: Message, options: RenderOptions): ServiceRequest;
   judge(response: HttpResponse, nowMs: number): Outcome;
+  judgeMail?(answer: MailAnswer): Outcome;
 }
 
 /** A service as the configuration uses it, independent of the type of its settings. */
@@ -72,6 +77,7 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
     register(gotify),
     register(pushover),
     register(matrix),
+    register(email),
     register(pagerduty),
     register(alertmanager),
     register(apprise),
@@ -82,7 +88,7 @@ export const services: ReadonlyMap<string, RegisteredService> = new Map(
 
 /** Converts a service to a registry entry. */
 export function register<Settings extends object>(service: Service<Settings>): RegisteredService {
-  const { name, apiUrl, example, limits, options, secretOptions, fitting } = service;
+  const { name, apiUrl, example, limits, options, secretOptions, fitting, judgeMail } = service;
   return {
     name,
     apiUrl,
@@ -94,16 +100,19 @@ export function register<Settings extends object>(service: Service<Settings>): R
       const { success, output: settings, issues } = v.safeParse(options, input);
       if (!success) return { issues };
       const servers = [service.server?.(settings) ?? []].flat();
+      const endpoints = servers.map(({ url }) => endpoint(url));
       return {
         service: {
           name,
           fingerprint: createHash("sha256").update(JSON.stringify([name, settings])).digest("base64url"),
           secrets: [...optionSecrets(settings, secretOptions), ...(service.moreSecrets?.(settings) ?? [])],
-          endpoints: servers.map(({ url }) => endpoint(url)),
+          endpoints,
+          mailServers: servers.filter(({ url }) => url.protocol === "smtp:").map(({ url }) => endpoint(url)),
           warnings: [...servers.flatMap(serverWarnings), ...(service.warnings?.(settings) ?? [])],
           fitting,
           render: (message, options) => service.render(message, settings, options),
           judge: (response, nowMs) => service.judge(response, nowMs, settings),
+          ...(judgeMail === undefined ? {} : { judgeMail }),
         },
       };
     },

@@ -1,5 +1,5 @@
 // The interface of a notification service. A service is pure: it builds requests and interprets answers;
-// transport/http_worker.ts makes the requests.
+// transport/http_worker.ts makes the requests and sends the mails.
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 
@@ -93,13 +93,37 @@ export interface HttpRequest {
   readonly body: string;
 }
 
+/** A complete mail, and the server that takes it. */
+export interface MailRequest {
+  readonly kind: "mail";
+  readonly server: MailServer;
+  /** The sender and the recipients, as plain addresses. */
+  readonly envelope: { readonly from: string; readonly to: readonly string[] };
+  /** The headers by name, not encoded. The subject may contain text of an event, no other header does. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Plain text, its lines separated by `\n`. */
+  readonly text: string;
+}
+
+/** How to connect to a mail server. */
+export interface MailServer {
+  /** As `host:port`. */
+  readonly endpoint: string;
+  /** `starttls` never continues without encryption. */
+  readonly tls: "starttls" | "tls" | "none";
+  /** The name of this machine for the server. */
+  readonly clientName: string;
+  readonly login?: { readonly user: string; readonly password: string };
+}
+
 /**
- * What a service requests: over HTTP; the same of each server of a cluster, where one that accepts it is enough; or text
- * for standard output.
+ * What a service requests: over HTTP; the same of each server of a cluster, where one that accepts it is enough; by mail;
+ * or text for standard output.
  */
 export type ServiceRequest =
   | HttpRequest
   | { readonly kind: "http-each"; readonly requests: readonly HttpRequest[] }
+  | MailRequest
   | { readonly kind: "print"; readonly text: string };
 
 /** An HTTP response. Untrusted: it may contain anything. */
@@ -111,15 +135,29 @@ export interface HttpResponse {
   readonly body: string;
 }
 
+/** The answer of a mail server that decides about a mail. Untrusted: the text may contain anything. */
+export interface MailAnswer extends MailReply {
+  /** What it answers to. `message`: the text after `DATA`, or a mail that was accepted. */
+  readonly step: "greeting" | "starttls" | "login" | "sender" | "recipients" | "message";
+  /** The recipients that it refused, while it accepted others. */
+  readonly refused: readonly (MailReply & { readonly address: string })[];
+}
+
+/** A reply of a mail server. */
+export interface MailReply {
+  /** The reply code (RFC 5321, section 4.2), such as 250; 0 if there is none. */
+  readonly code: number;
+  /** The reply, with its code. */
+  readonly text: string;
+}
+
 /** How much of a response body is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** What an answer means for the delivery. The `kind` decides what happens; `reason` is only for display. */
-export type Outcome = /**
-   * The service accepted it. `restMs`: how long to wait before the next request. `missed`: why another server of the
-   * cluster did not accept it.
-   */
-  | { readonly kind: "delivered"; readonly restMs?: number; readonly missed?: string }
+export type Outcome =
+  /** The service accepted it. `restMs`: how long to wait before the next request. `warning`: what it did not do. */
+  | { readonly kind: "delivered"; readonly restMs?: number; readonly warning?: string }
   /** Temporary failure. `retryAfterMs`: the wait the service asked for. `limitsRate`: we sent too many requests. */
   | {
     readonly kind: "retry";
@@ -183,6 +221,8 @@ export interface Service<Settings> {
   fitting(notifications: readonly SessionNotification[]): number;
   /** Builds the request that delivers a message. */
   render(message: Message, settings: Settings, options: RenderOptions): ServiceRequest;
-  /** Interprets the answer. `nowMs`: the time of the answer, in milliseconds since the epoch. */
+  /** Interprets an HTTP response. `nowMs`: the time of the answer, in milliseconds since the epoch. */
   judge(response: HttpResponse, nowMs: number, settings: Settings): Outcome;
+  /** Interprets the answer of a mail server, for a service that renders mails. */
+  judgeMail?(answer: MailAnswer): Outcome;
 }

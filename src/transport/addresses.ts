@@ -15,15 +15,20 @@ const MAX_OF_FAMILY = 4;
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
 /**
- * The addresses of each host that has several. Omits other hosts, and hosts that cannot be resolved in time: requests
- * to them use the name, and report the error.
+ * The addresses of each host that has several, and of the mail servers. Omits other hosts, and hosts that cannot be
+ * resolved in time: requests to them use the name, and report the error.
  *
  * @param hosts each as `host:port`
+ * @param options.mailServers those of the hosts that are reached by address only
  * @param options.resolve by default like getaddrinfo(3), which also reads /etc/hosts
  */
 export async function severalAddresses(
   hosts: readonly string[],
-  { resolve = resolveAll, timeoutMs = RESOLVE_MS }: { resolve?: Resolve | undefined; timeoutMs?: number } = {},
+  { resolve = resolveAll, timeoutMs = RESOLVE_MS, mailServers = [] }: {
+    resolve?: Resolve | undefined;
+    timeoutMs?: number;
+    mailServers?: readonly string[];
+  } = {},
 ): Promise<ReadonlyMap<string, readonly Address[]>> {
   const { promise: isOver, resolve: end } = Promise.withResolvers<readonly LookupAddress[]>();
   const timer = setTimeout(() => end([]), timeoutMs);
@@ -35,7 +40,7 @@ export async function severalAddresses(
     }),
   );
   clearTimeout(timer);
-  return new Map(entries.filter(([, addresses]) => addresses.length > 1));
+  return new Map(entries.filter(([host, { length }]) => length > (mailServers.includes(host) ? 0 : 1)));
 }
 
 async function resolveAll(name: string): Promise<readonly LookupAddress[]> {

@@ -1,11 +1,12 @@
-// The messages between the Worker that makes HTTP requests and the code that waits for it.
+// The messages between the Worker that makes requests and the code that waits for it.
 
 import type { Connection } from "../config/connection.ts";
-import type { HttpRequest, HttpResponse } from "../services/service.ts";
+import type { HttpRequest, HttpResponse, MailAnswer, MailRequest } from "../services/service.ts";
 
-/** The response to a request, or why it failed. `detail` is for people and does not contain the URL. */
+/** The answer to a request, or why it failed. `detail` is for people and does not contain the URL. */
 export type Exchange =
   | { readonly kind: "response"; readonly response: HttpResponse }
+  | { readonly kind: "answer"; readonly answer: MailAnswer }
   /** `refused`: the sandbox does not allow requests to that host. */
   | {
     readonly kind: "failed";
@@ -23,16 +24,27 @@ export interface Address {
 export interface WorkerSettings {
   /** Certificates to trust in addition to Mozilla's, as PEM. */
   readonly caCerts: readonly string[];
-  /** The addresses of hosts that have several, by `host:port`. */
+  /** The addresses of hosts that have several, and of mail servers, by `host:port`. */
   readonly addresses: ReadonlyMap<string, readonly Address[]>;
   readonly timeoutMs: number;
+}
+
+/**
+ * How long a request may take, in milliseconds. A mail takes several answers, and servers check it for spam before the
+ * last one; to give up too early would send it again.
+ */
+export function timeoutOf(
+  { kind }: HttpRequest | MailRequest,
+  { timeoutMs }: Pick<WorkerSettings, "timeoutMs">,
+): number {
+  return kind === "mail" ? Math.max(timeoutMs, Math.min(6 * timeoutMs, 60_000)) : timeoutMs;
 }
 
 /** Every other message to the Worker. */
 export interface WorkerRequest {
   readonly id: number;
-  readonly request: HttpRequest;
-  /** The host to connect to, as `host:port`: the proxy, if there is one. */
+  readonly request: HttpRequest | MailRequest;
+  /** The host to connect to, as `host:port`: the proxy, if an HTTP request is made through one. */
   readonly host: string;
   readonly connection: Connection;
 }

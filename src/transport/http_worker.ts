@@ -1,9 +1,16 @@
-// The Worker that makes the HTTP requests. Its only permission is `net`, for the hosts of the configured routes, the
-// heartbeat and the proxies.
+// The Worker that makes the HTTP requests and sends the mails. Its only permission is `net`, for the hosts of the
+// configured routes, the heartbeat and the proxies.
 
 import type { Connection } from "../config/connection.ts";
-import { type HttpRequest, type HttpResponse, MAX_RESPONSE_BYTES } from "../services/service.ts";
-import type { Address, Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
+import { type HttpRequest, type HttpResponse, type MailRequest, MAX_RESPONSE_BYTES } from "../services/service.ts";
+import {
+  type Address,
+  type Exchange,
+  timeoutOf,
+  type WorkerAnswer,
+  type WorkerRequest,
+  type WorkerSettings,
+} from "./exchange.ts";
 import { exchangeOver } from "./http1.ts";
 import { Reachable } from "./reachable.ts";
 import { explainTls } from "./tls_refusal.ts";
@@ -75,18 +82,35 @@ function readable(caCert: string | undefined): string[] {
 }
 
 async function exchange(asked: WorkerRequest): Promise<Exchange> {
-  const { timeoutMs } = settings;
+  const { request } = asked;
+  const timeoutMs = timeoutOf(request, settings);
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    return { kind: "response", response: await respond(asked, signal) };
+    if (request.kind === "mail") return await mail(request, asked, { signal, timeoutMs });
+    return { kind: "response", response: await respond({ ...asked, request }, signal) };
   } catch (error) {
-    const detail = explainTls(rootMessage(error).replaceAll(asked.request.url, "…"));
+    const message = rootMessage(error);
+    const detail = explainTls(request.kind === "mail" ? message : message.replaceAll(request.url, "…"));
     if (signal.aborted) return { kind: "failed", failure: "timeout", detail: `no answer in ${timeoutMs / 1000} s` };
     return { kind: "failed", failure: error instanceof Deno.errors.NotCapable ? "refused" : "network", detail };
   }
 }
 
-async function respond({ request, host, connection: way }: WorkerRequest, signal: AbortSignal): Promise<HttpResponse> {
+async function mail(
+  request: MailRequest,
+  { host, connection: { caCert } }: WorkerRequest,
+  time: { signal: AbortSignal; timeoutMs: number },
+): Promise<Exchange> {
+  // The library is loaded only if a route sends mail.
+  const { sendMail } = await import("./smtp.ts");
+  const addresses = settings.addresses.get(host) ?? [];
+  return { kind: "answer", answer: await sendMail(request, { ...time, addresses, caCerts: trusted(caCert) }) };
+}
+
+/** A request over HTTP, and how to connect. */
+type HttpWork = WorkerRequest & { readonly request: HttpRequest };
+
+async function respond({ request, host, connection: way }: HttpWork, signal: AbortSignal): Promise<HttpResponse> {
   // Deno.startTls() cannot present a certificate, so fetch() must connect.
   const canChoose = way.clientCert === undefined || way.proxyUrl !== undefined;
   if (!canChoose || !await reachable.needsChoice(host, signal)) {

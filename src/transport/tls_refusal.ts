@@ -1,13 +1,20 @@
 // Adds advice to the errors of Deno's TLS library (rustls). For people only; no decision depends on it. Pure.
 
 const NOT_ACCEPTED = "the server does not accept the client certificate in client_cert_file";
+const UNTRUSTED = "not signed by a CA that this host trusts; set ca_file to add one";
 
 /** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  UnknownIssuer: "the certificate is not signed by a CA that this host trusts; set ca_file to add one",
+  UnknownIssuer: `the certificate is ${UNTRUSTED}`,
+  // The same in the words of node:tls.
+  "self-signed certificate": `the certificate is ${UNTRUSTED}`,
+  "unable to get local issuer certificate": `the certificate is ${UNTRUSTED}`,
+  "unable to verify the first certificate": `the certificate is ${UNTRUSTED}`,
+  // All that node:tls of Deno 2.7 says of any certificate that it refuses after STARTTLS.
+  "write UNKNOWN": `the certificate has expired, is for another name, or is ${UNTRUSTED}`,
   CaUsedAsEndEntity:
     "the server uses the certificate of a CA, which is not allowed; create one with CA:FALSE and set ca_file to it",
-  InvalidContentType: "the response is not TLS; this port may accept only http://",
+  InvalidContentType: "the response is not TLS; this port may accept only unencrypted connections",
   ProtocolVersion: "the server is too old: it does not support TLS 1.2",
   "fatal alert: CertificateRequired":
     "the server requires a client certificate; set client_cert_file and client_key_file",

@@ -1,13 +1,13 @@
-// Makes HTTP requests through the Worker, and revokes network access for the rest of this process.
+// Makes requests and sends mails through the Worker, and revokes network access for the rest of this process.
 
 import type { Config } from "../config/config.ts";
 import type { Connection } from "../config/connection.ts";
 import { ExitCode, Failure } from "../failure.ts";
 import { endpoint } from "../services/http.ts";
-import type { HttpRequest } from "../services/service.ts";
+import type { HttpRequest, MailRequest } from "../services/service.ts";
 import { type Resolve, severalAddresses } from "./addresses.ts";
 import { systemCertificates } from "./certificates.ts";
-import type { Exchange, WorkerAnswer, WorkerRequest, WorkerSettings } from "./exchange.ts";
+import { type Exchange, timeoutOf, type WorkerAnswer, type WorkerRequest, type WorkerSettings } from "./exchange.ts";
 
 /** How long the Worker may take to start, in milliseconds. On a slow host it takes seconds in each run. */
 const START_MS = 30_000;
@@ -20,6 +20,8 @@ export interface TransportOptions extends Omit<WorkerSettings, "addresses"> {
   readonly hosts: readonly string[];
   /** Hosts that are reached only through a proxy, and https proxies, whose certificates are for their names. */
   readonly unresolvedHosts?: readonly string[];
+  /** Those of the hosts that are mail servers. */
+  readonly mailServers?: readonly string[];
   /** Resolves a name; by default like getaddrinfo(3). */
   readonly resolve?: Resolve;
 }
@@ -33,6 +35,7 @@ export function transportOptions({ routes, heartbeat, requestTimeoutMs }: Config
   return {
     hosts: reached.flatMap(({ hosts }) => hosts),
     unresolvedHosts: reached.flatMap(({ unresolvedHosts }) => unresolvedHosts),
+    mailServers: routes.flatMap(({ service }) => service.mailServers),
     caCerts: systemCertificates(),
     timeoutMs: requestTimeoutMs,
   };
@@ -48,7 +51,7 @@ function reach(endpoints: readonly string[], { proxyUrl }: Connection) {
 }
 
 /** Makes one request. Never throws: a failure is an {@link Exchange} too. */
-export type Transport = (request: HttpRequest, connection?: Connection) => Promise<Exchange>;
+export type Transport = (request: HttpRequest | MailRequest, connection?: Connection) => Promise<Exchange>;
 
 /**
  * Starts the Worker, then permanently revokes network access for this isolate.
@@ -56,10 +59,10 @@ export type Transport = (request: HttpRequest, connection?: Connection) => Promi
  * @throws {Failure} if the Worker does not start
  */
 export async function startTransport(
-  { hosts, unresolvedHosts = [], resolve, ...settings }: TransportOptions,
+  { hosts, unresolvedHosts = [], mailServers = [], resolve, ...settings }: TransportOptions,
 ): Promise<Transport> {
   dropProxyVariables();
-  const addresses = await severalAddresses(hosts, { resolve });
+  const addresses = await severalAddresses(hosts, { resolve, mailServers });
   const more = [...addresses.values()].flat().map(({ hostname, port }) => `${hostname}:${port}`);
   const worker = new HttpWorker([...hosts, ...unresolvedHosts, ...more]);
   if (await worker.ask({ ...settings, addresses }, { id: 0, timeoutMs: START_MS }) === undefined) {
@@ -75,9 +78,11 @@ export async function startTransport(
   let lastId = 0;
   return async (bare, { headers, ...connection } = {}) => {
     const id = ++lastId;
-    const timeoutMs = settings.timeoutMs + GRACE_MS;
-    const request = { ...bare, headers: { ...headers, ...bare.headers } };
-    const host = endpoint(new URL(connection.proxyUrl ?? request.url));
+    const timeoutMs = timeoutOf(bare, settings) + GRACE_MS;
+    const request = bare.kind === "mail" ? bare : { ...bare, headers: { ...headers, ...bare.headers } };
+    const host = request.kind === "mail"
+      ? request.server.endpoint
+      : endpoint(new URL(connection.proxyUrl ?? request.url));
     const answer = await worker.ask({ id, request, host, connection }, { id, timeoutMs });
     return answer?.exchange ?? {
       kind: "failed",

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readOverview } from "../../src/store/overview.ts";
+import { MailReceiver, Refusal } from "../helpers/mail_receiver.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { discordLike, json, ntfyLike } from "../helpers/receivers.ts";
 import { waitFor } from "../helpers/wait_for.ts";
@@ -51,6 +52,29 @@ Deno.test("test makes send continue at once if it passes, even a running one, wi
   assert.deepEqual(rest, { code: 0, stdout: pass.stdout });
   assert.match(stderr, /^warning: cannot record in ".*deliveries\.db" that the test passed: .*\n$/);
   assert.equal(await Deno.readTextFile(path), "no database".repeat(1_000));
+});
+
+Deno.test("test and send report a recipient that the mail server refuses while it accepts another", async () => {
+  await using installation = await Installation.create();
+  await using server = await MailReceiver.start({
+    onRecipient: (to) => to.startsWith("b") ? new Refusal(550, "no such user") : undefined,
+  });
+  const to = `to = ["a@example.com", "b@example.com"]`;
+  await installation.writeConfig(
+    `[notification]\nservice = "email"\n[notification.email]\n${to}\nport = ${server.port}`,
+  );
+  const problem = "the mail server refused some of the recipients: b@example.com (550 no such user)";
+  const { code, stdout } = await installation.test();
+  assert.equal(code, 78);
+  assert.match(stdout, /^fault +route "default" \(email\): delivered, but the mail server refused some of the recip/);
+  assert.ok(stdout.includes(problem), stdout);
+  await installation.queue(LOGIN);
+  const sent = await installation.send();
+  assert.equal(sent.code, 0);
+  assert.match(sent.stderr, /^warning: delivered event .*, but the mail server refused/m);
+  assert.ok(sent.stderr.includes(problem), sent.stderr);
+  // The test, and the login once.
+  assert.deepEqual(server.mails.map(({ to }) => to), [["a@example.com"], ["a@example.com"]]);
 });
 
 Deno.test("test prints the service's answer and a hint, and no secret", async () => {

@@ -19,6 +19,7 @@ const readBeside: ReadBeside = (path) => {
     url: "https://discord.com/api/webhooks/1/token",
     token: "tk_token",
     "routing-key": "0".repeat(32),
+    password: "password",
     secret: `whsec_${"A".repeat(32)}`,
     headers: "CF-Access-Client-Id: id.access\n",
     pem: certificates.cert,

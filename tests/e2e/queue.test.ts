@@ -61,13 +61,24 @@ endToEnd(
 endToEnd("the binary contains its packages with their licences, and none of the tests' packages", async (host) => {
   const held = async (text: string) =>
     (await host.run(["grep", "-qaF", text, "/usr/sbin/ssh-session-notifier"])).code === 0;
-  for (const name of ["commander", "ipaddr.js", "leven", "smol-toml", "valibot"]) {
+  for (const name of ["commander", "ipaddr.js", "leven", "nodemailer", "smol-toml", "valibot"]) {
     assert.ok(await held(`// npm/${name}@`), name);
   }
-  for (const author of ["TJ Holowaychuk", "whitequark", "Sindre Sorhus", "Squirrel Chat et al.", "Fabian Hiller"]) {
+  for (
+    const author of [
+      "TJ Holowaychuk",
+      "whitequark",
+      "Sindre Sorhus",
+      "Squirrel Chat et al.",
+      "Fabian Hiller",
+      "Andris Reinman",
+    ]
+  ) {
     assert.ok(await held(author), author);
   }
-  for (const name of ["fast-check", "pure-rand"]) assert.ok(!await held(`npm/${name}@`), name);
+  for (const name of ["fast-check", "pure-rand", "smtp-server", "postal-mime"]) {
+    assert.ok(!await held(`npm/${name}@`), name);
+  }
   for (const path of [ROOT, "/deno/npm/"]) assert.ok(!await held(path), `a path of the build machine: ${path}`);
 });
 

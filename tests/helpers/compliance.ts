@@ -21,6 +21,7 @@ import type {
   TestNotification,
 } from "../../src/services/service.ts";
 import { certificate, HOSTILE_TEXTS, judgedEvent, MARKUP, messageWith, notification } from "./fixtures.ts";
+import { mailFaults } from "./mail_faults.ts";
 import { answerOf } from "./receiver.ts";
 import { SECRET } from "./receivers.ts";
 import { bodyOf, type HttpSpec, NOW_MS, type ServiceSpec, textsOf } from "./service_specs.ts";
@@ -46,7 +47,12 @@ export function configured(registered: RegisteredService, options: unknown): Con
 
 /** Configures the service for a receiver. */
 export function serviceFor({ registered, spec }: Subject, origin = ORIGIN): ConfiguredService {
-  return configured(registered, spec?.kind === "http" ? spec.options(origin) : {});
+  return configured(registered, optionsOf(spec, origin));
+}
+
+/** Options that point to a receiver. */
+function optionsOf(spec: ServiceSpec | undefined, origin: string) {
+  return spec === undefined || spec.kind === "print" ? {} : spec.options(origin);
 }
 
 /** The receiver's answer to a request, without a socket. */
@@ -56,6 +62,11 @@ export async function answerTo(request: ServiceRequest, spec: ServiceSpec): Prom
     assert.ok(request.kind === "print");
     assert.doesNotMatch(request.text, /[\r\u2028\u2029]/);
     return { status: 200, headers: {}, body: "" };
+  }
+  if (request.kind === "mail" || spec.kind === "mail") {
+    assert.ok(request.kind === "mail");
+    const faults = await mailFaults(request);
+    return { status: faults.length === 0 ? 200 : 550, headers: {}, body: faults.join("; ") };
   }
   return await answerOf(spec.receive, request);
 }
@@ -69,7 +80,7 @@ async function assertTaken(request: ServiceRequest, spec: ServiceSpec): Promise<
 async function assertTooLong(message: Message, subject: Subject): Promise<void> {
   const { spec, registered: { limits } } = subject;
   const service = serviceFor(subject);
-  assert.ok(spec?.kind === "http");
+  assert.ok(spec !== undefined && spec.kind !== "print");
   if (spec.isLimited) {
     const { status } = await answerTo(service.render(message, rendering("rich")), spec);
     assert.ok(status >= 400, `${status} to ${message.notifications.length} events`);
@@ -116,7 +127,7 @@ const value = fc.oneof(
   fc.string({ unit: fc.constantFrom(..."*_~`|<>@#:/[]()\\'\"&漢😀\n"), maxLength: 300 }),
 );
 
-const hostileNotification = fc.record({
+export const hostileNotification = fc.record({
   type: fc.constantFrom<"open" | "close">("open", "close"),
   occurredAtMs: fc.integer({ min: -8.64e15, max: 8.64e15 }),
   user: value,
@@ -212,7 +223,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   },
 
   "rejects an unknown option, and options that are not a table": ({ registered, spec }) => {
-    const options = spec?.kind === "http" ? spec.options(ORIGIN) : {};
+    const options = optionsOf(spec, ORIGIN);
     for (const wrong of [{ ...options, colour: "red" }, "text", 1, null, true]) {
       assert.ok("issues" in registered.configure(wrong), JSON.stringify(wrong));
     }
@@ -221,7 +232,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
   "declares its secrets, and the hosts that it connects to": (subject) => {
     const { registered, spec } = subject;
     const service = serviceFor(subject);
-    const options = spec?.kind === "http" ? spec.options("https://198.51.100.1:8443") : {};
+    const options = optionsOf(spec, "https://198.51.100.1:8443");
     const { secrets } = configured(registered, options);
     const redact = redactor(secrets);
     for (const [name, value] of Object.entries(options)) {
@@ -231,7 +242,8 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
     for (const secret of secrets) assert.ok(secret.length > 3, `${secret} is too short to redact reliably`);
     const request = service.render(messageWith(notification()), rendering("rich"));
-    assert.deepEqual(service.endpoints, request.kind === "http" ? [new URL(request.url).host] : []);
+    assert.deepEqual(service.endpoints, endpointsOf(request));
+    assert.deepEqual(service.mailServers, request.kind === "mail" ? service.endpoints : []);
     if (request.kind === "http") {
       // An error may quote the request, so redaction must hide its secrets too.
       assert.ok(!redact(request.url).includes(SECRET), redact(request.url));
@@ -347,7 +359,7 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
 
   "prevents events from adding a mention, a link, an image, markup or a command": (subject) => {
     const { spec } = subject;
-    if (spec?.kind !== "http") return;
+    if (spec === undefined || spec.kind === "print") return;
     const service = serviceFor(subject);
     for (const form of FORMS) {
       for (const isDigest of [false, true]) {
@@ -464,6 +476,12 @@ export function kindOf(status: number): Outcome["kind"] {
   if (status < 300) return "delivered";
   if ([408, 424, 425, 429].includes(status) || status >= 500) return "retry";
   return [401, 402, 403, 404, 405, 407, 410, 415, 421, 451].includes(status) || status < 400 ? "broken" : "refused";
+}
+
+/** The hosts that a request connects to. */
+function endpointsOf(request: ServiceRequest): string[] {
+  if (request.kind === "mail") return [request.server.endpoint];
+  return request.kind === "http" ? [new URL(request.url).host] : [];
 }
 
 function http(request: ServiceRequest): HttpRequest {

@@ -56,7 +56,8 @@ async function outcomeOf(kind: string, what: string): Promise<string> {
     }
     if (kind === "request") {
       const exchange = await transport?.({ kind: "http", method: "POST", url: what, headers: {}, body: "{}" });
-      return exchange?.kind === "response" ? `status ${exchange.response.status}` : `${exchange?.failure}`;
+      if (exchange?.kind === "response") return `status ${exchange.response.status}`;
+      return exchange?.kind === "failed" ? exchange.failure : `${exchange?.kind}`;
     }
     const attempt = tries[kind];
     if (attempt === undefined) throw new Error(`no attempt "${kind}"`);

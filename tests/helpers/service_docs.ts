@@ -4,7 +4,7 @@
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { type RegisteredService, services } from "../../src/services/registry.ts";
-import type { Message } from "../../src/services/service.ts";
+import type { MailRequest, Message } from "../../src/services/service.ts";
 import { configured } from "./compliance.ts";
 import { sentence } from "./config_docs.ts";
 import { messageWith, notification } from "./fixtures.ts";
@@ -58,6 +58,7 @@ export const MESSAGES = {
   "A logout": messageWith({
     ...LOGIN,
     type: "close",
+    uuid: "7d4c1f8e-52b6-4a0e-8c7a-2f0d9b3e6c54",
     urgency: "low",
     duration: "2 h 5 min",
     time: "2026-11-23 13:18:32+13:00",
@@ -110,7 +111,13 @@ function messageExample(registered: RegisteredService, message: Message): string
   const service = configured(registered, parse(registered.example));
   const request = service.render(message, { form: "rich", nowMs: NOW_MS });
   if (request.kind === "http-each") throw new Error(`the example of ${registered.name} has several servers`);
+  if (request.kind === "mail") return readableMail(request);
   return request.kind === "http" ? readable(request.body) : request.text;
+}
+
+/** A mail without its encoding. */
+function readableMail({ headers, text }: MailRequest): string {
+  return [...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), "", text.trimEnd()].join("\n");
 }
 
 /** JSON, with what fits on one line; a form with a line for each field. */

@@ -25,6 +25,12 @@ export const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 
 type Options = Readonly<Record<string, string | number | readonly string[]>>;
 
+/** The specification of a service that sends mail, see tests/transport/smtp.test.ts for its receiver. */
+export interface MailSpec extends Pick<HttpSpec, "options" | "active"> {
+  readonly kind: "mail";
+  readonly isLimited: false;
+}
+
 /** The specification of an HTTP service. */
 export interface HttpSpec {
   readonly kind: "http";
@@ -49,7 +55,7 @@ export interface HttpSpec {
 }
 
 /** The specification of a service; `print` services make no requests. */
-export type ServiceSpec = HttpSpec | { readonly kind: "print" };
+export type ServiceSpec = HttpSpec | MailSpec | { readonly kind: "print" };
 
 /** The path of a workflow in Power Automate. */
 const WORKFLOW = "/powerautomate/automations/direct/workflows/abc/triggers/manual/paths/invoke";
@@ -285,6 +291,16 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     isLimited: false,
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), FORWARDED),
   },
+  email: {
+    kind: "mail",
+    options: (origin) => {
+      const { hostname, port, protocol } = new URL(origin);
+      const tls = protocol === "https:" ? "tls" : "none";
+      return { to: "admin@example.com", server: hostname, port: Number(port), tls, user: "u", password: SECRET };
+    },
+    isLimited: false,
+    active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
+  },
   webhook: {
     kind: "http",
     receive: webhook,
@@ -318,9 +334,10 @@ function emojis(text: string): string {
   return matches(text, /:[\w+'-]+(?=:)/g);
 }
 
-/** The fields of a JSON or form body. */
+/** The fields of a JSON or form body; the parts of a mail that readers see. */
 export function bodyOf(request: ServiceRequest): Readonly<Record<string, unknown>> {
   if (request.kind === "print") return { text: request.text };
+  if (request.kind === "mail") return { subject: request.headers["Subject"], text: request.text };
   if (request.kind !== "http") throw new Error("more than one request");
   if (!request.headers["content-type"]?.includes("json")) return Object.fromEntries(new URLSearchParams(request.body));
   return JSON.parse(request.body);

@@ -79,6 +79,7 @@ export class World implements Disposable {
       database: this.database,
       intake: new Intake({ database: this.database, inbox: this.inbox, paths: this.paths, clock: this.clock, log }),
       transport: async (request) => {
+        if (request.kind !== "http") throw new Error("no mail is expected");
         this.requests.push({ atMs: this.clock.nowMs(), request });
         return await this.answer(request);
       },

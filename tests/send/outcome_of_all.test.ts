@@ -21,7 +21,7 @@ Deno.test("outcomeOfAll() is delivered if one server accepted, else refused, els
   for (const other of [REFUSED, BROKEN, RETRY]) {
     assert.deepEqual(outcomeOfAll([other, DELIVERED]), {
       kind: "delivered",
-      missed: "reason" in other && other.reason,
+      warning: "reason" in other && `not to every server: ${other.reason}`,
     });
   }
 });

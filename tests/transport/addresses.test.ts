@@ -52,6 +52,7 @@ Deno.test("a request reaches one address that accepts it, once, and TLS checks t
     const url = `https://${host}/`;
     const request = { kind: "http", method: "POST", url, headers: {}, body: `${++sent}` } as const;
     const exchange = await transport(request, { caCert: ca });
+    assert.ok(exchange.kind !== "answer");
     return exchange.kind === "response" ? exchange.response.body : `${exchange.failure}: ${exchange.detail}`;
   };
 

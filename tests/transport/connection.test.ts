@@ -40,6 +40,7 @@ Deno.test("a request presents the client certificate, goes through its own proxy
   const get = async (url: string, connection: Connection) => {
     const request = { kind: "http", method: "GET", url, headers: { "x-own": "1" }, body: "" } as const;
     const exchange = await transport(request, connection);
+    assert.ok(exchange.kind !== "answer");
     return exchange.kind === "response" ? exchange.response.body : `${exchange.failure}: ${exchange.detail}`;
   };
 
