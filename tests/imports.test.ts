@@ -88,6 +88,9 @@ Deno.test("only main.ts starts the hook, and few of its modules are used elsewhe
   );
   assert.deepEqual(users.sort(), [
     ["admin/become_sender.ts", "hook/privileges.ts"],
+    // `repair` creates the database and its index as the hook does.
+    ["admin/repair/empty_spool.ts", "hook/insert.ts"],
+    ["admin/repair/fix_modes.ts", "hook/insert.ts"],
     ["admin/repair/repair.ts", "hook/privileges.ts"],
     // The record of the last resort has the same environment.
     ["intake/unrecorded.ts", "hook/environment.ts"],

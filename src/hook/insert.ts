@@ -81,7 +81,7 @@ export function listSmall(directory: string): Deno.DirEntry[] | undefined {
 }
 
 /** Creates a database that its group can read, whatever umask sshd set. SQLite gives `-wal` the same mode. */
-function createDatabase(path: string): void {
+export function createDatabase(path: string): void {
   createWhole(path, 0o640, (unfinished) => {
     const database = openDatabase(unfinished, { busyTimeoutMs: BUSY_BUDGET_MS });
     // Before WAL mode: closing a WAL database runs a checkpoint, and hides its failure on a full disk.
@@ -96,7 +96,7 @@ function createDatabase(path: string): void {
  * could lock one byte and delay each login by 10 s, whatever the busy timeout (walTryBeginRead in wal.c). It must not
  * be empty, because SQLite would give an empty file the mode of the database (robust_open in os_unix.c).
  */
-function createIndex(path: string): void {
+export function createIndex(path: string): void {
   createWhole(path, 0o600, (unfinished) => Deno.writeTextFileSync(unfinished, "new"));
 }
 

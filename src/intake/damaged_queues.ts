@@ -43,10 +43,7 @@ export interface DamagedQueue {
 export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs: number): DamagedQueue[] {
   // The code that reads the queue database reports that the directory does not exist.
   if (statIfThere(queueDir)?.isDirectory !== true) return [];
-  const names = listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name))
-    .map(({ name }) => name).sort().slice(-MAX_FOLDERS);
-  return names.flatMap((name) => {
-    const folder = `${queueDir}/${name}`;
+  return damagedFolders(queueDir).flatMap((folder) => {
     const database = `${folder}${queueDatabase.slice(queueDatabase.lastIndexOf("/"))}`;
     try {
       const files = [database, `${database}-wal`].map(statIfThere);
@@ -59,6 +56,16 @@ export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs
       return [{ folder, database, looks: "" }];
     }
   });
+}
+
+/**
+ * The directories in queue/ that `repair` moved aside, oldest first: databases, or spools that are too large for `send`.
+ *
+ * @throws as {@link listFolder}
+ */
+export function damagedFolders(queueDir: string): string[] {
+  const names = listFolder(queueDir).filter(({ name, isDirectory }) => isDirectory && NAME.test(name));
+  return names.map(({ name }) => `${queueDir}/${name}`).sort().slice(-MAX_FOLDERS);
 }
 
 /**

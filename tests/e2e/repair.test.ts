@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { endToEnd, findingsOn, queue, send, shell } from "../helpers/end_to_end.ts";
 import { assertFound } from "../helpers/findings.ts";
+import { sessionEvent } from "../helpers/fixtures.ts";
 import { waitFor } from "../helpers/wait_for.ts";
 
 const QUEUE = "/var/lib/ssh-session-notifier/queue";
@@ -33,6 +34,16 @@ endToEnd(
     assert.match(failing.stderr, /^error: .*"\/\S+\/queue": .* \[repair\.read-error\]\nhint: /);
     const { code, stdout, stderr } = await repair();
     assert.deepEqual([code, stderr], [0, ""], stdout);
+    // With room for an event, but not for those of the spool.
+    const event = JSON.stringify(sessionEvent({ uuid: "UUID", authInfo: "x".repeat(3_000) }));
+    await Deno.writeTextFile(host.path("/run/event.json"), event);
+    const spool = `for i in $(seq 300); do sed s/UUID/$i/ /run/event.json >${QUEUE}/spool/$i.json; done`;
+    await shell(host, `${spool}; cat /dev/zero >${QUEUE}/filler; truncate -s -128K ${QUEUE}/filler`);
+    const tooMany = await repair();
+    assert.equal(tooMany.code, 75, tooMany.stdout);
+    assert.match(tooMany.stderr, / \[repair\.disk-full\]\n/);
+    await shell(host, `rm ${QUEUE}/filler`);
+    assert.match((await repair()).stdout, /^moved 300 events from ".*\/spool" into the database$/m);
   },
 );
 

@@ -1,5 +1,6 @@
 // Fixes the modes of the queue's files, and what is in the place of its spool.
 
+import { createIndex } from "../../hook/insert.ts";
 import type { StatePaths } from "../../paths.ts";
 import { databaseFiles, MAX_FOLDER_BYTES, statIfThere } from "../../sqlite/files.ts";
 import { movedAside } from "./set_queue_aside.ts";
@@ -7,7 +8,7 @@ import { movedAside } from "./set_queue_aside.ts";
 /** Setgid: new files get the group of the directory. */
 const FOLDER_MODE = 0o2750;
 const FILE_MODE = 0o640;
-/** Any process that can open the -shm file can lock it, and so delay every login; see hook/insert.ts. */
+/** See createIndex() in hook/insert.ts. */
 const INDEX_MODE = 0o600;
 
 /** Fixes what it can, and reports each change. */
@@ -32,19 +33,6 @@ export function fixModes(paths: StatePaths, say: (line: string) => void): void {
   for (const path of databaseFiles(queueDatabase)) {
     const mode = path.endsWith("-shm") ? INDEX_MODE : FILE_MODE;
     if (statIfThere(path)?.isFile) setMode(path, { mode, say });
-  }
-}
-
-/** Creates the file with its content in one step, because SQLite replaces an empty one. The hook has the same code. */
-function createIndex(path: string): void {
-  const unfinished = `${path}.${crypto.randomUUID()}`;
-  try {
-    Deno.writeTextFileSync(unfinished, "new", { createNew: true, mode: INDEX_MODE });
-    Deno.linkSync(unfinished, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  } finally {
-    if (statIfThere(unfinished) !== undefined) Deno.removeSync(unfinished);
   }
 }
 

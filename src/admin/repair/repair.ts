@@ -8,11 +8,12 @@ import { oneLine } from "../../log.ts";
 import { type StatePaths, statePaths } from "../../paths.ts";
 import { print } from "../../print.ts";
 import { statIfThere } from "../../sqlite/files.ts";
-import { isReadOnly, REMOUNT } from "../../store/store_failure.ts";
-import { isPassingSystemError, isSystemError, systemCode } from "../../system_error.ts";
-import { emptySpool } from "./empty_spool.ts";
+import { isSqliteError, SQLITE_FULL, sqliteCode } from "../../sqlite/sqlite_error.ts";
+import { isPassing, isReadOnly, REMOUNT } from "../../store/store_failure.ts";
+import { isSystemError, systemCode } from "../../system_error.ts";
+import { emptySpools } from "./empty_spool.ts";
 import { fixModes } from "./fix_modes.ts";
-import { faultOfDatabase, openHeld } from "./queue_fault.ts";
+import { faultOfDatabase } from "./queue_fault.ts";
 import { createDatabaseDir, type RepairSteps, setOldDatabaseAside, setQueueAside } from "./set_queue_aside.ts";
 import { refuseGroups } from "../without_groups.ts";
 
@@ -70,18 +71,11 @@ export async function repairQueue(
   say(fault === undefined ? "the queue database is not damaged" : `the queue database is damaged: ${fault}`);
   if (fault === undefined && !force) {
     tryRoom(paths);
-    // If there is no database, the next hook creates it.
-    if (statIfThere(paths.queueDatabase) !== undefined) emptySpools(paths, say);
-    return;
+  } else {
+    await setQueueAside(paths, steps);
+    say("the next runs of send recover the events that can be read from it");
   }
-  await setQueueAside(paths, steps);
-  say("the next login creates a new database; the next runs of send recover events that can be read from the old one");
-}
-
-/** Moves the events of both spools into the database, and reports it. */
-function emptySpools(paths: StatePaths, say: (line: string) => void): void {
-  const database = openHeld(paths);
-  for (const folder of [paths.spoolDir, paths.runSpoolDir]) emptySpool(database, folder).forEach(say);
+  emptySpools(paths, say);
 }
 
 /** Checks whether the disk has room for an event. The insert in faultOf() does not show it: it is rolled back. */
@@ -152,10 +146,10 @@ function explaining<T>(paths: StatePaths, work: () => T): T {
 }
 
 function explained(error: unknown, { queueDir }: StatePaths): unknown {
-  if (error instanceof Failure || !isSystemError(error)) return error;
+  if (error instanceof Failure || !(isSystemError(error) || isSqliteError(error))) return error;
   const fail = (code: Id, reason: string, exitCode: ExitCode, hint: string) =>
     new Failure(`Cannot repair "${queueDir}": ${reason}`, { code, exitCode, hint, cause: error });
-  if (["ENOSPC", "EDQUOT"].includes(systemCode(error))) {
+  if (["ENOSPC", "EDQUOT"].includes(systemCode(error)) || sqliteCode(error) === SQLITE_FULL) {
     return fail(
       "repair.disk-full",
       "the disk is full",
@@ -167,7 +161,7 @@ function explained(error: unknown, { queueDir }: StatePaths): unknown {
     return fail("repair.read-only", "its file system is read-only", ExitCode.config, REMOUNT);
   }
   const { tempFail, config } = ExitCode;
-  return isPassingSystemError(error)
+  return isPassing(error)
     ? fail("repair.read-error", messageOf(error), tempFail, "check the disk (journalctl -k), then run repair again")
     : fail(
       "repair.refused",

@@ -5,7 +5,10 @@ import assert from "node:assert/strict";
 import { repairQueue } from "../../../src/admin/repair/repair.ts";
 import { insertEvent } from "../../../src/hook/insert.ts";
 import { statePaths } from "../../../src/paths.ts";
+import { SourceError } from "../../../src/intake/record.ts";
+import { Spool } from "../../../src/intake/spool.ts";
 import { Inbox, INBOX_START } from "../../../src/intake/inbox.ts";
+import { MAX_FOLDER_BYTES } from "../../../src/sqlite/files.ts";
 import { openDatabase, pragma } from "../../../src/sqlite/open.ts";
 import { readDamagedQueue } from "../../../src/intake/damaged_queues.ts";
 import { MUST_RUN } from "../../../.ci/checkout.ts";
@@ -457,6 +460,57 @@ Deno.test("repair moves the events of both spools into an intact database, and r
   Deno.writeTextFileSync(`${queue.paths.spoolDir}/junk.json`, "{}");
   await queue.repair();
   assert.match(queue.said.at(-1) ?? "", /^left 1 file in ".*" that cannot be moved: /);
+});
+
+/** Fills a spool with so many files that `send` does not list it, and with these events. */
+function fillSpool(folder: string, uuids: readonly string[]): void {
+  for (const uuid of uuids) Deno.writeTextFileSync(`${folder}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+  // Each name adds to the size of a directory: its length or more in ext4, 20 bytes in a tmpfs.
+  const fill = `n=0; while [ $n -lt 110000 ] && [ $(stat -c %s .) -le ${MAX_FOLDER_BYTES} ]; do
+    seq -f %0200.0f $n $((n + 4999)) | xargs touch; n=$((n + 5000)); done`;
+  new Deno.Command("sh", { args: ["-c", fill], cwd: folder }).outputSync();
+}
+
+Deno.test("repair moves the events of a spool that is too large for send into a new database, and leaves other files", async () => {
+  using queue = new Queue();
+  const uuids = Array.from({ length: 250 }, () => crypto.randomUUID()).sort();
+  fillSpool(queue.paths.spoolDir, uuids);
+  assert.throws(() => new Spool(queue.paths.spoolDir).inspect(), SourceError);
+  queue.insert("a");
+  queue.fold();
+  overwrite(queue.paths.queueDatabase, 0, 4096);
+  await queue.repair();
+  const [aside, ...more] = queue.folders().filter((folder) =>
+    queue.said.some((line) => line.includes(`250 events from "${folder}"`))
+  );
+  assert.ok(aside !== undefined && more.length === 0, queue.said.join("\n"));
+  assert.deepEqual(queue.uuids(), uuids);
+  assert.deepEqual(new Spool(queue.paths.spoolDir).inspect(), { count: 0 });
+  assert.deepEqual([...Deno.readDirSync(aside)].filter(({ name }) => name.endsWith(".json")), []);
+  const { queueDatabase } = queue.paths;
+  const modes = [queueDatabase, `${queueDatabase}-shm`].map((path) => (Deno.statSync(path).mode ?? 0) & 0o7777);
+  assert.deepEqual(modes, [0o640, 0o600]);
+  assert.ok(queue.canInsert("b"));
+});
+
+Deno.test("repair empties a spool that a repair moved aside before it was killed, and removes it", async () => {
+  for (const hasDatabase of [true, false]) {
+    using queue = new Queue();
+    if (hasDatabase) queue.insert("a");
+    const { queueDir, spoolDir } = queue.paths;
+    const uuids = Array.from({ length: 3 }, () => crypto.randomUUID()).sort();
+    for (const uuid of uuids) {
+      Deno.writeTextFileSync(`${spoolDir}/${uuid}.json`, JSON.stringify(sessionEvent({ uuid })));
+    }
+    Deno.renameSync(spoolDir, `${queueDir}/damaged-20261123T000000Z`);
+    Deno.mkdirSync(`${queueDir}/damaged-closed`, { mode: 0 });
+    await queue.repair();
+    assert.deepEqual(queue.uuids(), [...uuids, ...hasDatabase ? ["a"] : []].sort());
+    assert.deepEqual(queue.folders(), [`${queueDir}/damaged-closed`]);
+    assert.ok(queue.canInsert("b"));
+    await queue.repair();
+    assert.equal(queue.said[0], "the queue database is not damaged");
+  }
 });
 
 Deno.test("repair reports a read-only file system, not a damaged database", {
