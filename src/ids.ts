@@ -104,6 +104,7 @@ export const IDS = {
   "queue.read-only": "The file system of the queue or of its spool is mounted read-only.",
   "queue.unavailable":
     "The queue or its spool cannot be read now, for example because the disk is full; no event is lost.",
+  "queue.damaged-unread": "`send` could not read all of a damaged queue database that `repair` moved aside.",
   "spool.not-readable": "The spool of the queue cannot be read.",
 
   "delivery.unread": "Whether `send` reads the queue; a fault if an event has been unread for more than 5 minutes.",
@@ -134,6 +135,7 @@ export const IDS = {
   "store.newer": "A newer version of this program created the store.",
   "store.foreign": "The store is not a plain file, or has tables that are not ours.",
   "store.damaged": "The store is damaged.",
+  "store.backup-failing": "The last run of `send` could not make the daily backup of the store.",
 
   "state.missing": "The state directory does not exist.",
   "state.unusable": "The state directory cannot be used.",

@@ -68,6 +68,12 @@ export function damagedFolders(queueDir: string): string[] {
   return names.map(({ name }) => `${queueDir}/${name}`).sort().slice(-MAX_FOLDERS);
 }
 
+/** Whether a path, which may be forged, is one of those directories. */
+export function isSetAside({ queueDir }: Pick<StatePaths, "queueDir">, path: string): boolean {
+  const isNamedSo = path.startsWith(`${queueDir}/`) && NAME.test(path.slice(queueDir.length + 1));
+  return isNamedSo && statIfThere(path)?.isDirectory === true;
+}
+
 /**
  * Reads the events that SQLite can read; undefined for a row that is not an event.
  *

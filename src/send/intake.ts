@@ -224,19 +224,22 @@ export class Intake {
       history += result.history;
       yield;
     }
+    const isTriedAgain = "error" in end && isPassingInQueue(end.error);
+    const fault = "error" in end ? messageOf(end.error) : end.fault;
+    transaction(database, () => {
+      noteRead(database, { name: folder, looks: isTriedAgain ? "" : looks, fault });
+      // Count only now, so a database that is read again in each run is counted once.
+      if (!isTriedAgain) countUnreadable(database, unreadable);
+    });
     if ("error" in end) {
       const what = `${taken > 0 ? "all of " : ""}the damaged queue database in`;
-      log("error", `cannot read ${what} "${folder}": ${messageOf(end.error)}; the next run tries again`);
+      const next = isTriedAgain ? "the next run tries again" : "send reads it again if it changes";
+      log("error", `cannot read ${what} "${folder}": ${fault}; ${next}`);
       return false;
     }
-    transaction(database, () => {
-      noteRead(database, { name: folder, looks });
-      // Count only now, so a database that is read again in each run is counted once.
-      countUnreadable(database, unreadable);
-    });
     const old = history === 0 ? "" : ` (${history} too old to be sent, kept as history)`;
     const what = `recovered ${plural(taken, "new event")}${old} from the damaged queue database in "${folder}"`;
-    log("warning", end.fault === undefined ? what : `${what}; the rest cannot be read: ${end.fault}`);
+    log("warning", fault === undefined ? what : `${what}; the rest cannot be read: ${fault}`);
     return true;
   }
 }

@@ -11,7 +11,7 @@ import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { Inbox } from "../intake/inbox.ts";
 import { SourceError } from "../intake/record.ts";
-import { backUpDaily } from "../store/backup.ts";
+import { backUpDaily, noteBackupFault } from "../store/backup.ts";
 import { pendingEvents } from "../store/events.ts";
 import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
@@ -212,13 +212,16 @@ function problemsNow(
   ];
 }
 
-/** Makes the daily backup. A failure must not affect the run: the next one tries again. */
+/** Makes the daily backup. A failure must not affect the run: the next one tries again. Logs each reason once. */
 async function backUp(database: Database, { paths, log }: Work): Promise<void> {
+  let fault = "";
   try {
     await backUpDaily(database, { paths, nowMs: Date.now() });
   } catch (error) {
-    log("warning", `cannot back up the store to "${paths.deliveriesBackup}": ${messageOf(error)}`);
+    fault = messageOf(error);
   }
+  const isNew = noteBackupFault(database, fault);
+  if (isNew && fault !== "") log("warning", `cannot back up the store to "${paths.deliveriesBackup}": ${fault}`);
 }
 
 /** Faults that a person must correct take precedence over those that may be gone at the next run. */

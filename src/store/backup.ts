@@ -25,6 +25,17 @@ export async function backUpDaily(database: Database, { paths, nowMs }: { paths:
 }
 
 /**
+ * Notes why the backup failed; empty if it did not. Writes only if that has changed.
+ *
+ * @returns whether it has changed
+ */
+export function noteBackupFault(database: Database, fault: string): boolean {
+  const { changes } = database.prepare("UPDATE store SET backup_fault = :fault WHERE backup_fault <> :fault")
+    .run({ fault });
+  return changes > 0;
+}
+
+/**
  * Creates the store from its backup, in one step: it exists only once it is complete, on disk, and marked so that the
  * queue is read again.
  *

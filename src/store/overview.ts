@@ -3,7 +3,7 @@
 import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
 import { openToRead } from "./open.ts";
-import { type QueueState, queueStateOf } from "./sources.ts";
+import { type QueueState, queueStateOf, type UnreadQueue, unreadQueuesOf } from "./sources.ts";
 
 /** The most reasons to show. */
 const MAX_REASONS = 5;
@@ -50,6 +50,10 @@ export interface Overview {
   readonly queue: QueueState;
   /** Every route that the store knows, including those removed from the configuration. */
   readonly routes: readonly RouteOverview[];
+  /** Absent if there are none. */
+  readonly unreadQueues?: readonly UnreadQueue[];
+  /** Why the last run could not make the daily backup; absent if it could, or if none was due. */
+  readonly backupFault?: string;
   /** When the last run of `send` completed; undefined before the first one. */
   readonly lastRunAtMs?: number;
 }
@@ -63,7 +67,18 @@ export function readOverview(path: string): Overview | undefined {
     database,
     "SELECT last_run_at_ms AS lastRunAtMs FROM store WHERE elapsed_ms > 0",
   );
-  return { queue: queueStateOf(database), routes: routesOf(database), ...run };
+  const [fault] = query<Pick<Overview, "backupFault">>(
+    database,
+    "SELECT backup_fault AS backupFault FROM store WHERE backup_fault <> ''",
+  );
+  const unreadQueues = unreadQueuesOf(database);
+  return {
+    queue: queueStateOf(database),
+    routes: routesOf(database),
+    ...run,
+    ...unreadQueues.length === 0 ? {} : { unreadQueues },
+    ...fault,
+  };
 }
 
 /** The state of each route in the store. */

@@ -36,10 +36,12 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  *             in use, for pruning; see prune.ts. queue_looks: the state of the queue database when it was last read
  *             completely. queue_fault: why a source of events could not be read in the last pass, with the id of the
  *             finding; empty if all were. well_since_ms: since when every run has found that the alarm works; null if the
- *             last one did not.
+ *             last one did not. backup_fault: why the last run could not make the daily backup; empty if it could, or if
+ *             none was due.
  * `heartbeat` one row: when the heartbeat was last pinged.
  * `salvaged`  the damaged queue databases that were read, by the paths of their directories, and their state
- *             then. Also a note that the events of the Go program were taken over: see legacy.ts.
+ *             then; empty to try again in the next run. fault: why not all of it could be read; empty if all was.
+ *             Also a note that the events of the Go program were taken over: see legacy.ts.
  * `report`    one row: the slot of the latest report.
  * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
  *             is full, and whether a notice has reported that.
@@ -232,6 +234,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "INSERT INTO notice SELECT * FROM notice_before",
   "DROP TABLE notice_before",
   "CREATE INDEX notice_route ON notice (route, id)",
+  "ALTER TABLE salvaged ADD COLUMN fault TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE store ADD COLUMN backup_fault TEXT NOT NULL DEFAULT ''",
 ]];
 
 /** The version that this program writes. */

@@ -5,20 +5,36 @@ import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
 import type { queueFaultId } from "./store_failure.ts";
 
-/** A source that is read once. `looks`: its state when it was read. */
+/** A source that is read once. `looks`: its state when it was read; to read it again in the next run, empty. */
 export interface ReadSource {
   readonly name: string;
   readonly looks: string;
+  /** Why not all of it could be read. */
+  readonly fault?: string | undefined;
 }
 
-/** Whether a source was read completely, and has not changed since. */
+/** Whether a source was read as far as possible, and has not changed since. */
 export function isRead(database: Database, { name, looks }: ReadSource): boolean {
   return database.prepare("SELECT looks FROM salvaged WHERE name = ?").get(name)?.["looks"] === looks;
 }
 
-/** Notes that a source was read completely. */
-export function noteRead(database: Database, { name, looks }: ReadSource): void {
-  database.prepare("INSERT OR REPLACE INTO salvaged (name, looks) VALUES (?, ?)").run(name, looks);
+/** Notes that a source was read. Writes only if the note has changed. */
+export function noteRead(database: Database, { name, looks, fault = "" }: ReadSource): void {
+  database.prepare(
+    `INSERT INTO salvaged (name, looks, fault) VALUES (:name, :looks, :fault)
+     ON CONFLICT (name) DO UPDATE SET looks = :looks, fault = :fault WHERE looks <> :looks OR fault <> :fault`,
+  ).run({ name, looks, fault });
+}
+
+/** A damaged queue database that could not be read completely. */
+export interface UnreadQueue {
+  readonly folder: string;
+  readonly fault: string;
+}
+
+/** The damaged queue databases that could not be read completely, at most 100; their directories may be gone. */
+export function unreadQueuesOf(database: Database): UnreadQueue[] {
+  return query(database, "SELECT name AS folder, fault FROM salvaged WHERE fault <> '' ORDER BY name DESC LIMIT 100");
 }
 
 /** Why a source of events could not be read. */

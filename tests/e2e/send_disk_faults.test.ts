@@ -2,7 +2,8 @@
 // still delivered, and the reported error is correct.
 
 import assert from "node:assert/strict";
-import { configFor, endToEnd, queue, send, shell } from "../helpers/end_to_end.ts";
+import { configFor, endToEnd, findingsOn, queue, send, shell } from "../helpers/end_to_end.ts";
+import { assertFound } from "../helpers/findings.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
@@ -185,7 +186,7 @@ endToEnd("send that cannot read the configuration from the disk leaves the work 
 });
 
 endToEnd(
-  "a part of a damaged queue that the disk cannot read is tried again, and does not hide the rest",
+  "a part of a damaged queue that the disk cannot read is read once the database changes, and does not hide the rest",
   async (host) => {
     await using ntfy = ntfyLike();
     await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
@@ -208,12 +209,17 @@ endToEnd(
       const sent = await sendUnder(host, ["strace", "-qq", "-f", "-o", "/run/traces/trace", ...database]);
       assert.match(await Deno.readTextFile(host.path("/run/traces/trace")), /\(INJECTED\)/, part);
       assert.equal(sent.code, 0, `${part}: ${sent.stderr}`);
-      const says = /^error: cannot read (all of )?the damaged queue .*; the next run tries again$/m;
+      const says = /^error: cannot read (all of )?the damaged queue .*; send reads it again if it changes$/m;
       assert.match(sent.stderr, says, part);
       assert.ok(heardOf(ntfy).includes("carol"), part);
+      assertFound(await findingsOn(host), ["warning queue.damaged-unread", folder, "Input/output error"]);
+      const { code, stderr } = await send(host);
+      assert.deepEqual([code, stderr], [0, ""], part);
+      await shell(host, `touch -d '2 hours ago' ${folder}/session_events.db`);
       const next = await send(host);
       assert.equal(next.code, 0, `${part}: ${next.stderr}`);
       assert.match(next.stderr, /^warning: recovered 2 new events from the damaged queue/m, part);
+      assert.ok((await findingsOn(host)).every(({ id }) => id !== "queue.damaged-unread"), part);
       const known = await host.run(["sqlite3", `${STATE}/send/deliveries.db`, "SELECT count(*) FROM event"]);
       assert.equal(known.stdout.trim(), "3", part);
     }

@@ -9,6 +9,7 @@ import { Inbox, type InboxPosition } from "../../src/intake/inbox.ts";
 import { SourceError } from "../../src/intake/record.ts";
 import { beginStore } from "../../src/store/read_again.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
+import { unreadQueuesOf } from "../../src/store/sources.ts";
 import { announceQueueProblems } from "../../src/store/unreadable.ts";
 import { queueLogins } from "../helpers/logins.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -97,8 +98,8 @@ class Queue implements Disposable {
   }
 
   /** One run. */
-  takeIn(): Intake {
-    const { paths, clock, database } = this;
+  takeIn({ paths = this.paths } = {}): Intake {
+    const { clock, database } = this;
     this.#inbox.close();
     this.#inbox = new Inbox(paths);
     const log = (...entry: [Severity, string]) => void this.logged.push(entry);
@@ -309,6 +310,53 @@ Deno.test("takeInDamaged() ignores folders with other names, and those without a
   queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
   queue.takeIn();
   assert.deepEqual(queue.uuids(), []);
+});
+
+Deno.test("takeInDamaged() notes a database that it cannot read, and tries again only if it changes", () => {
+  using queue = new Queue();
+  const folder = queue.setAside("damaged-20261123T000000Z", A);
+  queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
+  // In the place of the copy.
+  Deno.mkdirSync(`${queue.paths.sendDir}/damaged_copy.db/x`, { recursive: true });
+  queue.takeIn();
+  assert.match(queue.logged.join(), /cannot read the damaged queue database in ".*not empty.*if it changes$/);
+  const noted = unreadQueuesOf(queue.database);
+  assert.deepEqual(noted.map((unread) => unread.folder), [folder]);
+  assert.match(noted[0]?.fault ?? "", /not empty/);
+  queue.logged.length = 0;
+  Deno.removeSync(`${queue.paths.sendDir}/damaged_copy.db`, { recursive: true });
+  queue.takeIn();
+  assert.deepEqual([queue.logged, queue.uuids()], [[], []]);
+  Deno.utimeSync(`${folder}/session_events.db`, 1, 1);
+  queue.takeIn();
+  assert.deepEqual([queue.uuids(), unreadQueuesOf(queue.database)], [[A], []]);
+});
+
+Deno.test("takeInDamaged() tries again in the next run after a temporary error, and notes it meanwhile", () => {
+  using queue = new Queue();
+  const folder = queue.setAside("damaged-20261123T000000Z", A);
+  queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
+  // Stands for a full disk: this error is not one that only a person can fix, either.
+  const sendDir = `${queue.directory}/${"x".repeat(300)}`;
+  queue.takeIn({ paths: { ...queue.paths, sendDir } });
+  assert.match(queue.logged.join(), /cannot read the damaged queue database in .*; the next run tries again$/);
+  assert.deepEqual(unreadQueuesOf(queue.database).map((unread) => unread.folder), [folder]);
+  queue.takeIn();
+  assert.deepEqual([queue.uuids(), unreadQueuesOf(queue.database)], [[A], []]);
+});
+
+Deno.test("takeInDamaged() notes what is wrong with a database of which it could not read all", () => {
+  using queue = new Queue();
+  const folder = queue.setAside("damaged-20261123T000000Z", A);
+  Deno.truncateSync(`${folder}/session_events.db`, 300 * 1024 ** 2);
+  queue.clock.jump(Date.now() + 60_000 - queue.clock.nowMs());
+  queue.takeIn();
+  const [noted] = unreadQueuesOf(queue.database);
+  assert.equal(noted?.folder, folder);
+  assert.match(noted.fault, /larger than/);
+  queue.logged.length = 0;
+  queue.takeIn();
+  assert.deepEqual(queue.logged, []);
 });
 
 Deno.test("takeIn() treats every event after an empty queue as new, whatever the clock says", () => {

@@ -1,6 +1,8 @@
 // Runs `send` as a process from its sources, so it is tested on every Deno version that the tests run on.
 
 import assert from "node:assert/strict";
+import { statePaths } from "../../src/paths.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
 import { garbagePage } from "../helpers/fixtures.ts";
 import { usersOf } from "../helpers/logins.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -81,4 +83,30 @@ Deno.test("send delivers pending events at the latest in its next run, whichever
     }
   }
   assert.ok(noticed > 5, `${noticed}`);
+});
+
+Deno.test("send that cannot back up its store logs that once, status shows it, and the next run that can does", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig(`[notification]\nservice = "stdout"`);
+  await installation.queue(LOGIN);
+  assert.equal((await installation.send()).code, 0);
+  const { deliveriesDatabase, deliveriesBackup } = statePaths(installation.stateDir);
+  const store = openDatabase(deliveriesDatabase, { busyTimeoutMs: 0 });
+  store.exec(`UPDATE store SET elapsed_ms = ${24 * 60 * 60 * 1000}`);
+  store.close();
+  await Deno.mkdir(`${deliveriesBackup}.unfinished/x`, { recursive: true });
+  const warningIds = async () => {
+    const { warnings } = JSON.parse((await installation.status("--json")).stdout);
+    return warnings.map(({ id }: { id: string }) => id);
+  };
+  const first = await installation.send();
+  assert.equal(first.code, 0);
+  assert.match(first.stderr, /^warning: cannot back up the store to ".*deliveries\.backup\.db": /);
+  assert.deepEqual(await warningIds(), ["store.backup-failing"]);
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(await warningIds(), ["store.backup-failing"]);
+  await Deno.remove(`${deliveriesBackup}.unfinished`, { recursive: true });
+  assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
+  assert.ok((await Deno.stat(deliveriesBackup)).isFile);
+  assert.deepEqual(await warningIds(), []);
 });

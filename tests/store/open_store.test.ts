@@ -6,10 +6,11 @@ import type { Severity } from "../../src/log.ts";
 import { statePaths } from "../../src/paths.ts";
 import { type Database, openDatabase, pragma, transaction } from "../../src/sqlite/open.ts";
 import { backUpTo } from "../../src/sqlite/backup.ts";
-import { backUpDaily } from "../../src/store/backup.ts";
+import { backUpDaily, noteBackupFault } from "../../src/store/backup.ts";
 import { recordVerdict, unjudged } from "../../src/store/events.ts";
 import { openToWrite } from "../../src/store/open.ts";
 import { openStore, previewStore } from "../../src/store/open_store.ts";
+import { readOverview } from "../../src/store/overview.ts";
 import { migrate, NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { inboxPosition, takeIn } from "../../src/store/take_in.ts";
 import { garbagePage, judgement, sessionEvent } from "../helpers/fixtures.ts";
@@ -306,6 +307,18 @@ Deno.test("backUpDaily() makes a private, complete backup once a day, and keeps 
   await backUp(Date.now() + 25 * HOUR);
   assert.notEqual(Deno.statSync(path).ino, first);
   assert.deepEqual([...Deno.readDirSync(sendDir)].filter(({ name }) => name.includes("unfinished")), []);
+  database.close();
+});
+
+Deno.test("noteBackupFault() reports each reason once, until the backup works", () => {
+  using store = new Store();
+  const database = store.open();
+  const reasons = ["", "full", "full", "busy", "", "", "busy"];
+  assert.deepEqual(reasons.map((reason) => noteBackupFault(database, reason)), [
+    ...[false, true, false, true],
+    ...[true, false, true],
+  ]);
+  assert.equal(readOverview(store.paths.deliveriesDatabase)?.backupFault, "busy");
   database.close();
 });
 

@@ -26,6 +26,7 @@ import { inspectSelinux, type ToolResult } from "./selinux.ts";
 import { inspectSshd } from "./sshd.ts";
 import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "../unread.ts";
+import { warningsOf } from "../warnings.ts";
 import { groupsOfSender, inspectUsers } from "./users.ts";
 
 /** The directories in which Linux-PAM looks for a service, in this order (pam.d(5)). */
@@ -107,6 +108,9 @@ function inspectState(
     const { routes = [], runDeadlineMs = 0 } = config ?? {};
     inspectRuns({ lastRunAtMs: overview?.lastRunAtMs, runDeadlineMs, nowMs }, findings);
     inspectDelivery({ routes, runDeadlineMs, overview, unread, spooled, nowMs }, findings);
+  });
+  attempt("store", findings, () => {
+    for (const { id, message, hint } of warningsOf(paths, overview)) findings.warning(id, message, hint);
   });
   // Separate from "delivery", because it does not need the store.
   attempt("hook", findings, () => {

@@ -19,6 +19,7 @@ import { statusLines } from "./status_lines.ts";
 import { statusMetrics } from "./status_metrics.ts";
 import { statusOf } from "./status_data.ts";
 import { readUnread } from "../unread.ts";
+import { warningsOf } from "../warnings.ts";
 
 /** Options of `status`. */
 export interface StatusOptions extends Places {
@@ -45,6 +46,7 @@ export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }:
   const unread = attempt(() => readUnread(paths, overview), faults);
   const isQueueReadable = faults.length === faultsElsewhere;
   const spooled = attempt(() => new Spool(paths.spoolDir).inspect(), faults);
+  const warnings = attempt(() => warningsOf(paths, overview), faults) ?? [];
   const nowMs = Date.now();
   const others = lastResortFaults({ paths, lastRunAtMs: overview?.lastRunAtMs, nowMs }).map(({ short }) => short);
   const found = statusOf({
@@ -56,6 +58,7 @@ export function status({ json, prometheus, stateDir, configFile = CONFIG_FILE }:
     spooled,
     withoutRoom: fullDisks(paths),
     faults,
+    warnings,
     nowMs,
   });
   if (json) print(jsonText(statusJson(found), { indent: 2 }));

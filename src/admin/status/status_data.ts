@@ -3,6 +3,7 @@
 import type { Config } from "../../config/config.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
 import type { Unread } from "../unread.ts";
+import type { Warning } from "../warnings.ts";
 import { IDLE, type Overview, type RouteOverview } from "../../store/overview.ts";
 import { believedRest } from "../../store/routes.ts";
 import type { Spooled } from "../../intake/spool.ts";
@@ -28,6 +29,8 @@ export interface Status {
   readonly spooled: Spooled | undefined;
   /** Why parts of this status are missing, one line each. */
   readonly faults: readonly string[];
+  /** What a person should look at, although the alarm may work. */
+  readonly warnings: readonly Warning[];
   /** When the last run of `send` ended; undefined if none has. */
   readonly lastRunAtMs: number | undefined;
   /** Why the alarm does not work; empty if a login right now would be notified. */
@@ -40,6 +43,7 @@ export interface StatusSources extends Pick<Status, "nowMs" | "unread" | "isQueu
   readonly withoutRoom: readonly string[];
   /** Further problems, a few words each. */
   readonly others?: readonly string[];
+  readonly warnings?: readonly Warning[];
   /** Undefined if the configuration cannot be read. */
   readonly config: Pick<Config, "routes" | "runDeadlineMs"> | undefined;
   /** Undefined if `send` has never run. */
@@ -52,7 +56,9 @@ export function isBroken({ newest }: Pick<RouteOverview, "newest">): boolean {
 }
 
 /** Computes the status. Without a configuration, every known route counts as configured. */
-export function statusOf({ config, overview, withoutRoom, others = [], ...rest }: StatusSources): Status {
+export function statusOf(
+  { config, overview, withoutRoom, others = [], warnings = [], ...rest }: StatusSources,
+): Status {
   const known = new Map((overview?.routes ?? []).map((route) => [route.name, route]));
   const services = new Map((config?.routes ?? []).map(({ name, service }) => [name, service.name]));
   const names = [...services.keys(), ...[...known.keys()].filter((name) => !services.has(name))];
@@ -81,5 +87,5 @@ export function statusOf({ config, overview, withoutRoom, others = [], ...rest }
     isUnreadable: rest.faults.length > 0,
     others,
   });
-  return { ...rest, routes: shown, lastRunAtMs, problems };
+  return { ...rest, warnings, routes: shown, lastRunAtMs, problems };
 }

@@ -4,7 +4,8 @@ import { isoInstant } from "../../text.ts";
 import { isBroken, type Status } from "./status_data.ts";
 
 /** Converts a status to JSON: names in snake_case, instants in ISO 8601, null for missing values. */
-export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs, problems }: Status): unknown {
+export function statusJson(status: Status): unknown {
+  const { nowMs, routes, unread, spooled, faults, warnings, lastRunAtMs, problems } = status;
   return {
     at: isoInstant(nowMs),
     is_alive: problems.length === 0,
@@ -32,5 +33,6 @@ export function statusJson({ nowMs, routes, unread, spooled, faults, lastRunAtMs
       last_test_passed_at: isoInstant(route.lastTestedAtMs),
     })),
     faults,
+    warnings,
   };
 }

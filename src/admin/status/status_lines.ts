@@ -7,9 +7,10 @@ import { isBroken, type RouteStatus, type Status } from "./status_data.ts";
 
 /** Returns the lines of a status. */
 export function statusLines(status: Status): string[] {
-  const { nowMs, routes, unread, isQueueReadable, spooled, faults, lastRunAtMs, problems } = status;
+  const { nowMs, routes, unread, isQueueReadable, spooled, faults, warnings, lastRunAtMs, problems } = status;
   return [
     ...faults,
+    ...warnings.map(({ message, hint }) => `warning: ${message}; hint: ${hint}`),
     `queue: ${isQueueReadable ? queueText(unread, nowMs) : "cannot be read"}`,
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),

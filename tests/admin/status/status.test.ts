@@ -38,6 +38,15 @@ function lines(sources: Sources): string[] {
   return statusLines(statusFrom(sources));
 }
 
+Deno.test("a status shows warnings, with hints, and the alarm works in spite of them", () => {
+  const warning = { id: "store.backup-failing", message: "no backup", hint: "free space" } as const;
+  const status = statusFrom({ warnings: [warning] });
+  const [first, ...more] = statusLines(status);
+  assert.deepEqual([first, more.at(-1)], ["warning: no backup; hint: free space", "alarm: works"]);
+  const json = statusJson(status) as { warnings: unknown; is_alive: boolean };
+  assert.deepEqual([json.warnings, json.is_alive], [[warning], true]);
+});
+
 Deno.test("statusLines() does not claim that an unreadable queue is empty", () => {
   assert.ok(lines({ unread: undefined, isQueueReadable: false }).includes("queue: cannot be read"));
   assert.ok(lines({ unread: undefined }).includes("queue: no event was ever recorded"));
