@@ -743,6 +743,8 @@ BindPaths=$STATE_DIR/send
 # CA certificates.
 BindReadOnlyPaths=-/etc/ssl/certs/ca-certificates.crt -/etc/pki/tls/certs/ca-bundle.crt
 BindReadOnlyPaths=-/etc/ssl/ca-bundle.pem -/etc/ssl/cert.pem
+# Place databases.
+BindReadOnlyPaths=-/usr/share/GeoIP -/var/lib/GeoIP
 # Name resolution.
 BindReadOnlyPaths=-/etc/resolv.conf -/etc/hosts -/etc/nsswitch.conf -/etc/host.conf -/etc/gai.conf
 BindReadOnlyPaths=-/run/systemd/resolve -/run/nscd:/var/run/nscd -/run/avahi-daemon:/var/run/avahi-daemon

@@ -96,6 +96,11 @@ export const IDS = {
   "config.placeholder": "A key still has the value of an example.",
   "config.rule-expired": "A rule of the allowlist has expired.",
 
+  "place.database": "A place database can be used.",
+  "place.database-missing": "A place database that the configuration names does not exist.",
+  "place.database-unusable": "A place database cannot be read, is damaged, or has neither countries nor operators.",
+  "place.database-old": "A place database was built more than 60 days ago.",
+
   "disk.read-only": "The file system of the state directory is mounted read-only.",
   "disk.room":
     "Whether the disk has room; a warning below 64 MiB, a fault below 1 MiB or 10 files, when nothing can be stored.",

@@ -8,7 +8,8 @@
 export const NOT_FOR_QUEUE = {
   net: true,
   read: `
-    /etc/ssh-session-notifier /var/lib/ssh-session-notifier/send /run/ssh-session-notifier/unrecorded
+    /etc/ssh-session-notifier /usr/share/GeoIP /var/lib/GeoIP /var/lib/ssh-session-notifier/send
+    /run/ssh-session-notifier/unrecorded
     /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
     /etc/pam.d /usr/lib/pam.d /etc/security /etc/selinux /etc/ssh/sshd_config /etc/ssh/sshd_config.d
     /usr/etc/ssh/sshd_config /usr/etc/ssh/sshd_config.d /etc/crypto-policies/back-ends /usr/share/crypto-policies

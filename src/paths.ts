@@ -10,6 +10,9 @@ export const BINARY = "/usr/sbin/ssh-session-notifier";
 /** The configuration; read by `send` and the administrator's commands, never by the hook. */
 export const CONFIG_FILE = "/etc/ssh-session-notifier/config.toml";
 
+/** The directories in which place databases are installed, by geoipupdate for example; read by `send`. */
+export const PLACE_FOLDERS: readonly string[] = ["/usr/share/GeoIP", "/var/lib/GeoIP"];
+
 /** The files in a state directory, and those in {@link RUN_DIR}. */
 export type StatePaths = Readonly<ReturnType<typeof statePaths>>;
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { LOW_BYTES } from "../src/admin/check/disk_space.ts";
+import { OLD_MS } from "../src/admin/check/places.ts";
 import { MAX_CONFIG_BYTES } from "../src/config/read_config.ts";
 import { type Id, IDS } from "../src/ids.ts";
 import { OVERDUE_AFTER_MS, UNREAD_AFTER_MS } from "../src/store/health.ts";
@@ -50,6 +51,7 @@ Deno.test("the table has the same limits as the code", () => {
     ["hook.last-resort", `${FAULT_MS / hours} hours`],
     ["hook.did-not-run", `${FAULT_MS / hours} hours`],
     ["hook.record-full", `${MAX_UNRECORDED_BYTES / mib} MiB`],
+    ["place.database-old", `${OLD_MS / (24 * hours)} days`],
     ["config.not-a-file", `${MAX_CONFIG_BYTES / mib} MiB`],
   ];
   for (const [id, ...limits] of table) {

@@ -71,6 +71,15 @@ Deno.test("the command line loads only the command that runs", () => {
   ]);
 });
 
+Deno.test("send and explain load the reader of place databases only if the configuration names some", () => {
+  for (const command of ["send/send.ts", "admin/explain.ts"]) {
+    const loaded = loadedBy(command);
+    assert.ok(loaded.includes("send/places.ts"), command);
+    assert.deepEqual(loaded.filter((name) => /mmdb|place_/.test(name)), [], command);
+  }
+  assert.ok(loadedBy("send/place_databases.ts").includes("npm:mmdb-lib"));
+});
+
 Deno.test("the hook and its imports have fewer than 600 lines", () => {
   const lines = [...hook, ...ROOT_PART].map((name) => modules.get(name)?.trimEnd().split("\n").length ?? NaN);
   const total = lines.reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import config from "../deno.json" with { type: "json" };
 import { NOT_FOR_QUEUE } from "../src/main.ts";
-import { BINARY, CONFIG_FILE, STATE_DIR, statePaths } from "../src/paths.ts";
+import { BINARY, CONFIG_FILE, PLACE_FOLDERS, STATE_DIR, statePaths } from "../src/paths.ts";
 import { type PermissionSet, permissionsToRevoke } from "../src/sandbox.ts";
 import { CA_BUNDLES } from "../src/transport/certificates.ts";
 
@@ -104,12 +104,13 @@ Deno.test("deno.json: the paths of the sets are those that the program uses", ()
   const written = [queueDir, runSpoolDir, "/run/systemd/journal/stdout"];
   assert.deepEqual([queue.read, queue.write], [written, written]);
   assert.deepEqual([repair.read, repair.write], [[queueDir, runSpoolDir], [queueDir, runSpoolDir]]);
-  assert.deepEqual([...send.read].sort(), [configDir, ...stateRead, ...CA_BUNDLES].sort());
+  assert.deepEqual([...send.read].sort(), [configDir, ...PLACE_FOLDERS, ...stateRead, ...CA_BUNDLES].sort());
   assert.deepEqual(send.write, [sendDir]);
   assert.deepEqual(help, { env: true });
   assert.ok(check.read.includes(BINARY));
+  assert.deepEqual(check.read.filter((path) => /GeoIP/.test(path)), PLACE_FOLDERS);
   assert.deepEqual([history.read, history.write], [[configDir, sendDir], [sendDir]]);
-  assert.deepEqual([explain.read, explain.write], [[configDir, sendDir], [sendDir]]);
+  assert.deepEqual([explain.read, explain.write], [[configDir, ...PLACE_FOLDERS, sendDir], [sendDir]]);
   assert.deepEqual([status.read, status.write], [[configDir, ...stateRead], [sendDir]]);
   assert.deepEqual([retry.read, retry.write], [[configDir, sendDir], [sendDir]]);
   assert.deepEqual([...test.read].sort(), [configDir, sendDir, ...CA_BUNDLES].sort());

@@ -6,12 +6,14 @@ import { type AllowRule, type Condition, failingConditions, ruleName } from "../
 import type { Config } from "../config/config.ts";
 import { readConfig } from "../config/read_config.ts";
 import { ExitCode } from "../failure.ts";
-import { oneLine } from "../log.ts";
+import { createLog, oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { judge } from "../session/judge.ts";
 import type { Login } from "../session/login.ts";
+import { NO_PLACE, type Place, placeText } from "../session/place.ts";
 import { routesFor } from "../send/judge_pending.ts";
+import { lookUpPlaces } from "../send/places.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
 import { openToRead } from "../store/open.ts";
@@ -36,7 +38,7 @@ export interface ExplainedLogin {
  *
  * @throws {Failure} if the login is invalid, or the configuration or the history cannot be read
  */
-export function explain({ stateDir, configFile, key, ...explained }: ExplainedLogin & Places): ExitCode {
+export async function explain({ stateDir, configFile, key, ...explained }: ExplainedLogin & Places): Promise<ExitCode> {
   const nowMs = Date.now();
   const keyless = loginFor(explained, nowMs);
   const paths = statePaths(stateDir);
@@ -46,10 +48,12 @@ export function explain({ stateDir, configFile, key, ...explained }: ExplainedLo
   const login = key === undefined
     ? keyless
     : loginFor({ ...explained, key: fingerprintOf(key, { keyNames, command: "explain" }) }, nowMs);
+  const { address } = login;
+  const place = address === undefined ? NO_PLACE : (await lookUpPlaces(config, createLog()))(address);
   explainingStore(paths, () => {
     using database = openToRead(paths.deliveriesDatabase);
     const known = (login: SeenLogin) => database === undefined ? NOTHING_KNOWN : seen(database, login);
-    for (const line of explanation(login, { config, known, nowMs })) print(oneLine(line));
+    for (const line of explanation(login, { config, known, place, nowMs })) print(oneLine(line));
     if (database === undefined) print("history: send has not run yet, or not since an upgrade; every user is new");
   });
   return ExitCode.ok;
@@ -83,14 +87,15 @@ export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: numb
 /** Returns the lines that `explain` prints. */
 export function explanation(
   login: Login,
-  { config, known, nowMs }: {
-    config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host">;
+  { config, known, place = NO_PLACE, nowMs }: {
+    config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host" | "placeDatabases" | "placeSize">;
+    place?: Place;
     known: (login: SeenLogin) => Known;
     nowMs: number;
   },
 ): string[] {
   const { allowlist, host, routes } = config;
-  const verdict = judge(login, { ...config, known, nowMs });
+  const verdict = judge(login, { ...config, known, place, nowMs });
   const { rule, reasons, unexpected, urgent } = verdict;
   const names = routesFor(routes, { type: login.type, verdict });
   const told = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
@@ -98,6 +103,9 @@ export function explanation(
   );
   return [
     `login: ${described(login, host.keyNames)}`,
+    ...login.address === undefined || config.placeDatabases.length === 0
+      ? []
+      : [`place: ${placeText(place) || "unknown to the databases"}`],
     ...allowlist.map((rule) => `${ruleName(rule)}: ${answerOf(rule, { login, nowMs, timezone: host.timezone })}`),
     rule !== undefined
       ? `decision: ${ruleName(rule)} allows it, so it is recorded but not notified`

@@ -67,7 +67,7 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries<Com
   },
   history: {
     text: [
-      "Prints one line per login, oldest first: time, user, origin, key, certificate (ID, serial number and CA), " +
+      "Prints one line per login, oldest first: time, user, origin, place, key, certificate (ID, serial number and CA), " +
       "duration, whether a notification was delivered, and why the login was unexpected. A logout without a recorded " +
       "login has its own line. Times are in the configured time zone. A login without a recorded logout is shown as " +
       "open?, or as no logout recorded if the host has restarted since. On a narrow terminal, columns are omitted, " +

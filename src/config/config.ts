@@ -2,12 +2,15 @@
 
 import * as v from "valibot";
 import { DAY_MS } from "../text.ts";
+import { CONFIG_FILE } from "../paths.ts";
 import type { AllowRule } from "../session/allowlist.ts";
+import type { PlaceSize } from "../session/site.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
 import { ownProxy } from "./connection.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
+import { placeFaults } from "./place.ts";
 import { type ReportSchedule, reportSchedule } from "./report.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
@@ -32,6 +35,10 @@ export interface Config {
   readonly allowlist: readonly AllowRule[];
   /** How long after the host's first event a new user, address or key alone does not make a login urgent. */
   readonly learningMs: number;
+  /** The paths of the place databases, in order of precedence. */
+  readonly placeDatabases: readonly string[];
+  /** What counts as the same place. */
+  readonly placeSize: PlaceSize;
   /** How long delivered events are kept. */
   readonly retentionDays: number;
   /** Requested after a run. */
@@ -52,11 +59,16 @@ export interface Config {
  * Parses a configuration in TOML 1.1. Throws a {@link ConfigError} with all faults.
  *
  * @param options.hostName returns this machine's host name, for `name = "%H"`
+ * @param options.directory the directory of the configuration
  * @param options.readBeside reads the files that the configuration names; without it, files are an error
  */
 export function parseConfig(
   text: string,
-  { hostName, readBeside = readNothing }: { hostName: () => string; readBeside?: ReadBeside },
+  { hostName, readBeside = readNothing, directory = folderOf(CONFIG_FILE) }: {
+    hostName: () => string;
+    readBeside?: ReadBeside;
+    directory?: string;
+  },
 ): Config {
   const toml = parseSyntax(text);
   const result = v.safeParse(schema, toml);
@@ -75,6 +87,7 @@ export function parseConfig(
   const context = { ...notes, proxy: proxyForAll(toml, notes) };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
+  faults.push(...placeFaults(toml, { directory }));
   // Not after other faults, because a route with a fault is not among the known ones.
   const section = result.success && faults.length === 0 ? result.output.report : undefined;
   const report = section === undefined
@@ -82,7 +95,7 @@ export function parseConfig(
     : reportSchedule(section, { routes: routes.map(({ name }) => name), faults });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, unexpected, allowlist, key_names, history } = result.output;
+  const { host, notification, unexpected, place, allowlist, key_names, history } = result.output;
   secrets.push(...routes.flatMap(({ service }) => service.secrets));
   return {
     host: {
@@ -96,6 +109,8 @@ export function parseConfig(
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     allowlist: allowRules(allowlist),
     learningMs: unexpected.learning_days * DAY_MS,
+    placeDatabases: place.databases,
+    placeSize: unexpected.place,
     retentionDays: history.retention_days,
     ...(heartbeat === undefined ? {} : { heartbeat }),
     ...(report === undefined ? {} : { report }),
@@ -104,6 +119,11 @@ export function parseConfig(
     placeholders,
     files: [...files],
   };
+}
+
+/** The directory of a file. */
+export function folderOf(path: string): string {
+  return path.replace(/\/[^/]*$/, "");
 }
 
 function readNothing(): never {

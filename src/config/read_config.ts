@@ -3,7 +3,7 @@
 import { ExitCode, Failure, messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";
 import { isPassingSystemError } from "../system_error.ts";
-import { type Config, parseConfig } from "./config.ts";
+import { type Config, folderOf, parseConfig } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { filesBeside } from "./files_beside.ts";
 
@@ -18,8 +18,8 @@ export const MAX_CONFIG_BYTES = 1024 * 1024;
 export function readConfig(path: string): Config {
   const text = readText(path);
   try {
-    const readBeside = filesBeside(path.replace(/\/[^/]*$/, ""));
-    return parseConfig(text, { hostName: Deno.hostname, readBeside });
+    const directory = folderOf(path);
+    return parseConfig(text, { hostName: Deno.hostname, readBeside: filesBeside(directory), directory });
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     const lines = cause.faults.map(({ place, message }) => `${path}: ${place}: ${message}`);

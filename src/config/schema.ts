@@ -3,9 +3,11 @@
 import * as v from "valibot";
 import { services } from "../services/registry.ts";
 import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
+import { PLACE_SIZES } from "../session/site.ts";
 import { ALLOWLIST } from "./allowlist_schema.ts";
 import { CONNECTION_KEYS } from "./connection.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
+import { PLACE } from "./place.ts";
 import { REPORT } from "./report.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
@@ -109,7 +111,16 @@ export const SECTIONS = {
       otherwise: 7,
       what: "days after this host's first event in which a new user, address or key alone does not make a login urgent",
     }),
+    place: v.pipe(
+      v.optional(v.picklist(PLACE_SIZES, `must be one of ${PLACE_SIZES.join(", ")}`), "address"),
+      v.description(
+        'what counts as the same place: `"address"`, an IPv4 address or an IPv6 /64; `"network"`, an IPv4 /24 or an ' +
+          'IPv6 /48; `"operator"` or `"country"`, which need databases in `[place]`. Where these do not have an ' +
+          "address, the address decides. A new country is always unexpected",
+      ),
+    ),
   },
+  place: PLACE,
   allowlist: ALLOWLIST,
   history: {
     retention_days: number({
@@ -153,6 +164,7 @@ export const schema = v.strictObject({
   // Validated one by one, since each has the options of its own service.
   routes: v.optional(v.custom(isTable, "must be a table"), {}),
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
+  place: v.optional(table(SECTIONS.place), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
   key_names: v.optional(keyNames, {}),
   history: v.optional(table(SECTIONS.history), {}),

@@ -5,6 +5,7 @@ import type { SessionEventType } from "../event.ts";
 import { ruleName } from "../session/allowlist.ts";
 import { judge, type Verdict } from "../session/judge.ts";
 import { loginOf } from "../session/login.ts";
+import { type LookUpPlace, NO_PLACE } from "../session/place.ts";
 import { transaction } from "../sqlite/open.ts";
 import { openOf, recordVerdict, type StoredEvent, unjudged } from "../store/events.ts";
 import { rememberFirstEvent, seen } from "../store/seen.ts";
@@ -17,7 +18,9 @@ const PAGE = 100;
 const PAGES_PER_STEP = 10;
 
 /** What judging needs. */
-type JudgeContext = Pick<SendContext, "config" | "database" | "clock" | "log">;
+export interface JudgeContext extends Pick<SendContext, "config" | "database" | "clock" | "log"> {
+  readonly lookUpPlace: LookUpPlace;
+}
 
 /**
  * Judges some of the events that are not judged yet.
@@ -47,7 +50,7 @@ export function judgePending(context: JudgeContext): boolean {
 function judgeOne(
   event: StoredEvent,
   opened: StoredEvent | undefined,
-  { config, database, clock, log }: JudgeContext,
+  { config, database, clock, log, lookUpPlace }: JudgeContext,
 ): void {
   const nowMs = clock.nowMs();
   const login = loginOf(event, opened);
@@ -55,6 +58,8 @@ function judgeOne(
     allowlist: config.allowlist,
     learningMs: config.learningMs,
     known: (login) => seen(database, login),
+    place: login.address === undefined ? NO_PLACE : lookUpPlace(login.address),
+    placeSize: config.placeSize,
     nowMs,
     isUnrecorded: event.isUnrecorded ?? false,
   });

@@ -48,7 +48,10 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
     sessionId: event.type === "open" ? event.uuid : event.openUuid ?? "",
     occurredAtMs: event.occurredAtMs,
     user: shown(event.user),
-    ...placeOf(event),
+    ...originOf(event),
+    place: shown(event.place),
+    countryCode: event.countryCode,
+    asn: event.asn,
     terminal: shown(event.terminal),
     service: shown(event.service),
     hostName: host.name,
@@ -65,7 +68,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
 }
 
 /** The client's address and name. A name never replaces the address, because the client's DNS may choose the name. */
-function placeOf({ address, remoteHost }: JudgedEvent) {
+function originOf({ address, remoteHost }: JudgedEvent) {
   const isName = address !== "" && parseAddress(remoteHost) === undefined;
   return isName
     ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }

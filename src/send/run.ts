@@ -8,7 +8,7 @@ import { noteSettings } from "../store/refusals.ts";
 import { announceQueueProblems } from "../store/unreadable.ts";
 import { deliverDue, type SendContext } from "./deliver.ts";
 import type { Intake } from "./intake.ts";
-import { judgePending } from "./judge_pending.ts";
+import { type JudgeContext, judgePending } from "./judge_pending.ts";
 
 /** How often a run checks for new events, in milliseconds. */
 const TICK_MS = 1_000;
@@ -17,7 +17,7 @@ const TICK_MS = 1_000;
 const MAX_WAIT_IN_RUN_MS = 60_000;
 
 /** What a run needs. */
-export interface RunContext extends SendContext {
+export interface RunContext extends SendContext, JudgeContext {
   readonly intake: Intake;
   /** Ends the run once the requests in flight have finished. */
   readonly signal: AbortSignal;

@@ -29,6 +29,7 @@ import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
 import { Intake } from "./intake.ts";
 import { judgePending } from "./judge_pending.ts";
+import { lookUpPlaces } from "./places.ts";
 import { redactor } from "./redact.ts";
 import { announceReport, previewReport } from "./report.ts";
 import { notificationOf } from "./render.ts";
@@ -72,7 +73,7 @@ export async function send(options: SendOptions): Promise<ExitCode> {
   }
   const work = { paths, configFile: options.configFile ?? CONFIG_FILE, log, lock };
   try {
-    return options.dryRun ? showPending(work, options) : await deliverPending(work);
+    return options.dryRun ? await showPending(work, options) : await deliverPending(work);
   } catch (error) {
     if (isDamage(error) && !options.dryRun) throw explainStoreError(setAsideFor(error, paths), paths);
     throw explainStoreError(error, paths);
@@ -123,15 +124,16 @@ function newestAtMs(inbox: Inbox): number | undefined {
 /**
  * Does all steps of a run except sending, prints one line per delivery, and rolls the steps back, also if one fails.
  */
-function showPending(work: Work, { report = false }: Pick<SendOptions, "report">): ExitCode {
+async function showPending(work: Work, { report = false }: Pick<SendOptions, "report">): Promise<ExitCode> {
   const { paths, configFile, log } = work;
   const config = readConfig(configFile);
+  const lookUpPlace = await lookUpPlaces(config, log);
   const { database: opened, intake } = open(work, previewStore);
   using database = opened;
   database.prepare("BEGIN").run();
   takeOver(database, { paths, log, keep: true });
   while (intake.takeIn() || intake.takeInDamaged());
-  while (judgePending({ config, database, clock: systemClock, log }));
+  while (judgePending({ config, database, clock: systemClock, log, lookUpPlace }));
   const problems = () => problemsNow(database, { paths, config, intake });
   const lines = report
     ? sentence(previewReport({ config, database, nowMs: Date.now(), problems })).split("\n")
@@ -169,6 +171,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     transport: await startTransport(transportOptions(config)),
     print,
     clock: systemClock,
+    lookUpPlace: await lookUpPlaces(config, log),
     random: Math.random,
     log,
     redact: redactor(config.secrets),

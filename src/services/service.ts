@@ -25,6 +25,12 @@ export interface SessionNotification {
   readonly dnsName: string;
   /** The client's address, normalized; empty if unknown. */
   readonly address: string;
+  /** Where the address is: `Auckland, New Zealand; AS64500 Example Net`; empty if unknown. */
+  readonly place: string;
+  /** Its country (ISO 3166-1 alpha-2); empty if unknown. */
+  readonly countryCode: string;
+  /** The number of its operator's autonomous system; undefined if unknown. */
+  readonly asn: number | undefined;
   readonly terminal: string;
   readonly service: string;
   /** This machine's name, from the configuration. */

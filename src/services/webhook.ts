@@ -137,7 +137,7 @@ function timeOf({ occurredAtMs }: SessionNotification): { readonly time?: string
 
 function eventOf(notification: SessionNotification): Readonly<Record<string, unknown>> {
   const { type, uuid, occurredAtMs, time, user, remoteHost, dnsName, address, terminal, service } = notification;
-  const { urgency, authentication, duration, reasons, isRepeat } = notification;
+  const { place, countryCode, asn, urgency, authentication, duration, reasons, isRepeat } = notification;
   return {
     uuid,
     type,
@@ -147,6 +147,9 @@ function eventOf(notification: SessionNotification): Readonly<Record<string, unk
     address,
     // The value that PAM reported.
     remote_host: dnsName === "" ? remoteHost : dnsName,
+    place,
+    country_code: countryCode,
+    asn: asn ?? null,
     terminal,
     service,
     urgency,

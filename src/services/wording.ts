@@ -21,8 +21,8 @@ export function sentence(
   }
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
   const { terminal, service } = notification;
-  const place = placeOf(notification).map(shown).join(", ");
-  const from = place === "" ? "" : ` (${place})`;
+  const origin = [...originOf(notification), notification.place].filter((value) => value !== "").map(shown).join(", ");
+  const from = origin === "" ? "" : ` (${origin})`;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const via = terminal === "" || service === "" ? shown(terminal + service) : `${shown(terminal)} (${shown(service)})`;
   const known = details(notification, escape);
@@ -32,8 +32,16 @@ export function sentence(
 }
 
 /** The client's address, followed by its DNS name. */
-function placeOf({ remoteHost, dnsName }: SessionNotification): string[] {
+function originOf({ remoteHost, dnsName }: SessionNotification): string[] {
   return [remoteHost, dnsName].filter((value) => value !== "");
+}
+
+/** The origin for a label: `203.0.113.7 (Auckland, New Zealand; AS64500 Example Net)`. */
+function fromText(notification: SessionNotification): string {
+  const origin = originOf(notification).join(", ");
+  // Otherwise a DNS name could forge a place.
+  const unbracketed = origin.replaceAll("(", "（").replaceAll(")", "）");
+  return notification.place === "" ? origin : `${unbracketed} (${notification.place})`;
 }
 
 /** The further facts in brackets after the sentence. */
@@ -98,7 +106,7 @@ export function factsOf(notification: SessionNotification): { label: string; val
   const { user, authentication, duration, reasons, hostName, time, terminal, service } = notification;
   const facts = [
     { label: "User", value: user },
-    { label: "From", value: placeOf(notification).join(", ") },
+    { label: "From", value: fromText(notification) },
     { label: "Authentication", value: authentication },
     { label: "Session", value: duration },
     { label: "Why unexpected", value: reasons.join("; ") },

@@ -61,14 +61,26 @@ export function parseNetwork(text: string): Network {
   if (!(prefixLength >= 0 && prefixLength <= bits)) {
     throw new SyntaxError(`"${text}": the prefix length must be between ${least} and ${bits + least}`);
   }
-  const zoneless = ipaddr.fromByteArray(address.toByteArray()).toString();
-  const version = address.kind() === "ipv4" ? ipaddr.IPv4 : ipaddr.IPv6;
-  const network = version.networkAddressFromCIDR(`${zoneless}/${prefixLength}`).toString();
-  if (network !== zoneless) {
+  const network = networkAddress(address, prefixLength);
+  if (network !== zoneless(address)) {
     const zone = addressText.slice(addressText.replace(/%.*/, "").length);
     throw new SyntaxError(`"${text}" has host bits set; did you mean "${network}${zone}/${prefixLength}"?`);
   }
   return { address, prefixLength };
+}
+
+/** The network around an address in CIDR notation, without a zone: `2001:db8:1:2::/64`. */
+export function networkAround(address: Address, prefixLength: number): string {
+  return `${networkAddress(address, prefixLength)}/${prefixLength}`;
+}
+
+function networkAddress(address: Address, prefixLength: number): string {
+  const version = address.kind() === "ipv4" ? ipaddr.IPv4 : ipaddr.IPv6;
+  return version.networkAddressFromCIDR(`${zoneless(address)}/${prefixLength}`).toString();
+}
+
+function zoneless(address: Address): string {
+  return ipaddr.fromByteArray(address.toByteArray()).toString();
 }
 
 /** Whether a network contains an address. A network without a zone matches addresses of any zone. */

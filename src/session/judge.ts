@@ -5,11 +5,17 @@ import { type AllowRule, failingConditions } from "./allowlist.ts";
 import { cap } from "../event.ts";
 import type { Known, SeenLogin } from "./seen.ts";
 import type { Login } from "./login.ts";
+import { operatorText, type Place } from "./place.ts";
+import { networkText, type PlaceSize, siteOf, siteText } from "./site.ts";
 
 /** The result of judging an event. */
 export interface Verdict {
   /** The client's address in canonical form; empty if it is not certain. */
   readonly address: string;
+  /** The {@link siteOf} the address; empty if it is not certain. */
+  readonly site: string;
+  /** What the place databases say about the address. */
+  readonly place: Place;
   /** The fingerprints of the user's keys, separated by spaces; empty if there are no keys or they are not certain. */
   readonly keyFingerprint: string;
   /** The names of variables that were tampered with, including those that the hook found. */
@@ -29,6 +35,10 @@ export interface JudgeOptions {
   readonly allowlist: readonly AllowRule[];
   /** Looks up previous logins. */
   readonly known: (login: SeenLogin) => Known;
+  /** What the place databases say about the login's address. */
+  readonly place: Place;
+  /** What counts as the same place. */
+  readonly placeSize: PlaceSize;
   /** How long the host learns after its first event. During that time, being new does not make a login urgent. */
   readonly learningMs: number;
   readonly nowMs: number;
@@ -51,16 +61,18 @@ const MAX_PLACE_IN_REASON = 64;
  * and always urgent: an attacker may have stopped the hook.
  */
 export function judge(login: Login, options: JudgeOptions): Verdict {
-  const { allowlist, known, learningMs, nowMs, isUnrecorded = false } = options;
+  const { allowlist, known, place, learningMs, nowMs, isUnrecorded = false } = options;
   const { type, user, address, remoteHost, tampered } = login;
   const isSuspect = tampered.length > 0 || isUnrecorded;
   const rule = isSuspect ? undefined : allowlist.find((rule) => failingConditions(rule, { login, nowMs }).length === 0);
-  const seenLogin = { user, address: address?.toString() ?? "", remoteHost, keyFingerprint: keyOf(login) };
+  const seenLogin = { user, address, remoteHost, place, keyFingerprint: keyOf(login) };
   const history = type === "open" ? known(seenLogin) : undefined;
-  const news = history === undefined ? [] : newsOf(login, history);
+  const news = history === undefined ? [] : newsOf(login, history, options);
   const isLearning = history !== undefined && isWithin(learningMs, login.occurredAtMs, history.firstEventAtMs);
   return {
-    address: seenLogin.address,
+    address: address?.toString() ?? "",
+    site: address === undefined ? "" : siteOf(address),
+    place,
     keyFingerprint: seenLogin.keyFingerprint,
     tampered,
     rule,
@@ -76,18 +88,41 @@ export function judge(login: Login, options: JudgeOptions): Verdict {
 }
 
 /** Describes what is new about a login. */
-function newsOf({ user, address, remoteHost, keys }: Login, known: Known): string[] {
+function newsOf(login: Login, known: Known, options: PlaceOptions): string[] {
+  const { user, keys } = login;
   const who = cap(user, MAX_USER_IN_REASON);
   // For a new user, everything else is new too.
   if (!known.user) return [`first login of ${who}`];
   const news: string[] = [];
-  const place = cap(address?.toString() ?? remoteHost, MAX_PLACE_IN_REASON);
-  if (!known.place) {
-    news.push(place === "" ? `first login of ${who} without an address` : `first login of ${who} from ${place}`);
+  const place = newPlace(login, known, options);
+  if (place !== undefined) {
+    const from = place === "" ? "without an address" : `from ${cap(place, MAX_PLACE_IN_REASON)}`;
+    news.push(`first login of ${who} ${from}`);
   }
   if (!known.key) news.push(`first use of this key by ${who}`);
   if (keys.hasUnreadable) news.push("the key can't be read");
   return news;
+}
+
+type PlaceOptions = Pick<JudgeOptions, "place" | "placeSize">;
+
+/**
+ * The place that is new, for people: the country if that is new, else as large as the options say; empty for an unknown
+ * place, undefined if it is not new. A known address is never new, even if a database now says that it has moved. If the
+ * databases cannot tell, the address decides, so a missing database makes no login expected.
+ */
+function newPlace(
+  { address, remoteHost }: Login,
+  known: Known,
+  { place, placeSize }: PlaceOptions,
+): string | undefined {
+  if (known.place) return undefined;
+  if (address === undefined) return remoteHost;
+  if (known.country === false) return place.country;
+  if (placeSize === "country" && known.country) return undefined;
+  if (placeSize === "operator" && known.operator !== undefined) return known.operator ? undefined : operatorText(place);
+  if (placeSize === "network") return known.network ? undefined : networkText(address);
+  return siteText(address);
 }
 
 /** Combines all keys into one: a login with a known key and a new key is new. */

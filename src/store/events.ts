@@ -2,6 +2,7 @@
 
 import type { SessionEvent } from "../event.ts";
 import type { Verdict } from "../session/judge.ts";
+import { placeText } from "../session/place.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
@@ -13,8 +14,18 @@ export interface StoredEvent extends SessionEvent {
   readonly isUnrecorded?: boolean;
 }
 
+/** What the place databases said about the address of an event when it was judged. */
+export interface StoredPlace {
+  /** `Auckland, New Zealand; AS64500 Example Net`; empty if unknown. */
+  readonly place: string;
+  /** ISO 3166-1 alpha-2; empty if unknown. */
+  readonly countryCode: string;
+  /** The number of the operator's autonomous system; undefined if unknown. */
+  readonly asn: number | undefined;
+}
+
 /** An event with the decision about it. */
-export interface JudgedEvent extends StoredEvent {
+export interface JudgedEvent extends StoredEvent, StoredPlace {
   readonly urgent: boolean;
   /** The client's address in its canonical form; empty if unknown. */
   readonly address: string;
@@ -57,12 +68,23 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
   };
 }
 
+/** Reads the place from a row of `event`. */
+export function storedPlaceOf(row: Record<string, unknown>): StoredPlace {
+  const { place, country_code: countryCode, asn } = row;
+  return {
+    place: String(place),
+    countryCode: String(countryCode),
+    asn: typeof asn === "number" ? asn : undefined,
+  };
+}
+
 /** Converts a row of {@link JUDGED_EVENT} to a judged event. */
 export function judgedEventOf(row: Record<string, unknown>): JudgedEvent {
   return {
     ...eventOf(row),
     urgent: row["urgent"] === 1,
     address: String(row["address"]),
+    ...storedPlaceOf(row),
     keyFingerprint: String(row["key_fingerprint"]),
     reasons: JSON.parse(String(row["reasons"])),
     isRepeat: row["is_repeat"] === 1,
@@ -123,16 +145,21 @@ export interface Judgement {
 /** Records a verdict and creates the deliveries of its event, unless the event is too old to be sent. */
 export function recordVerdict(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, verdict, openedBy = null, durationMs = null } = judgement;
-  const { address, tampered, rule, keyFingerprint, reasons, urgent } = verdict;
+  const { address, site, place, tampered, rule, keyFingerprint, reasons, urgent } = verdict;
   transaction(database, () => {
     const event = prepared(
       database,
-      `UPDATE event SET address = :address, tampered = :tampered, opened_by = :openedBy, duration_ms = :durationMs,
+      `UPDATE event SET address = :address, site = :site, place = :place, country_code = :countryCode, asn = :asn,
+         tampered = :tampered, opened_by = :openedBy, duration_ms = :durationMs,
          key_fingerprint = :keyFingerprint, reasons = :reasons, verdict = iif(is_history = 1, 'history', :word)
        WHERE id = :eventId RETURNING verdict, user`,
     ).get({
       eventId,
       address,
+      site,
+      place: placeText(place),
+      countryCode: place.countryCode,
+      asn: place.asn ?? null,
       tampered: tampered.join(" "),
       openedBy,
       durationMs,

@@ -3,7 +3,7 @@
 
 import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
-import { eventOf, type StoredEvent } from "./events.ts";
+import { eventOf, type StoredEvent, type StoredPlace, storedPlaceOf } from "./events.ts";
 import { openToRead } from "./open.ts";
 
 /** Entries per page. */
@@ -35,7 +35,7 @@ export interface EntryDelivery {
 }
 
 /** A session: a login, with its logout if it has ended; or a logout whose login is unknown. */
-export interface HistoryEntry {
+export interface HistoryEntry extends StoredPlace {
   /** The login, or the logout without a login. */
   readonly event: StoredEvent;
   /** The client's address; empty if unknown. */
@@ -241,6 +241,7 @@ export class History implements Disposable {
     return {
       event,
       address: String(row["address"]),
+      ...storedPlaceOf(row),
       keyFingerprints: words(row["key_fingerprint"]),
       verdict: (row["verdict"] ?? undefined) as HistoryEntry["verdict"],
       reasons: JSON.parse(String(row["reasons"])),

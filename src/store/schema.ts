@@ -1,5 +1,7 @@
 // The tables of deliveries.db, which `send`, `test` and `retry` write, and the migrations between their versions.
 
+import { parseAddress } from "../session/address.ts";
+import { siteOf } from "../session/site.ts";
 import { ForeignSchemaError, schemaOf } from "../sqlite/foreign_schema.ts";
 import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
 
@@ -13,7 +15,9 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  *             be history; it only counts as a login seen before. is_closed: an open whose close was judged.
  *             duration_ms: of the session, in its close; null if unknown. uptime_s: how long the host had been up;
  *             null if the hook did not record it. is_unrecorded: the hook could not run; the event comes from the
- *             last resort. taken_in_ms: store.elapsed_ms when the event was taken in; see prune.ts.
+ *             last resort. taken_in_ms: store.elapsed_ms when the event was taken in; see prune.ts. site: what of the
+ *             address counts as the same place; see site.ts. place, country_code, asn: what the place databases said
+ *             about the address when the event was judged; empty or null if nothing.
  * `host`      one row: the time of the first event, which may have been pruned since.
  * `delivery`  one row per event and route that gets it. batch: the id of the request, the same for all attempts.
  *             retried_from_ms: the route's retried_ms when the delivery was created or retried by a command.
@@ -236,6 +240,18 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
   "CREATE INDEX notice_route ON notice (route, id)",
   "ALTER TABLE salvaged ADD COLUMN fault TEXT NOT NULL DEFAULT ''",
   "ALTER TABLE store ADD COLUMN backup_fault TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE event ADD COLUMN site TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE event ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE event ADD COLUMN country_code TEXT NOT NULL DEFAULT ''",
+  "ALTER TABLE event ADD COLUMN asn INTEGER",
+  "DROP INDEX event_seen_place",
+  "UPDATE event SET site = iif(instr(address, ':') = 0, address, site_of(address)) WHERE address <> ''",
+  `CREATE INDEX event_seen_site ON event (user, site, remote_host)
+   WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL`,
+  `CREATE INDEX event_seen_operator ON event (user, asn)
+   WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND asn IS NOT NULL`,
+  `CREATE INDEX event_seen_country ON event (user, country_code)
+   WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND country_code <> ''`,
 ]];
 
 /** The version that this program writes. */
@@ -248,9 +264,18 @@ export function expectedSchema(version: number): string {
   let schema = expected.get(version);
   if (schema !== undefined) return schema;
   using database = openDatabase(":memory:", { busyTimeoutMs: 0 });
-  for (const statement of MIGRATIONS.slice(0, version).flat()) database.prepare(statement).run();
+  apply(MIGRATIONS.slice(0, version).flat(), database);
   expected.set(version, schema = schemaOf(database));
   return schema;
+}
+
+/** Runs the statements of migrations, which may use `site_of`, the SQL form of {@link siteOf}. */
+function apply(statements: readonly string[], database: Database): void {
+  database.function("site_of", { deterministic: true }, (text) => {
+    const address = parseAddress(String(text));
+    return address === undefined ? "" : siteOf(address);
+  });
+  for (const statement of statements) database.prepare(statement).run();
 }
 
 /**
@@ -293,7 +318,7 @@ export function migrate(database: Database, { upTo = SCHEMA_VERSION } = {}): voi
     transaction(database, () => {
       // Another process may have migrated it meanwhile: `test` and `send` can both create a store.
       if (Number(pragma(database, "user_version")) !== version) return;
-      for (const statement of statements) database.prepare(statement).run();
+      apply(statements, database);
       pragma(database, `user_version = ${version + 1}`);
     });
   }

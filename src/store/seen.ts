@@ -2,6 +2,7 @@
 // in and judged counts, never the clock. Events that were tampered with are ignored.
 
 import type { Known, SeenLogin } from "../session/seen.ts";
+import { networkSites, siteOf } from "../session/site.ts";
 import type { Database } from "../sqlite/open.ts";
 import { prepared } from "../sqlite/prepared.ts";
 
@@ -10,18 +11,32 @@ const COUNTS = "type = 'open' AND tampered = '' AND verdict IS NOT NULL";
 
 const KNOWN = `SELECT
   EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND user = :user) AS user,
-  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND user = :user AND address = :address
-          AND (address <> '' OR remote_host = :remoteHost)) AS place,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND user = :user AND site = :site
+          AND (site <> '' OR remote_host = :remoteHost)) AS place,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND user = :user AND site BETWEEN :from AND :to) AS network,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND asn IS NOT NULL AND user = :user AND asn = :asn) AS operator,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND asn IS NOT NULL AND user = :user) AS operators,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND country_code <> '' AND user = :user
+          AND country_code = :countryCode) AS country,
+  EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND country_code <> '' AND user = :user) AS countries,
   EXISTS (SELECT 1 FROM event WHERE ${COUNTS} AND key_fingerprint <> '' AND user = :user
           AND key_fingerprint = :keyFingerprint) AS key,
   coalesce((SELECT first_event_at_ms FROM host), (SELECT occurred_at_ms FROM event ORDER BY id LIMIT 1)) AS first`;
 
 /** Looks up a login among the judged events. */
-export function seen(database: Database, { user, address, remoteHost, keyFingerprint }: SeenLogin): Known {
-  const row = prepared(database, KNOWN).get({ user, address, remoteHost, keyFingerprint }) ?? {};
+export function seen(database: Database, { user, address, remoteHost, place, keyFingerprint }: SeenLogin): Known {
+  const { asn, countryCode } = place;
+  const site = address === undefined ? "" : siteOf(address);
+  const { from, to } = address === undefined ? { from: "", to: "" } : networkSites(address);
+  const row = prepared(database, KNOWN).get({
+    ...{ user, site, from, to, remoteHost, asn: asn ?? null, countryCode, keyFingerprint },
+  }) ?? {};
   return {
     user: row["user"] === 1,
     place: row["place"] === 1,
+    network: address !== undefined && row["network"] === 1,
+    operator: asn === undefined || row["operators"] !== 1 ? undefined : row["operator"] === 1,
+    country: countryCode === "" || row["countries"] !== 1 ? undefined : row["country"] === 1,
     key: keyFingerprint === "" || row["key"] === 1,
     firstEventAtMs: row["first"] === null ? undefined : Number(row["first"]),
   };

@@ -7,6 +7,7 @@ import { parseConfig } from "../../src/config/config.ts";
 import { ExitCode, Failure } from "../../src/failure.ts";
 import { judge } from "../../src/session/judge.ts";
 import { loginOf } from "../../src/session/login.ts";
+import { NO_PLACE } from "../../src/session/place.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
 import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
 import { Installation } from "../helpers/program.ts";
@@ -34,7 +35,7 @@ expires_at = 2026-11-01T00:00:00Z
 `;
 
 const config = parseConfig(CONFIG, { hostName: () => "h" });
-const ALL_KNOWN: Known = { user: true, place: true, key: true, firstEventAtMs: 0 };
+const ALL_KNOWN: Known = { ...NOTHING_KNOWN, user: true, place: true, key: true, firstEventAtMs: 0 };
 
 function explained(login: Parameters<typeof loginFor>[0], known: Partial<Known> = {}): string[] {
   return explanation(loginFor(login, NOW), { config, known: () => ({ ...ALL_KNOWN, ...known }), nowMs: NOW });
@@ -98,7 +99,7 @@ Deno.test("explanation() names the rule that judge() applies, for any login", ()
     service: fc.constantFrom("sshd", "login"),
   });
   fc.assert(fc.property(login, (login) => {
-    const { rule } = judge(loginFor(login, NOW), { ...config, known: () => ALL_KNOWN, nowMs: NOW });
+    const { rule } = judge(loginFor(login, NOW), { ...config, known: () => ALL_KNOWN, place: NO_PLACE, nowMs: NOW });
     const lines = explained(login);
     const allowing = lines.filter((line) => line.endsWith(": allows it"));
     assert.equal(allowing.length > 0, rule !== undefined);
@@ -156,7 +157,7 @@ Deno.test("explain predicts what send does, and changes nothing", async () => {
   assert.match(after.stdout, /^unexpected: no$/m);
   assert.doesNotMatch(after.stdout, /^history/m);
   const elsewhere = await installation.explain("--user", "alice", "--ip", "2001:DB8::1");
-  assert.match(elsewhere.stdout, /^unexpected: yes: first login of alice from 2001:db8::1; this host is still /m);
+  assert.match(elsewhere.stdout, /^unexpected: yes: first login of alice from 2001:db8::\/64; this host is still /m);
   assert.deepEqual((await installation.send()).stdout, "");
 });
 

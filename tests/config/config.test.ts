@@ -67,6 +67,8 @@ Deno.test("parseConfig() has a default for every key except the service", () => 
     runDeadlineMs: 600_000,
     allowlist: [],
     learningMs: 7 * DAY_MS,
+    placeDatabases: [],
+    placeSize: "address",
     retentionDays: 365,
     secrets: [],
     warnings: [],

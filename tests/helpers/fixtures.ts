@@ -2,7 +2,10 @@
 
 import type { SessionEvent } from "../../src/event.ts";
 import type { Message, Notification, SessionNotification } from "../../src/services/service.ts";
+import { parseAddress } from "../../src/session/address.ts";
 import type { Verdict } from "../../src/session/judge.ts";
+import { NO_PLACE } from "../../src/session/place.ts";
+import { siteOf } from "../../src/session/site.ts";
 import type { JudgedEvent, Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
 
@@ -64,6 +67,9 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
     id: 1,
     urgent: false,
     address: "203.0.113.7",
+    place: "",
+    countryCode: "",
+    asn: undefined,
     keyFingerprint: "",
     reasons: [],
     isRepeat: false,
@@ -74,8 +80,11 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
 
 /** The verdict about an ordinary event: it is neither allowlisted nor urgent. */
 export function verdict(overrides: Partial<Verdict> = {}): Verdict {
+  const address = parseAddress(overrides.address ?? "");
   return {
     address: "",
+    site: address === undefined ? "" : siteOf(address),
+    place: NO_PLACE,
     keyFingerprint: "",
     tampered: [],
     rule: undefined,
@@ -102,6 +111,9 @@ export function notification(overrides: Partial<SessionNotification> = {}): Sess
     remoteHost: "203.0.113.7",
     dnsName: "",
     address: "203.0.113.7",
+    place: "",
+    countryCode: "",
+    asn: undefined,
     terminal: "ssh",
     service: "sshd",
     hostName: "example.com",

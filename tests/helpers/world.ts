@@ -5,6 +5,7 @@ import { type Config, parseConfig } from "../../src/config/config.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import { insertEvent } from "../../src/hook/insert.ts";
 import type { Severity } from "../../src/log.ts";
+import { type LookUpPlace, NO_PLACE } from "../../src/session/place.ts";
 import { statePaths } from "../../src/paths.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { Intake } from "../../src/send/intake.ts";
@@ -35,6 +36,7 @@ export class World implements Disposable {
   /** Answers each request. */
   answer: (request: HttpRequest) => Exchange | Promise<Exchange> = () => response(200, { id: "1" });
   random = 0.5;
+  lookUpPlace: LookUpPlace = () => NO_PLACE;
   readonly stop = new AbortController();
   readonly database: Database;
   readonly inbox = new Inbox(this.paths);
@@ -50,9 +52,9 @@ export class World implements Disposable {
   /** Marks users as having logged in before, so that their logins are expected. */
   #know(users: readonly string[]): void {
     const insert = this.database.prepare(
-      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection, auth_info,
-                          key_fingerprint, parent_pid, tampered, verdict)
-       VALUES (?, ?, 'open', ?, '', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, site, terminal, service, connection,
+                          auth_info, key_fingerprint, parent_pid, tampered, verdict)
+       VALUES (?, ?, 'open', ?, '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
     );
     transaction(this.database, () => {
       for (const user of users) insert.run(`known ${user}`, this.clock.nowMs(), user, ALICE_KEY.fingerprint);
@@ -85,6 +87,7 @@ export class World implements Disposable {
       },
       print: () => {},
       clock: this.clock,
+      lookUpPlace: this.lookUpPlace,
       random: () => this.random,
       log,
       redact: redactor(this.config.secrets),

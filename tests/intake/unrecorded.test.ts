@@ -1,6 +1,7 @@
 // Logins in the file of the last resort are read once, whatever it contains. One that the hook also recorded is dropped.
 
 import assert from "node:assert/strict";
+import { NO_PLACE } from "../../src/session/place.ts";
 import { judgePending } from "../../src/send/judge_pending.ts";
 import { HOOK_COULD_NOT_RUN } from "../../src/session/judge.ts";
 import { parseConfig } from "../../src/config/config.ts";
@@ -208,7 +209,7 @@ Deno.test("a login of the last resort is urgent, has a reason, and is never allo
   );
   file.append(`${HEADER}${body()}`);
   file.takeIn();
-  judgePending({ config, database: file.database, clock: file.clock, log: () => {} });
+  judgePending({ config, database: file.database, clock: file.clock, log: () => {}, lookUpPlace: () => NO_PLACE });
   const [event] = pendingEvents(file.database, "default");
   assert.deepEqual([event?.urgent, event?.reasons], [true, [HOOK_COULD_NOT_RUN, "first login of alice"]]);
 });

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/config/config.ts";
 import type { SessionEvent } from "../../src/event.ts";
 import type { Severity } from "../../src/log.ts";
 import { judgePending, routesFor } from "../../src/send/judge_pending.ts";
+import { type LookUpPlace, NO_PLACE } from "../../src/session/place.ts";
 import { LEARNING } from "../../src/session/judge.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import type { SessionNotification } from "../../src/services/service.ts";
@@ -25,6 +26,7 @@ class World {
   readonly database = openToWrite(":memory:");
   readonly logged: [Severity, string][] = [];
   readonly config;
+  lookUpPlace: LookUpPlace = () => NO_PLACE;
   #count = 0;
 
   constructor(toml = "unexpected.learning_days = 0") {
@@ -40,7 +42,8 @@ class World {
   take(...events: readonly SessionEvent[]): void {
     takeIn(this.database, { events, position: { lastId: 1, lastUuid: "" } });
     const log = (severity: Severity, message: string) => void this.logged.push([severity, message]);
-    judgePending({ config: this.config, database: this.database, clock: this.clock, log });
+    const { config, database, clock, lookUpPlace } = this;
+    judgePending({ config, database, clock, log, lookUpPlace });
   }
 
   /** The notification of an event; undefined if it has none. */
@@ -325,7 +328,7 @@ Deno.test("judgePending() judges no event twice, and each page completely or not
     monotonicMs: () => 0,
     sleep: () => Promise.resolve(),
   };
-  const context = { config: world.config, database: world.database, log };
+  const context = { config: world.config, database: world.database, log, lookUpPlace: () => NO_PLACE };
   assert.throws(() => {
     while (judgePending({ ...context, clock: failing }));
   }, /killed/);

@@ -40,9 +40,11 @@ Deno.test("webhook: a retry has the same id, and the time of its own attempt", (
   assert.notEqual(first?.headers["webhook-signature"], second?.headers["webhook-signature"]);
 });
 
+const PLACE = { place: "Auckland, New Zealand; AS64500 Example Net", countryCode: "NZ", asn: 64_500 };
+
 Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged values", () => {
   const { body, headers, url } = rendered(
-    messageWith(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
+    messageWith(notification({ urgency: "urgent", reasons: ["first use of this key"], ...PLACE })),
   );
   assert.equal(url, HOOK.url);
   assert.equal(headers["content-type"], "application/cloudevents+json; charset=utf-8");
@@ -55,7 +57,7 @@ Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged
     time: "2026-11-22T22:13:32.000Z",
     datacontenttype: "application/json",
   });
-  assert.match(data.text, /^'alice' \(203\.0\.113\.7\) logged in to example\.com /);
+  assert.match(data.text, /^'alice' \(203\.0\.113\.7, Auckland, New Zealand; AS64500 Example Net\) logged in /);
   assert.deepEqual([data.host, data.urgency], ["example.com", "urgent"]);
   assert.deepEqual(data.events, [{
     uuid: notification().uuid,
@@ -65,6 +67,9 @@ Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged
     user: "alice",
     address: "203.0.113.7",
     remote_host: "203.0.113.7",
+    place: "Auckland, New Zealand; AS64500 Example Net",
+    country_code: "NZ",
+    asn: 64500,
     terminal: "ssh",
     service: "sshd",
     urgency: "urgent",

@@ -1,8 +1,29 @@
 // The exact wording of events, and that it is safe.
 
 import assert from "node:assert/strict";
+import type { SessionNotification } from "../../src/services/service.ts";
 import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
 import { messageWith, notification } from "../helpers/fixtures.ts";
+
+Deno.test("sentence() and factsOf() show the place after the address and its name, and no name can forge one", () => {
+  const placed = notification({ place: "Auckland, New Zealand; AS64500 Example Net" });
+  assert.match(
+    sentence(placed),
+    /^'alice' \(203\.0\.113\.7, Auckland, New Zealand; AS64500 Example Net\) logged in to /,
+  );
+  const from = (overrides: Partial<SessionNotification>) =>
+    factsOf({ ...placed, ...overrides }).find(({ label }) => label === "From")?.value;
+  assert.equal(from({}), "203.0.113.7 (Auckland, New Zealand; AS64500 Example Net)");
+  assert.equal(
+    from({ dnsName: "x (Wellington)", place: "Sydney" }),
+    "203.0.113.7, x （Wellington） (Sydney)",
+  );
+  assert.equal(from({ place: "" }), "203.0.113.7");
+  assert.match(
+    sentence({ ...placed, place: "A) logged in" }),
+    /^'alice' \(203\.0\.113\.7, A） logged in\) logged in to /,
+  );
+});
 
 Deno.test("sentence() is the same as the Go program's, and omits missing values", () => {
   const rest = "logged in to example.com via ssh (sshd) at 2026-11-23 11:13:32+13:00";

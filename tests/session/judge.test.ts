@@ -6,6 +6,7 @@ import type { SessionEvent } from "../../src/event.ts";
 import { NOT_UTF8 } from "../../src/hook/environment.ts";
 import { judge, type JudgeOptions, LEARNING, type Verdict } from "../../src/session/judge.ts";
 import { type Login, loginOf } from "../../src/session/login.ts";
+import { NO_PLACE } from "../../src/session/place.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
 import { ALICE_KEY, HOSTILE_TEXTS, sessionEvent, sshString } from "../helpers/fixtures.ts";
 
@@ -22,7 +23,16 @@ function options(overrides: Partial<JudgeOptions> = {}, known: Partial<Known> = 
   const { occurredAtMs } = sessionEvent();
   return {
     allowlist: [],
-    known: () => ({ user: true, place: true, key: true, firstEventAtMs: occurredAtMs - 100 * DAY, ...known }),
+    known: () => ({
+      ...NOTHING_KNOWN,
+      user: true,
+      place: true,
+      key: true,
+      firstEventAtMs: occurredAtMs - 100 * DAY,
+      ...known,
+    }),
+    place: NO_PLACE,
+    placeSize: "address",
     learningMs: 7 * DAY,
     nowMs: occurredAtMs,
     ...overrides,
@@ -225,7 +235,8 @@ Deno.test("judge() looks up the canonical address and the key, but no key of a t
   judge(loginOf(sessionEvent(event)), options({ known }));
   judge(loginOf(sessionEvent({ ...event, tampered: ["SSH_AUTH_INFO_0"] })), options({ known }));
   judge(loginOf(CLOSE), options({ known }));
-  const login = { user: "alice", address: "203.0.113.7", remoteHost: "::ffff:203.0.113.7" };
+  const address = parseAddress("203.0.113.7");
+  const login = { user: "alice", address, remoteHost: "::ffff:203.0.113.7", place: NO_PLACE };
   assert.deepEqual(asked, [
     { ...login, keyFingerprint: ALICE_KEY.fingerprint },
     { ...login, keyFingerprint: "" },

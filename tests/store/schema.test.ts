@@ -1,6 +1,9 @@
 // Migrations from one version of deliveries.db to the next.
 
 import assert from "node:assert/strict";
+import { parseAddress } from "../../src/session/address.ts";
+import { NO_PLACE } from "../../src/session/place.ts";
+import { seen } from "../../src/store/seen.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { routesOf } from "../../src/store/overview.ts";
 import { migrate } from "../../src/store/schema.ts";
@@ -39,6 +42,40 @@ Deno.test("migrate() keeps the database, routes and notices of the first version
     assert.deepEqual([due.notice.uuid, due.notice.kind, due.notice.attempts], ["n", "broken", 1]);
     announceRefusal(database, { route: "works", reason: "no", occurredAtMs: NOW_MS });
     assert.equal(pendingCount(database), 3);
+    database.close();
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("migrate() finds the logins of earlier releases by IPv4 address, IPv6 /64 and host name", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const path = `${directory}/deliveries.db`;
+    const old = openDatabase(path, { busyTimeoutMs: 0 });
+    migrate(old, { upTo: 3 });
+    const insert = old.prepare(
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection,
+                          auth_info, parent_pid, tampered, verdict)
+       VALUES (?, 0, 'open', 'alice', ?, ?, 'ssh', 'sshd', '', '', 1, '', 'notify')`,
+    );
+    const addresses = ["203.0.113.7", "2001:db8::1", "2001:db8:0:1::5", "fe80::1%eth0", "64:ff9b::cb00:7109"];
+    for (const address of addresses) insert.run(address, address, address);
+    insert.run("name", "client.example", "");
+    insert.run("damaged", "", "not: an address");
+    old.close();
+
+    const database = openToWrite(path);
+    const isKnown = (text: string) => {
+      const login = { user: "alice", address: parseAddress(text), remoteHost: text, place: NO_PLACE };
+      return seen(database, { ...login, keyFingerprint: "" }).place;
+    };
+    for (const text of [...addresses, "2001:db8::ffff:1:2:3", "2001:db8:0:1:aaaa::", "client.example"]) {
+      assert.ok(isKnown(text), text);
+    }
+    for (
+      const text of ["203.0.113.8", "2001:db8:0:2::1", "fe80::1%eth1", "fe80::2%eth0", "64:ff9b::1", "x.example"]
+    ) assert.ok(!isKnown(text), text);
     database.close();
   } finally {
     Deno.removeSync(directory, { recursive: true });

@@ -6,6 +6,8 @@ import fc from "npm:fast-check@4.10.2";
 import type { SessionEvent } from "../../src/event.ts";
 import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SeenLogin } from "../../src/session/seen.ts";
+import { parseAddress } from "../../src/session/address.ts";
+import { NO_PLACE } from "../../src/session/place.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 import { takeIn } from "../../src/store/take_in.ts";
 import { openOf, recordVerdict, unjudged } from "../../src/store/events.ts";
@@ -15,8 +17,9 @@ import { type Database, openDatabase, pragma } from "../../src/sqlite/open.ts";
 
 const LOGIN: SeenLogin = {
   user: "alice",
-  address: "203.0.113.7",
+  address: parseAddress("203.0.113.7"),
   remoteHost: "203.0.113.7",
+  place: NO_PLACE,
   keyFingerprint: "SHA256:a",
 };
 
@@ -32,7 +35,11 @@ function record(
   takeIn(database, { events: [sessionEvent({ uuid, ...event })], position: { lastId: nextId, lastUuid: uuid } });
   for (const { id, tampered } of unjudged(database, 10)) {
     const { address, keyFingerprint } = LOGIN;
-    recordVerdict(database, judgement(id, { address, keyFingerprint, tampered, routes: [], ...overrides }), 0);
+    recordVerdict(
+      database,
+      judgement(id, { address: address?.toString() ?? "", keyFingerprint, tampered, routes: [], ...overrides }),
+      0,
+    );
   }
 }
 
@@ -47,7 +54,7 @@ Deno.test("seen() finds user, place and key of the judged opens", () => {
   record(database, {});
   assert.equal(knows(database), "user place key");
   assert.equal(knows(database, { user: "bob" }), "", "users are independent");
-  assert.equal(knows(database, { address: "203.0.113.8" }), "user key");
+  assert.equal(knows(database, { address: parseAddress("203.0.113.8") }), "user key");
   assert.equal(knows(database, { keyFingerprint: "SHA256:b" }), "user place");
   assert.equal(knows(database, { keyFingerprint: "" }), "user place key", "a login without a key has no new key");
   assert.equal(knows(database, { user: "bob", keyFingerprint: "" }), "key");
@@ -56,12 +63,12 @@ Deno.test("seen() finds user, place and key of the judged opens", () => {
 Deno.test("seen() compares places without an address by the host name", () => {
   const database = openToWrite(":memory:");
   record(database, { remoteHost: "client.example" }, { address: "" });
-  assert.equal(knows(database, { address: "", remoteHost: "client.example" }), "user place key");
-  assert.equal(knows(database, { address: "", remoteHost: "other.example" }), "user key");
-  assert.equal(knows(database, { address: "", remoteHost: "" }), "user key");
+  assert.equal(knows(database, { address: undefined, remoteHost: "client.example" }), "user place key");
+  assert.equal(knows(database, { address: undefined, remoteHost: "other.example" }), "user key");
+  assert.equal(knows(database, { address: undefined, remoteHost: "" }), "user key");
   assert.equal(knows(database, { remoteHost: "client.example" }), "user key");
   record(database, { remoteHost: "", connection: "" }, { address: "" });
-  assert.equal(knows(database, { address: "", remoteHost: "" }), "user place key");
+  assert.equal(knows(database, { address: undefined, remoteHost: "" }), "user place key");
 });
 
 Deno.test("seen() counts allowlisted logins, but no close, no unjudged event and none that was tampered with", () => {
@@ -91,11 +98,16 @@ Deno.test("seen() returns the same as a plain search through all events", () => 
     type: fc.constantFrom("open", "close"),
     user: name,
     remoteHost: name,
-    address: name,
+    address: fc.constantFrom("192.0.2.1", "192.0.2.2", ""),
     keyFingerprint: name,
     tampered: fc.constantFrom([], [], ["PAM_USER"]),
   });
-  const login = fc.record({ user: name, remoteHost: name, address: name, keyFingerprint: name });
+  const login = event.map(({ user, remoteHost, address, keyFingerprint }) => ({
+    user,
+    remoteHost,
+    address,
+    keyFingerprint,
+  }));
   fc.assert(
     fc.property(fc.array(event, { maxLength: 8 }), login, (events, asked) => {
       const database = openToWrite(":memory:");
@@ -107,8 +119,12 @@ Deno.test("seen() returns the same as a plain search through all events", () => 
       );
       const place = ({ address, remoteHost }: { address: string; remoteHost: string }) =>
         address || `name ${remoteHost}`;
-      const { firstEventAtMs: _, ...known } = seen(database, asked);
-      assert.deepEqual(known, {
+      const { user, place: isKnownPlace, key } = seen(database, {
+        ...asked,
+        address: parseAddress(asked.address),
+        place: NO_PLACE,
+      });
+      assert.deepEqual({ user, place: isKnownPlace, key }, {
         user: opens.length > 0,
         place: opens.some((open) => place(open) === place(asked)),
         key: asked.keyFingerprint === "" || opens.some((open) => open.keyFingerprint === asked.keyFingerprint),
@@ -150,16 +166,25 @@ Deno.test("seen() and openOf() search 100,000 events by index only", () => {
   try {
     // One user, one process, one address: the worst case for an index with too few columns.
     database.prepare(
-      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, terminal, service, connection,
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, site, terminal, service, connection,
                           auth_info, parent_pid, tampered, key_fingerprint, verdict, is_closed)
        WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100000)
-       SELECT 'bulk ' || n, n, iif(n % 2, 'open', 'close'), 'alice', '', '203.0.113.7', 'ssh', 'sshd', '', '', 4711, '',
+       SELECT 'bulk ' || n, n, iif(n % 2, 'open', 'close'), 'alice', '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '', 4711, '',
               'SHA256:' || n, 'notify', n % 2 FROM number`,
     ).run();
     const plan = (sql: string) =>
       database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail)).join("\n");
     const counts = "type = 'open' AND tampered = '' AND verdict IS NOT NULL AND user = 'alice'";
-    assert.match(plan(`SELECT 1 FROM event WHERE ${counts} AND address = 'x'`), /SEARCH .*event_seen_place/);
+    assert.match(plan(`SELECT 1 FROM event WHERE ${counts} AND site = 'x'`), /SEARCH .*event_seen_site/);
+    assert.match(plan(`SELECT 1 FROM event WHERE ${counts} AND site BETWEEN 'x' AND 'y'`), /SEARCH .*event_seen_site/);
+    assert.match(
+      plan(`SELECT 1 FROM event WHERE ${counts} AND asn IS NOT NULL AND asn = 1`),
+      /SEARCH .*event_seen_operator/,
+    );
+    assert.match(
+      plan(`SELECT 1 FROM event WHERE ${counts} AND country_code <> '' AND country_code = 'NZ'`),
+      /SEARCH .*event_seen_country/,
+    );
     assert.match(
       plan(`SELECT 1 FROM event WHERE ${counts} AND key_fingerprint <> '' AND key_fingerprint = 'x'`),
       /SEARCH .*event_seen_key/,
@@ -169,8 +194,11 @@ Deno.test("seen() and openOf() search 100,000 events by index only", () => {
     const before = performance.now();
     for (let count = 0; count < 200; count++) {
       assert.equal(knows(database), "user place");
-      assert.equal(knows(database, { address: "198.51.100.1", keyFingerprint: "SHA256:4711" }), "user key");
-      assert.equal(knows(database, { address: "", remoteHost: "x" }), "user");
+      assert.equal(
+        knows(database, { address: parseAddress("198.51.100.1"), keyFingerprint: "SHA256:4711" }),
+        "user key",
+      );
+      assert.equal(knows(database, { address: undefined, remoteHost: "x" }), "user");
       const close = { id: 1, ...sessionEvent({ type: "close", occurredAtMs: 1_000_000 }) };
       assert.equal(openOf(database, close, { isJudged: true }), undefined);
       assert.equal(openOf(database, close, { isJudged: false }), undefined);

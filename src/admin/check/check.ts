@@ -20,6 +20,7 @@ import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
 import { inspectPam } from "./pam.ts";
 import { type PamFile, readPamStack } from "./pam_stack.ts";
+import { inspectPlaces } from "./places.ts";
 import { inspectReadOnly, inspectRoom } from "./disk_space.ts";
 import { inspectRuns, inspectScheduler } from "./scheduler.ts";
 import { inspectSelinux, type ToolResult } from "./selinux.ts";
@@ -43,11 +44,13 @@ export function check({ json }: { readonly json: boolean }): ExitCode {
   const findings = new Findings();
   inspectHost(paths, findings);
   // Read while this is root: becomeQueueReader() gives up the group that may read it.
-  const config = attempt(
-    "config",
-    findings,
-    () => inspectConfig({ look: Deno.statSync, sender: senderOf(paths) }, findings),
-  );
+  const sender = senderOf(paths);
+  const config = attempt("config", findings, () => inspectConfig({ look: Deno.statSync, sender }, findings));
+  if (config !== undefined) {
+    attempt("place", findings, () => {
+      inspectPlaces(config, { look: Deno.statSync, sender, nowMs: Date.now() }, findings);
+    });
+  }
   try {
     becomeQueueReader(paths, "check");
     inspectState(paths, { config, findings });

@@ -96,7 +96,7 @@ export function inspectFilesOf(
 }
 
 /** Whether the mode of a file gives a user a permission, by the rules of the kernel (path_resolution(7)). */
-function allows({ uid, gid, mode }: Deno.FileInfo, { reader, bit }: { reader: Reader; bit: number }): boolean {
+export function allows({ uid, gid, mode }: Deno.FileInfo, { reader, bit }: { reader: Reader; bit: number }): boolean {
   const shift = uid === reader.uid ? 6 : reader.gids.includes(gid ?? -1) ? 3 : 0;
   return (((mode ?? 0) >> shift) & bit) !== 0;
 }

@@ -21,8 +21,9 @@ export const COLUMNS: readonly Column[] = [
   },
   { title: "USER", min: 8, rank: 0 },
   { title: "FROM", min: 15, rank: 0 },
-  { title: "KEY", min: 12, rank: 6 },
-  { title: "CERTIFICATE", min: 20, rank: 7, isOptional: true },
+  { title: "PLACE", min: 12, rank: 6, isOptional: true },
+  { title: "KEY", min: 12, rank: 7 },
+  { title: "CERTIFICATE", min: 20, rank: 8, isOptional: true },
   // Keeps only the largest unit.
   { title: "LASTED", min: 9, least: 6, rank: 4, shorten: (duration) => duration.split(" ").slice(0, 2).join(" ") },
   { title: "NOTIFIED", min: 8, rank: 5 },
@@ -43,7 +44,8 @@ export function historyCells(entry: HistoryEntry, options: RowOptions): string[]
   return [
     localTime(event.occurredAtMs, options.timezone),
     event.user,
-    placeText(entry),
+    originText(entry),
+    entry.place || "-",
     keyText(entry, options.keyNames),
     certificateText(entry, options.keyNames),
     lengthText(entry),
@@ -53,7 +55,7 @@ export function historyCells(entry: HistoryEntry, options: RowOptions): string[]
 }
 
 /** The address, followed by the host name if sshd resolved it (`UseDNS`). */
-function placeText({ address, event: { remoteHost } }: HistoryEntry): string {
+function originText({ address, event: { remoteHost } }: HistoryEntry): string {
   if (address === "") return remoteHost || "-";
   return parseAddress(remoteHost) === undefined ? `${address}, ${remoteHost}` : address;
 }
@@ -124,6 +126,9 @@ export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, 
     user: event.user,
     address: address === "" ? null : address,
     remote_host: event.remoteHost,
+    place: entry.place || null,
+    country_code: entry.countryCode || null,
+    asn: entry.asn ?? null,
     service: event.service,
     methods: tampered.length > 0 ? [] : parseAuthInfo(event.authInfo).map(({ method }) => method),
     keys: keyFingerprints.map((key) => {

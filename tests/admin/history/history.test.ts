@@ -49,8 +49,18 @@ Deno.test("history shows each session once, the newest last, with the state of i
   const { code, stdout, stderr } = await installation.history();
   assert.deepEqual([code, stderr], [0, ""]);
   const rows = stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/));
-  assert.deepEqual(rows[0], ["WHEN", "USER", "FROM", "KEY", "CERTIFICATE", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  assert.deepEqual(rows.slice(1).map(([, ...cells]) => cells.slice(0, 6)), [
+  assert.deepEqual(rows[0], [
+    "WHEN",
+    "USER",
+    "FROM",
+    "PLACE",
+    "KEY",
+    "CERTIFICATE",
+    "LASTED",
+    "NOTIFIED",
+    "UNEXPECTED",
+  ]);
+  assert.deepEqual(rows.slice(1).map(([, ...cells]) => cells.toSpliced(2, 1).slice(0, 6)), [
     ["alice", "203.0.113.7", "work laptop", "-", "2 h", "yes"],
     ["bob", "2001:db8::7", "password", "-", "open?", "yes"],
     ["backup", "10.0.0.2", "password", "-", "open?", "allowed"],
@@ -60,8 +70,8 @@ Deno.test("history shows each session once, the newest last, with the state of i
   const zoned = Temporal.Instant.fromEpochMilliseconds(START_MS).toZonedDateTimeISO("Pacific/Auckland");
   const time = zoned.toPlainDateTime().toString({ smallestUnit: "second" }).replace("T", " ");
   assert.equal(rows[1]?.[0], `${time}${zoned.offset}`);
-  assert.match(rows[1]?.[7] ?? "", /^first login of alice/);
-  assert.match(rows[4]?.[7] ?? "", /^tampered with: SSH_CONNECTION/);
+  assert.match(rows[1]?.[8] ?? "", /^first login of alice/);
+  assert.match(rows[4]?.[8] ?? "", /^tampered with: SSH_CONNECTION/);
 });
 
 Deno.test("history shows exactly the entries that match its filters", async () => {
@@ -126,6 +136,9 @@ Deno.test("history --json prints everything that is known", async () => {
     user: "alice",
     address: "203.0.113.7",
     remote_host: "203.0.113.7",
+    place: null,
+    country_code: null,
+    asn: null,
     service: "sshd",
     methods: ["publickey"],
     keys: [{ fingerprint: ALICE_KEY.fingerprint, name: "work laptop", certificate: null }],
@@ -156,7 +169,7 @@ Deno.test("history shows the ID, the serial number and the CA of a certificate, 
     certificate: { id: 'alice" (serial 1)', serial: "9223372036854775809", ca },
   }]);
   assert.deepEqual(tampered, []);
-  const rows = (await installation.history()).stdout.split("\n").map((line) => line.split(/ {2,}/)[4]);
+  const rows = (await installation.history()).stdout.split("\n").map((line) => line.split(/ {2,}/)[5]);
   assert.deepEqual(rows.slice(0, 3), [
     "CERTIFICATE",
     '"alice” (serial 1)" (serial 9223372036854775809) CA ED25519 work laptop',

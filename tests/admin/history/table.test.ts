@@ -8,6 +8,7 @@ const ROW = [
   "2026-11-23 11:13:32+13:00",
   "alice",
   "2001:db8:1234:5678:9abc:def0:1111:20a0",
+  "Auckland, New Zealand; AS64500 Example Net",
   "SHA256:9KHR3t4LJl0q2J8rMTZjD8Y5mbWf1QSLibAmlwI4rpE",
   '"alice@example.com" (serial 7) CA ED25519 work-ca',
   "2 h 5 min",
@@ -28,10 +29,10 @@ Deno.test("tableOf() fits a terminal, omits the certificate and the key first, a
   assert.deepEqual(titles(54), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(60), ["WHEN", "USER", "FROM", "UNEXPECTED"]);
   assert.deepEqual(titles(80), ["WHEN", "USER", "FROM", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  assert.deepEqual(titles(100), ["WHEN", "USER", "FROM", "KEY", "LASTED", "NOTIFIED", "UNEXPECTED"]);
-  const all = ["WHEN", "USER", "FROM", "KEY", "CERTIFICATE", "LASTED", "NOTIFIED", "UNEXPECTED"];
-  assert.deepEqual(titles(140), all);
-  assert.deepEqual(titles(140, ROW.with(4, "-")), all.toSpliced(4, 1));
+  assert.deepEqual(titles(100), ["WHEN", "USER", "FROM", "PLACE", "KEY", "LASTED", "NOTIFIED", "UNEXPECTED"]);
+  const all = ["WHEN", "USER", "FROM", "PLACE", "KEY", "CERTIFICATE", "LASTED", "NOTIFIED", "UNEXPECTED"];
+  assert.deepEqual(titles(160), all);
+  assert.deepEqual(titles(160, ROW.with(3, "-").with(5, "-")), all.filter((title) => !/^[PC]/.test(title)));
   for (let columns = 53; columns <= 300; columns++) {
     for (const line of lines(columns)) assert.ok(textWidth(line) <= columns, `${columns}: ${line}`);
   }
