@@ -10,7 +10,8 @@ import { loginOf } from "../../src/session/login.ts";
 import { NO_PLACE } from "../../src/session/place.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
 import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
-import { Installation } from "../helpers/program.ts";
+import { Installation, LOGIN } from "../helpers/program.ts";
+import { asnRecord, cityRecord, mmdb } from "../helpers/mmdb.ts";
 
 const KEY = ALICE_KEY.fingerprint;
 const NOW = Date.UTC(2026, 10, 23);
@@ -194,4 +195,48 @@ Deno.test("explain reports an invalid command line or configuration", async () =
   const badRule = await installation.explain("--user", "a", "--ip", "203.0.113.7");
   assert.equal(badRule.code, 78);
   assert.match(badRule.stderr, /: allowlist\.rules\.0: .* \[config\.wrong-value\]$/m);
+});
+
+Deno.test("explain, send and history show the place of a login, from a known and from a new country", async () => {
+  await using installation = await Installation.create();
+  const etc = installation.configFile.replace(/\/[^/]+$/, "");
+  const databases = ["city", "asn", "missing"].map((name) => `${etc}/${name}.mmdb`);
+  Deno.writeFileSync(
+    databases[0] ?? "",
+    mmdb({
+      "203.0.113.0/24": cityRecord("Auckland", "New Zealand", "NZ"),
+      "198.51.100.0/24": cityRecord("Suva\x1b[2J", "Fiji", "FJ"),
+    }),
+    { mode: 0o644 },
+  );
+  const network = { "203.0.113.0/24": asnRecord(64_500, "Example Net") };
+  Deno.writeFileSync(databases[1] ?? "", mmdb(network, { ipVersion: 4 }), { mode: 0o644 });
+  await installation.writeConfig(
+    `unexpected = { place = "country", learning_days = 0 }\nplace.databases = ${JSON.stringify(databases)}\n${CONFIG}`,
+  );
+  const missing = /^warning: the place database "\S+\/missing\.mmdb" does not exist; .*\[place\.database-missing\]\n$/;
+
+  await installation.queue({ ...LOGIN, PAM_TTY: "ssh", SSH_CONNECTION: "203.0.113.7 50022 198.51.100.1 22" });
+  const sent = await installation.send();
+  assert.match(sent.stdout, /^'alice' \(203\.0\.113\.7, Auckland, New Zealand; AS64500 Example Net\) logged in to /);
+  assert.match(sent.stderr, missing);
+
+  const known = await installation.explain("--user", "alice", "--ip", "203.0.113.200");
+  assert.match(known.stdout, /^place: Auckland, New Zealand; AS64500 Example Net\n/m);
+  assert.match(known.stdout, /^unexpected: no$/m);
+  assert.match(known.stderr, missing);
+  const other = await installation.explain("--user", "alice", "--ip", "198.51.100.7");
+  assert.match(other.stdout, /^place: Suva\\u\{1b\}\[2J, Fiji\n/m);
+  assert.match(other.stdout, /^unexpected: yes: first login of alice from Fiji$/m);
+  const nowhere = await installation.explain("--user", "alice", "--ip", "2001:db8::1");
+  assert.match(nowhere.stdout, /^place: unknown to the databases\n/m);
+  assert.match(nowhere.stdout, /^unexpected: yes: first login of alice from 2001:db8::\/64$/m);
+  const local = await installation.explain("--user", "alice");
+  assert.deepEqual([/^place/m.test(local.stdout), local.stderr], [false, ""]);
+
+  Deno.removeSync(databases[0] ?? "");
+  const history = await installation.history();
+  assert.match(history.stdout, /203\.0\.113\.7 +Auckland, New Zealand; AS64500 Example Net /);
+  const { place, country_code, asn } = JSON.parse((await installation.history("--json")).stdout);
+  assert.deepEqual([place, country_code, asn], ["Auckland, New Zealand; AS64500 Example Net", "NZ", 64_500]);
 });
