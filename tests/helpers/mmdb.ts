@@ -55,15 +55,16 @@ export function mmdb(records: Readonly<Record<string, MmdbValue>>, options: Mmdb
   };
   const tree = nodes.flatMap(({ left, right }) => [...bigEndian(pointer(left), 4), ...bigEndian(pointer(right), 4)]);
   const end = encoded({
-    binary_format_major_version: 2,
-    binary_format_minor_version: 0,
-    build_epoch: Math.floor(builtAtMs / 1000),
+    // The types that libmaxminddb insists on.
+    binary_format_major_version: uint16(2),
+    binary_format_minor_version: uint16(0),
+    build_epoch: new Raw(...control(9, 8), ...bigEndian(Math.floor(builtAtMs / 1000), 8)),
     database_type: type,
     description: { en: "a database of the tests" },
-    ip_version: ipVersion,
+    ip_version: uint16(ipVersion),
     languages: ["en"],
     node_count: nodes.length,
-    record_size: 32,
+    record_size: uint16(32),
     ...metadata,
   });
   const parts = [tree, Array(16).fill(0), data, new Uint8Array(padding)];
@@ -109,6 +110,10 @@ function encoded(value: MmdbValue): number[] {
   if (isList(value)) return [...control(11, value.length), ...value.flatMap(encoded)];
   const entries = Object.entries(value);
   return [...control(7, entries.length), ...entries.flatMap(([key, inner]) => [...encoded(key), ...encoded(inner)])];
+}
+
+function uint16(value: number): Raw {
+  return new Raw(...control(5, 2), ...bigEndian(value, 2));
 }
 
 function isList(value: MmdbValue): value is readonly MmdbValue[] {
