@@ -59,7 +59,7 @@ export type GroupBy = typeof GROUPS[number];
 
 /** The logins that have one user, one place or one set of keys in common. */
 export interface LoginGroup {
-  /** The user, the place or the fingerprints of the keys, which a space separates; empty without a place or a key. */
+  /** The user, the place (or else the address) or the fingerprints of the keys, which a space separates; empty without a place or a key. */
   readonly name: string;
   readonly logins: number;
   readonly unexpected: number;
@@ -68,6 +68,8 @@ export interface LoginGroup {
   /** The different users, places and sets of keys, without empty ones. */
   readonly users: readonly string[];
   readonly places: readonly string[];
+  /** The different addresses; of a login without one, the host name. */
+  readonly addresses: readonly string[];
   readonly keys: readonly string[];
 }
 
@@ -76,7 +78,10 @@ const RESTART_S = 60;
 
 const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
 
-const PLACE = "CASE e.address WHEN '' THEN e.remote_host ELSE e.address END";
+const ADDRESS = "CASE e.address WHEN '' THEN e.remote_host ELSE e.address END";
+
+/** What the place databases said about the address, or else the address. */
+const PLACE = `CASE e.place WHEN '' THEN ${ADDRESS} ELSE e.place END`;
 
 /** The column for each of {@link GROUPS}. */
 const GROUPED: Readonly<Record<GroupBy, string>> = { user: "e.user", place: PLACE, key: "e.key_fingerprint" };
@@ -84,7 +89,7 @@ const GROUPED: Readonly<Record<GroupBy, string>> = { user: "e.user", place: PLAC
 const WANTED = `(:user IS NULL OR e.user = :user)
   AND (:key IS NULL OR instr(' ' || e.key_fingerprint || ' ', ' ' || :key || ' ') > 0)
   AND (:unexpected = 0 OR ${IS_UNEXPECTED})
-  AND is_from(${PLACE})`;
+  AND is_from(${ADDRESS})`;
 
 const SESSIONS = `FROM event AS e LEFT JOIN event AS c ON c.opened_by = e.id
   WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until`;
@@ -159,11 +164,12 @@ export class History implements Disposable {
 
   /** Groups logins. The group with the most logins is first. */
   loginGroups(filter: HistoryFilter, by: GroupBy): LoginGroup[] {
-    const rows = this.#query<LoginGroup & Readonly<Record<"users" | "places" | "keys", string>>>(
+    const rows = this.#query<LoginGroup & Readonly<Record<"users" | "places" | "addresses" | "keys", string>>>(
       filter,
       `SELECT ${GROUPED[by]} AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected,
          min(e.occurred_at_ms) AS firstAtMs, max(e.occurred_at_ms) AS lastAtMs,
          json_group_array(DISTINCT e.user) AS users, json_group_array(DISTINCT ${PLACE}) AS places,
+         json_group_array(DISTINCT ${ADDRESS}) AS addresses,
          json_group_array(DISTINCT e.key_fingerprint) AS keys
        ${LOGINS} GROUP BY name ORDER BY logins DESC, name`,
     );
@@ -172,6 +178,7 @@ export class History implements Disposable {
       ...row,
       users: listed(row.users),
       places: listed(row.places),
+      addresses: listed(row.addresses),
       keys: listed(row.keys),
     }));
   }

@@ -239,4 +239,6 @@ Deno.test("explain, send and history show the place of a login, from a known and
   assert.match(history.stdout, /203\.0\.113\.7 +Auckland, New Zealand; AS64500 Example Net /);
   const { place, country_code, asn } = JSON.parse((await installation.history("--json")).stdout);
   assert.deepEqual([place, country_code, asn], ["Auckland, New Zealand; AS64500 Example Net", "NZ", 64_500]);
+  const group = JSON.parse((await installation.history("--by", "place", "--json")).stdout);
+  assert.deepEqual([group.place, group.logins, group.addresses], [place, 1, ["203.0.113.7"]]);
 });

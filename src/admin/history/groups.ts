@@ -59,7 +59,7 @@ export function groupName({ name }: Pick<LoginGroup, "name">, options: GroupOpti
 
 /** Formats a group for programs. */
 export function groupJson(group: LoginGroup, options: GroupOptions): unknown {
-  const { name, logins, unexpected, firstAtMs, lastAtMs, users, places, keys } = group;
+  const { name, logins, unexpected, firstAtMs, lastAtMs, users, places, addresses, keys } = group;
   const { by, keyNames } = options;
   const keysIn = (fingerprints: string) =>
     fingerprints.split(" ").filter((key) => key !== "").map((fingerprint) => ({
@@ -74,6 +74,7 @@ export function groupJson(group: LoginGroup, options: GroupOptions): unknown {
     last_at: isoInstant(lastAtMs),
     ...(by === "user" ? {} : { users }),
     ...(by === "place" ? {} : { places }),
+    addresses,
     ...(by === "key" ? {} : { keys: keys.map(keysIn) }),
   };
 }

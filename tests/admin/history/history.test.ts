@@ -233,6 +233,7 @@ Deno.test("history --by --json prints every group with all that it has in common
     last_at: at,
     users: ["alice"],
     places: ["203.0.113.7"],
+    addresses: ["203.0.113.7"],
   });
   assert.match(
     (await installation.history("--heatmap", "--by", "key")).stdout,
