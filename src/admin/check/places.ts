@@ -1,9 +1,8 @@
 // Checks the place databases. They belong to root, so they are read while this is root.
 
 import type { Config } from "../../config/config.ts";
-import { oneLine } from "../../log.ts";
 import { openAll } from "../../send/place_databases.ts";
-import { DAY_MS, formatAgo, isoInstant } from "../../text.ts";
+import { DAY_MS, formatAgo, isoInstant, quotedForShell } from "../../text.ts";
 import { allows, type Reader } from "./config.ts";
 import type { Look } from "./files.ts";
 import type { Findings } from "./finding.ts";
@@ -19,20 +18,20 @@ export function inspectPlaces(
 ): void {
   for (const database of openAll(placeDatabases)) {
     if (database.kind === "unusable") {
-      findings.warning(database.id, database.message, "install it again, or correct `databases` in [place]");
+      findings.warning(database.id, database.message, "install it again, or correct databases in [place]");
       continue;
     }
     const { path, type, builtAtMs } = database;
     const info = look(path);
     if (sender !== undefined && info !== undefined && !allows(info, { reader: sender, bit: 0o4 })) {
       const message = `cannot use the place database "${path}": send may not read it`;
-      findings.warning("place.database-unusable", message, `chmod o+r "${path}"`);
+      findings.warning("place.database-unusable", message, `chmod o+r ${quotedForShell(path)}`);
     } else if (nowMs - builtAtMs > OLD_MS) {
       const message = `the place database "${path}" was built ${formatAgo(builtAtMs, nowMs)}`;
       findings.warning("place.database-old", message, "download it again regularly, with geoipupdate for example");
     } else {
       const built = isoInstant(builtAtMs)?.slice(0, 10) ?? "an unknown day";
-      findings.pass("place.database", `"${path}" can be used: ${oneLine(type)}, built on ${built}`);
+      findings.pass("place.database", `"${path}" can be used: ${type}, built on ${built}`);
     }
   }
 }

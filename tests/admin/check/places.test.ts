@@ -13,7 +13,7 @@ Deno.test("inspectPlaces() reports databases that are missing, old, of another k
       Deno.writeFileSync(`${directory}/${name}`, bytes);
       Deno.chmodSync(`${directory}/${name}`, mode);
     };
-    write("good", mmdb(city, { builtAtMs: nowMs - OLD_MS, type: "GeoLite2-City\x1b" }));
+    write("good", mmdb(city, { builtAtMs: nowMs - OLD_MS, type: "GeoLite2-City" }));
     write("asn", mmdb({ "203.0.113.0/24": asnRecord(1, "a") }, { metadata: { build_epoch: "x" }, type: "ASN" }));
     write("old", mmdb(city, { builtAtMs: nowMs - OLD_MS - 1_000 }));
     write("closed", mmdb(city, { builtAtMs: nowMs }), 0o600);
@@ -23,7 +23,7 @@ Deno.test("inspectPlaces() reports databases that are missing, old, of another k
     const sender = { uid: 4_242, gids: [4_242] };
     inspectPlaces({ placeDatabases }, { look: Deno.statSync, sender, nowMs }, findings);
     assertAllFound(findings.all, [
-      ["pass place.database", "/good", "GeoLite2-City\\u{1b}", "2026-09-24"],
+      ["pass place.database", "/good", "GeoLite2-City", "2026-09-24"],
       ["pass place.database", "/asn", "ASN"],
       ["warning place.database-old", "/old", "60 d"],
       ["warning place.database-unusable", "/closed", "chmod o+r"],
