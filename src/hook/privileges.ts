@@ -2,14 +2,14 @@
 // As root, it would write through a symbolic link planted there, and Deno's sandbox would follow that link too.
 
 /**
- * Permanently becomes the owner of a directory. Does nothing if the process is not root.
+ * Permanently becomes the owner of a directory. Does nothing unless the effective user is root; su keeps the real user.
  *
  * @param options.anyOwner accepts a directory that belongs to root, and stays root; for tests and the demo
  * @throws if the directory does not exist, is not a directory, or belongs to root
  */
 export function becomeOwner(directory: string, options: { readonly anyOwner: boolean }): void {
   const { uid, gid } = ownerOf(directory);
-  if (Deno.uid() !== 0) return;
+  if (globalThis.process.geteuid?.() !== 0) return;
   if (uid === 0 || gid === 0) {
     if (options.anyOwner) return;
     throw new Error(`Cannot use "${directory}": it must belong to its own system user, not to ${uid}:${gid}`);
@@ -20,7 +20,7 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
 /** Permanently becomes a user and a group. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   // Change the group first, while still root. For root, both calls set the real, effective and saved IDs, and the
-  // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2), but sshd leaves the hook no groups.
+  // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2); sshd leaves the hook no groups, su does.
   // Deno has no setuid; Node's global `process` loads faster than an import of node:process.
   const { process } = globalThis;
   process.setgid?.(gid);
