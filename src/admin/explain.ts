@@ -9,10 +9,10 @@ import { ExitCode } from "../failure.ts";
 import { createLog, oneLine } from "../log.ts";
 import { CONFIG_FILE, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
-import { judge } from "../session/judge.ts";
+import { judge, type ServiceLevel } from "../session/judge.ts";
 import type { Login } from "../session/login.ts";
 import { NO_PLACE, type Place, placeText } from "../session/place.ts";
-import { routesFor } from "../send/judge_pending.ts";
+import { routesFor, silences } from "../send/judge_pending.ts";
 import { lookUpPlaces } from "../send/places.ts";
 import { localTime, urgencyOf } from "../send/render.ts";
 import { type Known, NOTHING_KNOWN, type SeenLogin } from "../session/seen.ts";
@@ -88,15 +88,16 @@ export function loginFor({ user, ip, key, service }: ExplainedLogin, nowMs: numb
 export function explanation(
   login: Login,
   { config, known, place = NO_PLACE, nowMs }: {
-    config: Pick<Config, "allowlist" | "learningMs" | "routes" | "host" | "placeDatabases" | "placeSize">;
+    config: Pick<Config, "allowlist" | "services" | "learningMs" | "routes" | "host" | "placeDatabases" | "placeSize">;
     place?: Place;
     known: (login: SeenLogin) => Known;
     nowMs: number;
   },
 ): string[] {
-  const { allowlist, host, routes } = config;
+  const { allowlist, services, host, routes } = config;
   const verdict = judge(login, { ...config, known, place, nowMs });
   const { rule, reasons, unexpected, urgent } = verdict;
+  const setting = services.has(login.service) ? `[services] ${login.service} = "${verdict.level}"` : undefined;
   const names = routesFor(routes, { type: login.type, verdict });
   const told = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
     `${name} (${service.name})`
@@ -107,14 +108,24 @@ export function explanation(
       ? []
       : [`place: ${placeText(place) || "unknown to the databases"}`],
     ...allowlist.map((rule) => `${ruleName(rule)}: ${answerOf(rule, { login, nowMs, timezone: host.timezone })}`),
+    ...setting === undefined ? [] : [`${setting}: ${MEANINGS[verdict.level]}`],
     rule !== undefined
       ? `decision: ${ruleName(rule)} allows it, so it is recorded but not notified`
+      : silences(verdict)
+      ? `decision: ${setting}, so it is recorded but not notified`
       : "decision: no allowlist rule allows it, so it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
     `urgency: ${urgencyOf({ type: login.type, urgent })}`,
     `routes: ${told.length === 0 ? "none" : told.join(", ")}`,
   ];
 }
+
+const MEANINGS: Readonly<Record<ServiceLevel, string>> = {
+  all: "its sessions are notified",
+  unexpected: "only its unexpected logins are notified",
+  urgent: "its sessions are notified, each as urgent",
+  none: "its sessions are not notified",
+};
 
 function described({ user, address, service, keys }: Login, keyNames: ReadonlyMap<string, string>): string {
   const [key] = keys.fingerprints;

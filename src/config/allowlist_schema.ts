@@ -21,7 +21,7 @@ const network = v.pipe(
 );
 
 /** Shorter than the length to which an event's names are cut, so that a cut name cannot match. */
-const name = v.pipe(
+export const name = v.pipe(
   v.string(),
   v.minLength(1, "must not be empty"),
   v.maxLength(MAX_NAME_LENGTH - 1, `must have at most ${MAX_NAME_LENGTH - 1} characters`),

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { DAY_MS } from "../text.ts";
 import { CONFIG_FILE } from "../paths.ts";
 import type { AllowRule } from "../session/allowlist.ts";
+import type { ServiceLevel } from "../session/judge.ts";
 import type { PlaceSize } from "../session/site.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
@@ -33,6 +34,8 @@ export interface Config {
   readonly runDeadlineMs: number;
   /** The allowlist's rules, in the order in which they are tried. */
   readonly allowlist: readonly AllowRule[];
+  /** Which events of PAM services are notified, by the name of the service. */
+  readonly services: ReadonlyMap<string, ServiceLevel>;
   /** How long after the host's first event a new user, address or key alone does not make a login urgent. */
   readonly learningMs: number;
   /** The paths of the place databases, in order of precedence. */
@@ -95,7 +98,7 @@ export function parseConfig(
     : reportSchedule(section, { routes: routes.map(({ name }) => name), faults });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, unexpected, place, allowlist, key_names, history } = result.output;
+  const { host, notification, unexpected, place, allowlist, services, key_names, history } = result.output;
   secrets.push(...routes.flatMap(({ service }) => service.secrets));
   return {
     host: {
@@ -108,6 +111,7 @@ export function parseConfig(
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
     allowlist: allowRules(allowlist),
+    services,
     learningMs: unexpected.learning_days * DAY_MS,
     placeDatabases: place.databases,
     placeSize: unexpected.place,
@@ -137,7 +141,7 @@ function knownAt(path: readonly string[]): readonly string[] {
   if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);
   if (more.length > 0) return [];
   return section === ""
-    ? [...Object.keys(SECTIONS), "routes", "key_names"]
+    ? [...Object.keys(SECTIONS), "routes", "services", "key_names"]
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
 }
 

@@ -3,8 +3,10 @@
 import * as v from "valibot";
 import { services } from "../services/registry.ts";
 import { FINGERPRINT_FORM, isFingerprint } from "../session/fingerprint.ts";
+import { SERVICE_LEVELS, type ServiceLevel } from "../session/judge.ts";
 import { PLACE_SIZES } from "../session/site.ts";
-import { ALLOWLIST } from "./allowlist_schema.ts";
+import { ALLOWLIST, name as pamService } from "./allowlist_schema.ts";
+import { suggestion } from "./config_error.ts";
 import { CONNECTION_KEYS } from "./connection.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
 import { PLACE } from "./place.ts";
@@ -139,22 +141,49 @@ const MAX_KEY_NAME_LENGTH = 64;
 
 const keyName = line(MAX_KEY_NAME_LENGTH);
 
-/** The section as a map. valibot's record is not used: it skips keys such as `__proto__`. */
-const keyNames = v.pipe(
-  v.custom<Record<string, unknown>>(isTable, "must be a table"),
-  v.rawTransform(({ dataset: { value: input }, addIssue }) => {
-    const names = new Map<string, string>();
-    for (const [key, value] of Object.entries(input)) {
-      const parsed = v.safeParse(keyName, value);
-      if (isFingerprint(key) && parsed.success) names.set(key, parsed.output);
-      else {
-        const path: [v.IssuePathItem] = [{ type: "object", origin: "value", input, key, value }];
-        addIssue({ message: isFingerprint(key) ? keyNameFault(parsed) : `this key must be ${FINGERPRINT_FORM}`, path });
+/**
+ * A section with any keys, as a map. valibot's record is not used: it skips keys such as `__proto__`.
+ *
+ * @param parse returns the value, or what is wrong with it or its key
+ */
+function mapOf<Value>(parse: (key: string, value: unknown) => { readonly value: Value } | { readonly fault: string }) {
+  return v.pipe(
+    v.custom<Record<string, unknown>>(isTable, "must be a table"),
+    v.rawTransform(({ dataset: { value: input }, addIssue }) => {
+      const map = new Map<string, Value>();
+      for (const [key, value] of Object.entries(input)) {
+        const parsed = parse(key, value);
+        if ("value" in parsed) map.set(key, parsed.value);
+        else addIssue({ message: parsed.fault, path: [{ type: "object", origin: "value", input, key, value }] });
       }
-    }
-    return names;
+      return map;
+    }),
+  );
+}
+
+const keyNames = v.pipe(
+  mapOf((key, value) => {
+    const parsed = v.safeParse(keyName, value);
+    if (!isFingerprint(key)) return { fault: `this key must be ${FINGERPRINT_FORM}` };
+    return parsed.success ? { value: parsed.output } : { fault: keyNameFault(parsed) };
   }),
   v.description("the name that notifications show for a key or a certificate authority's key"),
+);
+
+/** The name of a PAM service can be any, so that a section can be written before the service is installed. */
+const serviceLevels = v.pipe(
+  mapOf<ServiceLevel>((key, value) => {
+    const level = SERVICE_LEVELS.find((level) => level === value);
+    if (!v.is(pamService, key)) return { fault: "this key must be the name of a PAM service" };
+    if (level !== undefined) return { value: level };
+    if (typeof value !== "string") return { fault: "must be a quoted string" };
+    return { fault: `is not a known value${suggestion(value, SERVICE_LEVELS)}` };
+  }),
+  v.description(
+    'which sessions of the PAM service of this name are notified: `"all"`, as if it were not named; ' +
+      '`"unexpected"`, only unexpected logins; `"urgent"`, all, each as urgent; `"none"`, which only records them. ' +
+      "A session with tampered values, or for which the hook could not run, is always notified, as urgent",
+  ),
 );
 
 /** The whole configuration. */
@@ -166,6 +195,7 @@ export const schema = v.strictObject({
   unexpected: v.optional(table(SECTIONS.unexpected), {}),
   place: v.optional(table(SECTIONS.place), {}),
   allowlist: v.optional(table(SECTIONS.allowlist), {}),
+  services: v.optional(serviceLevels, {}),
   key_names: v.optional(keyNames, {}),
   history: v.optional(table(SECTIONS.history), {}),
   heartbeat: v.optional(table(SECTIONS.heartbeat), {}),

@@ -56,6 +56,7 @@ function judgeOne(
   const login = loginOf(event, opened);
   const verdict = judge(login, {
     allowlist: config.allowlist,
+    services: config.services,
     learningMs: config.learningMs,
     known: (login) => seen(database, login),
     place: login.address === undefined ? NO_PLACE : lookUpPlace(login.address),
@@ -66,22 +67,32 @@ function judgeOne(
   const routes = routesFor(config.routes, { type: event.type, verdict });
   const { durationMs } = login;
   recordVerdict(database, { eventId: event.id, verdict, openedBy: opened?.id, durationMs, routes }, nowMs);
+  // So that no event is allowed silently.
   if (verdict.rule !== undefined) {
-    // So that no event is allowed silently.
     log("info", `event ${event.uuid} is allowlisted: ${verdict.address || event.user}, by ${ruleName(verdict.rule)}`);
+  } else if (silences(verdict)) {
+    log("info", `event ${event.uuid} is not notified: ${event.user}, [services] ${event.service} = "${verdict.level}"`);
   }
 }
 
 /**
- * The names of the routes that get an event; empty if it is allowlisted. A route with `notify = "unexpected"` gets
- * unexpected logins, even while the host is learning, and logouts that were tampered with. A login is not unexpected
- * only because it is root's.
+ * The names of the routes that get an event; empty if it is allowlisted, or if `[services]` says so. A route with
+ * `notify = "unexpected"` gets unexpected logins, even while the host is learning, and logouts that were tampered with.
+ * A login is not unexpected only because it is root's.
  */
 export function routesFor(
   routes: readonly Pick<Route, "name" | "events" | "notify">[],
-  { type, verdict: { rule, unexpected } }: { type: SessionEventType; verdict: Pick<Verdict, "rule" | "unexpected"> },
+  { type, verdict: { rule, unexpected, level } }: {
+    type: SessionEventType;
+    verdict: Pick<Verdict, "rule" | "unexpected" | "level">;
+  },
 ): string[] {
-  if (rule !== undefined) return [];
+  if (rule !== undefined || silences({ level, unexpected })) return [];
   return routes.filter(({ events, notify }) => events.includes(type) && (notify === "all" || unexpected))
     .map(({ name }) => name);
+}
+
+/** Whether `[services]` keeps an event from all routes. */
+export function silences({ level, unexpected }: Pick<Verdict, "level" | "unexpected">): boolean {
+  return level === "none" || (level === "unexpected" && !unexpected);
 }

@@ -52,7 +52,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
     place: shown(event.place),
     countryCode: event.countryCode,
     asn: event.asn,
-    terminal: shown(event.terminal),
+    terminal: shown(event.terminal.replace(/^\/dev\//, "")),
     service: shown(event.service),
     hostName: host.name,
     time: localTime(event.occurredAtMs, host.timezone),

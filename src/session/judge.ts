@@ -28,11 +28,24 @@ export interface Verdict {
   readonly unexpected: boolean;
   /** Whether it is sent before other events, with a high priority. */
   readonly urgent: boolean;
+  /** What `[services]` says about its service; always `all` if it was tampered with or the hook could not run. */
+  readonly level: ServiceLevel;
 }
+
+/**
+ * The values of `[services]`: which events of a PAM service are notified. `urgent`: all, each as urgent. `unexpected`:
+ * unexpected logins.
+ */
+export const SERVICE_LEVELS = ["all", "unexpected", "urgent", "none"] as const;
+
+/** One of {@link SERVICE_LEVELS}. */
+export type ServiceLevel = typeof SERVICE_LEVELS[number];
 
 /** The input of {@link judge}, in addition to the login. */
 export interface JudgeOptions {
   readonly allowlist: readonly AllowRule[];
+  /** The levels of PAM services, by name; `all` for any other. */
+  readonly services: ReadonlyMap<string, ServiceLevel>;
   /** Looks up previous logins. */
   readonly known: (login: SeenLogin) => Known;
   /** What the place databases say about the login's address. */
@@ -57,14 +70,15 @@ const MAX_USER_IN_REASON = 32;
 const MAX_PLACE_IN_REASON = 64;
 
 /**
- * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is never allowlisted
- * and always urgent: an attacker may have stopped the hook.
+ * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is always notified and
+ * urgent, whatever the allowlist and `[services]` say: an attacker may have stopped the hook.
  */
 export function judge(login: Login, options: JudgeOptions): Verdict {
-  const { allowlist, known, place, learningMs, nowMs, isUnrecorded = false } = options;
-  const { type, user, address, remoteHost, tampered } = login;
+  const { allowlist, services, known, place, learningMs, nowMs, isUnrecorded = false } = options;
+  const { type, user, service, address, remoteHost, tampered } = login;
   const isSuspect = tampered.length > 0 || isUnrecorded;
   const rule = isSuspect ? undefined : allowlist.find((rule) => failingConditions(rule, { login, nowMs }).length === 0);
+  const level = isSuspect ? "all" : services.get(service) ?? "all";
   const seenLogin = { user, address, remoteHost, place, keyFingerprint: keyOf(login) };
   const history = type === "open" ? known(seenLogin) : undefined;
   const news = history === undefined ? [] : newsOf(login, history, options);
@@ -83,7 +97,8 @@ export function judge(login: Login, options: JudgeOptions): Verdict {
       ...news.length > 0 && isLearning && !isSuspect ? [LEARNING] : [],
     ],
     unexpected: isSuspect || news.length > 0,
-    urgent: isSuspect || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
+    urgent: isSuspect || level === "urgent" || (news.length > 0 && !isLearning) || (type === "open" && user === "root"),
+    level,
   };
 }
 

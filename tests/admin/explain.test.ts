@@ -82,6 +82,41 @@ Deno.test("explanation() says whether the login is unexpected, and its urgency",
   ]);
 });
 
+Deno.test("explanation() shows what [services] says about the service", () => {
+  const text = `${CONFIG}[services]\nsu = "none"\nlogin = "unexpected"\nsshd = "urgent"\n`;
+  const config = parseConfig(text, { hostName: () => "h" });
+  const lines = (service: string, known: Partial<Known> = {}) =>
+    explanation(loginFor({ user: "alice", service }, NOW), {
+      config,
+      known: () => ({ ...ALL_KNOWN, ...known }),
+      nowMs: NOW,
+    }).filter((line) => /^(\[|decision|urgency|routes)/.test(line));
+  assert.deepEqual(lines("su", { place: false }), [
+    '[services] su = "none": its sessions are not notified',
+    'decision: [services] su = "none", so it is recorded but not notified',
+    "urgency: urgent",
+    "routes: none",
+  ]);
+  assert.deepEqual(lines("login"), [
+    '[services] login = "unexpected": only its unexpected logins are notified',
+    'decision: [services] login = "unexpected", so it is recorded but not notified',
+    "urgency: normal",
+    "routes: none",
+  ]);
+  assert.deepEqual(lines("login", { place: false }).slice(1), [
+    "decision: no allowlist rule allows it, so it is notified",
+    "urgency: urgent",
+    "routes: default (stdout)",
+  ]);
+  assert.deepEqual(lines("sshd"), [
+    '[services] sshd = "urgent": its sessions are notified, each as urgent',
+    "decision: no allowlist rule allows it, so it is notified",
+    "urgency: urgent",
+    "routes: default (stdout)",
+  ]);
+  assert.ok(lines("cockpit").every((line) => !line.startsWith("[services]")));
+});
+
 Deno.test("loginFor() returns the same login that send reads from a genuine event", () => {
   const event = sessionEvent({ occurredAtMs: NOW });
   assert.deepEqual(

@@ -66,6 +66,7 @@ Deno.test("parseConfig() has a default for every key except the service", () => 
     requestTimeoutMs: 10_000,
     runDeadlineMs: 600_000,
     allowlist: [],
+    services: new Map(),
     learningMs: 7 * DAY_MS,
     placeDatabases: [],
     placeSize: "address",
@@ -401,4 +402,34 @@ Deno.test("parseConfig() survives deep nesting", () => {
   for (const [open, close] of [["[", "]"], ["{a=", "}"]] as const) {
     assert.ok(faultsOf(`x = ${open.repeat(5_000)}1${close.repeat(5_000)}`).length > 0);
   }
+});
+
+Deno.test("parseConfig() reads what is notified of a PAM service, whether or not the service exists", () => {
+  const text = `[services]\nsshd = "all"\nsu = "none"\nsu-l = "unexpected"\n"my app" = "urgent"\n__proto__ = "none"\n`;
+  assert.deepEqual([...parsed(`${text}${SHORTEST}`).services], [
+    ["sshd", "all"],
+    ["su", "none"],
+    ["su-l", "unexpected"],
+    ["my app", "urgent"],
+    ["__proto__", "none"],
+  ]);
+});
+
+Deno.test("parseConfig() refuses an unknown value of a PAM service, with a suggestion", () => {
+  const faults: [line: string, ...expected: string[]][] = [
+    ['su = "unexpcted"', 'config.wrong-value services.su "unexpected"'],
+    ['su = "everything"', "config.wrong-value services.su"],
+    ["su = true", "config.wrong-value services.su"],
+    ['su.notify = "all"', "config.wrong-value services.su"],
+    ['"" = "all"', "config.wrong-value services."],
+    [`${"x".repeat(256)} = "all"`, `config.wrong-value services.${"x".repeat(256)}`],
+    ['__proto__ = "x"', "config.wrong-value services.__proto__"],
+  ];
+  for (const [line, ...expected] of faults) {
+    assert.deepEqual(faultsOf(`[services]\n${line}\n${SHORTEST}`), expected, line);
+  }
+  assert.deepEqual(faultsOf(`services = 1\n${SHORTEST}`), ["config.wrong-type services"]);
+  assert.deepEqual(faultsOf(`[service]\nsu = "all"\n${SHORTEST}`), ['config.unknown-key service "services"']);
+  const { message } = errorOf(`[services]\nsu = "everything"\n${SHORTEST}`);
+  assert.match(message, /: is not a known value; expected one of: all, unexpected, urgent, none$/);
 });

@@ -46,6 +46,8 @@ function keys(): Key[] {
     if (section === "routes") return keysOf("[routes.NAME]", { service: ROUTE_KEYS.service });
     // Its keys are fingerprints.
     if (section === "key_names") return [{ section: "[key_names]", name: '"SHA256:..."', schema: wrapped(whole) }];
+    // Its keys are names of PAM services.
+    if (section === "services") return [{ section: "[services]", name: "NAME", schema: wrapped(whole) }];
     const entries = Object.entries(SECTIONS).find(([name]) => name === section)?.[1];
     if (entries === undefined) throw new Error(`Cannot describe [${section}] as its keys are not known here`);
     if (section === "allowlist") {

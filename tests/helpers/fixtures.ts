@@ -91,6 +91,7 @@ export function verdict(overrides: Partial<Verdict> = {}): Verdict {
     reasons: [],
     unexpected: false,
     urgent: false,
+    level: "all",
     ...overrides,
   };
 }

@@ -7,7 +7,7 @@ import type { SessionEvent } from "../../src/event.ts";
 import type { Severity } from "../../src/log.ts";
 import { judgePending, routesFor } from "../../src/send/judge_pending.ts";
 import { type LookUpPlace, NO_PLACE } from "../../src/session/place.ts";
-import { LEARNING } from "../../src/session/judge.ts";
+import { LEARNING, type ServiceLevel } from "../../src/session/judge.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import type { SessionNotification } from "../../src/services/service.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
@@ -357,10 +357,40 @@ Deno.test("routesFor() returns exactly the routes that get an event", () => {
   ] as const;
   for (const [type, unexpected, expected] of table) {
     assert.deepEqual(
-      routesFor(routes, { type, verdict: { unexpected, rule: undefined } }),
+      routesFor(routes, { type, verdict: { unexpected, rule: undefined, level: "all" } }),
       expected,
       `${type} ${unexpected}`,
     );
-    assert.deepEqual(routesFor(routes, { type, verdict: { unexpected, rule } }), []);
+    assert.deepEqual(routesFor(routes, { type, verdict: { unexpected, rule, level: "all" } }), []);
+    const forLevel = (level: ServiceLevel) =>
+      routesFor(routes, { type, verdict: { unexpected, rule: undefined, level } });
+    assert.deepEqual(forLevel("urgent"), expected);
+    assert.deepEqual(forLevel("unexpected"), unexpected ? expected : []);
+    assert.deepEqual(forLevel("none"), []);
   }
+});
+
+Deno.test("judgePending() records all sessions of a PAM service, and notifies those that [services] says", () => {
+  const world = new World(`[unexpected]
+learning_days = 0
+[services]
+su = "none"
+login = "unexpected"
+cockpit = "urgent"`);
+  const su = world.event({ ...CONSOLE, service: "su", user: "root" });
+  const first = world.event({ ...CONSOLE, user: "alice" });
+  const close = world.event({ ...CONSOLE, user: "alice", type: "close" });
+  const again = world.event({ ...CONSOLE, user: "alice" });
+  const forged = world.event({ ...CONSOLE, user: "alice", type: "close", tampered: ["PAM_SERVICE"] });
+  const cockpit = world.event({ service: "cockpit", parentPid: 1 });
+  const left = world.event({ service: "cockpit", parentPid: 1, type: "close" });
+  world.take(su, first, close, again, forged, cockpit, left);
+  const urgency = (event: SessionEvent) => world.told(event)?.urgency;
+  assert.deepEqual([su, first, close, again].map(urgency), [undefined, "urgent", undefined, undefined]);
+  assert.deepEqual([forged, cockpit, left].map(urgency), ["urgent", "urgent", "urgent"]);
+  assert.deepEqual(world.logged, [
+    ["info", `event ${su.uuid} is not notified: root, [services] su = "none"`],
+    ["info", `event ${close.uuid} is not notified: alice, [services] login = "unexpected"`],
+    ["info", `event ${again.uuid} is not notified: alice, [services] login = "unexpected"`],
+  ]);
 });

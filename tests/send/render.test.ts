@@ -218,3 +218,26 @@ Deno.test("notificationOf() returns short and well-formed values for any event",
     assert.match(sentence(values), /^.*$/u);
   }));
 });
+
+Deno.test("notificationOf() shows a terminal without its directory, as login and su name it differently", () => {
+  const shown = (terminal: string) => notificationOf(judgedEvent({ terminal }), HOST).terminal;
+  assert.deepEqual(["/dev/tty1", "tty1", "/dev/pts/0", "ssh", "x/dev/tty1"].map(shown), [
+    "tty1",
+    "tty1",
+    "pts/0",
+    "ssh",
+    "x/dev/tty1",
+  ]);
+  const atConsole = {
+    terminal: "/dev/tty1",
+    service: "login",
+    remoteHost: "",
+    connection: "",
+    authInfo: "",
+    address: "",
+  };
+  assert.equal(
+    sentence(notificationOf(judgedEvent(atConsole), HOST)),
+    "'alice' logged in to example.com via tty1 (login) at 2026-11-23 11:13:32+13:00",
+  );
+});

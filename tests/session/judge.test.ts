@@ -23,6 +23,7 @@ function options(overrides: Partial<JudgeOptions> = {}, known: Partial<Known> = 
   const { occurredAtMs } = sessionEvent();
   return {
     allowlist: [],
+    services: new Map(),
     known: () => ({
       ...NOTHING_KNOWN,
       user: true,
@@ -397,4 +398,19 @@ Deno.test("judge() judges any event, and never allowlists a tampered one or make
     if (tampered.length > 0) assert.deepEqual([rule, urgent, unexpected], [undefined, true, true]);
     if (address !== "") assert.equal(parseAddress(address)?.toString(), address);
   }));
+});
+
+Deno.test("judge() takes the level of the service, except where the event is suspect", () => {
+  const services = new Map([["su", "none"], ["login", "urgent"]] as const);
+  const judged = (event: Partial<SessionEvent>, overrides: Partial<JudgeOptions> = {}) => {
+    const { level, urgent } = judge(loginOf(sessionEvent(event)), options({ services, ...overrides }));
+    return [level, urgent];
+  };
+  assert.deepEqual(judged({}), ["all", false]);
+  assert.deepEqual(judged({ service: "su" }), ["none", false]);
+  assert.deepEqual(judged({ service: "login" }), ["urgent", true]);
+  assert.deepEqual(judged({ service: "login", type: "close" }), ["urgent", true]);
+  assert.deepEqual(judged({ service: "su", tampered: ["PAM_SERVICE"] }), ["all", true]);
+  assert.deepEqual(judged({ service: "su", type: "close", tampered: ["PAM_SERVICE"] }), ["all", true]);
+  assert.deepEqual(judged({ service: "su" }, { isUnrecorded: true }), ["all", true]);
 });
