@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs, upgrades or removes ssh-session-notifier. It can safely be run again at any time.
-# Read it before you run it: it runs as root, and --pam edits sshd's PAM stack.
+# Read it before you run it: it runs as root, and --pam edits the PAM files of sshd and other services.
 set -eu
 
 NAME=ssh-session-notifier
@@ -35,9 +35,10 @@ Usage: ./install.sh [options]
 Installs the binary next to this script (./$NAME or ./dist/$NAME),
 or builds one if neither exists. Run it as root. Run it again to upgrade.
 
-  --pam            add the hook to /etc/pam.d/sshd; keeps a backup
-  --fix-pam-env    like --pam, and set user_readenv=0 in all files of sshd's PAM stack; keeps
-                   backups (--pam alone asks first, if run on a terminal)
+  --pam            add the hook to /etc/pam.d/sshd, and update it in other PAM files; keeps backups
+  --pam=NAME,...   the same for the files of these PAM services, such as sshd,login,su
+  --fix-pam-env    like --pam, and set user_readenv=0 in all files of these services' PAM stacks;
+                   keeps backups (--pam alone asks first, if run on a terminal)
   --binary FILE    install this binary
   --scheduler=NAME what starts send: systemd, cron or none (default: systemd if it is running, or
                    installed below DESTDIR; otherwise cron)
@@ -49,6 +50,7 @@ or builds one if neither exists. Run it as root. Run it again to upgrade.
 Examples:
   ./install.sh --dry-run --pam
   ./install.sh --pam --fix-pam-env
+  ./install.sh --pam=sshd,login,su
   DESTDIR=/tmp/package ./install.sh
 END
 }
@@ -888,16 +890,17 @@ PAM_CLEAN="pam_env.so conffile=$CONFIG_DIR/pam_env_last.conf readenv=0 user_read
 # certificate can make SSH_AUTH_INFO_0 longer than the kernel allows), it runs again without that variable. If it fails
 # again (no memory, no processes, a broken binary), `env` records the login: one small process, a file of at most 1 MiB,
 # and never with the user's LD_PRELOAD, because its line is skipped if the line before it fails. `env` does not record
-# logouts: the environment is not clean then, and `env` is not setgid.
+# logouts: the environment is not clean then, and `env` is not setgid. seteuid: under su, the real user is the caller,
+# who could otherwise end the hook with a signal.
 pam_first() {
   cat <<END
 $PAM_BEGIN
 session optional $PAM_CLEAN
-session [success=4 default=ignore] pam_exec.so quiet $BINARY queue
+session [success=4 default=ignore] pam_exec.so quiet seteuid $BINARY queue
 session optional pam_env.so conffile=$CONFIG_DIR/pam_env_retry.conf readenv=0 user_readenv=0
-session [success=2 default=ignore] pam_exec.so quiet $BINARY queue
+session [success=2 default=ignore] pam_exec.so quiet seteuid $BINARY queue
 session [success=ignore default=1] $PAM_CLEAN
-session optional pam_exec.so quiet type=open_session log=$RUN_DIR/unrecorded $LAST_RESORT
+session optional pam_exec.so quiet seteuid type=open_session log=$RUN_DIR/unrecorded $LAST_RESORT
 $PAM_END
 END
 }
@@ -964,18 +967,64 @@ not_understood() { # FILE
   if [ -n "$line" ]; then say "the jump in line $line crosses the lines of the hook"; fi
 }
 
-# Checks that sshd's PAM file exists and can be edited, before anything is changed.
+# Prints the names of the PAM files, without the backups of other tools.
+pam_files() {
+  for file in "$ROOT$PAM_DIR"/*; do
+    case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
+    if [ -f "$file" ]; then say "${file##*/}"; fi
+  done
+}
+
+# Whether a PAM file is shared by several services. With the hook in it, each job of cron would be a login.
+is_shared() { # NAME
+  case $1 in
+    common-* | system-auth* | system-*login | system-services | password-auth* | postlogin* | other) ;;
+    fingerprint-auth* | smartcard-auth* | "$NAME"*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# Prints the services whose files are edited: those that --pam names, and those with our lines.
+pam_services() {
+  {
+    # A removal also finds lines without our comments in sshd's file.
+    for service in $pam ${uninstall:+sshd}; do say "$service"; done
+    for service in $(pam_files); do
+      if is_shared "$service" || [ -L "$ROOT$PAM_DIR/$service" ]; then continue; fi
+      if grep -qs "^# $NAME begin" "$ROOT$PAM_DIR/$service"; then say "$service"; fi
+    done
+  } | sort -u | tr '\n' ' '
+}
+
+# Checks that the PAM files of all services exist and can be edited, before anything is changed.
 check_pam() {
-  if [ ! -e "$ROOT$PAM_DIR/sshd" ] && [ ! -L "$ROOT$PAM_DIR/sshd" ]; then
-    hint="install the OpenSSH server, then run install.sh again"
-    if [ -f "$ROOT/usr/lib/pam.d/sshd" ]; then
-      hint="cp /usr/lib/pam.d/sshd $PAM_DIR/sshd, which PAM then uses instead, and run install.sh again"
-    fi
-    die "cannot edit $PAM_DIR/sshd: it does not exist" "$hint"
+  services=$(pam_services)
+  for service in $services; do check_pam_file "$service"; done
+}
+
+check_pam_file() { # SERVICE
+  file=$PAM_DIR/$1
+  if is_shared "$1"; then
+    die "cannot edit $file: several services share it" "name the services, such as --pam=sshd,login"
   fi
-  reason=$(not_understood "$ROOT$PAM_DIR/sshd")
+  if [ ! -e "$ROOT$file" ] && [ ! -L "$ROOT$file" ]; then
+    hint="correct the name, or install the program first (for sshd, the OpenSSH server)"
+    if [ -f "$ROOT/usr/lib/pam.d/$1" ]; then
+      hint="cp /usr/lib/pam.d/$1 $file, which PAM then uses instead, and run install.sh again"
+    fi
+    die "cannot edit $file: it does not exist" "$hint"
+  fi
+  for included in $(pam_stack_files "$1"); do
+    included=${included##*/}
+    if [ "$included" = "$1" ]; then continue; fi
+    case " $services" in *" $included "*)
+      die "cannot edit $file: it includes $included, so each session would be recorded twice" \
+        "remove $1 from --pam: the hook in $PAM_DIR/$included is enough"
+    esac
+  done
+  reason=$(not_understood "$ROOT$file")
   if [ -z "$reason" ]; then return; fi
-  say "Put these lines before all other session lines of $PAM_DIR/sshd (but after a leading 'pam_selinux.so close'):"
+  say "Put these lines before all other session lines of $file (but after a leading 'pam_selinux.so close'):"
   say ""
   pam_first
   say ""
@@ -983,30 +1032,35 @@ check_pam() {
   say ""
   pam_last
   say ""
-  die "cannot edit $PAM_DIR/sshd: $reason" "run install.sh without --pam, then add the lines above by hand"
+  die "cannot edit $file: $reason" "run install.sh without --pam, then add the lines above by hand"
 }
 
 install_pam() {
-  with_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
-  if cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
-    say "unchanged: $PAM_DIR/sshd"
-  else
-    replace_pam_file "$PAM_DIR/sshd"
-  fi
+  for service in $(pam_services); do
+    with_hook "$ROOT$PAM_DIR/$service" >"$work/edited"
+    if cmp -s "$work/edited" "$ROOT$PAM_DIR/$service"; then
+      say "unchanged: $PAM_DIR/$service"
+    else
+      replace_pam_file "$PAM_DIR/$service"
+    fi
+  done
   warn_of_early_end
 }
 
+# Whether a PAM file has lines of ours.
+has_lines() { ! without_hook "$1" | cmp -s - "$1"; } # FILE
+
 # Whether a file of sshd's PAM stack contains the hook.
 has_hook() {
-  for file in $(pam_stack_files); do
-    if ! without_hook "$ROOT$file" | cmp -s - "$ROOT$file"; then return 0; fi
+  for file in $(pam_stack_files sshd); do
+    if has_lines "$ROOT$file"; then return 0; fi
   done
   return 1
 }
 
 # Warns if a line can end the session stack early with success: our last lines then may not run.
 warn_of_early_end() {
-  for file in $(pam_stack_files); do
+  for file in $(pam_stack_files "$(pam_services)"); do
     line=$(awk -v name="$NAME" "$PAM_AWK"'
       is_session() && (tolower(field[2]) == "sufficient" || text ~ /\[[^]]*=[ \t]*done/) { print NR; exit }' "$ROOT$file")
     if [ -z "$line" ]; then continue; fi
@@ -1065,10 +1119,10 @@ unset_variables() { # NAME...
   done
 }
 
-# Prints the files of sshd's PAM stack: sshd, and all files that it includes, in any phase.
-pam_stack_files() {
+# Prints the files of the PAM stacks of services: their own, and all that these include, in any phase.
+pam_stack_files() { # "SERVICE ..."
   seen=" "
-  waiting=sshd
+  waiting=$1
   while [ -n "$waiting" ]; do
     file=${waiting%% *}
     case $waiting in *" "*) waiting=${waiting#* } ;; *) waiting='' ;; esac
@@ -1089,7 +1143,7 @@ READENV='^([^#]*pam_env\.so[^#]*user_readenv=)0*[1-9][0-9]*'
 
 # Such a line passes a user's ~/.pam_environment to every later PAM module, and to the hook at logout.
 fix_pam_env() {
-  for file in $(pam_stack_files); do
+  for file in $(pam_stack_files "$(pam_services)"); do
     if ! grep -Eq "$READENV" "$ROOT$file"; then continue; fi
     if [ -L "$ROOT$file" ]; then
       warn "$file has user_readenv=1, but is a symbolic link: set user_readenv=0 with the tool that manages it"
@@ -1114,27 +1168,30 @@ confirm() { # QUESTION
   case $answer in [yY]*) return 0 ;; *) return 1 ;; esac
 }
 
-# Removes the hook's lines from sshd's PAM file; remove_pam_files removes the files that these lines name.
+# Removes the hook's lines from all PAM files; remove_pam_files removes the files that these lines name.
 remove_hook() {
   for unfinished in "$ROOT$PAM_DIR"/*."$NAME.new"; do remove_file "${unfinished#"$ROOT"}"; done
-  if [ -f "$ROOT$PAM_DIR/sshd" ]; then
-    without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
-    if ! cmp -s "$work/edited" "$ROOT$PAM_DIR/sshd"; then
-      reason=$(not_understood "$ROOT$PAM_DIR/sshd")
-      if [ -n "$reason" ]; then
-        die "cannot edit $PAM_DIR/sshd: $reason" "remove the lines with $NAME by hand, then run install.sh again"
-      fi
-      without_hook "$ROOT$PAM_DIR/sshd" >"$work/edited"
-      # Only a missing newline at the end of the file cannot be restored by awk; use the backup for that.
-      for copy in "$ROOT$CONFIG_DIR/backup/sshd."*; do
-        if [ -f "$copy" ] && [ "$(cat "$copy")" = "$(cat "$work/edited")" ]; then
-          cat "$copy" >"$work/edited"
-          break
-        fi
-      done
-      replace_pam_file "$PAM_DIR/sshd"
+  hooked=$(for service in $(pam_services); do
+    file=$ROOT$PAM_DIR/$service
+    if [ -f "$file" ] && has_lines "$file"; then say "$service"; fi
+  done)
+  for service in $hooked; do
+    reason=$(not_understood "$ROOT$PAM_DIR/$service")
+    if [ -n "$reason" ]; then
+      die "cannot edit $PAM_DIR/$service: $reason" "remove the lines with $NAME by hand, then run install.sh again"
     fi
-  fi
+  done
+  for service in $hooked; do
+    without_hook "$ROOT$PAM_DIR/$service" >"$work/edited"
+    # Only a missing newline at the end of the file cannot be restored by awk; use the backup for that.
+    for copy in "$ROOT$CONFIG_DIR/backup/$service."*; do
+      if [ -f "$copy" ] && [ "$(cat "$copy")" = "$(cat "$work/edited")" ]; then
+        cat "$copy" >"$work/edited"
+        break
+      fi
+    done
+    replace_pam_file "$PAM_DIR/$service"
+  done
   includer=$(find_includer)
   if [ -n "$includer" ]; then
     die "$includer still includes the hook" "remove the lines with $NAME by hand, then run install.sh again"
@@ -1143,24 +1200,25 @@ remove_hook() {
 
 # Prints a PAM file that includes a file of an earlier release. PAM refuses every login if an included file is missing.
 find_includer() {
-  for file in "$ROOT$PAM_DIR"/*; do
-    case $file in *.dpkg-* | *.rpm* | *.new | *.bak | *.old | *.orig | *~) continue ;; esac
-    if [ -f "$file" ] && as_edited "$file" |
+  for name in $(pam_files); do
+    if as_edited "$name" |
       grep -Eq "^[^#]*(include|substack)[[:space:]]+(/[^#[:space:]]*/)?$NAME(-last)?([[:space:]]|#|\$)"
     then
-      say "${file#"$ROOT"}"
+      say "$PAM_DIR/$name"
       return
     fi
   done
 }
 
 # Prints a PAM file as it will be after this run; in a dry run, the file itself is not edited.
-as_edited() { # FILE
-  if [ -n "$dry_run" ] && [ -n "$pam$uninstall" ] && [ "$1" = "$ROOT$PAM_DIR/sshd" ]; then
-    without_hook "$1"
-  else
-    cat "$1"
+as_edited() { # NAME
+  if [ -n "$dry_run" ] && [ -n "$pam$uninstall" ]; then
+    case " $(pam_services)" in *" $1 "*)
+      without_hook "$ROOT$PAM_DIR/$1"
+      return
+    esac
   fi
+  cat "$ROOT$PAM_DIR/$1"
 }
 
 # Earlier releases kept the lines in two files that sshd's PAM file included. They are removed last, because a login in
@@ -1170,7 +1228,7 @@ remove_old_includes() {
   includer=$(find_includer)
   if [ -n "$includer" ]; then
     warn "$includer includes a file of an earlier release: without that file, no login works" \
-      "run install.sh --pam; in a file other than sshd's, replace the include with the lines by hand"
+      "run install.sh --pam; for a service other than sshd, --pam=SERVICE"
     return
   fi
   remove_file "$PAM_DIR/$NAME"
@@ -1255,8 +1313,15 @@ binary=''
 scheduler=''
 while [ $# -gt 0 ]; do
   case $1 in
-    --pam) pam=yes ;;
-    --fix-pam-env) pam=yes fix_pam_env=yes ;;
+    --pam) pam="$pam sshd" ;;
+    --pam=*)
+      case ,${1#*=} in
+        *[!A-Za-z0-9._,-]* | *,[.-]* | *,,* | *,) die "--pam takes names of PAM services, not \"${1#*=}\"" \
+          "separate the names by commas: --pam=sshd,login,su" 64 ;;
+      esac
+      pam="$pam $(say "${1#*=}" | tr , ' ')"
+      ;;
+    --fix-pam-env) fix_pam_env=yes ;;
     --binary)
       [ $# -ge 2 ] || { usage >&2; die "--binary requires a file" "" 64; }
       binary=$2
@@ -1277,6 +1342,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+
+# Like --pam.
+if [ -n "$fix_pam_env" ]; then pam=${pam:-sshd}; fi
 
 umask 022
 # After a plain su, the PATH may lack the directories of useradd and similar programs.

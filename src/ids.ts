@@ -29,7 +29,9 @@ export const IDS = {
   "users.queue-unusable": "The command cannot become the user of `queue`.",
 
   "pam.include-missing": "A PAM file includes another one that cannot be read, so PAM refuses logins.",
-  "pam.hook-missing": "The hook is not in the session stack of sshd, so no login is recorded.",
+  "pam.hook-missing": "The hook is not in the session stack of a service, so no login is recorded.",
+  "pam.hook-twice": "The hook is in the session stack of a service more than once.",
+  "pam.hook-killable": "The user that runs `su` can end the hook, because its PAM line lacks `seteuid`.",
   "pam.hook-included": "The hook is included from a file; without that file, PAM would refuse every login.",
   "pam.hook-command": "The PAM line of the hook runs another program or command.",
   "pam.hook-required": "A hook that fails would refuse the login, because its PAM line is not optional.",

@@ -12,11 +12,11 @@ const BEGIN = `# ${NAME} begin: do not edit between these lines; \`install.sh --
 const END = `# ${NAME} end\n`;
 const CLEAN = `pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0`;
 const FIRST = `${BEGIN}session optional ${CLEAN}
-session [success=4 default=ignore] pam_exec.so quiet /usr/sbin/${NAME} queue
+session [success=4 default=ignore] pam_exec.so quiet seteuid /usr/sbin/${NAME} queue
 session optional pam_env.so conffile=/etc/${NAME}/pam_env_retry.conf readenv=0 user_readenv=0
-session [success=2 default=ignore] pam_exec.so quiet /usr/sbin/${NAME} queue
+session [success=2 default=ignore] pam_exec.so quiet seteuid /usr/sbin/${NAME} queue
 session [success=ignore default=1] ${CLEAN}
-session optional pam_exec.so quiet type=open_session log=/run/${NAME}/unrecorded \
+session optional pam_exec.so quiet seteuid type=open_session log=/run/${NAME}/unrecorded \
 /usr/bin/prlimit --core=0 --fsize=1048576 /usr/bin/env -0
 ${END}`;
 const LAST = `${BEGIN}session optional ${CLEAN}\n${END}`;
@@ -568,6 +568,8 @@ Deno.test("install.sh does not change the owner of a file that the Go program's 
 const INTERRUPTED = {
   ...SYSTEMD,
   [SSHD]: stock("debian"),
+  "/etc/pam.d/login": "session required pam_limits.so\n",
+  "/etc/pam.d/su": "session required pam_unix.so\n",
   [`${STATE}/session_events.db`]: "database",
   [`${STATE}/session_events.db-wal`]: "log",
 };
@@ -583,6 +585,10 @@ async function assertLoginsWork(root: FakeRoot, states: readonly string[], what:
   const tree = await root.tree();
   const sshd = await root.read(SSHD);
   assert.ok(states.includes(sshd), `${what}: sshd is\n${sshd}`);
+  for (const path of ["/etc/pam.d/login", "/etc/pam.d/su"] as const) {
+    const states = [INTERRUPTED[path], `${FIRST}${INTERRUPTED[path]}${LAST}`];
+    assert.ok(states.includes(await root.read(path)), `${what}: ${path} is\n${await root.read(path)}`);
+  }
   for (const [, included] of sshd.matchAll(/^session +include +(\S+)$/gm)) {
     assert.ok(`/etc/pam.d/${included}` in tree, `${what}: ${included} is there`);
   }
@@ -616,7 +622,7 @@ async function killedAnywhere(
 }
 
 Deno.test("install.sh can be killed anywhere: logins still work, and the next run completes it", async () => {
-  const flags = ["--pam", "--fix-pam-env"];
+  const flags = ["--pam=sshd,login,su", "--fix-pam-env"];
   await using whole = await FakeRoot.create(INTERRUPTED);
   await ok(whole.install("--pam"));
   const hooked = await whole.read(SSHD);
@@ -635,12 +641,13 @@ Deno.test("install.sh can be killed anywhere: logins still work, and the next ru
 Deno.test("install.sh --purge can be killed anywhere: logins still work, and the next run completes it", async () => {
   await using whole = await FakeRoot.create(INTERRUPTED);
   // With the includes of an earlier release, where the order matters more.
-  await makeOld(whole);
+  const prepare = (root: FakeRoot) => makeOld(root, "--pam=login,su");
+  await prepare(whole);
   const states = [await whole.read(SSHD), stock("debian")];
   await ok(whole.install("--purge"));
   const expected = essence(await whole.tree());
 
-  await killedAnywhere({ flags: ["--purge"], prepare: makeOld }, async (root, what) => {
+  await killedAnywhere({ flags: ["--purge"], prepare }, async (root, what) => {
     await assertLoginsWork(root, states, what);
     await ok(root.install("--purge"));
     assert.deepEqual(essence(await root.tree()), expected, what);
@@ -648,8 +655,8 @@ Deno.test("install.sh --purge can be killed anywhere: logins still work, and the
 });
 
 /** Makes a root as an earlier release left it, with the two includes. */
-async function makeOld(root: FakeRoot): Promise<void> {
-  await ok(root.install("--pam"));
+async function makeOld(root: FakeRoot, ...flags: string[]): Promise<void> {
+  await ok(root.install("--pam", ...flags));
   await root.write(SSHD, (await root.read(SSHD)).replace(FIRST, OLD_FIRST).replace(LAST, OLD_LAST));
   for (const [path, text] of Object.entries(OLD_FILES)) await root.write(path, text);
 }
@@ -750,7 +757,7 @@ for (const [distribution, place] of Object.entries(PLACES)) {
     });
     const findings = new Findings();
     // The distribution's other files are not in testdata.
-    inspectPam({ stack: { ...stack, missing: [] }, read, limits: [] }, findings);
+    inspectPam({ service: "sshd", path: SSHD, stack: { ...stack, missing: [] }, read, limits: [] }, findings);
     assert.deepEqual(findings.all.filter(({ level }) => level !== "pass"), []);
     assert.ok(findings.all.length >= 5);
   });
@@ -932,7 +939,7 @@ Deno.test("install.sh --pam refuses a PAM file that is missing, a link or not a 
     assert.equal(code, 1);
     assert.match(stderr, reason);
   };
-  await refused(/cannot edit \S+sshd: it does not exist\nhint: install the OpenSSH server/);
+  await refused(/cannot edit \S+sshd: it does not exist\nhint: .*install .* the OpenSSH server/);
   await root.write("/usr/lib/pam.d/sshd", STACK);
   await refused(/cannot edit \S+sshd: it does not exist\nhint: cp \/usr\/lib\/pam\.d\/sshd \/etc\/pam\.d\/sshd, /);
   await Deno.symlink("other", root.path(SSHD));
@@ -1012,6 +1019,146 @@ Deno.test("install.sh --uninstall refuses if a jump crosses the lines of the hoo
   assert.match(stderr, /^error: cannot edit \/etc\/pam\.d\/sshd: the jump in line 11 crosses the lines/);
   assert.equal(await root.read(SSHD), edited);
   assert.ok(BINARY in await root.tree());
+});
+
+// --- other PAM services ---
+
+const LOGIN = "/etc/pam.d/login";
+const SU = "/etc/pam.d/su";
+const PAM_SU_L = "auth include su\nsession optional pam_keyinit.so force revoke\nsession include su\n";
+const SERVICE_FILES = {
+  [SSHD]: stock("debian"),
+  [LOGIN]: `${SELINUX}session required pam_limits.so\n@include common-session\n`,
+  // Without a newline at its end.
+  [SU]: "auth sufficient pam_rootok.so\nsession required pam_env.so readenv=1",
+  "/etc/pam.d/su-l": PAM_SU_L,
+  "/etc/pam.d/common-session": "session required pam_unix.so\n",
+  "/etc/pam.d/cron": "@include common-session\n",
+};
+const HOOKED_LOGIN = `${SELINUX}${FIRST}session required pam_limits.so\n@include common-session\n${LAST}`;
+const HOOKED_SU = `auth sufficient pam_rootok.so\n${FIRST}session required pam_env.so readenv=1\n${LAST}`;
+const THREE = "--pam=sshd,login,su";
+
+/** The texts of the PAM files. */
+async function pamFiles(root: FakeRoot): Promise<Record<string, string>> {
+  return Object.fromEntries(
+    await Promise.all(Object.keys(SERVICE_FILES).map(async (path) => [path, await root.read(path)])),
+  );
+}
+
+Deno.test("install.sh --pam=NAMES adds the hook to these files only, and --uninstall restores them exactly", async () => {
+  for (const removal of ["--uninstall", "--purge"]) {
+    await using root = await FakeRoot.create(SERVICE_FILES);
+    const { stderr } = await ok(root.install(THREE, "--fix-pam-env"));
+    assert.equal(stderr, "");
+    const hooked = await pamFiles(root);
+    assert.deepEqual({ ...hooked, [SSHD]: "" }, {
+      ...SERVICE_FILES,
+      [SSHD]: "",
+      [LOGIN]: HOOKED_LOGIN,
+      [SU]: HOOKED_SU,
+    });
+    assert.ok(hooked[SSHD]?.includes(FIRST) && hooked[SSHD].endsWith(LAST));
+    assert.deepEqual(await backups(root, "su"), [SERVICE_FILES[SU]]);
+
+    assert.equal(
+      (await ok(root.install(THREE))).stdout.match(/^unchanged: \/etc\/pam\.d\/(sshd|login|su)$/gm)?.length,
+      3,
+    );
+    const { stdout } = await ok(root.install(removal, "--dry-run"));
+    assert.equal(stdout.match(/^would edit: /gm)?.length, 3, stdout);
+    assert.deepEqual(await pamFiles(root), hooked);
+    await ok(root.install(removal));
+    const fixed = SERVICE_FILES[SSHD].replace("user_readenv=1", "user_readenv=0");
+    assert.deepEqual(await pamFiles(root), { ...SERVICE_FILES, [SSHD]: fixed });
+  }
+});
+
+Deno.test("install.sh --pam updates the lines in the files of all services, and adds them to sshd's only", async () => {
+  await using root = await FakeRoot.create(SERVICE_FILES);
+  await ok(root.install("--pam=su"));
+  assert.equal(await root.read(SSHD), SERVICE_FILES[SSHD]);
+  await root.write(SU, HOOKED_SU.replaceAll(" seteuid", ""));
+  await root.write(`${SU}.dpkg-old`, HOOKED_SU.replaceAll(" seteuid", ""));
+  await ok(root.install("--pam"));
+  assert.equal(await root.read(SU), HOOKED_SU);
+  assert.ok((await root.read(SSHD)).includes(FIRST));
+  assert.equal(await root.read(LOGIN), SERVICE_FILES[LOGIN]);
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(`${SU}.dpkg-old`), HOOKED_SU.replaceAll(" seteuid", ""));
+});
+
+Deno.test("install.sh --pam=NAMES changes nothing if one file cannot be edited", async () => {
+  const cases: [names: string, files: Record<string, string>, reason: RegExp][] = [
+    ["sshd,login,gone", {}, /^error: cannot edit \/etc\/pam\.d\/gone: it does not exist\nhint: correct the name/],
+    [
+      "login,vendor",
+      { "/usr/lib/pam.d/vendor": STACK },
+      /vendor: it does not exist\nhint: cp \/usr\/lib\/pam\.d\/vendor /,
+    ],
+    ["login,su", { [SU]: "session required \\\n b.so\n" }, /\/su: it has continuation lines/],
+    ["sshd,common-session", {}, /\/common-session: several services share it/],
+    ["system-auth", { "/etc/pam.d/system-auth": STACK }, /\/system-auth: several services share it/],
+    ["other", { "/etc/pam.d/other": STACK }, /\/other: several services share it/],
+    [NAME, OLD_FILES, /\/ssh-session-notifier: several services share it/],
+    ["su,su-l", {}, /\/su-l: it includes su, so each session would be recorded twice\nhint: remove su-l from --pam/],
+  ];
+  for (const [names, files, reason] of cases) {
+    await using root = await FakeRoot.create({ ...SERVICE_FILES, ...files });
+    const before = await root.tree();
+    for (const flags of [[`--pam=${names}`], [`--pam=${names}`, "--dry-run"]]) {
+      const { code, stderr } = await root.install(...flags);
+      assert.equal(code, 1, names);
+      assert.match(stderr, reason);
+      assert.deepEqual(await root.tree(), before, names);
+    }
+  }
+});
+
+Deno.test("install.sh --pam=NAMES does not add the hook where an included file already has it", async () => {
+  await using root = await FakeRoot.create(SERVICE_FILES);
+  await ok(root.install("--pam=su"));
+  const { code, stderr } = await root.install("--pam=su-l");
+  assert.deepEqual([code, await root.read("/etc/pam.d/su-l")], [1, PAM_SU_L], stderr);
+});
+
+Deno.test("install.sh --pam=NAMES refuses what is not a list of plain file names", async () => {
+  await using root = await FakeRoot.create(SERVICE_FILES);
+  const before = await root.tree();
+  for (
+    const names of [
+      "",
+      ",",
+      "sshd,",
+      ",sshd",
+      "sshd,,su",
+      "../shadow",
+      "a/b",
+      "-x",
+      ".",
+      "su,.x",
+      "a b",
+      "*",
+      "$(id)",
+      "a\nb",
+    ]
+  ) {
+    const { code, stderr } = await root.install(`--pam=${names}`);
+    assert.equal(code, 64, JSON.stringify(names));
+    assert.ok(stderr.startsWith(`error: --pam takes names of PAM services, not "${names}"\nhint: `), stderr);
+  }
+  assert.deepEqual(await root.tree(), before);
+});
+
+Deno.test("install.sh --uninstall changes nothing if the lines of one service cannot be removed", async () => {
+  await using root = await FakeRoot.create(SERVICE_FILES);
+  await ok(root.install(THREE));
+  await root.write(SU, HOOKED_SU.replace(LAST, `session [success=1 default=ignore] c.so\n${LAST}`));
+  const before = await root.tree();
+  const { code, stderr } = await root.install("--uninstall");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: cannot edit \/etc\/pam\.d\/su: the jump in line 11 crosses the lines/);
+  assert.deepEqual(await root.tree(), before);
 });
 
 // --- user_readenv ---

@@ -98,7 +98,7 @@ install -o root -g $queue -m 0640 /dev/null /run/ssh-session-notifier/unrecorded
 
 # Some sandboxes refuse this write even to root, and pam_loginuid, `required`, then fails each login.
 if ! sh -c 'echo 61101 >/proc/self/loginuid' 2>/dev/null; then
-  sed -i /pam_loginuid/d /etc/pam.d/sshd
+  sed -i /pam_loginuid/d /etc/pam.d/sshd /etc/pam.d/login
 fi
 
 echo "ready $outer_pid"

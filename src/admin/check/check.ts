@@ -18,8 +18,7 @@ import { inspectConfig, type Reader } from "./config.ts";
 import { inspectDelivery, inspectLastResort } from "./delivery.ts";
 import { inspectFiles, inspectPassage, inspectSetgid } from "./files.ts";
 import { findingLine, Findings } from "./finding.ts";
-import { inspectPam } from "./pam.ts";
-import { type PamFile, readPamStack } from "./pam_stack.ts";
+import { hookedServices, inspectServices, namedServices } from "./pam_services.ts";
 import { inspectPlaces } from "./places.ts";
 import { inspectReadOnly, inspectRoom } from "./disk_space.ts";
 import { inspectRuns, inspectScheduler } from "./scheduler.ts";
@@ -29,9 +28,6 @@ import { SSHD_FILES } from "./sshd_files.ts";
 import { readUnread } from "../unread.ts";
 import { warningsOf } from "../warnings.ts";
 import { groupsOfSender, inspectUsers } from "./users.ts";
-
-/** The directories in which Linux-PAM looks for a service, in this order (pam.d(5)). */
-const PAM_DIRS = ["/etc/pam.d", "/usr/lib/pam.d"];
 
 /**
  * Checks the whole installation, and prints the findings, as lines or as JSON.
@@ -50,6 +46,7 @@ export function check({ json }: { readonly json: boolean }): ExitCode {
     attempt("place", findings, () => {
       inspectPlaces(config, { look: Deno.statSync, sender, nowMs: Date.now() }, findings);
     });
+    attempt("pam", findings, () => inspectServices(namedServices(config.services, PAM_FILES), PAM_FILES, findings));
   }
   try {
     becomeQueueReader(paths, "check");
@@ -72,6 +69,8 @@ function senderOf({ sendDir }: StatePaths): Reader | undefined {
   return uid && gid ? { uid, gids: [gid, ...groupsOfSender(readIfThere(GROUP_FILE) ?? "")] } : undefined;
 }
 
+const PAM_FILES = { read: readIfThere, list: filesIn };
+
 const SCHEDULER_FILES = { isThere: (path: string) => statIfThere(path) !== undefined, read: readIfThere };
 
 /** Inspects what only root can write. */
@@ -84,11 +83,7 @@ function inspectHost(paths: StatePaths, findings: Findings): void {
     const [passwd = "", group = ""] = ["/etc/passwd", GROUP_FILE].map(readIfThere);
     inspectUsers({ paths, look: statIfThere, passwd, group }, findings);
   });
-  attempt("pam", findings, () => {
-    const limits = ["/etc/security/limits.conf", ...filesIn("/etc/security/limits.d", ".conf")];
-    const stack = readPamStack("sshd", (name) => readPamFile(name));
-    inspectPam({ stack, read: readIfThere, limits: limits.flatMap((path) => readPamFile(path) ?? []) }, findings);
-  });
+  attempt("pam", findings, () => inspectServices(hookedServices(PAM_FILES), PAM_FILES, findings));
   attempt("sshd", findings, () => inspectSshd(SSHD_FILES, findings));
   attempt("selinux", findings, () => inspectSelinux({ read: readIfThere, run: runTool }, findings));
   attempt("scheduler", findings, () => inspectScheduler(SCHEDULER_FILES, findings));
@@ -148,15 +143,6 @@ function attempt<T>(part: string, findings: Findings, inspect: () => T): T | und
   }
 }
 
-/** Finds and reads a PAM file as PAM does. */
-function readPamFile(name: string): PamFile | undefined {
-  for (const path of name.startsWith("/") ? [name] : PAM_DIRS.map((directory) => `${directory}/${name}`)) {
-    const text = readIfThere(path);
-    if (text !== undefined) return { path, text };
-  }
-  return undefined;
-}
-
 /** The text of a file; undefined if it does not exist or is outside the sandbox. */
 function readIfThere(path: string): string | undefined {
   try {
@@ -180,8 +166,10 @@ function runTool(program: string, args: readonly string[]): ToolResult | undefin
 }
 
 /** The paths of the files in a directory, sorted by name; empty if the directory does not exist. */
-function filesIn(directory: string, suffix: string): string[] {
+function filesIn(directory: string): string[] {
   if (statIfThere(directory) === undefined) return [];
-  return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()
-    .map((name) => `${directory}/${name}`);
+  return [...Deno.readDirSync(directory)].filter(({ isDirectory }) => !isDirectory).map(({ name }) =>
+    `${directory}/${name}`
+  )
+    .sort();
 }

@@ -19,7 +19,18 @@ export interface Finding {
 
 /** Collects findings. */
 export class Findings {
-  readonly #all: Finding[] = [];
+  readonly #all: Finding[];
+  readonly #prefix: string;
+
+  constructor(all: Finding[] = [], prefix = "") {
+    this.#all = all;
+    this.#prefix = prefix;
+  }
+
+  /** Collects into the same list, with a prefix before each message. */
+  withPrefix(prefix: string): Findings {
+    return new Findings(this.#all, prefix);
+  }
 
   get all(): readonly Finding[] {
     return this.#all;
@@ -38,7 +49,7 @@ export class Findings {
   }
 
   #add(level: Level, id: Id, message: string, hint: string): void {
-    this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message, hint });
+    this.#all.push({ level, id, area: id.split(".", 1)[0] as Area, message: this.#prefix + message, hint });
   }
 
   /** Whether there is a fault, in one area or in all. */

@@ -1,12 +1,10 @@
-// Checks the PAM stack of sshd: whether it runs the hook in the right place, and how a user could influence the hook.
+// Checks the PAM stack of a service: whether it runs the hook in the right place, and how a user could influence the hook.
 
 import { BINARY, statePaths } from "../../paths.ts";
 import type { Id } from "../../ids.ts";
 import type { Findings } from "./finding.ts";
 import { lowLimits } from "./limits.ts";
 import { jumpsOver, type PamFile, type PamModule, type PamStack } from "./pam_stack.ts";
-
-const INSTALL = "run install.sh --pam, which corrects the lines";
 
 /**
  * Variables that must not be in PAM's environment at the logout or for the last resort: they load or create a file, or
@@ -41,17 +39,22 @@ export const HARMFUL_VARIABLES: readonly string[] = [
 
 /** What {@link inspectPam} checks. */
 export interface PamSources {
+  /** The name of the service, such as `sshd`. */
+  readonly service: string;
+  /** The path of its file. */
+  readonly path: string;
   readonly stack: PamStack;
   /** Reads a `conffile` of pam_env; undefined if it does not exist. */
   readonly read: (path: string) => string | undefined;
-  /** `limits.conf` and the files in `limits.d`. */
-  readonly limits: readonly PamFile[];
+  /** `limits.conf` and the files in `limits.d`; undefined if another service was checked for them. */
+  readonly limits?: readonly PamFile[] | undefined;
 }
 
 type Report = (id: Id, message: string, hint?: string) => void;
 
 /** The session stack, and where to report. */
 interface Inspected {
+  readonly service: string;
   readonly session: readonly PamModule[];
   /** The index of the first hook in the stack. */
   readonly first: number;
@@ -63,17 +66,20 @@ interface Inspected {
   readonly fault: Report;
 }
 
-/** Checks the stack, and reports the findings. */
-export function inspectPam({ stack, read, limits }: PamSources, findings: Findings): void {
-  const session = stack.modules.filter(({ phase }) => phase === "session");
+/** Checks the stack, and reports the findings; those of a service other than sshd begin with its file. */
+export function inspectPam({ service, path, stack, read, limits }: PamSources, all: Findings): void {
+  const findings = service === "sshd" ? all : all.withPrefix(`${path}: `);
+  const install = `run install.sh --pam${service === "sshd" ? "" : `=${service}`}, which corrects the lines`;
+  const session = sessionOf(stack);
   const first = session.findIndex(isHook);
   const inspected: Inspected = {
+    service,
     session,
     first,
     unsets: (module, variables = HARMFUL_VARIABLES) => unsets(module, { variables, read }),
     pass: (id, message) => findings.pass(id, message),
-    warning: (id, message, hint = INSTALL) => findings.warning(id, message, hint),
-    fault: (id, message, hint = INSTALL) => findings.fault(id, message, hint),
+    warning: (id, message, hint = install) => findings.warning(id, message, hint),
+    fault: (id, message, hint = install) => findings.fault(id, message, hint),
   };
   for (const name of stack.missing) {
     findings.fault(
@@ -83,7 +89,7 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
     );
   }
   if (first === -1) {
-    inspected.fault("pam.hook-missing", "the hook is not in the session stack of sshd, so no login is recorded");
+    inspected.fault("pam.hook-missing", `the hook is not in the session stack of ${service}, so no login is recorded`);
     return;
   }
   inspectIncludes(inspected);
@@ -93,7 +99,12 @@ export function inspectPam({ stack, read, limits }: PamSources, findings: Findin
   inspectLastResort(inspected);
   inspectLast(inspected);
   inspectUserEnvironment(stack, findings);
-  inspectLimits(session, { limits, findings });
+  if (limits !== undefined) inspectLimits(session, { limits, findings });
+}
+
+/** The session modules of a stack. */
+export function sessionOf({ modules }: PamStack): readonly PamModule[] {
+  return modules.filter(({ phase }) => phase === "session");
 }
 
 function isHook({ name, args }: PamModule): boolean {
@@ -111,8 +122,14 @@ function inspectIncludes({ session, fault }: Inspected): void {
   );
 }
 
-function inspectHooks({ session, warning, fault }: Inspected): void {
-  for (const { place, control, args } of session.filter(isHook)) {
+function inspectHooks({ service, session, warning, fault }: Inspected): void {
+  const hooks = session.filter(isHook);
+  const [first, , again] = hooks;
+  if (first !== undefined && again !== undefined) {
+    const message = `the hook is at ${first.place} and again at ${again.place}, so each session is recorded twice`;
+    warning("pam.hook-twice", message, "remove the lines with ssh-session-notifier from one of these files");
+  }
+  for (const { place, control, args } of hooks) {
     const command = args.slice(args.findIndex((arg) => arg.startsWith("/"))).join(" ");
     if (command !== `${BINARY} queue`) {
       fault("pam.hook-command", `${place} runs "${command}" instead of "${BINARY} queue"`);
@@ -120,6 +137,10 @@ function inspectHooks({ session, warning, fault }: Inspected): void {
     if (["required", "requisite"].includes(control) || /\b(die|bad)\b/.test(control)) {
       const message = `${place} is "${control}", so a failure of the hook would refuse the login`;
       fault("pam.hook-required", message, "make it optional");
+    }
+    // sshd's real user is root; that of su is its caller.
+    if (service !== "sshd" && !args.includes("seteuid")) {
+      fault("pam.hook-killable", `${place} lacks "seteuid", so a user that runs ${service} can end the hook`);
     }
     if (!args.includes("quiet")) {
       warning("pam.hook-not-quiet", `${place} lacks "quiet", so a failure of the hook is shown to the user`);
@@ -133,6 +154,8 @@ function inspectHooks({ session, warning, fault }: Inspected): void {
 
 function inspectPlace({ session, first, unsets, pass, warning, fault }: Inspected): void {
   const before = session.slice(0, first).filter((module, index) =>
+    // Sets no variables and no limits; su-l has it before it includes su.
+    module.name !== "pam_keyinit.so" &&
     !(index === 0 && module.name === "pam_selinux.so" && module.args.includes("close")) &&
     // Our own line, which unsets variables that the auth stack may have read from a user's file.
     !unsets(module)

@@ -39,7 +39,10 @@ const GOOD: Readonly<Record<string, string>> = {
 };
 
 /** Returns the faults and warnings. */
-function found(changes: Readonly<Record<string, string | ((text: string) => string)>>): readonly Finding[] {
+function found(
+  changes: Readonly<Record<string, string | ((text: string) => string)>>,
+  service = "sshd",
+): readonly Finding[] {
   const files: Record<string, string> = { ...GOOD };
   for (const [name, change] of Object.entries(changes)) {
     const changed = typeof change === "string" ? change : change(files[name] ?? "");
@@ -48,7 +51,9 @@ function found(changes: Readonly<Record<string, string | ((text: string) => stri
   }
   const findings = new Findings();
   inspectPam({
-    stack: readPamStack("sshd", (name) => {
+    service,
+    path: service,
+    stack: readPamStack(service, (name) => {
       const text = Object.hasOwn(files, name) ? files[name] : undefined;
       return text === undefined ? undefined : { path: name, text };
     }),
@@ -259,6 +264,33 @@ for (const [name, changes, expected] of FAULTS) {
     assertFound(found(changes), expected);
   });
 }
+
+Deno.test("inspectPam() requires seteuid in every service but sshd, whose real user is root", () => {
+  const su = GOOD["sshd"] ?? "";
+  assertFound(found({ su }, "su"), ["fault pam.hook-killable", "su: su:4 ", '"seteuid"']);
+  assert.deepEqual(found({ su: su.replaceAll("quiet", "quiet seteuid") }, "su"), []);
+});
+
+Deno.test("inspectPam() names the file and the command for a service other than sshd", () => {
+  assertFound(found({ su: "session required pam_unix.so" }, "su"), [
+    "fault pam.hook-missing",
+    "su: the hook is not in the session stack of su",
+    "run install.sh --pam=su,",
+  ]);
+  assertFound(found({}, "gone"), ["fault pam.include-missing", "gone: ", '"gone"']);
+});
+
+Deno.test("inspectPam() reports a hook that an included file has too", () => {
+  // su has no pam_selinux.
+  const su = without(1)(GOOD["sshd"] ?? "").replaceAll("quiet", "quiet seteuid");
+  const again = found({ su, "su-l": `${su}\nsession include su` }, "su-l");
+  assertFound(again, ["warning pam.hook-twice", "su-l:3 ", "su:3,"]);
+  // What su-l has of its own is harmless.
+  assert.deepEqual(
+    found({ su, "su-l": "session optional pam_keyinit.so force revoke\nsession include su" }, "su-l"),
+    [],
+  );
+});
 
 Deno.test("inspectPam() ignores limits if no pam_limits line reads them", () => {
   const changes = {
