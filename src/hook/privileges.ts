@@ -20,7 +20,7 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
 /** Permanently becomes a user and a group. */
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   // Change the group first, while still root. For root, both calls set the real, effective and saved IDs, and the
-  // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2); sshd leaves the hook no groups, su does.
+  // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2); su leaves the hook groups.
   // Deno has no setuid; Node's global `process` loads faster than an import of node:process.
   const { process } = globalThis;
   process.setgid?.(gid);

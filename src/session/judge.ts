@@ -70,8 +70,8 @@ const MAX_USER_IN_REASON = 32;
 const MAX_PLACE_IN_REASON = 64;
 
 /**
- * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is always notified and
- * urgent, whatever the allowlist and `[services]` say: an attacker may have stopped the hook.
+ * Judges a login or logout. An event that was tampered with, or for which the hook could not run, is always notified,
+ * and urgent, whatever the allowlist and `[services]` say: an attacker may have stopped the hook.
  */
 export function judge(login: Login, options: JudgeOptions): Verdict {
   const { allowlist, services, known, place, learningMs, nowMs, isUnrecorded = false } = options;

@@ -168,8 +168,6 @@ function runTool(program: string, args: readonly string[]): ToolResult | undefin
 /** The paths of the files in a directory, sorted by name; empty if the directory does not exist. */
 function filesIn(directory: string): string[] {
   if (statIfThere(directory) === undefined) return [];
-  return [...Deno.readDirSync(directory)].filter(({ isDirectory }) => !isDirectory).map(({ name }) =>
-    `${directory}/${name}`
-  )
-    .sort();
+  const files = [...Deno.readDirSync(directory)].filter(({ isDirectory }) => !isDirectory);
+  return files.map(({ name }) => `${directory}/${name}`).sort();
 }
