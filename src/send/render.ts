@@ -52,8 +52,10 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
     place: shown(event.place),
     countryCode: event.countryCode,
     asn: event.asn,
+    clientPort: clientPortOf(event),
     terminal: shown(event.terminal.replace(/^\/dev\//, "")),
     service: shown(event.service),
+    processId: event.parentPid > 0 ? event.parentPid : undefined,
     hostName: host.name,
     time: localTime(event.occurredAtMs, host.timezone),
     urgency: urgencyOf(event),
@@ -73,6 +75,15 @@ function originOf({ address, remoteHost }: JudgedEvent) {
   return isName
     ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }
     : { address, remoteHost: shown(remoteHost), dnsName: "" };
+}
+
+/** The client's port, from `SSH_CONNECTION`. The user can replace that value after the login. */
+function clientPortOf(event: JudgedEvent): number | undefined {
+  const [address = "", port = ""] = event.connection.split(" ");
+  if (!isWitnessed(event) || event.address === "" || parseAddress(address)?.toString() !== event.address) {
+    return undefined;
+  }
+  return /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535 ? Number(port) : undefined;
 }
 
 /** The urgency of an event. */
@@ -123,8 +134,8 @@ function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason
 }
 
 /**
- * Whether the authentication is shown. An attacker that tampered with one variable may also have replaced this one
- * undetected; at close, only the open event confirms it.
+ * Whether authentication and port are shown. An attacker that tampered with one variable may also have replaced these
+ * undetected; at close, only the open event confirms them.
  */
 function isWitnessed({ type, tampered, openedBy }: JudgedEvent): boolean {
   return tampered.length === 0 && (type === "open" || openedBy !== undefined);

@@ -6,7 +6,7 @@ import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tok
 import { fittedSentence, fitting, lengthOf } from "./fitting.ts";
 import { forwarded, severityOf, startedAt, withoutMarks } from "./forwarded.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, serverUrlSchema, textOf } from "./http.ts";
-import { headline, isSession, unlinked } from "./wording.ts";
+import { isSession, title, unlinked } from "./wording.ts";
 import type {
   HttpRequest,
   Limits,
@@ -148,7 +148,7 @@ function alertOf(message: Message, { form, nowMs, activeMs }: AlertOptions): Rea
       ...(rich === undefined ? {} : labelsOf(rich)),
     },
     annotations: {
-      summary: headline(message),
+      summary: title(message),
       description: fittedSentence(notification, WORDING),
       ...(rich === undefined ? {} : annotationsOf(rich)),
     },

@@ -2,10 +2,11 @@
 
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions } from "./credentials.ts";
-import { cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { fittedSentences, fittingLines } from "./fitting.ts";
 import { forwarded } from "./forwarded.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
-import { headline, urgencyOf } from "./wording.ts";
+import { plainText, titleOf } from "./titled.ts";
+import { urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.pipe(
@@ -34,7 +35,7 @@ type Settings = v.InferOutput<typeof options>;
 
 /** The services behind Apprise refuse what is too long for them; this is the limit of Discord, a narrow one. */
 const limits: Limits = { text: 2000, unit: "code units" };
-const TITLE: Limits = { text: 250, unit: "code units" };
+const TITLE = { title: { text: 250, unit: "code units" } } as const;
 
 const WORDING = { limits, escape: forwarded };
 
@@ -56,11 +57,11 @@ export const apprise: Service<Settings> = {
 
   render(message, { server_url, key, tag, ...credentials }, { form }) {
     return jsonRequest(below(server_url, `notify/${key}`), {
-      body: fittedSentences(message, WORDING).join("\n"),
+      body: form === "rich" ? fittedSentences(message, WORDING).join("\n") : plainText(message, WORDING),
       // Without it, a server may be set to take the text for Markdown or HTML.
       format: "text",
       ...(tag === undefined ? {} : { tag }),
-      ...(form === "rich" ? { title: cut(headline(message), { limits: TITLE }), type: typeOf(message) } : {}),
+      ...(form === "rich" ? { title: titleOf(message, TITLE), type: typeOf(message) } : {}),
     }, { headers: { accept: "application/json", ...authorization(credentials) } });
   },
 

@@ -1,9 +1,10 @@
 // Discord, through a channel's webhook.
 
 import * as v from "valibot";
-import { cut, fittedSentence, fittedSentences, fitting, packed } from "./fitting.ts";
+import { cut, fittedSentences, fittingDigest, packed } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema } from "./http.ts";
-import { factsOf, headline, isSession, urgencyOf } from "./wording.ts";
+import { plainText, titleOf } from "./titled.ts";
+import { factsOf, isSession, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";
 
 /** The longest name of a thread, in characters. */
@@ -88,7 +89,9 @@ const CONTENT: Limits = { text: 2000, unit: "code units" };
 /** The description of one embed. The limit of all embeds is reached before Discord's ten. */
 const DESCRIPTION: Limits = { text: 4096, unit: "code units" };
 
-const TITLE: Limits = { text: 256, unit: "code units" };
+const TITLE = { title: { text: 256, unit: "code units" }, escapeTitle: escapeMarkdown } as const;
+
+const WORDING = { limits: CONTENT, escape: escapeMarkdown };
 
 /** A field's value. Discord allows 1024, but all fields together must keep the limit of all embeds. */
 const FIELD: Limits = { text: 600, unit: "code units" };
@@ -111,10 +114,11 @@ export const discord: Service<Settings> = {
   server: ({ webhook_url: url }) => ({ option: "webhook_url", url, own: { hosts: OWN_HOST, of: "Discord" } }),
 
   fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, { limits: CONTENT, escape: escapeMarkdown }),
-      fits: (lines) => packed(lines, DESCRIPTION).reduce((sum, { length }) => sum + length, 0) <= limits.text,
-    }),
+    fittingDigest(
+      notifications,
+      WORDING,
+      (lines) => packed(lines, DESCRIPTION).reduce((sum, { length }) => sum + length, 0) <= limits.text,
+    ),
 
   render(message, { webhook_url, thread_id, thread_name }, { form }) {
     const url = new URL(webhook_url);
@@ -150,19 +154,19 @@ export const discord: Service<Settings> = {
 
 function messageOf(message: Message, isRich: boolean): Record<string, unknown> {
   const [first, ...more] = message.notifications;
-  const lines = fittedSentences(message, { limits: CONTENT, escape: escapeMarkdown });
   const color = COLOURS[urgencyOf(message)];
   if (more.length > 0) {
     // A digest is too long for `content`, so its plain form has embeds too, but without colour.
-    const embeds = packed(lines, DESCRIPTION).map((description) => isRich ? { description, color } : { description });
-    return { content: escapeMarkdown(headline(message)), embeds };
+    const embeds = packed(fittedSentences(message, WORDING), DESCRIPTION)
+      .map((description) => isRich ? { description, color } : { description });
+    return { content: titleOf(message, TITLE), embeds };
   }
-  const [content] = lines;
+  const content = plainText(message, WORDING);
   if (!isRich || !isSession(first)) return { content, flags: SUPPRESS_EMBEDS };
   return {
     content,
     embeds: [{
-      title: cut(headline(message), { limits: TITLE, escape: escapeMarkdown }),
+      title: titleOf(message, TITLE),
       color,
       fields: fieldsOf(first),
     }],
@@ -187,10 +191,28 @@ function senderName({ notifications: [{ hostName }] }: Message): string | undefi
   return hostName === "" || hostName.length > MAX_USERNAME || forbidden.test(hostName) ? undefined : hostName;
 }
 
+/** A word between colons that no emoji is named by: part of an IPv6 address, or the seconds and the offset of a time. */
+const NO_EMOJI = /(?!100:|1234:)[a-f]*\d[\da-f]*|\d\d[+-]\d\d/;
+
+/** What has a meaning in Discord's Markdown. */
+const MARKDOWN = new RegExp(
+  [
+    // Marks that have a meaning anywhere.
+    /[\\*_~`|<>@#[\]]/,
+    // The colon of a link or of an emoji such as `:skull:`.
+    new RegExp(`:(?=//|(?!(?:${NO_EMOJI.source}):)[\\w+-]+:)`),
+    // The slash after a name, as in `discord.gg/`.
+    /(?<=\.\p{L}[\p{L}\p{N}-]*)\//u,
+    // What makes a list or a rule at the start of a line.
+    /^[-+]|(?<=^\d+)[.)](?=\s|$)/,
+  ].map(({ source }) => source).join("|"),
+  "gu",
+);
+
 /**
- * Escapes Discord's markup: puts a backslash before each ASCII punctuation mark that has a meaning inside a line,
- * including those of links (`://`), mentions (`<@`) and shortcodes (`:`).
+ * Escapes Discord's markup, with as few backslashes as possible, because phone notifications show them.
+ * https://support.discord.com/hc/en-us/articles/210298617
  */
 function escapeMarkdown(value: string): string {
-  return value.replace(/[\\*_~`|<>@#:/[\]()]/g, "\\$&");
+  return value.replace(MARKDOWN, "\\$&");
 }

@@ -4,7 +4,7 @@
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { isLoopback } from "./http.ts";
-import { factsOf, headline, isSession, undomained, urgencyOf } from "./wording.ts";
+import { factsOf, isSession, title, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, MailAnswer, MailReply, MailServer, Message, Outcome, Service } from "./service.ts";
 
 /** The domain of an address, or a host name: ASCII labels (RFC 5321, section 2.3.5). */
@@ -141,7 +141,7 @@ export const email: Service<Settings> = {
       headers: {
         "From": from,
         "To": settings.to.join(", "),
-        "Subject": cut(oneLine(form === "rich" ? subjectOf(message) : headline(message)), { limits: SUBJECT }),
+        "Subject": cut(oneLine(form === "rich" ? subjectOf(message) : title(message)), { limits: SUBJECT }),
         // The time of the attempt: the time of an old event, or of a wrong clock, would look like spam.
         "Date": new Date(nowMs).toUTCString().replace("GMT", "+0000"),
         ...threadOf(message, from),
@@ -216,13 +216,13 @@ function threadOf({ id, notifications: [first, ...more] }: Message, from: string
   };
 }
 
-/** The headline, and for a single event whom it is about. */
+/** The title, and for a single event whom it is about. */
 function subjectOf(message: Message): string {
   const [first, ...more] = message.notifications;
-  if (!isSession(first) || more.length > 0) return headline(message);
+  if (!isSession(first) || more.length > 0) return title(message);
   const shown = (value: string) => cut(undomained(value, first.hostName), { limits: { text: 40, unit: "characters" } });
   const from = first.remoteHost === "" ? "" : ` from ${shown(first.remoteHost)}`;
-  return `${headline(message)}: ${shown(first.user)}${from}`;
+  return `${title(message)}: ${shown(first.user)}${from}`;
 }
 
 function textOf(message: Message, form: "rich" | "plain"): string {

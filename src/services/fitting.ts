@@ -1,6 +1,7 @@
-// Fits messages to a service's limits: shortens sentences, and counts how many fit into one message.
+// Fits messages to a service's limits: shortens sentences, folds the routine events of a digest, and counts how many
+// events fit into one message.
 
-import { sentence } from "./wording.ts";
+import { foldedSentence, isSession, sentence } from "./wording.ts";
 import type { Limits, Message, Notification, SessionNotification } from "./service.ts";
 
 /** How a service limits and escapes its sentences. */
@@ -14,74 +15,160 @@ export interface Wording {
 }
 
 /** Value lengths tried in turn until a sentence fits, in UTF-16 code units. */
-const CUTS: readonly number[] = [96, 64, 48, 32, 24, 16, 8];
+const CUTS: readonly number[] = [Infinity, 96, 64, 48, 32, 24, 16, 8];
 
-/** The plain sentences of a message, each within the limits; see {@link fittedSentence}. */
+/**
+ * The sentences of a message below its title, each within the limits. In a digest, routine events of the same user,
+ * address, authentication and service become one line; any other event keeps a line of its own, above those.
+ */
 export function fittedSentences({ notifications }: Pick<Message, "notifications">, wording: Wording): string[] {
-  return notifications.map((notification) => fittedSentence(notification, wording));
+  return linesOf(notifications.map((notification) => entryOf(notification, wording)), wording);
 }
 
-/** The plain sentence within the limits. Cuts long values instead of the sentence. */
-export function fittedSentence(notification: Notification, { limits, escape = (value) => value }: Wording): string {
-  const worded = (some: Notification) => sentence(some, (value) => escape(value, some.hostName));
-  let text = worded(notification);
+/**
+ * The plain sentence within the limits. Cuts long values instead of the sentence.
+ *
+ * @param before the text before it
+ */
+export function fittedSentence(notification: Notification, wording: Wording, before = ""): string {
+  return fitted(wording, (longest, escape) => {
+    const some = shortened(notification, longest);
+    return `${before}${sentence(some, (value) => escape(value, some.hostName))}`;
+  });
+}
+
+/** Tries ever shorter values until the text is within the limits. */
+function fitted(
+  { limits, escape = (value) => value }: Wording,
+  words: (longest: number, escape: NonNullable<Wording["escape"]>) => string,
+): string {
+  let text = "";
   for (const longest of CUTS) {
+    text = words(longest, escape);
     if (lengthOf(text, limits.unit) <= limits.text) break;
-    text = worded(shortened(notification, longest));
   }
   return text;
 }
 
 /** Cuts each value to `longest` UTF-16 code units and keeps at most five reasons. */
 function shortened(notification: Notification, longest: number): Notification {
-  const short = (value: string, text = longest) => cut(value, { limits: { text, unit: "code units" } });
-  const hostName = short(notification.hostName);
+  if (isSession(notification)) return shortenedSession(notification, longest);
+  const hostName = short(notification.hostName, longest);
   if (notification.type === "test") return { ...notification, hostName };
-  if (notification.type === "notice") {
-    return { ...notification, hostName, text: short(notification.text, longest * 4) };
-  }
   if (notification.type === "report") {
-    return { ...notification, hostName, lines: notification.lines.map((line) => short(line)) };
+    return { ...notification, hostName, lines: notification.lines.map((line) => short(line, longest)) };
   }
+  return { ...notification, hostName, text: short(notification.text, longest * 4) };
+}
+
+function shortenedSession(notification: SessionNotification, longest: number): SessionNotification {
+  if (longest === Infinity) return notification;
   return {
     ...notification,
-    hostName,
-    user: short(notification.user),
-    remoteHost: short(notification.remoteHost),
-    dnsName: short(notification.dnsName),
-    terminal: short(notification.terminal),
-    service: short(notification.service),
-    authentication: short(notification.authentication),
-    duration: short(notification.duration),
-    reasons: notification.reasons.slice(0, 5).map((reason) => short(reason)),
+    hostName: short(notification.hostName, longest),
+    user: short(notification.user, longest),
+    remoteHost: short(notification.remoteHost, longest),
+    dnsName: short(notification.dnsName, longest),
+    place: short(notification.place, longest),
+    terminal: short(notification.terminal, longest),
+    service: short(notification.service, longest),
+    authentication: short(notification.authentication, longest),
+    duration: short(notification.duration, longest),
+    reasons: notification.reasons.slice(0, 5).map((reason) => short(reason, longest)),
   };
+}
+
+function short(value: string, longest: number): string {
+  return cut(value, { limits: { text: longest, unit: "code units" } });
 }
 
 /**
  * Cuts a text to a limit and marks the cut with `…`. Never splits a character.
  *
- * @param options.escape escapes a character; the limit then applies to the escaped text
+ * @param options.escape escapes the text; the limit then applies to the escaped text
  */
 export function cut(
   text: string,
-  { limits: { text: longest, unit }, escape = (character) => character }: {
-    limits: Limits;
-    escape?: (character: string) => string;
-  },
+  { limits: { text: longest, unit }, escape = (text) => text }: { limits: Limits; escape?: (text: string) => string },
 ): string {
-  const escaped = [...text].map(escape);
-  if (lengthOf(escaped.join(""), unit) <= longest) return escaped.join("");
-  const mark = escape("…");
-  let length = lengthOf(mark, unit);
-  const end = escaped.findIndex((character) => (length += lengthOf(character, unit)) > longest);
-  return `${escaped.slice(0, end).join("")}${mark}`;
+  const whole = escape(text);
+  if (lengthOf(whole, unit) <= longest) return whole;
+  const characters = [...text];
+  const upTo = (count: number) => escape(`${characters.slice(0, count).join("")}…`);
+  let [most, tooMany] = [0, characters.length];
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (lengthOf(upTo(middle), unit) <= longest) most = middle;
+    else tooMany = middle;
+  }
+  return upTo(most);
 }
 
-/** How many notifications, counted from the first, fit into a message with one line for each. */
+/** A notification of a message, and what linesOf() needs of it; computed once, because fitting() tries many counts. */
+interface Entry {
+  readonly notification: Notification;
+  /** What it has in common with the events that share its line; undefined for a line of its own. */
+  readonly group: string | undefined;
+  readonly line: () => string;
+}
+
+function entryOf(notification: Notification, wording: Wording): Entry {
+  let line: string | undefined;
+  return {
+    notification,
+    group: groupOf(notification),
+    line: () => line ??= fittedSentence(notification, wording),
+  };
+}
+
+/** Only routine events have a group: a digest never hides that something was new. */
+function groupOf(notification: Notification): string | undefined {
+  if (!isSession(notification) || notification.urgency === "urgent") return undefined;
+  const { reasons, isRepeat, user, remoteHost, dnsName, place, authentication, terminal, service } = notification;
+  if (reasons.length > 0 || isRepeat) return undefined;
+  return JSON.stringify([user, remoteHost, dnsName, place, authentication, terminal, service]);
+}
+
+/** The lines of a digest. Their set does not depend on the order of the entries. */
+function linesOf(entries: readonly Entry[], wording: Wording): string[] {
+  const groups = Map.groupBy(entries, ({ group }) => group);
+  const own = groups.get(undefined) ?? [];
+  groups.delete(undefined);
+  return [...own.map(({ line }) => line()), ...[...groups.values()].map((entries) => foldedLine(entries, wording))];
+}
+
+function foldedLine(entries: readonly Entry[], wording: Wording): string {
+  const [first, ...more] = entries.map(({ notification }) => notification).filter(isSession);
+  if (first === undefined || more.length === 0) return entries.map(({ line }) => line()).join("");
+  return fitted(wording, (longest, escape) => {
+    const some = shortenedSession(first, longest);
+    return foldedSentence([some, ...more], (value) => escape(value, some.hostName));
+  });
+}
+
+/** How many notifications, counted from the first, fit into a message of {@link fittedSentences}. */
 export function fittingLines(notifications: readonly SessionNotification[], wording: Wording): number {
+  return fittingDigest(notifications, wording, (lines) => areWithin(lines, wording.message ?? wording.limits));
+}
+
+/**
+ * How many notifications, counted from the first, fit into a digest.
+ *
+ * @param fits whether a request of these lines is within the limits
+ */
+export function fittingDigest(
+  notifications: readonly SessionNotification[],
+  wording: Wording,
+  fits: (lines: readonly string[], message: Message) => boolean,
+): number {
+  const [first] = notifications;
+  if (first === undefined) return 1;
   return fitting(notifications, {
-    part: (notification) => fittedSentence(notification, wording),
-    fits: (lines) => areWithin(lines, wording.message ?? wording.limits),
+    part: (notification) => entryOf(notification, wording),
+    fits: (entries) => {
+      const message: Message = { id: "", notifications: [first, ...notifications.slice(1, entries.length)] };
+      return fits(linesOf(entries, wording), message);
+    },
   });
 }
 

@@ -1,9 +1,10 @@
 // Gotify, a self-hosted server.
 
 import * as v from "valibot";
-import { cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { fittedSentences, fittingLines } from "./fitting.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf, tokenSchema } from "./http.ts";
-import { headline, undomained, urgencyOf } from "./wording.ts";
+import { plainText, titleOf } from "./titled.ts";
+import { undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({
@@ -21,7 +22,7 @@ type Settings = v.InferOutput<typeof options>;
 
 /** Gotify documents no limit. Longer messages are unreadable on a phone. */
 const limits: Limits = { text: 4000, unit: "characters" };
-const TITLE: Limits = { text: 250, unit: "characters" };
+const TITLE = { title: { text: 250, unit: "characters" } } as const;
 
 const WORDING = { limits, escape: undomained };
 
@@ -44,12 +45,14 @@ export const gotify: Service<Settings> = {
 
   render(message, { server_url, token }, { form }) {
     const ornament = {
-      title: cut(headline(message), { limits: TITLE }),
+      title: titleOf(message, TITLE),
       priority: PRIORITIES[urgencyOf(message)],
       extras: { "client::display": { contentType: "text/plain" } },
     };
-    const text = fittedSentences(message, WORDING).join("\n");
-    return jsonRequest(below(server_url, "message"), { message: text, ...(form === "rich" ? ornament : {}) }, {
+    const body = form === "rich"
+      ? { message: fittedSentences(message, WORDING).join("\n"), ...ornament }
+      : { message: plainText(message, WORDING) };
+    return jsonRequest(below(server_url, "message"), body, {
       headers: { "x-gotify-key": token },
     });
   },

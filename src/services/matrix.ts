@@ -1,7 +1,7 @@
 // Matrix: a room on any homeserver.
 
 import * as v from "valibot";
-import { fittedSentences, fittingLines } from "./fitting.ts";
+import { fittedSentences } from "./fitting.ts";
 import {
   bearer,
   below,
@@ -14,7 +14,8 @@ import {
   textOf,
   tokenSchema,
 } from "./http.ts";
-import { headline, inert, urgencyOf } from "./wording.ts";
+import { fittingTitled, titleOf, untitledText } from "./titled.ts";
+import { inert, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -43,7 +44,7 @@ type Settings = v.InferOutput<typeof options>;
  */
 const limits: Limits = { text: 8000, unit: "bytes" };
 
-const WORDING = { limits, escape: inert };
+const WORDING = { limits, title: { text: 500, unit: "bytes" }, message: limits, escape: inert } as const;
 
 /**
  * Errors about the room, the token or the server, not the message. `M_INVALID_PARAM` is about the path, which contains
@@ -72,7 +73,7 @@ export const matrix: Service<Settings> = {
 
   server: ({ server_url: url }) => ({ option: "server_url", url }),
 
-  fitting: (notifications) => fittingLines(notifications, WORDING),
+  fitting: (notifications) => fittingTitled(notifications, WORDING),
 
   render(message, { server_url, room_id, token }, { form }) {
     const room = encodeURIComponent(room_id);
@@ -80,7 +81,8 @@ export const matrix: Service<Settings> = {
     return jsonRequest(url, {
       // Under Matrix's default rules, a notice makes no sound.
       msgtype: form === "rich" && urgencyOf(message) === "low" ? "m.notice" : "m.text",
-      body: fittedSentences(message, WORDING).join("\n"),
+      // Lock screens show this, not the HTML.
+      body: untitledText(message, WORDING),
       // Without this, a Matrix user's name anywhere in the text would mention that user.
       "m.mentions": {},
       ...(form === "rich" ? { format: "org.matrix.custom.html", formatted_body: htmlOf(message) } : {}),
@@ -103,9 +105,8 @@ export const matrix: Service<Settings> = {
 
 /** Title and sentences as HTML. Values are marked as code, where clients do not detect links or names. */
 function htmlOf(message: Message): string {
-  const mark = urgencyOf(message) === "urgent" ? "🚨 " : "";
   const lines = fittedSentences(message, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });
-  return [`<strong>${mark}${escapeHtml(headline(message))}</strong>`, ...lines].join("<br>");
+  return [`<strong>${escapeHtml(titleOf(message, WORDING))}</strong>`, ...lines].join("<br>");
 }
 
 function escapeHtml(value: string): string {

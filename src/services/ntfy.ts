@@ -2,8 +2,9 @@
 
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
-import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
+import { areWithin, cut, fittedSentences, fittingDigest } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { plainText } from "./titled.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -42,7 +43,11 @@ const REFILL_MS = 5_000;
 /** How long to wait when the daily quota is exhausted; the answer does not say. */
 const QUOTA_RETRY_MS = 60 * 60 * 1000;
 
-const limits: Limits = { text: 4096, unit: "bytes" };
+/**
+ * A server turns a message of 4096 bytes or more into an attachment, of which phones show only the name, and answers 200.
+ * https://github.com/binwiederhier/ntfy/blob/main/server/server.go
+ */
+const limits: Limits = { text: 4095, unit: "bytes" };
 
 const WORDING = { limits, escape: undomained };
 
@@ -68,29 +73,34 @@ export const ntfy: Service<Settings> = {
   server: ({ topic_url: url }) => ({ option: "topic_url", url }),
 
   fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, WORDING),
+    fittingDigest(
+      notifications,
+      WORDING,
       // Quotation marks and line breaks take two bytes in JSON.
-      fits: (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
-    }),
+      (lines) => areWithin(lines, limits) && areWithin([JSON.stringify(lines.join("\n"))], JSON_TEXT),
+    ),
 
   render(message, { topic_url, ...credentials }, { form }) {
     const { root, topic } = split(topic_url);
     // The text is sent as JSON, because headers are limited to Latin-1.
     return jsonRequest(root, {
       topic,
-      message: fittedSentences(message, WORDING).join("\n"),
-      ...(form === "rich" ? ornamentOf(message) : {}),
+      ...(form === "rich"
+        ? { message: fittedSentences(message, WORDING).join("\n"), ...ornamentOf(message) }
+        : { message: plainText(message, WORDING) }),
     }, { headers: authorization(credentials) });
   },
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
     const blamesSettings = SETTINGS_FAULTS.has(fields["code"]);
+    const isAttachment = typeof fields["attachment"] === "object" && fields["attachment"] !== null;
     const outcome = judgeAnswer(response, nowMs, {
       from: "an ntfy server",
-      saysFailed: typeof fields["code"] === "number",
-      detail: textOf(fields["error"]),
+      saysFailed: typeof fields["code"] === "number" || isAttachment,
+      detail: isAttachment
+        ? "the message is too long for this server's message-size-limit, so it became an attachment"
+        : textOf(fields["error"]),
       blamesSettings,
     });
     if (outcome.kind === "retry" && blamesSettings) return { kind: "broken", reason: outcome.reason };
@@ -108,6 +118,7 @@ function ornamentOf(message: Message): Record<string, unknown> {
   const urgency = urgencyOf(message);
   const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning", report: "bar_chart" };
   return {
+    // The apps show the tag before it, so that an urgent one begins with 🚨.
     title: cut(headline(message), { limits: TITLE }),
     tags: [urgency === "urgent" ? "rotating_light" : usual[type]],
     priority: PRIORITIES[urgency],

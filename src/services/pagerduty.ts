@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { forwarded, severityOf, startedAt } from "./forwarded.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, urlSchema } from "./http.ts";
-import { factsOf, headline, isSession } from "./wording.ts";
+import { titleOf } from "./titled.ts";
+import { factsOf, isSession } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -24,8 +25,8 @@ type Settings = v.InferOutput<typeof options>;
 /** The limit of a digest. PagerDuty accepts 512 KB, of which nobody on call reads more. */
 const limits: Limits = { text: 50_000, unit: "bytes" };
 
-/** "The maximum permitted length of this property is 1024 characters": headline, colon and sentence. */
-const TITLE: Limits = { text: 250, unit: "characters" };
+/** "The maximum permitted length of this property is 1024 characters": title, colon and sentence. */
+const TITLE = { title: { text: 250, unit: "characters" } } as const;
 const SENTENCE: Limits = { text: 1024 - 250 - 2, unit: "characters" };
 
 /** "The maximum permitted length" of the deduplication key, and ours of the host. */
@@ -58,7 +59,7 @@ export const pagerduty: Service<Settings> = {
     const { notifications: [first, ...more] } = message;
     const isReport = first.type === "report";
     const sentences = fittedSentences(message, isReport ? { ...WORDING, limits } : WORDING).join("\n");
-    const title = cut(headline(message), { limits: TITLE });
+    const title = titleOf(message, TITLE);
     const isShort = more.length === 0 && !isReport;
     return jsonRequest(below(server_url, "v2/enqueue"), {
       routing_key,

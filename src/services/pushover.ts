@@ -1,9 +1,10 @@
 // Pushover.
 
 import * as v from "valibot";
-import { cut, fittedSentences, fittingLines } from "./fitting.ts";
+import { fittedSentences, fittingLines } from "./fitting.ts";
 import { below, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
-import { headline, isSession, undomained, urgencyOf } from "./wording.ts";
+import { plainText, titleOf } from "./titled.ts";
+import { isSession, undomained, urgencyOf } from "./wording.ts";
 import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({
@@ -25,7 +26,7 @@ type Settings = v.InferOutput<typeof options>;
 
 /** "1024 4-byte UTF-8 characters", https://pushover.net/api#limits. */
 const limits: Limits = { text: 1024, unit: "characters" };
-const TITLE: Limits = { text: 250, unit: "characters" };
+const TITLE = { title: { text: 250, unit: "characters" } } as const;
 
 const WORDING = { limits, escape: undomained };
 
@@ -57,14 +58,19 @@ export const pushover: Service<Settings> = {
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(message, { server_url, token, user }, { form }) {
-    const text = fittedSentences(message, WORDING).join("\n");
+    const text = form === "rich" ? fittedSentences(message, WORDING).join("\n") : plainText(message, WORDING);
     return {
       kind: "http",
       method: "POST",
       url: below(server_url, "1/messages.json"),
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: String(
-        new URLSearchParams({ token, user, message: text, ...(form === "rich" ? ornamentOf(message) : {}) }),
+        new URLSearchParams({
+          token,
+          user,
+          message: text,
+          ...(form === "rich" ? ornamentOf(message) : {}),
+        }),
       ),
     };
   },
@@ -89,7 +95,7 @@ function ornamentOf(message: Message): Record<string, string> {
   const [first] = message.notifications;
   const timestamp = isSession(first) ? Math.floor(first.occurredAtMs / 1000) : 0;
   return {
-    title: cut(headline(message), { limits: TITLE }),
+    title: titleOf(message, TITLE),
     priority: String(PRIORITIES[urgencyOf(message)]),
     // Pushover would refuse the time of a badly wrong clock.
     ...(timestamp > 0 && timestamp < 2 ** 31 ? { timestamp: String(timestamp) } : {}),

@@ -31,8 +31,13 @@ export interface SessionNotification {
   readonly countryCode: string;
   /** The number of its operator's autonomous system; undefined if unknown. */
   readonly asn: number | undefined;
+  /** The client's port; undefined if it is not certain. */
+  readonly clientPort: number | undefined;
   readonly terminal: string;
+  /** The PAM service: `sshd`, `login`, `su`. */
   readonly service: string;
+  /** The process that opened the session, such as sshd's for one connection; undefined if unknown. */
+  readonly processId: number | undefined;
   /** This machine's name, from the configuration. */
   readonly hostName: string;
   /** Local time: `2026-11-23 11:13:32+13:00`. */
@@ -176,7 +181,7 @@ export type Outcome =
   /** The service refused this message. Other messages show whether the message or the route is at fault. */
   | { readonly kind: "refused"; readonly reason: string };
 
-/** `rich`: with the service's formatting. `plain`: the plain sentence, for when the rich form was refused. */
+/** `rich`: with the service's formatting. `plain`: the plain sentence of one notification, if its rich form was refused. */
 export type Form = "rich" | "plain";
 
 /** How to render a message. */

@@ -1,9 +1,10 @@
 // Slack, through an incoming webhook; also compatible servers such as Mattermost.
 
 import * as v from "valibot";
-import { cut, fittedSentences, fittingLines, packed } from "./fitting.ts";
+import { cut, fittedSentences, packed } from "./fitting.ts";
 import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
-import { factsOf, headline, isSession, unlinked, urgencyOf } from "./wording.ts";
+import { fittingTitled, titleOf, untitledText } from "./titled.ts";
+import { factsOf, isSession, unlinked } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -31,7 +32,7 @@ const FIELD: Limits = { text: 1900, unit: "code units" };
 const HEADER: Limits = { text: 150, unit: "code units" };
 
 /** A sentence must fit into a section. Both wordings give sentences of the same length. */
-const WORDING = { limits: SECTION, message: limits, escape: escapeText };
+const WORDING = { limits: SECTION, title: HEADER, escapeTitle: escapeText, message: limits, escape: escapeText };
 const SECTION_WORDING = { limits: SECTION, escape: escapeEntities };
 
 /** Slack's errors about the webhook, not the message. */
@@ -79,11 +80,11 @@ export const slack: Service<Settings> = {
     own: { hosts: /^hooks\.slack(-gov)?\.com$/, of: "Slack" },
   }),
 
-  fitting: (notifications) => fittingLines(notifications, WORDING),
+  fitting: (notifications) => fittingTitled(notifications, WORDING),
 
   render(message, { webhook_url }, { form }) {
     return jsonRequest(webhook_url.href, {
-      text: fittedSentences(message, WORDING).join("\n"),
+      text: untitledText(message, WORDING),
       // Disable all interpretation of the text as markup, links or names.
       mrkdwn: false,
       parse: "none",
@@ -111,10 +112,9 @@ export const slack: Service<Settings> = {
 
 function blocksOf(message: Message): unknown[] {
   const [first, ...more] = message.notifications;
-  const mark = urgencyOf(message) === "urgent" ? "🚨 " : "";
   const header = {
     type: "header",
-    text: plainText(cut(`${mark}${headline(message)}`, { limits: HEADER, escape: escapeEntities })),
+    text: plainText(titleOf(message, { title: HEADER, escapeTitle: escapeEntities })),
   };
   if (more.length > 0 || !isSession(first)) {
     const texts = packed(fittedSentences(message, SECTION_WORDING), SECTION);

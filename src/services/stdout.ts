@@ -6,7 +6,10 @@ import type { Service } from "./service.ts";
 
 const options = v.strictObject({});
 
-/** The `stdout` service: one plain sentence per line. It needs no section in the configuration. */
+/**
+ * The `stdout` service: one plain sentence per event and line, for programs that read the journal. It needs no section in
+ * the configuration.
+ */
 export const stdout: Service<v.InferOutput<typeof options>> = {
   name: "stdout",
   apiUrl: "https://www.freedesktop.org/software/systemd/man/latest/systemd-journald.service.html",

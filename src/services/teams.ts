@@ -1,9 +1,9 @@
 // Microsoft Teams, through a webhook of the Workflows app ("Send webhook alerts to a channel").
 
 import * as v from "valibot";
-import { cut, fittedSentence, fittedSentences, fitting, lengthOf } from "./fitting.ts";
+import { cut, fittedSentences, fittingDigest, lengthOf } from "./fitting.ts";
 import { fieldsOf, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
-import { digestOf, titleOf } from "./titled.ts";
+import { plainText, titleOf } from "./titled.ts";
 import { factsOf, fullWidth, isSession, undomained, urgencyOf } from "./wording.ts";
 import type { Form, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -72,14 +72,11 @@ export const teams: Service<Settings> = {
   }),
 
   fitting: (notifications) =>
-    fitting(notifications, {
-      part: (notification) => fittedSentence(notification, SENTENCE),
-      fits: (lines) => {
-        const message = digestOf(notifications.slice(0, lines.length));
-        return message === undefined ||
-          lengthOf(JSON.stringify(bodyOf(message, lines, "rich")), limits.unit) <= limits.text;
-      },
-    }),
+    fittingDigest(
+      notifications,
+      SENTENCE,
+      (lines, message) => lengthOf(JSON.stringify(bodyOf(message, lines, "rich")), limits.unit) <= limits.text,
+    ),
 
   render: (message, { webhook_url }, { form }) =>
     jsonRequest(webhook_url.href, bodyOf(message, fittedSentences(message, SENTENCE), form)),
@@ -99,14 +96,13 @@ export const teams: Service<Settings> = {
 /** The request's body: what a bot would receive, with one card. */
 function bodyOf(message: Message, lines: readonly string[], form: Form): unknown {
   const title = titleOf(message, TITLE);
-  const [summary = title, ...more] = lines;
   const content = {
     type: "AdaptiveCard",
     version: "1.2",
     // For clients that do not show cards, and for previews.
-    fallbackText: more.length > 0 ? title : summary,
+    fallbackText: message.notifications.length > 1 ? title : plainText(message, SENTENCE),
     msteams: { width: "Full" },
-    body: form === "plain" ? blocksOf(lines) : cardOf(message, title, lines),
+    body: form === "plain" ? blocksOf([plainText(message, SENTENCE)]) : cardOf(message, title, lines),
   };
   return { type: "message", attachments: [{ contentType: "application/vnd.microsoft.card.adaptive", content }] };
 }

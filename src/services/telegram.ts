@@ -1,9 +1,10 @@
 // Telegram, through your own bot.
 
 import * as v from "valibot";
-import { areWithin, cut, fittedSentence, fittedSentences, fitting } from "./fitting.ts";
+import { areWithin, fittedSentences, fittingDigest } from "./fitting.ts";
 import { below, fieldsOf, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
-import { headline, inert, urgencyOf } from "./wording.ts";
+import { plainText, titleOf } from "./titled.ts";
+import { inert, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -36,7 +37,7 @@ const limits: Limits = { text: 4096, unit: "code units" };
 
 /** The limit of one sentence; leaves room for the title and a line break. */
 const SENTENCE: Limits = { text: 3700, unit: "code units" };
-const TITLE: Limits = { text: 300, unit: "code units" };
+const TITLE = { title: { text: 300, unit: "code units" } } as const;
 
 /** Telegram's errors about a chat that the bot cannot write to; they affect every message. */
 const CHAT_FAULTS =
@@ -65,25 +66,19 @@ export const telegram: Service<Settings> = {
     own: { hosts: /^api\.telegram\.org$/, of: "Telegram" },
   }),
 
-  fitting(notifications) {
-    const [first] = notifications;
-    if (first === undefined) return 1;
-    return fitting(notifications, {
-      part: (notification) => fittedSentence(notification, { limits: SENTENCE }),
-      fits: (lines) =>
-        areWithin(
-          [titleOf({ id: "", notifications: [first, ...notifications.slice(1, lines.length)] }), ...lines],
-          limits,
-        ),
-    });
-  },
+  fitting: (notifications) =>
+    fittingDigest(
+      notifications,
+      { limits: SENTENCE },
+      (lines, message) => areWithin([titleOf(message, TITLE), ...lines], limits),
+    ),
 
   render(message, { server_url, token, chat_id, topic_id }, { form }) {
     return jsonRequest(below(server_url, `bot${token}/sendMessage`), {
       chat_id,
       ...(topic_id === undefined ? {} : { message_thread_id: topic_id }),
       ...(form === "rich" ? markedText(message) : {
-        text: fittedSentences(message, { limits: SENTENCE, escape: inert }).join("\n"),
+        text: plainText(message, { limits: SENTENCE, escape: inert }),
       }),
       link_preview_options: { is_disabled: true },
       ...(form === "rich" && urgencyOf(message) === "low" ? { disable_notification: true } : {}),
@@ -107,10 +102,6 @@ export const telegram: Service<Settings> = {
   },
 };
 
-function titleOf(message: Message): string {
-  return cut(`${urgencyOf(message) === "urgent" ? "🚨 " : ""}${headline(message)}`, { limits: TITLE });
-}
-
 /** A formatted part of a text. https://core.telegram.org/bots/api#messageentity */
 interface Entity {
   readonly type: "bold" | "code" | "pre";
@@ -124,7 +115,7 @@ const MARK = "\0";
 
 /** Title and sentences, with every value of an event marked as code. */
 function markedText(message: Message): { text: string; entities: readonly Entity[] } {
-  const title = titleOf(message);
+  const title = titleOf(message, TITLE);
   const bold = { type: "bold", offset: 0, length: title.length } as const;
   const offset = title.length + 1;
   if (message.notifications.length > 1) {

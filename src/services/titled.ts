@@ -1,7 +1,7 @@
 // A message as text with a title line. The title comes first because a lock screen shows only the beginning of a message.
 
-import { areWithin, cut, fittedSentence, fittedSentences, fitting, type Wording } from "./fitting.ts";
-import { headline, urgencyOf } from "./wording.ts";
+import { areWithin, cut, fittedSentence, fittedSentences, fittingDigest, type Wording } from "./fitting.ts";
+import { alarm, title } from "./wording.ts";
 import type { Form, Limits, Message, SessionNotification } from "./service.ts";
 
 /** How a service limits and escapes a text with a title. */
@@ -10,37 +10,43 @@ export interface TitledWording extends Wording {
   readonly title: Limits;
   /** The limit of the whole text, including line breaks. */
   readonly message: Limits;
-  /** Escapes a character of the title, whose only value is this machine's name. */
-  readonly escapeTitle?: (character: string) => string;
+  /** Escapes the title, whose only value is this machine's name. */
+  readonly escapeTitle?: (title: string) => string;
 }
 
-/** The headline within the limits; a siren emoji precedes that of an urgent message. */
+/** The title of a message within the limits. */
 export function titleOf(
   message: Message,
-  { title, escapeTitle = (character) => character }: Pick<TitledWording, "title" | "escapeTitle">,
+  { title: limits, escapeTitle }: Pick<TitledWording, "title" | "escapeTitle">,
 ): string {
-  const mark = urgencyOf(message) === "urgent" ? "🚨 " : "";
-  return cut(`${mark}${headline(message)}`, { limits: title, escape: escapeTitle });
+  return cut(title(message), { limits, ...(escapeTitle === undefined ? {} : { escape: escapeTitle }) });
 }
 
-/** The title, followed by one line for each notification; the plain form has no title. */
+/** The title, followed by the sentences; or the text of the plain form. */
 export function titledText(message: Message, wording: TitledWording, form: Form): string {
-  const lines = fittedSentences(message, wording);
-  return (form === "rich" ? [titleOf(message, wording), ...lines] : lines).join("\n");
+  return form === "rich"
+    ? [titleOf(message, wording), ...fittedSentences(message, wording)].join("\n")
+    : plainText(message, wording);
+}
+
+/** The text for a service that shows a title only elsewhere: only that of a digest begins with the title. */
+export function untitledText(message: Message, wording: TitledWording): string {
+  return titledText(message, wording, message.notifications.length > 1 ? "rich" : "plain");
+}
+
+/** The sentence without a title; so it begins with 🚨 if it is urgent. */
+export function plainText(message: Message, wording: Wording): string {
+  const [first, ...more] = message.notifications;
+  return more.length > 0
+    ? fittedSentences(message, wording).join("\n")
+    : fittedSentence(first, wording, alarm(message));
 }
 
 /** How many notifications, counted from the first, fit into a text with a title. */
 export function fittingTitled(notifications: readonly SessionNotification[], wording: TitledWording): number {
-  return fitting(notifications, {
-    part: (notification) => fittedSentence(notification, wording),
-    fits: (lines) => {
-      const message = digestOf(notifications.slice(0, lines.length));
-      return message === undefined || areWithin([titleOf(message, wording), ...lines], wording.message);
-    },
-  });
-}
-
-/** These notifications as one message, to measure it; undefined if there are none. */
-export function digestOf([first, ...more]: readonly SessionNotification[]): Message | undefined {
-  return first === undefined ? undefined : { id: "", notifications: [first, ...more] };
+  return fittingDigest(
+    notifications,
+    wording,
+    (lines, message) => areWithin([titleOf(message, wording), ...lines], wording.message),
+  );
 }

@@ -3,7 +3,7 @@
 
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
-import { areWithin, cut, fittedSentences, fitting } from "./fitting.ts";
+import { areWithin, cut, fittedSentence, fitting } from "./fitting.ts";
 import { jsonFields, judgeStatus, safeId, textOf, urlSchema } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
 import type { Form, Limits, Message, Service, SessionNotification } from "./service.ts";
@@ -52,7 +52,8 @@ const HOST: Limits = { text: 250, unit: "bytes" };
 const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The `webhook` service. `data.text` has the plain sentences, `data.events` the events. The id is the message's id, so
+ * The `webhook` service. `data.text` has the plain sentence of each event, `data.events` the events: programs read them,
+ * so nothing is folded, and the urgency is a field of its own. The id is the message's id, so
  * the receiver can drop duplicates.
  */
 export const webhook: Service<Settings> = {
@@ -116,7 +117,7 @@ function keyOf(secret: string): Uint8Array {
 /** The CloudEvent, as JSON. */
 function bodyOf(message: Message, form: Form): string {
   const [first, ...more] = message.notifications;
-  const text = fittedSentences(message, { limits: SENTENCE }).join("\n");
+  const text = message.notifications.map((one) => fittedSentence(one, { limits: SENTENCE })).join("\n");
   const events = message.notifications.filter(isSession).map(eventOf);
   return JSON.stringify({
     specversion: "1.0",
@@ -137,7 +138,8 @@ function timeOf({ occurredAtMs }: SessionNotification): { readonly time?: string
 
 function eventOf(notification: SessionNotification): Readonly<Record<string, unknown>> {
   const { type, uuid, occurredAtMs, time, user, remoteHost, dnsName, address, terminal, service } = notification;
-  const { place, countryCode, asn, urgency, authentication, duration, reasons, isRepeat } = notification;
+  const { place, countryCode, asn, urgency, authentication, duration, reasons, isRepeat, clientPort, processId } =
+    notification;
   return {
     uuid,
     type,
@@ -150,8 +152,10 @@ function eventOf(notification: SessionNotification): Readonly<Record<string, unk
     place,
     country_code: countryCode,
     asn: asn ?? null,
+    client_port: clientPort ?? null,
     terminal,
     service,
+    process_id: processId ?? null,
     urgency,
     authentication,
     duration,

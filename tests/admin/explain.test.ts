@@ -184,8 +184,8 @@ Deno.test("explain predicts what send does, and changes nothing", async () => {
   assert.match(
     sent.stdout,
     new RegExp(
-      String.raw`^'alice' \(203\.0\.113\.7\) logged in to .* \[publickey ED25519 ${KEY.replace("+", "\\+")} ` +
-        String.raw`\(work laptop\); first login of alice; this host is still learning what is usual\]\n$`,
+      String.raw`^'alice' \(203\.0\.113\.7\) logged in to .* \[first login of alice; this host is still learning ` +
+        String.raw`what is usual; publickey ED25519 ${KEY.replace("+", "\\+")} \(work laptop\)\]\n$`,
     ),
   );
 

@@ -259,6 +259,33 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     }
   },
 
+  "begins with 🚨 and Unexpected where a lock screen looks, if a login is unexpected": (subject) => {
+    if (subject.spec === undefined || subject.spec.kind === "print" || subject.spec.firstText === undefined) return;
+    const { firstText } = subject.spec;
+    const first = (overrides: Partial<SessionNotification>, form: Form, ...more: SessionNotification[]) =>
+      firstText(serviceFor(subject).render(messageWith(notification(overrides), ...more), rendering(form)));
+    const unexpected = { urgency: "urgent", reasons: ["first use of this key"] } as const;
+    for (const form of FORMS) {
+      assert.match(first(unexpected, form), /^🚨 Unexpected\b/);
+      assert.match(first({ urgency: "urgent", user: "root" }, form), /^🚨 (?!Unexpected)/);
+      assert.doesNotMatch(first({ reasons: ["first use of this key"] }, form), /🚨|Unexpected/);
+      assert.doesNotMatch(first({ type: "close", urgency: "low" }, form), /🚨|Unexpected/);
+    }
+    assert.match(first(unexpected, "rich", notification(unexpected)), /^🚨 Unexpected: 2 SSH logins on /);
+  },
+
+  "folds routine events of a digest into one line each, but nothing that is new": (subject) => {
+    if (subject.spec === undefined || subject.spec.kind === "print" || subject.spec.firstText === undefined) return;
+    const alike = Array.from({ length: 40 }, (_, index) => notification({ type: index % 2 === 0 ? "open" : "close" }));
+    const own = notification({ reasons: ["first use of this key"], time: "2026-11-23 23:59:59+13:00" });
+    const events = [...alike, own];
+    assert.equal(serviceFor(subject).fitting(events), events.length);
+    const shown = text(serviceFor(subject).render(digestOf(events), rendering("rich")));
+    assert.match(shown, /20 logins and 20 logouts/);
+    assert.ok(shown.includes("23:59:59") && shown.includes("first use of this key"), shown);
+    assert.doesNotMatch(shown, /logged out from/);
+  },
+
   "identifies a test, and sends a notice within its limits": async (subject) => {
     for (const form of FORMS) {
       const service = serviceFor(subject);

@@ -35,5 +35,5 @@ export function queueLogins(
 
 /** The users that a message is about, one per event; lines without a user are returned unchanged. */
 export function usersOf(message: unknown): string[] {
-  return String(message).split("\n").map((line) => /^'([^']+)'/.exec(line)?.[1] ?? line);
+  return String(message).split("\n").map((line) => /^(?:🚨 (?:Unexpected: )?)?'([^']+)'/u.exec(line)?.[1] ?? line);
 }

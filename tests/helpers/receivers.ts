@@ -189,7 +189,7 @@ export function ntfy(credentials?: string): Judge {
     if (typeof topic !== "string" || !/^[-_A-Za-z0-9]{1,64}$/.test(topic)) {
       return ntfyError(400, 40009, "invalid request: topic invalid");
     }
-    if (bytes(text) > 8192 || (typeof message === "string" && bytes(message) > 4096)) {
+    if (bytes(text) > 8192 || (typeof message === "string" && bytes(message) >= 4096)) {
       return ntfyError(413, 41301, "attachment too large, or bandwidth limit reached");
     }
     const typesFit = typeof message === "string" && ["string", "undefined"].includes(typeof title) &&

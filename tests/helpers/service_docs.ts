@@ -5,6 +5,7 @@ import { parse } from "smol-toml";
 import * as v from "valibot";
 import { type RegisteredService, services } from "../../src/services/registry.ts";
 import type { MailRequest, Message } from "../../src/services/service.ts";
+import { LEARNING } from "../../src/session/judge.ts";
 import { configured } from "./compliance.ts";
 import { sentence } from "./config_docs.ts";
 import { messageWith, notification } from "./fixtures.ts";
@@ -42,6 +43,14 @@ export function serviceLines(): string[] {
 const KEY = "publickey ED25519 SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM (work laptop)";
 const LOGIN = notification({ authentication: KEY });
 
+const DEPLOY = notification({
+  user: "deploy",
+  remoteHost: "192.0.2.10",
+  address: "192.0.2.10",
+  authentication: KEY,
+  occurredAtMs: NOW_MS,
+});
+
 function descriptionOf(schema: v.ObjectEntries[string]): string {
   return "pipe" in schema ? v.getDescription(schema as v.GenericSchema) ?? "" : "";
 }
@@ -72,17 +81,11 @@ export const MESSAGES = {
     reasons: ["first login of alice from 198.51.100.23"],
   }),
   "A digest": messageWith(
-    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.10", address: "192.0.2.10" },
-    {
-      ...LOGIN,
-      user: "deploy",
-      remoteHost: "192.0.2.10",
-      address: "192.0.2.10",
-      type: "close",
-      duration: "4 s",
-      time: "2026-11-23 11:13:36+13:00",
-    },
-    { ...LOGIN, user: "deploy", remoteHost: "192.0.2.11", address: "192.0.2.11", time: "2026-11-23 11:13:37+13:00" },
+    { ...DEPLOY, type: "close" },
+    { ...DEPLOY, occurredAtMs: NOW_MS + 38_000, time: "2026-11-23 11:14:10+13:00" },
+    { ...DEPLOY, type: "close", occurredAtMs: NOW_MS + 42_000, time: "2026-11-23 11:14:14+13:00" },
+    { ...LOGIN, time: "2026-11-23 11:13:47+13:00" },
+    { ...LOGIN, user: "bob", time: "2026-11-23 11:13:53+13:00", reasons: ["first login of bob", LEARNING] },
   ),
 } satisfies Readonly<Record<string, Message>>;
 

@@ -2,6 +2,7 @@
 
 import type { HttpResponse, Outcome, ServiceRequest } from "../../src/services/service.ts";
 import { googlechat, mattermost, signal, teams } from "./chat_receivers.ts";
+import { markupOf } from "./discord_markup.ts";
 import type { Judge } from "./receiver.ts";
 import {
   alertmanager,
@@ -26,7 +27,7 @@ export const NOW_MS = Date.UTC(2026, 10, 22, 22, 13, 32);
 type Options = Readonly<Record<string, string | number | readonly string[]>>;
 
 /** The specification of a service that sends mail, see tests/transport/smtp.test.ts for its receiver. */
-export interface MailSpec extends Pick<HttpSpec, "options" | "active"> {
+export interface MailSpec extends Pick<HttpSpec, "options" | "firstText" | "active"> {
   readonly kind: "mail";
   readonly isLimited: false;
 }
@@ -50,6 +51,8 @@ export interface HttpSpec {
   readonly believesPages: boolean;
   /** Whether the receiver enforces the service's limits; otherwise the limit is our own. */
   readonly isLimited: boolean;
+  /** The text that a lock screen shows first; absent if programs read it, for which a digest lists each event. */
+  readonly firstText?: (request: ServiceRequest) => string;
   /** The parts of a request that readers' apps would interpret as more than text. */
   readonly active: (request: ServiceRequest) => string;
 }
@@ -74,10 +77,8 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
-    active: (request) =>
-      textsOf(bodyOf(request)).map((text) =>
-        text.replaceAll(/\\[^0-9A-Za-z\s]/g, "").replaceAll(/[^\\*_~`|<>@#:/[\]()]/g, "")
-      ).join(""),
+    firstText: (request) => String(bodyOf(request)["content"]),
+    active: (request) => textsOf(bodyOf(request)).flatMap(markupOf).join(" "),
   },
   slack: {
     kind: "http",
@@ -94,6 +95,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["text"]),
     active: (request) => {
       const { text, blocks = [] } = bodyOf(request);
       // The number of blocks depends on the length of the values.
@@ -113,6 +115,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => /"fallbackText":"([^"]*)/.exec(request.kind === "http" ? request.body : "")?.[1] ?? "",
     // The receiver accepts text only where no markup is interpreted.
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), /\{\{|:\/\/|\.\p{L}/gu),
   },
@@ -128,6 +131,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["text"]),
     active: (request) => matches(String(bodyOf(request)["text"]), /[*~`<]|\b_|_\b|:\/\/|\.\p{L}/gu),
   },
   mattermost: {
@@ -142,6 +146,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["text"]),
     active: (request) => {
       const { text, attachments } = bodyOf(request);
       const shown = textsOf([text, attachments]).join("\n").replaceAll(/\\[\\*_`|[\]]/g, "");
@@ -160,6 +165,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["text"]),
     active: (request) => matches(withoutCode(bodyOf(request)), SIGNS),
   },
   signal: {
@@ -174,6 +180,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["message"]),
     active: (request) => matches(String(bodyOf(request)["message"]), LINKS),
   },
   ntfy: {
@@ -191,6 +198,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    // The apps show the tag rotating_light as 🚨 in front of the title.
+    firstText: (request) => {
+      const { title, message, tags } = bodyOf(request);
+      return `${String(tags) === "rotating_light" ? "🚨 " : ""}${title ?? message}`;
+    },
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
   gotify: {
@@ -205,6 +217,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: false,
+    firstText: (request) => String(bodyOf(request)["title"] ?? bodyOf(request)["message"]),
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
   pushover: {
@@ -222,6 +235,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: true,
+    firstText: (request) => String(bodyOf(request)["title"] ?? bodyOf(request)["message"]),
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
   matrix: {
@@ -236,9 +250,11 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: false,
+    firstText: (request) => String(bodyOf(request)["body"]),
     active: (request) => {
       const { body, formatted_body: html = "" } = bodyOf(request);
-      return `${matches(String(body), SIGNS)} ${String(html).replaceAll(/<code>[^<>]*<\/code>/g, "")}`;
+      const rest = String(html).replaceAll(/<code>[^<>]*<\/code>/g, "");
+      return `${matches(String(body), SIGNS)} ${matches(rest, /<[^>]*>/g)}`;
     },
   },
   pagerduty: {
@@ -253,6 +269,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     ],
     believesPages: false,
     isLimited: false,
+    firstText: (request) => /"summary":"([^"]*)/.exec(request.kind === "http" ? request.body : "")?.[1] ?? "",
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), FORWARDED),
   },
   alertmanager: {
@@ -289,6 +306,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
     statuses: { 204: "broken" },
     believesPages: false,
     isLimited: false,
+    firstText: (request) => String(bodyOf(request)["title"] ?? bodyOf(request)["body"]),
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), FORWARDED),
   },
   email: {
@@ -299,6 +317,7 @@ export const SPECS: Readonly<Record<string, ServiceSpec>> = {
       return { to: "admin@example.com", server: hostname, port: Number(port), tls, user: "u", password: SECRET };
     },
     isLimited: false,
+    firstText: (request) => request.kind === "mail" ? request.headers["Subject"] ?? "" : "",
     active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
   },
   webhook: {

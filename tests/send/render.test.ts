@@ -19,8 +19,36 @@ Deno.test("notificationOf() returns all that is shown of an event", () => {
   );
   assert.deepEqual(
     notificationOf(judgedEvent({ type: "close", tampered: ["PAM_USER"], urgent: true }), HOST),
-    notification({ type: "close", sessionId: "", urgency: "urgent", reasons: ["environment tampered with"] }),
+    notification({
+      type: "close",
+      sessionId: "",
+      urgency: "urgent",
+      reasons: ["environment tampered with"],
+      clientPort: undefined,
+    }),
   );
+});
+
+Deno.test("notificationOf() shows the client's port only if it belongs to the address, and the process if it is known", () => {
+  const portOf = (event: Parameters<typeof judgedEvent>[0]) => notificationOf(judgedEvent(event), HOST).clientPort;
+  const rest = "50022 198.51.100.1 22";
+  assert.equal(portOf({}), 50022);
+  assert.equal(portOf({ remoteHost: "host.example.net" }), 50022);
+  assert.equal(portOf({ type: "close", openedBy: 1 }), 50022);
+  assert.equal(portOf({ address: "2001:db8::7", connection: `2001:DB8:0::7 ${rest}` }), 50022);
+  const uncertain: Parameters<typeof judgedEvent>[0][] = [
+    // At close, the user may have set it.
+    { type: "close" },
+    { tampered: ["SSH_CONNECTION"] },
+    { address: "" },
+    { connection: `203.0.113.8 ${rest}` },
+    { connection: "" },
+    ...["", "0", "65536", "-1", "22x", "1e3", " 22"].map((port) => ({ connection: `203.0.113.7 ${port}` })),
+  ];
+  for (const event of uncertain) assert.equal(portOf(event), undefined, JSON.stringify(event));
+  const processOf = (parentPid: number) => notificationOf(judgedEvent({ parentPid }), HOST).processId;
+  // The last resort knows no process, and events of the Go program have none.
+  assert.deepEqual([4711, 0, -5].map(processOf), [4711, undefined, undefined]);
 });
 
 Deno.test("notificationOf() shows the address, and after it the name from the client's DNS", () => {

@@ -26,10 +26,10 @@ Deno.test("googlechat: the title comes first, and the plain form is the sentence
   const [title, sentence] = textOf(urgent).split("\n");
   assert.equal(title, "🚨 Unexpected SSH login to example.com");
   assert.match(sentence ?? "", /^'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at 2026-11-23/);
-  assert.equal(textOf(urgent, "plain"), sentence);
+  assert.equal(textOf(urgent, "plain"), `🚨 Unexpected: ${sentence}`);
   assert.match(
-    textOf(messageWith(notification(), notification())),
-    /^2 SSH logins and logouts on example\.com\n'.*\n'/,
+    textOf(messageWith(notification(), notification({ user: "bob" }))),
+    /^2 SSH logins on example\.com\n'.*\n'/,
   );
 });
 

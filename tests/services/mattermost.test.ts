@@ -98,7 +98,7 @@ Deno.test("mattermost: an urgent message has a title, the priority and a colour;
   assert.deepEqual([priority, color], [{ priority: "urgent" }, "#d93f3f"]);
   assert.match(
     facts,
-    /^\*\*User\*\* alice\n\*\*From\*\* 203\.0\.113\.7\n\*\*Why unexpected\*\* first use of this key\n/,
+    /^\*\*User\*\* alice\n\*\*From\*\* 203\.0\.113\.7, port 50022\n\*\*Why unexpected\*\* first use of this key\n/,
   );
   assert.deepEqual(Object.keys(rendered(urgent, { form: "plain" })), ["text"]);
   assert.deepEqual(Object.keys(rendered(messageWith(notification(), notification()))), ["text"]);

@@ -49,7 +49,7 @@ Deno.test("ntfy: the plain sentence is the message, and the rich form adds a tit
   assert.equal(bodyOf("rich", "close").title, "SSH logout from example.com");
 });
 
-Deno.test("ntfy: a digest of values that JSON escapes stays within the server's limits, 4096 bytes of text and 8192 in all", () => {
+Deno.test("ntfy: a digest of values that JSON escapes stays within the server's limits, fewer than 4096 bytes of text and 8192 in all", () => {
   const long = "t".repeat(64);
   const service = ntfy({ topic_url: `https://ntfy.sh/${long}` });
   for (const value of ['"'.repeat(8), '"'.repeat(90), "\\".repeat(250), "x".repeat(250)]) {
@@ -62,7 +62,7 @@ Deno.test("ntfy: a digest of values that JSON escapes stays within the server's 
     assert.ok(request.kind === "http");
     const bytes = (text: string) => new TextEncoder().encode(text).length;
     assert.ok(bytes(request.body) <= 8192, `${value}: ${bytes(request.body)}`);
-    assert.ok(bytes(JSON.parse(request.body).message) <= 4096, value);
+    assert.ok(bytes(JSON.parse(request.body).message) < 4096, value);
   }
 });
 
@@ -145,6 +145,26 @@ Deno.test("ntfy: an exhausted daily quota waits an hour, too many requests five 
     assert.ok(outcome.kind === "retry");
     assert.equal(outcome.retryAfterMs, expected, JSON.stringify(response));
   }
+});
+
+Deno.test("ntfy: a message that the server turned into an attachment was too long", () => {
+  const body = JSON.stringify({
+    id: "sPs71M8A2T",
+    event: "message",
+    message: "You received a file: attachment.txt",
+    attachment: { name: "attachment.txt", type: "text/plain; charset=utf-8", size: 5000, url: "https://ntfy.sh/x.txt" },
+  });
+  assert.deepEqual(judged({ body }), {
+    kind: "refused",
+    reason: "HTTP 200: the message is too long for this server's message-size-limit, so it became an attachment",
+  });
+  assert.equal(judged({ body: `{"id":"abc","attachment":null}` }).kind, "delivered");
+});
+
+Deno.test("ntfy: too many failed logins mean a wrong token, which no retry corrects", () => {
+  const body =
+    `{"code":42909,"http":429,"error":"limit reached: too many auth failures; authentication temporarily disabled"}`;
+  assert.equal(judged({ status: 429, body }).kind, "broken");
 });
 
 Deno.test("ntfy: the server's error text is the reason", () => {

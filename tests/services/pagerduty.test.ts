@@ -27,7 +27,7 @@ Deno.test("pagerduty: an event opens an incident, with its facts as details", ()
     event_action: "trigger",
     dedup_key: unexpected.uuid,
     payload: {
-      summary: `Unexpected SSH login to example.com: ${SENTENCE} [first login of alice]`,
+      summary: `🚨 Unexpected SSH login to example.com: ${SENTENCE} [first login of alice]`,
       source: "example.com",
       severity: "critical",
       timestamp: "2026-11-22T22:13:32.000Z",
@@ -35,11 +35,11 @@ Deno.test("pagerduty: an event opens an incident, with its facts as details", ()
       class: "login",
       custom_details: {
         User: "alice",
-        From: "203.0.113.7",
+        From: "203.0.113.7, port 50022",
         "Why unexpected": "first login of alice",
         Host: "example.com",
         Time: "2026-11-23 11:13:32+13:00",
-        Via: "ssh (sshd)",
+        Via: "ssh (sshd), process 4711",
       },
     },
   });
@@ -52,8 +52,8 @@ Deno.test("pagerduty: a digest is one incident, with the message's ID, its lines
     const message = messageWith(notification(), notification({ user: "bob", urgency: "urgent" }));
     const { dedup_key, payload } = rendered(message, { form });
     assert.equal(dedup_key, message.id);
-    assert.deepEqual([payload.summary, payload.severity], ["2 SSH logins and logouts on example.com", "critical"]);
-    assert.deepEqual(payload.custom_details, { Events: `${SENTENCE}\n${SENTENCE.replace("alice", "bob")}` });
+    assert.deepEqual([payload.summary, payload.severity], ["🚨 2 SSH logins on example.com", "critical"]);
+    assert.deepEqual(payload.custom_details, { Events: `${SENTENCE.replace("alice", "bob")}\n${SENTENCE}` });
   }
 });
 

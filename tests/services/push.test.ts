@@ -68,7 +68,7 @@ Deno.test("pushover: the form has the sentence, title, priority and the time of 
     token: "asecret",
     user: "usecret",
     message: SENTENCE,
-    title: "SSH login to example.com",
+    title: "🚨 SSH login to example.com",
     priority: "1",
     timestamp: "1795385612",
   });

@@ -29,7 +29,7 @@ Deno.test("signal: the text has a title and no styles, and the plain form is the
   assert.equal(title, "🚨 Unexpected SSH login to example.com");
   assert.match(sentence, /^'\*bob\*' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at 2026-11-23/);
   assert.deepEqual(more, { number: "+15550100001", recipients: ["+15550100002"], text_mode: "normal" });
-  assert.equal(rendered(urgent, "plain").message, sentence);
+  assert.equal(rendered(urgent, "plain").message, `🚨 Unexpected: ${sentence}`);
 });
 
 Deno.test("signal: recipients are numbers or one group, and each mistake has one clear fault", () => {

@@ -22,17 +22,17 @@ Deno.test("slack: text is the sentence, and blocks have the facts", () => {
   const { text, blocks, ...rest } = rendered(
     messageWith(notification({ urgency: "urgent", reasons: ["first use of this key"] })),
   );
-  assert.match(String(text), /^'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at 2026-11-23/);
+  assert.match(String(text), /^🚨 Unexpected: 'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\)/);
   assert.deepEqual(rest, { mrkdwn: false, parse: "none", link_names: false, unfurl_links: false, unfurl_media: false });
   const [header, section] = blocks as [{ text: { text: string } }, { fields: { type: string; text: string }[] }];
   assert.equal(header.text.text, "🚨 Unexpected SSH login to example.com");
   assert.deepEqual(section.fields.map(({ text }) => text), [
     "User\nalice",
-    "From\n203.0.113.7",
+    "From\n203.0.113.7, port 50022",
     "Why unexpected\nfirst use of this key",
     "Host\nexample.com",
     "Time\n2026-11-23 11:13:32+13:00",
-    "Via\nssh (sshd)",
+    "Via\nssh (sshd), process 4711",
   ]);
 });
 
@@ -50,10 +50,11 @@ Deno.test("slack: the plain form has no blocks, and a digest has one line per ev
   const message = messageWith(notification(), notification({ user: "bob", type: "close" }));
   const { text, blocks } = rendered(message, "plain");
   assert.equal(blocks, undefined);
-  assert.deepEqual(String(text).split("\n").map((line) => line.slice(0, 6)), ["'alice", "'bob' "]);
+  const title = "1 SSH login and 1 logout on example.com";
+  assert.deepEqual(String(text).split("\n").map((line) => line.slice(0, 6)), [title.slice(0, 6), "'alice", "'bob' "]);
   const [header, section] = rendered(message)["blocks"] as { text: { text: string } }[];
-  assert.equal(header?.text.text, "2 SSH logins and logouts on example.com");
-  assert.equal(section?.text.text, text);
+  assert.equal(header?.text.text, title);
+  assert.equal(`${title}\n${section?.text.text}`, text);
 });
 
 Deno.test("slack: an error about the webhook breaks the route", () => {

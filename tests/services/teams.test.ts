@@ -69,11 +69,11 @@ Deno.test("teams: Microsoft's renderer shows title and facts of an event, and ea
   assert.deepEqual(shown(cardOf(messageWith(URGENT))).lines, [
     "🚨 Unexpected SSH login to example.com",
     "User: alice",
-    "From: 203.0.113.7",
+    "From: 203.0.113.7, port 50022",
     "Why unexpected: first use of this key",
     "Host: example.com",
     "Time: 2026-11-23 11:13:32+13:00",
-    "Via: ssh (sshd)",
+    "Via: ssh (sshd), process 4711",
   ]);
   const test = { type: "test", hostName: "example.com", time: "2026-11-23 11:13:32+13:00" } as const;
   const [, sentence = "", ...more] = shown(cardOf(messageWith(test))).lines;
@@ -83,7 +83,7 @@ Deno.test("teams: Microsoft's renderer shows title and facts of an event, and ea
   const report = { ...test, type: "report", lines, hours: [] } as const;
   assert.deepEqual(shown(cardOf(messageWith(report))).lines.slice(-2), lines);
   const digest = messageWith(notification(), notification({ user: "bob", type: "close" }));
-  assert.deepEqual(shown(cardOf(digest)).lines.map((line) => line.slice(0, 7)), ["2 SSH l", "'alice'", "'bob' ("]);
+  assert.deepEqual(shown(cardOf(digest)).lines.map((line) => line.slice(0, 7)), ["1 SSH l", "'alice'", "'bob' ("]);
 });
 
 Deno.test("teams: Microsoft's renderer shows any value as text, without Markdown, functions or elements", () => {
@@ -108,7 +108,7 @@ Deno.test("teams: an urgent card is red, and the plain form has only the sentenc
   assert.deepEqual([URGENT, notification(), logout].map(headerOf), ["attention", "accent", "default"]);
   const { body, fallbackText } = cardOf(messageWith(URGENT), "plain");
   assert.deepEqual(body, [{ type: "RichTextBlock", spacing: "small", inlines: [fallbackText] }]);
-  assert.match(fallbackText, /^'alice' .* logged in to example\.com/);
+  assert.match(fallbackText, /^🚨 Unexpected: 'alice' .* logged in to example\.com/);
 });
 
 Deno.test("teams: webhook_url is the whole URL of a workflow, not of a retired connector", () => {

@@ -70,8 +70,10 @@ Deno.test("webhook: the body is a CloudEvent with the sentence and the unchanged
     place: "Auckland, New Zealand; AS64500 Example Net",
     country_code: "NZ",
     asn: 64500,
+    client_port: 50022,
     terminal: "ssh",
     service: "sshd",
+    process_id: 4711,
     urgency: "urgent",
     authentication: "",
     duration: "",
@@ -87,6 +89,16 @@ Deno.test("webhook: a digest has all its events, and the plain form only the sen
   assert.deepEqual(data.events.map(({ user }: { user: string }) => user), ["alice", "bob"]);
   const plain = JSON.parse(rendered(message, { form: "plain" }).body);
   assert.deepEqual(plain.data, { text: data.text });
+});
+
+Deno.test("webhook: a digest lists each routine event, and unknown facts are null", () => {
+  const unknown = notification({ clientPort: undefined, processId: undefined });
+  const { data } = JSON.parse(rendered(messageWith(unknown, unknown, unknown)).body);
+  assert.equal(data.text.split("\n").length, 3);
+  assert.deepEqual(
+    data.events.map((event: Record<string, unknown>) => [event["client_port"], event["process_id"]]),
+    Array(3).fill([null, null]),
+  );
 });
 
 Deno.test("webhook: a time that RFC 3339 cannot express is omitted, and the host is escaped in the source", () => {

@@ -1,8 +1,8 @@
 // The exact wording of events, and that it is safe.
 
 import assert from "node:assert/strict";
-import type { SessionNotification } from "../../src/services/service.ts";
-import { factsOf, headline, inert, sentence, undomained, urgencyOf } from "../../src/services/wording.ts";
+import type { Message, SessionNotification } from "../../src/services/service.ts";
+import { alarm, factsOf, headline, inert, sentence, title, undomained, urgencyOf } from "../../src/services/wording.ts";
 import { messageWith, notification } from "../helpers/fixtures.ts";
 
 Deno.test("sentence() and factsOf() show the place after the address and its name, and no name can forge one", () => {
@@ -13,12 +13,12 @@ Deno.test("sentence() and factsOf() show the place after the address and its nam
   );
   const from = (overrides: Partial<SessionNotification>) =>
     factsOf({ ...placed, ...overrides }).find(({ label }) => label === "From")?.value;
-  assert.equal(from({}), "203.0.113.7 (Auckland, New Zealand; AS64500 Example Net)");
+  assert.equal(from({}), "203.0.113.7, port 50022 (Auckland, New Zealand; AS64500 Example Net)");
   assert.equal(
     from({ dnsName: "x (Wellington)", place: "Sydney" }),
-    "203.0.113.7, x （Wellington） (Sydney)",
+    "203.0.113.7, x （Wellington）, port 50022 (Sydney)",
   );
-  assert.equal(from({ place: "" }), "203.0.113.7");
+  assert.equal(from({ place: "" }), "203.0.113.7, port 50022");
   assert.match(
     sentence({ ...placed, place: "A) logged in" }),
     /^'alice' \(203\.0\.113\.7, A） logged in\) logged in to /,
@@ -55,7 +55,7 @@ Deno.test("sentence() adds further facts in brackets", () => {
   const authentication = "publickey ED25519 SHA256://abc/+ (work laptop)";
   assert.equal(
     sentence(notification({ authentication, reasons: ["first login of alice from 203.0.113.7"] })),
-    `'alice' ${rest} [${authentication}; first login of alice from 203.0.113.7]`,
+    `'alice' ${rest} [first login of alice from 203.0.113.7; ${authentication}]`,
   );
   assert.equal(sentence(notification({ authentication })), `'alice' ${rest} [${authentication}]`);
   assert.equal(
@@ -88,7 +88,48 @@ Deno.test("headline() says unexpected if there are reasons, and counts the event
     headline(messageWith({ ...urgent, reasons: ["first use of this key"] })),
     "Unexpected SSH login to example.com",
   );
-  assert.equal(headline(messageWith(urgent, urgent)), "2 SSH logins and logouts on example.com");
+  assert.equal(headline(messageWith(urgent, urgent)), "2 SSH logins on example.com");
+  const logout = notification({ type: "close" });
+  assert.equal(headline(messageWith(logout, urgent, logout)), "1 SSH login and 2 logouts on example.com");
+  assert.equal(headline(messageWith(logout, logout)), "2 SSH logouts on example.com");
+});
+
+Deno.test("headline() says what kind of login it is", () => {
+  const login = (service: string, terminal = "tty1") => headline(messageWith(notification({ service, terminal })));
+  assert.equal(login("login"), "Console login to example.com");
+  assert.equal(login("su"), "su login to example.com");
+  assert.equal(login("su-l"), "su login to example.com");
+  assert.equal(login("sudo-i"), "sudo login to example.com");
+  assert.equal(login("cockpit"), "cockpit login to example.com");
+  assert.equal(login("", "ssh"), "SSH login to example.com");
+  // A title must not become a link, a mention or markup.
+  for (const hostile of ["", "evil.example", "@all", "https://x", "a b", "x".repeat(33), "__proto__", "<b>", "（"]) {
+    assert.equal(login(hostile), "PAM login to example.com", hostile);
+  }
+  const unexpected = { urgency: "urgent", reasons: ["x"] } as const;
+  assert.equal(
+    headline(messageWith(notification({ service: "login", ...unexpected }))),
+    "Unexpected console login to example.com",
+  );
+  const of = (service: string, type: "open" | "close" = "open") => notification({ service, type });
+  assert.equal(
+    headline(messageWith(of("sshd"), of("login"), of("login", "close"), of("sudo"), of("su"), of("cockpit"))),
+    "1 SSH login, 1 console login and 1 logout, 1 sudo login, 2 other logins on example.com",
+  );
+});
+
+Deno.test("title() and alarm() begin with 🚨 if a message is urgent, and say if it is unexpected", () => {
+  const root = notification({ urgency: "urgent", user: "root" });
+  const unexpected = { ...root, reasons: ["first use of this key"] };
+  const learning = notification({ reasons: ["first use of this key"] });
+  const shown = (message: Message) => [title(message), alarm(message)];
+  assert.deepEqual(shown(messageWith(root)), ["🚨 SSH login to example.com", "🚨 "]);
+  assert.deepEqual(shown(messageWith(unexpected)), ["🚨 Unexpected SSH login to example.com", "🚨 Unexpected: "]);
+  assert.deepEqual(shown(messageWith(root, unexpected)), [
+    "🚨 Unexpected: 2 SSH logins on example.com",
+    "🚨 Unexpected: ",
+  ]);
+  assert.deepEqual(shown(messageWith(learning)), ["SSH login to example.com", ""]);
 });
 
 Deno.test("urgencyOf() returns the highest urgency of the message", () => {
@@ -111,7 +152,7 @@ Deno.test("factsOf() omits unknown values and makes no links", () => {
     isRepeat: true,
   });
   const facts = factsOf(all);
-  assert.deepEqual(facts[1], { label: "From", value: "https：//evil.example" });
+  assert.deepEqual(facts[1], { label: "From", value: "https：//evil.example, port 50022" });
   assert.deepEqual(labels(facts), [
     "User",
     "From",
@@ -124,6 +165,15 @@ Deno.test("factsOf() omits unknown values and makes no links", () => {
     "Note",
   ]);
   assert.deepEqual(facts[4], { label: "Why unexpected", value: "a; b" });
+  // Slack shows at most ten facts.
+  assert.ok(facts.length <= 10);
+  const valueOf = (overrides: Parameters<typeof notification>[0], wanted: string) =>
+    factsOf(notification(overrides)).find(({ label }) => label === wanted)?.value;
+  assert.equal(valueOf({ dnsName: "host.example.net" }, "From"), "203.0.113.7, host.example.net, port 50022");
+  assert.equal(valueOf({ clientPort: undefined }, "From"), "203.0.113.7");
+  assert.equal(valueOf({}, "Via"), "ssh (sshd), process 4711");
+  assert.equal(valueOf({ terminal: "", service: "" }, "Via"), "process 4711");
+  assert.equal(valueOf({ processId: undefined }, "Via"), "ssh (sshd)");
 });
 
 Deno.test("undomained() and inert() change DNS names and special characters, but not addresses or fingerprints", () => {

@@ -1,7 +1,6 @@
 // Pager, a service that there is not: an example of how to add one.
 
 import * as v from "valibot";
-import { fittedSentences, fittingLines } from "../../src/services/fitting.ts";
 import {
   bearer,
   below,
@@ -12,6 +11,7 @@ import {
   textOf,
   tokenSchema,
 } from "../../src/services/http.ts";
+import { fittingTitled, untitledText } from "../../src/services/titled.ts";
 import { undomained, urgencyOf } from "../../src/services/wording.ts";
 import type { Limits, Service } from "../../src/services/service.ts";
 
@@ -23,9 +23,9 @@ const options = v.strictObject({
 /** The longest message, from the API's page. */
 const limits: Limits = { text: 1000, unit: "characters" };
 
-const WORDING = { limits, escape: undomained };
+const WORDING = { limits, title: { text: 150, unit: "characters" }, message: limits, escape: undomained } as const;
 
-/** The `pager` service: the sentence, and whether it is urgent. */
+/** The `pager` service: the sentence, or a digest with its title, and whether it is urgent. */
 export const pager: Service<v.InferOutput<typeof options>> = {
   name: "pager",
   apiUrl: "https://pager.example/docs/api",
@@ -34,9 +34,9 @@ export const pager: Service<v.InferOutput<typeof options>> = {
   example: `server_url = "https://pager.example"\ntoken = "example"`,
   limits,
   server: ({ server_url: url }) => ({ option: "server_url", url }),
-  fitting: (notifications) => fittingLines(notifications, WORDING),
+  fitting: (notifications) => fittingTitled(notifications, WORDING),
   render(batch, { server_url, token }, { form }) {
-    const text = fittedSentences(batch, WORDING).join("\n");
+    const text = untitledText(batch, WORDING);
     const body = form === "plain" ? { text } : { text, urgent: urgencyOf(batch) === "urgent" };
     return jsonRequest(below(server_url, "api/pages"), body, { headers: bearer(token) });
   },

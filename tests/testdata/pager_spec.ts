@@ -19,5 +19,6 @@ export const pagerSpec: HttpSpec = {
   failures: [[`{"error":"text must have 1 to 1000"}`, "refused"]],
   believesPages: false,
   isLimited: true,
+  firstText: (request) => String(bodyOf(request)["text"]),
   active: (request) => matches(textsOf(bodyOf(request)).join("\n"), LINKS),
 };
