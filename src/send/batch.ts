@@ -5,17 +5,17 @@ import type { Route } from "../config/routes.ts";
 import type { Message, SessionNotification } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
 import type { Batch, EventBatch } from "../store/batch.ts";
-import { next } from "../store/next.ts";
+import { NEAREST, next } from "../store/next.ts";
 import { type HostOptions, noticeNotification, notificationOf } from "./render.ts";
 
 /** Up to this many events are sent one by one, because single messages are easier to read; more become a digest. */
 export const HANDFUL = 3;
 
 /** The maximum number of events in a digest, even if the service accepts more. */
-export const MAX_DIGEST = 500;
+export const MAX_DIGEST = NEAREST;
 
 /** How many events are read at first for a digest. */
-const FIRST_LOOK = 32;
+const FIRST_LOOK = 64;
 
 /** A batch, and how it is shown. */
 export interface Composed {
@@ -50,16 +50,22 @@ export function composeNext(database: Database, options: ComposeOptions): Compos
   }
 }
 
-function composeEvents(batch: EventBatch, { route: { service }, host }: ComposeOptions): Composed {
-  const { id, isNew, events: [firstEvent, ...moreEvents] } = batch;
-  const first = notificationOf(firstEvent, host);
-  const more: SessionNotification[] = [];
-  if (!isNew || batch.events.length > HANDFUL) {
-    more.push(...moreEvents.map((event) => notificationOf(event, host)));
-    if (isNew) more.length = Math.min(more.length, Math.max(1, service.fitting([first, ...more])) - 1);
-  }
+function composeEvents(
+  { isNew, events, ...batch }: EventBatch,
+  { route: { service }, host }: ComposeOptions,
+): Composed {
+  const all = events.map((event) => ({ event, notification: notificationOf(event, host) }));
+  const count = isNew ? countOf(all.map(({ notification }) => notification), service) : all.length;
+  // In this order a retry reads the batch again, so it is rendered in the same way.
+  const taken = all.slice(0, count).sort((a, b) => a.event.id - b.event.id);
+  const [first, ...more] = taken as [typeof all[number], ...typeof all];
   return {
-    batch: { ...batch, events: [firstEvent, ...moreEvents.slice(0, more.length)] },
-    message: { id, notifications: [first, ...more] },
+    batch: { ...batch, isNew, events: [first.event, ...more.map(({ event }) => event)] },
+    message: { id: batch.id, notifications: [first.notification, ...more.map(({ notification }) => notification)] },
   };
+}
+
+/** How many of the events of a new batch are sent in one message, counted from the first. */
+function countOf(notifications: readonly SessionNotification[], service: ComposeOptions["route"]["service"]): number {
+  return notifications.length <= HANDFUL ? 1 : Math.max(1, service.fitting(notifications));
 }

@@ -14,6 +14,12 @@ import { believedRest, routeState } from "./routes.ts";
  */
 const TURNS_FROM = 2;
 
+/** Among this many of the oldest routine events, those of one user and address are taken together, to share a line. */
+export const NEAREST = 2_048;
+
+/** Reading so many costs time, so it is done only if users and addresses repeat among this many of the oldest. */
+const SAMPLE = 512;
+
 const HAS_PENDING = `SELECT 1 FROM delivery WHERE route = :route AND state = 'pending'
                      UNION ALL SELECT 1 FROM notice WHERE route = :route LIMIT 1`;
 
@@ -28,7 +34,8 @@ export function nextDueAtMs(
 
 /**
  * Selects what to send next on a route: urgent events first, grouped by user, with the users taking turns; then
- * notices; then the other events, oldest first. Messages that were refused since the last delivery go last, because
+ * notices; then the other events, oldest first; if they are many, each is followed by those of the same user and
+ * address. Messages that were refused since the last delivery go last, because
  * another message shows whether the route works. Returns undefined while the route is paused.
  *
  * @param options.limit the most events that are returned if they are not in a batch yet
@@ -78,16 +85,33 @@ function noticeBatch(route: string, notice: Notice): NoticeBatch {
 function pendingWith(database: Database, { route, limit, head }: { route: string; limit: number; head: Head }) {
   const { urgent, user, eventId, batch } = head;
   if (batch !== undefined) {
-    return prepared(database, `${selectPending()} AND delivery.urgent = ? AND batch = ? ORDER BY turn, event_id`)
+    return prepared(database, `${selectPending()} AND delivery.urgent = ? AND batch = ? ORDER BY event_id`)
       .all(route, urgent, batch);
   }
   if (urgent === 1) {
     const ofUser = `${selectPending("INDEXED BY delivery_turn")} AND delivery.urgent = 1 AND turn_of = ?`;
     return prepared(database, `${ofUser} AND batch IS NULL ORDER BY turn, event_id LIMIT ?`).all(route, user, limit);
   }
-  const routine = `${selectPending()} AND delivery.urgent = 0 AND turn = 0 AND event_id >= ?`;
-  return prepared(database, `${routine} AND batch IS NULL ORDER BY event_id LIMIT ?`).all(route, eventId, limit);
+  const sample = prepared(database, REPEATS).get(route, eventId);
+  return prepared(database, sample?.["repeats"] === 1 ? TOGETHER : OLDEST_FIRST).all(route, eventId, limit);
 }
+
+const ROUTINE = `FROM delivery CROSS JOIN event ON event.id = delivery.event_id
+  WHERE route = ? AND state = 'pending' AND delivery.urgent = 0 AND turn = 0 AND event_id >= ? AND batch IS NULL
+  ORDER BY event_id`;
+
+const OLDEST_FIRST = `SELECT event.*, delivery.urgent ${ROUTINE} LIMIT ?`;
+
+const REPEATS = `SELECT 4 * count(DISTINCT user || ' ' || address) <= 3 * count(*) AS repeats
+  FROM (SELECT user, address ${ROUTINE} LIMIT ${SAMPLE})`;
+
+/** Reads the user and address of the nearest events, but the other columns only of those that it returns. */
+const TOGETHER = `
+  WITH taken AS (
+    SELECT event_id, min(event_id) OVER (PARTITION BY user, address) AS first
+    FROM (SELECT event_id, user, address ${ROUTINE} LIMIT ${NEAREST}) ORDER BY first, event_id LIMIT ?
+  )
+  SELECT event.*, 0 AS urgent FROM taken CROSS JOIN event ON event.id = taken.event_id ORDER BY first, event_id`;
 
 /** CROSS JOIN fixes the order of the tables, so SQLite reads no more of the index than the limit allows. */
 function selectPending(index = ""): string {

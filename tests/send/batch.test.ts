@@ -2,22 +2,36 @@ import assert from "node:assert/strict";
 import { composeNext, HANDFUL, MAX_DIGEST } from "../../src/send/batch.ts";
 import { type Database, transaction } from "../../src/sqlite/open.ts";
 import { next } from "../../src/store/next.ts";
-import { begin } from "../../src/store/settle.ts";
+import { begin, settle } from "../../src/store/settle.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import type { SessionEvent } from "../../src/event.ts";
+import type { Message } from "../../src/services/service.ts";
 import { recordVerdict, unjudged } from "../../src/store/events.ts";
 import { announce } from "../../src/store/notices.ts";
 import { openToWrite } from "../../src/store/open.ts";
 import { takeInEvents } from "../../src/store/take_in.ts";
 import { judgement, sessionEvent } from "../helpers/fixtures.ts";
 
+const DISCORD = `[notification]\nservice = "discord"\ndiscord.webhook_url = "https://discord.com/api/webhooks/1/x"\n`;
+
 const HOST = { name: "example.com", timezone: "Etc/UTC" };
 
-/** A store in which this many events are due on one route. */
-function queue(count: number): Database {
+/** A store in which this many events are due on one route; by default of different users. Their ids count from 1. */
+function queue(
+  count: number,
+  event: (index: number) => Partial<SessionEvent> = (index) => ({ user: `${index}` }),
+  openedBy: (id: number) => number | undefined = () => undefined,
+): Database {
   const database = openToWrite(":memory:");
   transaction(database, () => {
-    const events = Array.from({ length: count }, (_, index) => sessionEvent({ uuid: `event ${index}` }));
+    const events = Array.from(
+      { length: count },
+      (_, index) => sessionEvent({ uuid: `event ${index}`, ...event(index) }),
+    );
     takeInEvents(database, events, { horizon: undefined });
-    for (const { id } of unjudged(database, count)) recordVerdict(database, judgement(id), 0);
+    for (const { id, remoteHost } of unjudged(database, count)) {
+      recordVerdict(database, judgement(id, { address: remoteHost, openedBy: openedBy(id) }), 0);
+    }
   });
   return database;
 }
@@ -37,7 +51,7 @@ Deno.test("composeNext() returns nothing for no events, single messages for a fe
 });
 
 Deno.test("composeNext() takes as many events as the service accepts, and at least one", () => {
-  for (const [takes, expected] of [[0, 1], [1, 1], [15, 15], [31, 31], [32, 32], [33, 33], [400, 400]] as const) {
+  for (const [takes, expected] of [[0, 1], [1, 1], [15, 15], [63, 63], [64, 64], [65, 65], [400, 400]] as const) {
     const { batch, message } = composed(queue(1_000), takes) ?? assert.fail();
     assert.equal(message.notifications.length, expected);
     assert.ok(batch.kind === "events");
@@ -46,8 +60,59 @@ Deno.test("composeNext() takes as many events as the service accepts, and at lea
       message.notifications.map((shown) => "uuid" in shown && shown.uuid),
     );
   }
-  assert.equal(composed(queue(1_000), Infinity)?.message.notifications.length, MAX_DIGEST);
+  assert.equal(composed(queue(MAX_DIGEST + 1), Infinity)?.message.notifications.length, MAX_DIGEST);
   assert.equal(composed(queue(100), Infinity)?.message.notifications.length, 100);
+});
+
+Deno.test("composeNext() takes the events of one user and address together, and renders a retry in the same way", () => {
+  const database = queue(1_000, (index) => ({ user: `user${index % 100}`, authInfo: "password\n" }));
+  const { service } = Object.values(parseConfig(DISCORD, { hostName: () => "example.com" }).routes)[0] ?? assert.fail();
+  const compose = () => composeNext(database, { route: { name: "r", service }, nowMs: 0, host: HOST }) ?? assert.fail();
+  const { batch, message } = compose();
+  assert.ok(batch.kind === "events");
+  const users = Map.groupBy(batch.events, ({ user }) => user);
+  for (const [user, events] of [...users].slice(0, -1)) assert.equal(events.length, 10, user);
+  assert.ok(users.size > 30 && users.size < 100, `${users.size} users`);
+  begin(database, batch, 0);
+  const retried = compose();
+  assert.deepEqual(retried.message, message);
+  const bodyOf = (message: Message) => service.render(message, { form: "rich", nowMs: 0 });
+  assert.deepEqual(bodyOf(retried.message), bodyOf(message));
+});
+
+Deno.test("composeNext() reads few events at a time while users do not repeat", () => {
+  const database = queue(3_000);
+  let most = 0;
+  const service = { fitting: ({ length }: { length: number }) => (most = Math.max(most, length), 30) };
+  composeNext(database, { route: { name: "r", service }, nowMs: 0, host: HOST });
+  assert.equal(most, 64);
+});
+
+Deno.test("1,000 routine logins and logouts with keys, of 50 users, are at most 5 messages at Discord's limits", () => {
+  // Everyone logs in, then everyone logs out, and so on.
+  const isOpen = (index: number) => index % 100 < 50;
+  const database = queue(
+    2_000,
+    (index) => ({
+      user: `user${index % 50}`,
+      remoteHost: `203.0.113.${index % 50}`,
+      type: isOpen(index) ? "open" : "close",
+    }),
+    (id) => isOpen(id - 1) ? undefined : id - 50,
+  );
+  const { service } = Object.values(parseConfig(DISCORD, { hostName: () => "example.com" }).routes)[0] ?? assert.fail();
+  const texts: string[] = [];
+  for (;;) {
+    const { batch, message } = composeNext(database, { route: { name: "r", service }, nowMs: 0, host: HOST }) ?? {};
+    if (batch === undefined || message === undefined) break;
+    begin(database, batch, 0);
+    settle(database, batch, { outcome: { kind: "delivered" }, atMs: 0, waitMs: 0 });
+    texts.push(JSON.stringify(service.render(message, { form: "rich", nowMs: 0 })));
+  }
+  assert.ok(texts.length <= 5, `${texts.length} messages`);
+  const counts = [...texts.join().matchAll(/'user\d+' .*?: (\d+) logins? and (\d+) logouts? on/g)];
+  const sum = (which: number) => counts.reduce((sum, count) => sum + Number(count[which]), 0);
+  assert.deepEqual([sum(1), sum(2)], [1_000, 1_000]);
 });
 
 Deno.test("composeNext() keeps a tried batch and its ID, even if the service now accepts fewer events", () => {
