@@ -10,7 +10,7 @@ import { attempt } from "../send/attempt.ts";
 import { systemClock } from "../clock.ts";
 import { redactor } from "../send/redact.ts";
 import { testNotification } from "../send/render.ts";
-import { startTransport, transportOptions } from "../transport/transport.ts";
+import { startTransport, type Transport, transportOptions } from "../transport/transport.ts";
 import type { Outcome } from "../services/service.ts";
 import { statIfThere } from "../sqlite/files.ts";
 import { openToRead, openToWrite } from "../store/open.ts";
@@ -32,7 +32,9 @@ export async function testRoutes({ stateDir, configFile }: Places): Promise<Exit
   const message = { id: crypto.randomUUID(), notifications: [testNotification(Date.now(), config.host)] } as const;
   const outcomes = await Promise.all(config.routes.map(async (route) => {
     const outcome = await attempt(message, route, context);
+    const warning = outcome.kind === "delivered" ? await warningOf(route, transport) : undefined;
     print(resultLine(route, outcome));
+    if (warning !== undefined) print(`warning  route "${route.name}" (${route.service.name}): ${warning}`);
     return outcome;
   }));
   const passed = config.routes.filter((_, index) => outcomes[index]?.kind === "delivered");
@@ -40,6 +42,13 @@ export async function testRoutes({ stateDir, configFile }: Places): Promise<Exit
   if (configFile === undefined || stateDir !== undefined) note(passed, statePaths(stateDir));
   if (outcomes.some(needsCorrection)) return ExitCode.config;
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
+}
+
+/** What the service warns of, if anything. Without an answer, the delivery is all that is known. */
+async function warningOf({ service: { probe }, connection }: Route, transport: Transport): Promise<string | undefined> {
+  if (probe === undefined) return undefined;
+  const result = await transport(probe.request, connection);
+  return result.kind === "response" ? probe.warning(result.response) : undefined;
 }
 
 /** Records in the store, for `send`, that a route works. If this fails, the test still passes. */

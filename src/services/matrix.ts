@@ -73,6 +73,24 @@ export const matrix: Service<Settings> = {
 
   server: ({ server_url: url }) => ({ option: "server_url", url }),
 
+  probe: ({ server_url, room_id, token }) => ({
+    request: {
+      kind: "http",
+      method: "GET",
+      url: below(
+        server_url,
+        `_matrix/client/v3/rooms/${encodeURIComponent(room_id)}/state/m.room.encryption/`,
+      ),
+      headers: bearer(token),
+      body: "",
+    },
+    // A room without encryption has no such state: 404.
+    warning: ({ status, body }) =>
+      status === 200 && textOf(jsonFields(body)["algorithm"]) !== undefined
+        ? "the room is encrypted, but notifications are not, and clients warn about each; use a room without encryption"
+        : undefined,
+  }),
+
   fitting: (notifications) => fittingTitled(notifications, WORDING),
 
   render(message, { server_url, room_id, token }, { form }) {

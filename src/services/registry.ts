@@ -20,6 +20,7 @@ import type {
   MailAnswer,
   Message,
   Outcome,
+  Probe,
   RenderOptions,
   Service,
   ServiceRequest,
@@ -42,6 +43,7 @@ export interface ConfiguredService {
   /** Those of the endpoints that are mail servers. */
   readonly mailServers: readonly string[];
   readonly warnings: readonly string[];
+  readonly probe?: Probe | undefined;
   fitting(notifications: readonly SessionNotification[]): number;
   render(message: Message, options: RenderOptions): ServiceRequest;
   judge(response: HttpResponse, nowMs: number): Outcome;
@@ -109,6 +111,7 @@ export function register<Settings extends object>(service: Service<Settings>): R
           endpoints,
           mailServers: servers.filter(({ url }) => url.protocol === "smtp:").map(({ url }) => endpoint(url)),
           warnings: [...servers.flatMap(serverWarnings), ...(service.warnings?.(settings) ?? [])],
+          probe: service.probe?.(settings),
           fitting,
           render: (message, options) => service.render(message, settings, options),
           judge: (response, nowMs) => service.judge(response, nowMs, settings),

@@ -191,6 +191,13 @@ export interface RenderOptions {
   readonly nowMs: number;
 }
 
+/** A question that `test` asks the service after its message was delivered. */
+export interface Probe {
+  readonly request: HttpRequest;
+  /** What the answer warns of, one sentence; undefined for nothing. */
+  readonly warning: (response: HttpResponse) => string | undefined;
+}
+
 /** The server that a service connects to. */
 export interface Server {
   readonly url: URL;
@@ -228,6 +235,8 @@ export interface Service<Settings> {
   server?(settings: Settings): Server | readonly Server[];
   /** Further warnings about settings that work but are unsafe, one sentence each. */
   warnings?(settings: Settings): readonly string[];
+  /** Finds settings that deliver, but not as expected, which only the server knows. */
+  probe?(settings: Settings): Probe;
   /** How many of these notifications, counted from the first, fit into one request as a digest; at least 1. */
   fitting(notifications: readonly SessionNotification[]): number;
   /** Builds the request that delivers a message. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readOverview } from "../../src/store/overview.ts";
 import { MailReceiver, Refusal } from "../helpers/mail_receiver.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
-import { discordLike, json, ntfyLike } from "../helpers/receivers.ts";
+import { discordLike, json, matrix, ntfyLike, Receiver, SECRET } from "../helpers/receivers.ts";
 import { waitFor } from "../helpers/wait_for.ts";
 
 Deno.test("test delivers a notification that says it is a test, and records that the route works", async () => {
@@ -125,4 +125,25 @@ Deno.test("test reports an invalid configuration, or a refused connection", asyn
   const refused = await installation.test();
   assert.equal(refused.code, 75);
   assert.match(refused.stdout, /^warning {2}.*: not now: .*[Cc]onnection refused/);
+});
+
+Deno.test("test warns of an encrypted Matrix room, which still works", async () => {
+  await using installation = await Installation.create();
+  await using server = new Receiver(matrix);
+  await installation.writeConfig(
+    `[notification]\nservice = "matrix"\n[notification.matrix]\nserver_url = "${server.origin}"\n` +
+      `room_id = "!room:example.org"\ntoken = "syt_${SECRET}"`,
+  );
+  const pass = 'pass     route "default" (matrix): delivered\n';
+  assert.deepEqual(await installation.test(), { code: 0, stdout: pass, stderr: "" });
+  server.intercept = ({ method }) => method === "GET" ? json(200, { algorithm: "m.megolm.v1.aes-sha2" }) : undefined;
+  const { code, stdout } = await installation.test();
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    new RegExp(`^${RegExp.escape(pass)}warning {2}route "default" \\(matrix\\): the room is encrypted, `),
+  );
+  // A server that fails here does not change the result.
+  server.intercept = ({ method }) => method === "GET" ? new Response("\0".repeat(100), { status: 500 }) : undefined;
+  assert.deepEqual(await installation.test(), { code: 0, stdout: pass, stderr: "" });
 });

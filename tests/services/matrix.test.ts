@@ -51,6 +51,24 @@ Deno.test("matrix: room_id accepts an id, not an alias", () => {
   }
 });
 
+Deno.test("matrix: the probe asks whether the room is encrypted, and only a certain answer is a warning", () => {
+  const { request, warning } = matrix().probe ?? assert.fail();
+  assert.deepEqual(request, {
+    kind: "http",
+    method: "GET",
+    url: "https://matrix.example.org/base/_matrix/client/v3/rooms/!a%2Fb%3Aexample.org/state/m.room.encryption/",
+    headers: { authorization: "Bearer syt_secret" },
+    body: "",
+  });
+  const warningOf = (status: number, body: string) => warning({ status, headers: {}, body });
+  assert.match(warningOf(200, `{"algorithm":"m.megolm.v1.aes-sha2"}`) ?? "", /^the room is encrypted/);
+  for (
+    const [status, body] of [[404, `{"errcode":"M_NOT_FOUND"}`], [403, "{}"], [200, "{}"], [200, "<html>"]] as const
+  ) {
+    assert.equal(warningOf(status, body), undefined);
+  }
+});
+
 Deno.test("matrix: judge() reads the error and the wait from the answer", () => {
   const judged = (status: number, body: unknown, headers: Record<string, string> = {}): Outcome =>
     matrix().judge({ status, headers, body: JSON.stringify(body) }, NOW_MS);
