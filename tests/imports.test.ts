@@ -108,9 +108,9 @@ Deno.test("only main.ts starts the hook, and few of its modules are used elsewhe
 });
 
 Deno.test("a service imports only the interface and shared helpers, and only the registry imports services", () => {
-  const shared = ["service", "http", "wording", "fitting", "titled", "credentials", "forwarded"].map((name) =>
-    `services/${name}.ts`
-  );
+  const shared = ["service", "http", "wording", "fitting", "titled", "credentials", "alert", "template"].map((
+    name,
+  ) => `services/${name}.ts`);
   const services = [...graph.keys()].filter((name) =>
     name.startsWith("services/") && ![...shared, "services/registry.ts"].includes(name)
   );

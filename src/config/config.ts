@@ -13,6 +13,7 @@ import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
 import { placeFaults } from "./place.ts";
 import { type ReportSchedule, reportSchedule } from "./report.ts";
+import { MESSAGE } from "./message.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
@@ -98,7 +99,7 @@ export function parseConfig(
     : reportSchedule(section, { routes: routes.map(({ name }) => name), faults });
   if (!result.success || faults.length > 0) throw new ConfigError(faults);
 
-  const { host, notification, unexpected, place, allowlist, services, key_names, history } = result.output;
+  const { host, notification, unexpected, place, allowlist, services, key_names, history, message } = result.output;
   secrets.push(...routes.flatMap(({ service }) => service.secrets));
   return {
     host: {
@@ -106,7 +107,7 @@ export function parseConfig(
       name: host.name.replaceAll("%H", () => hostName()),
       keyNames: key_names,
     },
-    routes,
+    routes: routes.map((route) => ({ ...route, templates: { ...message, ...route.templates } })),
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
@@ -137,6 +138,7 @@ function readNothing(): never {
 /** The keys that are known at a path, or the values if there are only a few. */
 function knownAt(path: readonly string[]): readonly string[] {
   if (path.join(".") === "notification.service") return SERVICE_NAMES;
+  if (path.at(-1) === "message") return Object.keys(MESSAGE);
   const [section = "", ...more] = path;
   if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);
   if (more.length > 0) return [];

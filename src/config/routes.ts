@@ -4,8 +4,10 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { SessionEventType } from "../event.ts";
 import { type ConfiguredService, services } from "../services/registry.ts";
+import type { Templates } from "../services/service.ts";
 import { faultOf } from "./config_error.ts";
 import { type Connection, parseConnection } from "./connection.ts";
+import { MESSAGE } from "./message.ts";
 import { ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
 import { configure, optionNames, type RouteContext } from "./service_options.ts";
@@ -19,6 +21,8 @@ export interface Route {
   readonly events: readonly SessionEventType[];
   /** `unexpected`: only unexpected logins, and events with tampered values. */
   readonly notify: "all" | "unexpected";
+  /** The administrator's own words. */
+  readonly templates: Templates;
   /** How its requests reach the service. */
   readonly connection: Connection;
 }
@@ -92,7 +96,8 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   }
   const options = Object.fromEntries(Object.entries(table).filter(([key]) => !Object.hasOwn(ROUTE_KEYS, key)));
   const keys = v.safeParse(routeSchema, table);
-  const known = (path: readonly string[]) => path.at(-1) === "service" ? SERVICE_NAMES : [];
+  const known = (path: readonly string[]) =>
+    path.at(-1) === "service" ? SERVICE_NAMES : path.at(-1) === "message" ? Object.keys(MESSAGE) : [];
   faults.push(...(keys.issues ?? []).map((issue) => faultOf(issue, { place: at, known })));
   const service = typeof table["service"] === "string" ? services.get(table["service"]) : undefined;
   if (service === undefined) return undefined;
@@ -111,9 +116,16 @@ interface RouteParts {
 /** A route of its keys and its configured service, if both are valid; adds to the faults. */
 function routeOf(name: string, { keys, configured, place, context }: RouteParts): Route | undefined {
   if (!keys.success || configured === undefined) return undefined;
-  const { events, notify } = keys.output;
+  const { events, notify, message } = keys.output;
   const connection = parseConnection(keys.output, { service: configured, place, context });
-  return { name, service: withConnection(configured, connection), events, notify, connection };
+  return {
+    name,
+    service: withConnection(configured, connection),
+    events,
+    notify,
+    templates: message ?? {},
+    connection,
+  };
 }
 
 /** Makes a change of the connection count as a change of the service's settings, after which `send` tries again at once. */

@@ -10,6 +10,7 @@ import { suggestion } from "./config_error.ts";
 import { CONNECTION_KEYS } from "./connection.ts";
 import { HEARTBEAT } from "./heartbeat.ts";
 import { PLACE } from "./place.ts";
+import { MESSAGE } from "./message.ts";
 import { REPORT } from "./report.ts";
 import { isTable, line, table } from "./schema_parts.ts";
 
@@ -59,6 +60,10 @@ export const ROUTE_KEYS = {
       '`"all"`, or `"unexpected"`: only unexpected logins, and logins and logouts with ' +
         "tampered values",
     ),
+  ),
+  message: v.pipe(
+    v.optional(table(MESSAGE)),
+    v.description("templates for this route, with the keys of `[message]`, which they replace"),
   ),
   ...CONNECTION_KEYS,
 };
@@ -134,6 +139,7 @@ export const SECTIONS = {
   },
   heartbeat: HEARTBEAT,
   report: REPORT,
+  message: MESSAGE,
 };
 
 /** Longer names would leave no room for the rest of a message. In UTF-16 code units. */
@@ -200,6 +206,7 @@ export const schema = v.strictObject({
   history: v.optional(table(SECTIONS.history), {}),
   heartbeat: v.optional(table(SECTIONS.heartbeat), {}),
   report: v.optional(table(SECTIONS.report)),
+  message: v.optional(table(SECTIONS.message), {}),
 });
 
 function keyNameFault({ issues }: v.SafeParseResult<typeof keyName>): string {

@@ -56,7 +56,7 @@ export async function deliverDue(route: Route, context: DeliveryContext): Promis
 function beginNext(route: Route, { database, config, clock, isStopping }: DeliveryContext): Composed | undefined {
   if (isStopping()) return undefined;
   const nowMs = clock.nowMs();
-  const composed = composeNext(database, { route, nowMs, host: config.host });
+  const composed = composeNext(database, { route, nowMs, host: { ...config.host, templates: route.templates } });
   if (composed !== undefined) begin(database, composed.batch, nowMs);
   return composed;
 }

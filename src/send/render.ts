@@ -8,6 +8,7 @@ import type {
   NoticeNotification,
   ReportNotification,
   SessionNotification,
+  Templates,
   TestNotification,
   Urgency,
 } from "../services/service.ts";
@@ -38,6 +39,8 @@ export interface HostOptions {
   readonly timezone: string;
   /** Names of keys, by fingerprint. */
   readonly keyNames?: ReadonlyMap<string, string>;
+  /** The administrator's own words for events. */
+  readonly templates?: Templates;
 }
 
 /** Creates the notification of an event. */
@@ -66,6 +69,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
       ...event.reasons.map((reason) => shown(reason)),
     ],
     isRepeat: event.isRepeat,
+    ...(host.templates === undefined ? {} : { templates: host.templates }),
   };
 }
 

@@ -137,9 +137,9 @@ async function showPending(work: Work, { report = false }: Pick<SendOptions, "re
   const problems = () => problemsNow(database, { paths, config, intake });
   const lines = report
     ? sentence(previewReport({ config, database, nowMs: Date.now(), problems })).split("\n")
-    : config.routes.flatMap(({ name, service }) =>
+    : config.routes.flatMap(({ name, service, templates }) =>
       pendingEvents(database, name).map((event) =>
-        `${name} (${service.name}): ${sentence(notificationOf(event, config.host))}`
+        `${name} (${service.name}): ${sentence(notificationOf(event, { ...config.host, templates }))}`
       )
     );
   database.prepare("ROLLBACK").run();

@@ -4,9 +4,9 @@
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
 import { fittedSentence, fitting, lengthOf } from "./fitting.ts";
-import { forwarded, severityOf, startedAt, withoutMarks } from "./forwarded.ts";
+import { severityOf, startedAt } from "./alert.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, serverUrlSchema, textOf } from "./http.ts";
-import { isSession, title, unlinked } from "./wording.ts";
+import { forwarded, isSession, title, unlinked, withoutMarks } from "./wording.ts";
 import type {
   HttpRequest,
   Limits,

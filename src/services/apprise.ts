@@ -3,10 +3,9 @@
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions } from "./credentials.ts";
 import { fittedSentences, fittingLines } from "./fitting.ts";
-import { forwarded } from "./forwarded.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
-import { urgencyOf } from "./wording.ts";
+import { forwarded, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.pipe(

@@ -2,10 +2,10 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
-import { forwarded, severityOf, startedAt } from "./forwarded.ts";
+import { severityOf, startedAt } from "./alert.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, urlSchema } from "./http.ts";
 import { titleOf } from "./titled.ts";
-import { factsOf, isSession } from "./wording.ts";
+import { factsOf, forwarded, isSession } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

@@ -3,6 +3,14 @@
 
 import type { GenericSchema, ObjectEntries } from "valibot";
 
+/** Templates for the sentences and titles about logins and logouts; see template.ts. */
+export interface Templates {
+  readonly open?: string | undefined;
+  readonly close?: string | undefined;
+  readonly title_open?: string | undefined;
+  readonly title_close?: string | undefined;
+}
+
 /** What a service is asked to show. Values have limited length and no control characters, but are not escaped. */
 export type Notification = SessionNotification | TestNotification | NoticeNotification | ReportNotification;
 
@@ -51,6 +59,8 @@ export interface SessionNotification {
   readonly reasons: readonly string[];
   /** Whether it may have been sent before, because the store that knew was lost. */
   readonly isRepeat: boolean;
+  /** The administrator's own words, which replace ours. */
+  readonly templates?: Templates | undefined;
 }
 
 /** A test of a route, requested by an administrator. */

@@ -1,6 +1,7 @@
 // The words that services use for an event: sentence, headline and facts; and how values are made safe for markup.
 
 import { plural } from "../text.ts";
+import { renderTemplate } from "./template.ts";
 import type { Message, Notification, SessionNotification, Urgency } from "./service.ts";
 
 /** The sign of an urgent message. It comes first, because a lock screen shows little more than the first words. */
@@ -22,6 +23,8 @@ export function sentence(notification: Notification, escape: Escape = (value) =>
     return [`SSH report of ${host}:`, ...notification.lines.map((line) => escape(unlinked(line)))].join("\n");
   }
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
+  const template = notification.templates?.[type];
+  if (template !== undefined) return ownWords(template, notification, escape);
   const happened = type === "open" ? "logged in to" : "logged out from";
   const { duration, isRepeat, reasons } = notification;
   // The reasons come first, because readers of a long line may not see its end.
@@ -29,6 +32,38 @@ export function sentence(notification: Notification, escape: Escape = (value) =>
   return `${who(notification, escape)} ${happened} ${host}${via(notification, escape)} at ${time}${
     inBrackets([...facts, notification.authentication], escape)
   }`;
+}
+
+/** Renders a template. No value can close our own signs, become a link, or contain markup of the service. */
+function ownWords(template: string, notification: SessionNotification, escape: Escape): string {
+  const { user, remoteHost, dnsName, place, clientPort, hostName, time, service, terminal, processId } = notification;
+  const { authentication, duration, reasons, urgency, isRepeat } = notification;
+  const safe = (value: string) =>
+    value === "" || value === hostName ? escape(value) : escape(unlinked(fullWidth(value, /[()[\]'"]/g)));
+  const yes = (isSo: boolean) => isSo ? "yes" : "";
+  const facts = {
+    user,
+    address: remoteHost,
+    dns_name: dnsName,
+    place,
+    port: clientPort === undefined ? "" : String(clientPort),
+    host: hostName,
+    time,
+    kind: kindOf(notification),
+    service,
+    terminal,
+    process: processId === undefined ? "" : String(processId),
+    authentication,
+    duration,
+    reasons: reasons.join("; "),
+    unexpected: yes(isUnexpected(notification)),
+    urgent: yes(urgency === "urgent"),
+    repeat: yes(isRepeat),
+  };
+  return renderTemplate(
+    template,
+    Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, safe(value)])) as typeof facts,
+  );
 }
 
 /**
@@ -105,6 +140,9 @@ export function unlinked(value: string): string {
 /** What the text of a message begins with if no title shows how urgent it is: `🚨 Unexpected: `; usually empty. */
 export function alarm(message: Message): string {
   if (urgencyOf(message) !== "urgent") return "";
+  const [first, ...more] = message.notifications;
+  // The administrator's own words may be in another language, and can name {{unexpected}}.
+  if (more.length === 0 && isSession(first) && first.templates?.[first.type] !== undefined) return `${ALARM} `;
   return message.notifications.some(isUnexpected) ? `${ALARM} Unexpected: ` : `${ALARM} `;
 }
 
@@ -124,6 +162,8 @@ export function headline({ notifications }: Message): string {
     const counts = `${countedByKind(notifications.filter(isSession))} on ${hostName}`;
     return notifications.some(isUnexpected) ? `Unexpected: ${counts}` : counts;
   }
+  const template = first.templates?.[`title_${type}`];
+  if (template !== undefined) return ownWords(template, first, (value) => forwarded(value, hostName));
   const happened = `${kindOf(first)} ${type === "open" ? "login to" : "logout from"} ${hostName}`;
   // The other kinds are names, which keep their case.
   return isUnexpected(first) ? `Unexpected ${happened}` : happened.replace(/^console/, "Console");
@@ -235,4 +275,20 @@ export function inert(value: string, hostName: string): string {
 export function fullWidth(value: string, pattern: RegExp): string {
   // U+FF01 to U+FF5E are in the order of ASCII.
   return value.replace(pattern, (character) => String.fromCharCode(character.charCodeAt(0) + 0xfee0));
+}
+
+/**
+ * Replaces the characters that begin markup in chats and HTML but appear in no ordinary name, so the names of domain users
+ * stay as they are: `alice@corp.example`.
+ */
+export function withoutMarks(value: string): string {
+  return fullWidth(value, /[<>|*`~]/g);
+}
+
+/** Underscores at the edge of a word and colons around a shortcode, which are markup in some chats. */
+const EDGES = /(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<!\w):(?=[\w+-]+:(?!\w))/gu;
+
+/** Prevents a value from becoming a mention, a link or markup in any chat. This host's own name stays as it is. */
+export function forwarded(value: string, hostName: string): string {
+  return value === hostName ? value : fullWidth(withoutMarks(inert(value, hostName)), EDGES);
 }

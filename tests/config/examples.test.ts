@@ -6,6 +6,9 @@ import type { ReadBeside } from "../../src/config/files_beside.ts";
 import { services } from "../../src/services/registry.ts";
 import { ROOT } from "../../.ci/compile.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
+import { FACTS } from "../../src/services/template.ts";
+import { sentence, title } from "../../src/services/wording.ts";
+import { messageWith, notification } from "../helpers/fixtures.ts";
 import { displaysOf } from "../helpers/mdoc.ts";
 
 const readme = await Deno.readTextFile(`${ROOT}/README.md`);
@@ -53,6 +56,19 @@ for (const [where, texts] of Object.entries(examples)) {
     }
   });
 }
+
+Deno.test("the German example of ssh-session-notifier.toml(5) gives German messages, and every fact is named there", async () => {
+  const toml = examples["ssh-session-notifier.toml(5)"].find((text) => text.startsWith("[message]")) ?? assert.fail();
+  const [route] = parseConfig(`[notification]\nservice = "stdout"\n${toml}`, { hostName: () => "h" }).routes;
+  const login = notification({ templates: route?.templates, urgency: "urgent", reasons: ["first login of alice"] });
+  const logout = notification({ type: "close", templates: route?.templates, duration: "2 h", time: "11:13" });
+  assert.equal(title(messageWith(login)), "🚨 Unerwartet: Anmeldung an example.com (SSH)");
+  assert.match(sentence(login), /^alice hat sich von 203\.0\.113\.7 an example\.com angemeldet, 2026-/);
+  assert.equal(title(messageWith(logout)), "Abmeldung von example.com (SSH)");
+  assert.equal(sentence(logout), "alice hat sich von example.com abgemeldet, 11:13, nach 2 h");
+  const page = await Deno.readTextFile(`${ROOT}/src/man/ssh-session-notifier.toml.5`);
+  for (const name of Object.keys(FACTS)) assert.ok(page.includes(`\n.It Ql ${name}\n`), name);
+});
 
 Deno.test("the configuration that install.sh writes is one, and so is each part of it that is commented out", () => {
   const written = /config\.toml" "root:\$SEND_USER" 0640 <<'END'\n(.*?)^END$/ms.exec(installer)?.[1] ?? "";

@@ -38,7 +38,7 @@ notify = "unexpected"
 [routes.local_2]
 service = "stdout"
 `);
-  assert.deepEqual(routes.map(({ service, ...route }) => ({ ...route, service: service.name })), [
+  assert.deepEqual(routes.map(({ service, templates: _, ...route }) => ({ ...route, service: service.name })), [
     { name: "default", service: "discord", events: ["open", "close"], notify: "all", connection: {} },
     { name: "oncall", service: "ntfy", events: ["open"], notify: "unexpected", connection: {} },
     { name: "local_2", service: "stdout", events: ["open", "close"], notify: "all", connection: {} },

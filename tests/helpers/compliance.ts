@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { redactor } from "../../src/send/redact.ts";
 import { notificationOf } from "../../src/send/render.ts";
 import { lengthOf } from "../../src/services/fitting.ts";
+import { FACTS } from "../../src/services/template.ts";
 import type { ConfiguredService, RegisteredService } from "../../src/services/registry.ts";
 import type {
   Form,
@@ -107,6 +108,10 @@ const NOTICE: NoticeNotification = {
 
 /** The fields of a notification whose values come from an event. */
 const FIELDS = ["user", "remoteHost", "terminal", "service", "authentication", "duration"] as const;
+
+/** Templates with every fact; that of a title has room for some. */
+const EVERY_FACT = Object.keys(FACTS).filter((name) => name !== "host").map((name) => `{{${name}}}`).join(" ");
+const TEMPLATES = { open: EVERY_FACT, title_open: "{{user}} {{reasons}}" };
 
 function withAll(value: string): SessionNotification {
   const values = Object.fromEntries(FIELDS.map((field) => [field, value]));
@@ -389,10 +394,10 @@ export const CHECKS: Readonly<Record<string, (subject: Subject) => void | Promis
     if (spec === undefined || spec.kind === "print") return;
     const service = serviceFor(subject);
     for (const form of FORMS) {
-      for (const isDigest of [false, true]) {
+      for (const [isDigest, templates] of [[false, undefined], [true, undefined], [false, TEMPLATES]] as const) {
         const activeIn = (value: string): string => {
-          const more = isDigest ? [withAll(value)] : [];
-          return spec.active(service.render(messageWith(withAll(value), ...more), rendering(form)));
+          const event = { ...withAll(value), templates };
+          return spec.active(service.render(messageWith(event, ...isDigest ? [event] : []), rendering(form)));
         };
         for (const [what, markup] of Object.entries(MARKUP)) {
           for (const value of [markup, `x${markup}`, `x ${markup}`, `${markup}\n${markup}`]) {
