@@ -1,9 +1,10 @@
-// Email, by default through the mail server of this host. A mail is plain text; the only header with text of an event is
-// the subject.
+// Email, by default through the mail server of this host. A mail is plain text, that of a report HTML as well; the only
+// header with text of an event is the subject.
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { isLoopback } from "./http.ts";
+import { reportHtml } from "./report_html.ts";
 import { factsOf, isSession, title, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, MailAnswer, MailReply, MailServer, Message, Outcome, Service } from "./service.ts";
 
@@ -134,6 +135,7 @@ export const email: Service<Settings> = {
     const { hostName } = message.notifications[0];
     const from = senderOf(settings, hostName);
     const isUrgent = urgencyOf(message) === "urgent";
+    const [first] = message.notifications;
     return {
       kind: "mail",
       server: serverOf(settings, hostName),
@@ -149,6 +151,7 @@ export const email: Service<Settings> = {
         ...(isUrgent && form === "rich" ? { "X-Priority": "1", "Importance": "high" } : {}),
       },
       text: `${textOf(message, form).toWellFormed()}\n`,
+      ...(first.type === "report" && form === "rich" ? { html: reportHtml(first).toWellFormed() } : {}),
     };
   },
 

@@ -15,7 +15,7 @@ import {
   tokenSchema,
 } from "./http.ts";
 import { fittingTitled, titleOf, untitledText } from "./titled.ts";
-import { inert, urgencyOf } from "./wording.ts";
+import { escapeHtml, inert, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({
@@ -125,8 +125,4 @@ export const matrix: Service<Settings> = {
 function htmlOf(message: Message): string {
   const lines = fittedSentences(message, { limits, escape: (value) => `<code>${escapeHtml(value)}</code>` });
   return [`<strong>${escapeHtml(titleOf(message, WORDING))}</strong>`, ...lines].join("<br>");
-}
-
-function escapeHtml(value: string): string {
-  return value.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

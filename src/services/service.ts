@@ -124,6 +124,8 @@ export interface MailRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Plain text, its lines separated by `\n`. */
   readonly text: string;
+  /** The same as HTML, for programs that show it. */
+  readonly html?: string;
 }
 
 /** How to connect to a mail server. */

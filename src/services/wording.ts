@@ -292,3 +292,8 @@ const EDGES = /(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<!\w):(?=[\w+-]+:(?!\w))/g
 export function forwarded(value: string, hostName: string): string {
   return value === hostName ? value : fullWidth(withoutMarks(inert(value, hostName)), EDGES);
 }
+
+/** Escapes a text for HTML. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -133,14 +133,20 @@ function withoutBrackets(host: string): string {
 }
 
 /** A mail as bytes: headers encoded and folded, the text in ASCII lines of at most 76 characters. */
-export async function encoded({ headers, text }: Pick<MailRequest, "headers" | "text">): Promise<Buffer> {
+export async function encoded(
+  { headers, text, html }: Pick<MailRequest, "headers" | "text" | "html">,
+): Promise<Buffer> {
   const options = { disableFileAccess: true, disableUrlAccess: true, newline: "windows" };
-  const node = new MimeNode("text/plain; charset=utf-8", options);
-  for (const [name, value] of Object.entries(headers)) node.setHeader(name, value);
-  node.setHeader("Content-Transfer-Encoding", "quoted-printable");
-  node.setContent(text);
-  return await node.build();
+  const root = new MimeNode(html === undefined ? PLAIN : "multipart/alternative", options);
+  for (const [name, value] of Object.entries(headers)) root.setHeader(name, value);
+  const set = (node: MimeNode, content: string) =>
+    node.setHeader("Content-Transfer-Encoding", "quoted-printable").setContent(content);
+  set(html === undefined ? root : root.createChild(PLAIN), text);
+  if (html !== undefined) set(root.createChild("text/html; charset=utf-8"), html);
+  return await root.build();
 }
+
+const PLAIN = "text/plain; charset=utf-8";
 
 /** Ends the connection as SMTP requires, so that the server logs no error. */
 async function quit(connection: SMTPConnection): Promise<void> {

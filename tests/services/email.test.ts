@@ -230,6 +230,22 @@ Deno.test("a report keeps its lines", async () => {
   assert.deepEqual(await mailFaults(request), []);
 });
 
+Deno.test("a report is text, and HTML with the logins by weekday and hour", async () => {
+  const hours = Array(168).fill(0).with(0, 3).with(167, 1);
+  const report = { type: "report", hostName: "h1.example", time: "now", hours } as const;
+  const request = mailOf(messageWith({ ...report, lines: ["4 logins", "Users: <b>a</b> https://evil.example 4"] }));
+  const { text = "", html = "" } = await PostalMime.parse(new Uint8Array(await encoded(request)));
+  assert.match(text, /^SSH report of h1\.example:\n4 logins\nUsers: <b>a<\/b> https：\/\/evil．example 4\n/);
+  const cells = [...html.matchAll(/<td style="[^"]*">(\d*)<\/td>/g)].map(([, count]) => count);
+  assert.deepEqual([cells.length, cells[0], cells[1], cells[167]], [168, "3", "", "1"]);
+  assert.match(html, /<p>4 logins<\/p>/);
+  assert.match(html, /Users: &#60;b&#62;a&#60;\/b&#62; https：/);
+  // Nothing that a program would load or follow.
+  assert.doesNotMatch(html, /<(a|img|link|script|iframe|form)\b|url\(|https?:/i);
+  assert.deepEqual(await mailFaults(request), []);
+  assert.equal(mailOf(messageWith({ ...report, lines: ["4 logins"] }), {}, "plain").html, undefined);
+});
+
 Deno.test("each reply of a server has one outcome, by its step", () => {
   const answer = (step: MailAnswer["step"], code: number): MailAnswer => ({
     step,

@@ -1,6 +1,7 @@
 // Draws the logins by weekday and hour, and a bar for each user, place or key. Pure.
 
 import { oneLine } from "../../log.ts";
+import { DAYS, HOURS, levelsOf } from "../../services/heat.ts";
 import { plural } from "../../text.ts";
 import type { LoginGroup } from "../../store/history.ts";
 import type { Display } from "./terminal.ts";
@@ -18,10 +19,7 @@ export interface Heatmap {
 /** What a bar shows. */
 export type Bar = Pick<LoginGroup, "name" | "logins" | "unexpected">;
 
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
-const HOURS = [...Array(24).keys()];
-
-/** Shades in order of logins; the first is for no login. The ASCII characters get visually darker. */
+/** Shades by level. The ASCII characters get visually darker. */
 const SHADES = [
   { ascii: ".", block: "·", colour: "\x1b[90m" },
   { ascii: "-", block: "░", colour: "\x1b[34m" },
@@ -29,7 +27,6 @@ const SHADES = [
   { ascii: "#", block: "▓", colour: "\x1b[33m" },
   { ascii: "@", block: "█", colour: "\x1b[31m" },
 ] as const;
-const LEVELS = SHADES.length - 1;
 
 /** Maximum number of bars. */
 const MAX_BARS = 20;
@@ -70,17 +67,6 @@ function hourLine(cell: number): string {
     String(hour).padStart(2, "0").padEnd(cell * every)
   );
   return `    ${labels.join("")}`.trimEnd();
-}
-
-/** The shade of each hour. The scale is logarithmic, so a nightly job does not make everything else look empty. */
-function levelsOf(hours: readonly number[]): number[] {
-  const counts = hours.filter((count) => count > 0);
-  const [least, most] = [Math.min(...counts), Math.max(...counts)];
-  return hours.map((count) => {
-    if (count === 0) return 0;
-    if (least === most) return LEVELS;
-    return 1 + Math.min(LEVELS - 1, Math.floor(LEVELS * Math.log(count / least) / Math.log(most / least)));
-  });
 }
 
 function signOf(level: number, { hasBlocks }: Display): string {
