@@ -100,7 +100,7 @@ const ROUTINE = `FROM delivery CROSS JOIN event ON event.id = delivery.event_id
   WHERE route = ? AND state = 'pending' AND delivery.urgent = 0 AND turn = 0 AND event_id >= ? AND batch IS NULL
   ORDER BY event_id`;
 
-const OLDEST_FIRST = `SELECT event.*, delivery.urgent ${ROUTINE} LIMIT ?`;
+const OLDEST_FIRST = `SELECT ${JUDGED_EVENT} ${ROUTINE} LIMIT ?`;
 
 const REPEATS = `SELECT 4 * count(DISTINCT user || ' ' || address) <= 3 * count(*) AS repeats
   FROM (SELECT user, address ${ROUTINE} LIMIT ${SAMPLE})`;
@@ -111,7 +111,8 @@ const TOGETHER = `
     SELECT event_id, min(event_id) OVER (PARTITION BY user, address) AS first
     FROM (SELECT event_id, user, address ${ROUTINE} LIMIT ${NEAREST}) ORDER BY first, event_id LIMIT ?
   )
-  SELECT event.*, 0 AS urgent FROM taken CROSS JOIN event ON event.id = taken.event_id ORDER BY first, event_id`;
+  SELECT ${JUDGED_EVENT} FROM taken CROSS JOIN event ON event.id = taken.event_id CROSS JOIN (SELECT 0 AS urgent) AS delivery
+  ORDER BY first, event_id`;
 
 /** CROSS JOIN fixes the order of the tables, so SQLite reads no more of the index than the limit allows. */
 function selectPending(index = ""): string {

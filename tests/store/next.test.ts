@@ -64,18 +64,22 @@ Deno.test("openOf() finds the latest open of the same process, user and service 
   assert.deepEqual([close("c1"), close("c2"), close("c3")], ["second", "first", undefined]);
 });
 
-Deno.test("next() returns a logout with the uuid of its login", () => {
-  const database = storeWith(sessionEvent({ uuid: "login" }), sessionEvent({ uuid: "logout", type: "close" }));
-  for (const { id, type } of unjudged(database, 2)) {
-    recordVerdict(database, judgement(id, { routes: ["r"], openedBy: type === "close" ? id - 1 : undefined }), NOW);
+Deno.test("next() returns a logout with the uuid of its login, among events of one user or of many", () => {
+  for (const others of [0, 10]) {
+    const database = storeWith(
+      sessionEvent({ uuid: "login" }),
+      sessionEvent({ uuid: "logout", type: "close" }),
+      ...Array.from({ length: others }, (_, index) => sessionEvent({ uuid: `${index}`, user: `user${index}` })),
+    );
+    for (const { id, type } of unjudged(database, 20)) {
+      recordVerdict(database, judgement(id, { routes: ["r"], openedBy: type === "close" ? id - 1 : undefined }), NOW);
+    }
+    const batch = due(database, { limit: 2 });
+    assert.ok(batch?.kind === "events");
+    const ids = batch.events.map(({ uuid, openUuid }) => [uuid, openUuid]);
+    assert.deepEqual(ids, [["login", undefined], ["logout", "login"]]);
+    assert.deepEqual(pendingEvents(database, "r").slice(0, 2).map(({ openUuid }) => openUuid), [undefined, "login"]);
   }
-  const batch = due(database);
-  assert.ok(batch?.kind === "events");
-  assert.deepEqual(batch.events.map(({ uuid, openUuid }) => [uuid, openUuid]), [["login", undefined], [
-    "logout",
-    "login",
-  ]]);
-  assert.deepEqual(pendingEvents(database, "r").map(({ openUuid }) => openUuid), [undefined, "login"]);
 });
 
 /** What is due on a route now. */
