@@ -107,6 +107,9 @@ Deno.test("1,000 routine logins and logouts with keys, of 50 users, are at most 
     if (batch === undefined || message === undefined) break;
     begin(database, batch, 0);
     settle(database, batch, { outcome: { kind: "delivered" }, atMs: 0, waitMs: 0 });
+    for (const shown of message.notifications) {
+      if (shown.type === "close") assert.equal(shown.sessionId, `event ${Number(shown.uuid.slice(6)) - 50}`);
+    }
     texts.push(JSON.stringify(service.render(message, { form: "rich", nowMs: 0 })));
   }
   assert.ok(texts.length <= 5, `${texts.length} messages`);
