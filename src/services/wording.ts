@@ -82,9 +82,10 @@ export function foldedSentence(
   const last = events.reduce((a, b) => b.occurredAtMs > a.occurredAtMs ? b : a).time;
   const [date = ""] = first.split(" ");
   const to = last.startsWith(`${date} `) ? last.slice(date.length + 1) : last;
-  return `${who(event, escape)}: ${counted(events)} on ${escape(event.hostName)}${
-    via(event, escape)
-  } between ${first} and ${to}${inBrackets([event.authentication], escape)}`;
+  const when = first === last ? `at ${first}` : `between ${first} and ${to}`;
+  return `${who(event, escape)}: ${counted(events)} on ${escape(event.hostName)}${via(event, escape)} ${when}${
+    inBrackets([event.authentication], escape)
+  }`;
 }
 
 /** The user and the client: `'alice' (203.0.113.7)`. */

@@ -86,8 +86,8 @@ endToEnd(
         `'alice' logged in to example\\.com via pts/0 \\(login\\) at ${time} \\[first login of alice; .*\\]`,
         `'alice' logged out from example\\.com via pts/0 \\(login\\) at ${time} \\[after \\d+ s\\]`,
         `'bob' logged in to example\\.com via pts/0 \\(su-l\\) at ${time} \\[first login of bob; .*\\]`,
-        `'bob' logged out from example\\.com via su at ${time} \\[after \\d+ s\\]`,
-        `'alice' logged in to example\\.com via su at ${time}`,
+        `'bob': 1 login and 1 logout on example\\.com via su (at|between) .*`,
+        `'alice': 1 login and 1 logout on example\\.com via su (at|between) .*`,
       ]
     ) {
       assert.ok(
@@ -95,7 +95,7 @@ endToEnd(
         `${sentence}:\n${messages.join("\n")}`,
       );
     }
-    assert.equal(messages.length, 8);
+    assert.equal(messages.length, 6);
     const history = await host.run([`/usr/sbin/${NAME}`, "history", "--json"]);
     const sessions = history.stdout.trim().split("\n").map((line) => JSON.parse(line));
     assert.equal(sessions.length, 4, "each logout belongs to its login");

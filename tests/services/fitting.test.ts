@@ -54,6 +54,10 @@ Deno.test("fittedSentences() folds the routine events of one user, address, key 
     "2026-11-23 11:03:00+13:00 and 11:12:00+13:00 [publickey ED25519 SHA256:abc]";
   assert.deepEqual(linesOf(...events), [line]);
   assert.deepEqual(linesOf(events[2], events[1], events[0]), [line]);
+  assert.match(
+    linesOf(events[0], events[0])[0] ?? "",
+    /: 2 logins on example\.com via ssh \(sshd\) at 2026-11-23 11:07:00/,
+  );
   const nextDay = routine(0, { ...key, occurredAtMs: Date.UTC(2027, 0), time: "2027-01-01 13:00:00+13:00" });
   assert.match(
     linesOf(events[0], nextDay)[0] ?? "",
