@@ -199,12 +199,14 @@ const MARKDOWN = new RegExp(
   [
     // Marks that have a meaning anywhere.
     /[\\*_~`|<>@#[\]]/,
+    // The end of a masked link. Its start may be our own bracket on the line before, where no backslash protects.
+    /(?<=\])\(/,
     // The colon of a link or of an emoji such as `:skull:`.
     new RegExp(`:(?=//|(?!(?:${NO_EMOJI.source}):)[\\w+-]+:)`),
     // The slash after a name, as in `discord.gg/`.
     /(?<=\.\p{L}[\p{L}\p{N}-]*)\//u,
     // What makes a list or a rule at the start of a line.
-    /^[-+]|(?<=^\d+)[.)](?=\s|$)/,
+    /(?<=^\s*)[-+]|(?<=^\s*\d+)[.)](?=\s|$)/,
   ].map(({ source }) => source).join("|"),
   "gu",
 );

@@ -54,6 +54,17 @@ for (const [what, value] of Object.entries(MARKUP)) {
   });
 }
 
+const HARMLESS = {
+  user: "",
+  remoteHost: "",
+  dnsName: "",
+  terminal: "",
+  service: "",
+  authentication: "",
+  reasons: [] as string[],
+  urgency: "urgent",
+} as const;
+
 Deno.test("discord: no value can add markup, a mention or a link, according to two public parsers", () => {
   const value = fc.oneof(
     fc.constantFrom(...HOSTILE_TEXTS, ...Object.values(MARKUP)),
@@ -83,7 +94,11 @@ Deno.test("discord: no value can add markup, a mention or a link, according to t
       assert.ok(request.kind === "http");
       for (const text of textsIn(JSON.parse(request.body))) assert.deepEqual(markupOf(text), [], text);
     }),
-    { numRuns: 500 },
+    {
+      numRuns: 500,
+      // Our own bracket at the end of the first line would begin a masked link.
+      examples: [[{ ...HARMLESS, user: "](evil)", authentication: "x" }, "rich", true]],
+    },
   );
 });
 
