@@ -31,10 +31,15 @@ export function fittedSentences({ notifications }: Pick<Message, "notifications"
  * @param before the text before it
  */
 export function fittedSentence(notification: Notification, wording: Wording, before = ""): string {
-  return fitted(wording, (longest, escape) => {
+  const text = fitted(wording, (longest, escape) => {
     const some = shortened(notification, longest);
     return `${before}${sentence(some, (value) => escape(value, some.hostName))}`;
   });
+  const { text: most, unit } = wording.limits;
+  if (!isSession(notification) || notification.templates === undefined || lengthOf(text, unit) <= most) return text;
+  // A template that names a value many times can be too long for any values; the service would refuse the event.
+  const { templates: _, ...inOurWords } = notification;
+  return fittedSentence(inOurWords, wording, before);
 }
 
 /** Tries ever shorter values until the text is within the limits. */

@@ -38,8 +38,11 @@ export function sentence(notification: Notification, escape: Escape = (value) =>
 function ownWords(template: string, notification: SessionNotification, escape: Escape): string {
   const { user, remoteHost, dnsName, place, clientPort, hostName, time, service, terminal, processId } = notification;
   const { authentication, duration, reasons, urgency, isRepeat } = notification;
-  const safe = (value: string) =>
-    value === "" || value === hostName ? escape(value) : escape(unlinked(fullWidth(value, /[()[\]'"]/g)));
+  const safe = (value: string) => {
+    // Some services mark values, and mustache would take an empty value with marks for a known one.
+    if (value === "") return "";
+    return escape(value === hostName ? value : unlinked(fullWidth(value, /[()[\]'"]/g)));
+  };
   const yes = (isSo: boolean) => isSo ? "yes" : "";
   const facts = {
     user,

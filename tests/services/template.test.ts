@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { parse } from "smol-toml";
+import { fittedSentence } from "../../src/services/fitting.ts";
+import { services } from "../../src/services/registry.ts";
 import type { Templates } from "../../src/services/service.ts";
 import { templateFault } from "../../src/services/template.ts";
 import { alarm, headline, sentence, title } from "../../src/services/wording.ts";
@@ -38,6 +41,32 @@ Deno.test("no value can look like the template's own text, and no tag leaves a v
   for (const template of ["{{{user}}}", "{{&user}}", "{{>user}}", "{{=<% %>=}}"]) {
     assert.ok("message" in (templateFault(template) ?? {}), template);
   }
+});
+
+Deno.test("no service takes a fact that does not apply for one that does", () => {
+  const open = "{{#unexpected}}wrong{{/unexpected}}{{^unexpected}}right{{/unexpected}} {{user}}";
+  const message = messageWith(notification({ templates: { open, title_open: open } }));
+  for (const { name, example, configure } of services.values()) {
+    const configured = configure(parse(example));
+    assert.ok("service" in configured, name);
+    for (const form of ["rich", "plain"] as const) {
+      const request = JSON.stringify(configured.service.render(message, { form, nowMs: 0 }));
+      assert.ok(request.includes("right") && !request.includes("wrong"), `${name}: ${request}`);
+    }
+  }
+});
+
+Deno.test("a template that is too long for a service gives way to our own words, because the service would refuse it", () => {
+  const user = "long".repeat(20);
+  const templates = { open: "{{authentication}}{{user}}".repeat(19) };
+  const login = notification({ user, templates, authentication: "publickey ED25519 SHA256:9KHR3t4LJl0q2J8rMTZj" });
+  const limits = { text: 300, unit: "bytes" } as const;
+  assert.match(
+    fittedSentence(login, { limits }, "🚨 "),
+    /^🚨 'long[^']*' \(203\.0\.113\.7\) logged in to example\.com /,
+  );
+  assert.ok(new TextEncoder().encode(fittedSentence(login, { limits })).length <= 300);
+  assert.match(fittedSentence(login, { limits: { text: 4000, unit: "bytes" } }), /^publickey/);
 });
 
 Deno.test("templateFault() finds what is not a template, and every name that does not exist", () => {
