@@ -20,6 +20,9 @@ const METADATA_BYTES = 128 * 1024;
 /** How many pointers one record may follow. Real ones follow some hundred; damaged ones could follow them endlessly. */
 const MAX_POINTERS = 10_000;
 
+/** How many bytes are decoded through pointers for one record, which may lead to the same long list again and again. */
+const MAX_POINTED_BYTES = 1024 * 1024;
+
 /** How many addresses are remembered during a run. */
 const MAX_REMEMBERED = 10_000;
 
@@ -177,13 +180,23 @@ function isSound(metadata: Reader<never>["metadata"], size: number): boolean {
     nodeCount > 0 && searchTreeSize < size;
 }
 
-/** Counts pointers through the cache of mmdb-lib, which is asked about each, and otherwise remembers nothing. */
+/** Limits pointers through the cache of mmdb-lib, which gets and sets each, and otherwise remembers nothing. */
 function limitPointers() {
-  let left = MAX_POINTERS;
-  const get = (): undefined => {
-    if (left-- <= 0) throw new RangeError("a record has too many pointers");
+  let left = { pointers: 0, bytes: 0 };
+  const reset = () => void (left = { pointers: MAX_POINTERS, bytes: MAX_POINTED_BYTES });
+  const check = () => {
+    if (left.pointers < 0 || left.bytes < 0) throw new RangeError("a record has too many pointers");
   };
-  return { cache: { get, set: () => {} }, reset: () => void (left = MAX_POINTERS) };
+  const get = (): undefined => {
+    left.pointers--;
+    check();
+  };
+  const set = (offset: number, { offset: end }: { offset: number }) => {
+    left.bytes -= end - offset;
+    check();
+  };
+  reset();
+  return { cache: { get, set }, reset };
 }
 
 /** The record of the lowest IPv4 address that has one; undefined if it is not soon found. */

@@ -177,6 +177,17 @@ Deno.test("placesIn() survives hostile records: cycles, deep and wide values, hu
   }
 });
 
+Deno.test("placesIn() refuses a record whose pointers lead to the same long list again and again", () => {
+  using shelf = new Shelf();
+  const [pointers, values] = [5_000, 8_000];
+  const start = dataLength(CITY) + control(11, pointers).length + 5 * pointers;
+  const list = [...control(11, values), ...Array(values).fill(control(11, 0)).flat()];
+  const pointer = [0x38, 0, start >> 16, start >> 8 & 0xff, start & 0xff];
+  shelf.write("hostile", hostile(new Raw(...control(11, pointers), ...Array(pointers).fill(pointer).flat(), ...list)));
+  assert.equal(shelf.looker("hostile")("203.0.113.7"), "");
+  assert.match(shelf.logged.join(), / it is damaged: a record has too many pointers; /);
+});
+
 function dataLength(record: MmdbValue): number {
   return mmdb({ "192.0.2.0/24": record }).length - mmdb({ "192.0.2.0/24": new Raw() }).length;
 }
