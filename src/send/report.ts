@@ -19,6 +19,9 @@ const REPORT = "the report";
 /** How many unexpected logins and open sessions a report lists. */
 const MAX_LISTED = 3;
 
+/** How many users, places and keys a report lists. */
+const MAX_GROUPS = 5;
+
 /** The content of a report, as it is stored until it is delivered. */
 export type Report = Pick<ReportNotification, "lines" | "hours">;
 
@@ -71,9 +74,9 @@ function makeReport(
   const lines = reportLines({
     ...span,
     ...host,
-    users: history.loginGroups(span, "user"),
-    places: history.loginGroups(span, "place"),
-    keys: history.loginGroups(span, "key"),
+    users: history.topGroups(span, "user", MAX_GROUPS),
+    places: history.topGroups(span, "place", MAX_GROUPS),
+    keys: history.topGroups(span, "key", MAX_GROUPS),
     unexpected: [...history.entries({ ...span, unexpectedOnly: true }, { limit: MAX_LISTED })],
     open,
     givenUp: routesOf(database).filter(({ dead }) => dead > 0),

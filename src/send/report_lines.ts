@@ -1,17 +1,17 @@
 // The text of a report, short enough for a phone. Pure.
 
 import { plural } from "../text.ts";
-import type { HistoryEntry, LoginGroup } from "../store/history.ts";
+import type { HistoryEntry, TopGroups } from "../store/history.ts";
 import type { TimeSpan } from "../store/history_hours.ts";
 import type { RouteOverview } from "../store/overview.ts";
 import { type HostOptions, localTime, shown } from "./render.ts";
 
 /** What a report is about. */
 export interface ReportContent extends HostOptions, TimeSpan {
-  /** The logins, grouped in three ways; the group with the most logins is first. */
-  readonly users: readonly LoginGroup[];
-  readonly places: readonly LoginGroup[];
-  readonly keys: readonly LoginGroup[];
+  /** The logins, grouped in three ways. */
+  readonly users: TopGroups;
+  readonly places: TopGroups;
+  readonly keys: TopGroups;
   /** The newest unexpected entries. */
   readonly unexpected: readonly HistoryEntry[];
   readonly open: { readonly count: number; readonly newest: readonly HistoryEntry[] };
@@ -22,9 +22,6 @@ export interface ReportContent extends HostOptions, TimeSpan {
   readonly wellSinceMs: number | undefined;
 }
 
-/** How many groups a line lists. */
-const MAX_GROUPS = 5;
-
 /** The longest name in a line, in UTF-16 code units. */
 const MAX_NAME = 40;
 
@@ -32,8 +29,7 @@ const MAX_NAME = 40;
 export function reportLines(content: ReportContent): string[] {
   const { sinceMs, untilMs, users, places, keys, unexpected, open, givenUp, problems, wellSinceMs } = content;
   const time = (atMs: number) => localTime(atMs, content.timezone).replace(/:\d\d(?=[+-])/, "");
-  const logins = users.reduce((sum, group) => sum + group.logins, 0);
-  const news = users.reduce((sum, group) => sum + group.unexpected, 0);
+  const { logins, unexpected: news } = users;
   const session = ({ event: { user, occurredAtMs } }: HistoryEntry) => `${cutName(user)} since ${time(occurredAtMs)}`;
   const newest = [...unexpected].reverse().map(({ event: { occurredAtMs, user }, reasons, tampered }) =>
     `${time(occurredAtMs)} ${[...tampered.length > 0 ? [`${cutName(user)} tampered with`] : [], ...reasons].join("; ")}`
@@ -54,9 +50,9 @@ export function reportLines(content: ReportContent): string[] {
 }
 
 /** `alice 20, bob 12 and 3 more`. */
-function counted(groups: readonly LoginGroup[], nameOf: (name: string) => string): string {
-  const listed = groups.slice(0, MAX_GROUPS).map(({ name, logins }) => `${nameOf(name)} ${logins}`).join(", ");
-  return groups.length > MAX_GROUPS ? `${listed} and ${groups.length - MAX_GROUPS} more` : listed;
+function counted({ top, groups }: TopGroups, nameOf: (name: string) => string): string {
+  const listed = top.map(({ name, logins }) => `${nameOf(name)} ${logins}`).join(", ");
+  return groups > top.length ? `${listed} and ${groups - top.length} more` : listed;
 }
 
 function keyName(fingerprints: string, { keyNames = new Map() }: HostOptions): string {

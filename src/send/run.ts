@@ -23,7 +23,7 @@ export interface RunContext extends SendContext, JudgeContext {
   readonly signal: AbortSignal;
   /** Called when nothing is left to do. Until it finishes, the run still handles new events. Must not throw. */
   readonly atEnd?: () => Promise<void>;
-  /** Announces a report if one is due. Called once, after the events that were there are judged. */
+  /** Announces a report if one is due. Called once, after the deliveries, which a large history must not delay. */
   readonly report?: () => void;
 }
 
@@ -46,10 +46,6 @@ export async function run(context: RunContext): Promise<void> {
     const isTakingIn = [context.intake.takeIn(), judgePending(context)].includes(true);
     // At the end of a pass, so one notice counts all the problems that the pass found.
     if (!isTakingIn || isStopping()) reportQueueProblems(context);
-    if (!isTakingIn) {
-      report?.();
-      report = undefined;
-    }
     for (const route of isStopping() ? [] : config.routes) {
       if (underWay.has(route.name) || !isDue(route, context)) continue;
       underWay.set(
@@ -58,6 +54,11 @@ export async function run(context: RunContext): Promise<void> {
       );
     }
     const isDelivered = underWay.size === 0 && !isTakingIn && !isDueSoon(context);
+    if (isDelivered && !isStopping() && report !== undefined) {
+      report();
+      report = undefined;
+      continue;
+    }
     const isReadingDamaged = isDelivered && !isStopping() && context.intake.takeInDamaged();
     if ((isDelivered && !isReadingDamaged) || (underWay.size === 0 && isStopping())) {
       ending ??= context.atEnd?.().finally(() => void (hasEnded = true));

@@ -73,6 +73,15 @@ export interface LoginGroup {
   readonly keys: readonly string[];
 }
 
+/** The groups with the most logins. */
+export interface TopGroups {
+  readonly top: readonly Pick<LoginGroup, "name" | "logins">[];
+  /** Of all groups: how many there are, and their logins. */
+  readonly groups: number;
+  readonly logins: number;
+  readonly unexpected: number;
+}
+
 /** By how much the uptime must be lower to show a restart, in seconds: more than a hook takes between its two clocks. */
 const RESTART_S = 60;
 
@@ -89,7 +98,7 @@ const GROUPED: Readonly<Record<GroupBy, string>> = { user: "e.user", place: PLAC
 const WANTED = `(:user IS NULL OR e.user = :user)
   AND (:key IS NULL OR instr(' ' || e.key_fingerprint || ' ', ' ' || :key || ' ') > 0)
   AND (:unexpected = 0 OR ${IS_UNEXPECTED})
-  AND is_from(${ADDRESS})`;
+  AND (:anywhere = 1 OR is_from(${ADDRESS}))`;
 
 const SESSIONS = `FROM event AS e LEFT JOIN event AS c ON c.opened_by = e.id
   WHERE e.occurred_at_ms >= :since AND e.occurred_at_ms < :until`;
@@ -183,6 +192,21 @@ export class History implements Disposable {
     }));
   }
 
+  /** Groups logins, and returns only the groups with the most logins: a user can log in from any number of addresses. */
+  topGroups(filter: HistoryFilter, by: GroupBy, limit: number): TopGroups {
+    const rows = this.#query<TopGroups["top"][number] & Readonly<Record<"groups" | "total" | "unexpected", number>>>(
+      filter,
+      `SELECT name, logins, count(*) OVER () AS groups, sum(logins) OVER () AS total, sum(unexpected) OVER () AS unexpected
+       FROM (SELECT ${
+        GROUPED[by]
+      } AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected ${LOGINS} GROUP BY name)
+       ORDER BY logins DESC, name LIMIT :limit`,
+      { limit },
+    );
+    const { groups = 0, total = 0, unexpected = 0 } = rows[0] ?? {};
+    return { top: rows.map(({ name, logins }) => ({ name, logins })), groups, logins: total, unexpected };
+  }
+
   /** The sessions that may still be open, and the newest of them, oldest first. */
   openSessions(filter: HistoryFilter, limit: number): { count: number; newest: HistoryEntry[] } {
     const restarted = { ...filter, sinceMs: Math.max(filter.sinceMs ?? Number.MIN_SAFE_INTEGER, this.#restart() + 1) };
@@ -212,6 +236,7 @@ export class History implements Disposable {
       user: user ?? null,
       key: keyFingerprint ?? null,
       unexpected: Number(unexpectedOnly),
+      anywhere: Number(isFrom === undefined),
       since: sinceMs ?? Number.MIN_SAFE_INTEGER,
       until: untilMs ?? Number.MAX_SAFE_INTEGER,
       ...more,

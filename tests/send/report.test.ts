@@ -42,13 +42,26 @@ Deno.test("run() sends a report only on the routes that it names", async () => {
   assert.deepEqual([reports(world, "//a.").length, reports(world, "//b.").length], [0, 1]);
 });
 
+Deno.test("run() delivers the events before it makes a report, so that no history can delay them", async () => {
+  using world = monday();
+  world.config = routes(["a"], WEEKLY);
+  await world.run();
+  world.clock.pass(7 * DAY);
+  world.login();
+  await world.run();
+  assert.match(
+    world.messages("//a.").join("\n\n"),
+    /^[^]* logged in to [^]*\n\nSSH report of example\.com:\n0 logins /,
+  );
+});
+
 Deno.test("a report is delivered late rather than never, and with the content that it had", async () => {
   using world = monday();
   world.config = routes(["a"], WEEKLY);
   await world.run();
   world.login();
   world.answer = () => DOWN;
-  await world.runRepeatedly(7 * DAY, HOUR);
+  await world.runRepeatedly(7 * DAY + 3 * HOUR, HOUR);
   const failed = reports(world);
   assert.ok(failed.length > 0);
   world.answer = () => response(200, { id: "1" });

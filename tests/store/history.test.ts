@@ -48,13 +48,19 @@ Deno.test("entries() with a limit returns the newest entries, for any limit and 
   });
 });
 
-Deno.test("loginsByHour() and loginGroups() count the logins that entries() returns", () => {
+Deno.test("loginsByHour(), loginGroups() and topGroups() count the logins that entries() returns", () => {
   withHistory((history) => {
     const sum = (counts: readonly { readonly logins: number }[]) => counts.reduce((sum, { logins }) => sum + logins, 0);
     for (const filter of [{}, { user: "user3" }, { isFrom: () => false }]) {
       const entries = idsOf(history, filter).length;
       assert.equal(sum(history.loginsByHour(filter, 0)), entries);
-      for (const by of GROUPS) assert.equal(sum(history.loginGroups(filter, by)), entries, by);
+      for (const by of GROUPS) {
+        const groups = history.loginGroups(filter, by);
+        assert.equal(sum(groups), entries, by);
+        const top = groups.slice(0, 3).map(({ name, logins }) => ({ name, logins }));
+        const all = { groups: groups.length, logins: entries, unexpected: 0 };
+        assert.deepEqual(history.topGroups(filter, by, 3), { top, ...all }, by);
+      }
     }
     // Midnight on a Monday, which is still Sunday further west.
     assert.deepEqual(history.loginsByHour({}, 0), [{ hour: 96, logins: COUNT }]);
