@@ -36,8 +36,8 @@ export interface Notice extends Incident {
 }
 
 /**
- * Adds a notice to some routes. Merges it with one of the same kind that was not attempted yet. That a route is broken is
- * announced once, until an event is delivered there.
+ * Adds a notice to some routes. Merges it with one of the same kind that was not attempted yet, except a report, which is
+ * about a time of its own. That a route is broken is announced once, until an event is delivered there.
  */
 export function announce(database: Database, routes: readonly string[], incident: Incident): void {
   const { about, kind, count, reason, occurredAtMs } = incident;
@@ -52,7 +52,7 @@ export function announce(database: Database, routes: readonly string[], incident
       const { changes } = prepared(
         database,
         `UPDATE notice SET count = count + ?, reason = ?, occurred_at_ms = ?
-         WHERE route = ? AND about = ? AND kind = ? AND attempts = 0`,
+         WHERE route = ? AND about = ? AND kind = ? AND kind <> 'report' AND attempts = 0`,
       ).run(count, reason, occurredAtMs, route, about, kind);
       if (Number(changes) > 0) continue;
       prepared(

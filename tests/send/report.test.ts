@@ -71,6 +71,28 @@ Deno.test("a report is delivered late rather than never, and with the content th
   assert.equal(reports(world).length, failed.length + 1);
 });
 
+Deno.test("a report that waits is not replaced by the next one", async () => {
+  using world = monday();
+  world.config = routes(["a"], WEEKLY);
+  await world.run();
+  // The route rests, so the first report is not attempted before the second one is made.
+  world.login();
+  world.answer = () => response(429, {}, { "retry-after": String(23 * 3600) });
+  for (const _ of [1, 2]) {
+    world.clock.pass(7 * DAY);
+    world.database.prepare("UPDATE route SET rests_from_ms = ?, rests_until_ms = ?").run(
+      world.clock.nowMs(),
+      world.clock.nowMs() + HOUR,
+    );
+    await world.run();
+  }
+  world.answer = () => response(200, { id: "1" });
+  world.clock.pass(2 * HOUR);
+  await world.run();
+  const spans = new Set(reports(world).map((text) => /\d logins? from (\S+)/.exec(text)?.[1]));
+  assert.deepEqual([...spans], ["2026-11-23", "2026-11-30"]);
+});
+
 Deno.test("a report is sent once, however the clock, the time zone and the schedule change", async () => {
   using world = monday();
   world.config = routes(["a"], WEEKLY);
