@@ -31,8 +31,9 @@ function explain(error: unknown): ExitCode {
   if (error instanceof Failure) {
     // The reader closed the pipe, as `head` does; exit quietly.
     if (error.cause instanceof Deno.errors.BrokenPipe) return error.exitCode;
-    const [first, ...more] = error.message.split("\n");
-    for (const line of [`${first} [${error.code}]`, ...more]) log("error", line);
+    for (const [index, line] of error.message.split("\n").entries()) {
+      log("error", `${line} [${error.codes[index] ?? error.code}]`);
+    }
     log("hint", error.hint);
     return error.exitCode;
   }

@@ -29,6 +29,8 @@ export class Failure extends Error {
   override readonly name = "Failure";
   /** The id of the error; of the first one, if there are several. */
   readonly code: Id;
+  /** The ids of all errors, in the order of the lines of the message. */
+  readonly codes: readonly Id[];
   readonly exitCode: ExitCode;
   /** What to do about it, without a final period. */
   readonly hint: string;
@@ -36,14 +38,16 @@ export class Failure extends Error {
   /**
    * @param message what is wrong, and where; one line for each error
    * @param options.code the id of the error, for scripts and for the manual
+   * @param options.codes the ids of all errors, if there are several
    * @param options.hint what to do about it
    */
   constructor(
     message: string,
-    options: { code: Id; exitCode: ExitCode; hint: string; cause?: unknown },
+    options: { code: Id; codes?: readonly Id[]; exitCode: ExitCode; hint: string; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.code = options.code;
+    this.codes = options.codes ?? [options.code];
     this.exitCode = options.exitCode;
     this.hint = options.hint;
   }

@@ -26,6 +26,7 @@ export function readConfig(path: string): Config {
     throw new Failure(lines.join("\n"), {
       // There is always at least one fault.
       code: cause.faults[0]?.id ?? "config.wrong-value",
+      codes: cause.faults.map(({ id }) => id),
       exitCode: ExitCode.config,
       hint: `edit ${path}; events stay queued and are sent once the file is valid`,
       cause,

@@ -37,6 +37,17 @@ Deno.test("send delivers to Discord and ntfy through its Worker", async () => {
   }
 });
 
+Deno.test("send reports each error of the configuration with its id", async () => {
+  await using installation = await Installation.create();
+  await installation.writeConfig('[notification]\nservice = "stdout"\n[host]\nnaem = "x"\nname = 5\n');
+  const { code, stderr } = await installation.send();
+  assert.equal(code, 78);
+  assert.match(
+    stderr,
+    /^error: .*host\.name: .* \[config\.wrong-type\]\nerror: .*host\.naem: .* \[config\.unknown-key\]\nhint: .*\n$/,
+  );
+});
+
 Deno.test("send makes no request if nothing is due", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
