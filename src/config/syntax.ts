@@ -28,6 +28,7 @@ function slipIn(line: string, { column, reason }: { column: number; reason: stri
     return /^\s*[\w-]+\s+[^=]*$/.test(line) ? "the = after the key is missing" : undefined;
   }
   if (/escape/.test(reason)) return "a backslash in \"…\" starts an escape; double it, or use '…'";
+  if (/represented losslessly/.test(reason)) return "the number is too large; put an ID in quotes";
   if (reason === "illegal character in numeric literal") return 'strings need quotes: "…"';
   if (reason !== "invalid value") return undefined;
   const value = line.slice(column - 1);

@@ -18,13 +18,13 @@ const LOCAL_PART = /^(?=.{1,64}$)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-
 /** The recipients that every server accepts in one mail (RFC 5321, section 4.5.3.1.8). */
 const MAX_RECIPIENTS = 100;
 
-const address = v.pipe(
+const ADDRESS_FORM = "must be a plain ASCII address such as admin@example.com, without a name or a group";
+
+const address = v.pipe(v.string(), v.check(isAddress, ADDRESS_FORM));
+
+const onlyAddress = v.pipe(
   v.string(),
-  v.check(
-    isAddress,
-    "must be a plain ASCII address such as admin@example.com, without a name or a group; " +
-      'give several as a list: ["a@example.com", "b@example.com"]',
-  ),
+  v.check(isAddress, `${ADDRESS_FORM}; give several as a list: ["a@example.com", "b@example.com"]`),
 );
 
 /** A text without control characters. */
@@ -36,7 +36,7 @@ const options = v.pipe(
   v.strictObject({
     to: v.pipe(
       v.union([
-        address,
+        onlyAddress,
         v.pipe(
           v.array(address),
           v.minLength(1, "must not be empty: nobody would get a mail"),

@@ -13,7 +13,7 @@ export function urlSchema(plainHttp: "anywhere" | "loopback") {
     v.string(),
     v.check(
       (text) => URL.canParse(text) && /^https?:/i.test(text),
-      "must be a URL that begins with https://",
+      `must be a URL that begins with https://${plainHttp === "anywhere" ? " or http://" : ""}`,
     ),
     v.transform((text) => new URL(text)),
     v.check(

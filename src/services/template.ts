@@ -50,6 +50,7 @@ const ALLOWED: ReadonlySet<string> = new Set(["name", "#", "^", "!", "text"]);
 function faultIn(tokens: readonly Token[]): TemplateFault | undefined {
   for (const token of tokens) {
     const [kind, name, , , content] = token;
+    if (kind === "&") return { message: `cannot contain {{{${name}}}} or {{&${name}}}; write {{${name}}}` };
     if (!ALLOWED.has(kind)) {
       return { message: `cannot contain a tag {{${kind}${name}}}: only {{name}}, {{#name}}, {{^name}} and {{/name}}` };
     }

@@ -21,6 +21,7 @@ Deno.test("parseSyntax() explains common mistakes without quoting secrets", () =
     ['ips = ["10.0.0.1", s3cr3t]', /: strings need quotes/],
     ["ips = [10.0.0.1]", /: illegal character in numeric literal: strings need quotes/],
     ["token = 12s3cr3t", /: strings need quotes/],
+    ["thread_id = 123456789012345678", /: the number is too large; put an ID in quotes$/],
     ["service = “s3cr3t”", /: replace the curly quotes with straight quotes/],
     ["service = ‘s3cr3t’", /: replace the curly quotes/],
     ['service = "s3cr3t”', /: replace the curly quotes/],
