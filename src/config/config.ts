@@ -7,7 +7,7 @@ import type { AllowRule } from "../session/allowlist.ts";
 import type { ServiceLevel } from "../session/judge.ts";
 import type { PlaceSize } from "../session/site.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
-import { ConfigError, type ConfigWarning, faultOf } from "./config_error.ts";
+import { ConfigError, type ConfigWarning, faultsOf } from "./config_error.ts";
 import { ownProxy } from "./connection.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
@@ -15,7 +15,7 @@ import { placeFaults } from "./place.ts";
 import { type ReportSchedule, reportSchedule } from "./report.ts";
 import { MESSAGE } from "./message.ts";
 import { parseRoutes, type Route } from "./routes.ts";
-import { schema, SECTIONS, SERVICE_NAMES } from "./schema.ts";
+import { schema, SECTIONS } from "./schema.ts";
 import { isTable } from "./schema_parts.ts";
 import type { RouteContext } from "./service_options.ts";
 import { parseSyntax } from "./syntax.ts";
@@ -76,7 +76,7 @@ export function parseConfig(
 ): Config {
   const toml = parseSyntax(text);
   const result = v.safeParse(schema, toml);
-  const faults = (result.issues ?? []).map((issue) => faultOf(issue, { place: [], known: knownAt }));
+  const faults = faultsOf(result.issues ?? [], { place: [], known: knownAt });
   const warnings: ConfigWarning[] = [];
   const secrets: string[] = [];
   const placeholders: string[] = [];
@@ -135,9 +135,8 @@ function readNothing(): never {
   throw new Error("cannot be used here: files are not available");
 }
 
-/** The keys that are known at a path, or the values if there are only a few. */
+/** The keys that are known in the table at a path. */
 function knownAt(path: readonly string[]): readonly string[] {
-  if (path.join(".") === "notification.service") return SERVICE_NAMES;
   if (path.at(-1) === "message") return Object.keys(MESSAGE);
   const [section = "", ...more] = path;
   if (section === "allowlist" && more.length === 2 && more[0] === "rules") return Object.keys(RULE);

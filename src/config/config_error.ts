@@ -40,31 +40,48 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 const OBJECTS: readonly string[] = ["object", "strict_object"];
 
 /**
- * Converts a schema issue to a fault.
+ * Converts schema issues to faults.
  *
  * @param options.place the key path of the checked table
- * @param options.known returns the keys or values that are known at a path; none if any are allowed
+ * @param options.known returns the keys that are known in the table at a path; none if any are allowed
  */
-export function faultOf(
-  issue: v.BaseIssue<unknown>,
+export function faultsOf(
+  issues: readonly v.BaseIssue<unknown>[],
   { place, known }: { place: readonly string[]; known: (path: readonly string[]) => readonly string[] },
-): ConfigFault {
-  const path = [...place, ...(issue.path ?? []).map(({ key }) => String(key))];
-  const at = path.join(".");
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const key = path.at(-1) ?? "";
-    return {
-      id: "config.unknown-key",
-      place: at,
-      message: `is not a known key${suggestion(key, known(path.slice(0, -1)))}`,
-    };
-  }
+): ConfigFault[] {
+  return issues.flatMap((issue) => {
+    const path = [...place, ...(issue.path ?? []).map(({ key }) => String(key))];
+    return issue.type === "strict_object" && issue.expected === "never"
+      ? unknownKeys(issue, { path, known: known(path.slice(0, -1)) })
+      : [faultOf(issue, path.join("."))];
+  });
+}
+
+/** One fault for each unknown key of a table. valibot reports only the first one. */
+function unknownKeys(
+  issue: v.BaseIssue<unknown>,
+  { path, known }: { path: readonly string[]; known: readonly string[] },
+): ConfigFault[] {
+  const first = path.at(-1) ?? "";
+  const table = issue.path?.at(-1)?.input;
+  const more = isTable(table) && known.length > 0
+    ? Object.keys(table).filter((key) => key !== first && !known.includes(key))
+    : [];
+  return [first, ...more].map((key) => ({
+    id: "config.unknown-key",
+    place: [...path.slice(0, -1), key].join("."),
+    message: `is not a known key${suggestion(key, known)}`,
+  }));
+}
+
+function faultOf(issue: v.BaseIssue<unknown>, at: string): ConfigFault {
   // valibot reports a missing key as an issue of its table and names the key, in quotes, as `expected`.
   if (OBJECTS.includes(issue.type) && issue.expected !== "Object") {
     return { id: "config.missing-key", place: at, message: "is missing" };
   }
   if (issue.type === "picklist") {
-    const meant = typeof issue.input === "string" ? suggestion(issue.input, known(path)) : "";
+    const values = [...(issue.expected ?? "").matchAll(/"([^"]*)"/g)].map(([, value = ""]) => value);
+    const meant = typeof issue.input === "string" ? didYouMean(issue.input, values) : "";
     return { id: "config.wrong-value", place: at, message: `${issue.message}${meant}` };
   }
   const expected = issue.kind === "schema" ? TYPE_NAMES[issue.expected ?? ""] : undefined;
@@ -78,8 +95,16 @@ export function faultOf(
 
 /** A suffix for a message: the closest known word, or else all known words. */
 export function suggestion(word: string, known: readonly string[]): string {
-  const closest = closestMatch(word, known, { maxDistance: 3 });
-  // A distance as long as the word itself would match any word.
-  if (closest !== undefined && leven(word, closest) < closest.length) return `; did you mean "${closest}"?`;
-  return known.length > 0 ? `; expected one of: ${known.join(", ")}` : "";
+  return didYouMean(word, known) || (known.length > 0 ? `; expected one of: ${known.join(", ")}` : "");
+}
+
+/** A suffix for a message: the closest known word; empty if none is close. */
+function didYouMean(word: string, known: readonly string[]): string {
+  const inFile = `${word}_file`;
+  if (known.includes(inFile)) return `; did you mean "${inFile}"?`;
+  // Three edits make too many short words of each other, such as "ip" and "time".
+  const closest = closestMatch(word, known, { maxDistance: word.length < 6 ? 2 : 3 });
+  // A distance as long as one of the words would match any word.
+  const isClose = closest !== undefined && leven(word, closest) < Math.min(word.length, closest.length);
+  return isClose ? `; did you mean "${closest}"?` : "";
 }

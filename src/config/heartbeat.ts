@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { isLoopback, urlSchema, urlSecrets } from "../services/http.ts";
-import { faultOf } from "./config_error.ts";
+import { faultsOf } from "./config_error.ts";
 import { type Connection, proxyOf } from "./connection.ts";
 import { isPlaceholder } from "./placeholder.ts";
 import { isTable } from "./schema_parts.ts";
@@ -78,7 +78,7 @@ function parseUrl(option: string, section: Record<string, unknown>, context: Rou
   if (text === undefined) return undefined;
   const parsed = v.safeParse(urlOption, text);
   if (!parsed.success) {
-    context.faults.push(...parsed.issues.map((issue) => faultOf(issue, { place: [place], known: () => [] })));
+    context.faults.push(...faultsOf(parsed.issues, { place: [place], known: () => [] }));
     return undefined;
   }
   context.secrets.push(...urlSecrets(parsed.output));

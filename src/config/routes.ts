@@ -5,7 +5,7 @@ import * as v from "valibot";
 import type { SessionEventType } from "../event.ts";
 import { type ConfiguredService, services } from "../services/registry.ts";
 import type { Templates } from "../services/service.ts";
-import { faultOf } from "./config_error.ts";
+import { faultsOf } from "./config_error.ts";
 import { type Connection, parseConnection } from "./connection.ts";
 import { MESSAGE } from "./message.ts";
 import { ROUTE_KEYS, SERVICE_NAMES } from "./schema.ts";
@@ -96,9 +96,8 @@ function parseNamed(name: string, table: unknown, context: RouteContext): Route 
   }
   const options = Object.fromEntries(Object.entries(table).filter(([key]) => !Object.hasOwn(ROUTE_KEYS, key)));
   const keys = v.safeParse(routeSchema, table);
-  const known = (path: readonly string[]) =>
-    path.at(-1) === "service" ? SERVICE_NAMES : path.at(-1) === "message" ? Object.keys(MESSAGE) : [];
-  faults.push(...(keys.issues ?? []).map((issue) => faultOf(issue, { place: at, known })));
+  const known = (path: readonly string[]) => path.at(-1) === "message" ? Object.keys(MESSAGE) : [];
+  faults.push(...faultsOf(keys.issues ?? [], { place: at, known }));
   const service = typeof table["service"] === "string" ? services.get(table["service"]) : undefined;
   if (service === undefined) return undefined;
   const allKeys = [...Object.keys(ROUTE_KEYS), ...optionNames(service)];

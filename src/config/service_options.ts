@@ -2,7 +2,7 @@
 
 import { parse as parseToml } from "smol-toml";
 import type { ConfiguredService, RegisteredService } from "../services/registry.ts";
-import { type ConfigFault, type ConfigWarning, faultOf } from "./config_error.ts";
+import { type ConfigFault, type ConfigWarning, faultsOf } from "./config_error.ts";
 import { certificatesIn, type FileBeside, readableBySend, type ReadBeside, secretIn } from "./files_beside.ts";
 import { isPlaceholder } from "./placeholder.ts";
 
@@ -65,11 +65,12 @@ export function configure(
   if ("service" in configured) return unread.size === 0 ? configured.service : undefined;
   for (const issue of configured.issues) {
     const [{ key: option = "" } = {}] = issue.path ?? [];
-    // The fault of its file has been reported already.
-    if (unread.has(String(option))) continue;
-    const fault = faultOf(issue, { place, known: () => known });
+    // The fault of its file has been reported already, and explains why options do not fit together.
+    if (unread.has(String(option)) || (issue.path === undefined && unread.size > 0)) continue;
+    const faults = faultsOf([issue], { place, known: () => known });
     const isInFile = inFiles.includes(String(option));
-    context.faults.push(isInFile ? { ...fault, place: [...place, fileKey(String(option))].join(".") } : fault);
+    const at = [...place, fileKey(String(option))].join(".");
+    context.faults.push(...faults.map((fault) => isInFile ? { ...fault, place: at } : fault));
   }
   return undefined;
 }

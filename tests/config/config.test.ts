@@ -224,8 +224,25 @@ Deno.test("parseConfig() suggests the closest key, section or service", () => {
     ],
   ];
   for (const [text, expected] of table) assert.ok(faultsOf(text).includes(expected), `${faultsOf(text)}`);
-  // All keys are listed if none is close.
-  assert.match(errorOf(`${SHORTEST}[host]\nxyzzy = 1`).message, / timezone, name$/);
+  // All keys are listed if none is close, and also for a short word, which is close to any other.
+  for (const key of ["xyzzy", "no"]) {
+    assert.match(errorOf(`${SHORTEST}[host]\n${key} = 1`).message, / timezone, name$/);
+  }
+  // The message itself lists all services.
+  assert.match(errorOf('[notification]\nservice = "xyzzy"').message, /: must be one of [a-z, ]+$/);
+});
+
+Deno.test("parseConfig() reports every unknown key of a table", () => {
+  assert.deepEqual(faultsOf(`${SHORTEST}[host]\nnaem = "x"\nname = "x"\ntimezon = "x"\n[routes.a]\nclient_cert = 1`), [
+    'config.unknown-key host.naem "name"',
+    'config.unknown-key host.timezon "timezone"',
+    "config.missing-key routes.a.service",
+  ]);
+  const route = '[routes.a]\nservice = "webhook"\nurl = "https://x.test"\nclient_cert = "x"\nsecrets = "x"';
+  assert.deepEqual(faultsOf(`${SHORTEST}${route}`), [
+    'config.unknown-key routes.a.client_cert "client_cert_file"',
+    'config.unknown-key routes.a.secrets "secret"',
+  ]);
 });
 
 Deno.test("parseConfig() rejects keys that are properties of every JavaScript object", () => {

@@ -24,7 +24,7 @@ Deno.test("[place] and [unexpected] place: one fault for each mistake, with its 
     [`place.databases = [1]`, ["config.wrong-type place.databases.0"]],
     [`place.database = ["/var/lib/GeoIP/a.mmdb"]`, [`config.unknown-key place.database "databases"`]],
     [`place = "x"`, ["config.wrong-type place"]],
-    [`unexpected.place = "adress"`, ["config.wrong-value unexpected.place"]],
+    [`unexpected.place = "adress"`, ['config.wrong-value unexpected.place "address"']],
     [`unexpected.place = "country"`, [`config.conflicting-keys unexpected.place "country"`]],
     [`unexpected.place = "operator"\nplace.databases = []`, [`config.conflicting-keys unexpected.place "operator"`]],
     [`place.databases = [${`"/var/lib/GeoIP/a.mmdb", `.repeat(7)}]`, ["config.wrong-value place.databases 6"]],

@@ -27,7 +27,7 @@ Deno.test("parseConfig() reports faults of [report] with their key path", () => 
     ["[report]", "config.missing-key report.schedule"],
     ["[[report]]", "config.wrong-type report"],
     ["[report]\nhour = 8", "config.missing-key report.schedule"],
-    ['[report]\nschedule = "weakly"', "config.wrong-value report.schedule"],
+    ['[report]\nschedule = "weakly"', 'config.wrong-value report.schedule "weekly"'],
     ['[report]\nschedule = "weekly"\nweekday = "mon"', "config.wrong-value report.weekday"],
     ['[report]\nschedule = "daily"\nweekday = "monday"', "config.conflicting-keys report.weekday"],
     ['[report]\nschedule = "weekly"\nday = 1', "config.conflicting-keys report.day"],

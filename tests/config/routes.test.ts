@@ -148,6 +148,8 @@ Deno.test("parseConfig() reports faults of secret files without showing the secr
       'config.conflicting-keys routes.oncall.token_file "token"',
     ],
     [`token_file = "/etc/x/spaced"`, /^config\.wrong-value routes\.oncall\.token_file(?: |$)/],
+    // Not also that the user has no password.
+    [`user = "u"\npassword_file = "/etc/x/missing"`, "config.file-unusable routes.oncall.password_file"],
   ];
   for (const [line, expected] of table) {
     const faults = faultsOf(`${ONCALL}${line}`);
