@@ -26,11 +26,11 @@ export const REPORT = {
   ),
   weekday: v.pipe(
     v.optional(v.picklist(WEEKDAYS, `must be one of ${WEEKDAYS.join(", ")}`)),
-    v.description("the day of a weekly report; the default is `monday`"),
+    v.description("the day of a weekly report. Default: `monday`"),
   ),
   day: v.pipe(
     v.optional(whole(1, 28)),
-    v.description("the day of the month of a monthly report; 1 to 28; the default is 1"),
+    v.description("the day of the month of a monthly report; 1 to 28. Default: `1`"),
   ),
   hour: v.pipe(
     v.optional(whole(0, 23), 8),

@@ -100,7 +100,8 @@ export const SECTIONS = {
       least: 1,
       most: 300,
       otherwise: 10,
-      what: "seconds to wait for a service to answer; a mail may take six times as long, but no more than a minute",
+      what:
+        "seconds to wait for a service to answer; for a mail, at least a minute or six times as many seconds, whichever is less",
     }),
     run_deadline_seconds: number({
       least: 10,

@@ -17,7 +17,7 @@ const options = v.pipe(
     key: v.pipe(
       v.string(),
       v.regex(/^[-\w]{1,128}$/, "must be the ID of a configuration: 1 to 128 letters, digits, - or _"),
-      v.description("the ID of the configuration to notify; who knows it can notify, too"),
+      v.description("the ID of the configuration to notify; anyone who knows it can send messages with it"),
     ),
     tag: v.pipe(
       v.optional(v.pipe(v.string(), v.regex(/^[-\w]+([ ,]+[-\w]+)*$/, "must be tags, separated by spaces or commas"))),
