@@ -234,6 +234,11 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** The non-empty strings in a list of a JSON body, joined; undefined if there are none. */
+export function textsOf(values: unknown): string | undefined {
+  return Array.isArray(values) ? textOf(values.flatMap((value) => textOf(value) ?? []).join("; ")) : undefined;
+}
+
 /**
  * Parses a `Retry-After` header: seconds or an HTTP date (RFC 9110, section 10.2.3).
  *

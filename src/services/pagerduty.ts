@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { severityOf, startedAt } from "./alert.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, urlSchema } from "./http.ts";
+import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, textsOf, urlSchema } from "./http.ts";
 import { titleOf } from "./titled.ts";
 import { factsOf, forwarded, isSession } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
@@ -79,8 +79,7 @@ export const pagerduty: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const { status, message, errors } = jsonFields(response.body);
-    const texts = [message, ...(Array.isArray(errors) ? errors : [])].filter((text) => textOf(text) !== undefined);
-    const detail = texts.length > 0 ? texts.join("; ") : undefined;
+    const detail = textsOf([message, textsOf(errors)]);
     return judgeAnswer(response, nowMs, {
       from: "PagerDuty",
       saysFailed: /^invalid/i.test(String(textOf(status))),

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { fittedSentences, fittingLines } from "./fitting.ts";
-import { below, jsonFields, judgeAnswer, tokenSchema, urlSchema } from "./http.ts";
+import { below, jsonFields, judgeAnswer, textsOf, tokenSchema, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
 import { isSession, undomained, urgencyOf } from "./wording.ts";
 import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
@@ -77,11 +77,10 @@ export const pushover: Service<Settings> = {
 
   judge(response, nowMs): Outcome {
     const fields = jsonFields(response.body);
-    const errors = Array.isArray(fields["errors"]) ? fields["errors"].join(", ") : undefined;
     const outcome = judgeAnswer(response, nowMs, {
       from: "Pushover",
       saysFailed: fields["status"] === 0,
-      detail: errors,
+      detail: textsOf(fields["errors"]),
       // Pushover adds a field with the name of each invalid parameter.
       blamesSettings: fields["token"] !== undefined || fields["user"] !== undefined,
     });

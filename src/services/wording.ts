@@ -2,7 +2,7 @@
 
 import { plural } from "../text.ts";
 import { renderTemplate } from "./template.ts";
-import type { Message, Notification, SessionNotification, Urgency } from "./service.ts";
+import type { Message, Notification, SessionNotification, Templates, Urgency } from "./service.ts";
 
 /** The sign of an urgent message. It comes first, because a lock screen shows little more than the first words. */
 const ALARM = "🚨";
@@ -23,8 +23,8 @@ export function sentence(notification: Notification, escape: Escape = (value) =>
     return [`SSH report of ${host}:`, ...notification.lines.map((line) => escape(unlinked(line)))].join("\n");
   }
   if (type === "notice") return `${escape(notification.text)} (${host}, ${time})`;
-  const template = notification.templates?.[type];
-  if (template !== undefined) return ownWords(template, notification, escape);
+  const own = ownWords(type, notification, escape);
+  if (own !== undefined) return own;
   const happened = type === "open" ? "logged in to" : "logged out from";
   const { duration, isRepeat, reasons } = notification;
   // The reasons come first, because readers of a long line may not see its end.
@@ -34,8 +34,14 @@ export function sentence(notification: Notification, escape: Escape = (value) =>
   }`;
 }
 
-/** Renders a template. No value can close our own signs, become a link, or contain markup of the service. */
-function ownWords(template: string, notification: SessionNotification, escape: Escape): string {
+/**
+ * Renders a template. No value can close our own signs, become a link, or contain markup of the service.
+ *
+ * @returns undefined without a template, or if it is blank for this event, because services refuse empty messages
+ */
+function ownWords(name: keyof Templates, notification: SessionNotification, escape: Escape): string | undefined {
+  const template = notification.templates?.[name];
+  if (template === undefined) return undefined;
   const { user, remoteHost, dnsName, place, clientPort, hostName, time, service, terminal, processId } = notification;
   const { authentication, duration, reasons, urgency, isRepeat } = notification;
   const safe = (value: string) => {
@@ -63,10 +69,11 @@ function ownWords(template: string, notification: SessionNotification, escape: E
     urgent: yes(urgency === "urgent"),
     repeat: yes(isRepeat),
   };
-  return renderTemplate(
+  const words = renderTemplate(
     template,
     Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, safe(value)])) as typeof facts,
   );
+  return words.trim() === "" ? undefined : words;
 }
 
 /**
@@ -146,7 +153,7 @@ export function alarm(message: Message): string {
   if (urgencyOf(message) !== "urgent") return "";
   const [first, ...more] = message.notifications;
   // The administrator's own words may be in another language, and can name {{unexpected}}.
-  if (more.length === 0 && isSession(first) && first.templates?.[first.type] !== undefined) return `${ALARM} `;
+  if (more.length === 0 && isSession(first) && ownWords(first.type, first, String) !== undefined) return `${ALARM} `;
   return message.notifications.some(isUnexpected) ? `${ALARM} Unexpected: ` : `${ALARM} `;
 }
 
@@ -166,8 +173,8 @@ export function headline({ notifications }: Message): string {
     const counts = `${countedByKind(notifications.filter(isSession))} on ${hostName}`;
     return notifications.some(isUnexpected) ? `Unexpected: ${counts}` : counts;
   }
-  const template = first.templates?.[`title_${type}`];
-  if (template !== undefined) return ownWords(template, first, (value) => forwarded(value, hostName));
+  const own = ownWords(`title_${type}`, first, (value) => forwarded(value, hostName));
+  if (own !== undefined) return own;
   const happened = `${kindOf(first)} ${type === "open" ? "login to" : "logout from"} ${hostName}`;
   // The other kinds are names, which keep their case.
   return isUnexpected(first) ? `Unexpected ${happened}` : happened.replace(/^console/, "Console");

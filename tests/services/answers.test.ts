@@ -138,3 +138,36 @@ Deno.test("judge() detects a TLS port, a missing client certificate, a proxy tha
   });
   assert.deepEqual(judged("webhook", 429, ""), { kind: "retry", reason: "HTTP 429", limitsRate: true });
 });
+
+Deno.test("no answer, whatever the shape of its JSON, makes judge() throw, which would end the run on every route", () => {
+  // An object of this kind cannot be converted to a string.
+  const unprintable = { toString: 1, valueOf: 1 };
+  const values = [
+    unprintable,
+    [unprintable],
+    [[unprintable]],
+    { errors: [unprintable] },
+    null,
+    [null],
+    -1,
+    [],
+    {},
+    true,
+  ];
+  const names = [
+    ..."account attachment challenge_tokens code description errcode errorCode errorDescription error errors"
+      .split(" "),
+    ..."id message ok parameters retry_after retry_after_ms status status_code token user webhook_id".split(" "),
+  ];
+  for (const [name, spec] of Object.entries(SPECS)) {
+    if (spec.kind !== "http") continue;
+    for (const field of names) {
+      for (const value of values) {
+        for (const shape of [{ [field]: value }, { error: { [field]: value } }, { parameters: { [field]: value } }]) {
+          const outcomes = [200, 400, 429, 500].map((status) => judged(name, status, JSON.stringify(shape)));
+          for (const one of outcomes) assert.ok(!("reason" in one) || typeof one.reason === "string", field);
+        }
+      }
+    }
+  }
+});

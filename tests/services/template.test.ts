@@ -33,6 +33,18 @@ Deno.test("an urgent message begins with the siren, whatever the template", () =
   assert.equal(title(message), "🚨 Anmeldung (SSH): alice");
 });
 
+Deno.test("a template that is blank for an event is not used, because services refuse an empty message", () => {
+  const rare = "{{#unexpected}}{{user}}!{{/unexpected}} ";
+  const login = notification({ templates: { open: rare, title_open: rare } });
+  const usual = notification();
+  assert.equal(sentence(login), sentence(usual));
+  assert.equal(title(messageWith(login)), title(messageWith(usual)));
+  const urgent = { urgency: "urgent", reasons: ["first login of alice"] } as const;
+  assert.equal(sentence({ ...login, ...urgent }), "alice! ");
+  const blank = notification({ ...urgent, templates: { open: "{{#duration}}{{duration}}{{/duration}}" } });
+  assert.equal(alarm(messageWith(blank)), "🚨 Unexpected: ");
+});
+
 Deno.test("no value can look like the template's own text, and no tag leaves a value as it is", () => {
   const user = "x) (root) [y] '{{host}}' {{{user}}}";
   const login = notification({ user, templates: { open: "({{user}})", title_open: "{{user}}" } });
