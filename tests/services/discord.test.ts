@@ -102,6 +102,14 @@ Deno.test("discord: no value can add markup, a mention or a link, according to t
   );
 });
 
+Deno.test("discord: no value that begins with spaces makes a list", () => {
+  for (const value of [" - x", "  + x", "   1. x", " 22) x", "- x", "1. x"]) {
+    for (const text of textsIn(rendered(notification({ user: value, remoteHost: value })))) {
+      assert.deepEqual(markupOf(text), [], text);
+    }
+  }
+});
+
 Deno.test("discord: what people read on phones has no backslash unless a value is hostile", () => {
   const authentication =
     "publickey ED25519 SHA256:p2QAMXNIC1/TJYWeIOttrVc98/R1BUFWu3+LiyKgUfQM (work laptop), password";
