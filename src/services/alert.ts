@@ -6,14 +6,14 @@ import type { Message, Notification, Urgency } from "./service.ts";
 /** The names that Prometheus and PagerDuty share. */
 const SEVERITIES = { urgent: "critical", normal: "warning", low: "info" } as const satisfies Record<Urgency, string>;
 
-/** The severity of a message. A test has that of an ordinary login, so that it takes the same way. */
+/** The severity of a message. A test has that of an ordinary login, so that it is routed like one. */
 export function severityOf(message: Message): (typeof SEVERITIES)[Urgency] {
   return SEVERITIES[urgencyOf(message)];
 }
 
 /**
- * When something happened, as RFC 3339 in UTC: the time of the event, or `nowMs` for anything else. Of a clock that was
- * badly wrong, only what RFC 3339 can express and is not in the future.
+ * When something happened, as RFC 3339 in UTC: the time of the event, or `nowMs` for anything else. If the
+ * clock was badly wrong, the time is limited to between 1970 and now.
  *
  * @param nowMs the time of the attempt, in milliseconds since the epoch
  */

@@ -2,9 +2,9 @@
 
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions } from "./credentials.ts";
-import { fittedSentences, fittingLines } from "./fitting.ts";
+import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
-import { plainText, titleOf } from "./titled.ts";
+import { textBelowTitle, titleOf } from "./titled.ts";
 import { forwarded, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
@@ -32,7 +32,7 @@ const options = v.pipe(
 
 type Settings = v.InferOutput<typeof options>;
 
-/** The services behind Apprise refuse what is too long for them; this is the limit of Discord, a narrow one. */
+/** The services behind Apprise refuse longer texts; this is the limit of Discord, one of the shortest. */
 const limits: Limits = { text: 2000, unit: "code units" };
 const TITLE = { title: { text: 250, unit: "code units" } } as const;
 
@@ -56,7 +56,7 @@ export const apprise: Service<Settings> = {
 
   render(message, { server_url, key, tag, ...credentials }, { form }) {
     return jsonRequest(below(server_url, `notify/${key}`), {
-      body: form === "rich" ? fittedSentences(message, WORDING).join("\n") : plainText(message, WORDING),
+      body: textBelowTitle(message, WORDING, form),
       // Without it, a server may be set to take the text for Markdown or HTML.
       format: "text",
       ...(tag === undefined ? {} : { tag }),

@@ -2,7 +2,7 @@
 // its own and adds the checks.
 
 import * as v from "valibot";
-import { basicCredentials, bearer, tokenSchema } from "./http.ts";
+import { base64, bearer, tokenSchema } from "./http.ts";
 
 /** The values of the options. */
 export interface Credentials {
@@ -45,13 +45,13 @@ export function oneLogin<Input extends Credentials>() {
 }
 
 /** The `Authorization` header for the credentials; empty without any. */
-export function authorization({ token, user, password }: Credentials): Readonly<Record<string, string>> {
+export function authorization({ token, ...login }: Credentials): Readonly<Record<string, string>> {
   if (token !== undefined) return bearer(token);
-  if (user === undefined || password === undefined) return {};
-  return { authorization: `Basic ${basicCredentials(user, password)}` };
+  const [encoded] = encodedLogin(login);
+  return encoded === undefined ? {} : { authorization: `Basic ${encoded}` };
 }
 
-/** What must not be shown in addition to token and password: how the header encodes them. */
+/** User and password as the header encodes them (RFC 7617), which must not be shown either; empty without a login. */
 export function encodedLogin({ user, password }: Credentials): readonly string[] {
-  return user === undefined || password === undefined ? [] : [basicCredentials(user, password)];
+  return user === undefined || password === undefined ? [] : [base64(`${user}:${password}`)];
 }

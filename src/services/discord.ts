@@ -191,7 +191,7 @@ function senderName({ notifications: [{ hostName }] }: Message): string | undefi
   return hostName === "" || hostName.length > MAX_USERNAME || forbidden.test(hostName) ? undefined : hostName;
 }
 
-/** A word between colons that no emoji is named by: part of an IPv6 address, or the seconds and the offset of a time. */
+/** A word between colons that is not the name of an emoji: part of an IPv6 address, or the seconds and the offset of a time. */
 const NO_EMOJI = /(?!100:|1234:)[a-f]*\d[\da-f]*|\d\d[+-]\d\d/;
 
 /** What has a meaning in Discord's Markdown. */

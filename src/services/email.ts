@@ -1,9 +1,10 @@
-// Email, by default through the mail server of this host. A mail is plain text, that of a report HTML as well; the only
-// header with text of an event is the subject.
+// Email, by default through the mail server of this host. A mail is plain text; that of a report is HTML as well. Only
+// the subject among the headers has text of an event.
 
 import * as v from "valibot";
+import { completeLogin } from "./credentials.ts";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
-import { isLoopback } from "./http.ts";
+import { base64, isLoopback } from "./http.ts";
 import { reportHtml } from "./report_html.ts";
 import { factsOf, isSession, title, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, MailAnswer, MailReply, MailServer, Message, Outcome, Service } from "./service.ts";
@@ -84,10 +85,7 @@ const options = v.pipe(
     user: v.pipe(v.optional(plainText("a user name")), v.description("a user name, if the server requires a login")),
     password: v.pipe(v.optional(plainText("a password")), v.description("the user's password")),
   }),
-  v.check(
-    ({ user, password }) => (user === undefined) === (password === undefined),
-    "must have both user and password, or neither",
-  ),
+  completeLogin(),
   v.forward(
     v.check(
       (settings) => settings.user === undefined || tlsOf(settings) !== "none" || isLoopback(urlOf(settings)),
@@ -118,7 +116,7 @@ export const email: Service<Settings> = {
   example: `to = "admin@example.com"`,
   limits,
 
-  // What a server may quote of a login.
+  // The forms in which a server may quote a login.
   moreSecrets: ({ user, password }) =>
     user === undefined || password === undefined ? [] : [base64(password), base64(`\0${user}\0${password}`)],
 
@@ -241,10 +239,6 @@ function textOf(message: Message, form: "rich" | "plain"): string {
 /** Replaces control characters. A line break could forge a fact, or the next header. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\uFFFD");
-}
-
-function base64(text: string): string {
-  return new TextEncoder().encode(text).toBase64();
 }
 
 /** What a server refuses, by the step, and what to do. */

@@ -1,9 +1,9 @@
 // Gotify, a self-hosted server.
 
 import * as v from "valibot";
-import { fittedSentences, fittingLines } from "./fitting.ts";
+import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf, tokenSchema } from "./http.ts";
-import { plainText, titleOf } from "./titled.ts";
+import { textBelowTitle, titleOf } from "./titled.ts";
 import { undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
@@ -49,12 +49,10 @@ export const gotify: Service<Settings> = {
       priority: PRIORITIES[urgencyOf(message)],
       extras: { "client::display": { contentType: "text/plain" } },
     };
-    const body = form === "rich"
-      ? { message: fittedSentences(message, WORDING).join("\n"), ...ornament }
-      : { message: plainText(message, WORDING) };
-    return jsonRequest(below(server_url, "message"), body, {
-      headers: { "x-gotify-key": token },
-    });
+    return jsonRequest(below(server_url, "message"), {
+      message: textBelowTitle(message, WORDING, form),
+      ...(form === "rich" ? ornament : {}),
+    }, { headers: { "x-gotify-key": token } });
   },
 
   judge(response, nowMs): Outcome {

@@ -7,10 +7,10 @@ export const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
 export const HOURS = [...Array(24).keys()];
 
 /** The highest level. */
-export const MAX_LEVEL = 4;
+const MAX_LEVEL = 4;
 
 /**
- * The level of each count: 0 for none, else 1 to {@link MAX_LEVEL}. The scale is logarithmic, so a nightly job does not
+ * The level of each count: 0 for none, else 1 to 4. The scale is logarithmic, so a nightly job does not
  * make everything else look empty.
  */
 export function levelsOf(counts: readonly number[]): number[] {

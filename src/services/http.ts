@@ -102,9 +102,9 @@ export function bearer(token: string): { readonly authorization: string } {
   return { authorization: `Bearer ${token}` };
 }
 
-/** The credentials of HTTP basic authentication (RFC 7617). */
-export function basicCredentials(user: string, password: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)));
+/** Encodes a text as UTF-8 in base64, as logins require it. */
+export function base64(text: string): string {
+  return new TextEncoder().encode(text).toBase64();
 }
 
 /** The id of a message, escaped for a header or a path segment. A normal id stays unchanged. */

@@ -2,9 +2,9 @@
 
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
-import { areWithin, cut, fittedSentences, fittingDigest } from "./fitting.ts";
+import { areWithin, cut, fittingDigest } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
-import { plainText } from "./titled.ts";
+import { textBelowTitle } from "./titled.ts";
 import { headline, undomained, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -85,9 +85,8 @@ export const ntfy: Service<Settings> = {
     // The text is sent as JSON, because headers are limited to Latin-1.
     return jsonRequest(root, {
       topic,
-      ...(form === "rich"
-        ? { message: fittedSentences(message, WORDING).join("\n"), ...ornamentOf(message) }
-        : { message: plainText(message, WORDING) }),
+      message: textBelowTitle(message, WORDING, form),
+      ...(form === "rich" ? ornamentOf(message) : {}),
     }, { headers: authorization(credentials) });
   },
 

@@ -22,14 +22,14 @@ const options = v.strictObject({
 
 type Settings = v.InferOutput<typeof options>;
 
-/** The limit of a digest. PagerDuty accepts 512 KB, of which nobody on call reads more. */
+/** The limit of a digest. PagerDuty accepts 512 KB, but nobody on call reads that much. */
 const limits: Limits = { text: 50_000, unit: "bytes" };
 
 /** "The maximum permitted length of this property is 1024 characters": title, colon and sentence. */
 const TITLE = { title: { text: 250, unit: "characters" } } as const;
 const SENTENCE: Limits = { text: 1024 - 250 - 2, unit: "characters" };
 
-/** "The maximum permitted length" of the deduplication key, and ours of the host. */
+/** "The maximum permitted length" of the deduplication key; our limit of the host. */
 const NAME: Limits = { text: 255, unit: "code units" };
 
 const WORDING = { limits: SENTENCE, message: limits, escape: forwarded };
@@ -90,7 +90,7 @@ export const pagerduty: Service<Settings> = {
   },
 };
 
-/** What PagerDuty shows beside the summary of an event. */
+/** What PagerDuty shows next to the summary of an event. */
 function detailsOf({ notifications: [notification] }: Message): Readonly<Record<string, unknown>> {
   if (!isSession(notification)) return {};
   const { type, service, hostName } = notification;

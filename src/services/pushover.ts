@@ -1,9 +1,9 @@
 // Pushover.
 
 import * as v from "valibot";
-import { fittedSentences, fittingLines } from "./fitting.ts";
+import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, judgeAnswer, textsOf, tokenSchema, urlSchema } from "./http.ts";
-import { plainText, titleOf } from "./titled.ts";
+import { textBelowTitle, titleOf } from "./titled.ts";
 import { isSession, undomained, urgencyOf } from "./wording.ts";
 import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
@@ -58,7 +58,6 @@ export const pushover: Service<Settings> = {
   fitting: (notifications) => fittingLines(notifications, WORDING),
 
   render(message, { server_url, token, user }, { form }) {
-    const text = form === "rich" ? fittedSentences(message, WORDING).join("\n") : plainText(message, WORDING);
     return {
       kind: "http",
       method: "POST",
@@ -68,7 +67,7 @@ export const pushover: Service<Settings> = {
         new URLSearchParams({
           token,
           user,
-          message: text,
+          message: textBelowTitle(message, WORDING, form),
           ...(form === "rich" ? ornamentOf(message) : {}),
         }),
       ),

@@ -29,6 +29,11 @@ export function titledText(message: Message, wording: TitledWording, form: Form)
     : plainText(message, wording);
 }
 
+/** The sentences for a service whose rich form has the title in a field of its own. */
+export function textBelowTitle(message: Message, wording: Wording, form: Form): string {
+  return form === "rich" ? fittedSentences(message, wording).join("\n") : plainText(message, wording);
+}
+
 /** The text for a service that shows a title only elsewhere: only that of a digest begins with the title. */
 export function untitledText(message: Message, wording: TitledWording): string {
   return titledText(message, wording, message.notifications.length > 1 ? "rich" : "plain");

@@ -52,9 +52,9 @@ const HOST: Limits = { text: 250, unit: "bytes" };
 const ID_LENGTH = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The `webhook` service. `data.text` has the plain sentence of each event, `data.events` the events: programs read them,
- * so nothing is folded, and the urgency is a field of its own. The id is the message's id, so
- * the receiver can drop duplicates.
+ * The `webhook` service, for programs. `data.text` has the plain sentence of each event, `data.events` the events;
+ * nothing is folded, and the urgency is a field of its own. The id is the message's id, so the receiver can drop
+ * duplicates.
  */
 export const webhook: Service<Settings> = {
   name: "webhook",

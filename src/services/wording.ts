@@ -114,7 +114,7 @@ function via({ terminal, service }: SessionNotification, escape: Escape): string
 
 /** Otherwise a value could close our parentheses and forge the rest of the sentence. */
 function withoutParentheses(value: string): string {
-  return value.replaceAll("(", "（").replaceAll(")", "）");
+  return fullWidth(value, /[()]/g);
 }
 
 function inParentheses(value: string, escape: Escape): string {
@@ -139,13 +139,13 @@ function inBrackets(facts: readonly string[], escape: Escape): string {
   const known = facts.filter((value) => value !== "");
   if (known.length === 0) return "";
   // Otherwise a value could close our brackets and forge another message.
-  const safe = known.map((value) => escape(unlinked(value.replaceAll("[", "［").replaceAll("]", "］"))));
+  const safe = known.map((value) => escape(unlinked(fullWidth(value, /[[\]]/g))));
   return ` [${safe.join("; ")}]`;
 }
 
 /** Prevents apps from turning a text into a link. Leaves fingerprints alone, which may begin with slashes. */
 export function unlinked(value: string): string {
-  return value.replace(/(?<!\bSHA256):\/\//g, "：//");
+  return fullWidth(value, /(?<!\bSHA256):(?=\/\/)/g);
 }
 
 /** What the text of a message begins with if no title shows how urgent it is: `🚨 Unexpected: `; usually empty. */
@@ -270,16 +270,15 @@ function listed(values: readonly string[]): string {
  * phones also link names without `https://`. Addresses, fingerprints and this host's own name stay as they are.
  */
 export function undomained(value: string, hostName: string): string {
-  return value === hostName ? value : unlinked(value).replace(/\.(?=\p{L})/gu, "．");
+  return value === hostName ? value : fullWidth(unlinked(value), /\.(?=\p{L})/gu);
 }
 
-/** Characters that begin a mention, room, topic, command or number, and their look-alikes. */
-const SIGNS: Readonly<Record<string, string>> = { "@": "＠", "#": "＃", "/": "／", "!": "！", "+": "＋", "$": "＄" };
+/** Characters that begin a mention, room, topic, command or number. */
+const SIGNS = /(?<![\p{L}\p{N}])[@#/!+$]/gu;
 
 /** Like {@link undomained}, and also replaces the characters that begin mentions or commands in chats. */
 export function inert(value: string, hostName: string): string {
-  if (value === hostName) return value;
-  return undomained(value, hostName).replace(/(?<![\p{L}\p{N}])[@#/!+$]/gu, (sign) => SIGNS[sign] ?? sign);
+  return value === hostName ? value : fullWidth(undomained(value, hostName), SIGNS);
 }
 
 /** Replaces the ASCII characters that a pattern matches with their full-width look-alikes, which no service interprets. */
