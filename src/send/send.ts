@@ -7,7 +7,6 @@ import { createLog, type Log, oneLine } from "../log.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { print } from "../print.ts";
 import { sentence } from "../services/wording.ts";
-import { NotPlainError, statIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { Inbox } from "../intake/inbox.ts";
 import { SourceError } from "../intake/record.ts";
@@ -23,7 +22,7 @@ import { fullDisks } from "../store/disk_space.ts";
 import { noteHealth } from "../store/reports.ts";
 import { setAside } from "../store/set_aside.ts";
 import { isDamage } from "../sqlite/sqlite_error.ts";
-import { explainStoreError, isPassing, isPassingInQueue, isReadOnly, REMOUNT } from "../store/store_failure.ts";
+import { explainStoreError, isPassingInQueue } from "../store/store_failure.ts";
 import { systemClock } from "../clock.ts";
 import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
@@ -34,6 +33,7 @@ import { redactor } from "./redact.ts";
 import { announceReport, previewReport } from "./report.ts";
 import { notificationOf } from "./render.ts";
 import { nextTurn, run } from "./run.ts";
+import { hadStore, markStore, takeLock } from "./take_lock.ts";
 import { startTransport, transportOptions } from "../transport/transport.ts";
 
 /** The options of `send`. */
@@ -107,8 +107,8 @@ function open(
   opening: (options: OpenStoreOptions) => Database,
 ): { database: Database; intake: Intake } {
   const inbox = new Inbox(paths);
-  const hadStore = lock.statSync().size > 0;
-  const database = opening({ paths, log, nowMs: Date.now(), hadStore, newestAtMs: () => newestAtMs(inbox) });
+  const now = { nowMs: Date.now(), newestAtMs: () => newestAtMs(inbox) };
+  const database = opening({ paths, log, hadStore: hadStore(lock), ...now });
   return { database, intake: new Intake({ database, inbox, paths, clock: systemClock, log }) };
 }
 
@@ -235,54 +235,4 @@ function exitCodeOf(
   if (fault !== undefined && !isPassingInQueue(fault)) return ExitCode.config;
   if (problems.some(({ kind }) => kind === "broken")) return ExitCode.config;
   return fault !== undefined || pending + problems.length > 0 ? ExitCode.tempFail : ExitCode.ok;
-}
-
-/**
- * Records in the lock file that this host has a store. If the store is lost, the next run knows that one existed, and
- * does not send all events that are still in the queue again.
- */
-function markStore(lock: Deno.FsFile): void {
-  if (lock.statSync().size > 0) return;
-  lock.writeSync(new TextEncoder().encode("A store was created.\n"));
-  lock.syncSync();
-}
-
-/** Takes the lock that permits only one run. The kernel releases it, however the run ends. */
-function takeLock({ sendDir, sendLock }: StatePaths): Deno.FsFile | undefined {
-  let file: Deno.FsFile | undefined;
-  try {
-    // Opening a FIFO would block until a process reads from it.
-    if (statIfThere(sendLock)?.isFile === false) throw new NotPlainError(`"${sendLock}" is not a plain file`);
-    file = Deno.openSync(sendLock, { create: true, write: true });
-    if (file.tryLockSync(true)) return file;
-  } catch (cause) {
-    file?.close();
-    throw unusable(sendDir, cause);
-  }
-  file.close();
-  return undefined;
-}
-
-function unusable(directory: string, cause: unknown): Failure {
-  if (cause instanceof Deno.errors.NotFound) {
-    return new Failure(`State directory "${directory}" does not exist`, {
-      code: "state.missing",
-      exitCode: ExitCode.config,
-      hint: "run install.sh, which creates it",
-      cause,
-    });
-  }
-  if (isPassing(cause)) return explainStoreError(cause, { deliveriesDatabase: directory }) as Failure;
-  const denied = cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
-  return new Failure(
-    `Cannot use the state directory "${directory}": ${denied ? "permission denied" : messageOf(cause)}`,
-    {
-      code: "state.unusable",
-      exitCode: denied ? ExitCode.noPermission : ExitCode.config,
-      hint: isReadOnly(cause)
-        ? REMOUNT
-        : "run send as the user ssh-session-notifier; if it still fails, run install.sh",
-      cause,
-    },
-  );
 }
