@@ -8,7 +8,7 @@ import type { ServiceLevel } from "../session/judge.ts";
 import type { PlaceSize } from "../session/site.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultsOf } from "./config_error.ts";
-import { ownProxy } from "./connection.ts";
+import { proxyForAll } from "./connection.ts";
 import type { ReadBeside } from "./files_beside.ts";
 import { type Heartbeat, parseHeartbeat } from "./heartbeat.ts";
 import { placeFaults } from "./place.ts";
@@ -16,8 +16,6 @@ import { type ReportSchedule, reportSchedule } from "./report.ts";
 import { MESSAGE } from "./message.ts";
 import { parseRoutes, type Route } from "./routes.ts";
 import { schema, SECTIONS } from "./schema.ts";
-import { isTable } from "./schema_parts.ts";
-import type { RouteContext } from "./service_options.ts";
 import { parseSyntax } from "./syntax.ts";
 
 /** A complete, valid configuration. */
@@ -92,7 +90,7 @@ export function parseConfig(
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
   faults.push(...placeFaults(toml, { directory }));
-  // Not after other faults, because a route with a fault is not among the known ones.
+  // Only without other faults: a route with a fault would be reported as unknown.
   const section = result.success && faults.length === 0 ? result.output.report : undefined;
   const report = section === undefined
     ? undefined
@@ -144,10 +142,4 @@ function knownAt(path: readonly string[]): readonly string[] {
   return section === ""
     ? [...Object.keys(SECTIONS), "routes", "services", "key_names"]
     : Object.keys(Object.entries(SECTIONS).find(([key]) => key === section)?.[1] ?? {});
-}
-
-/** The proxy in `[notification]`, which is for the heartbeat and for every route without its own. */
-function proxyForAll(toml: unknown, context: RouteContext): RouteContext["proxy"] {
-  const notification = isTable(toml) ? toml["notification"] : undefined;
-  return isTable(notification) ? ownProxy(notification, { place: "notification", context }) : undefined;
 }

@@ -23,7 +23,7 @@ export interface Connection {
 }
 
 /** The keys of every route that only HTTP services have. */
-export const HTTP_KEYS = {
+const HTTP_KEYS = {
   headers: v.pipe(
     v.optional(v.custom<Record<string, unknown>>(isTable, "must be a table")),
     v.description(
@@ -88,7 +88,8 @@ export function parseConnection(keys: Keys, { service, place, context }: Connect
     ...trust,
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
     ...clientCertificateOf(keys, { place, context }),
-    ...proxyOf((place === "notification" ? undefined : ownProxy(keys, { place, context })) ?? context.proxy),
+    // That of [notification] is in the context.
+    ...proxyOf((place === "notification" ? undefined : noted(keys.proxy, { place, context })) ?? context.proxy),
   };
 }
 
@@ -97,16 +98,22 @@ export function proxyOf(proxy: URL | "none" | undefined): Pick<Connection, "prox
   return proxy === undefined || proxy === "none" ? {} : { proxyUrl: proxy.href };
 }
 
-/** The proxy in a table, with its secrets noted; undefined if it is absent or invalid, which the schema reports. */
-export function ownProxy(
-  { proxy }: { readonly proxy?: unknown },
-  { place, context }: { place: string; context: Pick<RouteContext, "secrets" | "placeholders"> },
-): URL | "none" | undefined {
-  const { success, output } = v.safeParse(proxySchema, proxy instanceof URL ? proxy.href : proxy);
-  if (!success || output === "none") return success ? output : undefined;
-  context.secrets.push(...proxySecrets(output));
-  if (isPlaceholder(output.href)) context.placeholders.push(`${place}.proxy`);
-  return output;
+/** The proxy in `[notification]`, for all routes; undefined if it is absent or invalid, which the schema reports. */
+export function proxyForAll(toml: unknown, context: Noting): Proxy {
+  const notification = isTable(toml) ? toml["notification"] : undefined;
+  const { success, output } = v.safeParse(proxySchema, isTable(notification) ? notification["proxy"] : undefined);
+  return success ? noted(output, { place: "notification", context }) : undefined;
+}
+
+type Proxy = RouteContext["proxy"];
+type Noting = Pick<RouteContext, "secrets" | "placeholders">;
+
+/** Notes the secrets of a proxy, and whether it is a placeholder. */
+function noted(proxy: Proxy, { place, context }: { place: string; context: Noting }): Proxy {
+  if (proxy === undefined || proxy === "none") return proxy;
+  context.secrets.push(...proxySecrets(proxy));
+  if (isPlaceholder(proxy.href)) context.placeholders.push(`${place}.proxy`);
+  return proxy;
 }
 
 /** The names of the headers that a service sets, in lower case; undefined if it makes no HTTP requests. */
