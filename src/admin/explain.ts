@@ -99,7 +99,7 @@ export function explanation(
   const { rule, reasons, unexpected, urgent } = verdict;
   const setting = services.has(login.service) ? `[services] ${login.service} = "${verdict.level}"` : undefined;
   const names = routesFor(routes, { type: login.type, verdict });
-  const told = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
+  const notified = routes.filter(({ name }) => names.includes(name)).map(({ name, service }) =>
     `${name} (${service.name})`
   );
   return [
@@ -116,7 +116,7 @@ export function explanation(
       : "decision: no allowlist rule allows it, so it is notified",
     `unexpected: ${unexpected ? `yes: ${reasons.join("; ")}` : "no"}`,
     `urgency: ${urgencyOf({ type: login.type, urgent })}`,
-    `routes: ${told.length === 0 ? "none" : told.join(", ")}`,
+    `routes: ${notified.length === 0 ? "none" : notified.join(", ")}`,
   ];
 }
 

@@ -23,7 +23,8 @@ export interface Warning {
  */
 export function warningsOf(paths: StatePaths, overview: Overview | undefined): Warning[] {
   const { unreadQueues = [], backupFault } = overview ?? {};
-  // Not one that was deleted since. Nor another directory: the store may be forged, and the hint deletes it as root.
+  // Omits directories that were deleted, and any path that is not a moved database: the store may be forged, and
+  // the administrator runs the hint as root.
   const there = unreadQueues.filter(({ folder }) => explaining(folder, () => isSetAside(paths, folder)));
   return [
     ...there.map(({ folder, fault }): Warning => ({

@@ -77,8 +77,9 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries<Com
       "(10m, 12h, 7d, 2w).",
       "--json prints one object per line, without a limit unless --limit sets one. --by user, --by place and --by key " +
       "show one line for each user, place or key instead: how many logins, how many of them were unexpected, the first " +
-      "and the last, and with what. A place is what the databases of [place] said, or else the address. --heatmap shows logins by weekday and hour, with a bar for each user, or for what " +
-      "--by names. Both count all logins that match the filters.",
+      "and the last, and with what. A place is what the databases of [place] said, or else the address. --heatmap " +
+      "shows logins by weekday and hour, with a bar for each user, or for what --by names. Both count all logins that " +
+      "match the filters.",
     ],
     examples: [
       { line: "sudo ssh-session-notifier history --unexpected --since 7d" },

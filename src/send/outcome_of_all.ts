@@ -3,12 +3,15 @@
 import type { Outcome } from "../services/service.ts";
 
 /**
- * The earlier kind decides. One that refuses the message works, so whether the message is at fault can be found out,
- * which unblocks the route. A wrong setting is never given up, unlike a retry.
+ * The kinds by precedence. `refused` before `broken` and `retry`: a server that refuses a message works, so the route
+ * can send the others. `broken` before `retry`: only what is retried is given up after some days.
  */
 const ORDER: readonly Outcome["kind"][] = ["delivered", "refused", "broken", "retry"];
 
-/** The outcome that decides, with what it hides; of several retries, the one with the shortest wait. */
+/**
+ * The outcome that decides; of several retries, the one with the shortest wait. A delivery has a warning if another server
+ * did not accept it.
+ */
 export function outcomeOfAll(outcomes: readonly Outcome[]): Outcome {
   const waitMs = (outcome: Outcome) => outcome.kind === "retry" ? outcome.retryAfterMs ?? 0 : 0;
   const [decisive] = outcomes.toSorted((a, b) =>

@@ -1,5 +1,5 @@
-// Opens place databases (https://maxmind.github.io/MaxMind-DB/) and looks up addresses. A database that cannot be used
-// costs only what it would have said.
+// Opens place databases (https://maxmind.github.io/MaxMind-DB/) and looks up addresses. If a database
+// cannot be used, only its part of the places is missing.
 
 import { Buffer } from "node:buffer";
 import { Reader } from "mmdb-lib";

@@ -22,9 +22,6 @@ const MAX_LISTED = 3;
 /** How many users, places and keys a report lists. */
 const MAX_GROUPS = 5;
 
-/** The content of a report, as it is stored until it is delivered. */
-export type Report = Pick<ReportNotification, "lines" | "hours">;
-
 /** What a report is made from. */
 export interface ReportContext {
   readonly config: Pick<Config, "host" | "report">;
@@ -67,7 +64,7 @@ export function previewReport(context: ReportContext): ReportNotification {
 function makeReport(
   { config: { host }, database, problems }: ReportContext,
   span: TimeSpan,
-): Report {
+): Pick<ReportNotification, "lines" | "hours"> {
   // Not disposed of: that would close the database.
   const history = new History(database);
   const open = history.openSessions({ ...span, sinceMs: undefined }, MAX_LISTED);

@@ -59,7 +59,7 @@ export type GroupBy = typeof GROUPS[number];
 
 /** The logins that have one user, one place or one set of keys in common. */
 export interface LoginGroup {
-  /** The user, the place (or else the address) or the fingerprints of the keys, which a space separates; empty without a place or a key. */
+  /** The user, the place or else the address, or the fingerprints of the keys, separated by spaces; empty if unknown. */
   readonly name: string;
   readonly logins: number;
   readonly unexpected: number;

@@ -34,9 +34,9 @@ export function nextDueAtMs(
 
 /**
  * Selects what to send next on a route: urgent events first, grouped by user, with the users taking turns; then
- * notices; then the other events, oldest first; if they are many, each is followed by those of the same user and
- * address. Messages that were refused since the last delivery go last, because
- * another message shows whether the route works. Returns undefined while the route is paused.
+ * notices; then the other events, oldest first; if there are many, each is followed by those of the same user and
+ * address. Messages that were refused since the last delivery go last, because another message shows whether the route
+ * works. Returns undefined while the route is paused.
  *
  * @param options.limit the most events that are returned if they are not in a batch yet
  */

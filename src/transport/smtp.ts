@@ -14,7 +14,7 @@ const QUIT_MS = 1_000;
 /** How much of a reply is kept, in UTF-16 code units. */
 const MAX_REPLY_LENGTH = 2_000;
 
-/** What sending a mail needs besides the mail. */
+/** What {@link sendMail} needs in addition to the mail. */
 export interface MailOptions {
   /** The server's addresses, in the order in which they are tried; empty if its endpoint is an address. */
   readonly addresses: readonly Address[];
@@ -61,7 +61,7 @@ class NotConnected extends Error {}
 interface AddressOptions extends MailOptions {
   readonly request: MailRequest;
   readonly content: Buffer;
-  /** The number of addresses that share the time. */
+  /** The number of addresses that share the time for connecting. */
   readonly share: number;
 }
 

@@ -6,11 +6,11 @@ const UNTRUSTED = "not signed by a CA that this host trusts; set ca_file to add 
 /** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {
   UnknownIssuer: `the certificate is ${UNTRUSTED}`,
-  // The same in the words of node:tls.
+  // The same errors of node:tls, which sends mail.
   "self-signed certificate": `the certificate is ${UNTRUSTED}`,
   "unable to get local issuer certificate": `the certificate is ${UNTRUSTED}`,
   "unable to verify the first certificate": `the certificate is ${UNTRUSTED}`,
-  // All that node:tls of Deno 2.7 says of any certificate that it refuses after STARTTLS.
+  // In Deno 2.7, node:tls gives this error for any certificate that it rejects after STARTTLS.
   "write UNKNOWN": `the certificate has expired, is for another name, or is ${UNTRUSTED}`,
   CaUsedAsEndEntity:
     "the server uses the certificate of a CA, which is not allowed; create one with CA:FALSE and set ca_file to it",

@@ -81,8 +81,7 @@ function printJson(history: History, { filter, host, limit }: Printed): void {
 }
 
 function printTable(history: History, { filter, host, limit, log }: Printed & { readonly log: Log }): void {
-  const { columns, hasColours } = displayOf();
-  const coloured = (colour: string, line: string) => hasColours ? `${colour}${line}\x1b[0m` : line;
+  const { columns, coloured } = terminal();
   const measured = history.entries(filter, { limit: Math.min(limit ?? Infinity, MEASURED_ROWS) });
   const rows = [...measured].map((entry) => historyCells(entry, host));
   if (rows.length === 0) return;
@@ -98,6 +97,12 @@ function printTable(history: History, { filter, host, limit, log }: Printed & { 
   }
 }
 
+/** The width of the terminal, and what colours a line if it shows colours. */
+function terminal() {
+  const { columns, hasColours } = displayOf();
+  return { columns, coloured: (colour: string, line: string) => hasColours ? `${colour}${line}\x1b[0m` : line };
+}
+
 /** Options of the functions that print groups. */
 interface PrintedGroups extends Printed {
   readonly by: GroupBy;
@@ -110,11 +115,10 @@ function printGroups(
   const groups = history.loginGroups(filter, by);
   if (groups.length === 0) return;
   if (json) return groups.forEach((group) => print(jsonText(groupJson(group, { by, ...host }))));
-  const { columns, hasColours } = displayOf();
+  const { columns, coloured } = terminal();
   const rows = groups.map((group) => groupCells(group, { by, ...host }));
   const lineOf = tableOf(groupColumns(by), { rows, maxWidth: columns });
-  const title = lineOf(groupColumns(by).map(({ title }) => title));
-  print(hasColours ? `\x1b[1m${title}\x1b[0m` : title);
+  print(coloured("\x1b[1m", lineOf(groupColumns(by).map(({ title }) => title))));
   for (const row of rows) print(lineOf(row));
 }
 
