@@ -9,6 +9,9 @@ import { openToRead } from "./open.ts";
 /** Entries per page. */
 const PAGE = 200;
 
+/** Events per page in the search for a restart, which reads little of each. */
+const RESTART_PAGE = 1_000;
+
 /** Which entries to read: those that match all given conditions. */
 export interface HistoryFilter {
   readonly user?: string | undefined;
@@ -249,17 +252,25 @@ export class History implements Disposable {
    * event counts as the later one only by both its time and its id.
    */
   #readRestart(): number {
-    const rows = this.#database.prepare(
-      `SELECT id, occurred_at_ms, uptime_s FROM event WHERE uptime_s IS NOT NULL
-       ORDER BY occurred_at_ms DESC, id DESC`,
-    ).all();
     let [laterId, laterUptimeS] = [0, Infinity];
-    for (const row of rows) {
-      const [id, uptimeS] = [Number(row["id"]), Number(row["uptime_s"])];
-      if (laterId > id && uptimeS > laterUptimeS + RESTART_S) return Number(row["occurred_at_ms"]);
-      if (uptimeS < laterUptimeS) [laterId, laterUptimeS] = [id, uptimeS];
+    let before = { id: Number.MAX_SAFE_INTEGER, atMs: Number.MAX_SAFE_INTEGER };
+    for (;;) {
+      const rows = query<{ readonly id: number; readonly atMs: number; readonly uptimeS: number }>(
+        this.#database,
+        // As in entries(), SQLite uses the index only with the first bound.
+        `SELECT id, occurred_at_ms AS atMs, uptime_s AS uptimeS FROM event
+         WHERE uptime_s IS NOT NULL AND occurred_at_ms <= :atMs AND (occurred_at_ms, id) < (:atMs, :id)
+         ORDER BY occurred_at_ms DESC, id DESC LIMIT ${RESTART_PAGE}`,
+        before,
+      );
+      for (const { id, atMs, uptimeS } of rows) {
+        if (laterId > id && uptimeS > laterUptimeS + RESTART_S) return atMs;
+        if (uptimeS < laterUptimeS) [laterId, laterUptimeS] = [id, uptimeS];
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < RESTART_PAGE) return -Infinity;
+      before = { id: last.id, atMs: last.atMs };
     }
-    return -Infinity;
   }
 
   #restart(): number {

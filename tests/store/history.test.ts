@@ -68,6 +68,20 @@ Deno.test("loginsByHour(), loginGroups() and topGroups() count the logins that e
   });
 });
 
+Deno.test("a restart is found before any number of later logins, even if many have the same time", () => {
+  const database = openToWrite(":memory:");
+  const logins = (count: number, atMs: number, uptimeSeconds: number) =>
+    [...Array(count)].map(() => sessionEvent({ uuid: crypto.randomUUID(), occurredAtMs: atMs, uptimeSeconds }));
+  const events = [
+    ...logins(3, NOW_MS, 90_000),
+    ...logins(2_500, NOW_MS + 60_000, 30),
+    ...logins(1, NOW_MS + 90_000, 60),
+  ];
+  takeIn(database, { events, position: { lastId: 1, lastUuid: "x" } });
+  using history = new History(database);
+  assert.equal(history.openSessions({}, 1).count, 2_501);
+});
+
 Deno.test("an entry may be open until an event shows that the host has restarted", () => {
   const database = openToWrite(":memory:");
   /** Takes in logins at these minutes and uptimes, and returns which of all may be open. */
