@@ -1,6 +1,8 @@
 // One run of `send`: reads new events, judges them, delivers what is due, waits briefly for what is due soon, and ends.
 
 import type { Route } from "../config/routes.ts";
+import { messageOf } from "../failure.ts";
+import { isSqliteError } from "../sqlite/sqlite_error.ts";
 import { plural } from "../text.ts";
 import { nextDueAtMs } from "../store/next.ts";
 import { keepNoticesOf } from "../store/notices.ts";
@@ -55,7 +57,7 @@ export async function run(context: RunContext): Promise<void> {
     }
     const isDelivered = underWay.size === 0 && !isTakingIn && !isDueSoon(context);
     if (isDelivered && !isStopping() && report !== undefined) {
-      report();
+      reportOrLog(report, context);
       report = undefined;
       continue;
     }
@@ -74,6 +76,16 @@ export async function run(context: RunContext): Promise<void> {
 /** Yields to the event loop, which handles responses and signals. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Logs why a report cannot be made: that must not end the run. */
+function reportOrLog(report: () => void, { log }: RunContext): void {
+  try {
+    report();
+  } catch (error) {
+    if (isSqliteError(error)) throw error;
+    log("error", `cannot make the report: ${messageOf(error)}`);
+  }
 }
 
 /** Logs problems of the queue itself, and adds a notice about them to each route. */

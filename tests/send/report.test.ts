@@ -131,6 +131,20 @@ Deno.test("a report fits one message and cannot be forged, whatever the names of
   assert.match(text, / and \d+ more\n/);
 });
 
+Deno.test("a report that cannot be made does not end the run", async () => {
+  using world = monday();
+  world.config = routes(["a"], WEEKLY);
+  world.login();
+  await world.run();
+  world.database.prepare("UPDATE event SET reasons = 'not JSON'").run();
+  world.clock.pass(8 * DAY);
+  world.login("bob");
+  await world.run();
+  assert.ok(world.messages("//a.").some((message) => message.includes("'bob'")));
+  assert.deepEqual(reports(world), []);
+  assert.ok(world.logged.some(([, line]) => line.startsWith("cannot make the report: ")), String(world.logged));
+});
+
 Deno.test("noteHealth() knows since when every run found that the alarm works", () => {
   const database = openToWrite(":memory:");
   const at = (hours: number) => Date.UTC(2026, 10, 23, hours);
