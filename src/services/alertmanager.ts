@@ -6,7 +6,8 @@ import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tok
 import { fittedSentence, fitting, lengthOf } from "./fitting.ts";
 import { severityOf, startedAt } from "./alert.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, serverUrlSchema, textOf } from "./http.ts";
-import { forwarded, isSession, title, unlinked, withoutMarks } from "./wording.ts";
+import { forwarded, unlinked, withoutMarks } from "./escapes.ts";
+import { isSession, title } from "./wording.ts";
 import type {
   HttpRequest,
   Limits,

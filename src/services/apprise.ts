@@ -5,7 +5,8 @@ import { authorization, completeLogin, encodedLogin, loginOptions } from "./cred
 import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
-import { forwarded, urgencyOf } from "./wording.ts";
+import { forwarded } from "./escapes.ts";
+import { urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.pipe(

@@ -6,7 +6,8 @@ import { completeLogin } from "./credentials.ts";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { base64, isLoopback } from "./http.ts";
 import { reportHtml } from "./report_html.ts";
-import { factsOf, isSession, title, undomained, urgencyOf } from "./wording.ts";
+import { undomained } from "./escapes.ts";
+import { factsOf, isSession, title, urgencyOf } from "./wording.ts";
 import type { Limits, MailAnswer, MailReply, MailServer, Message, Outcome, Service } from "./service.ts";
 
 /** The domain of an address, or a host name: ASCII labels (RFC 5321, section 2.3.5). */

@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { fieldsOf, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
-import { fullWidth, undomained } from "./wording.ts";
+import { fullWidth, undomained } from "./escapes.ts";
 import type { Limits, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf, tokenSchema } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
-import { undomained, urgencyOf } from "./wording.ts";
+import { undomained } from "./escapes.ts";
+import { urgencyOf } from "./wording.ts";
 import type { Limits, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({

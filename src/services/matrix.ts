@@ -15,7 +15,8 @@ import {
   tokenSchema,
 } from "./http.ts";
 import { fittingTitled, titleOf, untitledText } from "./titled.ts";
-import { escapeHtml, inert, urgencyOf } from "./wording.ts";
+import { escapeHtml, inert } from "./escapes.ts";
+import { urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

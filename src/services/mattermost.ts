@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { cut } from "./fitting.ts";
 import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
-import { factsOf, fullWidth, isSession, undomained, urgencyOf } from "./wording.ts";
+import { fullWidth, undomained } from "./escapes.ts";
+import { factsOf, isSession, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({

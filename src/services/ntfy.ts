@@ -5,7 +5,8 @@ import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tok
 import { areWithin, cut, fittingDigest } from "./fitting.ts";
 import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { textBelowTitle } from "./titled.ts";
-import { headline, undomained, urgencyOf } from "./wording.ts";
+import { undomained } from "./escapes.ts";
+import { headline, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.pipe(

@@ -5,7 +5,8 @@ import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { severityOf, startedAt } from "./alert.ts";
 import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, textsOf, urlSchema } from "./http.ts";
 import { titleOf } from "./titled.ts";
-import { factsOf, forwarded, isSession } from "./wording.ts";
+import { forwarded } from "./escapes.ts";
+import { factsOf, isSession } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { fittingLines } from "./fitting.ts";
 import { below, jsonFields, judgeAnswer, textsOf, tokenSchema, urlSchema } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
-import { isSession, undomained, urgencyOf } from "./wording.ts";
+import { undomained } from "./escapes.ts";
+import { isSession, urgencyOf } from "./wording.ts";
 import type { HttpResponse, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 const options = v.strictObject({

@@ -1,7 +1,8 @@
 // A report as HTML for mails: its lines, and the logins by weekday and hour. Without images, links and scripts. Pure.
 
 import { DAYS, HOURS, levelsOf } from "./heat.ts";
-import { escapeHtml, title, undomained } from "./wording.ts";
+import { escapeHtml, undomained } from "./escapes.ts";
+import { title } from "./wording.ts";
 import type { ReportNotification } from "./service.ts";
 
 /** Background colours by level. */

@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
-import { undomained } from "./wording.ts";
+import { undomained } from "./escapes.ts";
 import type { HttpResponse, Limits, Outcome, Service } from "./service.ts";
 
 const NUMBER = /^\+[1-9]\d{4,14}$/;

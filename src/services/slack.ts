@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { cut, fittedSentences, packed } from "./fitting.ts";
 import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { fittingTitled, titleOf, untitledText } from "./titled.ts";
-import { factsOf, isSession, unlinked } from "./wording.ts";
+import { unlinked } from "./escapes.ts";
+import { factsOf, isSession } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

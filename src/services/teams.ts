@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { cut, fittedSentences, fittingDigest, lengthOf } from "./fitting.ts";
 import { fieldsOf, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
-import { factsOf, fullWidth, isSession, undomained, urgencyOf } from "./wording.ts";
+import { fullWidth, undomained } from "./escapes.ts";
+import { factsOf, isSession, urgencyOf } from "./wording.ts";
 import type { Form, Limits, Message, Outcome, Service, Urgency } from "./service.ts";
 
 /** The hosts of Office 365 connectors. */

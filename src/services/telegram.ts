@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { areWithin, fittedSentences, fittingDigest } from "./fitting.ts";
 import { below, fieldsOf, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
-import { inert, urgencyOf } from "./wording.ts";
+import { inert } from "./escapes.ts";
+import { urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service } from "./service.ts";
 
 const options = v.strictObject({

@@ -1,6 +1,7 @@
-// The words that services use for an event: sentence, headline and facts; and how values are made safe for markup.
+// The words that services use for an event: sentence, headline and facts.
 
 import { plural } from "../text.ts";
+import { forwarded, fullWidth, unlinked } from "./escapes.ts";
 import { renderTemplate } from "./template.ts";
 import type { Message, Notification, SessionNotification, Templates, Urgency } from "./service.ts";
 
@@ -143,11 +144,6 @@ function inBrackets(facts: readonly string[], escape: Escape): string {
   return ` [${safe.join("; ")}]`;
 }
 
-/** Prevents apps from turning a text into a link. Leaves fingerprints alone, which may begin with slashes. */
-export function unlinked(value: string): string {
-  return fullWidth(value, /(?<!\bSHA256):(?=\/\/)/g);
-}
-
 /** What the text of a message begins with if no title shows how urgent it is: `🚨 Unexpected: `; usually empty. */
 export function alarm(message: Message): string {
   if (urgencyOf(message) !== "urgent") return "";
@@ -263,47 +259,4 @@ export function factsOf(notification: SessionNotification): { label: string; val
 
 function listed(values: readonly string[]): string {
   return values.filter((value) => value !== "").join(", ");
-}
-
-/**
- * Prevents apps from turning a value into a link: replaces the dots of anything like a DNS name with U+FF0E, because
- * phones also link names without `https://`. Addresses, fingerprints and this host's own name stay as they are.
- */
-export function undomained(value: string, hostName: string): string {
-  return value === hostName ? value : fullWidth(unlinked(value), /\.(?=\p{L})/gu);
-}
-
-/** Characters that begin a mention, room, topic, command or number. */
-const SIGNS = /(?<![\p{L}\p{N}])[@#/!+$]/gu;
-
-/** Like {@link undomained}, and also replaces the characters that begin mentions or commands in chats. */
-export function inert(value: string, hostName: string): string {
-  return value === hostName ? value : fullWidth(undomained(value, hostName), SIGNS);
-}
-
-/** Replaces the ASCII characters that a pattern matches with their full-width look-alikes, which no service interprets. */
-export function fullWidth(value: string, pattern: RegExp): string {
-  // U+FF01 to U+FF5E are in the order of ASCII.
-  return value.replace(pattern, (character) => String.fromCharCode(character.charCodeAt(0) + 0xfee0));
-}
-
-/**
- * Replaces the characters that begin markup in chats and HTML but appear in no ordinary name, so the names of domain users
- * stay as they are: `alice@corp.example`.
- */
-export function withoutMarks(value: string): string {
-  return fullWidth(value, /[<>|*`~]/g);
-}
-
-/** Underscores at the edge of a word and colons around a shortcode, which are markup in some chats. */
-const EDGES = /(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|(?<!\w):(?=[\w+-]+:(?!\w))/gu;
-
-/** Prevents a value from becoming a mention, a link or markup in any chat. This host's own name stays as it is. */
-export function forwarded(value: string, hostName: string): string {
-  return value === hostName ? value : fullWidth(withoutMarks(inert(value, hostName)), EDGES);
-}
-
-/** Escapes a text for HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { Message, SessionNotification } from "../../src/services/service.ts";
-import { alarm, factsOf, headline, inert, sentence, title, undomained, urgencyOf } from "../../src/services/wording.ts";
+import { inert, undomained } from "../../src/services/escapes.ts";
+import { alarm, factsOf, headline, sentence, title, urgencyOf } from "../../src/services/wording.ts";
 import { messageWith, notification } from "../helpers/fixtures.ts";
 
 Deno.test("sentence() and factsOf() show the place after the address and its name, and no name can forge one", () => {

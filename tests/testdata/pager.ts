@@ -12,7 +12,8 @@ import {
   tokenSchema,
 } from "../../src/services/http.ts";
 import { fittingTitled, untitledText } from "../../src/services/titled.ts";
-import { undomained, urgencyOf } from "../../src/services/wording.ts";
+import { undomained } from "../../src/services/escapes.ts";
+import { urgencyOf } from "../../src/services/wording.ts";
 import type { Limits, Service } from "../../src/services/service.ts";
 
 const options = v.strictObject({

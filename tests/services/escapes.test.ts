@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { forwarded, withoutMarks } from "../../src/services/wording.ts";
+import { forwarded, withoutMarks } from "../../src/services/escapes.ts";
 
 Deno.test("forwarded() leaves ordinary names, addresses, fingerprints and times as they are", () => {
   const ordinary = [
