@@ -5,12 +5,10 @@ import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
 import { eventOf, type StoredEvent, type StoredPlace, storedPlaceOf } from "./events.ts";
 import { openToRead } from "./open.ts";
+import { restartedAfterMs } from "./restart.ts";
 
 /** Entries per page. */
 const PAGE = 200;
-
-/** Events per page in the search for a restart, which reads little of each. */
-const RESTART_PAGE = 1_000;
 
 /** Which entries to read: those that match all given conditions. */
 export interface HistoryFilter {
@@ -84,9 +82,6 @@ export interface TopGroups {
   readonly logins: number;
   readonly unexpected: number;
 }
-
-/** By how much the uptime must be lower to show a restart, in seconds: more than a hook takes between its two clocks. */
-const RESTART_S = 60;
 
 const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
 
@@ -246,35 +241,8 @@ export class History implements Disposable {
     });
   }
 
-  /**
-   * The time of the newest login or logout after which the host has certainly restarted; -Infinity if there is none.
-   * Only a restart makes the uptime smaller. An event from the spool can be taken in late, and a clock can be set, so an
-   * event counts as the later one only by both its time and its id.
-   */
-  #readRestart(): number {
-    let [laterId, laterUptimeS] = [0, Infinity];
-    let before = { id: Number.MAX_SAFE_INTEGER, atMs: Number.MAX_SAFE_INTEGER };
-    for (;;) {
-      const rows = query<{ readonly id: number; readonly atMs: number; readonly uptimeS: number }>(
-        this.#database,
-        // As in entries(), SQLite uses the index only with the first bound.
-        `SELECT id, occurred_at_ms AS atMs, uptime_s AS uptimeS FROM event
-         WHERE uptime_s IS NOT NULL AND occurred_at_ms <= :atMs AND (occurred_at_ms, id) < (:atMs, :id)
-         ORDER BY occurred_at_ms DESC, id DESC LIMIT ${RESTART_PAGE}`,
-        before,
-      );
-      for (const { id, atMs, uptimeS } of rows) {
-        if (laterId > id && uptimeS > laterUptimeS + RESTART_S) return atMs;
-        if (uptimeS < laterUptimeS) [laterId, laterUptimeS] = [id, uptimeS];
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < RESTART_PAGE) return -Infinity;
-      before = { id: last.id, atMs: last.atMs };
-    }
-  }
-
   #restart(): number {
-    return this.#restartedAfterMs ??= this.#readRestart();
+    return this.#restartedAfterMs ??= restartedAfterMs(this.#database);
   }
 
   #entryOf(row: Record<string, unknown>): HistoryEntry {
