@@ -111,6 +111,7 @@ Deno.test("a service imports only the interface and shared helpers, and only the
   const names = [
     "service",
     "http",
+    "judge_answer",
     "wording",
     "escapes",
     "fitting",

@@ -3,7 +3,7 @@
 import { cap } from "../event.ts";
 import { messageOf } from "../failure.ts";
 import { oneLine } from "../log.ts";
-import { proxyRefusal } from "../services/http.ts";
+import { proxyRefusal } from "../services/judge_answer.ts";
 import type { Route } from "../config/routes.ts";
 import type { Form, HttpRequest, MailRequest, Message, Outcome } from "../services/service.ts";
 import type { Clock } from "../clock.ts";

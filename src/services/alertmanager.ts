@@ -5,7 +5,8 @@ import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
 import { fittedSentence, fitting, lengthOf } from "./fitting.ts";
 import { severityOf, startedAt } from "./alert.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, safeId, serverUrlSchema, textOf } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { below, jsonRequest, safeId, serverUrlSchema } from "./http.ts";
 import { forwarded, unlinked, withoutMarks } from "./escapes.ts";
 import { isSession, title } from "./wording.ts";
 import type {

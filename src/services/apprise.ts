@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions } from "./credentials.ts";
 import { fittingLines } from "./fitting.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { below, jsonRequest, serverUrlSchema } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
 import { forwarded } from "./escapes.ts";
 import { urgencyOf } from "./wording.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingDigest, packed } from "./fitting.ts";
-import { jsonFields, jsonRequest, judgeAnswer, namesAny, secondsToMs, textOf, urlSchema } from "./http.ts";
+import { jsonFields, judgeAnswer, namesAny, secondsToMs, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
 import { factsOf, isSession, urgencyOf } from "./wording.ts";
 import type { Limits, Message, Outcome, Service, SessionNotification, Urgency } from "./service.ts";

@@ -1,7 +1,8 @@
 // Google Chat, through a space's incoming webhook.
 
 import * as v from "valibot";
-import { fieldsOf, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { fieldsOf, jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
 import { fullWidth, undomained } from "./escapes.ts";
 import type { Limits, Outcome, Service } from "./service.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { fittingLines } from "./fitting.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf, tokenSchema } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { below, jsonRequest, serverUrlSchema, tokenSchema } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
 import { undomained } from "./escapes.ts";
 import { urgencyOf } from "./wording.ts";

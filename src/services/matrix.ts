@@ -2,18 +2,8 @@
 
 import * as v from "valibot";
 import { fittedSentences } from "./fitting.ts";
-import {
-  bearer,
-  below,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  safeId,
-  secondsToMs,
-  serverUrlSchema,
-  textOf,
-  tokenSchema,
-} from "./http.ts";
+import { jsonFields, judgeAnswer, secondsToMs, textOf } from "./judge_answer.ts";
+import { bearer, below, jsonRequest, safeId, serverUrlSchema, tokenSchema } from "./http.ts";
 import { fittingTitled, titleOf, untitledText } from "./titled.ts";
 import { escapeHtml, inert } from "./escapes.ts";
 import { urgencyOf } from "./wording.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { cut } from "./fitting.ts";
-import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { blamesMattermostHook, jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
 import { fullWidth, undomained } from "./escapes.ts";
 import { factsOf, isSession, urgencyOf } from "./wording.ts";

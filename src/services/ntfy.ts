@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { authorization, completeLogin, encodedLogin, loginOptions, oneLogin, tokenOption } from "./credentials.ts";
 import { areWithin, cut, fittingDigest } from "./fitting.ts";
-import { jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { textBelowTitle } from "./titled.ts";
 import { undomained } from "./escapes.ts";
 import { headline, urgencyOf } from "./wording.ts";

@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { cut, fittedSentences, fittingLines } from "./fitting.ts";
 import { severityOf, startedAt } from "./alert.ts";
-import { below, jsonFields, jsonRequest, judgeAnswer, safeId, textOf, textsOf, urlSchema } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf, textsOf } from "./judge_answer.ts";
+import { below, jsonRequest, safeId, urlSchema } from "./http.ts";
 import { titleOf } from "./titled.ts";
 import { forwarded } from "./escapes.ts";
 import { factsOf, isSession } from "./wording.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { fittingLines } from "./fitting.ts";
-import { below, jsonFields, judgeAnswer, textsOf, tokenSchema, urlSchema } from "./http.ts";
+import { jsonFields, judgeAnswer, textsOf } from "./judge_answer.ts";
+import { below, tokenSchema, urlSchema } from "./http.ts";
 import { textBelowTitle, titleOf } from "./titled.ts";
 import { undomained } from "./escapes.ts";
 import { isSession, urgencyOf } from "./wording.ts";

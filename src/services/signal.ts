@@ -1,7 +1,8 @@
 // Signal, through your own signal-cli-rest-api server, which has an account with its own number.
 
 import * as v from "valibot";
-import { below, jsonFields, jsonRequest, judgeAnswer, serverUrlSchema, textOf } from "./http.ts";
+import { jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { below, jsonRequest, serverUrlSchema } from "./http.ts";
 import { fittingTitled, titledText } from "./titled.ts";
 import { undomained } from "./escapes.ts";
 import type { HttpResponse, Limits, Outcome, Service } from "./service.ts";

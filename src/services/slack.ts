@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, packed } from "./fitting.ts";
-import { blamesMattermostHook, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { blamesMattermostHook, jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { fittingTitled, titleOf, untitledText } from "./titled.ts";
 import { unlinked } from "./escapes.ts";
 import { factsOf, isSession } from "./wording.ts";

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { cut, fittedSentences, fittingDigest, lengthOf } from "./fitting.ts";
-import { fieldsOf, jsonFields, jsonRequest, judgeAnswer, textOf, urlSchema } from "./http.ts";
+import { fieldsOf, jsonFields, judgeAnswer, textOf } from "./judge_answer.ts";
+import { jsonRequest, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
 import { fullWidth, undomained } from "./escapes.ts";
 import { factsOf, isSession, urgencyOf } from "./wording.ts";

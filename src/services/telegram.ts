@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { areWithin, fittedSentences, fittingDigest } from "./fitting.ts";
-import { below, fieldsOf, jsonFields, jsonRequest, judgeAnswer, secondsToMs, textOf, urlSchema } from "./http.ts";
+import { fieldsOf, jsonFields, judgeAnswer, secondsToMs, textOf } from "./judge_answer.ts";
+import { below, jsonRequest, urlSchema } from "./http.ts";
 import { plainText, titleOf } from "./titled.ts";
 import { inert } from "./escapes.ts";
 import { urgencyOf } from "./wording.ts";

@@ -4,7 +4,8 @@
 import { createHmac } from "node:crypto";
 import * as v from "valibot";
 import { areWithin, cut, fittedSentence, fitting } from "./fitting.ts";
-import { jsonFields, judgeStatus, safeId, textOf, urlSchema } from "./http.ts";
+import { jsonFields, judgeStatus, textOf } from "./judge_answer.ts";
+import { safeId, urlSchema } from "./http.ts";
 import { isSession, urgencyOf } from "./wording.ts";
 import type { Form, Limits, Message, Service, SessionNotification } from "./service.ts";
 

@@ -1,16 +1,8 @@
 // Pager, a service that there is not: an example of how to add one.
 
 import * as v from "valibot";
-import {
-  bearer,
-  below,
-  jsonFields,
-  jsonRequest,
-  judgeAnswer,
-  serverUrlSchema,
-  textOf,
-  tokenSchema,
-} from "../../src/services/http.ts";
+import { jsonFields, judgeAnswer, textOf } from "../../src/services/judge_answer.ts";
+import { bearer, below, jsonRequest, serverUrlSchema, tokenSchema } from "../../src/services/http.ts";
 import { fittingTitled, untitledText } from "../../src/services/titled.ts";
 import { undomained } from "../../src/services/escapes.ts";
 import { urgencyOf } from "../../src/services/wording.ts";

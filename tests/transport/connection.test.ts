@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Connection } from "../../src/config/connection.ts";
-import { proxyRefusal, SOCKS_REFUSAL } from "../../src/services/http.ts";
+import { proxyRefusal, SOCKS_REFUSAL } from "../../src/services/judge_answer.ts";
 import { startTransport } from "../../src/transport/transport.ts";
 import { makeCertificates } from "../helpers/certificates.ts";
 import { httpProxy, mutualTlsServer, socksProxy } from "../helpers/debian_servers.ts";

@@ -5,7 +5,7 @@ import { formatAgo, plural, quotedForShell } from "../../text.ts";
 import type { Id } from "../../ids.ts";
 import { CONFIG_FILE } from "../../paths.ts";
 import { type Problem, problemsOf } from "../../store/health.ts";
-import { PROXY_REFUSAL, SOCKS_REFUSAL } from "../../services/http.ts";
+import { PROXY_REFUSAL, SOCKS_REFUSAL } from "../../services/judge_answer.ts";
 import type { Overview, RouteOverview } from "../../store/overview.ts";
 import type { Spooled } from "../../intake/spool.ts";
 import { statIfThere } from "../../sqlite/files.ts";

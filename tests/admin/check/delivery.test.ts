@@ -5,7 +5,7 @@ import { type Finding, Findings } from "../../../src/admin/check/finding.ts";
 import type { Unread } from "../../../src/admin/unread.ts";
 import { statusOf } from "../../../src/admin/status/status_data.ts";
 import { parseConfig } from "../../../src/config/config.ts";
-import { PROXY_REFUSAL } from "../../../src/services/http.ts";
+import { PROXY_REFUSAL } from "../../../src/services/judge_answer.ts";
 import type { RouteOverview } from "../../../src/store/overview.ts";
 import { SourceError } from "../../../src/intake/record.ts";
 import { CONFIG_FILE } from "../../../src/paths.ts";
