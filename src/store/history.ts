@@ -103,6 +103,17 @@ const SESSIONS = `FROM event AS e LEFT JOIN event AS c ON c.opened_by = e.id
 const ENTRIES = `${SESSIONS} AND (e.type = 'open' OR e.opened_by IS NULL) AND ${WANTED}`;
 const LOGINS = `${SESSIONS} AND e.type = 'open' AND ${WANTED}`;
 
+/** Further columns of a group: its first and last login, and the different values in it. */
+const SPANS_AND_VALUES = `, min(e.occurred_at_ms) AS firstAtMs, max(e.occurred_at_ms) AS lastAtMs,
+  json_group_array(DISTINCT e.user) AS users, json_group_array(DISTINCT ${PLACE}) AS places,
+  json_group_array(DISTINCT ${ADDRESS}) AS addresses, json_group_array(DISTINCT e.key_fingerprint) AS keys`;
+
+/** Selects the groups of logins, with further columns after a comma. */
+function groupsBy(by: GroupBy, columns = ""): string {
+  return `SELECT ${GROUPED[by]} AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected${columns}
+          ${LOGINS} GROUP BY name`;
+}
+
 /** The history in an open store. */
 export class History implements Disposable {
   readonly #database: Database;
@@ -173,12 +184,7 @@ export class History implements Disposable {
   loginGroups(filter: HistoryFilter, by: GroupBy): LoginGroup[] {
     const rows = this.#query<LoginGroup & Readonly<Record<"users" | "places" | "addresses" | "keys", string>>>(
       filter,
-      `SELECT ${GROUPED[by]} AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected,
-         min(e.occurred_at_ms) AS firstAtMs, max(e.occurred_at_ms) AS lastAtMs,
-         json_group_array(DISTINCT e.user) AS users, json_group_array(DISTINCT ${PLACE}) AS places,
-         json_group_array(DISTINCT ${ADDRESS}) AS addresses,
-         json_group_array(DISTINCT e.key_fingerprint) AS keys
-       ${LOGINS} GROUP BY name ORDER BY logins DESC, name`,
+      `${groupsBy(by, SPANS_AND_VALUES)} ORDER BY logins DESC, name`,
     );
     const listed = (json: string): string[] => JSON.parse(json).filter((value: string) => value !== "").sort();
     return rows.map((row) => ({
@@ -195,10 +201,7 @@ export class History implements Disposable {
     const rows = this.#query<TopGroups["top"][number] & Readonly<Record<"groups" | "total" | "unexpected", number>>>(
       filter,
       `SELECT name, logins, count(*) OVER () AS groups, sum(logins) OVER () AS total, sum(unexpected) OVER () AS unexpected
-       FROM (SELECT ${
-        GROUPED[by]
-      } AS name, count(*) AS logins, sum(${IS_UNEXPECTED}) AS unexpected ${LOGINS} GROUP BY name)
-       ORDER BY logins DESC, name LIMIT :limit`,
+       FROM (${groupsBy(by)}) ORDER BY logins DESC, name LIMIT :limit`,
       { limit },
     );
     const { groups = 0, total = 0, unexpected = 0 } = rows[0] ?? {};
