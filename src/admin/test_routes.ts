@@ -44,7 +44,7 @@ export async function testRoutes({ stateDir, configFile }: Places): Promise<Exit
   return outcomes.some(({ kind }) => kind === "retry") ? ExitCode.tempFail : ExitCode.ok;
 }
 
-/** What the service warns of, if anything. Without an answer, the delivery is all that is known. */
+/** The warning from the probe of a service; undefined if there is none, or no answer. */
 async function warningOf({ service: { probe }, connection }: Route, transport: Transport): Promise<string | undefined> {
   if (probe === undefined) return undefined;
   const result = await transport(probe.request, connection);

@@ -1,4 +1,4 @@
-// Lists what `send` noted for a person to look at, although the alarm may work; for `check` and `status`.
+// The problems that `send` noted and that a person should look at, even if the alarm works; for `check` and `status`.
 
 import { messageOf } from "../failure.ts";
 import type { Id } from "../ids.ts";

@@ -103,7 +103,7 @@ function open(path: string, { maxBytes }: { maxBytes: number }): PlaceDatabase |
     const { isFile, size, uid, mode } = Deno.statSync(path);
     // Reading a FIFO could block indefinitely.
     if (!isFile) return unusable(path, "it is not a regular file");
-    // Whoever can change it can make any login look as if it came from a known place.
+    // A user that can change it can make any login appear to come from a known place.
     if ((uid !== 0 && uid !== Deno.uid()) || ((mode ?? 0) & 0o022) !== 0) {
       return unusable(path, "users other than root can write it");
     }

@@ -1,5 +1,5 @@
-// Decides when a report is due. Each is due at a local date and hour, so changes of the clock, of the time zone and of
-// daylight saving time repeat none. Pure.
+// Decides when a report is due. Each is due at a local date and hour, so no report is repeated
+// after a change of the clock, the time zone or daylight saving time. Pure.
 
 import type { ReportSchedule } from "../config/report.ts";
 import type { ReportSlot } from "../store/reports.ts";

@@ -195,7 +195,7 @@ function senderName({ notifications: [{ hostName }] }: Message): string | undefi
 /** A word between colons that is not the name of an emoji: part of an IPv6 address, or the seconds and the offset of a time. */
 const NO_EMOJI = /(?!100:|1234:)[a-f]*\d[\da-f]*|\d\d[+-]\d\d/;
 
-/** What has a meaning in Discord's Markdown. */
+/** The characters that have a meaning in Discord's Markdown. */
 const MARKDOWN = new RegExp(
   [
     // Marks that have a meaning anywhere.

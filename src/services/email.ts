@@ -218,7 +218,7 @@ function threadOf({ id, notifications: [first, ...more] }: Message, from: string
   };
 }
 
-/** The title, and for a single event whom it is about. */
+/** The title; for a single event, followed by its user and address. */
 function subjectOf(message: Message): string {
   const [first, ...more] = message.notifications;
   if (!isSession(first) || more.length > 0) return title(message);

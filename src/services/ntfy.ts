@@ -119,7 +119,7 @@ function ornamentOf(message: Message): Record<string, unknown> {
   const urgency = urgencyOf(message);
   const usual = { open: "key", close: "door", test: "loudspeaker", notice: "warning", report: "bar_chart" };
   return {
-    // The apps show the tag before it, so that an urgent one begins with 🚨.
+    // The apps show the tag before the title, so an urgent message begins with 🚨.
     title: cut(headline(message), { limits: TITLE }),
     tags: [urgency === "urgent" ? "rotating_light" : usual[type]],
     priority: PRIORITIES[urgency],

@@ -140,8 +140,8 @@ export interface MailServer {
 }
 
 /**
- * What a service requests: over HTTP; the same of each server of a cluster, where one that accepts it is enough; by mail;
- * or text for standard output.
+ * The request of a service: an HTTP request; the same request to each server of a cluster, of which one must accept it; a
+ * mail; or text for standard output.
  */
 export type ServiceRequest =
   | HttpRequest

@@ -208,7 +208,7 @@ function countedByKind(events: readonly SessionNotification[]): string {
   return [...listed, ...others.length === 0 ? [] : [counted(others, "other ")]].join(", ");
 }
 
-/** `12 logins and 9 logouts`, without what did not happen. */
+/** `12 logins and 9 logouts`; omits logins or logouts if there are none. */
 function counted(events: readonly SessionNotification[], kind = ""): string {
   const logins = events.filter(({ type }) => type === "open").length;
   const logouts = events.length - logins;

@@ -31,7 +31,7 @@ export interface WorkerSettings {
 
 /**
  * How long a request may take, in milliseconds. A mail takes several answers, and servers check it for spam before the
- * last one; to give up too early would send it again.
+ * last one; after a timeout that is too short, the mail would be sent twice.
  */
 export function timeoutOf(
   { kind }: HttpRequest | MailRequest,

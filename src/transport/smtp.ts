@@ -57,7 +57,7 @@ export async function sendMail(request: MailRequest, options: MailOptions): Prom
 /** The server has not answered at this address, so another one can be tried. */
 class NotConnected extends Error {}
 
-/** What sending a mail to one address needs. */
+/** What {@link sendTo} needs. */
 interface AddressOptions extends MailOptions {
   readonly request: MailRequest;
   readonly content: Buffer;

@@ -28,8 +28,8 @@ export function hookedServices({ read, list }: PamFiles): string[] {
 }
 
 /**
- * Further services to inspect: those that `[services]` names. One that is not installed, or of which nothing is to be
- * notified, needs no hook.
+ * Further services to inspect: those in `[services]` that need the hook. A service with the level `none`, or that is not
+ * installed, does not.
  */
 export function namedServices(levels: ReadonlyMap<string, ServiceLevel>, files: PamFiles): string[] {
   const hooked = hookedServices(files);

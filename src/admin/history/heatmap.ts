@@ -11,7 +11,7 @@ import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 export interface Heatmap {
   /** Logins per hour of the week, from Monday at midnight; 168 numbers. */
   readonly hours: readonly number[];
-  /** What has a bar, by the name to show; the one with the most logins first. */
+  /** The groups that get a bar, with the names to show; the one with the most logins first. */
   readonly groups: readonly Bar[];
   readonly timezone: string;
 }
