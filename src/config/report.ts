@@ -56,14 +56,7 @@ export interface ReportSchedule {
   readonly routes: readonly string[];
 }
 
-/** The section, as the schema returns it. */
-interface Section {
-  readonly schedule: typeof SCHEDULES[number];
-  readonly weekday?: typeof WEEKDAYS[number] | undefined;
-  readonly day?: number | undefined;
-  readonly hour: number;
-  readonly routes?: readonly string[] | undefined;
-}
+type Section = v.InferOutput<v.StrictObjectSchema<typeof REPORT, undefined>>;
 
 /** Converts the section. Adds to the faults if it names an unknown route, or a day that its schedule does not use. */
 export function reportSchedule(

@@ -28,9 +28,8 @@ export function seen(database: Database, { user, address, remoteHost, place, key
   const { asn, countryCode } = place;
   const site = address === undefined ? "" : siteOf(address);
   const { from, to } = address === undefined ? { from: "", to: "" } : networkSites(address);
-  const row = prepared(database, KNOWN).get({
-    ...{ user, site, from, to, remoteHost, asn: asn ?? null, countryCode, keyFingerprint },
-  }) ?? {};
+  const wanted = { user, site, from, to, remoteHost, asn: asn ?? null, countryCode, keyFingerprint };
+  const row = prepared(database, KNOWN).get(wanted) ?? {};
   return {
     user: row["user"] === 1,
     place: row["place"] === 1,

@@ -4,7 +4,7 @@ import { oneLine } from "../../log.ts";
 import { DAYS, HOURS, levelsOf } from "../../services/heat.ts";
 import { plural } from "../../text.ts";
 import type { LoginGroup } from "../../store/history.ts";
-import type { Display } from "./terminal.ts";
+import { coloured, type Display } from "./terminal.ts";
 import { cutToWidth, padToWidth, textWidth } from "./text_width.ts";
 
 /** The data of the heatmap. */
@@ -75,7 +75,7 @@ function signOf(level: number, { hasBlocks }: Display): string {
 }
 
 function shaded(level: number, { text, display }: { text: string; display: Display }): string {
-  return display.hasColours ? `${(SHADES[level] ?? SHADES[0]).colour}${text}\x1b[0m` : text;
+  return coloured(text, { colour: (SHADES[level] ?? SHADES[0]).colour, display });
 }
 
 /** Explains each shade in use: `- 1 to 3`. */

@@ -16,7 +16,7 @@ import { heatmapLines } from "./heatmap.ts";
 import { filterOf, type HistoryWishes } from "./history_filter.ts";
 import { COLUMNS, historyCells, historyJson, isUnexpected, type RowOptions } from "./history_rows.ts";
 import { tableOf } from "./table.ts";
-import { displayOf } from "./terminal.ts";
+import { coloured, displayOf } from "./terminal.ts";
 
 /** Options of `history`. */
 export interface HistoryOptions extends HistoryWishes, Places {
@@ -30,6 +30,8 @@ export interface HistoryOptions extends HistoryWishes, Places {
 
 /** Default number of entries in a table. */
 const TABLE_LIMIT = 100;
+
+const [BOLD, RED, YELLOW] = ["\x1b[1m", "\x1b[31m", "\x1b[33m"];
 
 /** Number of rows that determine the widths of the columns. */
 const MEASURED_ROWS = 1_000;
@@ -81,26 +83,20 @@ function printJson(history: History, { filter, host, limit }: Printed): void {
 }
 
 function printTable(history: History, { filter, host, limit, log }: Printed & { readonly log: Log }): void {
-  const { columns, coloured } = terminal();
+  const display = displayOf();
   const measured = history.entries(filter, { limit: Math.min(limit ?? Infinity, MEASURED_ROWS) });
   const rows = [...measured].map((entry) => historyCells(entry, host));
   if (rows.length === 0) return;
-  const lineOf = tableOf(COLUMNS, { rows, maxWidth: columns });
-  print(coloured("\x1b[1m", lineOf(COLUMNS.map(({ title }) => title))));
+  const lineOf = tableOf(COLUMNS, { rows, maxWidth: display.columns });
+  print(coloured(lineOf(COLUMNS.map(({ title }) => title)), { colour: BOLD, display }));
   for (const entry of history.entries(filter, { limit })) {
     const line = lineOf(historyCells(entry, host));
-    if (entry.tampered.length > 0) print(coloured("\x1b[31m", line));
-    else print(isUnexpected(entry) ? coloured("\x1b[33m", line) : line);
+    const colour = entry.tampered.length > 0 ? RED : isUnexpected(entry) ? YELLOW : undefined;
+    print(colour === undefined ? line : coloured(line, { colour, display }));
   }
   if (limit !== undefined && history.hasMore(filter, limit)) {
     log("warning", `only the newest ${limit} entries are shown: --limit all shows all`);
   }
-}
-
-/** The width of the terminal, and what colours a line if it shows colours. */
-function terminal() {
-  const { columns, hasColours } = displayOf();
-  return { columns, coloured: (colour: string, line: string) => hasColours ? `${colour}${line}\x1b[0m` : line };
 }
 
 /** Options of the functions that print groups. */
@@ -115,10 +111,10 @@ function printGroups(
   const groups = history.loginGroups(filter, by);
   if (groups.length === 0) return;
   if (json) return groups.forEach((group) => print(jsonText(groupJson(group, { by, ...host }))));
-  const { columns, coloured } = terminal();
+  const display = displayOf();
   const rows = groups.map((group) => groupCells(group, { by, ...host }));
-  const lineOf = tableOf(groupColumns(by), { rows, maxWidth: columns });
-  print(coloured("\x1b[1m", lineOf(groupColumns(by).map(({ title }) => title))));
+  const lineOf = tableOf(groupColumns(by), { rows, maxWidth: display.columns });
+  print(coloured(lineOf(groupColumns(by).map(({ title }) => title)), { colour: BOLD, display }));
   for (const row of rows) print(lineOf(row));
 }
 

@@ -31,6 +31,11 @@ export function displayOf({ env, stdout, consoleSize }: DisplaySurroundings = De
   };
 }
 
+/** A text in a colour, an escape sequence, if the display has colours. */
+export function coloured(text: string, { colour, display }: { colour: string; display: Display }): string {
+  return display.hasColours ? `${colour}${text}\x1b[0m` : text;
+}
+
 function terminalColumns(consoleSize: DisplaySurroundings["consoleSize"]): number {
   try {
     const { columns } = consoleSize();
