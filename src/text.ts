@@ -34,6 +34,11 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** Joins the texts that are not empty. */
+export function joined(texts: readonly string[], separator: string): string {
+  return texts.filter(Boolean).join(separator);
+}
+
 /**
  * Formats text as one word of a POSIX shell, in single quotes if it has a special character: administrators copy commands
  * into a shell, often as root.

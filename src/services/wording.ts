@@ -1,6 +1,6 @@
 // The words that services use for an event: sentence, headline and facts.
 
-import { plural } from "../text.ts";
+import { joined, plural } from "../text.ts";
 import { forwarded, fullWidth, unlinked } from "./escapes.ts";
 import { renderTemplate } from "./template.ts";
 import type { Message, Notification, SessionNotification, Templates, Urgency } from "./service.ts";
@@ -101,7 +101,7 @@ export function foldedSentence(
 
 /** The user and the client: `'alice' (203.0.113.7)`. */
 function who(event: SessionNotification, escape: Escape): string {
-  const known = [...originOf(event), event.place].filter((value) => value !== "");
+  const known = [event.remoteHost, event.dnsName, event.place].filter((value) => value !== "");
   const origin = known.map((value) => inParentheses(value, escape)).join(", ");
   return `'${escape(unlinked(event.user.replaceAll("'", "’")))}'${origin === "" ? "" : ` (${origin})`}`;
 }
@@ -122,15 +122,10 @@ function inParentheses(value: string, escape: Escape): string {
   return escape(unlinked(withoutParentheses(value)));
 }
 
-/** The client's address, followed by its DNS name. */
-function originOf({ remoteHost, dnsName }: SessionNotification): string[] {
-  return [remoteHost, dnsName].filter((value) => value !== "");
-}
-
 /** The origin for a label: `203.0.113.7, port 50022 (Auckland, New Zealand; AS64500 Example Net)`. */
 function fromText(notification: SessionNotification): string {
-  const { place, clientPort } = notification;
-  const origin = listed([...originOf(notification), clientPort === undefined ? "" : `port ${clientPort}`]);
+  const { remoteHost, dnsName, place, clientPort } = notification;
+  const origin = joined([remoteHost, dnsName, clientPort === undefined ? "" : `port ${clientPort}`], ", ");
   // Otherwise a DNS name could forge a place.
   return place === "" ? origin : `${withoutParentheses(origin)} (${place})`;
 }
@@ -251,12 +246,8 @@ export function factsOf(notification: SessionNotification): { label: string; val
     { label: "Why unexpected", value: reasons.join("; ") },
     { label: "Host", value: hostName },
     { label: "Time", value: time },
-    { label: "Via", value: listed(through) },
+    { label: "Via", value: joined(through, ", ") },
     { label: "Note", value: notification.isRepeat ? "may have been sent before" : "" },
   ];
   return facts.filter(({ value }) => value !== "").map(({ label, value }) => ({ label, value: unlinked(value) }));
-}
-
-function listed(values: readonly string[]): string {
-  return values.filter((value) => value !== "").join(", ");
 }

@@ -1,5 +1,6 @@
 // What the place databases say about an address, and how it is shown. Pure.
 
+import { joined } from "../text.ts";
 import type { Address } from "./address.ts";
 
 /** Where an address is, and who operates its network. Texts are English, of limited length, and empty if unknown. */
@@ -23,13 +24,11 @@ export const NO_PLACE: Place = { city: "", country: "", countryCode: "", asn: un
 export function placeText(place: Place): string {
   const { city, country } = place;
   // Singapore is a city and a country.
-  const location = city === country ? [country] : [city, country];
-  return [location.filter((name) => name !== "").join(", "), operatorText(place)].filter((text) => text !== "").join(
-    "; ",
-  );
+  const location = city === country ? country : joined([city, country], ", ");
+  return joined([location, operatorText(place)], "; ");
 }
 
 /** Formats the operator of a network: `AS64500 Example Net`. */
 export function operatorText({ asn, operator }: Pick<Place, "asn" | "operator">): string {
-  return [asn === undefined ? "" : `AS${asn}`, operator].filter((text) => text !== "").join(" ");
+  return joined([asn === undefined ? "" : `AS${asn}`, operator], " ");
 }
