@@ -1,5 +1,5 @@
-// Email, by default through the mail server of this host. A mail is plain text; that of a report is HTML as well. Only
-// the subject among the headers has text of an event.
+// Email, by default through the mail server of this host. A mail is plain text; that of a report is HTML as well. Of
+// its headers, only the subject has text of an event.
 
 import * as v from "valibot";
 import { completeLogin } from "./credentials.ts";
