@@ -108,7 +108,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "a full disk, and no spool in memory": { rung: "log", arrange: `${FULL}; rm -r /run/ssh-session-notifier` },
   "a full disk, and a link in place of the spool in memory": {
     rung: "log",
-    arrange: `${FULL}; rm -r ${RUN_SPOOL}; ln -s /tmp ${RUN_SPOOL}`,
+    // Anyone can write to the target, as to /tmp, which may contain files of others.
+    arrange: `${FULL}; rm -r ${RUN_SPOOL}; mkdir -p -m 1777 /run/open; ln -s /run/open ${RUN_SPOOL}`,
   },
   "a full disk, and a spool in memory owned by root": { rung: "log", arrange: `${FULL}; chown root:root ${RUN_SPOOL}` },
   "a full disk, and 1,000 files in the spool in memory": {
