@@ -68,13 +68,17 @@ function makeReport(
   // Not disposed of: that would close the database.
   const history = new History(database);
   const open = history.openSessions({ ...span, sinceMs: undefined }, MAX_LISTED);
+  const unexpected = { ...span, unexpectedOnly: true };
   const lines = reportLines({
     ...span,
     ...host,
     users: history.topGroups(span, "user", MAX_GROUPS),
     places: history.topGroups(span, "place", MAX_GROUPS),
     keys: history.topGroups(span, "key", MAX_GROUPS),
-    unexpected: [...history.entries({ ...span, unexpectedOnly: true }, { limit: MAX_LISTED })],
+    unexpected: {
+      count: history.count(unexpected),
+      newest: [...history.entries(unexpected, { limit: MAX_LISTED })],
+    },
     open,
     givenUp: routesOf(database).filter(({ dead }) => dead > 0),
     problems: problems(),

@@ -12,8 +12,8 @@ export interface ReportContent extends HostOptions, TimeSpan {
   readonly users: TopGroups;
   readonly places: TopGroups;
   readonly keys: TopGroups;
-  /** The newest unexpected entries. */
-  readonly unexpected: readonly HistoryEntry[];
+  /** The unexpected entries, and the newest of them, oldest first. */
+  readonly unexpected: { readonly count: number; readonly newest: readonly HistoryEntry[] };
   readonly open: { readonly count: number; readonly newest: readonly HistoryEntry[] };
   /** The routes that have given up deliveries. */
   readonly givenUp: readonly Pick<RouteOverview, "name" | "dead">[];
@@ -29,11 +29,12 @@ const MAX_NAME = 40;
 export function reportLines(content: ReportContent): string[] {
   const { sinceMs, untilMs, users, places, keys, unexpected, open, givenUp, problems, wellSinceMs } = content;
   const time = (atMs: number) => localTime(atMs, content.timezone).replace(/:\d\d(?=[+-])/, "");
-  const { logins, unexpected: news } = users;
+  const { logins } = users;
   const session = ({ event: { user, occurredAtMs } }: HistoryEntry) => `${cutName(user)} since ${time(occurredAtMs)}`;
-  const newest = [...unexpected].reverse().map(({ event: { occurredAtMs, user }, reasons, tampered }) =>
-    `${time(occurredAtMs)} ${[...tampered.length > 0 ? [`${cutName(user)} tampered with`] : [], ...reasons].join("; ")}`
-  );
+  const newest = unexpected.newest.toReversed().map(({ event: { occurredAtMs, user }, reasons, tampered }) => {
+    const why = [...tampered.length > 0 ? [`environment of ${cutName(user)} tampered with`] : [], ...reasons];
+    return `${time(occurredAtMs)} ${why.join("; ")}`;
+  });
   return [
     `${plural(logins, "login")} from ${time(sinceMs)} to ${time(untilMs)}`,
     ...logins === 0 ? [] : [
@@ -41,7 +42,7 @@ export function reportLines(content: ReportContent): string[] {
       `From: ${counted(places, (place) => place === "" ? "this host" : cutName(place))}`,
       `Keys: ${counted(keys, (key) => keyName(key, content))}`,
     ],
-    news === 0 ? "Nothing was unexpected" : `Unexpected: ${news}, the newest:`,
+    unexpected.count === 0 ? "Nothing was unexpected" : `Unexpected: ${unexpected.count}, the newest:`,
     ...newest.map((text) => `- ${shown(text, 160)}`),
     ...open.count === 0 ? [] : [`Open sessions: ${open.count}; ${open.newest.map(session).join(", ")}`],
     ...givenUp.map(({ name, dead }) => `Given up on route "${name}": ${plural(dead, "notification")}`),

@@ -134,7 +134,7 @@ async function showPending(work: Work, { report = false }: Pick<SendOptions, "re
   takeOver(database, { paths, log, keep: true });
   while (intake.takeIn() || intake.takeInDamaged());
   while (judgePending({ config, database, clock: systemClock, log, lookUpPlace }));
-  const problems = () => problemsNow(database, { paths, config, intake });
+  const problems = () => problemsNow(database, { paths, config, intake }).texts;
   const lines = report
     ? sentence(previewReport({ config, database, nowMs: Date.now(), problems })).split("\n")
     : config.routes.flatMap(({ name, service, templates }) =>
@@ -180,16 +180,15 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   const problems = () => problemsNow(database, { paths, config, intake });
   await run({
     ...context,
-    report: () => announceReport({ config, database, nowMs: Date.now(), problems }),
-    atEnd: () => pingHeartbeat({ ...context, isWell: () => problems().length === 0 }),
+    report: () => announceReport({ config, database, nowMs: Date.now(), problems: () => problems().texts }),
+    atEnd: () => pingHeartbeat({ ...context, isWell: () => problems().texts.length === 0 }),
   });
-  noteHealth(database, { isWell: problems().length === 0, nowMs: Date.now() });
+  const { ofRoutes, texts } = problems();
+  noteHealth(database, { isWell: texts.length === 0, nowMs: Date.now(), runDeadlineMs: config.runDeadlineMs });
   const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   await backUp(database, work);
   const pending = pendingCount(database);
-  const configured = config.routes.map(({ name }) => name);
-  const ofRoutes = routeProblems({ configured, routes: routesOf(database), nowMs: Date.now() });
   database.close();
   if (pending > 0) {
     log(
@@ -200,19 +199,21 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   return exitCodeOf(intake, { pending, problems: ofRoutes });
 }
 
-/** Why the alarm does not work, as far as a run can tell: the queue, the routes, and the host. */
+/** Why the alarm does not work, as far as a run can tell: the queue, the routes, and the host, a few words each. */
 function problemsNow(
   database: Database,
   { paths, config, intake }: { paths: StatePaths; config: Config; intake: Intake },
-): string[] {
+): { readonly ofRoutes: readonly Problem[]; readonly texts: readonly string[] } {
   const nowMs = Date.now();
   const configured = config.routes.map(({ name }) => name);
-  return [
+  const ofRoutes = routeProblems({ configured, routes: routesOf(database), nowMs });
+  const texts = [
     ...intake.fault === undefined ? [] : ["send cannot read all events"],
-    ...routeProblems({ configured, routes: routesOf(database), nowMs }).map(({ text }) => text),
+    ...ofRoutes.map(({ text }) => text),
     ...fullDisks(paths),
     ...lastResortFaults({ paths, lastRunAtMs: nowMs, nowMs }).map(({ short }) => short),
   ];
+  return { ofRoutes, texts };
 }
 
 /** Makes the daily backup. A failure must not affect the run: the next one tries again. Logs each reason once. */

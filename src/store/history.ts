@@ -80,7 +80,6 @@ export interface TopGroups {
   /** Of all groups: how many there are, and their logins. */
   readonly groups: number;
   readonly logins: number;
-  readonly unexpected: number;
 }
 
 const IS_UNEXPECTED = "(e.reasons <> '[]' OR e.tampered <> '' OR coalesce(c.tampered, '') <> '')";
@@ -152,6 +151,11 @@ export class History implements Disposable {
     }
   }
 
+  /** Counts the entries: logins, and logouts without a known login. */
+  count(filter: HistoryFilter): number {
+    return this.#query<{ count: number }>(filter, `SELECT count(*) AS count ${ENTRIES}`)[0]?.count ?? 0;
+  }
+
   /** Whether there are more than `limit` entries. */
   hasMore(filter: HistoryFilter, limit: number): boolean {
     return this.#before(filter, limit) !== undefined;
@@ -198,14 +202,14 @@ export class History implements Disposable {
 
   /** Groups logins, and returns only the groups with the most logins: a user can log in from any number of addresses. */
   topGroups(filter: HistoryFilter, by: GroupBy, limit: number): TopGroups {
-    const rows = this.#query<TopGroups["top"][number] & Readonly<Record<"groups" | "total" | "unexpected", number>>>(
+    const rows = this.#query<TopGroups["top"][number] & Readonly<Record<"groups" | "total", number>>>(
       filter,
-      `SELECT name, logins, count(*) OVER () AS groups, sum(logins) OVER () AS total, sum(unexpected) OVER () AS unexpected
+      `SELECT name, logins, count(*) OVER () AS groups, sum(logins) OVER () AS total
        FROM (${groupsBy(by)}) ORDER BY logins DESC, name LIMIT :limit`,
       { limit },
     );
-    const { groups = 0, total = 0, unexpected = 0 } = rows[0] ?? {};
-    return { top: rows.map(({ name, logins }) => ({ name, logins })), groups, logins: total, unexpected };
+    const { groups = 0, total = 0 } = rows[0] ?? {};
+    return { top: rows.map(({ name, logins }) => ({ name, logins })), groups, logins: total };
   }
 
   /** The sessions that may still be open, and the newest of them, oldest first. */

@@ -2,6 +2,7 @@
 
 import type { Database } from "../sqlite/open.ts";
 import { query } from "../sqlite/prepared.ts";
+import { hasStopped } from "./health.ts";
 
 /** A time at which a report is due. */
 export interface ReportSlot {
@@ -21,22 +22,26 @@ export function recordReport(database: Database, { date, atMs }: ReportSlot): vo
   database.prepare("INSERT OR REPLACE INTO report (one, date, at_ms) VALUES (1, ?, ?)").run(date, atMs);
 }
 
-/** After a gap of this length between two runs of `send`, in milliseconds, nothing is known about the time between. */
-const GAP_MS = 60 * 60 * 1000;
-
 /**
- * Notes whether the alarm works, at the end of a run. Writes only if that has changed, after a long gap between runs, or
- * after the clock was set back. Must run before prune(), which records the time of this run.
+ * Notes whether the alarm works, at the end of a run. Writes only if that has changed, if `send` had stopped before this
+ * run, or after the clock was set back. Must run before prune(), which records the time of this run.
  */
-export function noteHealth(database: Database, { isWell, nowMs }: { isWell: boolean; nowMs: number }): void {
+export function noteHealth(
+  database: Database,
+  { isWell, nowMs, runDeadlineMs }: { isWell: boolean; nowMs: number; runDeadlineMs: number },
+): void {
   if (!isWell) {
     database.prepare("UPDATE store SET well_since_ms = NULL WHERE well_since_ms IS NOT NULL").run();
     return;
   }
+  const [{ lastRunAtMs } = { lastRunAtMs: nowMs }] = query<{ lastRunAtMs: number }>(
+    database,
+    "SELECT last_run_at_ms AS lastRunAtMs FROM store",
+  );
   database.prepare(
     `UPDATE store SET well_since_ms = :now
-     WHERE well_since_ms IS NULL OR well_since_ms > :now OR :now - last_run_at_ms > ${GAP_MS}`,
-  ).run({ now: nowMs });
+     WHERE well_since_ms IS NULL OR well_since_ms > :now OR :hadStopped = 1`,
+  ).run({ now: nowMs, hadStopped: Number(hasStopped({ nowMs, lastRunAtMs, runDeadlineMs })) });
 }
 
 /** Since when every run found that the alarm works; undefined if the last one did not. */

@@ -71,6 +71,15 @@ Deno.test("a report is delivered late rather than never, and with the content th
   assert.equal(reports(world).length, failed.length + 1);
 });
 
+Deno.test("a report counts a tampered logout without a login as unexpected, and lists it", async () => {
+  using world = monday();
+  world.config = routes(["a"], WEEKLY);
+  world.login("mallory", { type: "close", tampered: ["SSH_CONNECTION"] });
+  await world.runRepeatedly(8 * DAY, HOUR);
+  const [text = ""] = reports(world);
+  assert.match(text, /\n0 logins from .*\nUnexpected: 1, the newest:\n- .* environment of mallory tampered with\n/);
+});
+
 Deno.test("a report that waits is not replaced by the next one", async () => {
   using world = monday();
   world.config = routes(["a"], WEEKLY);
@@ -147,10 +156,10 @@ Deno.test("a report that cannot be made does not end the run", async () => {
 
 Deno.test("noteHealth() knows since when every run found that the alarm works", () => {
   const database = openToWrite(":memory:");
-  const at = (hours: number) => Date.UTC(2026, 10, 23, hours);
+  const at = (hours: number) => Date.UTC(2026, 10, 23) + hours * HOUR;
   const note = (hours: number, isWell: boolean, lastRun = hours) => {
     database.prepare("UPDATE store SET last_run_at_ms = ?").run(at(lastRun));
-    noteHealth(database, { isWell, nowMs: at(hours) });
+    noteHealth(database, { isWell, nowMs: at(hours), runDeadlineMs: 10 * MINUTE });
     return wellSinceMs(database);
   };
   database.prepare(
@@ -163,6 +172,9 @@ Deno.test("noteHealth() knows since when every run found that the alarm works", 
   assert.equal(note(5, true), at(5));
   // send did not run for a while, so nothing is known about the time between.
   assert.equal(note(9, true, 6), at(9));
+  // The rule of status: send has stopped if the last run ended more than 25 minutes ago.
+  assert.equal(note(10, true, 9.75), at(9));
+  assert.equal(note(10, true, 9.5), at(10));
   // The clock was set back.
   assert.equal(note(7, true), at(7));
   database.close();

@@ -48,7 +48,7 @@ Deno.test("entries() with a limit returns the newest entries, for any limit and 
   });
 });
 
-Deno.test("loginsByHour(), loginGroups() and topGroups() count the logins that entries() returns", () => {
+Deno.test("loginsByHour(), loginGroups(), topGroups() and count() count the logins that entries() returns", () => {
   withHistory((history) => {
     const sum = (counts: readonly { readonly logins: number }[]) => counts.reduce((sum, { logins }) => sum + logins, 0);
     for (const filter of [{}, { user: "user3" }, { isFrom: () => false }]) {
@@ -58,9 +58,10 @@ Deno.test("loginsByHour(), loginGroups() and topGroups() count the logins that e
         const groups = history.loginGroups(filter, by);
         assert.equal(sum(groups), entries, by);
         const top = groups.slice(0, 3).map(({ name, logins }) => ({ name, logins }));
-        const all = { groups: groups.length, logins: entries, unexpected: 0 };
+        const all = { groups: groups.length, logins: entries };
         assert.deepEqual(history.topGroups(filter, by, 3), { top, ...all }, by);
       }
+      assert.deepEqual([history.count(filter), history.count({ ...filter, unexpectedOnly: true })], [entries, 0]);
     }
     // Midnight on a Monday, which is still Sunday further west.
     assert.deepEqual(history.loginsByHour({}, 0), [{ hour: 96, logins: COUNT }]);
