@@ -341,7 +341,7 @@ make_dirs() {
 # systemd or cron creates it again.
 make_run_dir() {
   write_file "$TMPFILES" root:root 0644 <<END
-# Written by install.sh. Here $NAME keeps logins that could not be recorded on disk; see tmpfiles.d(5).
+# Part of $NAME: the directory for logins that could not be recorded on disk; see tmpfiles.d(5).
 d $RUN_DIR 0750 root $QUEUE_USER -
 d $RUN_DIR/spool 2750 $QUEUE_USER $QUEUE_USER -
 f $RUN_DIR/unrecorded 0640 root $QUEUE_USER -
@@ -692,7 +692,7 @@ install_scheduler() {
 
 write_cron() {
   write_file "$CRON_FILE" root:root 0644 <<END
-# Written by install.sh. Delivers pending notifications of SSH logins; its output goes to the system log.
+# Part of $NAME. Delivers pending notifications of SSH logins; its output goes to the system log.
 SHELL=/bin/sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 * * * * * $SEND_USER $BINARY send 2>&1 | logger -t $NAME -p auth.notice
@@ -1112,7 +1112,7 @@ write_pam_files() {
 
 # Prints two lines per variable: one sets it, one unsets it. PAM would log an error for unsetting an unset variable.
 unset_variables() { # NAME...
-  say "# Written by install.sh. A name alone unsets the variable; see pam_env.conf(5)."
+  say "# Part of $NAME. A name alone unsets the variable; see pam_env.conf(5)."
   for variable; do
     say "$variable DEFAULT=x"
     say "$variable"

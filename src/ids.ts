@@ -68,6 +68,8 @@ export const IDS = {
 
   "scheduler.missing": "Neither systemd nor cron is set up to run `send`.",
   "scheduler.unit-missing": "A systemd unit of this program does not exist.",
+  "scheduler.unit-replaced":
+    "A systemd unit in `/etc/systemd/system` replaces the installed one, so that upgrades do not change it.",
   "scheduler.timer": "Whether the systemd timer, which runs `send` every minute, is enabled.",
   "scheduler.path": "Whether the systemd path unit, which runs `send` right after a login, is enabled.",
   "scheduler.cron": "cron is set up to run `send`.",

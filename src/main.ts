@@ -13,8 +13,8 @@ export const NOT_FOR_QUEUE = {
     /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
     /etc/pam.d /usr/lib/pam.d /etc/security /etc/selinux /etc/ssh/sshd_config /etc/ssh/sshd_config.d
     /usr/etc/ssh/sshd_config /usr/etc/ssh/sshd_config.d /etc/crypto-policies/back-ends /usr/share/crypto-policies
-    /etc/passwd /etc/group /etc/systemd/system /run/systemd/system /etc/cron.d /usr/sbin/cron /usr/sbin/crond
-    /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
+    /etc/passwd /etc/group /usr/lib/systemd/system /etc/systemd/system /run/systemd/system /etc/cron.d
+    /usr/sbin/cron /usr/sbin/crond /usr/sbin/ssh-session-notifier`.trim().split(/\s+/),
   write: ["/var/lib/ssh-session-notifier/send"],
   sys: ["hostname", "getegid", "statfs"],
   run: ["/usr/sbin/ssh-session-notifier", "/usr/sbin/restorecon", "/usr/sbin/getenforce"],

@@ -1,28 +1,18 @@
-// Checks the owners and modes of the files that install.sh creates. Identifies the two system users by what they own,
-// not by name.
+// Compares the owners and modes of the installed files with the manifest. Identifies the two system users by what they
+// own, not by name.
 
-import { BINARY, CONFIG_FILE, STATE_DIR, type StatePaths } from "../../paths.ts";
+import { BINARY, RUN_DIR, STATE_DIR, type StatePaths } from "../../paths.ts";
 import type { Findings } from "./finding.ts";
+import { type Entry, MANIFEST, QUEUE_USER, SEND_USER } from "./manifest.ts";
 
 /** Looks up a file without following links; undefined if it does not exist. */
 export type Look = (path: string) => Deno.FileInfo | undefined;
 
-/** The required state of a file. */
-interface Expected {
-  readonly path: string;
-  readonly kind: "file" | "directory";
-  readonly uid: number;
-  readonly gid: number;
-  /** Undefined: any mode that lets the owner read and write. */
-  readonly mode?: number;
-  /** `user:group` for people. */
-  readonly owner: string;
-  /** How to report a missing file; a fault by default. */
-  readonly missing?: "fine" | "warning";
-}
+/** The sandbox lets no command look at these, because most of what the first two contain is not for every command. */
+const UNSEEN = [STATE_DIR, RUN_DIR, `${STATE_DIR}/root`];
 
-const GROUP = "ssh-session-notifier";
-const QUEUE_OWNER = "ssh-session-queue:ssh-session-queue";
+/** Flags of files that a complete installation may lack; scheduler.ts judges those of systemd and cron. */
+const MAY_BE_MISSING = ["state", "systemd", "cron"];
 
 /** Checks all files, and reports the findings. */
 export function inspectFiles(paths: StatePaths, look: Look, findings: Findings): void {
@@ -34,87 +24,74 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     return;
   }
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
-  const queueIds = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
-  if ([...Object.values(send), ...Object.values(queueIds)].includes(0)) {
+  const queue = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
+  if ([...Object.values(send), ...Object.values(queue)].includes(0)) {
     findings.fault("files.root-owned", `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
     return;
   }
-  if (send.gid === queueIds.gid) {
+  if (send.gid === queue.gid) {
     findings.fault(
       "files.shared-group",
       `"${paths.queueDir}" has the group of send, so the hook could read the configuration and its secrets`,
       "run install.sh",
     );
   }
-  if (send.uid === queueIds.uid) {
+  if (send.uid === queue.uid) {
     findings.fault(
       "files.shared-user",
       "queue and send have the same user, so an attacker who controls send could block logins",
       "run install.sh",
     );
   }
-  const root = { uid: 0, gid: send.gid, owner: `root:${GROUP}` };
-  const queue = { ...queueIds, owner: QUEUE_OWNER };
-  const rootOfQueue = { uid: 0, gid: queueIds.gid, owner: "root:ssh-session-queue" };
-  const sendOwner = `${GROUP}:${GROUP}`;
-  const expected: Expected[] = [
-    { path: BINARY, kind: "file", mode: 0o2750, ...root },
-    { path: CONFIG_FILE.replace(/\/[^/]*$/, ""), kind: "directory", mode: 0o750, ...root },
-    { path: CONFIG_FILE, kind: "file", mode: 0o640, ...root },
-    { path: paths.queueDir, kind: "directory", mode: 0o2750, ...queue },
-    { path: paths.databaseDir, kind: "directory", mode: 0o2750, ...queue },
-    // install.sh creates it because the path unit watches it.
-    { path: paths.spoolDir, kind: "directory", mode: 0o2750, ...queue },
-    { path: paths.sendDir, kind: "directory", mode: 0o700, ...send, owner: sendOwner },
-    // These may be missing, but send fails if they exist and it cannot use them.
-    ...[paths.sendLock, paths.deliveriesDatabase].map((path): Expected => (
-      { path, kind: "file", missing: "fine", ...send, owner: sendOwner }
-    )),
-    ...["", "-wal"].map((suffix): Expected => (
-      { path: `${paths.queueDatabase}${suffix}`, kind: "file", mode: 0o640, missing: "fine", ...queue }
-    )),
-    // Any process that can open it can lock it, and so delay every login.
-    { path: `${paths.queueDatabase}-shm`, kind: "file", mode: 0o600, missing: "fine", ...queue },
-    // Everything else works without these, so a missing one is only a warning.
-    { path: paths.runSpoolDir, kind: "directory", mode: 0o2750, missing: "warning", ...queue },
-    { path: paths.unrecordedFile, kind: "file", mode: 0o640, missing: "warning", ...rootOfQueue },
-  ];
   const before = findings.hasFault("files");
-  for (const file of expected) inspectFile(file, look(file.path), findings);
+  const ids: Ids = { root: { uid: 0, gid: 0 }, [QUEUE_USER]: queue, [SEND_USER]: send };
+  for (const entry of MANIFEST) {
+    if (entry.flags.includes("optional") || UNSEEN.includes(entry.path)) continue;
+    inspectFile(entry, { ids, info: look(entry.path) }, findings);
+  }
   if (!before && !findings.hasFault("files")) {
     findings.pass("files.modes", "all files have the owners and modes that install.sh sets");
   }
 }
 
+/** The ids of the manifest's users and groups. */
+type Ids = Readonly<Record<string, { readonly uid: number; readonly gid: number }>>;
+
 function inspectFile(
-  { path, kind, uid, gid, owner, ...expected }: Expected,
-  info: Deno.FileInfo | undefined,
+  entry: Entry,
+  { ids, info }: { readonly ids: Ids; readonly info: Deno.FileInfo | undefined },
   findings: Findings,
 ): void {
-  const mode = octal(expected.mode ?? 0o600);
+  const { path, kind } = entry;
+  const owner = `${entry.owner}:${entry.group}`;
+  const mode = octal(entry.mode ?? 0o600);
   const found = (info?.mode ?? 0) & 0o7777;
-  if (info === undefined) {
-    if (expected.missing === undefined) {
-      findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
-    } else if (expected.missing === "warning") {
-      findings.warning(
-        "files.run-missing",
-        `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
-        "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
-      );
-    }
-  } else if (!(kind === "file" ? info.isFile : info.isDirectory)) {
+  if (info === undefined) inspectMissing(entry, findings);
+  else if (!(kind === "file" ? info.isFile : info.isDirectory)) {
     const hint = "find out who created it, remove it, and run install.sh";
     findings.fault("files.wrong-kind", `"${path}" is not a ${kind}`, hint);
-  } else if (info.uid !== uid || info.gid !== gid) {
+  } else if (info.uid !== ids[entry.owner]?.uid || info.gid !== ids[entry.group]?.gid) {
     findings.fault(
       "files.wrong-owner",
       `"${path}" belongs to ${info.uid}:${info.gid} instead of ${owner}`,
       `chown ${owner} ${path} && chmod ${mode} ${path}`,
     );
-  } else if (expected.mode === undefined ? (found & 0o600) !== 0o600 : found !== expected.mode) {
+  } else if (entry.mode === undefined ? (found & 0o600) !== 0o600 : found !== entry.mode) {
     const message = `"${path}" has mode ${octal(found)} instead of ${mode}`;
     findings.fault("files.wrong-mode", message, `chmod ${mode} ${path}`);
+  }
+}
+
+function inspectMissing({ path, flags }: Entry, findings: Findings): void {
+  if (flags.includes("boot")) {
+    // Everything else works without these.
+    findings.warning(
+      "files.run-missing",
+      `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
+      "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
+    );
+  } else if (!flags.some((flag) => MAY_BE_MISSING.includes(flag))) {
+    findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
   }
 }
 

@@ -5,7 +5,9 @@ import { hasStopped, type HealthSources } from "../../store/health.ts";
 import type { Findings } from "./finding.ts";
 
 const NAME = "ssh-session-notifier";
-const UNITS = "/etc/systemd/system";
+
+/** Where packages install units, and where the administrator does; a unit in the second replaces one in the first. */
+const [UNITS, OWN_UNITS] = ["/usr/lib/systemd/system", "/etc/systemd/system"];
 
 /** The cron daemon, as distributions name it. */
 const CRON_PROGRAMS = ["/usr/sbin/cron", "/usr/sbin/crond"];
@@ -41,19 +43,30 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
 }
 
 function inspectUnits(isThere: SchedulerFiles["isThere"], findings: Findings): void {
-  const missing = [".service", ".timer", ".path"].filter((suffix) => !isThere(`${UNITS}/${NAME}${suffix}`));
+  const units = [".service", ".timer", ".path"].map((suffix) => NAME + suffix);
+  const isIn = (directory: string) => (unit: string) => isThere(`${directory}/${unit}`);
+  const own = units.filter(isIn(OWN_UNITS));
+  const missing = units.filter((unit) => !own.includes(unit) && !isIn(UNITS)(unit));
   if (missing.length > 0) {
-    const units = missing.map((suffix) => NAME + suffix).join(", ");
-    findings.fault("scheduler.unit-missing", `cannot find ${units} in ${UNITS}`, "run install.sh");
+    const message = `cannot find ${missing.join(", ")} in ${UNITS} or ${OWN_UNITS}`;
+    findings.fault("scheduler.unit-missing", message, "run install.sh");
     return;
   }
-  if (isThere(`${UNITS}/timers.target.wants/${NAME}.timer`)) {
+  const replaced = own.filter(isIn(UNITS));
+  if (replaced.length > 0) {
+    findings.warning(
+      "scheduler.unit-replaced",
+      `systemd uses ${replaced.join(", ")} in ${OWN_UNITS} instead of ${UNITS}, and misses changes of upgrades`,
+      `if you did not put it there: rm ${OWN_UNITS}/${replaced[0]} && systemctl daemon-reload`,
+    );
+  }
+  if (isThere(`${OWN_UNITS}/timers.target.wants/${NAME}.timer`)) {
     findings.pass("scheduler.timer", `${NAME}.timer is enabled`);
   } else {
     const message = `${NAME}.timer is not enabled, so nothing is retried`;
     findings.fault("scheduler.timer", message, `systemctl enable --now ${NAME}.timer`);
   }
-  if (isThere(`${UNITS}/multi-user.target.wants/${NAME}.path`)) {
+  if (isThere(`${OWN_UNITS}/multi-user.target.wants/${NAME}.path`)) {
     findings.pass("scheduler.path", `${NAME}.path is enabled`);
   } else {
     const message = `${NAME}.path is not enabled, so a notification waits up to a minute for the timer`;

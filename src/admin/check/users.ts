@@ -4,9 +4,7 @@
 import type { StatePaths } from "../../paths.ts";
 import type { Findings } from "./finding.ts";
 import type { Look } from "./files.ts";
-
-const SEND = "ssh-session-notifier";
-const QUEUE = "ssh-session-queue";
+import { QUEUE_USER as QUEUE, SEND_USER as SEND } from "./manifest.ts";
 
 /**
  * Checks the users and their groups, and reports the findings.
