@@ -130,6 +130,7 @@ export async function packDist(
       "README.md",
       "install.sh",
     ]);
+    await normalize(path, time);
   });
   return archive;
 }

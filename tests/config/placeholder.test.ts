@@ -67,9 +67,9 @@ url = "https://hc-ping.com/UUID"
   assert.deepEqual(placeholders, ["heartbeat.url"]);
 });
 
-Deno.test("parseConfig() reports each example in install.sh's configuration after it is uncommented", async () => {
-  const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
-  const examples = [...installer.matchAll(/^# \[notification\.(\w+)\]\n((?:# .*\n)+)/gm)];
+Deno.test("parseConfig() reports each example in the installed configuration after it is uncommented", async () => {
+  const installed = await Deno.readTextFile(`${ROOT}/.ci/tree/usr/share/ssh-session-notifier/config.toml`);
+  const examples = [...installed.matchAll(/^# \[notification\.(\w+)\]\n((?:# .*\n)+)/gm)];
   assert.ok(examples.length >= 8);
   for (const [, name = "", lines = ""] of examples) {
     const options = lines.replace(/^# /gm, "");

@@ -19,6 +19,10 @@ const GOOD: Readonly<Record<string, Entry>> = {
   "/usr/sbin/ssh-session-notifier": { kind: "file", uid: 0, gid: GID, mode: 0o2750 },
   "/etc/ssh-session-notifier": { kind: "directory", uid: 0, gid: GID, mode: 0o750 },
   "/etc/ssh-session-notifier/config.toml": { kind: "file", uid: 0, gid: GID, mode: 0o640 },
+  "/etc/ssh-session-notifier/pam_env_last.conf": { kind: "file", uid: 0, gid: 0, mode: 0o644 },
+  "/etc/ssh-session-notifier/pam_env_retry.conf": { kind: "file", uid: 0, gid: 0, mode: 0o644 },
+  "/usr/lib/systemd/system/ssh-session-notifier.service": { kind: "file", uid: 0, gid: 0, mode: 0o644 },
+  "/etc/cron.d/ssh-session-notifier": { kind: "file", uid: 0, gid: 0, mode: 0o644 },
   [paths.queueDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [paths.databaseDir]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
   [`${paths.queueDir}/spool`]: { kind: "directory", uid: QUEUE_UID, gid: QUEUE_GID, mode: 0o2750 },
@@ -54,6 +58,14 @@ function found(changes: Readonly<Record<string, Partial<Entry> | undefined>>): r
 Deno.test("inspectFiles() passes after install.sh, before and after the first login", () => {
   assert.deepEqual(idsOf(found({})), ["pass files.modes"]);
   assert.deepEqual(idsOf(found({ [paths.queueDatabase]: undefined })), ["pass files.modes"]);
+});
+
+Deno.test("inspectFiles() leaves it to inspectScheduler() whether units or a crontab are needed", () => {
+  const neither = {
+    "/usr/lib/systemd/system/ssh-session-notifier.service": undefined,
+    "/etc/cron.d/ssh-session-notifier": undefined,
+  };
+  assert.deepEqual(idsOf(found(neither)), ["pass files.modes"]);
 });
 
 Deno.test("inspectFiles() only warns about missing files in /run", () => {
@@ -102,6 +114,26 @@ const FAULTS: [name: string, changes: Parameters<typeof found>[0], expected: [Le
     "fault files.wrong-owner",
     'config.toml"',
     " 999:997 ",
+  ]],
+  ["a unit that its group can change", { "/usr/lib/systemd/system/ssh-session-notifier.service": { mode: 0o664 } }, [
+    "fault files.wrong-mode",
+    'ssh-session-notifier.service"',
+    " 0664 ",
+    " 0644",
+  ]],
+  ["a crontab that belongs to send", { "/etc/cron.d/ssh-session-notifier": { uid: SEND_UID } }, [
+    "fault files.wrong-owner",
+    '"/etc/cron.d/ssh-session-notifier"',
+    " 999:0 ",
+    " root:root",
+  ]],
+  ["no list of harmful variables", { "/etc/ssh-session-notifier/pam_env_last.conf": undefined }, [
+    "fault files.missing",
+    'pam_env_last.conf"',
+  ]],
+  ["a link instead of that list", { "/etc/ssh-session-notifier/pam_env_last.conf": { kind: "link" } }, [
+    "fault files.wrong-kind",
+    'pam_env_last.conf"',
   ]],
   ["no binary", { "/usr/sbin/ssh-session-notifier": undefined }, ["fault files.missing", `"${BINARY}"`]],
   ["no queue/", { [paths.queueDir]: undefined }, ["fault files.missing", `"${paths.queueDir}"`]],

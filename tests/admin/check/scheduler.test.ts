@@ -3,14 +3,15 @@ import { type Finding, Findings } from "../../../src/admin/check/finding.ts";
 import { inspectRuns, inspectScheduler } from "../../../src/admin/check/scheduler.ts";
 import { assertAllFound, idsOf, type LevelAndId } from "../../helpers/findings.ts";
 
-const UNITS = "/etc/systemd/system";
+const UNITS = "/usr/lib/systemd/system";
+const OWN_UNITS = "/etc/systemd/system";
 const CRON_FILE = "/etc/cron.d/ssh-session-notifier";
 const CRON_LINE = "* * * * * ssh-session-notifier /usr/sbin/ssh-session-notifier send\n";
 const SYSTEMD = [
   "/run/systemd/system",
   ...[".service", ".timer", ".path"].map((suffix) => `${UNITS}/ssh-session-notifier${suffix}`),
-  `${UNITS}/timers.target.wants/ssh-session-notifier.timer`,
-  `${UNITS}/multi-user.target.wants/ssh-session-notifier.path`,
+  `${OWN_UNITS}/timers.target.wants/ssh-session-notifier.timer`,
+  `${OWN_UNITS}/multi-user.target.wants/ssh-session-notifier.path`,
 ];
 
 function found(
@@ -47,11 +48,25 @@ Deno.test("inspectScheduler() reports anything that keeps send from running", ()
   ]);
   const [service, timer, path] = [".service", ".timer", ".path"].map((suffix) => ` ssh-session-notifier${suffix}`);
   assertAllFound(found(["/run/systemd/system"]), [
-    ["fault scheduler.unit-missing", `${service},${timer},${path} in ${UNITS}`],
+    ["fault scheduler.unit-missing", `${service},${timer},${path} in ${UNITS} or ${OWN_UNITS}`],
   ]);
-  assertAllFound(found(without("notifier.service")), [["fault scheduler.unit-missing", `${service} in ${UNITS}`]]);
+  assertAllFound(found(without("notifier.service")), [["fault scheduler.unit-missing", `${service} in ${UNITS} or `]]);
   assert.deepEqual(idsOf(found(without("timers.target.wants"))), ["fault scheduler.timer", "pass scheduler.path"]);
   assert.deepEqual(idsOf(found(without("multi-user"))), ["pass scheduler.timer", "warning scheduler.path"]);
+});
+
+Deno.test("inspectScheduler() accepts units in /etc/systemd/system, but warns if they replace those of a package", () => {
+  const moved = SYSTEMD.map((path) => path.replace(UNITS, OWN_UNITS));
+  assert.deepEqual(idsOf(found(moved)), ["pass scheduler.timer", "pass scheduler.path"]);
+  assertAllFound(found([...SYSTEMD, `${OWN_UNITS}/ssh-session-notifier.service`]), [
+    [
+      "warning scheduler.unit-replaced",
+      " ssh-session-notifier.service ",
+      `rm ${OWN_UNITS}/ssh-session-notifier.service `,
+    ],
+    ["pass scheduler.timer"],
+    ["pass scheduler.path"],
+  ]);
 });
 
 Deno.test("inspectRuns() reports a scheduler that is set up but starts nothing", () => {
