@@ -15,8 +15,8 @@ const NAME = "ssh-session-notifier";
 const COMPLETIONS = `${ROOT}/src/command_line/completions/${NAME}`;
 const PAGES = `${ROOT}/src/man`;
 
-/** Installed files that the program contains, too: where they are installed, and their sources. */
-const FROM_PROGRAM: Readonly<Record<string, string>> = {
+/** Files whose sources are not in .ci/tree: where they are installed, and their sources. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
   [`/usr/share/bash-completion/completions/${NAME}`]: `${COMPLETIONS}.bash`,
   [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: `${COMPLETIONS}.fish`,
   [`/usr/share/zsh/vendor-completions/_${NAME}`]: `${COMPLETIONS}.zsh`,
@@ -47,7 +47,7 @@ export async function makeDist({ binary, output, time }: DistOptions): Promise<v
   const paths = (await filesBelow(tree)).map((path) => [path.slice(tree.length), path]);
   const sources: Readonly<Record<string, string>> = {
     ...Object.fromEntries(paths),
-    ...FROM_PROGRAM,
+    ...ELSEWHERE,
     [BINARY]: binary,
   };
   const listed = MANIFEST.filter(isInTree);
