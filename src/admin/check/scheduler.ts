@@ -56,8 +56,8 @@ function inspectUnits(isThere: SchedulerFiles["isThere"], findings: Findings): v
   if (replaced.length > 0) {
     findings.warning(
       "scheduler.unit-replaced",
-      `systemd uses ${replaced.join(", ")} in ${OWN_UNITS} instead of ${UNITS}, and misses changes of upgrades`,
-      `if you did not put it there: rm ${OWN_UNITS}/${replaced[0]} && systemctl daemon-reload`,
+      `${replaced.join(", ")} in ${OWN_UNITS} replaces that in ${UNITS}, so upgrades do not change it`,
+      `unless you want that: cd ${OWN_UNITS} && rm ${replaced.join(" ")} && systemctl daemon-reload`,
     );
   }
   if (isThere(`${OWN_UNITS}/timers.target.wants/${NAME}.timer`)) {

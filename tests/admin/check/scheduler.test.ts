@@ -58,12 +58,9 @@ Deno.test("inspectScheduler() reports anything that keeps send from running", ()
 Deno.test("inspectScheduler() accepts units in /etc/systemd/system, but warns if they replace those of a package", () => {
   const moved = SYSTEMD.map((path) => path.replace(UNITS, OWN_UNITS));
   assert.deepEqual(idsOf(found(moved)), ["pass scheduler.timer", "pass scheduler.path"]);
-  assertAllFound(found([...SYSTEMD, `${OWN_UNITS}/ssh-session-notifier.service`]), [
-    [
-      "warning scheduler.unit-replaced",
-      " ssh-session-notifier.service ",
-      `rm ${OWN_UNITS}/ssh-session-notifier.service `,
-    ],
+  const replaced = ["service", "path"].map((suffix) => `ssh-session-notifier.${suffix}`);
+  assertAllFound(found([...SYSTEMD, ...replaced.map((unit) => `${OWN_UNITS}/${unit}`)]), [
+    ["warning scheduler.unit-replaced", `${replaced.join(", ")} in ${OWN_UNITS} `, ` rm ${replaced.join(" ")} `],
     ["pass scheduler.timer"],
     ["pass scheduler.path"],
   ]);
