@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { evaluate, execute, executeOrThrow, filesBelow, ROOT } from "../.ci/checkout.ts";
 import { isInTree, makeDist } from "../.ci/dist.ts";
+import { inspectFiles } from "../src/admin/check/files.ts";
 import { inspectUsers } from "../src/admin/check/users.ts";
 import { Findings } from "../src/admin/check/finding.ts";
 import { MANIFEST } from "../src/admin/check/manifest.ts";
 import { statePaths } from "../src/paths.ts";
+import { statIfThere } from "../src/sqlite/files.ts";
 import { FakeRoot, NAME, ok, PROGRAM } from "./helpers/fake_root.ts";
 import { idsOf } from "./helpers/findings.ts";
 import { pamBlocks } from "./helpers/pam_docs.ts";
@@ -216,6 +218,45 @@ Deno.test({
     await create();
     assert.equal(await Deno.readTextFile(`${root}/run/${NAME}/unrecorded`), "a login");
     assert.equal(await Deno.readTextFile(`${root}/etc/passwd`), passwd);
+  },
+});
+
+/** Installs a tree as the manifest says, below a root with the users; an example of how a shell reads the manifest. */
+const INSTALL = `set -eu
+  id_in() { awk -F: -v name="$2" '$1 == name { print $3 }' "$root/etc/$1"; }
+  while read -r type mode owner group path flags; do
+    case ,$flags, in
+      *,state,*) continue ;;
+      *,boot,*) from=/dev/null ;;
+      *,from=*) from=$tree\${flags##*from=} ;;
+      *) from=$tree$path ;;
+    esac
+    mkdir -p "$root\${path%/*}"
+    if [ "$type" = d ]; then mkdir -p "$root$path"; else cp "$from" "$root$path"; fi
+    chown "$(id_in passwd "$owner"):$(id_in group "$group")" "$root$path"
+    chmod "$mode" "$root$path"
+  done <"$manifest"`;
+
+Deno.test({
+  name: "check finds no fault in files that a shell has installed by the manifest alone",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    await using folder = new Folder();
+    const tree = await folder.tree();
+    const root = folder.path("host");
+    await Deno.mkdir(`${root}/etc`, { recursive: true });
+    await executeOrThrow(["systemd-sysusers", `--root=${root}`, `${tree}/usr/lib/sysusers.d/${NAME}.conf`]);
+    await executeOrThrow(["sh", "-c", INSTALL], { root, tree, manifest: folder.path("dist/manifest") });
+    const found = () => {
+      const findings = new Findings();
+      inspectFiles(statePaths(), (path) => statIfThere(root + path), findings);
+      return idsOf(findings.all);
+    };
+    assert.deepEqual(found(), ["pass files.modes"]);
+    assert.match(await Deno.readTextFile(`${root}/etc/cron.d/${NAME}`), /^\* \* \* \* \* /m);
+    await Deno.remove(`${root}/etc/${NAME}/pam_env_last.conf`);
+    await Deno.symlink("pam_env_retry.conf", `${root}/etc/${NAME}/pam_env_last.conf`);
+    assert.deepEqual(found(), ["fault files.wrong-kind"]);
   },
 });
 
