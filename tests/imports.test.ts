@@ -139,7 +139,7 @@ Deno.test("a service imports only the interface and shared helpers, and only the
 /** The folders, lowest first. A module imports only its own folder and lower ones; files directly in src/ are lowest. */
 const ORDER = [
   ["sqlite"],
-  ["hook", "session", "services"],
+  ["hook", "session", "services", "pam"],
   ["config", "intake"],
   ["store", "transport"],
   ["send"],

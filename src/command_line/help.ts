@@ -122,6 +122,21 @@ export const HELP: ReadonlyMap<string, CommandHelp> = new Map(Object.entries<Com
     ],
     examples: [{ line: "sudo ssh-session-notifier repair" }],
   },
+  "pam-edit": {
+    text: [
+      "add prints the file with the hook's lines at the start and the end of the session stack, and without the lines " +
+      "of other releases. remove prints it without these lines, and prints a file that has none as it is. " +
+      "no-user-readenv prints it with user_readenv=0 in place of user_readenv=1, in any phase. includes prints only the " +
+      "names of the files that it includes, in any phase, one per line. All other lines stay as they are, byte by byte. " +
+      "No file is opened or changed. Write the result to another file: the shell would empty the PAM file first.",
+      "Exits with 0 if the result was printed, 78 if the file is not understood or an edit would change what its other " +
+      "lines do; nothing is printed then.",
+    ],
+    examples: [
+      { line: "ssh-session-notifier pam-edit add </etc/pam.d/sshd | diff -u /etc/pam.d/sshd -" },
+      { line: "ssh-session-notifier pam-edit remove </etc/pam.d/sshd >sshd.new" },
+    ],
+  },
   completions: {
     text: [
       "install.sh installs the completions for each shell; restart shells that were already running.",

@@ -39,6 +39,7 @@ export function createProgram(version: string, done: (exitCode: ExitCode) => voi
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 const SECTIONS = ["5", "7", "8"] as const;
+const PAM_ACTIONS = ["add", "remove", "no-user-readenv", "includes"] as const;
 
 function addCommands(program: Command, done: (exitCode: ExitCode) => void): void {
   const add = (name: string, description: string) => program.command(name).description(description);
@@ -133,6 +134,12 @@ function addCommands(program: Command, done: (exitCode: ExitCode) => void): void
     .option("--force", "replace the database even if it is not damaged")
     .addOption(stateDir)
     .action(run(async () => (await import("../admin/repair/repair.ts")).repair));
+  add("pam-edit", "Edit a PAM file from standard input, and print it; install.sh uses this.")
+    .addArgument(new Argument("<action>", "what to do").choices(PAM_ACTIONS))
+    .action(async (action: typeof PAM_ACTIONS[number]) => {
+      const { editPam } = await import("../admin/pam_edit.ts");
+      done(editPam(action));
+    });
   add("completions", "Print the completions for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .action(async (shell: typeof SHELLS[number]) => {

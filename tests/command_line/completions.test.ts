@@ -19,6 +19,7 @@ const TABLE: readonly (readonly [typed: string, offered: readonly string[]])[] =
   ["hist", ["history"]],
   ...commands.filter((name) => name !== "help").map((name) => [`${name} --`, flagsOf(name)] as const),
   ["completions ", ["bash", "zsh", "fish"]],
+  ["pam-edit no", ["no-user-readenv"]],
   ["help s", ["send", "status"]],
   ["history --user roo", ["root"]],
   ["explain --user roo", ["root"]],
@@ -143,7 +144,7 @@ type Offers = (script: string) => string[];
 const BASH_KINDS: Readonly<Record<string, ValueKind["kind"]>> = { f: "files", d: "directories", u: "users" };
 
 const BASH_VALUE = /^ {4}([a-z]+):(--[a-z-]+)\)\n((?: {6}(?!return).*\n)*) {6}return\n {6};;$/gm;
-const BASH_WORDS = /^ {4}(""|[a-z]+)\) mapfile .*\(compgen -W '(.*?)' .*;;$/gm;
+const BASH_WORDS = /^ {4}(""|[a-z-]+)\) mapfile .*\(compgen -W '(.*?)' .*;;$/gm;
 
 const bashOffers: Offers = (script) => {
   const kinds = new Map(
@@ -184,9 +185,9 @@ const zshOffers: Offers = (script) => {
     });
   const [head = "", arguments_ = ""] = script.split("    arguments)\n");
   return [
-    ...head.matchAll(/^ {4}'([a-z]+):(.*)'$/gm).map(([, name, text]) => `- ${name} ${text}`),
+    ...head.matchAll(/^ {4}'([a-z-]+):(.*)'$/gm).map(([, name, text]) => `- ${name} ${text}`),
     ...specs("-", head),
-    ...arguments_.matchAll(/^ {8}([a-z]+)\)\n([^]*?) {10};;$/gm).flatMap(([, name = "", text = ""]) =>
+    ...arguments_.matchAll(/^ {8}([a-z-]+)\)\n([^]*?) {10};;$/gm).flatMap(([, name = "", text = ""]) =>
       specs(name, text)
     ),
   ];
@@ -202,10 +203,10 @@ const FISH_KINDS: Readonly<Record<string, ValueKind["kind"]>> = {
 const fishOffers: Offers = (script) =>
   script.split("\n").flatMap((line) => {
     const [, rest, seen = "-", more = ""] =
-      /^complete -c ssh-session-notifier (-f$|-n (?:__fish_use_subcommand|'__fish_seen_subcommand_from ([a-z]+)') (.*))/
+      /^complete -c ssh-session-notifier (-f$|-n (?:__fish_use_subcommand|'__fish_seen_subcommand_from ([a-z-]+)') (.*))/
         .exec(line) ?? [];
     if (rest === undefined || rest === "-f") return /^(?:#.*)?$|-f$/.test(line) ? [] : [line];
-    const [, words, about] = /^-a '?([a-z0-9 ]+)'?(?: -d '(.*)')?$/.exec(more) ?? [];
+    const [, words, about] = /^-a '?([a-z0-9 -]+?)'?(?: -d '(.*)')?$/.exec(more) ?? [];
     if (words !== undefined) return words.split(" ").map((word) => [seen, word, about].filter(Boolean).join(" "));
     const [, short, long, value, text] = /^(?:-s ([a-z]) )?-l ([a-z-]+) ?(-[rx].*?)? ?-d '(.*)'$/.exec(more) ?? [];
     const [, choices] = /^-x -a '([a-z ]+)'$/.exec(value ?? "") ?? [];

@@ -21,7 +21,7 @@ const MARKDOWN_COMMENT = ["<!-- ", " -->"] as const;
 export async function documents(): Promise<ReadonlyMap<string, string>> {
   const main = "src/man/ssh-session-notifier.8";
   const configuration = "src/man/ssh-session-notifier.toml.5";
-  const pam = await pamBlocks();
+  const pam = pamBlocks();
   const configurationPage = await Deno.readTextFile(`${ROOT}/${configuration}`);
   return new Map([
     [

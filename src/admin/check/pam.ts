@@ -4,6 +4,7 @@ import { BINARY, statePaths } from "../../paths.ts";
 import type { Id } from "../../ids.ts";
 import type { Findings } from "./finding.ts";
 import { lowLimits } from "./limits.ts";
+import { closesContext, isHook, readsUserEnvironment } from "../../pam/pam_line.ts";
 import { jumpsOver, type PamFile, type PamModule, type PamStack } from "./pam_stack.ts";
 
 /**
@@ -107,10 +108,6 @@ export function sessionOf({ modules }: PamStack): readonly PamModule[] {
   return modules.filter(({ phase }) => phase === "session");
 }
 
-function isHook({ name, args }: PamModule): boolean {
-  return name === "pam_exec.so" && args.some((arg) => /\/ssh-session-notifier$/.test(arg));
-}
-
 /** Earlier releases put the lines in two separate files. */
 function inspectIncludes({ session, fault }: Inspected): void {
   const included = session.find(({ place }) => /(^|\/)ssh-session-notifier(-last)?:\d+$/.test(place));
@@ -156,7 +153,7 @@ function inspectPlace({ session, first, unsets, pass, warning, fault }: Inspecte
   const before = session.slice(0, first).filter((module, index) =>
     // Sets no variables and no limits; su-l has it before it includes su.
     module.name !== "pam_keyinit.so" &&
-    !(index === 0 && module.name === "pam_selinux.so" && module.args.includes("close")) &&
+    !(index === 0 && closesContext(module)) &&
     // Our own line, which unsets variables that the auth stack may have read from a user's file.
     !unsets(module)
   );
@@ -249,9 +246,7 @@ function unsets(
 }
 
 function inspectUserEnvironment({ modules }: PamStack, findings: Findings): void {
-  const open = modules.filter(({ name, args }) =>
-    name === "pam_env.so" && args.some((arg) => /^user_readenv=0*[1-9]/.test(arg))
-  );
+  const open = modules.filter(readsUserEnvironment);
   for (const { place, phase } of open) {
     findings.fault(
       "pam.user-environment",

@@ -1,5 +1,7 @@
-// Reads the PAM stack of a service as Linux-PAM does (libpam/pam_handlers.c, pam.conf(5)). Pure, except for the
-// function that reads files, which is a parameter.
+// Reads the PAM stack of a service as Linux-PAM does (libpam/pam_handlers.c). Pure, except for the function that reads
+// files, which is a parameter.
+
+import { isInclude, jumpOf, parsePam } from "../../pam/pam_line.ts";
 
 /** One module in the stack. */
 export interface PamModule {
@@ -32,6 +34,8 @@ export interface PamFile {
 /** PAM itself allows 32 levels (PAM_SUBSTACK_MAX_LEVEL is 16). */
 const MAX_DEPTH = 32;
 
+const PHASES = ["auth", "account", "password", "session"];
+
 /**
  * Reads the modules that PAM runs for a service, including those of included files.
  *
@@ -47,18 +51,19 @@ export function readPamStack(service: string, read: (name: string) => PamFile | 
       missing.push(name);
       return;
     }
-    for (const { number, text } of logicalLines(file.text)) {
-      const line = parseLine(text);
-      if (line === undefined) continue;
-      const { phase = context.phase, control, name, args } = line;
+    for (const line of parsePam(file.text)) {
+      const { number, control, path, name, args } = line;
+      // `@include` has no phase, because it applies to all.
+      const phase = line.phase === "@include" ? context.phase : line.phase;
+      if (path === "" || (phase !== undefined && !PHASES.includes(phase))) continue;
       if (context.phase !== undefined && phase !== context.phase) continue;
       const inSubstack = context.inSubstack || control === "substack";
-      if (["include", "substack"].includes(control)) add(name, { phase, inSubstack, depth: context.depth + 1 });
+      if (isInclude(line)) add(path, { phase, inSubstack, depth: context.depth + 1 });
       else {
         modules.push({
           phase: phase ?? "",
           control,
-          name: name.replace(/^.*\//, ""),
+          name,
           args,
           place: `${file.path}:${number}`,
           inSubstack: context.inSubstack,
@@ -70,47 +75,11 @@ export function readPamStack(service: string, read: (name: string) => PamFile | 
   return { modules, missing };
 }
 
-/** Splits text into lines as PAM does: a backslash at the end continues a line, and `#` begins a comment. */
-function logicalLines(text: string): { number: number; text: string }[] {
-  const lines: { number: number; text: string }[] = [];
-  let begun: { number: number; text: string } | undefined;
-  for (const [index, raw] of text.split("\n").entries()) {
-    const line = begun ?? { number: index + 1, text: "" };
-    const part = raw.replace(/#.*$/, "");
-    const goesOn = /\\\s*$/.test(part);
-    line.text += ` ${part.replace(/\\\s*$/, "")}`;
-    begun = goesOn ? line : undefined;
-    if (!goesOn) lines.push(line);
-  }
-  if (begun !== undefined) lines.push(begun);
-  return lines;
-}
-
-/** Parses one line. `@include` has no phase, because it applies to all. */
-function parseLine(
-  text: string,
-): { phase?: string; control: string; name: string; args: readonly string[] } | undefined {
-  const included = /^\s*@include\s+(\S+)/i.exec(text);
-  if (included !== null) return { control: "include", name: included[1] ?? "", args: [] };
-  const match = /^\s*-?(auth|account|password|session)\s+(?:\[([^\]]*)\]|(\S+))\s+(\S+)(.*)$/i.exec(text);
-  if (match === null) return undefined;
-  const [, phase = "", actions, word = "", name = "", rest = ""] = match;
-  return {
-    phase: phase.toLowerCase(),
-    control: (actions ?? word).toLowerCase().trim(),
-    name,
-    // An argument in brackets can contain spaces.
-    args: [...rest.matchAll(/\[((?:[^\]\\]|\\.)*)\]|(\S+)/g)].map(([, bracketed, plain]) => bracketed ?? plain ?? ""),
-  };
-}
-
 /**
  * How many of the following modules a module can skip; Infinity if it can end the stack with success. Ending the stack
  * with failure does not count, because the login fails too.
  */
 export function jumpsOver({ control, inSubstack }: PamModule): number {
   if (control === "sufficient") return inSubstack ? 0 : Infinity;
-  const actions = [...control.matchAll(/=\s*(\w+)/g)].map(([, action]) => action ?? "");
-  if (actions.includes("done") && !inSubstack) return Infinity;
-  return Math.max(0, ...actions.filter((action) => /^\d+$/.test(action)).map(Number));
+  return /=[ \t]*done\b/.test(control) && !inSubstack ? Infinity : jumpOf({ control });
 }

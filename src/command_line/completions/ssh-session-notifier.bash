@@ -130,7 +130,7 @@ _ssh_session_notifier() {
       ;;
   esac
   case $command in
-    "") mapfile -t COMPREPLY < <(compgen -W 'queue send check status history explain retry test repair completions man help --version -h --help' -- "$cur") ;;
+    "") mapfile -t COMPREPLY < <(compgen -W 'queue send check status history explain retry test repair pam-edit completions man help --version -h --help' -- "$cur") ;;
     queue) mapfile -t COMPREPLY < <(compgen -W '--state-dir -h --help' -- "$cur") ;;
     send) mapfile -t COMPREPLY < <(compgen -W '--dry-run --report --verbose --state-dir --config -h --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--json -h --help' -- "$cur") ;;
@@ -140,9 +140,10 @@ _ssh_session_notifier() {
     retry) mapfile -t COMPREPLY < <(compgen -W '--route --to --state-dir --config -h --help' -- "$cur") ;;
     test) mapfile -t COMPREPLY < <(compgen -W '--state-dir --config -h --help' -- "$cur") ;;
     repair) mapfile -t COMPREPLY < <(compgen -W '--force --state-dir -h --help' -- "$cur") ;;
+    pam-edit) mapfile -t COMPREPLY < <(compgen -W 'add remove no-user-readenv includes -h --help' -- "$cur") ;;
     completions) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish -h --help' -- "$cur") ;;
     man) mapfile -t COMPREPLY < <(compgen -W '5 7 8 -h --help' -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W 'queue send check status history explain retry test repair completions man help' -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W 'queue send check status history explain retry test repair pam-edit completions man help' -- "$cur") ;;
   esac
 }
 

@@ -68,6 +68,10 @@ complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -l forc
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -l state-dir -x -a '(__fish_complete_directories)' -d 'use instead of /var/lib/ssh-session-notifier; works only when run from source'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -s h -l help -d 'show this help'
 
+complete -c ssh-session-notifier -n __fish_use_subcommand -a pam-edit -d 'Edit a PAM file from standard input, and print it; install.sh uses this.'
+complete -c ssh-session-notifier -n '__fish_seen_subcommand_from pam-edit' -s h -l help -d 'show this help'
+complete -c ssh-session-notifier -n '__fish_seen_subcommand_from pam-edit' -a 'add remove no-user-readenv includes'
+
 complete -c ssh-session-notifier -n __fish_use_subcommand -a completions -d 'Print the completions for a shell.'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from completions' -s h -l help -d 'show this help'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'
@@ -77,4 +81,4 @@ complete -c ssh-session-notifier -n '__fish_seen_subcommand_from man' -s h -l he
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from man' -a '5 7 8'
 
 complete -c ssh-session-notifier -n __fish_use_subcommand -a help -d 'show the help for a command'
-complete -c ssh-session-notifier -n '__fish_seen_subcommand_from help' -a 'queue send check status history explain retry test repair completions man help'
+complete -c ssh-session-notifier -n '__fish_seen_subcommand_from help' -a 'queue send check status history explain retry test repair pam-edit completions man help'

@@ -14,6 +14,7 @@ _ssh-session-notifier() {
     'retry:Retry given-up notifications, and make pending ones due now.'
     'test:Send a test notification on every route, and show the result for each.'
     'repair:Repair the queue database if it is damaged, without interrupting logins.'
+    'pam-edit:Edit a PAM file from standard input, and print it; install.sh uses this.'
     'completions:Print the completions for a shell.'
     'man:Print a manual page.'
     'help:show the help for a command'
@@ -101,6 +102,11 @@ _ssh-session-notifier() {
             '--state-dir=[use instead of /var/lib/ssh-session-notifier; works only when run from source]:dir:_files -/' \
             '(- *)'{-h,--help}'[show this help]'
           ;;
+        pam-edit)
+          _arguments \
+            '(- *)'{-h,--help}'[show this help]' \
+            '1:action:(add remove no-user-readenv includes)'
+          ;;
         completions)
           _arguments \
             '(- *)'{-h,--help}'[show this help]' \
@@ -113,7 +119,7 @@ _ssh-session-notifier() {
           ;;
         help)
           _arguments \
-            '1:command:(queue send check status history explain retry test repair completions man help)'
+            '1:command:(queue send check status history explain retry test repair pam-edit completions man help)'
           ;;
       esac
       ;;
