@@ -20,12 +20,12 @@ const { commands } = createProgram("1", () => {});
 Deno.test("the README has at most 300 lines", () => assert.ok(readme.split("\n").length <= 300));
 
 Deno.test("the README names every command, and no other", () => {
-  const named = [...section("Commands").matchAll(/^\| `([a-z]+)` /gm)].map(([, name]) => name);
+  const named = [...section("Commands").matchAll(/^\| `([a-z-]+)` /gm)].map(([, name]) => name);
   assert.deepEqual(named.toSorted(), commands.map((command) => command.name()).toSorted());
 });
 
 Deno.test("the README names no option that the program or install.sh does not have", () => {
-  for (const [line, name = "", rest = ""] of readme.matchAll(/\bssh-session-notifier ([a-z]+)\b([^`\n#|]*)/g)) {
+  for (const [line, name = "", rest = ""] of readme.matchAll(/\bssh-session-notifier ([a-z-]+)\b([^`\n#|]*)/g)) {
     const flags = [...rest.matchAll(/(--[a-z-]+)/g)].map(([, flag]) => flag);
     const command = commands.find((command) => command.name() === name);
     assert.ok(flags.every((flag) => command?.options.some(({ long }) => long === flag)), line);
