@@ -50,7 +50,8 @@ export const IDS = {
   "pam.cleanup-early": "`pam_env` can set variables after the line that unsets harmful ones.",
   "pam.cleanup-skipped": "A PAM line can skip the line that unsets harmful variables.",
   "pam.user-environment": "Whether users can set PAM's environment (`user_readenv=1`).",
-  "pam.not-understood": "`pam-edit` cannot edit a PAM file without changing what its other lines do.",
+  "pam.not-understood":
+    "`pam-edit` cannot read a PAM file, or cannot edit it without changing what its other lines do.",
 
   "limits.values": "Whether limits of `pam_limits` prevent the hook from starting at the logout.",
   "limits.own-file": "`pam_limits` reads limits from a file that `check` does not read.",

@@ -1,4 +1,4 @@
-// `pam-edit`: a filter that edits a PAM file for install.sh. Opens no file. PAM files may contain any bytes in comments,
+// `pam-edit`: edits a PAM file as a filter, and opens no file. PAM files may contain any bytes in comments,
 // so each byte is one character here.
 
 import { ExitCode, Failure, messageOf } from "../failure.ts";

@@ -134,7 +134,7 @@ function addCommands(program: Command, done: (exitCode: ExitCode) => void): void
     .option("--force", "replace the database even if it is not damaged")
     .addOption(stateDir)
     .action(run(async () => (await import("../admin/repair/repair.ts")).repair));
-  add("pam-edit", "Edit a PAM file from standard input, and print it; install.sh uses this.")
+  add("pam-edit", "Edit a PAM file as a filter, from standard input to standard output.")
     .addArgument(new Argument("<action>", "what to do").choices(PAM_ACTIONS))
     .action(async (action: typeof PAM_ACTIONS[number]) => {
       const { editPam } = await import("../admin/pam_edit.ts");

@@ -1,4 +1,4 @@
-// `pam-edit` as install.sh runs it: bytes in, bytes out, no permissions.
+// `pam-edit` as a process: bytes in, bytes out, no permissions.
 
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };

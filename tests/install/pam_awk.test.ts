@@ -170,7 +170,7 @@ function comparable(text: string, result: Result): Partial<Result> {
     // awk ends the last line with a newline even if the file has no lines of ours.
     removed: removed === `${text}\n` ? text : removed,
     // awk does not join continuation lines.
-    ...rest.refusal === "it has continuation lines" ? {} : { fixed, includes },
+    .../\\[ \t]*$/m.test(text) ? {} : { fixed, includes },
   };
 }
 

@@ -107,6 +107,21 @@ const REFUSED: readonly (readonly [name: string, text: string, refusal: string])
   ["continuation lines with spaces", "session x b.so\nauth x \\ \t\n a.so\n", "it has continuation lines"],
   // PAM ends this line at the comment; the refusal is only cautious.
   ["a backslash after a comment", "session x b.so # c \\\nauth x a.so\n", "it has continuation lines"],
+  [
+    "a jump of two past one line",
+    `session [a=2] b.so\n# c\nsession x c.so\nauth x a.so\n${HOOK}\n`,
+    "the jump in line 1 crosses the lines of the hook",
+  ],
+  [
+    "a jump of three past two lines",
+    "session [a=3] b.so\nsession [a=2] c.so\nsession x d.so\n",
+    "the jump in line 1 crosses the lines of the hook",
+  ],
+  [
+    "a jump after others that end inside",
+    "session [a=1] b.so\nsession x c.so\nsession x d.so\nsession [a=2] e.so\nsession x f.so\n",
+    "the jump in line 4 crosses the lines of the hook",
+  ],
   ["a jump past the end", "session x b.so\nsession [a=1] c.so\n", "the jump in line 2 crosses the lines of the hook"],
   [
     "a jump over a hook",

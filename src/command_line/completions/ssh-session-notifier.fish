@@ -68,7 +68,7 @@ complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -l forc
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -l state-dir -x -a '(__fish_complete_directories)' -d 'use instead of /var/lib/ssh-session-notifier; works only when run from source'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from repair' -s h -l help -d 'show this help'
 
-complete -c ssh-session-notifier -n __fish_use_subcommand -a pam-edit -d 'Edit a PAM file from standard input, and print it; install.sh uses this.'
+complete -c ssh-session-notifier -n __fish_use_subcommand -a pam-edit -d 'Edit a PAM file as a filter, from standard input to standard output.'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from pam-edit' -s h -l help -d 'show this help'
 complete -c ssh-session-notifier -n '__fish_seen_subcommand_from pam-edit' -a 'add remove no-user-readenv includes'
 

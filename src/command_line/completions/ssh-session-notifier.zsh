@@ -14,7 +14,7 @@ _ssh-session-notifier() {
     'retry:Retry given-up notifications, and make pending ones due now.'
     'test:Send a test notification on every route, and show the result for each.'
     'repair:Repair the queue database if it is damaged, without interrupting logins.'
-    'pam-edit:Edit a PAM file from standard input, and print it; install.sh uses this.'
+    'pam-edit:Edit a PAM file as a filter, from standard input to standard output.'
     'completions:Print the completions for a shell.'
     'man:Print a manual page.'
     'help:show the help for a command'

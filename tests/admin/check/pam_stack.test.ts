@@ -27,6 +27,9 @@ Deno.test("readPamStack() reads lines as PAM does: comments, brackets, continuat
       "  last",
       "auth required pam_five.so",
       "nonsense",
+      "sessions required pam_six.so",
+      "session required",
+      "password required pam_seven.so",
       "",
     ].join("\n"),
   });
@@ -37,6 +40,7 @@ Deno.test("readPamStack() reads lines as PAM does: comments, brackets, continuat
     "sshd:5 session success=1 default=ignore pam_three.so one argument two",
     "sshd:6 session optional pam_four.so last",
     "sshd:9 auth required pam_five.so",
+    "sshd:13 password required pam_seven.so",
   ]);
 });
 
