@@ -148,7 +148,7 @@ Deno.test("install.sh installs the same bytes and modes as the tree and its mani
     SHARED,
     ...["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) => `${SHARED}/${name}`),
   ]);
-  const { first, last } = await pamBlocks();
+  const { first, last } = pamBlocks();
   assert.equal(await Deno.readTextFile(`${tree}${SHARED}/pam_first`), `${first}\n`);
   assert.equal(await Deno.readTextFile(`${tree}${SHARED}/pam_last`), `${last}\n`);
   const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
