@@ -1,9 +1,9 @@
-// Prepares the files that `deno compile` embeds: main.ts, and one bundle each for the hook and for all other commands.
-// At each start the runtime looks at every embedded file, three per TypeScript module (source, code and map), so
-// separate modules would slow down every login.
+// Prepares the files that `deno compile` embeds: main.js, and one bundle each for the hook and for all other commands.
+// At each start the runtime reads all embedded files, so separate modules would slow down every login. All are
+// JavaScript, because a TypeScript module is embedded three times (source, code and map): 2 % of the cost of a login.
 
 import { dirname } from "node:path";
-import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole, ROOT } from "./checkout.ts";
+import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole } from "./checkout.ts";
 
 const PROGRAM = "src/main.ts";
 
@@ -11,17 +11,17 @@ const PROGRAM = "src/main.ts";
 const PARTS: Readonly<Record<string, string>> = { "src/hook/queue.ts": "queue.js", "src/command.ts": "command.js" };
 
 /**
- * Bundles with the name of their module, beside those that load them: the Worker, which is started by its URL; and what
- * it imports only to send a mail, because all imports of a bundle are loaded when it starts.
+ * Bundles that other bundles load: the Worker, which is started by its URL; and what it imports only to send a mail,
+ * because all imports of a bundle are loaded when it starts.
  */
 const LOADED_LATER: Readonly<Record<string, string>> = {
-  "src/transport/http_worker.ts": "http_worker.ts",
-  "src/transport/smtp.ts": "smtp.ts",
+  "src/transport/http_worker.ts": "http_worker.js",
+  "src/transport/smtp.ts": "smtp.js",
 };
 
 /**
- * Creates the files to embed: for `src/main.ts`, its text and one bundle for each module that it imports; for any other
- * entry, one bundle.
+ * Creates the files to embed: a bundle of the entry, and of each module that is loaded at run time. For `src/main.ts`,
+ * also one for each module that it imports.
  *
  * @param entry a module below the checkout
  * @param options.key identifies the state of the sources; the result is cached under it
@@ -33,7 +33,7 @@ export async function embed(
 ): Promise<{ readonly main: string; readonly include: readonly string[] }> {
   const directory = `${CACHE}/embedded/${key}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
   const embedded = {
-    main: `${directory}/${entry === PROGRAM ? "main.ts" : "main.js"}`,
+    main: `${directory}/main.js`,
     include: [...Object.values(LOADED_LATER), "licences.txt"].map((name) => `${directory}/${name}`),
   };
   if (await isFile(embedded.main)) return embedded;
@@ -50,23 +50,20 @@ export async function embed(
 async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
   await Deno.mkdir(directory);
   const packages = await packagesOf([entry, ...Object.keys(LOADED_LATER)]);
-  const parts: Record<string, string> = { ...LOADED_LATER };
-  if (entry === PROGRAM) {
-    Object.assign(parts, PARTS);
-    await Deno.writeTextFile(`${directory}/main.ts`, importBundles(await Deno.readTextFile(`${ROOT}/${entry}`)));
-  } else {
-    parts[entry] = "main.js";
+  const parts = { ...LOADED_LATER, ...entry === PROGRAM ? PARTS : {}, [entry]: "main.js" };
+  for (const [part, name] of Object.entries(parts)) {
+    const text = await bundle(part, { output: `${directory}/${name}`, packages });
+    await Deno.writeTextFile(`${directory}/${name}`, part === PROGRAM ? importBundles(text) : text);
   }
-  for (const [part, name] of Object.entries(parts)) await bundle(part, { output: `${directory}/${name}`, packages });
   await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
   // The binary contains these times. Fixed times make the same sources give the same bytes.
   for (const path of await filesBelow(directory)) await Deno.utime(path, 0, 0);
 }
 
-/** The text of main.ts, importing the bundles instead of the modules. */
+/** The text of main.js, importing the bundles instead of the modules. */
 function importBundles(text: string): string {
   for (const [part, name] of Object.entries(PARTS)) {
-    const [before, after, ...more] = text.split(`import("./${part.replace("src/", "")}")`);
+    const [before, after, ...more] = text.split(`import("${fromMain(part)}")`);
     if (before === undefined || after === undefined || more.length > 0) {
       throw new Error(`Cannot embed ${PROGRAM} as it must import ${part} once`);
     }
@@ -78,6 +75,11 @@ function importBundles(text: string): string {
   return text;
 }
 
+/** The name by which main.ts imports a module. */
+function fromMain(part: string): string {
+  return part.replace("src/", "./");
+}
+
 interface Package {
   /** `name@version`. */
   readonly id: string;
@@ -86,18 +88,19 @@ interface Package {
   readonly directory: string;
 }
 
-/** Bundles a module with all its imports. Keeps comments, and removes the names of this machine's directories. */
+/** Bundles a module with all its imports; returns the text, without the names of this machine's directories. */
 async function bundle(
   entry: string,
   { output, packages }: { readonly output: string; readonly packages: readonly Package[] },
-): Promise<void> {
+): Promise<string> {
+  const external = ["./smtp.ts", ...entry === PROGRAM ? Object.keys(PARTS).map(fromMain) : []];
   const command = [
     Deno.execPath(),
     "bundle",
     "--quiet",
     "--check",
     "--platform=deno",
-    "--external=./smtp.ts",
+    ...external.map((name) => `--external=${name}`),
     `--output=${output}`,
     entry,
   ];
@@ -112,7 +115,11 @@ async function bundle(
     // esbuild writes module names in comments and in quotes.
     text = text.replace(new RegExp(`(?<=^// |")[^"\n]*/${RegExp.escape(inCache)}/`, "gm"), `npm/${id}/`);
   }
-  await Deno.writeTextFile(output, text);
+  // The modules loaded later are beside their importers, also in the bundles.
+  for (const name of Object.values(LOADED_LATER)) {
+    text = text.replaceAll(`"./${name.replace(".js", ".ts")}"`, `"./${name}"`);
+  }
+  return text;
 }
 
 /** The packages' licences, which require their text in each copy. */

@@ -1,0 +1,17 @@
+// What a compiled program embeds: the runtime reads all of it at each login.
+
+import assert from "node:assert/strict";
+import { compiledBinary } from "../../.ci/compile.ts";
+
+/** More than all embedded files. They follow the runtime, after a list of their names. */
+const TAIL_BYTES = 4 * 1024 * 1024;
+
+Deno.test("the binary embeds at most ten files, and no TypeScript, which it would embed three times", async () => {
+  using file = await Deno.open(await compiledBinary());
+  await file.seek(-TAIL_BYTES, Deno.SeekMode.End);
+  const tail = await new Response(file.readable).text();
+  const names = [...tail.matchAll(/\{"File":\{"n":"([^"]+)"/g)].map(([, name = ""]) => name);
+  for (const name of ["main.js", "queue.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
+  assert.ok(names.length <= 10, `${names}`);
+  assert.deepEqual(names.filter((name) => !/\.(js|json|txt)$/.test(name)), []);
+});
