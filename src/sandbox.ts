@@ -15,11 +15,11 @@ const { binary = {}, ...commands }: Readonly<Record<string, PermissionSet>> = co
  *
  * @param from what the process has
  * @param to what it keeps
- * @returns one descriptor for each kind, path or name that is in `from` but not in `to`
+ * @returns one descriptor for each path or name that is in `from` but not in `to`, or for all of `env`, `net` or `run`
  */
 export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Deno.PermissionDescriptor[] {
   const revoked: Deno.PermissionDescriptor[] = [];
-  for (const name of ["env", "net"] as const) {
+  for (const name of ["env", "net", "run"] as const) {
     if (from[name] && !to[name]) revoked.push({ name });
   }
   for (const name of ["read", "write"] as const) {
@@ -28,7 +28,7 @@ export function permissionsToRevoke(from: PermissionSet, to: PermissionSet): Den
   for (const kind of lacking(from.sys, to.sys)) {
     revoked.push({ name: "sys", kind } as Deno.SysPermissionDescriptor);
   }
-  for (const command of lacking(from.run, to.run)) revoked.push({ name: "run", command });
+  for (const command of to.run ? lacking(from.run, to.run) : []) revoked.push({ name: "run", command });
   return revoked;
 }
 

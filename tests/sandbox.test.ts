@@ -24,6 +24,7 @@ Deno.test("permissionsToRevoke() returns exactly what one set has and the other 
     [{ net: true }, { net: false }, [{ name: "net" }]],
     [{ net: false }, {}, []],
     [{ run: ["/a", "/b"] }, { run: ["/a"] }, [{ name: "run", command: "/b" }]],
+    [{ run: ["/a", "/b"] }, {}, [{ name: "run" }]],
     [{ read: ["/a", "/b"], write: ["/a"] }, { read: ["/b"] }, [
       { name: "read", path: "/a" },
       { name: "write", path: "/a" },
@@ -41,7 +42,9 @@ for (const [command, set] of Object.entries(SETS)) {
     for (const kind of LISTS) {
       const gone = revoked.flatMap((descriptor) => {
         if (descriptor.name !== kind) return [];
-        if (descriptor.name === "run") return String(descriptor.command);
+        if (descriptor.name === "run") {
+          return descriptor.command === undefined ? binary.run : String(descriptor.command);
+        }
         return descriptor.name === "sys" ? descriptor.kind ?? [] : "path" in descriptor ? String(descriptor.path) : [];
       });
       const left = binary[kind].filter((item) => !gone.includes(item));
@@ -54,13 +57,13 @@ for (const [command, set] of Object.entries(SETS)) {
 }
 
 Deno.test("main.ts: the hook revokes exactly the permissions of other commands in deno.json", () => {
-  const { net, read, write, sys, run } = NOT_FOR_QUEUE;
+  const { net, run, read, write, sys } = NOT_FOR_QUEUE;
   const spelledOut = [
     ...net ? [{ name: "net" }] : [],
+    ...run ? [{ name: "run" }] : [],
     ...read.map((path) => ({ name: "read", path })),
     ...write.map((path) => ({ name: "write", path })),
     ...sys.map((kind) => ({ name: "sys", kind })),
-    ...run.map((command) => ({ name: "run", command })),
   ];
   const inOrder = (descriptors: readonly object[]) => descriptors.map((one) => JSON.stringify(one)).sort();
   const expected = permissionsToRevoke(binary as PermissionSet, commands.queue as PermissionSet);
