@@ -21,7 +21,7 @@ export function becomeOwner(directory: string, options: { readonly anyOwner: boo
 export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
   // Change the group first, while still root. For root, both calls set the real, effective and saved IDs, and the
   // second drops all capabilities (setgid(2), setuid(2)). Deno has no setgroups(2); su leaves the hook groups.
-  // Deno has no setuid; Node's global `process` loads faster than an import of node:process.
+  // Deno has no setuid, only Node's `process`: free in Deno 2.7; 2.9 loads it at its first use, in 20 ms of CPU.
   const { process } = globalThis;
   process.setgid?.(gid);
   process.setuid?.(uid);

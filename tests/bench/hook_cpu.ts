@@ -13,7 +13,7 @@ export const hookCpu: Row<"ratio"> = {
   name: "hook-cpu",
   needs: ["test host"],
   budgets: {
-    ratio: { what: "`queue`, CPU over an empty program", limit: { atMost: 1.1 }, digits: 2 },
+    ratio: { what: "`queue`, CPU over an empty program", limit: { atMost: 1.08 }, digits: 2 },
   },
   async measure({ scratch, report }) {
     await using host = await TestHost.create({ binary: await compiledBinary() });
