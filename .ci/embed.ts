@@ -1,6 +1,6 @@
-// Prepares the files that `deno compile` embeds: main.js, and one bundle each for the hook and for all other commands.
-// At each start the runtime reads all embedded files, so separate modules would slow down every login. All are
-// JavaScript, because a TypeScript module is embedded three times (source, code and map): 2 % of the cost of a login.
+// Prepares the files that `deno compile` embeds: main.js, and one bundle each for the hook, an idle `send`, and
+// everything else. At each start the runtime reads all embedded files, so separate modules would slow down every login.
+// All are JavaScript, because a TypeScript module is embedded three times (source, code and map): 2 % of a login's cost.
 
 import { dirname } from "node:path";
 import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole } from "./checkout.ts";
@@ -8,7 +8,11 @@ import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole } from ".
 const PROGRAM = "src/main.ts";
 
 /** The modules that main.ts imports, and the file name of each one's bundle. */
-const PARTS: Readonly<Record<string, string>> = { "src/hook/queue.ts": "queue.js", "src/command.ts": "command.js" };
+const PARTS: Readonly<Record<string, string>> = {
+  "src/hook/queue.ts": "queue.js",
+  "src/send/idle.ts": "idle.js",
+  "src/command.ts": "command.js",
+};
 
 /**
  * Bundles that other bundles load: the Worker, which is started by its URL; and what it imports only to send a mail,

@@ -1,5 +1,5 @@
 // The entry point. `queue` starts as root at every login, so it is handled here and loads nothing that it does not
-// need; command.ts runs everything else.
+// need; so does `send`, which starts every minute, if nothing is to be done. command.ts runs everything else.
 
 /**
  * Permissions of the binary that the hook revokes before its code is loaded. Repeats deno.json, because reading
@@ -31,6 +31,11 @@ async function main(args: readonly string[]): Promise<number> {
     giveUp(NOT_FOR_QUEUE);
     const { queue } = await import("./hook/queue.ts");
     return queue(queueOptions);
+  }
+  if (name === "send") {
+    const { runIdle } = await import("./send/idle.ts");
+    const exitCode = runIdle(rest);
+    if (exitCode !== undefined) return exitCode;
   }
   const { command } = await import("./command.ts");
   return command(args);

@@ -34,6 +34,8 @@ export function statePaths(stateDir: string = STATE_DIR) {
     /** The daily backup of the store. */
     deliveriesBackup: `${sendDir}/deliveries.backup.db`,
     sendLock: `${sendDir}/send.lock`,
+    /** From which `send` knows that nothing has changed since its last run. */
+    idleNote: `${sendDir}/idle.json`,
     /** The copy of the queue database that `send` reads. */
     queueCopy: `${sendDir}/queue_copy.db`,
     /** The database of the Go program of the same name, if install.sh found one. */

@@ -32,9 +32,10 @@ export interface RunContext extends SendContext, JudgeContext {
 /**
  * Delivers what is due on all routes. The routes are independent of each other.
  *
- * @returns when nothing is due within a minute, the deadline of the run has passed, or the signal is aborted
+ * @returns true when nothing is due within a minute; false if the deadline of the run passed, or the signal was aborted,
+ *   before that
  */
-export async function run(context: RunContext): Promise<void> {
+export async function run(context: RunContext): Promise<boolean> {
   const { config, database, clock, signal } = context;
   const endsAtMs = clock.monotonicMs() + config.runDeadlineMs;
   const isStopping = () => signal.aborted || clock.monotonicMs() >= endsAtMs;
@@ -64,7 +65,7 @@ export async function run(context: RunContext): Promise<void> {
     const isReadingDamaged = isDelivered && !isStopping() && context.intake.takeInDamaged();
     if ((isDelivered && !isReadingDamaged) || (underWay.size === 0 && isStopping())) {
       ending ??= context.atEnd?.().finally(() => void (hasEnded = true));
-      if (hasEnded || signal.aborted) return;
+      if (hasEnded || signal.aborted) return !isStopping();
     }
     const ends = ending === undefined || hasEnded ? [] : [ending];
     if (isTakingIn || isReadingDamaged) await nextTurn();

@@ -26,8 +26,10 @@ import { explainStoreError, isPassingInQueue } from "../store/store_failure.ts";
 import { systemClock } from "../clock.ts";
 import { type Problem, routeProblems } from "../store/health.ts";
 import { pingHeartbeat } from "./heartbeat.ts";
+import { lookAt } from "./idle.ts";
 import { Intake } from "./intake.ts";
 import { judgePending } from "./judge_pending.ts";
+import { beginFullRun, idleUntilMs, noteIdle } from "./note_idle.ts";
 import { lookUpPlaces } from "./places.ts";
 import { redactor } from "./redact.ts";
 import { announceReport, previewReport } from "./report.ts";
@@ -149,6 +151,8 @@ async function showPending(work: Work, { report = false }: Pick<SendOptions, "re
 
 async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
+  const startedAtMs = Date.now();
+  const before = beginFullRun(paths, configFile);
   const { database, intake } = open(work, openStore);
   markStore(lock);
   const stop = new AbortController();
@@ -164,6 +168,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
     throw error;
   }
+  const looks = [before, lookAt(config.files, Date.now())];
   const context = {
     config,
     database,
@@ -178,7 +183,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     signal: stop.signal,
   };
   const problems = () => problemsNow(database, { paths, config, intake });
-  await run({
+  const isComplete = await run({
     ...context,
     report: () => announceReport({ config, database, nowMs: Date.now(), problems: () => problems().texts }),
     atEnd: () => pingHeartbeat({ ...context, isWell: () => problems().texts.length === 0 }),
@@ -189,6 +194,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   await backUp(database, work);
   const pending = pendingCount(database);
+  const untilMs = idleUntilMs(database, { config, startedAtMs, nowMs: Date.now() });
   database.close();
   if (pending > 0) {
     log(
@@ -196,7 +202,10 @@ async function deliverPending(work: Work): Promise<ExitCode> {
       `${pending} ${pending === 1 ? "delivery is" : "deliveries are"} left for a later run`,
     );
   }
-  return exitCodeOf(intake, { pending, problems: ofRoutes });
+  const exitCode = exitCodeOf(intake, { pending, problems: ofRoutes });
+  // A source that cannot be read is tried again, and reported, in every run.
+  if (isComplete && intake.fault === undefined) noteIdle(paths, { files: config.files, looks, untilMs, exitCode });
+  return exitCode;
 }
 
 /** Why the alarm does not work, as far as a run can tell: the queue, the routes, and the host, a few words each. */

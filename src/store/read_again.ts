@@ -82,15 +82,20 @@ export function horizonOf(database: Database, { pruned }: { pruned: boolean }): 
   };
 }
 
+/** A run that changes nothing else records its time only if the recorded time is older than this, in milliseconds. */
+const RECORD_AFTER_MS = 3 * 60 * 1000;
+
 /**
- * Adds the time since the last run to the time that the store has been in use: at most one day, so that a jump of the
- * clock does not make events old. If the machine was off for more than a day, only one day is counted.
+ * Records the time of a run, and adds the time since the recorded one to the time that the store has been in use: at most
+ * one day, so that a jump of the clock does not make events old. If the machine was off for more than a day, only one day
+ * is counted.
  *
  * @returns how long the store has been in use, in milliseconds
  */
 export function countElapsed(database: Database, nowMs: number): number {
   database.prepare(
-    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now`,
+    `UPDATE store SET elapsed_ms = elapsed_ms + min(max(:now - last_run_at_ms, 0), ${DAY_MS}), last_run_at_ms = :now
+     WHERE total_changes() > 0 OR :now - last_run_at_ms NOT BETWEEN 0 AND ${RECORD_AFTER_MS}`,
   ).run({ now: nowMs });
   return inUseMs(database);
 }
