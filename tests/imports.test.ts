@@ -57,6 +57,11 @@ Deno.test("no package is loaded before a command enters its sandbox", () => {
   assert.deepEqual(loadedBy("command.ts"), ["command.ts", "deno.json", "failure.ts", "ids.ts", "log.ts", "sandbox.ts"]);
 });
 
+Deno.test("an idle send loads only what it needs to compare files", () => {
+  const expected = ["deno.json", "paths.ts", "queue_paths.ts", "sandbox.ts", "send/idle.ts"];
+  assert.deepEqual(loadedBy("send/idle.ts"), expected);
+});
+
 Deno.test("the command line loads only the command that runs", () => {
   assert.deepEqual(loadedBy("command_line.ts"), [
     "command_line.ts",

@@ -14,13 +14,13 @@ import { slotBefore } from "./report_slot.ts";
  *
  * @returns how the files that a run reads look now, apart from those that the configuration names
  */
-export function beginFullRun(paths: StatePaths, configFile: string): Look {
+export function beginFullRun(paths: StatePaths, configFile: string, nowMs: number): Look {
   try {
     removeIfThere(paths.idleNote);
   } catch {
     // What this run changes needs a full run after it anyway.
   }
-  return lookAt(filesOfRun(paths, configFile), Date.now());
+  return lookAt(filesOfRun(paths, configFile), nowMs);
 }
 
 /**
@@ -51,18 +51,21 @@ export function idleUntilMs(
 /**
  * Writes the note, if the next run could be idle. A failure only means that it will be a full run.
  *
- * @param options.looks how the files looked before this run read them: those of {@link beginFullRun}, and `files`
+ * @param options.before how the files looked when the run began, from {@link beginFullRun}
+ * @param options.beside how `files` looked before the run read them
  */
 export function noteIdle(
-  { idleNote }: StatePaths,
-  { looks, ...rest }: { readonly looks: readonly Look[] } & Pick<IdleNote, "files" | "untilMs" | "exitCode">,
+  paths: StatePaths,
+  { configFile, before, beside, nowMs, ...rest }:
+    & { readonly configFile: string; readonly before: Look; readonly beside: Look; readonly nowMs: number }
+    & Pick<IdleNote, "files" | "untilMs" | "exitCode">,
 ): void {
-  const nowMs = Date.now();
-  if (rest.untilMs <= nowMs || !looks.every(({ isSettled }) => isSettled)) return;
-  const look = textOf(looks);
-  const note: IdleNote = { version: deno.version, writtenAtMs: nowMs, look, ...rest };
+  if (rest.untilMs <= nowMs || !before.isSettled || !beside.isSettled) return;
+  // After a run that has changed the store, for example, a note would be useless.
+  if (lookAt(filesOfRun(paths, configFile), nowMs).text !== before.text) return;
+  const note: IdleNote = { version: deno.version, writtenAtMs: nowMs, look: textOf([before, beside]), ...rest };
   try {
-    Deno.writeTextFileSync(idleNote, JSON.stringify(note), { createNew: true, mode: 0o600 });
+    Deno.writeTextFileSync(paths.idleNote, JSON.stringify(note), { createNew: true, mode: 0o600 });
   } catch {
     // The disk is full, or somebody has put something there.
   }

@@ -152,7 +152,7 @@ async function showPending(work: Work, { report = false }: Pick<SendOptions, "re
 async function deliverPending(work: Work): Promise<ExitCode> {
   const { paths, configFile, log, lock } = work;
   const startedAtMs = Date.now();
-  const before = beginFullRun(paths, configFile);
+  const before = beginFullRun(paths, configFile, startedAtMs);
   const { database, intake } = open(work, openStore);
   markStore(lock);
   const stop = new AbortController();
@@ -168,7 +168,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
     throw error;
   }
-  const looks = [before, lookAt(config.files, Date.now())];
+  const beside = lookAt(config.files, Date.now());
   const context = {
     config,
     database,
@@ -194,7 +194,8 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
   await backUp(database, work);
   const pending = pendingCount(database);
-  const untilMs = idleUntilMs(database, { config, startedAtMs, nowMs: Date.now() });
+  const nowMs = Date.now();
+  const untilMs = idleUntilMs(database, { config, startedAtMs, nowMs });
   database.close();
   if (pending > 0) {
     log(
@@ -204,7 +205,9 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   }
   const exitCode = exitCodeOf(intake, { pending, problems: ofRoutes });
   // A source that cannot be read is tried again, and reported, in every run.
-  if (isComplete && intake.fault === undefined) noteIdle(paths, { files: config.files, looks, untilMs, exitCode });
+  if (isComplete && intake.fault === undefined) {
+    noteIdle(paths, { configFile, before, beside, nowMs, files: config.files, untilMs, exitCode });
+  }
   return exitCode;
 }
 

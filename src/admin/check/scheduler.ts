@@ -83,7 +83,7 @@ export function inspectRuns(
     findings.warning("scheduler.never-run", "send has not run yet", "wait a minute, then run check again");
     return;
   }
-  const since = `the last run of send ended ${formatAgo(lastRunAtMs, times.nowMs)}`;
+  const since = `the last full run of send ended ${formatAgo(lastRunAtMs, times.nowMs)}`;
   if (!hasStopped({ lastRunAtMs, ...times })) findings.pass("scheduler.last-run", since);
   else {
     findings.fault(

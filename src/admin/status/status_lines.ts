@@ -14,7 +14,7 @@ export function statusLines(status: Status): string[] {
     `queue: ${isQueueReadable ? queueText(unread, nowMs) : "cannot be read"}`,
     ...spooled === undefined || spooled.count === 0 ? [] : [`spool: ${spoolText(spooled, nowMs)}`],
     ...routes.flatMap((route) => routeTexts(route, nowMs).map((text) => `${routeTitle(route)}: ${text}`)),
-    ...lastRunAtMs === undefined ? [] : [`send: the last run ended ${formatAgo(lastRunAtMs, nowMs)}`],
+    ...lastRunAtMs === undefined ? [] : [`send: the last full run ended ${formatAgo(lastRunAtMs, nowMs)}`],
     `alarm: ${problems.length === 0 ? "works" : `does not work: ${problems.map(({ text }) => text).join("; ")}`}`,
   ];
 }

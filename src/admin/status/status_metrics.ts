@@ -36,7 +36,11 @@ function wholeMetrics({ nowMs, unread, spooled, faults, lastRunAtMs, problems }:
       problems.length === 0 ? 1 : 0,
     ),
     ...one("faults", "Number of parts of the status that cannot be read.", faults.length),
-    ...one("last_run_timestamp_seconds", "When the last run of send ended; 0 if none has.", seconds(lastRunAtMs)),
+    ...one(
+      "last_run_timestamp_seconds",
+      "When a full run of send last ended, by its record of at least every 15 minutes; 0 if none has.",
+      seconds(lastRunAtMs),
+    ),
     ...one(
       "has_unread_events",
       "Whether the queue has events that send has yet to read.",
