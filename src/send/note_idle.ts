@@ -52,7 +52,7 @@ export function idleUntilMs(
  * Writes the note, if the next run could be idle. A failure only means that it will be a full run.
  *
  * @param options.before how the files looked when the run began, from {@link beginFullRun}
- * @param options.beside how `files` looked before the run read them
+ * @param options.beside how `files` looked right after the run read them; an edit in between leaves them unsettled
  */
 export function noteIdle(
   paths: StatePaths,

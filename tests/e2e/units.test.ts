@@ -107,6 +107,22 @@ underSystemd("send never starts itself, and reads events that arrive while it ru
   assert.deepEqual([await systemd.starts(), ntfy.accepted.length], [3, 2]);
 });
 
+underSystemd("send sees in its sandbox that there is nothing to do", async (host, systemd) => {
+  await host.writeConfig(configFor("stdout"));
+  const note = `${STATE}/send/idle.json`;
+  const start = () => systemd.shell(`systemctl start ${SERVICE}`);
+  const look = () => systemd.shell(`stat --format='%i %z' ${note}`);
+  await login(host);
+  await waitFor(async () => {
+    await start();
+    return await host.has(note);
+  }, { what: "the next run is idle", timeoutMs: 60_000 });
+  const before = await look();
+  await start();
+  // A full run would replace it.
+  assert.equal(await look(), before);
+});
+
 underSystemd("the timer starts send every minute, even if the path unit missed an event", async (host, systemd) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configOf(ntfy));

@@ -252,6 +252,18 @@ Deno.test("an idle send ends at once, and the next run delivers what came since,
   assert.equal(await idleRun(installation), 0);
   assert.equal(ntfy.accepted.length, 1);
 
+  // A full run that finds nothing does not write to the store either.
+  const { idleNote } = statePaths(installation.stateDir);
+  await Deno.remove(idleNote);
+  const trace = `${installation.directory}/trace`;
+  assert.equal((await installation.sendUnder([...straceTo(trace), "--decode-fds=path"])).code, 0);
+  const calls = parseTrace(await Deno.readTextFile(trace)).filter(({ args }) =>
+    /^\d+<[^>]*\/deliveries\.db/.test(args)
+  );
+  const written = calls.filter(({ name, args }) => /sync|^p?write/.test(name) && !args.includes("-shm>"));
+  assert.ok(calls.length > 0);
+  assert.deepEqual(written, []);
+
   await installation.queue({ ...LOGIN, PAM_USER: "bob" });
   assert.equal((await installation.send()).code, 0);
   assert.equal(ntfy.accepted.length, 2);

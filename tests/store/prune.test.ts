@@ -132,3 +132,24 @@ Deno.test("prune() is cheap in a large store with nothing to delete", () => {
   const tookMs = shortestMs(() => assert.equal(prune(database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0));
   assert.ok(tookMs < 100, `${tookMs} ms`);
 });
+
+Deno.test("countElapsed() writes nothing in a run that changes nothing else, for three minutes after the recorded one", () => {
+  const path = `${Deno.makeTempDirSync()}/deliveries.db`;
+  /** The time that a run records; each run has a connection of its own. */
+  const runAt = (nowMs: number, work: (database: Database) => void = () => {}) => {
+    using database = openToWrite(path);
+    work(database);
+    countElapsed(database, nowMs);
+    return Number(database.prepare("SELECT last_run_at_ms AS at FROM store").get()?.["at"]) - NOW;
+  };
+  try {
+    assert.equal(runAt(NOW, (database) => beginStore(database, { origin: "first", nowMs: NOW })), 0);
+    assert.equal(runAt(NOW + 180_000), 0);
+    assert.equal(runAt(NOW + 180_001), 180_001);
+    assert.equal(runAt(NOW + 180_002, (database) => add(database, { new: {} })), 180_002);
+    // The clock was set back.
+    assert.equal(runAt(NOW + 180_001), 180_001);
+  } finally {
+    Deno.removeSync(path.replace(/[^/]*$/, ""), { recursive: true });
+  }
+});
