@@ -38,6 +38,8 @@ export function statePaths(stateDir: string = STATE_DIR) {
     idleNote: `${sendDir}/idle.json`,
     /** The copy of the queue database that `send` reads. */
     queueCopy: `${sendDir}/queue_copy.db`,
+    /** Which state of the queue database the copy has. */
+    queueCopyNote: `${sendDir}/queue_copy.note`,
     /** The database of the Go program of the same name, if install.sh found one. */
     legacyDatabase: `${sendDir}/legacy.db`,
   };

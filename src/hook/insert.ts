@@ -14,10 +14,11 @@ const WAL_LIMIT = 256 * 1024;
 /** A larger directory (about 3,500 names on ext4, 5 ms) is not listed, because Deno reads all names at once. */
 const MAX_FOLDER_BYTES = 256 * 1024;
 
-/** How long an event stays in the queue, in milliseconds. `send` reads it long before that. */
-const KEEP_MS = 90 * 24 * 60 * 60 * 1000;
-/** How many of the newest events stay at any age: a clock that is ahead must not delete events that `send` has not read. */
-const KEEP_AT_LEAST = 10_000;
+/** How many of the newest events stay in the queue, so that `send` can read it quickly. */
+const KEEP = 10_000;
+
+/** How many events one login deletes at most, of the many that an older release may have left: this writes 0.5 MiB. */
+const DELETE_AT_MOST = 100;
 
 /**
  * Inserts an event. Waits at most half a second in total for other writers.
@@ -50,7 +51,7 @@ export function insertEvent(path: string, event: SessionEvent): Database {
     // If `repair` moved it before the log was opened, the log is that of a new database.
     if (Deno.lstatSync(directory).ino !== ino) throw new Error("its directory was moved");
   });
-  keepSmall(database, { path, now: event.occurredAtMs });
+  keepSmall(database, path);
   return database;
 }
 
@@ -116,19 +117,16 @@ function createWhole(path: string, mode: number, fill: (unfinished: string) => v
   }
 }
 
-/** Deletes old events and checkpoints a long log. Failure (a reader, a full disk) is harmless: the event is safe. */
-function keepSmall(database: Database, { path, now }: { path: string; now: number }): void {
+/** Deletes the oldest events and checkpoints a long log. Failure (a reader, a full disk) is harmless: the event is safe. */
+function keepSmall(database: Database, path: string): void {
   try {
     if (Deno.statSync(`${path}-wal`).size < WAL_LIMIT) return;
     pragma(database, "busy_timeout = 0");
-    // Use the time of the previous event if it is earlier, so one wrong reading of the clock deletes nothing.
-    const before = database.prepare("SELECT occurred_at_ms AS at FROM event ORDER BY id DESC LIMIT 1 OFFSET 1").get();
-    const keepFrom = Math.min(now, Number(before?.["at"] ?? 0)) - KEEP_MS;
+    // IDs, because counting 10,000 rows would read them, and a wrong clock must not delete any.
     database.prepare(
       `DELETE FROM event WHERE id IN (
-         SELECT id FROM (SELECT id, occurred_at_ms FROM event ORDER BY id LIMIT 500)
-         WHERE occurred_at_ms < ? AND id <= (SELECT max(id) FROM event) - ${KEEP_AT_LEAST})`,
-    ).run(keepFrom);
+         SELECT id FROM event WHERE id <= (SELECT max(id) FROM event) - ${KEEP} ORDER BY id LIMIT ${DELETE_AT_MOST})`,
+    ).run();
     pragma(database, "wal_checkpoint(TRUNCATE)");
   } catch (error) {
     // If the log does not exist, another tool has disabled WAL mode: enable it.

@@ -1,7 +1,14 @@
 // Copies a queue database and its log, which the user of `queue` may write to, or may have forged.
 
 import { messageOf } from "../failure.ts";
-import { openPlainFile, type PlainFile, removeDatabase, statIfThere } from "../sqlite/files.ts";
+import {
+  databaseFiles,
+  openPlainFile,
+  type PlainFile,
+  removeDatabase,
+  removeIfThere,
+  statIfThere,
+} from "../sqlite/files.ts";
 
 /**
  * A file larger than this, in bytes, is not copied if it is mostly a hole; a million events fit in this size. The user
@@ -18,8 +25,17 @@ const CHUNK = 1024 * 1024;
 /** How much is given up because the disk cannot read it, in bytes: the page size of the database. */
 const SECTOR = 4096;
 
+/** A longer file is not a note, in bytes. */
+const MAX_NOTE = 1024;
+
 /** Size of the header of a log, in bytes; the header changes whenever the log is reset ("WAL File Format"). */
 const LOG_HEADER = 32;
+
+/**
+ * A file that was modified less than this before it was copied is copied again in the next run, in milliseconds: a later
+ * write in the same tick of the clock would leave its times unchanged.
+ */
+const SETTLED_AFTER_MS = 2_000;
 
 /** Options of {@link copyDatabase}. */
 export interface CopyOptions {
@@ -27,6 +43,18 @@ export interface CopyOptions {
   readonly maxTries?: number;
   /** Called for a part that the disk cannot read; the copy has zeros in its place. By default, the copy fails. */
   readonly onUnreadable?: ((error: unknown) => void) | undefined;
+  /** Keeps the copy for the next run, which copies only the log if the database has not changed. Default: no. */
+  readonly kept?: KeptCopy;
+}
+
+/** Where to note which state of a database a copy has. Nothing may write to the copy. */
+export interface KeptCopy {
+  readonly note: string;
+  /**
+   * A directory that is made at each boot. An older copy is not used: after a power loss, the copy may be incomplete, and
+   * the database may have a time from before its last write.
+   */
+  readonly madeAtBoot: string;
 }
 
 /**
@@ -38,14 +66,59 @@ export interface CopyOptions {
  * @returns whether it succeeded
  */
 export function copyDatabase(from: string, to: string, options: CopyOptions = {}): boolean {
-  for (let tries = 0; tries < (options.maxTries ?? MAX_COPIES); tries++) {
-    removeDatabase(to);
+  const { maxTries = MAX_COPIES, kept } = options;
+  for (let tries = 0; tries < maxTries; tries++) {
     const before = stateOf(from);
-    copy(from, to, options);
+    if (kept === undefined || !isKept(from, to, kept)) copyWhole(from, to, options);
+    else removeLog(to);
     copy(`${from}-wal`, `${to}-wal`, options);
     if (stateOf(from) === before) return true;
   }
   return false;
+}
+
+/** Copies the database, without its log. */
+function copyWhole(from: string, to: string, options: CopyOptions): void {
+  const { kept } = options;
+  const isSettled = hasSettled(from);
+  const looks = timedLooksOf(from);
+  removeDatabase(to);
+  copy(from, to, options);
+  if (kept === undefined || !isSettled) return;
+  // The looks from before the copy: a write since then makes it invalid.
+  const note = noteOf(looks, to, kept);
+  removeIfThere(kept.note);
+  orSay(kept.note, () => Deno.writeTextFileSync(kept.note, note, { createNew: true, mode: 0o600 }));
+}
+
+/**
+ * Whether the copy is the database as it is now. As long as the database does not change, the log has everything that is
+ * not in it.
+ */
+function isKept(from: string, to: string, kept: KeptCopy): boolean {
+  const info = statIfThere(kept.note);
+  if (info?.isFile !== true || info.size > MAX_NOTE || statIfThere(kept.madeAtBoot) === undefined) return false;
+  return Deno.readTextFileSync(kept.note) === noteOf(timedLooksOf(from), to, kept);
+}
+
+/** The note for a copy of a database with these looks. Changes with every write to the copy. */
+function noteOf(looks: string, to: string, { madeAtBoot }: KeptCopy): string {
+  return [looks, ...[to, madeAtBoot].map(timedLooksOf)].join("\n");
+}
+
+/** Removes all files of a database but the database itself. */
+export function removeLog(path: string): void {
+  databaseFiles(path).slice(1).forEach(removeIfThere);
+}
+
+/** Unlike the time of modification, that of a change can't be set. */
+function timedLooksOf(path: string): string {
+  return `${looksOfFile(path)}:${statIfThere(path)?.ctime?.getTime()}`;
+}
+
+function hasSettled(path: string): boolean {
+  const { mtime, ctime } = statIfThere(path) ?? {};
+  return Math.max(mtime?.getTime() ?? Infinity, ctime?.getTime() ?? Infinity) < Date.now() - SETTLED_AFTER_MS;
 }
 
 /** Changes whenever the log is reset or checkpointed. */

@@ -7,7 +7,7 @@ import { removeDatabase, statIfThere } from "../sqlite/files.ts";
 import { ForeignSchemaError } from "../sqlite/foreign_schema.ts";
 import { type Database, openDatabase } from "../sqlite/open.ts";
 import { faultOfQueueTable } from "../sqlite/queue_table.ts";
-import { copyDatabase, looksOf } from "./copy.ts";
+import { copyDatabase, looksOf, removeLog } from "./copy.ts";
 import { MAX_RECORD_LENGTH, MAX_TIME_MS, parseRow, SourceError } from "./record.ts";
 
 /** How long a read waits for a lock on the copy, in milliseconds. */
@@ -29,12 +29,14 @@ export interface InboxPage {
   readonly position: InboxPosition;
   /** How many events, from the first one on, may have been taken in before. Default: 0. */
   readonly again?: number;
+  /** How many events were deleted from the queue before they were read; see {@link startOf}. Default: 0. */
+  readonly dropped?: number;
 }
 
 /** Before the first event. */
 export const INBOX_START: InboxPosition = { lastId: 0, lastUuid: "" };
 
-/** Reads a copy of the queue database. */
+/** Reads a copy of the queue database. One at a time in a process: two would share the index of the same copy's log. */
 export class Inbox {
   readonly #paths: StatePaths;
   #database: Database | undefined;
@@ -52,8 +54,8 @@ export class Inbox {
   }
 
   /**
-   * Reads the events after a position. If the position is from another database (the queue was repaired, or the row was
-   * deleted), reads from the first event: the store recognizes known events by UUID.
+   * Reads the events after a position. If the position is from another database (the queue was repaired), reads from the
+   * first event: the store recognizes known events by UUID.
    *
    * @param limit the most records to read
    * @returns undefined if the read must wait until the next run
@@ -90,9 +92,10 @@ export class Inbox {
     try {
       return work();
     } catch (cause) {
-      const { queueDatabase } = this.#paths;
-      // The database may be repaired before the next read, which must open it again.
+      const { queueDatabase, queueCopy } = this.#paths;
+      // The database may be repaired before the next read, which must open it again; or it is the copy that is damaged.
       this.close();
+      removeDatabase(queueCopy);
       throw new SourceError(
         `Cannot read the queue database "${queueDatabase}": ${messageOf(cause)}; ` +
           "its events are kept, and sent once ssh-session-notifier can read it",
@@ -109,7 +112,7 @@ export class Inbox {
       const isThere = statIfThere(this.#paths.queueDatabase) !== undefined;
       return isThere ? undefined : { events: [], position: { againToId: 0, ...position } };
     }
-    const from = startOf(database, position);
+    const { dropped, ...from } = startOf(database, position);
     const againToId = from.againToId ?? lastIdOf(database);
     const rows = database.prepare(READ_PAGE).all(from.lastId, limit);
     const fault = rows.length === 0 ? faultOfNumbers(database) : undefined;
@@ -125,7 +128,13 @@ export class Inbox {
       if (last.lastId <= againToId) again++;
     }
     const unreadable = rows.length - events.length;
-    return { events, position: last, again, ...(unreadable > 0 ? { unreadable } : {}) };
+    return {
+      events,
+      position: last,
+      again,
+      ...(unreadable > 0 ? { unreadable } : {}),
+      ...(dropped > 0 ? { dropped } : {}),
+    };
   }
 
   /**
@@ -133,22 +142,22 @@ export class Inbox {
    * and a process that can lock it can delay logins by ten seconds (see hook/insert.ts), so `send` reads a copy.
    */
   #open(): Database | undefined {
-    const { queueDatabase, queueCopy } = this.#paths;
+    const { queueDatabase, queueCopy, queueCopyNote, runSpoolDir } = this.#paths;
     if (statIfThere(queueDatabase) === undefined) return undefined;
     const looks = looksOf(queueDatabase);
     if (this.#database !== undefined && looks === this.#looks) return this.#database;
     this.close();
+    const kept = { note: queueCopyNote, madeAtBoot: runSpoolDir };
     try {
-      if (!copyDatabase(queueDatabase, queueCopy)) return undefined;
-      this.#database = openDatabase(queueCopy, { busyTimeoutMs: BUSY_TIMEOUT_MS });
-      // The copy need not survive a power loss.
-      this.#database.exec("PRAGMA synchronous = OFF");
+      if (!copyDatabase(queueDatabase, queueCopy, { kept })) return undefined;
+      // Read-only: a checkpoint would write to the copy, which the next run uses with a newer log.
+      this.#database = openDatabase(queueCopy, { readOnly: true, busyTimeoutMs: BUSY_TIMEOUT_MS });
       // This also makes SQLite open the log.
       const fault = faultOfQueueTable(this.#database);
       if (fault !== undefined) throw new ForeignSchemaError(fault);
     } finally {
-      // The open files need no names: if the process is killed, nothing remains on the disk.
-      removeDatabase(queueCopy);
+      // The log needs no name while it is open. If it stayed, the next run could take it for a newer one.
+      removeLog(queueCopy);
     }
     this.#looks = looks;
     return this.#database;
@@ -167,11 +176,27 @@ export function faultOfNumbers(database: Database): string | undefined {
 // A row with a missing or too long UUID is an event too, so it gets a unique one.
 const UUID = `coalesce(CASE WHEN octet_length(uuid) <= ${MAX_NAME_LENGTH} THEN uuid END, 'row ' || id) AS uuid`;
 
-/** Where to continue: at the position, or at the start if the position is from another database. */
-function startOf(database: Database, position: InboxPosition): InboxPosition {
-  if (position.lastId === 0) return position;
-  const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(position.lastId);
-  return at !== undefined && at["uuid"] === position.lastUuid ? position : INBOX_START;
+/**
+ * The most events that are reported as dropped. The ids may be forged, and no host has so many logins before an
+ * administrator sees that `send` does not run.
+ */
+const MAX_DROPPED = 1_000_000;
+
+/**
+ * Where to continue, and how many events before that the hook has deleted although they were not read: it keeps the
+ * newest 10,000. Ids grow by one, so the events after a position are those with greater ids, even if the event at the
+ * position was deleted too. If the position is from another database, reading continues at the start. Events that may have
+ * been read before do not count as dropped.
+ */
+function startOf(database: Database, position: InboxPosition): InboxPosition & { readonly dropped: number } {
+  const { lastId, lastUuid, againToId } = position;
+  const at = database.prepare(`SELECT ${UUID} FROM event WHERE id = ?`).get(lastId);
+  if (at !== undefined && at["uuid"] === lastUuid) return { ...position, dropped: 0 };
+  const first = database.prepare(`SELECT min(id) AS id FROM event WHERE id BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER}`);
+  const firstId = Number(first.get()?.["id"] ?? 0);
+  if (firstId <= lastId) return { ...INBOX_START, dropped: 0 };
+  const dropped = firstId - 1 - Math.max(lastId, againToId ?? Infinity);
+  return { ...position, dropped: Math.min(Math.max(dropped, 0), MAX_DROPPED) };
 }
 
 /** The id of the newest event; 0 if there is none. */

@@ -13,7 +13,7 @@ import type {
   Urgency,
 } from "../services/service.ts";
 import type { JudgedEvent } from "../store/events.ts";
-import type { Notice } from "../store/notices.ts";
+import { type Notice, QUEUE_DATABASE } from "../store/notices.ts";
 import { type AuthMethod, parseAuthInfo } from "../session/auth_info.ts";
 
 /**
@@ -124,6 +124,11 @@ function wordsOf({ about, kind, count, reason }: Notice): { text: string; reason
   if (kind === "unreadable") {
     const text = `${plural(count, "record")} in the queue cannot be read and may include logins; ` +
       "hint: run ssh-session-notifier check, then ssh-session-notifier repair";
+    return { text };
+  }
+  if (about === QUEUE_DATABASE) {
+    const text = `lost ${plural(count, "event")}, which may include logins: send did not read the queue in time, and ` +
+      "it keeps only the newest 10,000 events; hint: look for them in the log of sshd";
     return { text };
   }
   if (kind === "full") {

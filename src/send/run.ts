@@ -92,8 +92,11 @@ function reportOrLog(report: () => void, { log }: RunContext): void {
 /** Logs problems of the queue itself, and adds a notice about them to each route. */
 function reportQueueProblems({ config, database, clock, log }: RunContext): void {
   const routes = config.routes.map(({ name }) => name);
-  const { unreadable, isFull } = announceQueueProblems(database, routes, clock.nowMs());
+  const { unreadable, dropped, isFull } = announceQueueProblems(database, routes, clock.nowMs());
   if (unreadable > 0) log("error", `${plural(unreadable, "record")} in the queue cannot be read`);
+  if (dropped > 0) {
+    log("error", `${plural(dropped, "event")} had been deleted from the full queue before send read them`);
+  }
   if (isFull) {
     log("error", "the record of logins for which the hook could not run is full: later logins may be missing");
   }

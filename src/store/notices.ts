@@ -9,17 +9,21 @@ import { RETRIED_FROM_MS, tellBroken } from "./routes.ts";
 /** The value of `about` for an incident of the queue. Not a valid route name, because it has a space. */
 export const QUEUE = "the queue";
 
+/** Like {@link QUEUE}, for an incident of its database. */
+export const QUEUE_DATABASE = "the queue database";
+
 /** A problem of a route or of the queue. */
 export interface Incident {
-  /** The name of the route, or {@link QUEUE}. */
+  /** The name of the route, {@link QUEUE} or {@link QUEUE_DATABASE}. */
   readonly about: string;
   /**
    * `dead`: deliveries were given up. `broken`: no delivery succeeds until the administrator fixes the route. `refused`: the
    * service refuses a message, and it is not known yet whether the message or the route is at fault. Of the queue:
-   * `unreadable`: records can't be read; `full`: the file of the last resort is full. `report`: a report of the logins.
+   * `unreadable`: records can't be read; `full`: the file of the last resort is full. Of the queue
+   * database: `full`: events were dropped. `report`: a report of the logins.
    */
   readonly kind: "dead" | "broken" | "refused" | "unreadable" | "full" | "report";
-  /** How many deliveries were given up or are refused, or how many records can't be read; else 0. */
+  /** How many deliveries were given up or are refused, records can't be read, or events were dropped; else 0. */
   readonly count: number;
   /** The latest error; of a report, its content as JSON. */
   readonly reason: string;

@@ -11,7 +11,7 @@ const SEND_AGAIN_MS = 24 * HOUR_MS;
 
 /**
  * Events older than this at the first run of `send` are not sent: if all of `send/` was lost, an earlier run may have
- * sent them, up to 90 days of events. The same as the default duration of retries. In milliseconds.
+ * sent them, up to 10,000 events. The same as the default duration of retries. In milliseconds.
  */
 const FIRST_RUN_MS = 7 * DAY_MS;
 

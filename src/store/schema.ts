@@ -50,7 +50,8 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  * `unrecorded` one row: the position up to which the file of the last resort was read, which file that was, whether it
  *             is full, and whether a notice has reported that.
  * `unreadable` one row about the records that can't be read: how many no notice has reported yet, when the last notice
- *             was made, and how many such files each spool had when it was last read.
+ *             was made, and how many such files each spool had when it was last read. dropped: how many events the queue
+ *             has dropped that no notice has reported yet.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [[
   `CREATE TABLE event (
@@ -252,6 +253,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
    WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND asn IS NOT NULL`,
   `CREATE INDEX event_seen_country ON event (user, country_code)
    WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND country_code <> ''`,
+], [
+  "ALTER TABLE unreadable ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",
 ]];
 
 /** The version that this program writes. */

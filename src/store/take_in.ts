@@ -7,7 +7,7 @@ import type { UnrecordedPage, UnrecordedPosition } from "../intake/unrecorded.ts
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
-import { countUnreadable } from "./unreadable.ts";
+import { countDropped, countUnreadable } from "./unreadable.ts";
 
 /** How many events were new, and how many of these are too old to be sent. */
 export interface TakenIn {
@@ -16,12 +16,14 @@ export interface TakenIn {
 }
 
 /** Takes in a page of the queue database. */
-export function takeIn(database: Database, { events, position, again = 0, unreadable = 0 }: InboxPage): TakenIn {
+export function takeIn(database: Database, page: InboxPage): TakenIn {
+  const { events, position, again = 0, unreadable = 0, dropped = 0 } = page;
   return transaction(database, () => {
     const horizon = horizonOf(database, { pruned: true });
     const before = takeInEvents(database, events.slice(0, again), { horizon });
     const after = takeInEvents(database, events.slice(again), { horizon: undefined });
     countUnreadable(database, unreadable);
+    countDropped(database, dropped);
     database
       .prepare("INSERT OR REPLACE INTO inbox (one, last_id, last_uuid, again_to_id) VALUES (1, ?, ?, ?)")
       .run(position.lastId, position.lastUuid, position.againToId ?? position.lastId);

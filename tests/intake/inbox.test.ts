@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { statePaths } from "../../src/paths.ts";
-import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
+import { Inbox, INBOX_START, type InboxPosition } from "../../src/intake/inbox.ts";
 import { SourceError } from "../../src/intake/record.ts";
 import { type Database, openDatabase } from "../../src/sqlite/open.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
@@ -102,6 +102,43 @@ Deno.test("Inbox.read() starts again if the position is from another database, o
   database.close();
   queue.insert("d"); // has the id that c had
   assert.deepEqual(queue.uuids(position), ["a", "b", "d"]);
+});
+
+Deno.test("Inbox.read() continues after a position that the hook has deleted, and counts the events dropped before", () => {
+  using queue = new Queue();
+  queue.insert("a", "b", "c", "d", "e", "f");
+  const second = { lastId: 2, lastUuid: "b", againToId: 0 };
+  using database = queue.open();
+  const read = (position: InboxPosition) => {
+    const { events = [], dropped = 0 } = queue.inbox.read(position, 100) ?? {};
+    return [events.map(({ uuid }) => uuid).join(""), dropped];
+  };
+  const dropUpTo = (id: number) => database.prepare("DELETE FROM event WHERE id <= ?").run(id);
+  dropUpTo(1);
+  assert.deepEqual(read(second), ["cdef", 0]);
+  dropUpTo(2);
+  assert.deepEqual(read(second), ["cdef", 0], "the position was the last event that was deleted");
+  dropUpTo(4);
+  assert.deepEqual(read(second), ["ef", 2]);
+  assert.deepEqual(read({ ...second, againToId: 3 }), ["ef", 1], "the event 3 may have been read before");
+  assert.deepEqual(read({ ...second, againToId: 9 }), ["ef", 0]);
+  assert.deepEqual(read({ ...INBOX_START, againToId: 0 }), ["ef", 4], "there was no database when send first ran");
+  assert.deepEqual(read(INBOX_START), ["ef", 0], "a store that was lost may have had the events");
+  dropUpTo(6);
+  assert.deepEqual(read(second), ["", 0]);
+});
+
+Deno.test("Inbox.read() counts a limited number of events as dropped, whatever numbers the queue has", () => {
+  const position = { lastId: 5, lastUuid: "x", againToId: 0 };
+  for (const id of [2n ** 50n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n, 0n, -1n, -(2n ** 63n)]) {
+    using queue = new Queue();
+    queue.insert("a");
+    using database = queue.open();
+    database.prepare("UPDATE event SET id = ?").run(id);
+    const page = () => queue.inbox.read(position, 100);
+    if (id >= 2n ** 53n) assert.throws(page, /numbers that are too large/);
+    else assert.equal(page()?.dropped, id > 0n ? 1_000_000 : undefined, `${id}`);
+  }
 });
 
 Deno.test("Inbox.read() reads the new database if it was replaced", () => {
@@ -216,7 +253,8 @@ Deno.test("Inbox.read() returns every event once and in order while hooks write 
   assert.equal(users.length, 61);
   assert.equal(new Set(users).size, 61);
   inbox.close();
-  assert.deepEqual([...Deno.readDirSync(`${installation.stateDir}/send`)].filter(({ name }) => /copy/.test(name)), []);
+  const left = [...Deno.readDirSync(`${installation.stateDir}/send`)].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => /copy.*-(wal|shm|journal)/.test(name)), []);
 });
 
 Deno.test("Inbox.read() does not block if the database or its log is not a plain file", () => {

@@ -119,6 +119,30 @@ Deno.test("run() delivers between pages while intake continues and events keep a
   assert.equal(world.requests.length, 20, "told to end, it ended");
 });
 
+Deno.test("run() reports once that the queue has dropped events that were not read, and delivers the others", async () => {
+  using world = new World();
+  world.config = routes(["a", "b"]);
+  world.login("alice");
+  await world.run();
+  for (const user of ["bob", "carol", "dave"]) world.login(user);
+  const database = openDatabase(world.paths.queueDatabase, { busyTimeoutMs: 1_000 });
+  database.exec("DELETE FROM event WHERE id <= 3");
+  database.close();
+  await world.run();
+  await world.run();
+  for (const host of ["//a.", "//b."]) {
+    const messages = world.messages(host);
+    const notices = messages.filter((message) => message.startsWith("lost 2 events, which may include logins"));
+    assert.equal(notices.length, 1, messages.join("\n"));
+    assert.deepEqual(messages.filter((message) => !notices.includes(message)).map((text) => usersOf(text).join()), [
+      "alice",
+      "dave",
+    ]);
+  }
+  const errors = world.logged.filter(([severity]) => severity === "error").map(([, message]) => message);
+  assert.deepEqual(errors, ["2 events had been deleted from the full queue before send read them"]);
+});
+
 Deno.test("run() reports any number of unreadable records in one notice, and delivers the valid ones", async () => {
   using world = new World();
   world.config = routes(["a", "b"]);
