@@ -7,6 +7,7 @@ import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
 import { statePaths } from "../../src/paths.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
+import { waitFor } from "../helpers/wait_for.ts";
 
 class Queue implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "kept-copy-test-" });
@@ -186,6 +187,46 @@ Deno.test("Inbox.read() does not read a log that was reset since the database wa
   queue.fold();
   queue.login();
   queue.readLater();
+});
+
+Deno.test("Inbox.read() reads every event if hooks checkpoint the log between its look at the database and its copy of the log", () => {
+  // How many pages the old log and the new one have in common varies with the number of logins.
+  for (let logins = 1; logins < 15; logins++) {
+    using queue = new Queue();
+    queue.fold();
+    queue.readLater();
+    for (let login = 0; login < logins; login++) queue.login();
+    const { openSync } = Deno;
+    let isTorn = false;
+    Deno.openSync = (path, options) => {
+      if (!isTorn && String(path) === `${queue.paths.queueCopy}-wal`) {
+        isTorn = true;
+        queue.fold();
+        for (let login = 0; login < 12; login++) queue.login();
+      }
+      return openSync(path, options);
+    };
+    try {
+      queue.readLater();
+    } finally {
+      Deno.openSync = openSync;
+    }
+    assert.ok(isTorn, "the copy is made in another way: change this test");
+  }
+});
+
+Deno.test("Inbox.read() reads every event if another user resets the time of the database", async () => {
+  using queue = new Queue();
+  queue.fold();
+  queue.login();
+  const { mtime } = Deno.lstatSync(queue.paths.queueDatabase);
+  const id = queue.readLater();
+  // A copy is kept if the last write is two seconds ago: the time of a change, which can't be set, has whole seconds.
+  await waitFor(() => Date.now() > (mtime?.getTime() ?? 0) + 2_000, { what: "two seconds" });
+  queue.fold();
+  Deno.utimeSync(queue.paths.queueDatabase, 0, mtime ?? 0);
+  queue.readLater();
+  assert.notEqual(queue.copyId(), id);
 });
 
 Deno.test("Inbox.read() reads every event after a run that was killed at any step", () => {
