@@ -157,7 +157,7 @@ async function killAt(
   }
   for (const user of scenario.notAgain) assert.ok(!heard.includes(`'${user}'`), `${at}: ${user} was heard of again`);
   const left = [...Deno.readDirSync(`${installation.stateDir}/send`)].map(({ name }) => name);
-  assert.deepEqual(left.filter((name) => /unfinished|_copy|^legacy\.db$/.test(name)), [], at);
+  assert.deepEqual(left.filter((name) => /unfinished|_copy\.db-|damaged_copy|^legacy\.db$/.test(name)), [], at);
   assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" }, at);
   return first.code !== 0;
 }
@@ -185,6 +185,9 @@ async function underStrace(
     "deliveries.db-shm",
     "deliveries.db.unfinished",
     "deliveries.backup.db.unfinished",
+    "queue_copy.db",
+    "queue_copy.db-wal",
+    "queue_copy.note",
     "legacy.db",
     "legacy.db-wal",
     "legacy.db-shm",
