@@ -80,8 +80,8 @@ export function copyDatabase(from: string, to: string, options: CopyOptions = {}
 /** Copies the database, without its log. */
 function copyWhole(from: string, to: string, options: CopyOptions): void {
   const { kept } = options;
-  const isSettled = hasSettled(from);
   const looks = timedLooksOf(from);
+  const isSettled = hasSettled(from);
   removeDatabase(to);
   copy(from, to, options);
   if (kept === undefined || !isSettled) return;

@@ -133,3 +133,26 @@ endToEnd("unreadable records are reported in one notification", async (host) => 
     /^2 records in the queue cannot be read .*\n'alice' .*\n$/,
   );
 });
+
+endToEnd(
+  "send keeps its copy of the queue database while only the log changes, and only its user can read it",
+  async (host) => {
+    await using ntfy = ntfyLike();
+    await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
+    const copies: string[] = [];
+    for (const user of ["alice", "bob", "carol"]) {
+      assert.equal((await queue(host, { env: { PAM_USER: user } })).code, 0);
+      await shell(
+        host,
+        `while [ $(stat -c %Z ${QUEUE_DATABASE}) -gt $(($(date +%s) - 4)) ]; do sleep 0.2; done`,
+      );
+      assert.equal((await send(host)).code, 0);
+      copies.push(await shell(host, `stat -c '%U %a %i %y' ${STATE}/send/queue_copy.db`));
+    }
+    assert.match(copies[0] ?? "", /^ssh-session-notifier 600 /);
+    assert.deepEqual(copies, [copies[0], copies[0], copies[0]]);
+    for (const user of ["alice", "bob", "carol"]) {
+      assert.equal(ntfy.accepted.filter(({ body }) => String(body["message"]).includes(`'${user}'`)).length, 1, user);
+    }
+  },
+);
