@@ -1,6 +1,7 @@
 // A run is idle only if every file looks as it did before the last full run read it, and nothing is due.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import deno from "../../deno.json" with { type: "json" };
 import { statePaths } from "../../src/paths.ts";
 import { filesOfRun, idleExitCode, lookAt, MAX_IDLE_MS } from "../../src/send/idle.ts";
@@ -11,6 +12,11 @@ import { ntfyLike } from "../helpers/receivers.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
 import { waitFor } from "../helpers/wait_for.ts";
 import { HOUR, MINUTE, response, routes, World } from "../helpers/world.ts";
+
+/** Sets the times of a file, if there is one, to the year 2001. */
+function makeOld(path: string): void {
+  if (existsSync(path)) Deno.utimeSync(path, 1e9, 1e9);
+}
 
 /** A state directory and a configuration that names a file, with the note of a full run. */
 class Noted implements Disposable {
@@ -27,6 +33,8 @@ class Noted implements Disposable {
     for (const folder of [databaseDir, spoolDir, runSpoolDir, sendDir]) Deno.mkdirSync(folder, { recursive: true });
     const files = [queueDatabase, `${queueDatabase}-wal`, unrecordedFile, deliveriesDatabase];
     for (const path of [...files, this.configFile, this.secretFile]) Deno.writeTextFileSync(path, "content");
+    // Otherwise a change in the same tick of the file system's clock would look the same.
+    for (const path of [...filesOfRun(this.paths, this.configFile), this.secretFile]) makeOld(path);
     this.writeNote();
   }
 
