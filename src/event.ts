@@ -33,16 +33,18 @@ export interface SessionEvent {
 /** Maximum length of a user, host or other name in an event, in UTF-16 code units. */
 export const MAX_NAME_LENGTH = 256;
 
-/** Maximum length of the authentication info in an event, in UTF-16 code units. */
-export const MAX_AUTH_INFO_LENGTH = 16 * 1024;
+/** Maximum lengths of the authentication info and of one line of it, which any key fits into: see session/auth_key.ts. */
+export const MAX_AUTH_INFO_LENGTH = 12 * 1024;
+const MAX_AUTH_LINE_LENGTH = 8 * 1024;
 
-/**
- * Cuts a text that is too long, and marks the cut with `…`. Never splits a surrogate pair.
- *
- * @param maxLength maximum length of the result, in UTF-16 code units
- */
-export function cap(text: string, maxLength: number): string {
+/** Cuts a text to a length in UTF-16 code units, and marks the cut with `…`. Never splits a surrogate pair. */
+export function cap(text: string, maxLength = MAX_NAME_LENGTH): string {
   if (text.length <= maxLength) return text;
   const cut = text.slice(0, maxLength - 1);
   return `${cut.replace(/[\uD800-\uDBFF]$/, "")}…`;
+}
+
+/** Cuts authentication info that is too long. Cuts each line first, so that a long line does not displace the next. */
+export function capAuthInfo(authInfo: string): string {
+  return cap(authInfo.split("\n").map((line) => cap(line, MAX_AUTH_LINE_LENGTH)).join("\n"), MAX_AUTH_INFO_LENGTH);
 }

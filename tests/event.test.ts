@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
-import { cap } from "../src/event.ts";
+import { cap, capAuthInfo, MAX_AUTH_INFO_LENGTH } from "../src/event.ts";
 
 /** Well-formed text, mostly outside the Basic Multilingual Plane, where each character is a surrogate pair. */
 const text = fc.string({ unit: "binary", maxLength: 40 });
@@ -27,4 +27,16 @@ Deno.test("cap() never splits a surrogate pair", () => {
     assert.ok(cap(value, maxLength).isWellFormed());
   }));
   assert.equal(cap("ab😀c", 4), "ab…");
+});
+
+Deno.test("capAuthInfo() cuts a long line but keeps the next one, and changes nothing that it has cut", () => {
+  const key = `publickey ssh-ed25519 ${"A".repeat(68)}\n`;
+  assert.equal(capAuthInfo(`${key}password\n`), `${key}password\n`);
+  const cut = capAuthInfo(`publickey ${"x".repeat(130_000)}\n${key}`);
+  assert.equal(cut, `publickey ${"x".repeat(8 * 1024 - 11)}…\n${key}`);
+  fc.assert(fc.property(fc.array(fc.tuple(text, fc.nat(9_000))), (lines) => {
+    const capped = capAuthInfo(lines.map(([value, times]) => value.repeat(times)).join("\n"));
+    assert.ok(capped.length <= MAX_AUTH_INFO_LENGTH && capped.isWellFormed());
+    assert.equal(capAuthInfo(capped), capped);
+  }));
 });

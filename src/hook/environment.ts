@@ -1,7 +1,7 @@
 // Converts the PAM environment to a SessionEvent. The user that logs in may control most of this environment:
 // see ssh-session-notifier-security(7).
 
-import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent, type SessionEventType } from "../event.ts";
+import { cap, capAuthInfo, type SessionEvent, type SessionEventType } from "../event.ts";
 
 /** The environment of the process (`Deno.env`), or one from the file of the last resort: see store/unrecorded.ts. */
 export type Environment = Pick<Deno.Env, "get" | "toObject">;
@@ -17,18 +17,14 @@ const TYPES: ReadonlyMap<string, SessionEventType> = new Map([
   ["close_session", "close"],
 ]);
 
-/**
- * Builds the event from the environment that pam_exec passes.
- *
- * @returns undefined if pam_exec does not report the start or end of a session
- */
+/** Builds the event from the environment that pam_exec passes; undefined if no session starts or ends. */
 export function readSessionEvent(environment: Environment, circumstances: Circumstances): SessionEvent | undefined {
   const all = environment.toObject();
   const tampered: string[] = [];
-  const read = (name: string, maxLength = MAX_NAME_LENGTH): string => {
+  const read = (name: string, shorten: (value: string) => string = cap): string => {
     const { value, honest } = readVariable(environment, all[name], name);
     if (!honest) tampered.push(name);
-    return cap(value, maxLength);
+    return shorten(value);
   };
   const type = TYPES.get(read("PAM_TYPE"));
   if (type === undefined) return undefined;
@@ -40,7 +36,7 @@ export function readSessionEvent(environment: Environment, circumstances: Circum
     terminal: read("PAM_TTY"),
     service: read("PAM_SERVICE"),
     connection: read("SSH_CONNECTION"),
-    authInfo: read("SSH_AUTH_INFO_0", MAX_AUTH_INFO_LENGTH),
+    authInfo: read("SSH_AUTH_INFO_0", capAuthInfo),
     tampered,
   };
 }

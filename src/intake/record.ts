@@ -2,7 +2,7 @@
 // are not an event are counted, and reported in one notice: see unreadable.ts.
 
 import * as v from "valibot";
-import { cap, MAX_AUTH_INFO_LENGTH, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
+import { cap, capAuthInfo, MAX_NAME_LENGTH, type SessionEvent } from "../event.ts";
 
 /** A source of events can't be read. The message contains the reason. */
 export class SourceError extends Error {
@@ -15,8 +15,7 @@ export const MAX_RECORD_LENGTH = 128 * 1024;
 /** The largest distance of a `Date` from the epoch, in milliseconds (ECMA-262, "Time Values and Time Range"). */
 export const MAX_TIME_MS = 8.64e15;
 
-const text = (maxLength: number) => v.pipe(v.string(), v.transform((value) => cap(value, maxLength)));
-const name = text(MAX_NAME_LENGTH);
+const name = v.pipe(v.string(), v.transform((value) => cap(value, MAX_NAME_LENGTH)));
 
 const recordSchema = v.object({
   type: v.picklist(["open", "close"]),
@@ -25,7 +24,7 @@ const recordSchema = v.object({
   terminal: name,
   service: name,
   connection: name,
-  authInfo: text(MAX_AUTH_INFO_LENGTH),
+  authInfo: v.pipe(v.string(), v.transform(capAuthInfo)),
   parentPid: v.pipe(v.number(), v.safeInteger()),
   // Older hooks did not record it.
   uptimeSeconds: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),

@@ -14,7 +14,7 @@ import type {
 } from "../services/service.ts";
 import type { JudgedEvent } from "../store/events.ts";
 import { type Notice, QUEUE_DATABASE } from "../store/notices.ts";
-import { type AuthMethod, parseAuthInfo } from "../session/auth_info.ts";
+import type { AuthMethod } from "../session/auth_info.ts";
 
 /**
  * The maximum length of a value of an event, in UTF-16 code units: longer than most host names. A service may truncate
@@ -62,7 +62,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
     hostName: host.name,
     time: localTime(event.occurredAtMs, host.timezone),
     urgency: urgencyOf(event),
-    authentication: isWitnessed(event) ? authenticationText(event.authInfo, host.keyNames) : "",
+    authentication: isWitnessed(event) ? authenticationText(event.auth, host.keyNames) : "",
     duration: event.durationMs === undefined ? "" : formatDuration(event.durationMs),
     reasons: [
       ...event.tampered.length > 0 ? ["environment tampered with"] : [],
@@ -153,17 +153,19 @@ function isWitnessed({ type, tampered, openedBy }: JudgedEvent): boolean {
 /**
  * Describes how the user authenticated: `publickey ED25519 SHA256:… (work laptop), password`.
  *
- * @param authInfo from the event; hostile
+ * @param methods from the event; hostile
  * @param keyNames names of keys, by fingerprint
  */
-export function authenticationText(authInfo: string, keyNames: ReadonlyMap<string, string> = new Map()): string {
-  const methods = parseAuthInfo(authInfo);
+export function authenticationText(
+  methods: readonly AuthMethod[],
+  keyNames: ReadonlyMap<string, string> = new Map(),
+): string {
   const texts = methods.slice(0, MAX_METHODS).map((method) => methodText(method, keyNames));
   if (methods.length > MAX_METHODS) texts.push(`and ${methods.length - MAX_METHODS} more`);
   return cap(texts.join(", "), MAX_AUTHENTICATION_LENGTH);
 }
 
-function methodText({ method, key, more }: AuthMethod, keyNames: ReadonlyMap<string, string>): string {
+function methodText({ method, key, more = "" }: AuthMethod, keyNames: ReadonlyMap<string, string>): string {
   const named = (fingerprint: string) => {
     const name = keyNames.get(fingerprint);
     return name === undefined ? fingerprint : `${fingerprint} (${shown(name, MAX_QUOTED_LENGTH)})`;
@@ -173,11 +175,11 @@ function methodText({ method, key, more }: AuthMethod, keyNames: ReadonlyMap<str
     texts.push(`${key.type} ${named(key.fingerprint)}`);
     if (key.certificate !== undefined) {
       const { id, serial, authority } = key.certificate;
-      texts.push(`ID ${quoted(id)} (serial ${serial}) CA ${authority.type} ${named(authority.fingerprint)}`);
+      texts.push(`ID ${quoted(id)} (serial ${serial})`);
+      if (authority !== undefined) texts.push(`CA ${authority.type} ${named(authority.fingerprint)}`);
     }
   } else if (method === "publickey") texts.push("with a key that can't be read");
-  // For a security key, the rest is a signature counter, which is not useful.
-  if (more !== "" && method !== "publickey") texts.push(moreText(more));
+  if (more !== "") texts.push(moreText(more));
   return texts.join(" ");
 }
 

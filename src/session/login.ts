@@ -1,9 +1,9 @@
-// Converts a SessionEvent to a Login: the facts that are trusted. The user can write part of the hook's environment, so
+// Converts an event to a Login: the facts that are trusted. The user can write part of the hook's environment, so
 // each value comes from its most trustworthy source. Pure.
 
 import { type Address, parseAddress } from "./address.ts";
-import type { SessionEvent, SessionEventType } from "../event.ts";
-import { parseAuthInfo, type UsedKeys, usedKeys } from "./auth_info.ts";
+import type { SessionEventType } from "../event.ts";
+import { type ParsedEvent, type UsedKeys, usedKeys } from "./auth_info.ts";
 
 /** The facts about a login or logout that are certain. */
 export interface Login {
@@ -37,7 +37,7 @@ const MAX_DURATION_MS = 366 * 24 * 60 * 60 * 1000;
  *
  * @param opened for a close: the open event of the same session
  */
-export function loginOf(event: SessionEvent, opened?: SessionEvent): Login {
+export function loginOf(event: ParsedEvent, opened?: ParsedEvent): Login {
   const { type, occurredAtMs, user, service, remoteHost } = event;
   const fromHost = parseAddress(remoteHost);
   const fromConnection = parseAddress(event.connection.split(" ", 1)[0] ?? "");
@@ -58,22 +58,25 @@ export function loginOf(event: SessionEvent, opened?: SessionEvent): Login {
     remoteHost,
     address,
     tampered: [...tampered],
-    keys: isHonest ? usedKeys(parseAuthInfo(event.authInfo)) : NO_KEYS,
+    keys: isHonest ? usedKeys(event.auth) : NO_KEYS,
     durationMs: opened === undefined ? undefined : durationOf(event, opened),
   };
 }
 
-/** The variables of a close that differ from the more trustworthy open event of the same session. */
-function differing(close: SessionEvent, open: SessionEvent): string[] {
+/**
+ * The variables of a close that differ from the more trustworthy open event of the same session. A change of the
+ * authentication info that leaves the parsed values equal is harmless: nothing else of it is ever shown or compared.
+ */
+function differing(close: ParsedEvent, open: ParsedEvent): string[] {
   const names: string[] = [];
   if (close.remoteHost !== open.remoteHost) names.push("PAM_RHOST");
   if (close.connection !== open.connection) names.push("SSH_CONNECTION");
-  if (close.authInfo !== open.authInfo) names.push("SSH_AUTH_INFO_0");
+  if (JSON.stringify(close.auth) !== JSON.stringify(open.auth)) names.push("SSH_AUTH_INFO_0");
   return names;
 }
 
 /** Uses the uptime of the host if both hooks recorded it, because the clock may have been set in between. */
-function durationOf(close: SessionEvent, open: SessionEvent): number | undefined {
+function durationOf(close: ParsedEvent, open: ParsedEvent): number | undefined {
   const ms = close.uptimeSeconds === undefined || open.uptimeSeconds === undefined
     ? close.occurredAtMs - open.occurredAtMs
     : (close.uptimeSeconds - open.uptimeSeconds) * 1_000;

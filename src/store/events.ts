@@ -1,6 +1,6 @@
 // The events in the store: the recorded facts, and the verdict about each.
 
-import type { SessionEvent } from "../event.ts";
+import type { ParsedEvent } from "../session/auth_info.ts";
 import type { Verdict } from "../session/judge.ts";
 import { placeText } from "../session/place.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
@@ -8,7 +8,7 @@ import { prepared } from "../sqlite/prepared.ts";
 import { RETRIED_FROM_MS } from "./routes.ts";
 
 /** An event with its id in the store. */
-export interface StoredEvent extends SessionEvent {
+export interface StoredEvent extends ParsedEvent {
   readonly id: number;
   /** Whether it comes from the last resort: the hook could not run. Default: false. */
   readonly isUnrecorded?: boolean;
@@ -60,7 +60,7 @@ export function eventOf(row: Record<string, unknown>): StoredEvent {
     terminal: text("terminal"),
     service: text("service"),
     connection: text("connection"),
-    authInfo: text("auth_info"),
+    auth: JSON.parse(text("auth")),
     parentPid: Number(row["parent_pid"]),
     ...(typeof row["uptime_s"] === "number" ? { uptimeSeconds: row["uptime_s"] } : {}),
     tampered: text("tampered").split(" ").filter((name) => name !== ""),

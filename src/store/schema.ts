@@ -1,6 +1,8 @@
 // The tables of deliveries.db, which `send`, `test` and `retry` write, and the migrations between their versions.
 
+import { capAuthInfo } from "../event.ts";
 import { parseAddress } from "../session/address.ts";
+import { parseAuthInfo } from "../session/auth_info.ts";
 import { siteOf } from "../session/site.ts";
 import { ForeignSchemaError, schemaOf } from "../sqlite/foreign_schema.ts";
 import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
@@ -16,8 +18,9 @@ import { type Database, openDatabase, pragma, transaction } from "../sqlite/open
  *             duration_ms: of the session, in its close; null if unknown. uptime_s: how long the host had been up;
  *             null if the hook did not record it. is_unrecorded: the hook could not run; the event comes from the
  *             last resort. taken_in_ms: store.elapsed_ms when the event was taken in; see prune.ts. site: what of the
- *             address counts as the same place; see site.ts. place, country_code, asn: what the place databases said
- *             about the address when the event was judged; empty or null if nothing.
+ *             address counts as the same place; see site.ts. auth: the authentication methods, as a JSON array; see
+ *             auth_info.ts. place, country_code, asn: what the place databases said about the address when the event
+ *             was judged; empty or null if nothing.
  * `host`      one row: the time of the first event, which may have been pruned since.
  * `delivery`  one row per event and route that gets it. batch: the id of the request, the same for all attempts.
  *             retried_from_ms: the route's retried_ms when the delivery was created or retried by a command.
@@ -255,6 +258,9 @@ export const MIGRATIONS: readonly (readonly string[])[] = [[
    WHERE type = 'open' AND tampered = '' AND verdict IS NOT NULL AND country_code <> ''`,
 ], [
   "ALTER TABLE unreadable ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",
+  // Earlier releases kept all of SSH_AUTH_INFO_0, up to 48 KB.
+  "ALTER TABLE event RENAME COLUMN auth_info TO auth",
+  "UPDATE event SET auth = auth_of(auth)",
 ]];
 
 /** The version that this program writes. */
@@ -272,12 +278,17 @@ export function expectedSchema(version: number): string {
   return schema;
 }
 
-/** Runs the statements of migrations, which may use `site_of`, the SQL form of {@link siteOf}. */
+/** Runs the statements of migrations, which may use the SQL forms of {@link siteOf} and {@link parseAuthInfo}. */
 function apply(statements: readonly string[], database: Database): void {
   database.function("site_of", { deterministic: true }, (text) => {
     const address = parseAddress(String(text));
     return address === undefined ? "" : siteOf(address);
   });
+  database.function(
+    "auth_of",
+    { deterministic: true },
+    (text) => JSON.stringify(parseAuthInfo(capAuthInfo(String(text)))),
+  );
   for (const statement of statements) database.prepare(statement).run();
 }
 

@@ -4,6 +4,7 @@
 import type { SessionEvent } from "../event.ts";
 import { INBOX_START, type InboxPage, type InboxPosition } from "../intake/inbox.ts";
 import type { UnrecordedPage, UnrecordedPosition } from "../intake/unrecorded.ts";
+import { parseAuthInfo } from "../session/auth_info.ts";
 import { type Database, transaction } from "../sqlite/open.ts";
 import { prepared, query } from "../sqlite/prepared.ts";
 import { type Horizon, horizonOf } from "./read_again.ts";
@@ -54,7 +55,7 @@ export function takeInEvents(
   return transaction(database, () => {
     const insert = prepared(
       database,
-      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info,
+      `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth,
                           parent_pid, uptime_s, tampered, is_repeat, is_history, is_unrecorded, taken_in_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT elapsed_ms FROM store), 0))
        ON CONFLICT (uuid) DO NOTHING`,
@@ -63,12 +64,12 @@ export function takeInEvents(
     const result = { taken: 0, history: 0 };
     for (const event of events) {
       const { type, user, remoteHost, terminal, service, connection, authInfo } = event;
-      const names = [type, user, remoteHost, terminal, service, connection, authInfo];
+      const texts = [type, user, remoteHost, terminal, service, connection, JSON.stringify(parseAuthInfo(authInfo))];
       const isHistory = event.occurredAtMs < historyBeforeMs;
       const { changes } = insert.run(
         event.uuid,
         event.occurredAtMs,
-        ...names,
+        ...texts,
         event.parentPid,
         event.uptimeSeconds ?? null,
         event.tampered.join(" "),

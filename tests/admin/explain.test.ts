@@ -9,7 +9,7 @@ import { judge } from "../../src/session/judge.ts";
 import { loginOf } from "../../src/session/login.ts";
 import { NO_PLACE } from "../../src/session/place.ts";
 import { type Known, NOTHING_KNOWN } from "../../src/session/seen.ts";
-import { ALICE_KEY, sessionEvent } from "../helpers/fixtures.ts";
+import { ALICE_KEY, parsedEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { asnRecord, cityRecord, mmdb } from "../helpers/mmdb.ts";
 
@@ -118,12 +118,12 @@ Deno.test("explanation() shows what [services] says about the service", () => {
 });
 
 Deno.test("loginFor() returns the same login that send reads from a genuine event", () => {
-  const event = sessionEvent({ occurredAtMs: NOW });
+  const event = parsedEvent({ occurredAtMs: NOW });
   assert.deepEqual(
     loginFor({ user: "alice", ip: "203.0.113.7", key: KEY, service: "sshd" }, NOW),
     loginOf(event),
   );
-  const atConsole = sessionEvent({ occurredAtMs: NOW, remoteHost: "", connection: "", authInfo: "", service: "login" });
+  const atConsole = parsedEvent({ occurredAtMs: NOW, remoteHost: "", connection: "", authInfo: "", service: "login" });
   assert.deepEqual(loginFor({ user: "alice", service: "login" }, NOW), loginOf(atConsole));
 });
 

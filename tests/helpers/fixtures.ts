@@ -5,6 +5,7 @@ import type { Message, Notification, SessionNotification } from "../../src/servi
 import { parseAddress } from "../../src/session/address.ts";
 import type { Verdict } from "../../src/session/judge.ts";
 import { NO_PLACE } from "../../src/session/place.ts";
+import { parseAuthInfo, type ParsedEvent } from "../../src/session/auth_info.ts";
 import { siteOf } from "../../src/session/site.ts";
 import type { JudgedEvent, Judgement } from "../../src/store/events.ts";
 import { IDLE, type RouteOverview } from "../../src/store/overview.ts";
@@ -26,7 +27,9 @@ export function sshString(value: string | Uint8Array): number[] {
  * A certificate for alice's key, as sshd would write it into SSH_AUTH_INFO_0. Its signature is invalid, but only sshd
  * checks it.
  */
-export function certificate({ id, serial }: { id: string; serial: bigint }) {
+export function certificate(
+  { id, serial, extensions = "extensions" }: { id: string; serial: bigint; extensions?: string },
+) {
   const key = Uint8Array.fromBase64(ALICE_KEY.public.split(" ")[1] ?? "").subarray(-32);
   const type = "ssh-ed25519-cert-v01@openssh.com";
   const blob = [
@@ -35,7 +38,7 @@ export function certificate({ id, serial }: { id: string; serial: bigint }) {
     [0, 0, 0, 1],
     ...[sshString(id), sshString("principals")],
     [...new Uint8Array(8), ...new Uint8Array(8).fill(255)],
-    ...[sshString("options"), sshString("extensions"), sshString("")],
+    ...[sshString("options"), sshString(extensions), sshString("")],
     // Signed by the same key.
     ...[sshString(new Uint8Array([...sshString("ssh-ed25519"), ...sshString(key)])), sshString("signature")],
   ].flat();
@@ -61,8 +64,16 @@ export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEven
   };
 }
 
+/** The same event as the store keeps it. */
+export function parsedEvent(overrides: Partial<SessionEvent> = {}): ParsedEvent {
+  const { authInfo, ...event } = sessionEvent(overrides);
+  return { ...event, auth: parseAuthInfo(authInfo) };
+}
+
 /** The same event after judgement: nothing is unexpected. */
-export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
+export function judgedEvent(
+  { authInfo, ...overrides }: Partial<JudgedEvent & Pick<SessionEvent, "authInfo">> = {},
+): JudgedEvent {
   return {
     id: 1,
     urgent: false,
@@ -73,7 +84,7 @@ export function judgedEvent(overrides: Partial<JudgedEvent> = {}): JudgedEvent {
     keyFingerprint: "",
     reasons: [],
     isRepeat: false,
-    ...sessionEvent(),
+    ...parsedEvent(authInfo === undefined ? {} : { authInfo }),
     ...overrides,
   };
 }

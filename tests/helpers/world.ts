@@ -53,8 +53,8 @@ export class World implements Disposable {
   #know(users: readonly string[]): void {
     const insert = this.database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, site, terminal, service, connection,
-                          auth_info, key_fingerprint, parent_pid, tampered, verdict)
-       VALUES (?, ?, 'open', ?, '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '', ?, 0, '', 'history')`,
+                          auth, key_fingerprint, parent_pid, tampered, verdict)
+       VALUES (?, ?, 'open', ?, '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '[]', ?, 0, '', 'history')`,
     );
     transaction(this.database, () => {
       for (const user of users) insert.run(`known ${user}`, this.clock.nowMs(), user, ALICE_KEY.fingerprint);

@@ -9,7 +9,7 @@ import { beginStore } from "../../src/store/read_again.ts";
 import { MAX_UNRECORDED_BYTES, readUnrecorded, UNRECORDED_START } from "../../src/intake/unrecorded.ts";
 import { announceQueueProblems } from "../../src/store/unreadable.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
+import { parsedEvent, sessionEvent } from "../helpers/fixtures.ts";
 import { takeIn, takeInUnrecorded, unrecordedPosition } from "../../src/store/take_in.ts";
 import { pendingEvents, unjudged } from "../../src/store/events.ts";
 import { openToWrite } from "../../src/store/open.ts";
@@ -77,10 +77,9 @@ Deno.test("readUnrecorded() reads each entry once, and continues where it stoppe
   assert.deepEqual(file.takeIn(), ["bob", "carol"]);
   const [event] = unjudged(file.database, 1);
   assert.deepEqual({ ...event, uuid: "", id: 0 }, {
-    ...sessionEvent({ uuid: "", connection: "203.0.113.7 50022 192.0.2.1 22" }),
+    ...parsedEvent({ uuid: "", connection: "203.0.113.7 50022 192.0.2.1 22", authInfo: "" }),
     id: 0,
     occurredAtMs: file.clock.nowMs(),
-    authInfo: "",
     parentPid: 0,
     isUnrecorded: true,
   });
@@ -125,7 +124,7 @@ Deno.test("readUnrecorded() uses the last of duplicate variables, and marks the 
   );
   file.takeIn();
   const [event] = unjudged(file.database, 1);
-  assert.deepEqual([event?.user, event?.remoteHost, event?.authInfo], ["alice", "203.0.113.7", ""]);
+  assert.deepEqual([event?.user, event?.remoteHost, event?.auth], ["alice", "203.0.113.7", []]);
   assert.deepEqual(event?.tampered, ["PAM_USER", "PAM_RHOST"]);
 });
 

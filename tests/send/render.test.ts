@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
+import { parseAuthInfo } from "../../src/session/auth_info.ts";
 import { authenticationText, localTime, MAX_SHOWN_LENGTH, notificationOf, shown } from "../../src/send/render.ts";
 import { sentence } from "../../src/services/wording.ts";
 import { ALICE_KEY, certificate, HOSTILE_TEXTS, judgedEvent, notification } from "../helpers/fixtures.ts";
@@ -130,14 +131,16 @@ Deno.test("authenticationText() lists each method, the key as sshd prints it, an
     ["password\n".repeat(6), "password, password, password, password, and 2 more"],
     ["\u202eevil [x](y), publickey", '"\ufffdevil" "[x](y), publickey"'],
   ];
-  for (const [authInfo, expected] of table) assert.equal(authenticationText(authInfo, NAMES), expected, authInfo);
+  for (const [authInfo, expected] of table) {
+    assert.equal(authenticationText(parseAuthInfo(authInfo), NAMES), expected, authInfo);
+  }
 });
 
 Deno.test("authenticationText() quotes text from a certificate, so it cannot imitate the rest", () => {
   const id = 'x" (serial 1) CA ED25519 SHA256:forged\n\u202e';
   const { line, authority, fingerprint } = certificate({ id, serial: 5n });
   assert.equal(
-    authenticationText(`publickey ${line}\n`, new Map([[authority, "our CA"]])),
+    authenticationText(parseAuthInfo(`publickey ${line}\n`), new Map([[authority, "our CA"]])),
     `publickey ED25519-CERT ${fingerprint} (our CA) ID "x” (serial 1) CA ED25519 SHA256:forged\ufffd\ufffd" (serial 5) ` +
       `CA ED25519 ${authority} (our CA)`,
   );
@@ -163,7 +166,7 @@ Deno.test("authenticationText() is one short line for any input", () => {
   );
   fc.assert(
     fc.property(fc.array(line, { maxLength: 6 }), (lines) => {
-      const text = authenticationText(lines.join("\n"), NAMES);
+      const text = authenticationText(parseAuthInfo(lines.join("\n")), NAMES);
       assert.ok(text.length <= 400 && text.isWellFormed());
       assert.match(text, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u);
     }),

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import fc from "npm:fast-check@4.10.2";
-import { cap, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
-import { parseAuthInfo, usedKeys } from "../../src/session/auth_info.ts";
+import { cap, capAuthInfo, MAX_AUTH_INFO_LENGTH } from "../../src/event.ts";
+import { MAX_AUTH_BYTES, parseAuthInfo, usedKeys } from "../../src/session/auth_info.ts";
 import type { AuthKey } from "../../src/session/auth_key.ts";
 import { MUST_RUN } from "../../.ci/checkout.ts";
 import { isInstalled } from "../helpers/command_line.ts";
-import { ALICE_KEY, HOSTILE_TEXTS, sshString as ssh } from "../helpers/fixtures.ts";
+import { ALICE_KEY, certificate, HOSTILE_TEXTS, sshString as ssh } from "../helpers/fixtures.ts";
 
 const hasKeygen = await isInstalled("ssh-keygen");
 // deno-lint-ignore no-console -- reports why a test cannot run
@@ -162,7 +162,7 @@ withKeygen(
         assert.deepEqual(key, {
           type: `${(await keygen.list(name)).type}-CERT`,
           fingerprint: (await keygen.list(name)).fingerprint,
-          certificate: { id, serial: BigInt(serial), authority: signedBy },
+          certificate: { id, serial, authority: signedBy },
         }, `${name} by ${authority}`);
         assert.deepEqual({ type: key.type, fingerprint: key.fingerprint }, listed);
         const detail = await keygen.need("-L", "-f", certificate);
@@ -218,13 +218,10 @@ Deno.test("parseAuthInfo() reads one method per line, as sshd writes them", () =
   const table: [authInfo: string, expected: ReturnType<typeof parseAuthInfo>][] = [
     ["", []],
     ["\n\n", []],
-    ["password\n", [{ method: "password", more: "" }]],
-    ["none", [{ method: "none", more: "" }]],
-    [`publickey ${ALICE_KEY.public}\npassword\n`, [{ method: "publickey", key, more: "" }, {
-      method: "password",
-      more: "",
-    }]],
-    ["keyboard-interactive/pam\n", [{ method: "keyboard-interactive/pam", more: "" }]],
+    ["password\n", [{ method: "password" }]],
+    ["none", [{ method: "none" }]],
+    [`publickey ${ALICE_KEY.public}\npassword\n`, [{ method: "publickey", key }, { method: "password" }]],
+    ["keyboard-interactive/pam\n", [{ method: "keyboard-interactive/pam" }]],
     ["gssapi-with-mic alice@EXAMPLE.COM\n", [{ method: "gssapi-with-mic", more: "alice@EXAMPLE.COM" }]],
     [
       `hostbased ${ALICE_KEY.public} client user "alice", client host "laptop.example"\n`,
@@ -232,7 +229,7 @@ Deno.test("parseAuthInfo() reads one method per line, as sshd writes them", () =
     ],
     [
       `publickey ${ALICE_KEY.public} signature count = 4294967295\n`,
-      [{ method: "publickey", key, more: "signature count = 4294967295" }],
+      [{ method: "publickey", key }],
     ],
   ];
   for (const [authInfo, expected] of table) assert.deepEqual(parseAuthInfo(authInfo), expected, authInfo);
@@ -297,16 +294,15 @@ Deno.test("parseAuthInfo() returns no key that it cannot parse completely", () =
   }
 });
 
-Deno.test("parseAuthInfo() returns no key from a truncated line", () => {
-  const filler = (length: number) => `password\n${"x".repeat(length)}\n`;
-  const line = `publickey ${ALICE_KEY.public} signature count = 1\n`;
-  const cutLine = MAX_AUTH_INFO_LENGTH - filler(0).length;
+Deno.test("parseAuthInfo() returns no key from a truncated line, unless the key is whole", () => {
+  const filler = (length: number) => `password ${"x".repeat(length)}\n`;
+  const key = `publickey ${ALICE_KEY.public} `;
+  const line = `${key}signature count = 1\n`;
+  const cutLine = 8_000 - filler(0).length;
   for (let left = 1; left <= line.length + 1; left++) {
-    const whole = `${filler(cutLine - left)}${line}${line}`;
-    const cut = cap(whole, MAX_AUTH_INFO_LENGTH);
-    assert.ok(cut.endsWith("…") && cut.length === MAX_AUTH_INFO_LENGTH);
-    // With one more character, the first line is complete, and only the next one is truncated.
-    const expected = left > line.length ? [ALICE_KEY.fingerprint] : [];
+    const cut = cap(`${filler(cutLine - left)}${line}${line}`, 8_000);
+    assert.ok(cut.endsWith("…") && cut.length === 8_000);
+    const expected = left > key.length ? [ALICE_KEY.fingerprint] : [];
     const keys = usedKeys(parseAuthInfo(cut));
     assert.deepEqual(keys, { fingerprints: expected, hasUnreadable: true }, `${left} left`);
   }
@@ -314,9 +310,94 @@ Deno.test("parseAuthInfo() returns no key from a truncated line", () => {
 
 Deno.test("parseAuthInfo() detects truncation even after characters that look like a line end", () => {
   for (const separator of ["\r", "\u2028", "\u2029", "\x85", "\v"]) {
-    const methods = parseAuthInfo(`publickey ${ALICE_KEY.public} ${separator} publickey ${ALICE_KEY.public}…`);
-    assert.deepEqual(methods, [{ method: "publickey", more: "" }]);
+    const methods = parseAuthInfo(`publickey ssh-ed25519 ${separator} publickey ${ALICE_KEY.public}…`);
+    assert.deepEqual(methods, [{ method: "publickey" }, { method: "…" }]);
   }
+});
+
+/** A public RSA key of 16,384 bits, the longest that OpenSSH accepts: any odd number will do. */
+function longestKey(): string {
+  const modulus = crypto.getRandomValues(new Uint8Array(2049));
+  modulus[0] = 0;
+  modulus[1] = 0xff;
+  modulus[2048] = 0xff;
+  return `ssh-rsa ${base64([...ssh("ssh-rsa"), ...ssh(new Uint8Array([1, 0, 1])), ...ssh(modulus)])}`;
+}
+
+/** A certificate for a key by an RSA key, with fields of the given lengths. Its signature is invalid. */
+function rsaCertificate(
+  key: string,
+  { authority, nonce = 32, id = 5, principals = 9, extensions = 130 }: {
+    authority: string;
+    nonce?: number;
+    id?: number;
+    principals?: number;
+    extensions?: number;
+  },
+): string {
+  const type = "ssh-rsa-cert-v01@openssh.com";
+  const filled = (length: number) => ssh(new Uint8Array(length).fill(0x78));
+  const blob = [
+    ...[ssh(type), filled(nonce), ...fieldsOf(key).map((field) => ssh(field))],
+    ...[Array(8).fill(0xff), u32(1), filled(id), filled(principals), Array(16).fill(0xff), filled(0)],
+    ...[filled(extensions), filled(0), ssh(Uint8Array.fromBase64(authority.split(" ")[1] ?? "")), filled(2068)],
+  ].flat();
+  return `${type} ${base64(blob)}`;
+}
+
+withKeygen(
+  "parseAuthInfo() names the longest key and its certificates as ssh-keygen does, though the hook cuts them",
+  async (keygen) => {
+    const [user, authority] = [longestKey(), longestKey()];
+    await keygen.write("user.pub", `${user} x\n`);
+    await keygen.write("authority.pub", `${authority} x\n`);
+    const expected = await keygen.list("user.pub");
+    const ca = await keygen.list("authority.pub");
+    const line = (more: string) => capAuthInfo(`publickey ${more}\n`);
+    assert.deepEqual(keyOf(line(user)), expected);
+
+    const serial = "18446744073709551615";
+    const plain = rsaCertificate(user, { authority });
+    // As long as those of ssh-keygen 9.2: see event.ts.
+    assert.ok(Math.abs(`publickey ${plain}`.length - 8_663) < 100, `${plain.length}`);
+    const whole = { type: "RSA-CERT", fingerprint: expected.fingerprint };
+    assert.deepEqual(keyOf(line(plain)), { ...whole, certificate: { id: "xxxxx", serial, authority: ca } });
+    const cut = { ...whole, certificate: { id: "xxxxx", serial } };
+    for (const longer of [{ principals: 8_000 }, { extensions: 12_000 }, { principals: 10_000, extensions: 90_000 }]) {
+      assert.deepEqual(keyOf(line(rsaCertificate(user, { authority, ...longer }))), cut);
+    }
+    assert.deepEqual(keyOf(line(rsaCertificate(user, { authority, id: 60_000 }))), whole);
+    // Only its own authority can make such a certificate.
+    const hostile = parseAuthInfo(line(rsaCertificate(user, { authority, nonce: 12_000 })));
+    assert.deepEqual(usedKeys(hostile), { fingerprints: [], hasUnreadable: true });
+
+    // The keys of two long certificates.
+    const other = longestKey();
+    await keygen.write("other.pub", `${other} x\n`);
+    const two = [user, other].map((key) => `publickey ${rsaCertificate(key, { authority, extensions: 12_000 })}\n`);
+    assert.deepEqual(
+      usedKeys(parseAuthInfo(capAuthInfo(two.join("")))).fingerprints,
+      [expected.fingerprint, (await keygen.list("other.pub")).fingerprint],
+    );
+  },
+);
+
+Deno.test("parseAuthInfo() keeps the fingerprints and what else of hostile texts fits, within its limit", () => {
+  const sizeOf = (authInfo: string) => new TextEncoder().encode(JSON.stringify(parseAuthInfo(authInfo))).length;
+  for (const id of HOSTILE_TEXTS) {
+    const { line, authority } = certificate({ id, serial: 2n ** 64n - 1n });
+    assert.ok(sizeOf(`publickey ${line}\n`) <= MAX_AUTH_BYTES, id.slice(0, 20));
+    const [method] = parseAuthInfo(`publickey ${line}\n`);
+    assert.equal(method?.key?.fingerprint, ALICE_KEY.fingerprint);
+    assert.deepEqual(method.key.certificate?.authority, { type: "ED25519", fingerprint: authority }, id.slice(0, 20));
+    const factors = `publickey ${line}\npublickey ${ALICE_KEY.public}\npublickey ${line}\nkeyboard-interactive/pam\n`;
+    assert.ok(sizeOf(factors) <= MAX_AUTH_BYTES);
+    const keys = parseAuthInfo(factors).map(({ method, key }) => [method, key?.fingerprint]);
+    assert.deepEqual(keys.slice(0, 2), Array(2).fill(["publickey", ALICE_KEY.fingerprint]));
+  }
+  const name = "a".repeat(64);
+  assert.deepEqual(parseAuthInfo(`${name}\n`.repeat(100)).at(-1), { method: "…" });
+  assert.ok(usedKeys(parseAuthInfo("password\n".repeat(9))).hasUnreadable, "a key may have been left out");
 });
 
 Deno.test("usedKeys() returns the user's keys, each once, and reports a key that cannot be read", () => {
@@ -331,7 +412,7 @@ Deno.test("usedKeys() returns the user's keys, each once, and reports a key that
   assert.deepEqual(keys(`hostbased ${ALICE_KEY.public}\npassword`), { fingerprints: [], hasUnreadable: false });
 });
 
-Deno.test("parseAuthInfo() accepts any text quickly, even 16 KiB of garbage", () => {
+Deno.test("parseAuthInfo() accepts any text quickly, even 12 KiB of garbage", () => {
   const token = fc.constantFrom(
     ..."publickey hostbased password ssh-ed25519 ssh-rsa-cert-v01@openssh.com AAAA = …".split(" "),
     ...[" ", "\n", "\0", ALICE_KEY.public, base64(ssh("ssh-ed25519")), base64(ssh("ssh-rsa-cert-v01@openssh.com"))],
@@ -344,8 +425,11 @@ Deno.test("parseAuthInfo() accepts any text quickly, even 16 KiB of garbage", ()
   );
   const before = performance.now();
   fc.assert(fc.property(text, (text) => {
-    for (const { method, key } of parseAuthInfo(text)) {
-      assert.ok(text.includes(method));
+    const methods = parseAuthInfo(text);
+    assert.ok(new TextEncoder().encode(JSON.stringify(methods)).length <= MAX_AUTH_BYTES);
+    assert.deepEqual(JSON.parse(JSON.stringify(methods)), methods);
+    for (const { method, key } of methods) {
+      assert.ok(method === "…" || text.includes(method.replace(/…$/, "")));
       if (key !== undefined) assert.match(key.fingerprint, /^SHA256:[A-Za-z0-9+/]{43}$/);
     }
   }));

@@ -126,9 +126,9 @@ Deno.test("prune() is cheap in a large store with nothing to delete", () => {
   beginStore(database, { origin: "first", nowMs: NOW });
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
-    INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
+    INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth, parent_pid,
                        tampered, verdict)
-    SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '', 0, '', 'notify' FROM n`);
+    SELECT 'e' || i, 0, 'open', 'u', '', '', '', '', '[]', 0, '', 'notify' FROM n`);
   const tookMs = shortestMs(() => assert.equal(prune(database, { retentionDays: RETENTION_DAYS, nowMs: NOW }), 0));
   assert.ok(tookMs < 100, `${tookMs} ms`);
 });

@@ -6,10 +6,13 @@ import { NO_PLACE } from "../../src/session/place.ts";
 import { seen } from "../../src/store/seen.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { routesOf } from "../../src/store/overview.ts";
-import { migrate } from "../../src/store/schema.ts";
+import { assertSchema, migrate, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { next, pendingCount } from "../../src/store/next.ts";
 import { announceRefusal } from "../../src/store/notices.ts";
+import { unjudged } from "../../src/store/events.ts";
 import { openToWrite } from "../../src/store/open.ts";
+import { ALICE_KEY, certificate } from "../helpers/fixtures.ts";
+import { fillOldStore } from "../helpers/old_store.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23);
 
@@ -77,6 +80,33 @@ Deno.test("migrate() finds the logins of earlier releases by IPv4 address, IPv6 
       const text of ["203.0.113.8", "2001:db8:0:2::1", "fe80::1%eth1", "fe80::2%eth0", "64:ff9b::1", "x.example"]
     ) assert.ok(!isKnown(text), text);
     database.close();
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("migrate() keeps what was parsed of the authentication info of earlier releases, and none of the raw text", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const path = `${directory}/deliveries.db`;
+    const { line, authority } = certificate({ id: "alice", serial: 7n });
+    const long = certificate({ id: "long", serial: 8n, extensions: "SECRET".repeat(2_500) }).line;
+    const cut = `publickey ${long}`.slice(0, 16_383);
+    fillOldStore(path, ["", "password\n", `publickey ${line}\npassword\n`, `${cut}…`, "publickey ssh-rsa AAAA"]);
+    using database = openToWrite(path);
+    assert.equal(assertSchema(database), SCHEMA_VERSION);
+    const key = { type: "ED25519-CERT", fingerprint: ALICE_KEY.fingerprint };
+    const ca = { type: "ED25519", fingerprint: authority };
+    assert.deepEqual(unjudged(database, 10).map(({ auth }) => auth), [
+      [],
+      [{ method: "password" }],
+      [
+        { method: "publickey", key: { ...key, certificate: { id: "alice", serial: "7", authority: ca } } },
+        { method: "password" },
+      ],
+      [{ method: "publickey", key: { ...key, certificate: { id: "long", serial: "8" } } }, { method: "…" }],
+      [{ method: "publickey" }],
+    ]);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -8,7 +8,7 @@ import { NewerSchemaError, SCHEMA_VERSION } from "../../src/store/schema.ts";
 import type { SeenLogin } from "../../src/session/seen.ts";
 import { parseAddress } from "../../src/session/address.ts";
 import { NO_PLACE } from "../../src/session/place.ts";
-import { judgement, sessionEvent } from "../helpers/fixtures.ts";
+import { judgement, parsedEvent, sessionEvent } from "../helpers/fixtures.ts";
 import { takeIn } from "../../src/store/take_in.ts";
 import { openOf, recordVerdict, unjudged } from "../../src/store/events.ts";
 import { openToRead, openToWrite } from "../../src/store/open.ts";
@@ -167,9 +167,9 @@ Deno.test("seen() and openOf() search 100,000 events by index only", () => {
     // One user, one process, one address: the worst case for an index with too few columns.
     database.prepare(
       `INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, address, site, terminal, service, connection,
-                          auth_info, parent_pid, tampered, key_fingerprint, verdict, is_closed)
+                          auth, parent_pid, tampered, key_fingerprint, verdict, is_closed)
        WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100000)
-       SELECT 'bulk ' || n, n, iif(n % 2, 'open', 'close'), 'alice', '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '', 4711, '',
+       SELECT 'bulk ' || n, n, iif(n % 2, 'open', 'close'), 'alice', '', '203.0.113.7', '203.0.113.7', 'ssh', 'sshd', '', '[]', 4711, '',
               'SHA256:' || n, 'notify', n % 2 FROM number`,
     ).run();
     const plan = (sql: string) =>
@@ -199,7 +199,7 @@ Deno.test("seen() and openOf() search 100,000 events by index only", () => {
         "user key",
       );
       assert.equal(knows(database, { address: undefined, remoteHost: "x" }), "user");
-      const close = { id: 1, ...sessionEvent({ type: "close", occurredAtMs: 1_000_000 }) };
+      const close = { id: 1, ...parsedEvent({ type: "close", occurredAtMs: 1_000_000 }) };
       assert.equal(openOf(database, close, { isJudged: true }), undefined);
       assert.equal(openOf(database, close, { isJudged: false }), undefined);
     }

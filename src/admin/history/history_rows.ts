@@ -3,7 +3,6 @@
 import { parseAddress } from "../../session/address.ts";
 import { formatDuration, isoInstant } from "../../text.ts";
 import { oneLine } from "../../log.ts";
-import { parseAuthInfo } from "../../session/auth_info.ts";
 import type { Certificate } from "../../session/auth_key.ts";
 import { localTime } from "../../send/render.ts";
 import type { EntryDelivery, HistoryEntry } from "../../store/history.ts";
@@ -74,12 +73,12 @@ function keyText({ event, keyFingerprints, tampered }: HistoryEntry, keyNames: R
   if (keyFingerprints.length > 0) return keyFingerprints.map((key) => keyNames.get(key) ?? key).join(", ");
   // A user who tampered with the event can have set this too, and at a logout without a login nothing confirms it.
   if (tampered.length > 0 || event.type === "close") return "-";
-  return parseAuthInfo(event.authInfo).map(({ method }) => method).join(", ") || "-";
+  return event.auth.map(({ method }) => method).join(", ") || "-";
 }
 
 /** The certificates in which the keys were, by the fingerprint of the key; of an event that is certain, see keyText(). */
 function certificatesOf({ event, keyFingerprints }: HistoryEntry): ReadonlyMap<string, Certificate> {
-  const keys = parseAuthInfo(event.authInfo).flatMap(({ key }) => key ?? []);
+  const keys = event.auth.flatMap(({ key }) => key ?? []);
   return new Map(
     keys.flatMap(({ fingerprint, certificate }) =>
       certificate !== undefined && keyFingerprints.includes(fingerprint) ? [[fingerprint, certificate]] : []
@@ -89,9 +88,12 @@ function certificatesOf({ event, keyFingerprints }: HistoryEntry): ReadonlyMap<s
 
 /** The authority chose the id, so it is quoted. */
 function certificateText(entry: HistoryEntry, keyNames: ReadonlyMap<string, string>): string {
-  const texts = certificatesOf(entry).values().map(({ id, serial, authority: { type, fingerprint } }) =>
-    `"${id.replaceAll('"', "”")}" (serial ${serial}) CA ${type} ${keyNames.get(fingerprint) ?? fingerprint}`
-  );
+  const texts = certificatesOf(entry).values().map(({ id, serial, authority }) => {
+    const ca = authority === undefined
+      ? ""
+      : ` CA ${authority.type} ${keyNames.get(authority.fingerprint) ?? authority.fingerprint}`;
+    return `"${id.replaceAll('"', "”")}" (serial ${serial})${ca}`;
+  });
   return [...texts].join(", ") || "-";
 }
 
@@ -130,13 +132,13 @@ export function historyJson(entry: HistoryEntry, { keyNames }: Pick<RowOptions, 
     country_code: entry.countryCode || null,
     asn: entry.asn ?? null,
     service: event.service,
-    methods: tampered.length > 0 ? [] : parseAuthInfo(event.authInfo).map(({ method }) => method),
+    methods: tampered.length > 0 ? [] : event.auth.map(({ method }) => method),
     keys: keyFingerprints.map((key) => {
       const certificate = certificates.get(key);
       if (certificate === undefined) return { ...named(key), certificate: null };
-      const { id, serial, authority: { type, fingerprint } } = certificate;
-      // The serial number has 64 bits, too many for a number in JSON.
-      return { ...named(key), certificate: { id, serial: String(serial), ca: { type, ...named(fingerprint) } } };
+      const { id, serial, authority } = certificate;
+      const ca = authority === undefined ? null : { type: authority.type, ...named(authority.fingerprint) };
+      return { ...named(key), certificate: { id, serial, ca } };
     }),
     logged_out_at: isoInstant(closedAtMs),
     may_be_open: entry.mayBeOpen,
