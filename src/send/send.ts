@@ -11,6 +11,7 @@ import type { Database } from "../sqlite/open.ts";
 import { Inbox } from "../intake/inbox.ts";
 import { SourceError } from "../intake/record.ts";
 import { backUpDaily, noteBackupFault } from "../store/backup.ts";
+import { compact } from "../store/compact.ts";
 import { pendingEvents } from "../store/events.ts";
 import { lastResortFaults } from "../store/last_resort.ts";
 import { takeOver } from "../store/legacy.ts";
@@ -192,6 +193,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   noteHealth(database, { isWell: texts.length === 0, nowMs: Date.now(), runDeadlineMs: config.runDeadlineMs });
   const pruned = prune(database, { retentionDays: config.retentionDays, nowMs: Date.now() });
   if (pruned > 0) log("info", `deleted ${pruned} events that are older than ${config.retentionDays} days`);
+  await compact(database, work);
   await backUp(database, work);
   const pending = pendingCount(database);
   const nowMs = Date.now();

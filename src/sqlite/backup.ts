@@ -23,6 +23,11 @@ export async function backUpTo(path: string, database: Database): Promise<void> 
   }
 }
 
+/** Replaces the content of a database that may be in use with that of another one, in one transaction. */
+export async function replaceContent(path: string, source: Database): Promise<void> {
+  await backup(source, path, { rate: 2 ** 31 - 1 });
+}
+
 /** @throws if a database is damaged */
 export function assertIntact(path: string): void {
   using database = openDatabase(path, { busyTimeoutMs: 0 });

@@ -10,6 +10,7 @@ import { MUST_RUN } from "../../.ci/checkout.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
+import { fillOldStore } from "../helpers/old_store.ts";
 import { sampleOf, sweep } from "../helpers/kill_points.ts";
 
 const hasStrace = await Deno.stat("/usr/bin/strace").then(() => true, () => false);
@@ -75,6 +76,20 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
     heardOf: ["carol", "dave"],
     notAgain: ["alice", "bob"],
+  },
+  "migrates the store of an earlier release": {
+    prepare: async (installation) => {
+      await Deno.mkdir(`${installation.stateDir}/send`, { recursive: true });
+      // Enough for the space to be given back to the disk.
+      const texts = Array(400).fill(`password ${"x".repeat(15_000)}\n`);
+      fillOldStore(`${installation.stateDir}/send/deliveries.db`, texts);
+      const store = openDatabase(`${installation.stateDir}/send/deliveries.db`, { busyTimeoutMs: 0 });
+      store.exec("UPDATE event SET user = 'carol', verdict = 'notify' WHERE id < 400");
+      store.close();
+      await login(installation, "bob");
+    },
+    heardOf: ["alice", "bob"],
+    notAgain: ["carol"],
   },
   "takes the Go program's database over": {
     prepare: (installation) => {
