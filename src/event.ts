@@ -44,7 +44,11 @@ export function cap(text: string, maxLength = MAX_NAME_LENGTH): string {
   return `${cut.replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 
-/** Cuts authentication info that is too long. Cuts each line first, so that a long line does not displace the next. */
+/**
+ * Cuts authentication info that is too long. Cuts each line first, so that a long line does not displace the next. sshd
+ * writes only ASCII; all else but the mark of a cut becomes `?`, because JSON writes a control character as six bytes.
+ */
 export function capAuthInfo(authInfo: string): string {
-  return cap(authInfo.split("\n").map((line) => cap(line, MAX_AUTH_LINE_LENGTH)).join("\n"), MAX_AUTH_INFO_LENGTH);
+  const lines = authInfo.replace(/[^\n\x20-\x7e…]/g, "?").split("\n");
+  return cap(lines.map((line) => cap(line, MAX_AUTH_LINE_LENGTH)).join("\n"), MAX_AUTH_INFO_LENGTH);
 }

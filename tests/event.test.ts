@@ -39,4 +39,7 @@ Deno.test("capAuthInfo() cuts a long line but keeps the next one, and changes no
     assert.ok(capped.length <= MAX_AUTH_INFO_LENGTH && capped.isWellFormed());
     assert.equal(capAuthInfo(capped), capped);
   }));
+  // Control characters would be six bytes each.
+  const hostile = JSON.stringify(capAuthInfo("\u0001é😀".repeat(100_000)));
+  assert.ok(new TextEncoder().encode(hostile).length < MAX_AUTH_INFO_LENGTH);
 });

@@ -29,8 +29,10 @@ export async function compact(database: Database, { paths, log }: { paths: State
   if ((diskSpace(paths).get(paths.sendDir)?.bytes ?? 0) < neededBytes) return;
   try {
     using copy = openDatabase(unfinished, { busyTimeoutMs: 0 });
+    const version = pragma(database, "data_version");
     transaction(database, () => copyRows(database, copy));
-    // A command that writes to the store in this moment must be repeated.
+    // A command such as `retry` has written meanwhile, and that is not in the copy: a later run tries again.
+    if (pragma(database, "data_version") !== version) return;
     await replaceContent(paths.deliveriesDatabase, copy);
     log(
       "info",
