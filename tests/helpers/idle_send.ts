@@ -46,9 +46,9 @@ export async function countProcess(
 /** SQL that adds delivered events to the history. */
 const history = (count: number) => `
   WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-  INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth_info, parent_pid,
+  INSERT INTO event (uuid, occurred_at_ms, type, user, remote_host, terminal, service, connection, auth, parent_pid,
                      tampered, verdict)
-  SELECT lower(hex(randomblob(18))), 1, 'open', 'alice', '203.0.113.7', 'ssh', 'sshd', '', '', i, '', 'history' FROM n`;
+  SELECT lower(hex(randomblob(18))), 1, 'open', 'alice', '203.0.113.7', 'ssh', 'sshd', '', '[]', i, '', 'history' FROM n`;
 
 /** Adds events to the history, as the user of `send`. */
 export async function fillHistory(host: TestHost, count: number): Promise<void> {
