@@ -168,7 +168,8 @@ Deno.test("readSessionEvent() returns exactly one complete event for any environ
       // Deno cannot detect a last entry that is not UTF-8 after one that is. pam_exec never writes one.
       const last = all.at(-1);
       if (last !== undefined) {
-        assert.equal(event[field].slice(0, 200), last.slice(0, 200).toWellFormed().slice(0, event[field].length), name);
+        const kept = field === "authInfo" ? last.replace(/[^\n\x20-\x7e…]/g, "?") : last;
+        assert.equal(event[field].slice(0, 200), kept.slice(0, 200).toWellFormed().slice(0, event[field].length), name);
         assert.equal(event.tampered.includes(name), all[0] !== last, name);
       }
     }
