@@ -502,6 +502,8 @@ service = "stdout"
 [allowlist]
 # Addresses and networks whose logins and logouts are recorded but not notified.
 ips = []
+# Files with more of these and of the rules below, for example the same on many hosts.
+# files = ["/etc/ssh-session-notifier/allowlist.d/shared.toml"]
 
 # A rule matches if all its conditions hold. To test your rules, run: ssh-session-notifier explain
 # [[allowlist.rules]]

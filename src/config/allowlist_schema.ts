@@ -71,8 +71,8 @@ const rule = v.pipe(
   ),
 );
 
-/** The keys of the section. */
-export const ALLOWLIST = {
+/** The keys of the section that a shared file has too. */
+export const ALLOW_KEYS = {
   ips: v.pipe(
     v.optional(v.array(network), []),
     v.description("addresses and networks, IPv4 and IPv6, whose logins and logouts are recorded but not notified"),
@@ -80,14 +80,33 @@ export const ALLOWLIST = {
   rules: v.optional(v.array(rule), []),
 };
 
-/** Converts the section to rules, in the order in which they are tried; `ips` becomes the first rule. */
+/** More than anyone needs: one for each of the groups to which a host belongs. */
+const MAX_FILES = 16;
+
+/** The keys of the section. */
+export const ALLOWLIST = {
+  ...ALLOW_KEYS,
+  files: v.pipe(
+    v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_FILES, `must have at most ${MAX_FILES} paths`)), []),
+    v.description(
+      "files with more addresses and rules, for example the same on many hosts; paths below the directory of this file",
+    ),
+  ),
+};
+
+/**
+ * Converts the keys to rules, in the order in which they are tried; `ips` becomes the first rule.
+ *
+ * @param options.section what the names of the rules begin with
+ */
 export function allowRules(
-  { ips, rules }: { ips: v.InferOutput<typeof ALLOWLIST.ips>; rules: v.InferOutput<typeof ALLOWLIST.rules> },
+  { ips, rules }: { ips: v.InferOutput<typeof ALLOW_KEYS.ips>; rules: v.InferOutput<typeof ALLOW_KEYS.rules> },
+  { section }: { readonly section: string } = { section: "allowlist." },
 ): AllowRule[] {
   return [
-    ...(ips.length === 0 ? [] : [{ place: "allowlist.ips", reason: "", networks: ips }]),
+    ...(ips.length === 0 ? [] : [{ place: `${section}ips`, reason: "", networks: ips }]),
     ...rules.map(({ ips: networks, key_fingerprints: keyFingerprints, expires_at: expiresAtMs, ...same }, index) => ({
-      place: `allowlist.rules.${index}`,
+      place: `${section}rules.${index}`,
       networks,
       keyFingerprints,
       expiresAtMs,

@@ -6,6 +6,7 @@ import { CONFIG_FILE } from "../paths.ts";
 import type { AllowRule } from "../session/allowlist.ts";
 import type { ServiceLevel } from "../session/judge.ts";
 import type { PlaceSize } from "../session/site.ts";
+import { readAllowlistFiles } from "./allowlist_files.ts";
 import { allowRules, RULE } from "./allowlist_schema.ts";
 import { ConfigError, type ConfigWarning, faultsOf } from "./config_error.ts";
 import { proxyForAll } from "./connection.ts";
@@ -89,6 +90,7 @@ export function parseConfig(
   const context = { ...notes, proxy: proxyForAll(toml, notes) };
   const routes = parseRoutes(toml, context);
   const heartbeat = parseHeartbeat(toml, context);
+  const sharedRules = readAllowlistFiles(toml, context);
   faults.push(...placeFaults(toml, { directory }));
   // Only without other faults: a route with a fault would be reported as unknown.
   const section = result.success && faults.length === 0 ? result.output.report : undefined;
@@ -109,7 +111,7 @@ export function parseConfig(
     giveUpAfterMs: notification.give_up_after_days * DAY_MS,
     requestTimeoutMs: notification.request_timeout_seconds * 1000,
     runDeadlineMs: notification.run_deadline_seconds * 1000,
-    allowlist: allowRules(allowlist),
+    allowlist: [...allowRules(allowlist), ...sharedRules],
     services,
     learningMs: unexpected.learning_days * DAY_MS,
     placeDatabases: place.databases,

@@ -1,10 +1,10 @@
-// Reads the files that a configuration names: secrets and certificates. They must be below the configuration's
-// directory, the only one that the sandbox lets `send` read. A path elsewhere is not quoted: it may be a secret set
-// under the wrong key.
+// Reads the files that a configuration names: secrets, certificates and allowlists. They must be below the
+// configuration's directory, the only one that the sandbox lets `send` read. A path elsewhere is not quoted: it may be a
+// secret set under the wrong key.
 
 import { quotedForShell } from "../text.ts";
 
-/** More than any secret or certificate needs, in bytes. */
+/** More than any such file needs, in bytes. */
 const MAX_BYTES = 256 * 1024;
 
 /** A file that a configuration names. */

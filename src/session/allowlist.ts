@@ -6,7 +6,7 @@ import type { Login } from "./login.ts";
 
 /** One rule. An absent condition is not checked; a condition holds if any one of its values matches. */
 export interface AllowRule {
-  /** Its key path: `allowlist.ips`, `allowlist.rules.0`. */
+  /** Its key path: `allowlist.ips`, `allowlist.rules.0`; in a shared file, its path and `rules.0`. */
   readonly place: string;
   /** Why the rule exists, for display. */
   readonly reason: string;
