@@ -33,6 +33,11 @@ const PLACES: Record<string, { before: string } | { behind: string }> = {
   ubuntu: { behind: SELINUX },
   fedora: { behind: "session    required     pam_selinux.so close\n" },
   arch: { before: "session   include   system-remote-login\n" },
+  opensuse: { before: "session  required  pam_loginuid.so\n" },
+};
+/** The included files that are not in testdata. */
+const NOT_THERE: Record<string, readonly string[]> = {
+  ubuntu: ["common-auth", "common-account", "common-session", "common-password"],
 };
 
 for (const [distribution, place] of Object.entries(PLACES)) {
@@ -84,8 +89,13 @@ for (const [distribution, place] of Object.entries(PLACES)) {
       const text = read(path);
       return text === undefined ? undefined : { path, text };
     });
+    assert.deepEqual(stack.missing, NOT_THERE[distribution] ?? []);
+    const session = stack.modules.filter(({ phase }) => phase === "session");
+    const ours = session.map(({ args }) => args.some((argument) => argument.includes(NAME)));
+    // Only pam_selinux may run before the hook, and nothing after the last line.
+    assert.equal(ours.indexOf(true), "behind" in place ? 1 : 0);
+    assert.equal(ours.lastIndexOf(true), session.length - 1);
     const findings = new Findings();
-    // The distribution's other files are not in testdata.
     inspectPam({ service: "sshd", path: SSHD, stack: { ...stack, missing: [] }, read, limits: [] }, findings);
     assert.deepEqual(findings.all.filter(({ level }) => level !== "pass"), []);
     assert.ok(findings.all.length >= 5);
