@@ -4,6 +4,7 @@ import type { Finding } from "../../src/admin/check/finding.ts";
 import { MUST_RUN } from "../../.ci/checkout.ts";
 import { compiledBinary } from "../../.ci/compile.ts";
 import { type Finished, missingForTestHost, TestHost, type TestHostOptions } from "./host.ts";
+import { namingVersions } from "./versions.ts";
 import { waitFor } from "./wait_for.ts";
 
 const missing = await missingForTestHost();
@@ -12,13 +13,18 @@ if (missing !== undefined && !MUST_RUN) {
   console.error(`The end-to-end tests are skipped on this machine: ${missing}`);
 }
 
+/** The part of a test's context with which it has steps. */
+export interface Steps {
+  readonly step: (name: string, test: () => Promise<void>) => Promise<boolean>;
+}
+
 /**
  * A test on its own host, with the compiled program as sshd's hook. Cases that need no host of their own can be steps of
- * `context`, each with its own name.
+ * `context`, each with its own name. A failure names the versions of OpenSSH and PAM.
  */
 export function endToEnd(
   name: string,
-  test: (host: TestHost, context: Deno.TestContext) => Promise<void>,
+  test: (host: TestHost, context: Steps) => Promise<void>,
   options: Omit<TestHostOptions, "binary"> = {},
 ): void {
   Deno.test({
@@ -26,8 +32,11 @@ export function endToEnd(
     ignore: missing !== undefined && !MUST_RUN,
     fn: async (context) => {
       if (missing !== undefined) throw new Error(`The end-to-end tests cannot run: ${missing}`);
-      await using host = await TestHost.create({ ...options, binary: await compiledBinary() });
-      await test(host, context);
+      const binary = await compiledBinary();
+      await namingVersions(async () => {
+        await using host = await TestHost.create({ ...options, binary });
+        await test(host, { step: (name, run) => context.step(name, () => namingVersions(run)) });
+      });
     },
   });
 }

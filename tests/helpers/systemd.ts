@@ -2,7 +2,7 @@
 
 import { MUST_RUN } from "../../.ci/checkout.ts";
 import { compiledBinary, ROOT } from "../../.ci/compile.ts";
-import { endToEnd } from "./end_to_end.ts";
+import { endToEnd, type Steps } from "./end_to_end.ts";
 import type { Finished, TestHost } from "./host.ts";
 
 /** The directory of the helper's own files, in the host's /run. */
@@ -30,7 +30,7 @@ async function missingForSystemd(): Promise<string | undefined> {
 /** A test on its own host, in which install.sh installed the program under a running systemd. */
 export function underSystemd(
   name: string,
-  test: (host: TestHost, systemd: Systemd, context: Deno.TestContext) => Promise<void>,
+  test: (host: TestHost, systemd: Systemd, context: Steps) => Promise<void>,
 ): void {
   if (missing !== undefined && !MUST_RUN) {
     Deno.test({ name, ignore: true, fn: () => {} });
