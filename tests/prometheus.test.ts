@@ -7,6 +7,7 @@ import { statusMetrics } from "../src/admin/status/status_metrics.ts";
 import { statusOf, type StatusSources } from "../src/admin/status/status_data.ts";
 import { parseConfig } from "../src/config/config.ts";
 import { IDLE, type RouteOverview } from "../src/store/overview.ts";
+import { LACKS_ALERTMANAGER } from "./helpers/alertmanager.ts";
 import { displaysOf } from "./helpers/mdoc.ts";
 import { PROMTOOL } from "./helpers/promtool.ts";
 
@@ -242,4 +243,45 @@ Deno.test("the rules expect the file that the manual writes", async () => {
   const page = await Deno.readTextFile(`${ROOT}/src/man/ssh-session-notifier.8`);
   const line = displaysOf(page).find((text) => text.includes("status --prometheus >")) ?? "";
   assert.match(line, /mv ssh\.prom\.new ssh\.prom$/m);
+});
+
+interface Routing {
+  readonly route: { readonly receiver: string; readonly routes: readonly unknown[] };
+  readonly receivers?: readonly unknown[];
+  readonly inhibit_rules?: readonly unknown[];
+}
+
+Deno.test({
+  name: "Alertmanager routes events and the alerts about hosts as ssh-session-notifier(8) says",
+  ignore: LACKS_ALERTMANAGER,
+  fn: async () => {
+    const page = await Deno.readTextFile(`${ROOT}/src/man/ssh-session-notifier.8`);
+    const [events, hosts, ...more] = displaysOf(page).filter((text) => text.startsWith("route:")).map((text) =>
+      parse(text) as Routing
+    );
+    assert.ok(events !== undefined && hosts !== undefined && more.length === 0);
+    const routes = [...events.route.routes, ...hosts.route.routes];
+    const config = { ...hosts, ...events, route: { ...events.route, routes } };
+    assert.ok(config.inhibit_rules?.length === 1 && config.receivers?.length === 2);
+    const file = await Deno.makeTempFile({ suffix: ".yml" });
+    try {
+      await Deno.writeTextFile(file, stringify(config, { lineWidth: 0 }));
+      const amtool = async (...args: string[]) => {
+        const { success, stdout, stderr } = await new Deno.Command("amtool", { args }).output();
+        assert.ok(success, new TextDecoder().decode(stderr));
+        return new TextDecoder().decode(stdout).trim();
+      };
+      await amtool("check-config", file);
+      const receiver = (...labels: string[]) => amtool("config", "routes", "test", `--config.file=${file}`, ...labels);
+      const job = "job=ssh-session-notifier";
+      assert.equal(await receiver("alertname=SshLogin", "severity=critical", job), "oncall");
+      assert.equal(await receiver("alertname=SshNotifierNotice", "severity=warning", job), "chat");
+      for (const { alert, labels } of rules) {
+        const expected = labels["severity"] === "critical" ? "oncall" : "chat";
+        assert.equal(await receiver(`alertname=${alert}`, `severity=${labels["severity"]}`, "job=node"), expected);
+      }
+    } finally {
+      await Deno.remove(file);
+    }
+  },
 });

@@ -9,6 +9,8 @@ import { failingConditions, ruleName } from "../../src/session/allowlist.ts";
 import { parseAddress } from "../../src/session/address.ts";
 import { faultsIn } from "../helpers/config_faults.ts";
 import { loginFor } from "../../src/admin/explain.ts";
+import { ROOT } from "../../.ci/checkout.ts";
+import { displaysOf } from "../helpers/mdoc.ts";
 
 const NOTIFICATION = `[notification]\nservice = "stdout"\n`;
 const SHARED = `ips = ["192.0.2.0/24"]\n[[rules]]\nreason = "monitoring"\nusers = ["monitor"]\n`;
@@ -116,4 +118,19 @@ Deno.test("readConfig() names the configuration, the file and the key, and exits
       return true;
     });
   });
+});
+
+Deno.test("each allowlist file in the manual, and the one of the Ansible example, is one", async () => {
+  const pages = ["ssh-session-notifier.toml.5", "ssh-session-notifier.8"].map((page) => `${ROOT}/src/man/${page}`);
+  const displays = (await Promise.all(pages.map((page) => Deno.readTextFile(page)))).flatMap(displaysOf);
+  const files = [
+    ...displays.filter((text) => text.includes("\n[[rules]]")),
+    await Deno.readTextFile(`${ROOT}/.github/ansible/files/shared.toml`),
+  ];
+  assert.equal(files.length, 3);
+  for (const text of files) {
+    await withFolder({ "a.toml": text }, ({ parse }) => {
+      assert.ok(parse(`[allowlist]\nfiles = ["DIR/allowlist.d/a.toml"]\n`).allowlist.length > 0);
+    });
+  }
 });
