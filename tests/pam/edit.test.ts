@@ -25,6 +25,7 @@ const PLACES: Readonly<Record<string, readonly [before: string, after: string]>>
   ubuntu: [SELINUX, ""],
   fedora: ["session    required     pam_selinux.so close\n", ""],
   arch: ["", "session   include   system-remote-login\n"],
+  opensuse: ["", "session  required  pam_loginuid.so\n"],
 };
 
 for (const [distribution, [before, after]] of Object.entries(PLACES)) {
