@@ -11,6 +11,10 @@ export interface Received {
   readonly body: Readonly<Record<string, unknown>>;
   /** The status of the answer. */
   readonly status: number;
+  /** The major version of HTTP. */
+  readonly httpVersion: 1 | 2;
+  /** The client's port, which tells connections apart. */
+  readonly clientPort: number;
 }
 
 /** Answers instead of the service, or returns undefined to let it answer. */
@@ -19,18 +23,23 @@ export type Interceptor = (request: Request, text: string) => Response | Promise
 /** The answer of a service. `body`: the text, parsed as JSON or as a form; empty if it is neither. */
 export type Judge = (request: Request, text: string, body: Readonly<Record<string, unknown>>) => Response;
 
-/** A service on its own loopback port. */
+/** The server's certificate and its key, as PEM. */
+export type ServerCertificate = Readonly<Record<"cert" | "key", string>>;
+
+/** A service on its own loopback port; with a certificate over TLS, where clients can choose HTTP/1.1 or HTTP/2. */
 export class Receiver implements AsyncDisposable {
   readonly received: Received[] = [];
   /** Can answer before the service. */
   intercept: Interceptor = () => undefined;
   readonly port: number;
   readonly #judge: Judge;
+  readonly #certificate: ServerCertificate | undefined;
   #server: Deno.HttpServer | undefined;
   #stop = new AbortController();
 
-  constructor(judge: Judge) {
+  constructor(judge: Judge, certificate?: ServerCertificate) {
     this.#judge = judge;
+    this.#certificate = certificate;
     this.port = this.#listen(0);
   }
 
@@ -39,9 +48,9 @@ export class Receiver implements AsyncDisposable {
     return this.received.filter(({ status }) => status >= 200 && status < 300);
   }
 
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://127.0.0.1:PORT`; with a certificate, `https:`. */
   get origin(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http${this.#certificate === undefined ? "" : "s"}://127.0.0.1:${this.port}`;
   }
 
   /** Takes the service down: connections are refused. */
@@ -64,13 +73,23 @@ export class Receiver implements AsyncDisposable {
   #listen(port: number): number {
     this.#stop = new AbortController();
     const options = { hostname: "127.0.0.1", port, signal: this.#stop.signal, onListen: () => {} };
-    this.#server = Deno.serve(options, async (request) => {
+    const secure = { ...options, ...this.#certificate };
+    this.#server = Deno.serve(secure, async (request, { remoteAddr }) => {
       const text = await request.text();
       const body = parseBody(request, text);
       const response = await this.intercept(request, text) ?? this.#judge(request, text, body);
       const { pathname, search } = new URL(request.url);
       const { headers } = request;
-      this.received.push({ path: `${pathname}${search}`, headers, text, body, status: response.status });
+      this.received.push({
+        path: `${pathname}${search}`,
+        headers,
+        text,
+        body,
+        status: response.status,
+        // HTTP/2 names the host in a pseudo-header instead; HTTP/1.1 requires this header.
+        httpVersion: headers.has("host") ? 1 : 2,
+        clientPort: (remoteAddr as Deno.NetAddr).port,
+      });
       return response;
     });
     return (this.#server.addr as Deno.NetAddr).port;

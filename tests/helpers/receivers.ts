@@ -2,7 +2,7 @@
 // of a limit is not documented, they use the one that gives the largest count.
 
 import { Webhook } from "npm:standardwebhooks@1.1.1";
-import { json, type Judge, Receiver } from "./receiver.ts";
+import { json, type Judge, Receiver, type ServerCertificate } from "./receiver.ts";
 
 export { type Interceptor, json, type Received, Receiver } from "./receiver.ts";
 
@@ -55,9 +55,9 @@ function discordThreadRefusal(
     : refuse(400, 220002, "Webhooks posted to forum channels cannot have both a thread_name and thread_id");
 }
 
-/** A Discord webhook that listens. */
-export function discordLike(): Receiver & { readonly webhookUrl: string } {
-  const receiver = new Receiver(discord);
+/** A Discord webhook that listens; with a certificate, over TLS. */
+export function discordLike(certificate?: ServerCertificate): Receiver & { readonly webhookUrl: string } {
+  const receiver = new Receiver(discord, certificate);
   return Object.assign(receiver, { webhookUrl: `${receiver.origin}/api/webhooks/123456789/webhook-secret-token` });
 }
 
