@@ -5,6 +5,7 @@ import type { Route } from "../config/routes.ts";
 import type { Message, SessionNotification } from "../services/service.ts";
 import type { Database } from "../sqlite/open.ts";
 import type { Batch, EventBatch } from "../store/batch.ts";
+import type { JudgedEvent } from "../store/events.ts";
 import { NEAREST, next } from "../store/next.ts";
 import { type HostOptions, noticeNotification, notificationOf } from "./render.ts";
 
@@ -37,13 +38,20 @@ export interface ComposeOptions {
  */
 export function composeNext(database: Database, options: ComposeOptions): Composed | undefined {
   const { route: { name: route }, nowMs, host } = options;
+  // Each look reads the events of the one before again.
+  const rendered = new Map<number, SessionNotification>();
+  const render = (event: JudgedEvent) => {
+    const notification = rendered.get(event.id) ?? notificationOf(event, host);
+    rendered.set(event.id, notification);
+    return notification;
+  };
   for (let limit = FIRST_LOOK;; limit = Math.min(2 * limit, MAX_DIGEST)) {
     const batch = next(database, { route, nowMs, limit });
     if (batch === undefined) return undefined;
     if (batch.kind === "notice") {
       return { batch, message: { id: batch.id, notifications: [noticeNotification(batch.notice, host)] } };
     }
-    const composed = composeEvents(batch, options);
+    const composed = composeEvents(batch, { ...options, render });
     // If all of a new digest fits, there may be room for more events: look again with a higher limit.
     const taken = composed.message.notifications.length;
     if (!batch.isNew || taken < limit || limit === MAX_DIGEST) return composed;
@@ -52,9 +60,11 @@ export function composeNext(database: Database, options: ComposeOptions): Compos
 
 function composeEvents(
   { isNew, events, ...batch }: EventBatch,
-  { route: { service }, host }: ComposeOptions,
+  { route: { service }, render }: Pick<ComposeOptions, "route"> & {
+    render: (event: JudgedEvent) => SessionNotification;
+  },
 ): Composed {
-  const all = events.map((event) => ({ event, notification: notificationOf(event, host) }));
+  const all = events.map((event) => ({ event, notification: render(event) }));
   const count = isNew ? countOf(all.map(({ notification }) => notification), service) : all.length;
   // In this order a retry reads the batch again, so it is rendered in the same way.
   const taken = all.slice(0, count).sort((a, b) => a.event.id - b.event.id);

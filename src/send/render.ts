@@ -45,13 +45,17 @@ export interface HostOptions {
 
 /** Creates the notification of an event. */
 export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNotification {
+  // Not spread: after a spread, V8 without its compiler adds each property three times as slowly.
+  const { address, remoteHost, dnsName } = originOf(event);
   return {
     type: event.type,
     uuid: event.uuid,
     sessionId: event.type === "open" ? event.uuid : event.openUuid ?? "",
     occurredAtMs: event.occurredAtMs,
     user: shown(event.user),
-    ...originOf(event),
+    address,
+    remoteHost,
+    dnsName,
     place: shown(event.place),
     countryCode: event.countryCode,
     asn: event.asn,
