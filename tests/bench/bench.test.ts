@@ -45,6 +45,12 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
 Deno.test("parseArguments() accepts names, a seed and a format", () => {
   const { names, seed, isMarkdown, isHelp } = parseArguments(["b", "--seed=7", "--markdown"], ["a", "b"]);
   assert.deepEqual([names, seed, isMarkdown, isHelp], [["b"], 7, true, false]);
+  assert.equal(parseArguments([], []).svg, undefined);
+  assert.equal(parseArguments(["--svg"], []).svg, ".github/cost.svg");
+  assert.equal(parseArguments(["--svg=a.svg"], []).svg, "a.svg");
+  assert.ok(parseArguments(["--write"], ["a"]).isWritten);
+  assert.throws(() => parseArguments(["--write", "a"], ["a"]), /--write takes no name/);
+  assert.throws(() => parseArguments(["--svg="], ["a"]), /"--svg="/);
   assert.throws(() => parseArguments(["--seed=x"], ["a"]), /"--seed=x"/);
 });
 

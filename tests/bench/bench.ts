@@ -6,6 +6,7 @@ import { isInstalled } from "../helpers/command_line.ts";
 import { missingForTestHost } from "../helpers/host.ts";
 import { type Arguments, parseArguments, usage } from "./arguments.ts";
 import { describeMachine } from "./machine.ts";
+import { picture, publish } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { type MeasuredComparison, type MeasuredRow, type Report, reportLines } from "./report.ts";
 import { type Context, isRowKept, type Measured, type Need } from "./row.ts";
@@ -79,6 +80,8 @@ async function main(args: readonly string[]): Promise<number> {
   const report = { machine: await describeMachine(), ...results };
   const lines = reportLines(report, { columns: displayOf().columns, isMarkdown: options.isMarkdown });
   write(Deno.stdout, lines.map((line) => `${line}\n`).join(""));
+  if (options.svg !== undefined) await Deno.writeTextFile(options.svg, picture(report));
+  if (options.isWritten) await publish(report);
   const isKept = results.rows.every(({ row, measured }) => isRowKept(row, measured)) &&
     results.comparisons.every(({ measured }) => "result" in measured);
   return isKept ? 0 : 1;

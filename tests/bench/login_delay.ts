@@ -5,7 +5,7 @@ import { compiledBinary } from "../../.ci/compile.ts";
 import { TestHost, type TestHostOptions } from "../helpers/host.ts";
 import { discordLike } from "../helpers/receivers.ts";
 import { putStateOnDisk } from "./disk_state.ts";
-import { type Comparison, numberText } from "./row.ts";
+import { type Bar, type Comparison, numberText } from "./row.ts";
 import { alternating, differences, median } from "./statistics.ts";
 import { pause } from "../helpers/wait_for.ts";
 
@@ -70,17 +70,30 @@ export const loginDelay: Comparison = {
     };
     await putStateOnDisk(hosts.queue, scratch);
     const lines: string[][] = [];
+    const bars: Bar[] = [];
     for (const [name, start] of Object.entries(SERVICES)) {
       const service = start();
       const logins = await loginsOf(hosts, { service, report: (text) => report(`${name}: ${text}`) })
         .finally(() => service.close());
       const { none, queue, curl, limitedCurl } = logins;
       const without = numberText(median(none), { unit: "ms" });
-      lines.push([name, without, ...[queue, curl, limitedCurl].map((times) => delayText(times, none))]);
+      const texts = [queue, curl, limitedCurl].map((times) => delayText(times, none));
+      lines.push([name, without, ...texts, ratioText(queue, curl, none)]);
+      for (const [index, [series, times]] of Object.entries({ queue, curl }).entries()) {
+        bars.push({ label: name, series, ms: median(differences(times, none)), text: texts[index] ?? "" });
+      }
     }
     return {
-      titles: ["the service", "a login without a hook", "`queue`", "`curl`", "`curl --max-time 5`"],
+      titles: [
+        "the service",
+        "a login without a hook",
+        "`queue`",
+        "`curl`",
+        "`curl --max-time 5`",
+        "`queue` over `curl`",
+      ],
       lines,
+      chart: { title: "Delay of a login, by state of the service", bars },
     };
   },
 };
@@ -125,6 +138,15 @@ export function delayText(times: readonly number[], base: readonly number[]): st
   const isLong = Math.abs(delayMs) >= 1_000;
   const text = isLong ? numberText(delayMs / 1000, { unit: "s", digits: 1 }) : numberText(delayMs, { unit: "ms" });
   return delayMs > 0 ? `+${text}` : text;
+}
+
+/** The delay by one hook, relative to that by another. */
+export function ratioText(times: readonly number[], others: readonly number[], base: readonly number[]): string {
+  const [delayMs, otherMs] = [times, others].map((some) => median(differences(some, base)));
+  if (delayMs === undefined || otherMs === undefined || delayMs <= 0 || otherMs <= 0) return "";
+  // Of a login that was cut off, only the least delay is known.
+  const ratio = delayMs / (otherMs === Infinity ? CUT_OFF_MS : otherMs);
+  return `${otherMs === Infinity ? "less than " : ""}${numberText(ratio, { digits: ratio < 0.1 ? 3 : 2 })}`;
 }
 
 function answering(afterMs: number): Service {

@@ -107,7 +107,7 @@ export function limitText({ limit, unit = "", digits = 0 }: Budget): string {
 }
 
 /** Formats a figure with one digit more than its budget, to show on which side of the budget it is. */
-function figureText({ unit = "", digits = 0 }: Budget, { value }: Figure): string {
+export function figureText({ unit = "", digits = 0 }: Budget, { value }: Figure): string {
   return numberText(value, { unit, digits: digits === 0 ? 0 : digits + 1 });
 }
 
@@ -117,10 +117,15 @@ function tableLines(
   { columns: width, isMarkdown = false }: ReportOptions,
 ): string[] {
   const titles = columns.map(({ title }) => title);
-  if (isMarkdown) return [titles, titles.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`);
+  if (isMarkdown) return markdownTable(titles, lines);
   const plain = lines.map((cells) => cells.map(withoutMarkup));
   const table = columns.map((column) => ({ ...column, title: withoutMarkup(column.title) }));
   return [table.map(({ title }) => title), ...plain].map(tableOf(table, { rows: plain, maxWidth: width }));
+}
+
+/** A table in Markdown. */
+export function markdownTable(titles: readonly string[], lines: readonly (readonly string[])[]): string[] {
+  return [titles, titles.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`);
 }
 
 function prose(text: string, { columns, isMarkdown = false }: ReportOptions): string[] {

@@ -44,6 +44,25 @@ export interface Row<Key extends string = string> {
 export interface Table {
   readonly titles: readonly string[];
   readonly lines: readonly (readonly string[])[];
+  /** The same figures as a chart. */
+  readonly chart?: Chart;
+}
+
+/** A bar chart of durations. Bars with the same label are next to each other. */
+export interface Chart {
+  readonly title: string;
+  readonly bars: readonly Bar[];
+}
+
+/** One bar. */
+export interface Bar {
+  readonly label: string;
+  /** What the bars of one colour have in common. */
+  readonly series: string;
+  /** `Infinity`: longer than the axis. */
+  readonly ms: number;
+  /** The duration as it is shown. */
+  readonly text: string;
 }
 
 /** A comparison without a budget. */

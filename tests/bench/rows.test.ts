@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../../.ci/compile.ts";
-import { extrapolated } from "./drain.ts";
-import { delayText } from "./login_delay.ts";
+import { delayText, ratioText } from "./login_delay.ts";
 import { commandFor, limitText } from "./report.ts";
 import { COMPARISONS, ROWS } from "./rows.ts";
 
@@ -13,15 +12,19 @@ const BUDGETS: Readonly<Record<string, readonly string[]>> = {
   "hook-fsyncs": ["at most 2", "at most 2"],
   "hook-full": ["at most 1.05", "at most 1.10", "at most 8"],
   "hook-npm": ["at most 0"],
-  "hook-burst": ["at most 0", "at most 0"],
-  "send-burst": ["at most 1,000", "at most 150 MiB", "at least 2,000"],
+  "hook-burst": ["at most 0", "at most 0", "at most 1.50"],
+  "send-idle": ["at most 0", "at most 0", "at most 0", "at most 1.70", "at most 1.05"],
+  "send-burst": ["at most 2.5 s", "at most 150 MiB", "at most 300", "at most 2.5 s", "at most 150 MiB", "at most 300"],
+  "send-limited": ["at most 5", "at most 15.0 s", "at most 5.0 s"],
+  "send-store": ["at most 1,024", "at most 1,024"],
   "send-kills": ["at most 0", "at most 1.00"],
+  "memory": ["at most 0"],
 };
 
 Deno.test("the bench has a row with the right limits for each budget, and the comparisons", () => {
   const limits = ROWS.map(({ name, budgets }) => [name, Object.values(budgets).map(limitText)]);
   assert.deepEqual(Object.fromEntries(limits), BUDGETS);
-  assert.deepEqual(COMPARISONS.map(({ name }) => name), ["login-delay", "hook-wait", "drain"]);
+  assert.deepEqual(COMPARISONS.map(({ name }) => name), ["login-delay", "hook-wait", "send-by-size"]);
 });
 
 Deno.test("tests/bench/README.md lists everything that the bench measures, with budgets and commands", async () => {
@@ -34,7 +37,10 @@ Deno.test("tests/bench/README.md lists everything that the bench measures, with 
       assert.match(line ?? "", index === 0 ? new RegExp(commandFor(row)) : /./, `${row.name}: ${budget.what}`);
     }
   }
-  for (const comparison of COMPARISONS) assert.ok(cells.join("\n").includes(commandFor(comparison)), comparison.name);
+  for (const { name } of COMPARISONS) {
+    const isListed = [commandFor({ name }), `${name} was not measured`].some((text) => cells.join("\n").includes(text));
+    assert.ok(isListed, name);
+  }
 });
 
 Deno.test("delayText() returns the delay of a login in most rounds, and whether it was cut off", () => {
@@ -44,9 +50,11 @@ Deno.test("delayText() returns the delay of a login in most rounds, and whether 
   assert.equal(delayText([199], [200]), "-1 ms");
 });
 
-Deno.test("extrapolated() continues at the rate measured after the first window", () => {
-  // Thirty at once at the start of each minute.
-  const acceptedAtMs = Array.from({ length: 90 }, (_, index) => Math.floor(index / 30) * 60_000);
-  assert.equal(extrapolated({ seconds: 120, acceptedAtMs }), 120 + 910 * 2);
-  assert.ok(Number.isNaN(extrapolated({ seconds: 1, acceptedAtMs: [] })));
+Deno.test("ratioText() says how many times longer one hook delays a login, and what is known if one is cut off", () => {
+  const none = [200, 200, 200];
+  assert.equal(ratioText([250, 250, 250], [220, 220, 220], none), "2.50");
+  assert.equal(ratioText([250, 250, 250], [700, 700, 700], none), "0.10");
+  assert.equal(ratioText([260, 260, 260], [Infinity, Infinity, Infinity], none), "less than 0.003");
+  // Faster than no hook is noise.
+  assert.equal(ratioText([250, 250, 250], [199, 199, 199], none), "");
 });

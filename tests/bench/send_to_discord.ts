@@ -1,21 +1,22 @@
-// Runs the installed `send` with many queued logins against a Discord-like server on loopback.
+// Runs the installed `send` with many queued logins against a Discord-like server on loopback, over TLS, which offers
+// HTTP/2 too.
 
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { compiledBinary } from "../../.ci/compile.ts";
-import { configFor } from "../helpers/end_to_end.ts";
+import { makeCertificates } from "../helpers/certificates.ts";
 import { QUEUE_DATABASE } from "../helpers/hook_counts.ts";
 import { TestHost } from "../helpers/host.ts";
-import { queueLogins } from "../helpers/logins.ts";
-import { discordLike, type Interceptor } from "../helpers/receivers.ts";
+import { type LoginsOptions, queueLogins } from "../helpers/logins.ts";
+import { discordLike } from "../helpers/receivers.ts";
+import { type RateLimit, rateLimited } from "./rate_limit.ts";
 
 /** The events, and the server. */
-export interface SendOptions {
-  /** The number of logins, each of a different user. */
+export interface SendOptions extends LoginsOptions {
   readonly logins: number;
-  /** Whether each login is urgent, and so a separate message. */
-  readonly urgent?: boolean;
-  /** May respond instead of the server. */
-  readonly intercept?: Interceptor;
+  /** Runs on the host when the logins are queued, before `send` starts. */
+  readonly before?: (host: TestHost) => Promise<unknown>;
+  /** The server's rate limits; by default none. */
+  readonly limits?: readonly RateLimit[];
   /** A folder for temporary files. */
   readonly scratch: string;
   /** Called with the number of requests accepted so far. */
@@ -30,8 +31,8 @@ export interface Sent {
   readonly seconds: number;
   /** The peak memory of a run. */
   readonly peakMiB: number;
-  /** When each accepted request was answered, in milliseconds after the first one. */
-  readonly acceptedAtMs: readonly number[];
+  /** The accepted messages, and when each was answered, in seconds after `send` was started. */
+  readonly accepted: readonly { readonly text: string; readonly atSeconds: number }[];
 }
 
 // Starts another run if one leaves something for later (75). The peak is the kernel's last count before the process
@@ -56,37 +57,54 @@ const SEND_ALL = `
  * @throws Error if not all events arrive, or `send` fails
  */
 export async function sendToDiscord(options: SendOptions): Promise<Sent> {
+  const { logins, users = logins, limits = [], before, onAccepted } = options;
   await using host = await TestHost.create({ binary: await compiledBinary() });
-  await using discord = discordLike();
-  const acceptedAtMs: number[] = [];
+  const certificates = await makeCertificates("IP:127.0.0.1");
+  await using discord = discordLike(certificates);
+  const accepted: { text: string; atSeconds: number }[] = [];
+  const limit = limits.length === 0 ? () => undefined : rateLimited(limits);
   discord.intercept = async (request, text) => {
-    const response = await options.intercept?.(request, text);
-    if (response === undefined || response.ok) options.onAccepted?.(acceptedAtMs.push(performance.now()));
+    const response = await limit(request, text);
+    // Without a limit, the server answers.
+    if (response?.ok ?? true) {
+      const requests = accepted.push({ text, atSeconds: (performance.now() - startedAtMs) / 1000 });
+      onAccepted?.(requests);
+    }
     return response;
   };
-  await host.writeConfig(configFor("discord", `webhook_url = "${discord.webhookUrl}"`));
+  await Deno.writeTextFile(host.path(CA_FILE), certificates.ca);
+  await host.writeConfig(
+    `[notification]\nservice = "discord"\nca_file = "${CA_FILE}"\ndiscord.webhook_url = "${discord.webhookUrl}"\n`,
+  );
   await queueInto(host, options);
+  await before?.(host);
+  const startedAtMs = performance.now();
   const { code, stdout, stderr } = await host.run(["sh", "-c", SEND_ALL], {
     user: "ssh-session-notifier",
     timeoutMs: 900_000,
   });
   if (code !== 0) throw new Error(`send exited ${code}: ${stderr}`);
   const [peakKiB = NaN, nanoseconds = NaN] = stdout.trim().split(" ").map(Number);
-  const users = new Set(discord.accepted.flatMap(({ text }) => text.match(/user\d+/g) ?? []));
-  if (users.size !== options.logins) throw new Error(`${users.size} of ${options.logins} events arrived`);
+  const arrived = new Set(accepted.flatMap(({ text }) => text.match(/user\d+/g) ?? []));
+  if (arrived.size !== users) throw new Error(`the logins of ${arrived.size} of ${users} users arrived`);
   return {
     requests: discord.received.length,
-    refused: discord.received.length - discord.accepted.length,
+    refused: discord.received.length - accepted.length,
     seconds: nanoseconds / 1e9,
     peakMiB: peakKiB / 1024,
-    acceptedAtMs: acceptedAtMs.map((atMs) => atMs - (acceptedAtMs[0] ?? NaN)),
+    accepted,
   };
 }
 
+const CA_FILE = "/etc/ssh-session-notifier/ca.pem";
+
 /** Creates the database outside of the host, because SQLite cannot resolve paths in the host's namespace. */
-async function queueInto(host: TestHost, { logins, urgent = false, scratch }: SendOptions): Promise<void> {
+export async function queueInto(
+  host: TestHost,
+  { logins, scratch, ...options }: LoginsOptions & Pick<SendOptions, "logins" | "scratch">,
+): Promise<void> {
   const directory = await Deno.makeTempDir({ dir: scratch });
-  queueLogins(`${directory}/queue.db`, logins, { urgent });
+  queueLogins(`${directory}/queue.db`, logins, options);
   // Held open, so the log stays next to the database, as hooks leave it, whatever the garbage collector closes.
   const held = openDatabase(`${directory}/queue.db`, { busyTimeoutMs: 0 });
   held.prepare("SELECT count(*) FROM event").get();

@@ -34,15 +34,17 @@ export function displaysOf(page: string): string[] {
 /** Replaces the parts of a page that stand between marker comments. */
 export function withParts(
   page: string,
-  { parts, comment }: {
+  { parts, comment, by = "tests/helpers/write_docs.ts" }: {
     readonly parts: Readonly<Record<string, readonly string[]>>;
     /** What a comment of the page begins and ends with. */
     readonly comment: readonly [begin: string, end: string];
+    /** What writes the parts. */
+    readonly by?: string;
   },
 ): string {
   let written = page;
   for (const [name, lines] of Object.entries(parts)) {
-    const begin = `${comment[0]}begin ${name}: written by tests/helpers/write_docs.ts${comment[1]}\n`;
+    const begin = `${comment[0]}begin ${name}: written by ${by}${comment[1]}\n`;
     const end = `${comment[0]}end ${name}${comment[1]}\n`;
     const [before, rest] = written.split(begin);
     const [old, after] = rest?.split(end) ?? [];

@@ -41,3 +41,22 @@ export function openedForWriting(calls: readonly SystemCall[]): string[] {
     )
     .map(({ args }) => /"([^"]*)"/.exec(args)?.[1] ?? args);
 }
+
+/** How often a file was synced to the disk. */
+export function syncs(calls: readonly SystemCall[]): number {
+  return calls.filter(({ name }) => /^(f(data)?sync|sync|syncfs|sync_file_range|msync)$/.test(name)).length;
+}
+
+/** The bytes written to files, devices excepted; requires strace's `-y`, which shows the path of each descriptor. */
+export function bytesWritten(calls: readonly SystemCall[]): number {
+  return calls
+    .filter(({ name, args }) => /^p?writev?(64|2)?$/.test(name) && /^\d+<\/(?!dev\/|proc\/)/.test(args))
+    .reduce((sum, { result }) => sum + Math.max(0, Number.parseInt(result)), 0);
+}
+
+/** Requests for memory that is writable and executable. */
+export function writableCode(calls: readonly SystemCall[]): readonly SystemCall[] {
+  return calls.filter(({ name, args }) =>
+    /^(mmap|mprotect|pkey_mprotect)$/.test(name) && /PROT_WRITE\|PROT_EXEC|PROT_EXEC\|PROT_WRITE/.test(args)
+  );
+}
