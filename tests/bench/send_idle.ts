@@ -59,8 +59,8 @@ export const sendIdle: Row<"fsyncs" | "bytes" | "workers" | "cpu" | "many"> = {
       detail: `${median(a).toFixed(1)} over ${median(b).toFixed(1)} ms, ${PAIRS} pairs`,
     });
     return {
-      fsyncs: { value: syncs(calls) },
-      bytes: { value: bytesWritten(calls) },
+      fsyncs: { value: syncs(calls), detail: "by strace" },
+      bytes: { value: bytesWritten(calls), detail: "to files" },
       // Deno names the thread of a Worker by its number.
       workers: {
         value: calls.filter(({ name, args }) => name === "prctl" && /PR_SET_NAME, "worker-/.test(args)).length,
