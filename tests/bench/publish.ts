@@ -29,7 +29,7 @@ export function picture({ comparisons }: Pick<Report, "comparisons">): string {
 }
 
 /** The table of the most important figures, and that of the delays, in Markdown. */
-export function costLines({ machine, rows, comparisons }: Report): string[] {
+export function costLines({ rows, comparisons }: Pick<Report, "rows" | "comparisons">): string[] {
   const lines = COSTS.map(([what, name, key]) => {
     const { row, measured } = rows.find(({ row }) => row.name === name) ?? {};
     const [budget, figure] = [
@@ -48,7 +48,6 @@ export function costLines({ machine, rows, comparisons }: Report): string[] {
     "",
     ...markdownTable(["what", "measured"], lines),
     "",
-    `${machine}.`,
   ];
 }
 
