@@ -62,7 +62,7 @@ export async function publish(report: Report): Promise<void> {
     await Deno.writeTextFile(`${ROOT}/${file}`, withParts(text, { parts: part, comment: COMMENT, by: BY }));
   }
   await Deno.writeTextFile(`${ROOT}/${PICTURE}`, picture(report));
-  const args = ["fmt", "--quiet", ...Object.keys(parts)];
+  const args = ["fmt", "--quiet", ...Object.keys(parts), PICTURE];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
