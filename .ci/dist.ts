@@ -1,11 +1,12 @@
 // Builds everything that is installed, for `deno task dist`: `root`, a tree laid out like the root directory of a host,
 // and `manifest`, which says how each path is installed. The same sources give the same bytes: modes and times are
-// fixed, and nothing of this machine is in them. Sources: .ci/tree, some files of src, and the compiled program.
+// fixed, and nothing of this machine is in them. Sources: .ci/tree, some files and texts of src, and the compiled program.
 
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { type Entry, MANIFEST } from "../src/admin/check/manifest.ts";
+import { FIRST_LINES, LAST_LINES } from "../src/pam/blocks.ts";
 import { BINARY } from "../src/paths.ts";
 import { execute, executeOrThrow, filesBelow, makeWhole, ROOT } from "./checkout.ts";
 import { compiledBinary } from "./compile.ts";
@@ -24,6 +25,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   [`/usr/share/man/man5/${NAME}.toml.5`]: `${PAGES}/${NAME}.toml.5`,
   [`/usr/share/man/man7/${NAME}-security.7`]: `${PAGES}/${NAME}-security.7`,
   [`/usr/share/man/man8/${NAME}.8`]: `${PAGES}/${NAME}.8`,
+};
+
+/** Files that are written by the build: where they are installed, and their lines. */
+const GENERATED: Readonly<Record<string, readonly string[]>> = {
+  [`/usr/share/${NAME}/pam_first`]: FIRST_LINES,
+  [`/usr/share/${NAME}/pam_last`]: LAST_LINES,
 };
 
 /** Whether the tree contains a file of the manifest; the others are created on the host. */
@@ -51,8 +58,9 @@ export async function makeDist({ binary, output, time }: DistOptions): Promise<v
     [BINARY]: binary,
   };
   const listed = MANIFEST.filter(isInTree);
-  for (const path of new Set([...Object.keys(sources), ...listed.map(({ path }) => path)])) {
-    if (sources[path] === undefined) {
+  const made = new Set([...Object.keys(sources), ...Object.keys(GENERATED)]);
+  for (const path of new Set([...made, ...listed.map(({ path }) => path)])) {
+    if (!made.has(path)) {
       throw new Error(`Cannot build "${path}": it is in the manifest, but has no source`);
     }
     if (!listed.some((entry) => entry.path === path)) {
@@ -64,7 +72,9 @@ export async function makeDist({ binary, output, time }: DistOptions): Promise<v
   await makeWhole(`${output}/root`, async (root) => {
     for (const { path, mode } of listed) {
       await Deno.mkdir(dirname(root + path), { recursive: true });
-      await Deno.copyFile(sources[path] ?? "", root + path);
+      const lines = GENERATED[path];
+      if (lines === undefined) await Deno.copyFile(sources[path] ?? "", root + path);
+      else await Deno.writeTextFile(root + path, lines.map((line) => `${line}\n`).join(""));
       // Owners and special modes are those of the manifest: the owner here is only who runs the build.
       await Deno.chmod(root + path, ((mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755);
     }

@@ -14,7 +14,7 @@ usage() {
 Usage: .github/release.sh STEP ...
 
   verify TAG        refuse a tag that is not the version in deno.json, or not on main
-  compile DIR       build the binaries, DIR/ARCH/$NAME
+  compile DIR       build the trees, DIR/ARCH
   pack TAG DIR      create their archives, the checksums, and the release notes DIR/notes.md
   try DIR           unpack the archive for this machine, run the binary, and install it below a directory
 END
@@ -54,10 +54,10 @@ compile() { # DIR
   refuse_foreign_runtime
   local arch
   for arch in "${ARCHES[@]}"; do
-    npx -y "deno@$DENO" task compile "--arch=$arch" "--output=$1/$arch/$NAME"
+    npx -y "deno@$DENO" task dist "--arch=$arch" "--output=$1/$arch"
   done
   # The other one is run on a machine of its architecture, in step try.
-  refuse_testing_binary "$1/$(uname -m)/$NAME"
+  refuse_testing_binary "$1/$(uname -m)/root/usr/sbin/$NAME"
 }
 
 # Creates reproducible archives: only the names, contents and executable bits of the files affect them.
@@ -65,12 +65,12 @@ pack() { # TAG DIR
   local arch directory
   for arch in "${ARCHES[@]}"; do
     directory=$NAME-$1-linux-$arch
-    install -D -m 0755 "$2/$arch/$NAME" "$2/$directory/$NAME"
+    mv "$2/$arch" "$2/$directory"
     install -m 0755 install.sh "$2/$directory/"
     install -m 0644 README.md LICENSE "$2/$directory/"
     tar --create --directory="$2" --sort=name --owner=0 --group=0 --numeric-owner \
-      --mtime="@$(git log -1 --format=%ct)" "$directory" | gzip --no-name >"$2/$directory.tar.gz"
-    rm -r "${2:?}/$directory" "${2:?}/$arch"
+      --mode=u=rwX,go=rX --mtime="@$(git log -1 --format=%ct)" "$directory" | gzip --no-name >"$2/$directory.tar.gz"
+    rm -r "${2:?}/$directory"
   done
   (cd "$2" && sha256sum -- *.tar.gz >SHA256SUMS)
   notes "$1" "$2" >"$2/notes.md"
@@ -113,13 +113,11 @@ try() { # DIR
   directory=$(cd "$1" && echo "$NAME"-*-linux-"$(uname -m)".tar.gz)
   directory=${directory%.tar.gz}
   tar -xzf "$1/$directory.tar.gz" -C "$1"
-  refuse_testing_binary "$1/$directory/$NAME"
+  refuse_testing_binary "$1/$directory/root/usr/sbin/$NAME"
   root=$(mktemp -d)
   DESTDIR=$root "$1/$directory/install.sh"
-  cmp "$1/$directory/$NAME" "$root/usr/sbin/$NAME"
-  "$1/$directory/$NAME" man 5 | cmp - "$root/usr/share/man/man5/$NAME.toml.5"
-  "$1/$directory/$NAME" man 7 | cmp - "$root/usr/share/man/man7/$NAME-security.7"
-  "$1/$directory/$NAME" man 8 | cmp - "$root/usr/share/man/man8/$NAME.8"
+  cmp "$1/$directory/root/usr/sbin/$NAME" "$root/usr/sbin/$NAME"
+  cmp "$1/$directory/root/usr/share/man/man8/$NAME.8" "$root/usr/share/man/man8/$NAME.8"
   rm -r "$root" "${1:?}/$directory"
 }
 

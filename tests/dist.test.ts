@@ -9,12 +9,10 @@ import { Findings } from "../src/admin/check/finding.ts";
 import { MANIFEST } from "../src/admin/check/manifest.ts";
 import { statePaths } from "../src/paths.ts";
 import { statIfThere } from "../src/sqlite/files.ts";
-import { FakeRoot, NAME, ok, PROGRAM } from "./helpers/fake_root.ts";
+import { NAME, PROGRAM } from "./helpers/fake_root.ts";
 import { idsOf } from "./helpers/findings.ts";
-import { pamBlocks } from "./helpers/pam_docs.ts";
 
 const TIME = 1_700_000_000;
-const SHARED = `/usr/share/${NAME}`;
 
 /** A directory with a program to install, and room for trees. */
 class Folder implements AsyncDisposable {
@@ -114,46 +112,6 @@ Deno.test("the tree holds exactly the files of the manifest, and a shell can rea
     [flags.join(",") || "-", path, group, owner, mode?.toString(8).padStart(4, "0") ?? "-", kind[0]].join(" ")
   );
   assert.equal(read, `${expected.join("\n")}\n`);
-});
-
-// To be deleted together with the texts in install.sh.
-Deno.test("install.sh installs the same bytes and modes as the tree and its manifest", async () => {
-  await using folder = new Folder();
-  const tree = await folder.tree();
-  /** Where install.sh puts what packages have in /usr/lib. */
-  const inEtc = (path: string) => path.replace(/^\/usr\/lib\/(systemd|tmpfiles)/, "/etc/$1");
-  const compared = new Set<string>();
-  for (const scheduler of ["systemd", "cron"]) {
-    await using root = await FakeRoot.create();
-    await ok(root.install(`--scheduler=${scheduler}`));
-    const installed = await root.tree();
-    for (const { path, mode, kind, flags } of MANIFEST) {
-      const state = installed[inEtc(path) + (kind === "file" ? "" : "/")];
-      if (state === undefined) continue;
-      assert.equal(state.slice(0, 4), mode?.toString(8).padStart(4, "0"), path);
-      compared.add(inEtc(path));
-      if (kind === "directory") continue;
-      const source = flags.find((flag) => flag.startsWith("from="))?.slice("from=".length) ?? path;
-      const text = await Deno.readTextFile(tree + source);
-      // The stand-in prints other documents; the next test compares the real ones.
-      if (!/completions|site-functions|\/man\//.test(path)) assert.equal(await root.read(inEtc(path)), text, path);
-    }
-    const ours = Object.keys(installed).filter((path) => path.includes(NAME)).map((path) => path.replace(/\/$/, ""));
-    assert.deepEqual(ours.filter((path) => !compared.has(path)), []);
-  }
-  // These are not files of the host today, or exist only after a boot.
-  const others = MANIFEST.filter(({ path, flags }) => !compared.has(inEtc(path)) && !flags.includes("state"));
-  assert.deepEqual(others.map(({ path }) => path).filter((path) => !/^\/run\//.test(path)), [
-    `/usr/lib/sysusers.d/${NAME}.conf`,
-    SHARED,
-    ...["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) => `${SHARED}/${name}`),
-  ]);
-  const { first, last } = pamBlocks();
-  assert.equal(await Deno.readTextFile(`${tree}${SHARED}/pam_first`), `${first}\n`);
-  assert.equal(await Deno.readTextFile(`${tree}${SHARED}/pam_last`), `${last}\n`);
-  const installer = await Deno.readTextFile(`${ROOT}/install.sh`);
-  const module = /^selinux_module\(\) \{\n {2}cat <<'END'\n([^]*?)^END$/m.exec(installer)?.[1];
-  assert.equal(await Deno.readTextFile(`${tree}${SHARED}/${NAME}.cil`), module);
 });
 
 Deno.test("the completions and manual pages of the tree are those that the program prints", async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execute, executeOrThrow, ROOT } from "../.ci/checkout.ts";
 import { compiledBinary } from "../.ci/compile.ts";
+import { makeDist } from "../.ci/dist.ts";
 import { ARCHES, runtimeStub, STUB_SOURCES } from "../.ci/runtime_stub.ts";
 
 /** A repository with what a release is made of, a remote's `main`, and one commit. */
@@ -45,14 +46,15 @@ class Repository implements AsyncDisposable {
     return await execute([`${this.directory}/.github/release.sh`, step, ...args], { GITHUB_REPOSITORY: "o/r" });
   }
 
-  /** Binaries as the step `compile` leaves them; the one that can't run here is none. */
+  /** Trees as the step `compile` leaves them; the one that can't run here is none. */
   async binaries(name: string, program: string): Promise<string> {
     const output = `${this.directory}/dist/${name}`;
     for (const arch of ARCHES) {
-      await Deno.mkdir(`${output}/${arch}`, { recursive: true });
-      const binary = `${output}/${arch}/ssh-session-notifier`;
-      if (arch === Deno.build.arch) await Deno.copyFile(program, binary);
-      else await Deno.writeTextFile(binary, `for ${arch}`);
+      const other = `${this.directory}/dist/other`;
+      await Deno.mkdir(output, { recursive: true });
+      await Deno.writeTextFile(other, `for ${arch}`);
+      const binary = arch === Deno.build.arch ? program : other;
+      await makeDist({ binary, output: `${output}/${arch}`, time: 1_700_000_000 });
     }
     return output;
   }
@@ -128,7 +130,7 @@ Deno.test("release.sh refuses a binary for testing, and one of another version o
   }
 });
 
-Deno.test("an archive holds the binary, install.sh and the texts, has its sum, installs, and is the same each time", async () => {
+Deno.test("an archive holds the tree, install.sh and the texts, has its sum, installs, and is the same each time", async () => {
   await using repository = await Repository.create();
   const tag = `v${repository.version}`;
   const deno = /^DENO=([\d.]+)$/m.exec(await Deno.readTextFile(`${ROOT}/.github/release.sh`))?.[1];
@@ -145,17 +147,23 @@ Deno.test("an archive holds the binary, install.sh and the texts, has its sum, i
 
   const top = `ssh-session-notifier-${tag}-linux-${Deno.build.arch}`;
   const list = await executeOrThrow(["tar", "-tzvf", `${first}/${top}.tar.gz`]);
-  assert.deepEqual(list.trim().split("\n").map((line) => line.replace(/ +\d+ \S+ \S+ /, " ")), [
-    `drwxr-xr-x 0/0 ${top}/`,
-    `-rw-r--r-- 0/0 ${top}/LICENSE`,
-    `-rw-r--r-- 0/0 ${top}/README.md`,
-    `-rwxr-xr-x 0/0 ${top}/install.sh`,
-    `-rwxr-xr-x 0/0 ${top}/ssh-session-notifier`,
-  ]);
+  assert.deepEqual(
+    list.trim().split("\n").map((line) => line.replace(/ +\d+ \S+ \S+ /, " "))
+      .filter((line) => !line.includes("/root/") || line.endsWith("/root/")),
+    [
+      `drwxr-xr-x 0/0 ${top}/`,
+      `-rw-r--r-- 0/0 ${top}/LICENSE`,
+      `-rw-r--r-- 0/0 ${top}/README.md`,
+      `-rwxr-xr-x 0/0 ${top}/install.sh`,
+      `-rw-r--r-- 0/0 ${top}/manifest`,
+      `drwxr-xr-x 0/0 ${top}/root/`,
+    ],
+  );
+  assert.match(list, new RegExp(`^-rwxr-xr-x 0/0 .* ${top}/root/usr/sbin/ssh-session-notifier$`, "m"));
 
   const tried = await repository.release("try", first);
   assert.ok(tried.success, tried.stderr);
-  assert.match(tried.stdout, /\.tar\.gz: OK[^]*installed: \/usr\/sbin\/ssh-session-notifier/);
+  assert.match(tried.stdout, /\.tar\.gz: OK[^]*written: \/usr\/sbin\/ssh-session-notifier/);
 
   await Deno.writeTextFile(`${second}/${top}.tar.gz`, "changed on the way");
   assert.ok(!(await repository.release("try", second)).success);

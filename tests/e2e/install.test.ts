@@ -39,7 +39,7 @@ endToEnd("install.sh creates users and files on a bare host, and --purge restore
   await makeBare(host);
   const before = await accounts(host);
   const files =
-    `find /etc /run /usr/sbin /usr/share /var/lib -xdev -path /run/test-host -prune -o -name '*${NAME}*' -print | sort`;
+    `find /etc /run /usr/sbin /usr/share /usr/lib/*.d /usr/lib/systemd /var/lib -xdev -path /run/test-host -prune -o -name '*${NAME}*' -print | sort`;
   const filesBefore = await shell(host, files);
   await install(host, "--pam");
 
@@ -53,16 +53,22 @@ endToEnd("install.sh creates users and files on a bare host, and --purge restore
   );
   const found = await shell(
     host,
-    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /etc/tmpfiles.d/${NAME}.conf /run/${NAME} \\
+    `find ${STATE} /etc/${NAME} /usr/sbin/${NAME} /etc/cron.d/${NAME} /run/${NAME} \\
        -printf '%u:%g %m %p\n'
-     find /usr/share -name '*${NAME}*' -printf '%u:%g %m %p\n'`,
+     find /usr/share /usr/lib/*.d /usr/sbin -path '*${NAME}*' ! -path /usr/sbin/${NAME} -printf '%u:%g %m %p\n'`,
   );
   const listed = found.trim().split("\n").filter((line) => !line.includes("/backup/")).sort();
   assert.deepEqual(
     listed,
     [
       `root:root 644 /etc/cron.d/${NAME}`,
-      `root:root 644 /etc/tmpfiles.d/${NAME}.conf`,
+      `root:root 644 /usr/lib/sysusers.d/${NAME}.conf`,
+      `root:root 644 /usr/lib/tmpfiles.d/${NAME}.conf`,
+      `root:root 755 /usr/sbin/${NAME}-pam`,
+      `root:root 755 /usr/share/${NAME}`,
+      ...["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) =>
+        `root:root 644 /usr/share/${NAME}/${name}`
+      ),
       `root:root 644 /etc/${NAME}/pam_env_last.conf`,
       `root:root 644 /etc/${NAME}/pam_env_retry.conf`,
       `root:root 700 /etc/${NAME}/backup`,
@@ -149,7 +155,7 @@ endToEnd(
   BARE,
 );
 
-endToEnd("install.sh changes only the binary when it runs again, not even a timestamp", async (host) => {
+endToEnd("install.sh changes nothing when it runs again, not even a timestamp", async (host) => {
   await install(host, "--pam", "--fix-pam-env");
   assert.equal((await queue(host)).code, 0);
   assert.equal((await send(host)).code, 0);
@@ -158,7 +164,7 @@ endToEnd("install.sh changes only the binary when it runs again, not even a time
   const state = async () =>
     await shell(
       host,
-      `find ${STATE} /etc /run/${NAME} -type f -printf '%u:%g %m %C@ %p\n' | grep -v deliveries.db- | sort -k4
+      `find ${STATE} /etc /usr/sbin/${NAME} /run/${NAME} -type f -printf '%u:%g %m %C@ %p\n' | grep -v deliveries.db- | sort -k4
        find ${STATE} /etc/${NAME} /run/${NAME} -type d -printf '%u:%g %m %p\n' | sort -k3`,
     );
   const before = await state();

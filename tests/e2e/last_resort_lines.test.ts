@@ -90,7 +90,7 @@ endToEnd("an entry that exceeds the size limit of the file is truncated, and the
   // The dates that pam_exec writes are added.
   const { size } = await Deno.stat(host.path(UNRECORDED));
   assert.ok(size >= MOST_BYTES && size < MOST_BYTES + 200, `${size} bytes`);
-  await shell(host, `cp /root/ssh-session-notifier/ssh-session-notifier ${BINARY}`);
+  await shell(host, `cp /root/ssh-session-notifier/root${BINARY} ${BINARY}`);
   assertFound(await findingsOn(host), ["fault hook.record-full", `"${UNRECORDED}"`]);
 }, BARE);
 

@@ -9,7 +9,7 @@ import { SERVICE, TIMER, underSystemd } from "../helpers/systemd.ts";
 import { pause, waitFor } from "../helpers/wait_for.ts";
 
 const STATE = "/var/lib/ssh-session-notifier";
-const UNITS = "/etc/systemd/system/ssh-session-notifier";
+const UNITS = "/usr/lib/systemd/system/ssh-session-notifier";
 
 /** How long to check that nothing happens, in milliseconds: several runs of `send`. */
 const QUIET_MS = 1_500;
@@ -75,7 +75,7 @@ underSystemd("an event in /run also starts send", async (host, systemd) => {
 
 underSystemd("systemd-tmpfiles creates our files in /run, and empties none of them", async (_, systemd) => {
   const run = "/run/ssh-session-notifier";
-  const create = `systemd-tmpfiles --create /etc/tmpfiles.d/ssh-session-notifier.conf`;
+  const create = `systemd-tmpfiles --create /usr/lib/tmpfiles.d/ssh-session-notifier.conf`;
   const look = `find ${run} -printf '%u:%g %m %s %P\\n' | sed 's/ [0-9]* spool$/ spool/; 1s/ [0-9]* $//'`;
   const made = await systemd.shell(look);
   await systemd.shell(`rm -r ${run}; ${create}`);

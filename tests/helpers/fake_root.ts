@@ -1,6 +1,8 @@
 // Roots for install.sh, made by the tests, and what it writes there.
 
 import assert from "node:assert/strict";
+import { compiledBinary } from "../../.ci/compile.ts";
+import { makeDist } from "../../.ci/dist.ts";
 
 export const NAME = "ssh-session-notifier";
 export const PAM_FILES = `${import.meta.dirname}/../testdata/pam`;
@@ -29,25 +31,29 @@ export const BINARY = `/usr/sbin/${NAME}`;
 export const CONFIG = `/etc/${NAME}`;
 export const STATE = `/var/lib/${NAME}`;
 
-/** Stands in for the compiled program. Without root, install.sh runs it for its version, completions and man page. */
+/** Stands in for the compiled program, which is large; it only starts that to edit PAM files. */
 export const PROGRAM = `#!/bin/sh
 case $1 in
   --version) echo "${NAME} 0.1.0" ;;
-  completions) printf '#compdef\\n# Written by \`${NAME} completions %s\`.\\n' "$2" ;;
-  man) printf '.\\\\" Written by \`${NAME} man %s\`.\\n' "$2" ;;
+  pam-edit) exec "$PAM_EDITOR" "$@" ;;
   *) exit 64 ;;
 esac\n`;
 
-/** The program's documents: where they are installed, and the commands that print them. */
-export const DOCUMENTS = {
-  [`/usr/share/bash-completion/completions/${NAME}`]: "completions bash",
-  [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: "completions fish",
-  [`/usr/share/man/man5/${NAME}.toml.5`]: "man 5",
-  [`/usr/share/man/man7/${NAME}-security.7`]: "man 7",
-  [`/usr/share/man/man8/${NAME}.8`]: "man 8",
-  [`/usr/share/zsh/site-functions/_${NAME}`]: "completions zsh",
-  [`/usr/share/zsh/vendor-completions/_${NAME}`]: "completions zsh",
-};
+/** The script that edits PAM files. */
+export const PAM_SCRIPT = `/usr/sbin/${NAME}-pam`;
+const SHARED = `/usr/share/${NAME}`;
+
+/** Files that other programs read, in directories of these. */
+export const DOCUMENTS = [
+  `/usr/share/bash-completion/completions/${NAME}`,
+  `/usr/share/fish/vendor_completions.d/${NAME}.fish`,
+  `/usr/share/man/man5/${NAME}.toml.5`,
+  `/usr/share/man/man7/${NAME}-security.7`,
+  `/usr/share/man/man8/${NAME}.8`,
+  `/usr/share/zsh/site-functions/_${NAME}`,
+  `/usr/share/zsh/vendor-completions/_${NAME}`,
+];
+export const LIB_DIRS = ["/usr/lib/", "/usr/lib/sysusers.d/", "/usr/lib/tmpfiles.d/"];
 export const DOCUMENT_DIRS = [
   "/usr/share/",
   "/usr/share/bash-completion/",
@@ -69,7 +75,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** A directory with install.sh, a binary next to it, and a root to install to. */
+/** A directory with install.sh, the tree and its manifest, and a root to install to. */
 export class FakeRoot implements AsyncDisposable {
   readonly #directory: string;
 
@@ -82,6 +88,8 @@ export class FakeRoot implements AsyncDisposable {
     const root = new FakeRoot(await Deno.makeTempDir());
     await Deno.copyFile(`${import.meta.dirname}/../../install.sh`, root.beside("install.sh"));
     await Deno.writeTextFile(root.beside(NAME), PROGRAM, { mode: 0o755 });
+    await makeDist({ binary: root.beside(NAME), output: root.beside("."), time: 1_700_000_000 });
+    await Deno.remove(root.beside(NAME));
     await Deno.mkdir(root.path("/"));
     for (const [path, text] of Object.entries(files)) await root.write(path, text);
     return root;
@@ -92,8 +100,13 @@ export class FakeRoot implements AsyncDisposable {
     return `${this.#directory}/${name}`;
   }
 
+  /** The path of the program in the tree. */
+  get program(): string {
+    return this.beside(`root${BINARY}`);
+  }
+
   path(absolute: string): string {
-    return `${this.#directory}/root${absolute}`;
+    return `${this.#directory}/host${absolute}`;
   }
 
   async read(path: string): Promise<string> {
@@ -117,16 +130,6 @@ export class FakeRoot implements AsyncDisposable {
   /** Installs with another DESTDIR. */
   async installTo(destDir: string, ...flags: string[]): Promise<Ran> {
     return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { DESTDIR: destDir } });
-  }
-
-  /** Installs on a machine that lacks one of the tools in /usr/bin. */
-  async installWithout(tool: string, ...flags: string[]): Promise<Ran> {
-    const tools = this.beside("tools");
-    await Deno.mkdir(tools);
-    for await (const { name } of Deno.readDir("/usr/bin")) {
-      if (name !== tool) await Deno.symlink(`/usr/bin/${name}`, `${tools}/${name}`);
-    }
-    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { PATH: tools } });
   }
 
   /** Installs on a terminal, with typed input. */
@@ -204,7 +207,7 @@ export class FakeRoot implements AsyncDisposable {
     const child = new Deno.Command(command, {
       args: [...args],
       cwd: this.#directory,
-      env: { DESTDIR: this.path(""), ...env },
+      env: { DESTDIR: this.path(""), PAM_EDITOR: await compiledBinary(), ...env },
       ...becomeNobody ? { uid: 65534, gid: 65534 } : {},
       stdin: typed === undefined ? "null" : "piped",
       stdout: "piped",
@@ -234,11 +237,6 @@ export function modes(tree: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(own.map(([path, text]) => [path, text.slice(0, 4)]).sort());
 }
 
-/** Without the binary, which a second run may write again, atomically. */
-export function withoutBinary(tree: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tree).filter(([path]) => path !== BINARY));
-}
-
 /** The texts of the backups of a PAM file, oldest first. */
 export async function backups(root: FakeRoot, name = "sshd"): Promise<string[]> {
   const tree = Object.entries(await root.tree());
@@ -257,8 +255,14 @@ export const BASE = {
   [`${STATE}/send/`]: "0700",
   [`${CONFIG}/pam_env_last.conf`]: "0644",
   [`${CONFIG}/pam_env_retry.conf`]: "0644",
-  [`/etc/tmpfiles.d/${NAME}.conf`]: "0644",
-  ...Object.fromEntries(Object.keys(DOCUMENTS).map((path) => [path, "0644"])),
+  [PAM_SCRIPT]: "0755",
+  [`/usr/lib/sysusers.d/${NAME}.conf`]: "0644",
+  [`/usr/lib/tmpfiles.d/${NAME}.conf`]: "0644",
+  [`${SHARED}/`]: "0755",
+  ...Object.fromEntries(
+    ["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) => [`${SHARED}/${name}`, "0644"]),
+  ),
+  ...Object.fromEntries(DOCUMENTS.map((path) => [path, "0644"])),
 };
 export const WITH_CRON = { ...BASE, [`/etc/cron.d/${NAME}`]: "0644" };
 export const WITH_PAM = { ...WITH_CRON, [`${CONFIG}/backup/`]: "0700" };
@@ -266,9 +270,9 @@ export const SYSTEMD = { "/usr/lib/systemd/systemd": "" };
 export const WITH_UNITS = {
   ...BASE,
   [`${STATE}/root/`]: "0755",
-  [`/etc/systemd/system/${NAME}.path`]: "0644",
-  [`/etc/systemd/system/${NAME}.service`]: "0644",
-  [`/etc/systemd/system/${NAME}.timer`]: "0644",
+  [`/usr/lib/systemd/system/${NAME}.path`]: "0644",
+  [`/usr/lib/systemd/system/${NAME}.service`]: "0644",
+  [`/usr/lib/systemd/system/${NAME}.timer`]: "0644",
 };
 
 /** A line before which nothing of ours goes. */

@@ -18,7 +18,8 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd "$own"
 # In a container this file is a separate mount, which the overlay over /etc hides.
 cat /etc/hosts >"$own/hosts"
-for dir in /etc /var /usr/sbin /usr/share /home /root /tmp /dev; do
+for dir in /etc /var /usr/sbin /usr/share /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /home /root /tmp /dev
+do
   layer=$own/layers$dir
   mkdir -p "$layer/upper" "$layer/work"
   chown --reference="$dir" "$layer/upper"
@@ -38,6 +39,7 @@ for file in passwd group shadow; do
   cat "$own/$file" >"/etc/$file"
 done
 rm -rf "$state" /etc/ssh-session-notifier /usr/sbin/ssh-session-notifier
+rm -f /usr/lib/systemd/system/ssh-session-notifier.*
 # For `check`, which expects a cron daemon for the line in /etc/cron.d. It never runs the line.
 [ -e /usr/sbin/cron ] || ln -s /bin/false /usr/sbin/cron
 

@@ -1,8 +1,8 @@
 // A real systemd in a test host, with the units that install.sh writes, including the real path unit and timer.
 
 import { MUST_RUN } from "../../.ci/checkout.ts";
-import { compiledBinary, ROOT } from "../../.ci/compile.ts";
 import { endToEnd, type Steps } from "./end_to_end.ts";
+import { unpackInstaller } from "./install.ts";
 import type { Finished, TestHost } from "./host.ts";
 
 /** The directory of the helper's own files, in the host's /run. */
@@ -74,10 +74,9 @@ export class Systemd implements AsyncDisposable {
   /** Installs the program as an administrator would, but with a yearly timer, so that it does not elapse in a test. */
   async install(): Promise<void> {
     await this.extend(TIMER, "[Timer]\nOnCalendar=\nOnCalendar=yearly\n");
-    const binary = "/run/binary-to-install";
-    await Deno.copyFile(await compiledBinary(), this.#host.path(binary));
+    await unpackInstaller(this.#host.path("/run/installer"));
     await this.shell(
-      `cd '${ROOT}' && ./install.sh --binary ${binary} >/run/install.log 2>&1 || cat /run/install.log >&2`,
+      "sh /run/installer/install.sh >/run/install.log 2>&1 || cat /run/install.log >&2; rm -r /run/installer",
     );
     await this.shell(`systemctl is-active --quiet ssh-session-notifier.path ${TIMER}`);
   }

@@ -42,6 +42,10 @@ RateLimitIntervalSec=0
 ReadKMsg=no
 Audit=no
 END
-exec env -i PATH="$PATH" container=test-host SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/systemd/system \
+# The machine's own units; install.sh adds those of the program.
+rm -rf /usr/lib/systemd/system
+mkdir /usr/lib/systemd/system
+exec env -i PATH="$PATH" container=test-host \
+  SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/systemd/system:/usr/lib/systemd/system \
   SYSTEMD_GENERATOR_PATH="$own/no-generators" \
   /lib/systemd/systemd --system --unit=test-host.target --log-target=journal --show-status=no

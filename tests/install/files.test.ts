@@ -2,6 +2,7 @@
 // tests/e2e/install.test.ts runs it as root.
 
 import assert from "node:assert/strict";
+import { MANIFEST } from "../../src/admin/check/manifest.ts";
 import {
   BINARY,
   CONFIG,
@@ -9,8 +10,8 @@ import {
   DOCUMENTS,
   FakeRoot,
   FIRST,
-  HOOKED,
   LAST,
+  LIB_DIRS,
   modes,
   NAME,
   ok,
@@ -23,7 +24,6 @@ import {
   SYSTEMD,
   WITH_CRON,
   WITH_UNITS,
-  withoutBinary,
 } from "../helpers/fake_root.ts";
 
 Deno.test("install.sh creates exactly these files, with these modes", async () => {
@@ -33,11 +33,16 @@ Deno.test("install.sh creates exactly these files, with these modes", async () =
   assert.deepEqual(modes(tree), Object.fromEntries(Object.entries(WITH_CRON).sort()));
   assert.deepEqual(
     Object.keys(tree).filter((path) => !path.includes(NAME)).sort(),
-    ["/etc/", "/etc/cron.d/", "/etc/tmpfiles.d/", "/usr/", "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
+    ["/etc/", "/etc/cron.d/", "/usr/", ...LIB_DIRS, "/usr/sbin/", ...DOCUMENT_DIRS, "/var/", "/var/lib/"],
   );
   assert.equal(await root.read(BINARY), PROGRAM);
-  for (const [path, command] of Object.entries(DOCUMENTS)) {
-    assert.ok((await root.read(path)).includes(`ritten by \`${NAME} ${command}\`.`), path);
+  for (const { path, kind, mode } of MANIFEST) {
+    const entry = tree[kind === "file" ? path : `${path}/`];
+    if (entry !== undefined) assert.equal(entry.slice(0, 4), mode?.toString(8).padStart(4, "0"), path);
+    if (entry === undefined || kind === "directory" || path === BINARY) continue;
+    const source = /etc\/.*(config\.toml|cron\.d)/.exec(path)?.[1]?.replace(".d", "");
+    const text = await Deno.readTextFile(root.beside(`root${source ? `/usr/share/${NAME}/${source}` : path}`));
+    assert.equal(await root.read(path), text, path);
   }
   assert.match(
     await root.read(`/etc/cron.d/${NAME}`),
@@ -46,7 +51,7 @@ Deno.test("install.sh creates exactly these files, with these modes", async () =
 });
 
 Deno.test("install.sh does not overwrite or remove a completion or man page that it did not write", async () => {
-  const [bash = "", fish = "", , , man = "", zsh = ""] = Object.keys(DOCUMENTS);
+  const [bash = "", fish = "", , , man = "", zsh = ""] = DOCUMENTS;
   await using root = await FakeRoot.create({ [bash]: "# written by others\n", [fish]: "", "/elsewhere": "kept\n" });
   for (const number of [5, 7, 8]) await Deno.mkdir(root.path(`/usr/share/man/man${number}`), { recursive: true });
   await Deno.symlink("/dev/null", root.path(man));
@@ -63,16 +68,6 @@ Deno.test("install.sh does not overwrite or remove a completion or man page that
   assert.deepEqual((await others()).filter(([path]) => !path.endsWith("/vendor-completions/")), before);
 });
 
-Deno.test("install.sh completes with warnings if nothing can be written below /usr/share", async () => {
-  await using root = await FakeRoot.create({ [SSHD]: STACK, "/usr/share": "a file instead of a directory" });
-  const { stderr } = await ok(root.install("--pam"));
-  for (const path of Object.keys(DOCUMENTS)) {
-    assert.ok(stderr.includes(`warning: cannot write ${path}, see above`), path);
-  }
-  assert.equal(await root.read(SSHD), HOOKED);
-  assert.ok(`/etc/cron.d/${NAME}` in await root.tree());
-});
-
 const FOREIGN = Deno.build.arch === "x86_64" ? "aarch64" : "x86_64";
 const isEmulated = await Deno.stat(`/proc/sys/fs/binfmt_misc/qemu-${FOREIGN}`).then(() => true, () => false);
 Deno.test({
@@ -85,31 +80,41 @@ Deno.test({
     // If a shell ran it as a script, it would create a file.
     const elf = `\x7fELF${"\0".repeat(14)}${machine}\0\ntouch ran\n`;
     await using root = await FakeRoot.create();
-    await Deno.writeFile(root.beside("foreign"), Uint8Array.from(elf, (char) => char.charCodeAt(0)), { mode: 0o755 });
-    const { stderr } = await ok(root.install("--binary", root.beside("foreign")));
-    assert.match(stderr, new RegExp(`^warning: .*/foreign is for ${FOREIGN}: it is not tested here`));
-    assert.deepEqual(await Deno.readFile(root.path(BINARY)), await Deno.readFile(root.beside("foreign")));
-    assert.deepEqual(Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/share/")), []);
+    await Deno.writeFile(root.program, Uint8Array.from(elf, (char) => char.charCodeAt(0)), { mode: 0o755 });
+    const { stderr } = await ok(root.install());
+    assert.match(stderr, /^warning: .*\/root\/usr\/sbin\/\S+ is for another processor than .*: it is not tested here/);
+    assert.deepEqual(await Deno.readFile(root.path(BINARY)), await Deno.readFile(root.program));
+    await root.write(SSHD, STACK);
+    const before = await root.tree();
+    const refused = await root.install("--pam");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^error: \S+ does not run here, so it cannot edit PAM files\nhint: /);
+    assert.deepEqual(await root.tree(), before);
+    // Without our lines, a removal needs no binary.
+    await ok(root.install("--uninstall"));
     assert.equal(await Deno.stat(root.beside("ran")).catch(() => undefined), undefined);
   },
 });
 
-Deno.test("install.sh installs a program without completions and man page", async () => {
-  await using root = await FakeRoot.create();
-  await Deno.writeTextFile(root.beside("old"), `#!/bin/sh\n[ "$1" = --version ] && echo "${NAME} 0.0.1"\n`, {
-    mode: 0o755,
-  });
-  const { stderr } = await ok(root.install("--binary", root.beside("old")));
-  for (const path of Object.keys(DOCUMENTS)) assert.ok(stderr.includes(`warning: cannot write ${path}`), path);
-  assert.ok(BINARY in await root.tree());
-});
+Deno.test("install.sh --uninstall works with a broken binary, unless a PAM file has the hook", async () => {
+  await using root = await FakeRoot.create({ [SSHD]: STACK });
+  await ok(root.install("--pam"));
+  const program = await root.read(BINARY);
+  await Deno.writeTextFile(root.program, "#!/nowhere\n");
+  await root.write(BINARY, "#!/nowhere\n");
+  const before = await root.tree();
+  const { code, stderr } = await root.install("--uninstall");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: cannot edit \/etc\/pam\.d\/sshd: no binary of .* runs here\nhint: remove the lines /);
+  assert.deepEqual(await root.tree(), before);
 
-Deno.test("install.sh tests the given binary, not one of the same name in the PATH", async () => {
-  await using root = await FakeRoot.create();
-  await Deno.writeTextFile(root.beside("true"), PROGRAM.replace("0.1.0", "0.2.0"), { mode: 0o755 });
-  const { stdout } = await ok(root.install("--binary", "true"));
-  assert.match(stdout, /^ssh-session-notifier 0\.2\.0$/m);
-  assert.equal(await root.read(BINARY), await Deno.readTextFile(root.beside("true")));
+  // The installed one runs.
+  await Deno.writeTextFile(root.path(BINARY), program, { mode: 0o755 });
+  await ok(root.install("--uninstall"));
+  assert.equal(await root.read(SSHD), STACK);
+  await root.write(`/usr/lib/tmpfiles.d/${NAME}.conf`, `# Part of ${NAME}\n`);
+  await ok(root.install("--uninstall"));
+  assert.deepEqual(Object.keys(await root.tree()).filter((path) => path.startsWith("/usr/lib/tmpfiles.d/s")), []);
 });
 
 Deno.test("install.sh writes units instead of the cron file if systemd is installed", async () => {
@@ -118,12 +123,58 @@ Deno.test("install.sh writes units instead of the cron file if systemd is instal
   assert.deepEqual(modes(await root.tree()), Object.fromEntries(Object.entries(WITH_UNITS).sort()));
 });
 
+/** The files of earlier releases in /etc, and where they are now. */
+const MOVED = ["systemd/system/ssh-session-notifier.path", "systemd/system/ssh-session-notifier.service"]
+  .concat("systemd/system/ssh-session-notifier.timer", "tmpfiles.d/ssh-session-notifier.conf");
+
+Deno.test("install.sh moves the units of an earlier release out of /etc, and keeps those of the administrator", async () => {
+  await using root = await FakeRoot.create(SYSTEMD);
+  await ok(root.install());
+  const expected = await root.tree();
+  const makeOld = async () => {
+    for (const path of MOVED) {
+      const text = (await root.read(`/usr/lib/${path}`)).replace(/^# Part of/, "# Written by install.sh. Here");
+      await root.write(`/etc/${path}`, `${text}# an older text\n`);
+      await Deno.remove(root.path(`/usr/lib/${path}`));
+    }
+  };
+  const texts = (tree: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(tree).filter(([path]) => !path.endsWith("/")).map((
+        [path, text],
+      ) => [path, text.replace(/ .*Z\n/, "\n")]),
+    );
+  await makeOld();
+  const { stdout } = await ok(root.install("--dry-run"));
+  assert.equal(stdout.match(/^would run: mv -T \S+\/etc\/\S+ \S+\/usr\/lib\/\S+$/gm)?.length, 4, stdout);
+  await ok(root.install());
+  assert.deepEqual(texts(await root.tree()), texts(expected));
+
+  for (const flags of [["--scheduler=cron"], ["--uninstall"]]) {
+    await ok(root.install());
+    await makeOld();
+    await ok(root.install(...flags));
+    const left = Object.keys(await root.tree()).filter((path) => MOVED.some((moved) => path.endsWith(moved)));
+    assert.deepEqual(left, flags[0] === "--uninstall" ? [] : [`/usr/lib/${MOVED[3]}`]);
+  }
+
+  // As \`systemctl edit --full\` makes it, and a file that only has the same name.
+  await ok(root.install());
+  const [path = "", service = ""] = MOVED;
+  await root.write(`/etc/${path}`, await root.read(`/usr/lib/${path}`));
+  await Deno.remove(root.path(`/usr/lib/${service}`));
+  await root.write(`/etc/${service}`, "[Unit]\nDescription=mine\n");
+  await ok(root.install());
+  const tree = await root.tree();
+  for (const name of [path, service]) assert.ok(`/etc/${name}` in tree && `/usr/lib/${name}` in tree, name);
+});
+
 Deno.test("install.sh changes nothing when it runs again, and reports it", async () => {
   await using root = await FakeRoot.create({ ...SYSTEMD, [SSHD]: stock("debian") });
   await ok(root.install("--pam", "--fix-pam-env"));
   const before = await root.tree();
   const { stdout, stderr } = await ok(root.install("--pam", "--fix-pam-env"));
-  assert.deepEqual(withoutBinary(await root.tree()), withoutBinary(before));
+  assert.deepEqual(await root.tree(), before);
   assert.equal(stderr, "");
   assert.match(stdout, /^unchanged: \/etc\/pam\.d\/sshd$/m);
   assert.doesNotMatch(stdout, /^(written|edited|backup|moved)/m);
@@ -194,14 +245,20 @@ for (const installed of [false, true]) {
 
     const { stdout } = await ok(root.install("--dry-run", "--pam", "--fix-pam-env"));
     assert.deepEqual(await root.tree(), before);
-    assert.match(stdout, /^would install: \/usr\/sbin\/ssh-session-notifier \(root:ssh-session-notifier, 2750\)$/m);
+    assert.match(
+      stdout,
+      /^(would write|unchanged): \/usr\/sbin\/ssh-session-notifier( \(root:ssh-session-notifier 2750\))?$/m,
+    );
     // The context lines of the diff show the position.
     assert.ok(stdout.includes(` ${SELINUX}${FIRST}`.replaceAll(/(?<=\n)(?=.)/g, "+")), stdout);
     assert.match(stdout, /^-.*user_readenv=1 .*\n\+.*user_readenv=0 /m);
     assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
     assert.doesNotMatch(stdout, /^(written|installed|edited|removed|moved aside)/m);
     if (!installed) {
-      assert.match(stdout, /^would write: \/etc\/ssh-session-notifier\/config\.toml$/m);
+      assert.match(
+        stdout,
+        /^would write: \/etc\/ssh-session-notifier\/config\.toml \(root:ssh-session-notifier 0640\)$/m,
+      );
       assert.match(stdout, /^would run: mv -T .*session_events\.db-wal /m);
     }
 
@@ -224,12 +281,6 @@ Deno.test("install.sh --dry-run shows what it would do to a complete installatio
   assert.match(stdout, /^would edit: \/etc\/pam\.d\/sshd$/m);
   // A complete installation needs no change.
   assert.doesNotMatch((await ok(root.install("--dry-run", "--pam"))).stdout, /^would (run|write|edit)/m);
-});
-
-Deno.test("install.sh shows the whole PAM file before and after an edit if there is no diff", async () => {
-  await using root = await FakeRoot.create({ [SSHD]: STACK });
-  const { stdout } = await ok(root.installWithout("diff", "--dry-run", "--pam"));
-  assert.ok(stdout.includes(`--- ${SSHD}\n${STACK}+++ ${SSHD}, edited\n${HOOKED}would edit: ${SSHD}\n`), stdout);
 });
 
 Deno.test("install.sh --uninstall keeps configuration, history and backups; --purge removes everything", async () => {
@@ -258,13 +309,12 @@ Deno.test("install.sh --uninstall keeps configuration, history and backups; --pu
   // A new installation uses the kept history.
   await ok(root.install("--pam"));
   assert.equal(await root.read(`${STATE}/send/deliveries.db`), "history");
-  // No backup is announced that is then removed.
-  assert.doesNotMatch((await ok(root.install("--purge"))).stdout, /backup/);
+  await ok(root.install("--purge"));
   await ok(root.install("--purge"));
   const text = (tree: Record<string, string>) =>
     Object.fromEntries(Object.entries(tree).map(([path, entry]) => [path, entry.replace(/ .*\n/, "\n")]));
   const found = text(await root.tree());
-  const made = ["/etc/systemd/", "/etc/systemd/system/", "/etc/tmpfiles.d/", "/usr/sbin/", ...DOCUMENT_DIRS];
+  const made = ["/usr/lib/systemd/system/", ...LIB_DIRS.slice(1), "/usr/sbin/", ...DOCUMENT_DIRS];
   for (const directory of made) delete found[directory];
   const expected = text(untouched);
   for (const path of left) delete expected[path];
@@ -317,20 +367,24 @@ Deno.test("install.sh refuses unknown options, and a binary that is missing or d
   const before = await root.tree();
   const faults: [flags: string[], code: number, expected: RegExp][] = [
     [["--pma"], 64, /^error: unknown option --pma$/m],
-    [["--binary"], 64, /^error: --binary requires a file$/m],
-    [["--binary", root.beside("none")], 1, /^error: .*\/none does not exist or is not a file$/m],
-    [["--binary", root.beside("broken")], 1, /^error: cannot run .*broken: /m],
+    [[], 1, /^error: cannot run .*\/root\/usr\/sbin\/ssh-session-notifier: /m],
+    [["--dry-run"], 1, /^error: cannot run /m],
   ];
-  await Deno.writeTextFile(root.beside("broken"), "#!/nowhere\n", { mode: 0o755 });
+  await Deno.writeTextFile(root.program, "#!/nowhere\n");
   for (const [flags, code, expected] of faults) {
     const ran = await root.install(...flags);
     assert.equal(ran.code, code, flags.join(" "));
     assert.match(ran.stderr, expected);
   }
-  await Deno.remove(root.beside(NAME));
-  const { code, stderr } = await root.install();
-  assert.equal(code, 1);
-  assert.match(stderr, /^error: no binary next to install\.sh\nhint: /);
+  await Deno.remove(root.program);
+  const missing = /^error: cannot find root\/ and manifest next to install\.sh\nhint: unpack the whole archive\n/;
+  for (const flags of [[], ["--uninstall"]]) assert.match((await root.install(...flags)).stderr, missing);
+  // In a checkout, the tree is in dist/.
+  await Deno.writeTextFile(root.beside("deno.json"), "{}");
+  assert.match(
+    (await root.install("--dry-run")).stderr,
+    /^error: cannot find .*\/dist\/root .*\nhint: build them: npx /,
+  );
   assert.deepEqual(await root.tree(), before);
   assert.match((await ok(root.install("--help"))).stdout, /^Usage: \.\/install\.sh \[options\]/);
 });
@@ -387,10 +441,11 @@ Deno.test({
   name: "install.sh refuses a DESTDIR that another user created",
   ignore: Deno.uid() !== 0,
   fn: async () => {
+    await using root = await FakeRoot.create();
     const directory = await Deno.makeTempDir();
     const env = { DESTDIR: `${directory}/package` };
     const run = async (...flags: string[]) =>
-      await new Deno.Command("sh", { args: [`${import.meta.dirname}/../../install.sh`, ...flags], env }).output();
+      await new Deno.Command("sh", { args: [root.beside("install.sh"), ...flags], env }).output();
     try {
       await Deno.mkdir(`${directory}/package/var`, { recursive: true });
       for (const path of ["/package/var", "/package"]) {
@@ -414,12 +469,13 @@ Deno.test({
   name: "install.sh refuses a DESTDIR that resolves to /",
   ignore: Deno.uid() !== 0,
   fn: async () => {
+    await using root = await FakeRoot.create();
     const directory = await Deno.makeTempDir();
     try {
       const up = directory.split("/").slice(1).map(() => "..").join("/");
       // A dry run, so that a failure of this test changes nothing.
       const { code, stderr } = await new Deno.Command("sh", {
-        args: [`${import.meta.dirname}/../../install.sh`, "--dry-run"],
+        args: [root.beside("install.sh"), "--dry-run"],
         env: { DESTDIR: `${directory}/${up}` },
       }).output();
       assert.match(new TextDecoder().decode(stderr), /^error: cannot use DESTDIR: .* is \/, which is this machine\n/);
@@ -434,9 +490,9 @@ Deno.test("install.sh writes the files of the given scheduler, and removes those
   await using root = await FakeRoot.create();
   const written = async (...flags: string[]) => {
     await ok(root.install(...flags));
-    return Object.keys(await root.tree()).filter((path) => path.includes(NAME) && /systemd|cron/.test(path)).sort();
+    return Object.keys(await root.tree()).filter((path) => /(systemd|cron.d)\/.*ssh-session/.test(path)).sort();
   };
-  const units = ["path", "service", "timer"].map((unit) => `/etc/systemd/system/${NAME}.${unit}`);
+  const units = ["path", "service", "timer"].map((unit) => `/usr/lib/systemd/system/${NAME}.${unit}`);
   assert.deepEqual(await written("--scheduler=systemd"), units);
   assert.deepEqual(await written("--scheduler=cron"), [`/etc/cron.d/${NAME}`]);
   assert.deepEqual(await written("--scheduler=none"), []);

@@ -1,7 +1,7 @@
 // The disk of a virtual machine: a copy of the image, and the installer on a second one.
 
-import { executeOrThrow, ROOT } from "../../.ci/checkout.ts";
-import { compiledBinary } from "../../.ci/compile.ts";
+import { executeOrThrow } from "../../.ci/checkout.ts";
+import { unpackInstaller } from "../helpers/install.ts";
 import { type Image, image } from "./image.ts";
 
 /** The disk and its parts, which remain while the machine is off. */
@@ -21,9 +21,7 @@ export class Disk implements AsyncDisposable {
     await executeOrThrow(["cp", "--sparse=always", disk.image.disk, disk.path]);
     // A block device that tar reads: faster than the network of an emulated machine.
     const payload = `${disk.directory}/payload`;
-    await Deno.mkdir(payload);
-    await Deno.copyFile(await compiledBinary(), `${payload}/ssh-session-notifier`);
-    await executeOrThrow(["cp", `${ROOT}/install.sh`, payload]);
+    await unpackInstaller(payload);
     await executeOrThrow(["tar", "--create", `--file=${disk.directory}/payload.tar`, `--directory=${payload}`, "."]);
     await Deno.remove(payload, { recursive: true });
     return disk;
