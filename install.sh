@@ -14,6 +14,7 @@ SHARED_DIR=/usr/share/$NAME
 CONFIG_DIR=/etc/$NAME
 STATE_DIR=/var/lib/$NAME
 RUN_DIR=/run/$NAME
+DENO="npx -y deno@2.9.6"
 
 usage() {
   cat <<END
@@ -55,10 +56,9 @@ find_tree() {
   [ ! -f "$here/deno.json" ] || tree=$here/dist
   if [ -f "$tree/manifest" ] && [ -f "$tree/root$BINARY" ]; then return; fi
   [ -f "$here/deno.json" ] || die "cannot find root/ and manifest next to install.sh" "unpack the whole archive"
-  build="npx -y deno@2.9.6 task dist"
-  [ -z "$dry_run" ] || die "cannot find $tree/root and $tree/manifest" "build them: $build"
+  [ -z "$dry_run" ] || die "cannot find $tree/root and $tree/manifest" "build them: $DENO task dist"
   command -v npx >/dev/null || die "cannot build $tree/root: there is no npx" "install Node.js, or use a release"
-  (cd "$here" && $build)
+  (cd "$here" && $DENO task dist)
 }
 
 # Calls a function for each file (f) or directory (d) of the manifest, with these variables.

@@ -111,11 +111,16 @@ Deno.test("install.sh --purge can be killed anywhere: logins still work, and the
   });
 });
 
-/** Makes a root as an earlier release left it, with the two includes. */
+/** Makes a root as an earlier release left it, with the two includes, and the units in /etc. */
 async function makeOld(root: FakeRoot, ...flags: string[]): Promise<void> {
   await ok(root.install("--pam", ...flags));
   await root.write(SSHD, (await root.read(SSHD)).replace(FIRST, OLD_FIRST).replace(LAST, OLD_LAST));
   for (const [path, text] of Object.entries(OLD_FILES)) await root.write(path, text);
+  for (const path of Object.keys(await root.tree())) {
+    if (!/^\/usr\/lib\/(systemd\/system|tmpfiles\.d)\/ssh-session/.test(path)) continue;
+    await root.write(path.replace("/usr/lib", "/etc"), `${await root.read(path)}# an older text\n`);
+    await Deno.remove(root.path(path));
+  }
 }
 
 Deno.test("install.sh --pam can be killed anywhere while it removes an earlier release's includes", async () => {
@@ -149,5 +154,5 @@ Deno.test("install.sh without --pam keeps an earlier release's includes working,
   for (const path of Object.keys(OLD_FILES).slice(0, 2)) assert.equal(await root.read(path), OLD_FILES[path]);
   const { stdout: shown } = await ok(root.install("--pam", "--dry-run"));
   assert.ok(shown.includes(`-${OLD_FIRST}`) && shown.includes(`+${BEGIN}`), shown);
-  assert.match(shown, /^would run: rm -f .*\/etc\/pam\.d\/ssh-session-notifier-last$/m);
+  assert.match(shown, /^would remove: \/etc\/pam\.d\/ssh-session-notifier-last$/m);
 });
