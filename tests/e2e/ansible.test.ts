@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { ROOT } from "../../.ci/checkout.ts";
-import { compiledBinary } from "../../.ci/compile.ts";
 import { ansiblePlaybook } from "../helpers/ansible.ts";
 import { endToEnd, send, shell } from "../helpers/end_to_end.ts";
 import type { Finished, TestHost } from "../helpers/host.ts";
+import { unpackInstaller } from "../helpers/install.ts";
 
 const NAME = "ssh-session-notifier";
 const CONFIG = `/etc/${NAME}/config.toml`;
@@ -38,8 +38,7 @@ async function prepare(host: TestHost): Promise<void> {
     rm -rf /var/lib/${NAME} /etc/${NAME} /usr/sbin/${NAME} /run/${NAME}`,
   );
   const pack = `${CONTROL}/pack/${ARCHIVE}`;
-  await Deno.copyFile(`${ROOT}/install.sh`, host.path(`${pack}/install.sh`));
-  await Deno.copyFile(await compiledBinary(), host.path(`${pack}/${NAME}`));
+  await unpackInstaller(host.path(pack));
   await shell(
     host,
     `tar -C ${CONTROL}/pack -c ${ARCHIVE} | gzip -1 >${CONTROL}/${ARCHIVE}.tar.gz && rm -r ${CONTROL}/pack &&

@@ -72,7 +72,7 @@ ip link set lo up
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
 ip address add 10.0.2.16/24 dev eth0
-[ ! -e /etc/tmpfiles.d/ssh-session-notifier.conf ] || systemd-tmpfiles --create ssh-session-notifier.conf
+[ ! -e /usr/lib/tmpfiles.d/ssh-session-notifier.conf ] || systemd-tmpfiles --create ssh-session-notifier.conf
 /usr/sbin/sshd
 /usr/sbin/sshd -f /dev/null -o ListenAddress=10.0.2.16 -o UsePAM=no -o AuthorizedKeysFile=/etc/ssh/test_keys
 echo the network is up
