@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { configFor, queue } from "../helpers/end_to_end.ts";
 import type { TestHost } from "../helpers/host.ts";
+import { unpackInstaller } from "../helpers/install.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
 import { openedForWriting, parseTrace, straceTo } from "../helpers/strace.ts";
 import { SERVICE, TIMER, underSystemd } from "../helpers/systemd.ts";
@@ -82,6 +83,31 @@ underSystemd("systemd-tmpfiles creates our files in /run, and empties none of th
   assert.equal(await systemd.shell(look), made);
   await systemd.shell(`echo kept >${run}/unrecorded; ${create}`);
   assert.equal(await systemd.shell(`cat ${run}/unrecorded`), "kept\n");
+});
+
+underSystemd("an upgrade moves the units of an earlier release out of /etc while they run", async (host, systemd) => {
+  const started = "ssh-session-notifier.timer ssh-session-notifier.path";
+  const links = "readlink /etc/systemd/system/*.wants/ssh-session-notifier.*";
+  const directories = async () => (await systemd.shell(links)).replaceAll(/\/[^/]*\n/g, "\n");
+  await systemd.shell(`systemctl disable --now ${started}; mv ${UNITS}.* /etc/systemd/system/
+    systemctl daemon-reload; systemctl enable --now ${started}`);
+  assert.equal(await directories(), "/etc/systemd/system\n".repeat(2));
+
+  await unpackInstaller(host.path("/run/installer"));
+  await systemd.shell("sh /run/installer/install.sh");
+  assert.equal(await directories(), "/usr/lib/systemd/system\n".repeat(2));
+  await systemd.shell(`systemctl is-active ${started}`);
+  const shown = await systemd.shell(`systemctl show --value --property=FragmentPath,NeedDaemonReload ${started}`);
+  assert.deepEqual(shown.split("\n").filter((line) => line !== "").toSorted(), [
+    `${UNITS}.path`,
+    `${UNITS}.timer`,
+    "no",
+    "no",
+  ]);
+
+  await systemd.shell("sh /run/installer/install.sh --uninstall");
+  assert.equal((await systemd.run(links)).stdout, "");
+  assert.equal((await systemd.run(`systemctl is-active ${started}`)).stdout, "inactive\ninactive\n");
 });
 
 underSystemd("send never starts itself, and reads events that arrive while it runs", async (host, systemd) => {
