@@ -146,7 +146,7 @@ export async function packDist(
 }
 
 /** The time of the sources: that of the commit, or SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/). */
-async function sourceTime(): Promise<number> {
+export async function sourceTime(): Promise<number> {
   const given = Deno.env.get("SOURCE_DATE_EPOCH");
   const { stdout, stderr } = given === undefined
     ? await execute(["git", "log", "-1", "--format=%ct"])

@@ -126,6 +126,11 @@ async function bundle(
   return text;
 }
 
+/** The licences of the npm packages that the program contains. */
+export async function bundledLicences(): Promise<string> {
+  return await licences(await packagesOf([PROGRAM, ...Object.keys(LOADED_LATER)]));
+}
+
 /** The packages' licences, which require their text in each copy. */
 async function licences(packages: readonly Package[]): Promise<string> {
   const texts = packages.map(async ({ id, directory }) => {
