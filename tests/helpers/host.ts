@@ -115,14 +115,31 @@ export class TestHost implements AsyncDisposable {
    * their output
    */
   static async create(options: TestHostOptions): Promise<TestHost> {
-    const namespace = startNamespace();
-    try {
-      const host = new TestHost(namespace, await readReadyPid(namespace));
+    return await TestHost.#start(startNamespace(), async (host) => {
       await Deno.copyFile(options.binary, host.path(BINARY));
       await host.#setMode(BINARY, "2750");
       if (options.config !== undefined) await host.writeConfig(options.config);
       await host.#writePam(options);
       await host.#startSshd(options.sshdOptions ?? []);
+    });
+  }
+
+  /**
+   * Creates a host on which the program is not installed, with the users `alice` and `bob`, and starts sshd.
+   *
+   * @param root the directory of the system; it is not changed
+   */
+  static async bare(root: string): Promise<TestHost> {
+    return await TestHost.#start(startNamespace(root), (host) => host.#startSshd([]));
+  }
+
+  static async #start(
+    namespace: Deno.ChildProcess,
+    setUp: (host: TestHost) => Promise<void>,
+  ): Promise<TestHost> {
+    try {
+      const host = new TestHost(namespace, await readReadyPid(namespace));
+      await setUp(host);
       return host;
     } catch (error) {
       await endNamespace(namespace);
@@ -327,7 +344,8 @@ export class TestHost implements AsyncDisposable {
   }
 }
 
-function startNamespace(): Deno.ChildProcess {
+/** @param root the directory of the host's system; by default the machine's own */
+function startNamespace(root = ""): Deno.ChildProcess {
   return new Deno.Command("sh", {
     args: [
       "-c",
@@ -336,6 +354,7 @@ function startNamespace(): Deno.ChildProcess {
       "sh",
       `${import.meta.dirname}/host_setup.sh`,
       OWN_DIR,
+      root,
     ],
     stdin: "piped",
     stdout: "piped",
