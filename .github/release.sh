@@ -15,6 +15,7 @@ Usage: .github/release.sh STEP ...
 
   verify TAG        refuse a tag that is not the version in deno.json, or not on main
   compile DIR       build the trees, DIR/ARCH
+  package DIR       create the .deb and the .rpm of each tree
   pack TAG DIR      create their archives, the checksums, and the release notes DIR/notes.md
   try DIR           unpack the archive for this machine, run the binary, and install it below a directory
 END
@@ -60,6 +61,11 @@ compile() { # DIR
   refuse_testing_binary "$1/$(uname -m)/root/usr/sbin/$NAME"
 }
 
+package() { # DIR
+  local arch
+  for arch in "${ARCHES[@]}"; do npx -y "deno@$DENO" task package "--dist=$1/$arch" "--output=$1"; done
+}
+
 # Creates reproducible archives: only the names, contents and executable bits of the files affect them.
 pack() { # TAG DIR
   local arch directory
@@ -72,7 +78,7 @@ pack() { # TAG DIR
       --mode=u=rwX,go=rX --mtime="@$(git log -1 --format=%ct)" "$directory" | gzip --no-name >"$2/$directory.tar.gz"
     rm -r "${2:?}/$directory"
   done
-  (cd "$2" && sha256sum -- *.tar.gz >SHA256SUMS)
+  (cd "$2" && shopt -s nullglob && sha256sum -- *.deb *.rpm *.tar.gz >SHA256SUMS)
   notes "$1" "$2" >"$2/notes.md"
 }
 
@@ -107,6 +113,9 @@ $(sed 's/^/    /' "$2/SHA256SUMS")
 END
 }
 
+# Prints the name of the .deb for this machine.
+package_name() { echo "${NAME}_$(version)_$(dpkg --print-architecture).deb"; }
+
 try() { # DIR
   local directory root
   (cd "$1" && sha256sum --check --strict SHA256SUMS)
@@ -118,6 +127,10 @@ try() { # DIR
   DESTDIR=$root "$1/$directory/install.sh"
   cmp "$1/$directory/root/usr/sbin/$NAME" "$root/usr/sbin/$NAME"
   cmp "$1/$directory/root/usr/share/man/man8/$NAME.8" "$root/usr/share/man/man8/$NAME.8"
+  if [ -e "$1/$(package_name)" ]; then
+    dpkg-deb --fsys-tarfile "$1/$(package_name)" | tar --extract --to-stdout "./usr/sbin/$NAME" |
+      cmp - "$root/usr/sbin/$NAME"
+  fi
   rm -r "$root" "${1:?}/$directory"
 }
 
@@ -125,6 +138,7 @@ cd "$(dirname "$0")/.."
 case "${1:-}:$#" in
   verify:2) verify "$2" ;;
   compile:2) compile "$(realpath -m -- "$2")" ;;
+  package:2) package "$(realpath -- "$2")" ;;
   pack:3) pack "$2" "$(realpath -- "$3")" ;;
   try:2) try "$(realpath -- "$2")" ;;
   *)

@@ -108,6 +108,7 @@ Deno.test("no workflow names another runtime stub, and the checked binary is the
   assert.deepEqual(steps, [
     '.github/release.sh verify "$GITHUB_REF_NAME"',
     ".github/release.sh compile release",
+    ".github/release.sh package release",
     '.github/release.sh pack "$GITHUB_REF_NAME" release',
   ]);
 });
