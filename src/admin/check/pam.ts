@@ -70,7 +70,8 @@ interface Inspected {
 /** Checks the stack, and reports the findings; those of a service other than sshd begin with its file. */
 export function inspectPam({ service, path, stack, read, limits }: PamSources, all: Findings): void {
   const findings = service === "sshd" ? all : all.withPrefix(`${path}: `);
-  const install = `run install.sh --pam${service === "sshd" ? "" : `=${service}`}, which corrects the lines`;
+  const install = `run install.sh --pam${service === "sshd" ? "" : `=${service}`}, which corrects the lines ` +
+    `(with a package: ssh-session-notifier-pam add ${service})`;
   const session = sessionOf(stack);
   const first = session.findIndex(isHook);
   const inspected: Inspected = {
@@ -251,7 +252,8 @@ function inspectUserEnvironment({ modules }: PamStack, findings: Findings): void
     findings.fault(
       "pam.user-environment",
       `${place} (${phase}) has user_readenv=1, so users can set the environment of PAM modules`,
-      "run install.sh --pam --fix-pam-env, which turns it off",
+      "run install.sh --pam --fix-pam-env, which turns it off " +
+        `(with a package: ssh-session-notifier-pam no-user-readenv ${place.replace(/^.*\/|:\d+$/g, "")})`,
     );
   }
   if (open.length === 0) findings.pass("pam.user-environment", "no pam_env line reads ~/.pam_environment");
