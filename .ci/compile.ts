@@ -62,6 +62,8 @@ async function compileTo(output: string, { entry, forTesting, arch, digest }: Co
     // The union of the commands' permissions; each command drops those that it does not need.
     "--permission-set=binary",
     "--no-prompt",
+    // Packages must be those of deno.lock.
+    "--frozen",
     // The code cache is a file with a predictable name in /tmp, which root would read and write.
     "--no-code-cache",
     // Without --jitless, V8 needs writable and executable memory, which SELinux denies to sshd's hooks.

@@ -139,6 +139,9 @@ export async function packDist(
       "LICENSE",
       "README.md",
       "install.sh",
+      // To verify the next release with the keys of this one.
+      `--directory=${ROOT}/.github`,
+      "allowed_signers",
     ]);
     await normalize(path, time);
   });

@@ -84,7 +84,8 @@ function fromMain(part: string): string {
   return part.replace("src/", "./");
 }
 
-interface Package {
+/** An npm package that is embedded. */
+export interface Package {
   /** `name@version`. */
   readonly id: string;
   /** Its path in Deno's cache. */
@@ -103,6 +104,7 @@ async function bundle(
     "bundle",
     "--quiet",
     "--check",
+    "--frozen",
     "--platform=deno",
     ...external.map((name) => `--external=${name}`),
     `--output=${output}`,
@@ -128,7 +130,7 @@ async function bundle(
 
 /** The licences of the npm packages that the program contains. */
 export async function bundledLicences(): Promise<string> {
-  return await licences(await packagesOf([PROGRAM, ...Object.keys(LOADED_LATER)]));
+  return await licences(await embeddedPackages());
 }
 
 /** The packages' licences, which require their text in each copy. */
@@ -154,10 +156,17 @@ interface InfoPackage {
   readonly dependencies: readonly string[];
 }
 
+/** The packages whose code is part of the program. */
+export async function embeddedPackages(): Promise<readonly Package[]> {
+  const packages = await packagesOf([PROGRAM, ...Object.keys(LOADED_LATER)]);
+  // Types are erased.
+  return packages.filter(({ id }) => !id.startsWith("@types/"));
+}
+
 /** The packages that modules import, directly or indirectly. */
 async function packagesOf(entries: readonly string[]): Promise<Package[]> {
   const info = async (...args: string[]) =>
-    JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--json", ...args]));
+    JSON.parse(await executeOrThrow([Deno.execPath(), "info", "--frozen", "--json", ...args]));
   const { npmCache } = await info() as { readonly npmCache: string };
   const packages = new Map<string, Package>();
   const add = (id: string, npmPackages: Info["npmPackages"]) => {

@@ -48,8 +48,7 @@ export async function runtimeStub(source: StubSource): Promise<string> {
     await executeOrThrow(["npm", "pack", "--silent", "--pack-destination", directory, source.package]);
     const [archive] = [...Deno.readDirSync(directory)];
     await executeOrThrow(["tar", "-xzf", `${directory}/${archive?.name}`, "-C", directory, source.file]);
-    const program = await Deno.readFile(`${directory}/${source.file}`);
-    const stub = program.subarray(0, elfLength(program));
+    const stub = stubOf(await Deno.readFile(`${directory}/${source.file}`));
     const sum = await sha256(stub);
     if (sum !== source.sha256) throw new Error(`Cannot use the stub of ${source.package}: its sha256 is ${sum}`);
     await Deno.mkdir(CACHE, { recursive: true });
@@ -58,6 +57,11 @@ export async function runtimeStub(source: StubSource): Promise<string> {
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+}
+
+/** The stub of a compiled program: its ELF image, to which `deno compile` appends the program. */
+export function stubOf(program: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return program.subarray(0, elfLength(program));
 }
 
 /** The length of a 64-bit little-endian ELF image in bytes (elf(5): e_shoff, e_shentsize, e_shnum). */

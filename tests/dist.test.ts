@@ -61,7 +61,9 @@ Deno.test("the same sources give the same bytes, in another directory, at anothe
   await using folder = new Folder();
   const binary = await folder.program();
   const copy = folder.path("another checkout");
-  const sources = [".ci", "src", "deno.json", "LICENSE", "README.md", "install.sh"].map((name) => `'${ROOT}/${name}'`);
+  const sources = [".ci", ".github", "src", "deno.json", "LICENSE", "README.md", "install.sh"].map((name) =>
+    `'${ROOT}/${name}'`
+  );
   await executeOrThrow(["sh", "-c", `umask 077; mkdir '${copy}'; cp -r ${sources.join(" ")} '${copy}'`]);
   const [first, second] = [folder.path("first"), folder.path("below/second")];
   assert.match(

@@ -1,10 +1,14 @@
-// The steps of a release, run for real on a repository of their own; what is not run is the upload.
+// The steps of a release, run for real on a repository of their own; what is not run is the upload. The commands that
+// users verify a release with are those of the README and of the release text.
 
 import assert from "node:assert/strict";
+import { parse } from "npm:yaml@2.9.1";
 import { execute, executeOrThrow, ROOT } from "../.ci/checkout.ts";
 import { compiledBinary } from "../.ci/compile.ts";
-import { makeDist } from "../.ci/dist.ts";
+import { makeDist, packDist } from "../.ci/dist.ts";
 import { ARCHES, runtimeStub, STUB_SOURCES } from "../.ci/runtime_stub.ts";
+
+const NAME = "ssh-session-notifier";
 
 /** A repository with what a release is made of, a remote's `main`, and one commit. */
 class Repository implements AsyncDisposable {
@@ -19,10 +23,11 @@ class Repository implements AsyncDisposable {
   static async create(): Promise<Repository> {
     const directory = await Deno.makeTempDir({ prefix: "release-" });
     const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as { version: string };
-    await Deno.mkdir(`${directory}/.github`);
-    for (const name of ["deno.json", "install.sh", "README.md", "LICENSE", ".gitignore", ".github/release.sh"]) {
-      await Deno.copyFile(`${ROOT}/${name}`, `${directory}/${name}`);
-    }
+    await Deno.mkdir(`${directory}/.github/deno`, { recursive: true });
+    const deno = ["deno/package.json", "deno/package-lock.json"];
+    const names = ["deno.json", ".gitignore", ...["release.sh", ...deno].map((name) => `.github/${name}`)];
+    for (const name of names) await Deno.copyFile(`${ROOT}/${name}`, `${directory}/${name}`);
+    await Deno.writeTextFile(`${directory}/.github/allowed_signers`, "release ssh-ed25519 AAAA\n");
     const repository = new Repository(directory, version);
     await repository.git("init", "--quiet", "--initial-branch=main");
     await repository.commit("all: begin");
@@ -46,16 +51,25 @@ class Repository implements AsyncDisposable {
     return await execute([`${this.directory}/.github/release.sh`, step, ...args], { GITHUB_REPOSITORY: "o/r" });
   }
 
-  /** Trees as the step `compile` leaves them; the one that can't run here is none. */
-  async binaries(name: string, program: string): Promise<string> {
+  /**
+   * What the step `compile` leaves: an archive with `program` for each architecture, and the list of components.
+   *
+   * @param options.signers the keys in the archive; by default those of the checkout
+   * @returns their directory
+   */
+  async built(name: string, program: string, { signers }: { readonly signers?: string } = {}): Promise<string> {
     const output = `${this.directory}/dist/${name}`;
     for (const arch of ARCHES) {
-      const other = `${this.directory}/dist/other`;
-      await Deno.mkdir(output, { recursive: true });
-      await Deno.writeTextFile(other, `for ${arch}`);
-      const binary = arch === Deno.build.arch ? program : other;
-      await makeDist({ binary, output: `${output}/${arch}`, time: 1_700_000_000 });
+      const options = { output: `${output}/${arch}`, time: 1, arch };
+      await makeDist({ binary: program, ...options });
+      const archive = await packDist(options);
+      if (signers === undefined) continue;
+      await executeOrThrow(["tar", "-xzf", archive, "-C", `${output}/${arch}`]);
+      const top = archive.replace(/.*\/(.*)\.tar\.gz$/, "$1");
+      await Deno.writeTextFile(`${output}/${arch}/${top}/allowed_signers`, signers);
+      await executeOrThrow(["tar", "-czf", archive, "-C", `${output}/${arch}`, top]);
     }
+    await Deno.writeTextFile(`${output}/${NAME}-${this.version}.cdx.json`, "{}\n");
     return output;
   }
 
@@ -72,7 +86,7 @@ async function speaker(repository: Repository, said: string): Promise<string> {
   return path;
 }
 
-Deno.test("release.sh refuses a tag that is not the version, not checked out, not on main, or changed since", async () => {
+Deno.test("release.sh refuses a tag that is not the version, not checked out, not on main, changed since, or without a key", async () => {
   await using repository = await Repository.create();
   const tag = `v${repository.version}`;
   await repository.git("tag", tag);
@@ -84,10 +98,16 @@ Deno.test("release.sh refuses a tag that is not the version, not checked out, no
     assert.ok(!success);
     assert.match(stderr, pattern);
   };
+  await Deno.writeTextFile(`${repository.directory}/.github/allowed_signers`, "# no key\n");
+  await repository.commit("all: drop the key");
+  await repository.git("tag", "--force", tag);
+  await refused(tag, /^error: \.github\/allowed_signers has no key, so nobody could verify the release/);
+  await repository.git("reset", "--quiet", "--hard", "HEAD~1");
+  await repository.git("tag", "--force", tag);
   await refused("v99.0.0", /^error: the tag v99\.0\.0 is not the version in deno\.json, v/);
-  await Deno.writeTextFile(`${repository.directory}/README.md`, "changed");
-  await refused(tag, /^error: the checkout has changes: .*README\.md/);
-  await repository.commit("readme: change it");
+  await Deno.writeTextFile(`${repository.directory}/.gitignore`, "changed");
+  await refused(tag, /^error: the checkout has changes: .*\.gitignore/);
+  await repository.commit("all: change it");
   await refused(tag, /^error: the checkout is not at v/);
   await repository.git("tag", "--force", tag);
   await repository.git("update-ref", "refs/remotes/origin/main", "HEAD~1");
@@ -121,7 +141,7 @@ Deno.test("release.sh refuses a binary for testing, and one of another version o
   ];
   const programs = await Promise.all(others.map((said) => speaker(repository, said)));
   for (const [index, program] of [await compiledBinary(), ...programs].entries()) {
-    const output = await repository.binaries(String(index), program);
+    const output = await repository.built(String(index), program);
     assert.equal((await repository.release("pack", tag, output)).stderr, "");
     const { success, stderr } = await repository.release("try", output);
     assert.ok(!success);
@@ -130,50 +150,164 @@ Deno.test("release.sh refuses a binary for testing, and one of another version o
   }
 });
 
-Deno.test("an archive holds the tree, install.sh and the texts, has its sum, installs, and is the same each time", async () => {
+Deno.test("release.sh does not use a Deno whose package has another hash", async () => {
+  await using repository = await Repository.create();
+  const lock = `${repository.directory}/.github/deno/package-lock.json`;
+  const text = await Deno.readTextFile(lock);
+  await Deno.writeTextFile(lock, text.replaceAll(/sha512-..../g, "sha512-AAAA"));
+  const { success, stderr } = await execute([`${repository.directory}/.github/release.sh`, "compile", "/nonexistent"]);
+  assert.ok(!success);
+  assert.match(stderr, /EINTEGRITY/);
+});
+
+Deno.test("release.sh refuses a binary whose runtime is not listed with its sum, version and architecture", async () => {
+  await using repository = await Repository.create();
+  const [arch, { sha256 }] = [Deno.build.arch, STUB_SOURCES[Deno.build.arch]];
+  const text = await Deno.readTextFile(`${ROOT}/.github/release.sh`);
+  const version = /^DENO=([\d.]+)$/m.exec(text)?.[1];
+  await Deno.symlink(`${ROOT}/.ci`, `${repository.directory}/.ci`);
+  // The functions only: the step `compile` needs Deno's download site.
+  const functions = text.replace(/^cd "\$\(dirname[^]*/m, "");
+  const script = `${functions}\nrefuse_unknown_runtime "$@"`;
+  const refuse = async (line: string) => {
+    await Deno.writeTextFile(`${repository.directory}/.github/runtime.sha256`, `# a comment\n${line}\n`);
+    const args = [Deno.execPath(), arch, await compiledBinary()];
+    return await execute(["env", "-C", repository.directory, "bash", "-c", script, "release", ...args]);
+  };
+  const right = await refuse(`${sha256}  denort-${version}-${arch}`);
+  assert.deepEqual([right.success, right.stderr], [true, ""]);
+  for (
+    const line of ["", `${sha256}  denort-1.0.0-${arch}`, `${sha256.replace(/^./, "0")}  denort-${version}-${arch}`]
+  ) {
+    const { success, stderr } = await refuse(line);
+    assert.ok(!success, line);
+    assert.match(stderr, new RegExp(`the runtime for ${arch} has the SHA-256 ${sha256}, which is not in`));
+  }
+});
+
+/** A program that passes for a binary of the release. */
+async function releasedBinary(repository: Repository): Promise<string> {
+  const deno = /^DENO=([\d.]+)$/m.exec(await Deno.readTextFile(`${ROOT}/.github/release.sh`))?.[1];
+  return await speaker(repository, `${NAME} ${repository.version} (Deno ${deno}, V8 14)`);
+}
+
+Deno.test("the sums are of all files, each archive installs, and a changed one is refused", async () => {
   await using repository = await Repository.create();
   const tag = `v${repository.version}`;
-  const deno = /^DENO=([\d.]+)$/m.exec(await Deno.readTextFile(`${ROOT}/.github/release.sh`))?.[1];
-  const program = await speaker(repository, `ssh-session-notifier ${repository.version} (Deno ${deno}, V8 14)`);
+  const output = await repository.built("a", await releasedBinary(repository));
   await repository.git("tag", tag);
-  const [first, second] = [await repository.binaries("a", program), await repository.binaries("b", program)];
-  for (const output of [first, second]) assert.equal((await repository.release("pack", tag, output)).stderr, "");
-  const sums = await Deno.readTextFile(`${first}/SHA256SUMS`);
-  assert.equal(await Deno.readTextFile(`${second}/SHA256SUMS`), sums);
-  assert.match(
-    sums,
-    new RegExp(ARCHES.toSorted().map((arch) => `[0-9a-f]{64}  .*-${tag}-linux-${arch}\\.tar\\.gz\n`).join("")),
-  );
-
-  const top = `ssh-session-notifier-${tag}-linux-${Deno.build.arch}`;
-  const list = await executeOrThrow(["tar", "-tzvf", `${first}/${top}.tar.gz`]);
+  assert.equal((await repository.release("pack", tag, output)).stderr, "");
+  const name = `${NAME}-${repository.version}`;
+  const files = [...ARCHES.toSorted().map((arch) => `${name}-${arch}.tar.gz`), `${name}.cdx.json`];
+  const sums = await Deno.readTextFile(`${output}/SHA256SUMS`);
+  assert.deepEqual(sums.trim().split("\n").map((line) => line.replace(/^[0-9a-f]{64} {2}/, "")), files);
   assert.deepEqual(
-    list.trim().split("\n").map((line) => line.replace(/ +\d+ \S+ \S+ /, " "))
-      .filter((line) => !line.includes("/root/") || line.endsWith("/root/")),
-    [
-      `drwxr-xr-x 0/0 ${top}/`,
-      `-rw-r--r-- 0/0 ${top}/LICENSE`,
-      `-rw-r--r-- 0/0 ${top}/README.md`,
-      `-rwxr-xr-x 0/0 ${top}/install.sh`,
-      `-rw-r--r-- 0/0 ${top}/manifest`,
-      `drwxr-xr-x 0/0 ${top}/root/`,
-    ],
+    [...Deno.readDirSync(output)].map(({ name }) => name).sort(),
+    ["SHA256SUMS", "notes.md", ...files].sort(),
   );
-  assert.match(list, new RegExp(`^-rwxr-xr-x 0/0 .* ${top}/root/usr/sbin/ssh-session-notifier$`, "m"));
 
-  const tried = await repository.release("try", first);
+  const tried = await repository.release("try", output);
   assert.ok(tried.success, tried.stderr);
-  assert.match(tried.stdout, /\.tar\.gz: OK[^]*written: \/usr\/sbin\/ssh-session-notifier/);
+  assert.match(tried.stdout, /\.tar\.gz: OK[^]*installed: \/usr\/sbin\/ssh-session-notifier/);
+  await Deno.writeTextFile(`${output}/${name}-${Deno.build.arch}.tar.gz`, "changed on the way");
+  assert.ok(!(await repository.release("try", output)).success);
+});
 
-  await Deno.writeTextFile(`${second}/${top}.tar.gz`, "changed on the way");
-  assert.ok(!(await repository.release("try", second)).success);
+/** Creates a key pair; returns the path of the private key, and the line for `allowed_signers`. */
+async function signingKey(path: string): Promise<{ readonly path: string; readonly signer: string }> {
+  await executeOrThrow(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "release", "-f", path]);
+  return { path, signer: `release namespaces="${NAME}" ${await Deno.readTextFile(`${path}.pub`)}` };
+}
+
+/** Runs the workflow's step that signs, in the directory above `release`. */
+async function sign(directory: string, key: string) {
+  const { jobs } = parse(await Deno.readTextFile(`${ROOT}/.github/workflows/release.yml`)) as {
+    jobs: { publish: { steps: readonly { name?: string; run?: string }[] } };
+  };
+  const script = jobs.publish.steps.find(({ name }) => name === "Sign the checksums")?.run ?? "false";
+  const runnerTemp = await Deno.makeTempDir({ dir: directory });
+  // A secret has no newline at its end.
+  const env = { SIGNING_KEY: (await Deno.readTextFile(key)).trimEnd(), RUNNER_TEMP: runnerTemp };
+  const signed = await execute(["env", "-C", directory, "bash", "-e", "-c", script], env);
+  assert.deepEqual([...Deno.readDirSync(runnerTemp)].filter(({ name }) => name === "key"), []);
+  return signed;
+}
+
+Deno.test("the README's commands verify a release; a changed file, sum, signature or key is refused", async () => {
+  await using repository = await Repository.create();
+  const tag = `v${repository.version}`;
+  await repository.git("tag", tag);
+  const dist = `${repository.directory}/dist`;
+  await Deno.mkdir(dist);
+  const [key, other] = [await signingKey(`${dist}/key`), await signingKey(`${dist}/other`)];
+  const output = await repository.built("release", await releasedBinary(repository), { signers: key.signer });
+  assert.equal((await repository.release("pack", tag, output)).stderr, "");
+  const refused = await sign(dist, other.path);
+  assert.ok(!refused.success, "signed with a key that the archive does not list");
+  await Deno.rename(`${dist}/notes.md`, `${output}/notes.md`);
+  await Deno.remove(`${output}/SHA256SUMS.sig`);
+  const signed = await sign(dist, key.path);
+  assert.ok(signed.success, signed.stderr);
+
+  const archive = `${NAME}-${repository.version}-${Deno.build.arch}.tar.gz`;
+  let changed: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {};
+  let signers = key.signer;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async ({ url }) => {
+    const { pathname } = new URL(url);
+    if (pathname === "/o/r/raw/main/.github/allowed_signers") return new Response(signers);
+    const name = new RegExp(`^/o/r/releases/download/${RegExp.escape(tag)}/([^/]+)$`).exec(pathname)?.[1] ?? "";
+    const bytes = changed[name] ?? await Deno.readFile(`${output}/${name}`).catch(() => undefined);
+    return new Response(bytes ?? null, { status: bytes === undefined ? 404 : 200 });
+  });
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const commands = /^ {7}tag=[^]*?ssh-keygen -Y verify[^]*?\n\n/m.exec(readme)?.[0] ?? "";
+  const url = `http://127.0.0.1:${server.addr.port}/o/r`;
+  const script = commands.replace(/tag=\S+ url=\S+/, `tag=${tag} url=${url}`) + `./root/usr/sbin/${NAME}`;
+  const verify = async () => {
+    const directory = await Deno.makeTempDir({ dir: dist });
+    const env = { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
+    return await execute(["env", "-C", directory, "sh", "-c", script], env);
+  };
+  const good = await verify();
+  assert.ok(good.success, good.stderr);
+  assert.match(good.stdout, /^Good "ssh-session-notifier" signature for release with ED25519 key [^]*: OK\n/);
+
+  const sums = await Deno.readTextFile(`${output}/SHA256SUMS`);
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const tampered = new Uint8Array([...await Deno.readFile(`${output}/${archive}`), 0]);
+  const otherSignature = async (namespace: string, { path }: { readonly path: string }) => {
+    const file = await Deno.makeTempFile({ dir: dist });
+    await Deno.writeTextFile(file, sums);
+    await executeOrThrow(["ssh-keygen", "-Y", "sign", "-f", path, "-n", namespace, file]);
+    return await Deno.readFile(`${file}.sig`);
+  };
+  const faults: Readonly<Record<string, Record<string, Uint8Array<ArrayBuffer>>>> = {
+    "a changed archive": { [archive]: tampered },
+    "a changed archive with its sum": {
+      [archive]: tampered,
+      SHA256SUMS: bytes(sums.replace(new RegExp(`^[0-9a-f]{64}(?=.*-${Deno.build.arch})`, "m"), "0".repeat(64))),
+    },
+    "sums without the archive": { SHA256SUMS: bytes("") },
+    "no signature": { "SHA256SUMS.sig": bytes("") },
+    "a signature by another key": { "SHA256SUMS.sig": await otherSignature(NAME, other) },
+    "a signature of the same key for something else": { "SHA256SUMS.sig": await otherSignature("git", key) },
+  };
+  for (const [what, files] of Object.entries(faults)) {
+    changed = files;
+    const { success, stdout } = await verify();
+    assert.ok(!success, what);
+    assert.doesNotMatch(stdout, /Deno/, what);
+  }
+  changed = {};
+  signers = other.signer;
+  assert.ok(!(await verify()).success);
 });
 
 Deno.test("the release text has the tag's own words, what has changed since the last tag, and the sums", async () => {
   await using repository = await Repository.create();
   const tag = `v${repository.version}`;
   const notes = async (name: string) => {
-    const output = await repository.binaries(name, await speaker(repository, ""));
+    const output = await repository.built(name, await speaker(repository, ""));
     assert.equal((await repository.release("pack", tag, output)).stderr, "");
     return {
       text: await Deno.readTextFile(`${output}/notes.md`),
@@ -184,9 +318,10 @@ Deno.test("the release text has the tag's own words, what has changed since the 
   const first = await notes("first");
   assert.match(first.text, /^\n## Verify and install\n/);
   for (const sum of first.sums.trim().split("\n")) assert.ok(first.text.includes(`    ${sum}\n`), first.text);
+  assert.ok(first.text.includes(`\n    name=${NAME}-${repository.version}-$(uname -m)\n`), first.text);
   assert.ok(
     first.text.includes(
-      `    gh attestation verify ssh-session-notifier-${tag}-linux-$(uname -m).tar.gz --repo o/r \\\n` +
+      `    gh attestation verify "$name.tar.gz" --repo o/r \\\n` +
         `      --signer-workflow o/r/.github/workflows/release.yml --source-ref refs/tags/${tag}\n`,
     ),
   );

@@ -7,6 +7,7 @@ import { ROOT } from "../.ci/checkout.ts";
 const WORKFLOWS = `${ROOT}/.github/workflows`;
 
 interface Step {
+  readonly name?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
@@ -18,6 +19,8 @@ interface Job {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly steps?: readonly Step[];
   readonly uses?: string;
+  readonly environment?: string;
+  readonly container?: { readonly image: string };
   readonly "timeout-minutes"?: number;
 }
 
@@ -98,17 +101,41 @@ Deno.test("the job that can publish and sign runs no code of this repository or 
     assert.doesNotMatch(uses, /checkout|setup-/);
     assert.doesNotMatch(run, /npx|npm|deno|bash|\.\//);
   }
-  assert.ok(steps.some(({ uses }) => uses?.startsWith("actions/attest-build-provenance@")));
-  assert.ok(steps.some(({ run }) => run?.includes("gh release create")));
+  assert.deepEqual(steps.map(({ name, uses }) => name ?? uses?.replace(/@.*/, "")), [
+    "actions/download-artifact",
+    "Sign the checksums",
+    "actions/attest-build-provenance",
+    "Publish",
+  ]);
+  assert.equal(steps[2]?.with?.["subject-path"], "release/*");
+  assert.match(steps[3]?.run ?? "", /gh release create [^]* -- release\/\*\n$/);
+});
+
+Deno.test("only the step that signs gets the key, and only in the environment that a person must approve", () => {
+  const users = [...workflows].flatMap(([, { jobs }]) => Object.entries(jobs)).flatMap(([job, { steps = [] }]) =>
+    steps.filter((step) => JSON.stringify(step).includes("secrets.")).map(({ name }) => `${job}: ${name}`)
+  );
+  assert.deepEqual(users, ["publish: Sign the checksums"]);
+  assert.equal([...texts.values()].join("").match(/secrets\./g)?.length, 1);
+  assert.equal(releaseJob("publish").environment, "release");
+});
+
+Deno.test("the images of all containers are pinned to one digest", () => {
+  const images = [...workflows].flatMap(([, { jobs }]) => Object.values(jobs)).flatMap(({ container }) =>
+    container?.image ?? []
+  );
+  assert.equal(images.length, 3);
+  for (const image of images) assert.match(image, /^debian:12@sha256:[0-9a-f]{64}$/);
+  assert.equal(new Set(images).size, 1);
 });
 
 Deno.test("no workflow names another runtime stub, and the checked binary is the one that was built", () => {
   for (const text of texts.values()) assert.doesNotMatch(text.replaceAll(/#.*/g, ""), /DENORT_BIN|for-testing/);
   const steps = (releaseJob("build").steps ?? []).flatMap(({ run }) => run ?? []);
   assert.deepEqual(steps, [
-    '.github/release.sh verify "$GITHUB_REF_NAME"',
+    "apt-get update && apt-get install --yes --no-install-recommends binutils ca-certificates git nodejs npm python3-venv",
+    'git config --global --add safe.directory "$PWD"\n.github/release.sh verify "$GITHUB_REF_NAME"\n',
     ".github/release.sh compile release",
-    ".github/release.sh package release",
     '.github/release.sh pack "$GITHUB_REF_NAME" release',
   ]);
 });
@@ -120,5 +147,8 @@ Deno.test("every file names the same version of Deno", async () => {
     ),
   );
   assert.match(versions[0] ?? "", /^\d+\.\d+\.\d+$/);
-  assert.equal(new Set(versions).size, 1, versions.join(", "));
+  const { dependencies } = JSON.parse(await Deno.readTextFile(`${ROOT}/.github/deno/package.json`)) as {
+    dependencies: { deno: string };
+  };
+  assert.equal(new Set([...versions, dependencies.deno]).size, 1, versions.join(", "));
 });
