@@ -10,6 +10,9 @@ export async function debianRoot(suite: string): Promise<string> {
   const directory = `${CACHE}/debian/${suite}-${key}`;
   if (await isFile(`${directory}/etc/debian_version`)) return directory;
   await Deno.mkdir(`${CACHE}/debian`, { recursive: true });
-  await makeWhole(directory, (unfinished) => executeOrThrow([RECIPE, unfinished, suite]));
+  await makeWhole(directory, (unfinished) => executeOrThrow([RECIPE, unfinished, suite])).catch(async (error) => {
+    // Another process may have built it first.
+    if (!await isFile(`${directory}/etc/debian_version`)) throw error;
+  });
   return directory;
 }
