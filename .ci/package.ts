@@ -203,7 +203,7 @@ function contentOf(
 
 const PAM_PAGE = `/usr/share/man/man8/${NAME}-pam.8`;
 
-/** What only packages have: the command that edits PAM files, its page, and the documents that distributions require. */
+/** What only packages have: the page of the command that edits PAM files, and what distributions require. */
 function documentsOf(format: Format, work: string): Content[] {
   const file = (src: string, dst: string, mode = 0o644): Content => ({
     src,
@@ -211,7 +211,6 @@ function documentsOf(format: Format, work: string): Content[] {
     file_info: { mode, owner: "root", group: "root" },
   });
   return [
-    file(`${SOURCES}/${NAME}-pam`, `${BINARY}-pam`, 0o755),
     file(`${work}${PAM_PAGE}.gz`, `${PAM_PAGE}.gz`),
     ...format === "deb"
       ? [

@@ -41,7 +41,7 @@ async function query(directory: string, ...args: readonly string[]): Promise<str
 }
 
 /** What only packages contain. */
-const OWN = /-pam(\.8\.gz)?$|\/usr\/share\/(doc|licenses|lintian)\//;
+const OWN = /-pam\.8\.gz$|\/usr\/share\/(doc|licenses|lintian)\//;
 
 Deno.test("the .deb and the .rpm have the files, owners and modes of the manifest", async () => {
   await withPackages(async ({ deb, rpm, directory }) => {

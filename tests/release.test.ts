@@ -208,7 +208,7 @@ Deno.test("the sums are of all files, each archive installs, and a changed one i
 
   const tried = await repository.release("try", output);
   assert.ok(tried.success, tried.stderr);
-  assert.match(tried.stdout, /\.tar\.gz: OK[^]*installed: \/usr\/sbin\/ssh-session-notifier/);
+  assert.match(tried.stdout, /\.tar\.gz: OK[^]*written: \/usr\/sbin\/ssh-session-notifier/);
   await Deno.writeTextFile(`${output}/${name}-${Deno.build.arch}.tar.gz`, "changed on the way");
   assert.ok(!(await repository.release("try", output)).success);
 });

@@ -82,8 +82,8 @@ say_next_steps() {
 $NAME: nothing is recorded yet. Next, as root:
   1. choose a service in /etc/$NAME/config.toml
   2. $NAME test                 sends a test notification
-  3. $NAME-pam add              adds the hook to /etc/pam.d/sshd
-  4. $NAME-pam no-user-readenv  lets no user set the hook's environment there
-  5. $NAME check                shows what is left to do
+  3. $NAME-pam --fix-pam-env add
+                                adds the hook to /etc/pam.d/sshd, and lets no user set its environment
+  4. $NAME check                shows what is left to do
 END_OF_STEPS
 }

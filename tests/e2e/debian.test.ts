@@ -28,8 +28,6 @@ async function unpackRelease(host: TestHost): Promise<void> {
   const output = host.path(UNPACKED);
   await makeDist({ binary: await compiledBinary(), output, time: 1_700_000_000 });
   await Deno.copyFile(`${ROOT}/install.sh`, `${output}/install.sh`);
-  // install.sh looks for the binary next to itself.
-  await Deno.symlink(`root/usr/sbin/${NAME}`, `${output}/${NAME}`);
 }
 
 /** The content of PAM files and accounts. */

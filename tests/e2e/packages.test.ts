@@ -152,7 +152,7 @@ packageTest("the .deb: install, upgrade during logins, remove, install again, pu
   const linted = execute(["lintian", "--allow-root", "--fail-on=none", packages.old]);
 
   const installed = await apt(host, "install", inHost(packages.old));
-  assert.match(installed, /nothing is recorded yet[^]*ssh-session-notifier-pam add/);
+  assert.match(installed, /nothing is recorded yet[^]*ssh-session-notifier-pam --fix-pam-env add/);
   assert.equal(await shell(host, `cat ${PAM_FILE}`), before, "PAM is edited only by a command");
   assert.equal(await shell(host, `stat -c '%a %U:%G' /usr/sbin/${NAME}`), `2750 root:${NAME}\n`);
   assert.match(await shell(host, `ls /etc/systemd/system/*.wants`), /notifier\.path[^]*notifier\.timer/);
@@ -182,7 +182,7 @@ packageTest("the .deb: install, upgrade during logins, remove, install again, pu
   const again = await apt(host, "install", inHost(packages.new));
   assert.match(again, /nothing is recorded yet/);
   assert.equal(await delivered(host), logins, "the history is kept, and nothing was recorded meanwhile");
-  await shell(host, `${NAME}-pam add && ${NAME}-pam no-user-readenv`);
+  await shell(host, `${NAME}-pam --fix-pam-env add`);
   const faults = (await findingsOn(host)).filter(({ level }) => level === "fault");
   // In this host, cron is not installed.
   assert.deepEqual(faults.map(({ id }) => id), ["scheduler.cron-missing"]);
@@ -214,7 +214,7 @@ packageTest("the .rpm: install, upgrade, remove", "rpm", async (host, packages) 
   const logins = 1 + await withLogins(host, () => rpm("--upgrade", "--nodeps", inHost(packages.new)));
   assert.equal(await delivered(host), logins);
   assert.equal(await shell(host, `cat /etc/${NAME}/config.toml`), config);
-  await shell(host, `${NAME}-pam no-user-readenv`);
+  await shell(host, `${NAME}-pam --fix-pam-env add`);
   const faults = (await findingsOn(host)).filter(({ level }) => level === "fault");
   assert.deepEqual(faults.map(({ id }) => id), ["scheduler.missing"]);
 

@@ -70,8 +70,7 @@ interface Inspected {
 /** Checks the stack, and reports the findings; those of a service other than sshd begin with its file. */
 export function inspectPam({ service, path, stack, read, limits }: PamSources, all: Findings): void {
   const findings = service === "sshd" ? all : all.withPrefix(`${path}: `);
-  const install = `run install.sh --pam${service === "sshd" ? "" : `=${service}`}, which corrects the lines ` +
-    `(with a package: ssh-session-notifier-pam add ${service})`;
+  const install = `run ssh-session-notifier-pam add ${service}, which corrects the lines`;
   const session = sessionOf(stack);
   const first = session.findIndex(isHook);
   const inspected: Inspected = {
@@ -100,7 +99,7 @@ export function inspectPam({ service, path, stack, read, limits }: PamSources, a
   inspectRetry(inspected);
   inspectLastResort(inspected);
   inspectLast(inspected);
-  inspectUserEnvironment(stack, findings);
+  inspectUserEnvironment(stack, service, findings);
   if (limits !== undefined) inspectLimits(session, { limits, findings });
 }
 
@@ -116,7 +115,7 @@ function inspectIncludes({ session, fault }: Inspected): void {
   fault(
     "pam.hook-included",
     `the hook is included from a separate file (${included.place}): without that file, PAM refuses every login`,
-    "run install.sh --pam, which moves the lines to the PAM file of sshd",
+    "run ssh-session-notifier-pam add, which moves the lines to the PAM file of sshd",
   );
 }
 
@@ -246,14 +245,13 @@ function unsets(
   return variables.every((variable) => lines.includes(variable));
 }
 
-function inspectUserEnvironment({ modules }: PamStack, findings: Findings): void {
+function inspectUserEnvironment({ modules }: PamStack, service: string, findings: Findings): void {
   const open = modules.filter(readsUserEnvironment);
   for (const { place, phase } of open) {
     findings.fault(
       "pam.user-environment",
       `${place} (${phase}) has user_readenv=1, so users can set the environment of PAM modules`,
-      "run install.sh --pam --fix-pam-env, which turns it off " +
-        `(with a package: ssh-session-notifier-pam no-user-readenv ${place.replace(/^.*\/|:\d+$/g, "")})`,
+      `run ssh-session-notifier-pam --fix-pam-env add ${service}, which turns it off`,
     );
   }
   if (open.length === 0) findings.pass("pam.user-environment", "no pam_env line reads ~/.pam_environment");

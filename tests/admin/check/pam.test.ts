@@ -275,7 +275,7 @@ Deno.test("inspectPam() names the file and the command for a service other than 
   assertFound(found({ su: "session required pam_unix.so" }, "su"), [
     "fault pam.hook-missing",
     "su: the hook is not in the session stack of su",
-    "run install.sh --pam=su,",
+    "run ssh-session-notifier-pam add su,",
   ]);
   assertFound(found({}, "gone"), ["fault pam.include-missing", "gone: ", '"gone"']);
 });
