@@ -15,8 +15,8 @@ export const HANDFUL = 3;
 /** The maximum number of events in a digest, even if the service accepts more. */
 export const MAX_DIGEST = NEAREST;
 
-/** How many events are read at first for a digest. */
-const FIRST_LOOK = 64;
+/** How many events are read at first for a digest, at least. */
+const FIRST_LOOK = 32;
 
 /** A batch, and how it is shown. */
 export interface Composed {
@@ -29,6 +29,8 @@ export interface ComposeOptions {
   readonly route: { readonly name: string; readonly service: Pick<Route["service"], "fitting"> };
   readonly nowMs: number;
   readonly host: HostOptions;
+  /** How many events the message before had, because the next digest will have about as many. */
+  readonly before?: number | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface ComposeOptions {
  * @returns undefined if nothing is due
  */
 export function composeNext(database: Database, options: ComposeOptions): Composed | undefined {
-  const { route: { name: route }, nowMs, host } = options;
+  const { route: { name: route }, nowMs, host, before = 0 } = options;
   // Each look reads the events of the one before again.
   const rendered = new Map<number, SessionNotification>();
   const render = (event: JudgedEvent) => {
@@ -45,7 +47,9 @@ export function composeNext(database: Database, options: ComposeOptions): Compos
     rendered.set(event.id, notification);
     return notification;
   };
-  for (let limit = FIRST_LOOK;; limit = Math.min(2 * limit, MAX_DIGEST)) {
+  // A quarter more, so that one look is usually enough.
+  const first = Math.max(FIRST_LOOK, Math.ceil(1.25 * before));
+  for (let limit = Math.min(first, MAX_DIGEST);; limit = Math.min(2 * limit, MAX_DIGEST)) {
     const batch = next(database, { route, nowMs, limit });
     if (batch === undefined) return undefined;
     if (batch.kind === "notice") {

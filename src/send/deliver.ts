@@ -14,7 +14,7 @@ import { countRefusal } from "../store/refusals.ts";
 import { MAX_WAIT_MS, routeState } from "../store/routes.ts";
 import { attempt, type AttemptContext } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
-import { type Composed, composeNext } from "./batch.ts";
+import { type Composed, composeNext, type ComposeOptions } from "./batch.ts";
 
 /**
  * After this many attempts, a digest is split in two when it fails again: one of its events may be at fault, even if the
@@ -47,16 +47,20 @@ export async function deliverDue(route: Route, context: DeliveryContext): Promis
     // One transaction ends this batch and begins the next, because each transaction costs a disk write.
     next = transaction(database, () => {
       end(batch, outcome, context);
-      return beginNext(route, context);
+      return beginNext(route, { ...context, before: message.notifications.length });
     });
   }
 }
 
 /** Begins the next batch. Counts the attempt now, so that a crash counts too. */
-function beginNext(route: Route, { database, config, clock, isStopping }: DeliveryContext): Composed | undefined {
+function beginNext(
+  route: Route,
+  { database, config, clock, isStopping, before }: DeliveryContext & Pick<ComposeOptions, "before">,
+): Composed | undefined {
   if (isStopping()) return undefined;
   const nowMs = clock.nowMs();
-  const composed = composeNext(database, { route, nowMs, host: { ...config.host, templates: route.templates } });
+  const host = { ...config.host, templates: route.templates };
+  const composed = composeNext(database, { route, nowMs, host, before });
   if (composed !== undefined) begin(database, composed.batch, nowMs);
   return composed;
 }

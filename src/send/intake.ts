@@ -29,7 +29,7 @@ import { countUnreadable, noteUnreadableFiles, type SpoolColumn } from "../store
 import { readUnrecorded, UNRECORDED_START } from "../intake/unrecorded.ts";
 import type { Clock } from "../clock.ts";
 
-/** How many events are stored in one transaction. */
+/** How many events are read at once. */
 const PAGE = 100;
 
 /** How many pages are read in one step. Limits the delay of deliveries and signals to a fraction of a second. */
@@ -82,8 +82,13 @@ export class Intake {
   }
 
   #step(pass: Generator<void>): boolean {
-    for (let pages = 0; pages < PAGES_PER_STEP; pages++) if (pass.next().done) return false;
-    return true;
+    // Often this ends the pass, and nothing is written.
+    if (pass.next().done) return false;
+    // One transaction for the other pages, because each transaction costs a disk write.
+    return transaction(this.#options.database, () => {
+      for (let pages = 1; pages < PAGES_PER_STEP; pages++) if (pass.next().done) return false;
+      return true;
+    });
   }
 
   *#takeInAll(): Generator<void> {

@@ -11,10 +11,10 @@ import { openOf, recordVerdict, type StoredEvent, unjudged } from "../store/even
 import { rememberFirstEvent, seen } from "../store/seen.ts";
 import type { SendContext } from "./deliver.ts";
 
-/** How many events are judged in one transaction. */
+/** How many events are read at once. */
 const PAGE = 100;
 
-/** How many pages are judged in one step. */
+/** How many pages are judged in one step, in one transaction. */
 const PAGES_PER_STEP = 10;
 
 /** What judging needs. */
@@ -29,22 +29,28 @@ export interface JudgeContext extends Pick<SendContext, "config" | "database" | 
  */
 export function judgePending(context: JudgeContext): boolean {
   const { database } = context;
-  for (let pages = 0; pages < PAGES_PER_STEP; pages++) {
-    const events = unjudged(database, PAGE);
-    if (events.length === 0) return false;
-    transaction(database, () => {
-      rememberFirstEvent(database);
-      for (const event of events) {
-        // If the open of a close was taken in after it, judge the open first, then read the page again.
-        const isClose = event.type === "close";
-        const opened = isClose ? openOf(database, event, { isJudged: true }) : undefined;
-        const late = isClose && opened === undefined ? openOf(database, event, { isJudged: false }) : undefined;
-        judgeOne(late ?? event, opened, context);
-        if (late !== undefined) return;
-      }
-    });
+  if (unjudged(database, 1).length === 0) return false;
+  return transaction(database, () => {
+    rememberFirstEvent(database);
+    for (let pages = 0; pages < PAGES_PER_STEP; pages++) {
+      const events = unjudged(database, PAGE);
+      if (events.length === 0) return false;
+      judgePage(events, context);
+    }
+    return true;
+  });
+}
+
+function judgePage(events: readonly StoredEvent[], context: JudgeContext): void {
+  const { database } = context;
+  for (const event of events) {
+    // If the open of a close was taken in after it, judge the open first, then read the page again.
+    const isClose = event.type === "close";
+    const opened = isClose ? openOf(database, event, { isJudged: true }) : undefined;
+    const late = isClose && opened === undefined ? openOf(database, event, { isJudged: false }) : undefined;
+    judgeOne(late ?? event, opened, context);
+    if (late !== undefined) return;
   }
-  return true;
 }
 
 function judgeOne(

@@ -79,7 +79,7 @@ export function notificationOf(event: JudgedEvent, host: HostOptions): SessionNo
 
 /** The client's address and name. A name never replaces the address, because the client's DNS may choose the name. */
 function originOf({ address, remoteHost }: JudgedEvent) {
-  const isName = address !== "" && parseAddress(remoteHost) === undefined;
+  const isName = address !== "" && address !== remoteHost && parseAddress(remoteHost) === undefined;
   return isName
     ? { address, remoteHost: shown(address), dnsName: shown(remoteHost) }
     : { address, remoteHost: shown(remoteHost), dnsName: "" };
@@ -88,9 +88,8 @@ function originOf({ address, remoteHost }: JudgedEvent) {
 /** The client's port, from `SSH_CONNECTION`. The user can replace that value after the login. */
 function clientPortOf(event: JudgedEvent): number | undefined {
   const [address = "", port = ""] = event.connection.split(" ");
-  if (!isWitnessed(event) || event.address === "" || parseAddress(address)?.toString() !== event.address) {
-    return undefined;
-  }
+  if (!isWitnessed(event) || event.address === "") return undefined;
+  if (address !== event.address && parseAddress(address)?.toString() !== event.address) return undefined;
   return /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535 ? Number(port) : undefined;
 }
 

@@ -40,9 +40,11 @@ const MAX_DURATION_MS = 366 * 24 * 60 * 60 * 1000;
 export function loginOf(event: ParsedEvent, opened?: ParsedEvent): Login {
   const { type, occurredAtMs, user, service, remoteHost } = event;
   const fromHost = parseAddress(remoteHost);
-  const fromConnection = parseAddress(event.connection.split(" ", 1)[0] ?? "");
+  const [client = ""] = event.connection.split(" ", 1);
+  const fromConnection = client === remoteHost ? fromHost : parseAddress(client);
   const tampered = new Set(event.tampered);
-  if (fromHost !== undefined && event.connection !== "" && fromHost.toString() !== fromConnection?.toString()) {
+  const isSame = fromHost === fromConnection || fromHost?.toString() === fromConnection?.toString();
+  if (fromHost !== undefined && event.connection !== "" && !isSame) {
     tampered.add("SSH_CONNECTION");
   }
   for (const name of opened === undefined ? [] : differing(event, opened)) tampered.add(name);

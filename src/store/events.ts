@@ -142,45 +142,39 @@ export interface Judgement {
   readonly routes: readonly string[];
 }
 
+/** Parameters without names, because so many names take longer than the statement. */
+const RECORD_VERDICT = `UPDATE event SET address = ?, site = ?, place = ?, country_code = ?, asn = ?, tampered = ?,
+    key_fingerprint = ?, reasons = ?, duration_ms = ?, verdict = iif(is_history = 1, 'history', ?)
+  WHERE id = ? RETURNING verdict, user`;
+
+/**
+ * The users of urgent events take turns, so a user who causes many of them can't delay those about another user. Urgent
+ * events about root go first.
+ */
+const ADD_DELIVERY = `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
+  VALUES (:event, :route, :urgent, coalesce(:user, ''),
+    CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
+      SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1
+        AND turn_of = :user), 0) END,
+    ${RETRIED_FROM_MS})`;
+
 /** Records a verdict and creates the deliveries of its event, unless the event is too old to be sent. */
 export function recordVerdict(database: Database, judgement: Judgement, nowMs: number): void {
   const { eventId, verdict, openedBy = null, durationMs = null } = judgement;
   const { address, site, place, tampered, rule, keyFingerprint, reasons, urgent } = verdict;
+  const word = rule === undefined ? "notify" : "allowlisted";
+  const where = [address, site, placeText(place), place.countryCode, place.asn ?? null];
+  const what = [tampered.join(" "), keyFingerprint, JSON.stringify(reasons), durationMs, word];
   transaction(database, () => {
-    const event = prepared(
-      database,
-      `UPDATE event SET address = :address, site = :site, place = :place, country_code = :countryCode, asn = :asn,
-         tampered = :tampered, opened_by = :openedBy, duration_ms = :durationMs,
-         key_fingerprint = :keyFingerprint, reasons = :reasons, verdict = iif(is_history = 1, 'history', :word)
-       WHERE id = :eventId RETURNING verdict, user`,
-    ).get({
-      eventId,
-      address,
-      site,
-      place: placeText(place),
-      countryCode: place.countryCode,
-      asn: place.asn ?? null,
-      tampered: tampered.join(" "),
-      openedBy,
-      durationMs,
-      keyFingerprint,
-      reasons: JSON.stringify(reasons),
-      word: rule === undefined ? "notify" : "allowlisted",
-    });
-    if (openedBy !== null) prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+    const event = prepared(database, RECORD_VERDICT).get(...where, ...what, eventId);
+    if (openedBy !== null) {
+      prepared(database, "UPDATE event SET is_closed = 1 WHERE id = ?").run(openedBy);
+      // Not in the statement above: for each event, SQLite would check that the other one exists.
+      prepared(database, "UPDATE event SET opened_by = ? WHERE id = ?").run(openedBy, eventId);
+    }
     const user = urgent ? String(event?.["user"]) : null;
     for (const route of event?.["verdict"] === "history" ? [] : judgement.routes) {
-      // The users of urgent events take turns, so a user who causes many of them can't delay those about another user.
-      // Urgent events about root go first.
-      prepared(
-        database,
-        `INSERT INTO delivery (event_id, route, urgent, turn_of, turn, retried_from_ms)
-         VALUES (:event, :route, :urgent, coalesce(:user, ''),
-           CASE WHEN :user IS NULL OR :user = 'root' THEN 0 ELSE 1 + coalesce((
-             SELECT max(turn) FROM delivery WHERE route = :route AND state = 'pending' AND urgent = 1
-               AND turn_of = :user), 0) END,
-           ${RETRIED_FROM_MS})`,
-      ).run({ event: eventId, route, urgent: Number(urgent), user, now: nowMs });
+      prepared(database, ADD_DELIVERY).run({ event: eventId, route, urgent: Number(urgent), user, now: nowMs });
     }
   });
 }

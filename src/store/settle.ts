@@ -6,6 +6,13 @@ import { prepared } from "../sqlite/prepared.ts";
 import type { Batch, EventBatch } from "./batch.ts";
 import { tellBroken, WAITED_MS } from "./routes.ts";
 
+/** The deliveries of a route with these event ids, as JSON: one statement for a batch is faster than one per event. */
+const OF_BATCH = "route = ? AND event_id IN (SELECT value FROM json_each(?))";
+
+function idsOf({ events }: EventBatch): string {
+  return JSON.stringify(events.map(({ id }) => id));
+}
+
 /** Counts an attempt before it is made, because one that a crash ends counts too. Keeps its events together. */
 export function begin(database: Database, batch: Batch, nowMs: number): void {
   const { route, id } = batch;
@@ -21,11 +28,8 @@ export function begin(database: Database, batch: Batch, nowMs: number): void {
       prepared(database, "UPDATE notice SET attempts = attempts + 1 WHERE uuid = ?").run(id);
       return;
     }
-    const write = prepared(
-      database,
-      "UPDATE delivery SET batch = ?, attempts = attempts + 1 WHERE event_id = ? AND route = ?",
-    );
-    for (const event of batch.events) write.run(id, event.id, route);
+    prepared(database, `UPDATE delivery SET batch = ?, attempts = attempts + 1 WHERE ${OF_BATCH}`)
+      .run(id, route, idsOf(batch));
   });
 }
 
@@ -62,13 +66,10 @@ export function settle(
       if (isDelivered || givesUp) prepared(database, "DELETE FROM notice WHERE uuid = ?").run(batch.id);
       return;
     }
-    const write = prepared(
-      database,
-      "UPDATE delivery SET state = ?, last_error = ?, delivered_at_ms = ? WHERE event_id = ? AND route = ?",
-    );
     const state = isDelivered ? "delivered" : givesUp ? "dead" : "pending";
     const error = isDelivered ? null : outcome.reason;
-    for (const event of batch.events) write.run(state, error, isDelivered ? atMs : null, event.id, route);
+    prepared(database, `UPDATE delivery SET state = ?, last_error = ?, delivered_at_ms = ? WHERE ${OF_BATCH}`)
+      .run(state, error, isDelivered ? atMs : null, route, idsOf(batch));
     // Only for events: if a notice did this, two routes could send notices about each other indefinitely.
     if (isDelivered) tellBroken(database, route, false);
   });

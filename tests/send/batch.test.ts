@@ -84,8 +84,15 @@ Deno.test("composeNext() reads few events at a time while users do not repeat", 
   const database = queue(3_000);
   let most = 0;
   const service = { fitting: ({ length }: { length: number }) => (most = Math.max(most, length), 30) };
-  composeNext(database, { route: { name: "r", service }, nowMs: 0, host: HOST });
-  assert.equal(most, 64);
+  const looks = (before?: number) => {
+    most = 0;
+    composeNext(database, { route: { name: "r", service }, nowMs: 0, host: HOST, before });
+    return most;
+  };
+  assert.equal(looks(), 32);
+  assert.equal(looks(3), 32);
+  assert.equal(looks(400), 500, "a quarter more than the message before");
+  assert.equal(looks(100_000), MAX_DIGEST);
 });
 
 Deno.test("1,000 routine logins and logouts with keys, of 50 users, are at most 5 messages at Discord's limits", () => {

@@ -50,8 +50,14 @@ Deno.test("takeIn() ends even if the database makes reading restart repeatedly",
   assert.equal(unjudged(database, 10).length, 1);
 });
 
-Deno.test("takeIn() reads a few pages in each step until the pass ends", () => {
+Deno.test("takeIn() reads a few pages in each step until the pass ends, and commits twice in each", () => {
   const database = openToWrite(":memory:");
+  const prepare = database.prepare.bind(database);
+  let commits = 0;
+  database.prepare = (sql) => {
+    if (sql === "COMMIT") commits++;
+    return prepare(sql);
+  };
   const inbox = new ScriptedInbox(({ lastId }) => ({
     events: lastId < 13 ? [sessionEvent({ uuid: `${lastId + 1}` })] : [],
     position: { lastId: lastId + 1, lastUuid: `${lastId + 1}` },
@@ -59,6 +65,7 @@ Deno.test("takeIn() reads a few pages in each step until the pass ends", () => {
   const intake = new Intake({ ...NOTHING_ELSE, database, inbox, log: () => {} });
   assert.equal(intake.takeIn(), true);
   assert.equal(unjudged(database, 100).length, 10);
+  assert.equal(commits, 2);
   assert.equal(intake.takeIn(), false);
   assert.equal(unjudged(database, 100).length, 13);
 });
