@@ -68,7 +68,8 @@ async function compileTo(output: string, { entry, forTesting, arch, digest }: Co
     "--no-code-cache",
     // Without --jitless, V8 needs writable and executable memory, which SELinux denies to sshd's hooks.
     // --single-threaded lets the program start even if only one more process is allowed.
-    "--v8-flags=--jitless,--single-threaded",
+    // --max-semi-space-size, in MiB: a `send` of many events takes a fifth less memory.
+    "--v8-flags=--jitless,--single-threaded,--max-semi-space-size=4",
     `--target=${arch}-unknown-linux-gnu`,
     // The bundles were type-checked when they were created.
     "--no-check",
