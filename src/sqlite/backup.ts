@@ -23,9 +23,18 @@ export async function backUpTo(path: string, database: Database): Promise<void> 
   }
 }
 
-/** Replaces the content of a database that may be in use with that of another one, in one transaction. */
-export async function replaceContent(path: string, source: Database): Promise<void> {
-  await backup(source, path, { rate: 2 ** 31 - 1 });
+/**
+ * Replaces the content of a database that may be in use with that of another one, in one transaction.
+ *
+ * @param options.check called while nobody else can write to the database; if it throws, nothing is replaced
+ */
+export async function replaceContent(
+  path: string,
+  { source, check }: { source: Database; check: () => void },
+): Promise<void> {
+  // In two steps: the first takes the write lock, which is held until the end, and `check` runs after it.
+  const rate = Math.max(1, Number(pragma(source, "page_count")) - 1);
+  await backup(source, path, { rate, progress: check });
 }
 
 /** @throws if a database is damaged */

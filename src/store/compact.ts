@@ -29,11 +29,14 @@ export async function compact(database: Database, { paths, log }: { paths: State
   if ((diskSpace(paths).get(paths.sendDir)?.bytes ?? 0) < neededBytes) return;
   try {
     using copy = openDatabase(unfinished, { busyTimeoutMs: 0 });
+    // Otherwise the replacement may begin a new log, which looks like a write of another command.
+    pragma(database, "wal_checkpoint(TRUNCATE)");
     const version = pragma(database, "data_version");
     transaction(database, () => copyRows(database, copy));
-    // A command such as `retry` has written meanwhile, and that is not in the copy: a later run tries again.
-    if (pragma(database, "data_version") !== version) return;
-    await replaceContent(paths.deliveriesDatabase, copy);
+    const check = () => {
+      if (pragma(database, "data_version") !== version) throw new Error("another command has written to it meanwhile");
+    };
+    await replaceContent(paths.deliveriesDatabase, { source: copy, check });
     log(
       "info",
       `gave ${Math.round(unused * pageBytes / 1024 / 1024)} MiB of unused space in the store back to the disk`,

@@ -49,6 +49,14 @@ Deno.test("compact() gives the space of an earlier release's raw texts back, onc
     assert.ok(size() < MIB);
   }));
 
+Deno.test("compact() gives space back in a run that has written so much that its log was folded", () =>
+  withFatStore(async ({ paths, path, log, logged }) => {
+    using database = openToWrite(path);
+    database.exec("INSERT INTO salvaged VALUES ('much', hex(zeroblob(2500000)), '')");
+    await compact(database, { paths, log });
+    assert.match(logged.join(), /^info,gave /);
+  }));
+
 Deno.test("compact() leaves a store with a little unused space as it is, and one that is locked", () =>
   withFatStore(async ({ paths, path, log, logged, size }) => {
     using database = openToWrite(path);
@@ -66,6 +74,36 @@ Deno.test("compact() leaves a store with a little unused space as it is, and one
     await compact(database, { paths, log });
     assert.deepEqual([logged, size()], [[], before]);
   }));
+
+for (
+  const [look, expected] of [[1, /^info,cannot give .*: another command has written/], [2, /^info,gave /]] as const
+) {
+  Deno.test(`compact() loses nothing that another command writes after its look ${look} at who has written`, () =>
+    withFatStore(async ({ paths, path, log, logged }) => {
+      using database = openToWrite(path);
+      using other = openToWrite(path);
+      other.exec("PRAGMA busy_timeout = 0");
+      const prepare = database.prepare.bind(database);
+      let looks = 0;
+      let written = 0;
+      database.prepare = (sql) => {
+        const statement = prepare(sql);
+        if (sql !== "PRAGMA data_version" || ++looks !== look) return statement;
+        const value = statement.get();
+        try {
+          other.exec("UPDATE unreadable SET untold = untold + 1");
+          written++;
+        } catch {
+          // The store is locked: the command waits until it is replaced.
+        }
+        return Object.assign(statement, { get: () => value });
+      };
+      await compact(database, { paths, log });
+      assert.equal(prepare("SELECT untold FROM unreadable").get()?.["untold"], written);
+      assert.match(logged.join(), expected);
+      assert.equal(looks, 2);
+    }));
+}
 
 Deno.test("restoreStore() migrates the backup of an earlier release", () =>
   withFatStore(({ paths, path }) => {
