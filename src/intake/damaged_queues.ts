@@ -33,10 +33,12 @@ export interface DamagedQueue {
   readonly database: string;
   /** Changes with every write to it. */
   readonly looks: string;
+  /** Whether it was not written to in the last 10 seconds. */
+  readonly isSettled: boolean;
 }
 
 /**
- * Lists the databases that were set aside, oldest first, without those that were written to in the last 10 seconds.
+ * Lists the databases that were set aside, oldest first.
  *
  * @throws if the directory is too large to list
  */
@@ -50,10 +52,10 @@ export function findDamagedQueues({ queueDir, queueDatabase }: StatePaths, nowMs
       // The absolute difference, because a time is in the future if the clock was set back since.
       const isSettled = files.every((info) => Math.abs(nowMs - (info?.mtime?.getTime() ?? 0)) > SETTLED_AFTER_MS);
       const isThere = files.some((info) => info !== undefined);
-      return isThere && isSettled ? [{ folder, database, looks: looksOf(database) }] : [];
+      return isThere ? [{ folder, database, looks: looksOf(database), isSettled }] : [];
     } catch {
       // The code that reads the database reports why the directory can't be searched.
-      return [{ folder, database, looks: "" }];
+      return [{ folder, database, looks: "", isSettled: true }];
     }
   });
 }

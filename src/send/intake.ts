@@ -54,6 +54,7 @@ export class Intake {
   #pass: Generator<void> | undefined;
   #damagedPass: Generator<void> | undefined;
   #isDamagedDone = false;
+  #isWaiting = false;
   /** The number of events that this pass has read. */
   #total = { taken: 0, history: 0 };
 
@@ -67,6 +68,11 @@ export class Intake {
   get fault(): Error | undefined {
     const faults = [...this.#faults.values()];
     return faults.find((fault) => !isPassingInQueue(fault)) ?? faults[0];
+  }
+
+  /** Whether a damaged database has to be read in a later run: it was just written to, or the disk could not read it. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   /**
@@ -200,6 +206,10 @@ export class Intake {
     try {
       for (const queue of findDamagedQueues(paths, clock.nowMs())) {
         if (isRead(database, { name: queue.folder, looks: queue.looks })) continue;
+        if (!queue.isSettled) {
+          this.#isWaiting = true;
+          continue;
+        }
         // One per run: an attacker who creates many must not delay deliveries. One that can't be read blocks no other.
         if (yield* this.#takeInOne(queue, `${paths.sendDir}/damaged_copy.db`)) return;
       }
@@ -230,6 +240,7 @@ export class Intake {
       yield;
     }
     const isTriedAgain = "error" in end && isPassingInQueue(end.error);
+    this.#isWaiting ||= isTriedAgain;
     const fault = "error" in end ? messageOf(end.error) : end.fault;
     transaction(database, () => {
       noteRead(database, { name: folder, looks: isTriedAgain ? "" : looks, fault });

@@ -207,7 +207,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
   }
   const exitCode = exitCodeOf(intake, { pending, problems: ofRoutes });
   // A source that cannot be read is tried again, and reported, in every run.
-  if (isComplete && intake.fault === undefined) {
+  if (isComplete && intake.fault === undefined && !intake.isWaiting) {
     noteIdle(paths, { configFile, before, beside, nowMs, files: config.files, untilMs, exitCode });
   }
   return exitCode;

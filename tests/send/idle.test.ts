@@ -296,10 +296,10 @@ Deno.test("an idle send ends at once, and the next run delivers what came since,
   assert.equal(ntfy.accepted.length, 4);
 });
 
-Deno.test("send is never idle while it cannot read the queue, or with a heartbeat", async () => {
+Deno.test("send is never idle while it cannot read the queue, waits to read a damaged one, or has a heartbeat", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
-  const { idleNote, queueDatabase } = statePaths(installation.stateDir);
+  const { idleNote, queueDatabase, queueDir, databaseDir } = statePaths(installation.stateDir);
   await installation.writeConfig(
     `[notification]\nservice = "stdout"\n[heartbeat]\nurl = "${ntfy.topicUrl}"`,
   );
@@ -313,6 +313,19 @@ Deno.test("send is never idle while it cannot read the queue, or with a heartbea
   assert.equal((await installation.send()).code, 0);
   await runsFully(0);
   await installation.writeConfig('[notification]\nservice = "stdout"');
+  await installation.queue(LOGIN);
+  await Deno.rename(databaseDir, `${queueDir}/damaged-1`);
+  await Deno.mkdir(databaseDir);
+  assert.equal((await installation.send()).stdout, "");
+  // A hook may still be writing to it.
+  const touched = `${queueDir}/damaged-1/session_events.db`;
+  await waitFor(isSettled, { what: "the files have not changed for some seconds" });
+  await Deno.utime(touched, new Date(), new Date(Date.now() + 5_000));
+  assert.equal((await installation.send()).stdout, "");
+  await assert.rejects(Deno.stat(idleNote), Deno.errors.NotFound);
+  await Deno.utime(touched, 1, 1);
+  await Deno.utime(`${touched}-wal`, 1, 1);
+  assert.match((await installation.send()).stdout, /alice/);
   await Deno.writeTextFile(queueDatabase, "garbage".repeat(1_000));
   assert.equal((await installation.send()).code, 78);
   await runsFully(78);

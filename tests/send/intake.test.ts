@@ -279,10 +279,10 @@ Deno.test("takeInDamaged() reads a database that was set aside, once, without ev
   queue.takeIn();
   const folder = queue.setAside("damaged-20261123T000000Z", A, B);
   queue.clock.jump(Date.now() - queue.clock.nowMs());
-  queue.takeIn();
+  assert.ok(queue.takeIn().isWaiting);
   assert.deepEqual(queue.uuids(), [A], "a hook may still be writing to it");
   queue.clock.pass(11_000);
-  queue.takeIn();
+  assert.ok(!queue.takeIn().isWaiting);
   assert.deepEqual(queue.uuids(), [A, B]);
   assert.match(queue.logged.join(), /recovered 1 new event from the damaged/);
   queue.logged.length = 0;
