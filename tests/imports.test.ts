@@ -58,7 +58,7 @@ Deno.test("no package is loaded before a command enters its sandbox", () => {
 });
 
 Deno.test("an idle send loads only what it needs to compare files", () => {
-  const expected = ["deno.json", "paths.ts", "queue_paths.ts", "sandbox.ts", "send/idle.ts"];
+  const expected = ["deno.json", "look.ts", "paths.ts", "queue_paths.ts", "sandbox.ts", "send/idle.ts"];
   assert.deepEqual(loadedBy("send/idle.ts"), expected);
 });
 

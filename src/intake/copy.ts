@@ -1,6 +1,7 @@
 // Copies a queue database and its log, which the user of `queue` may write to, or may have forged.
 
 import { messageOf } from "../failure.ts";
+import { type Look, lookAt, textOf } from "../look.ts";
 import {
   databaseFiles,
   openPlainFile,
@@ -30,12 +31,6 @@ const MAX_NOTE = 1024;
 
 /** Size of the header of a log, in bytes; the header changes whenever the log is reset ("WAL File Format"). */
 const LOG_HEADER = 32;
-
-/**
- * A file that was modified less than this before it was copied is copied again in the next run, in milliseconds: a later
- * write in the same tick of the clock would leave its times unchanged.
- */
-const SETTLED_AFTER_MS = 2_000;
 
 /** Options of {@link copyDatabase}. */
 export interface CopyOptions {
@@ -80,15 +75,17 @@ export function copyDatabase(from: string, to: string, options: CopyOptions = {}
 /** Copies the database, without its log. */
 function copyWhole(from: string, to: string, options: CopyOptions): void {
   const { kept } = options;
-  const looks = timedLooksOf(from);
-  const isSettled = hasSettled(from);
+  // Before the copy: a write since then makes it invalid.
+  const look = lookAt([from], Date.now());
   removeDatabase(to);
   copy(from, to, options);
-  if (kept === undefined || !isSettled) return;
-  // The looks from before the copy: a write since then makes it invalid.
-  const note = noteOf(looks, to, kept);
-  removeIfThere(kept.note);
-  orSay(kept.note, () => Deno.writeTextFileSync(kept.note, note, { createNew: true, mode: 0o600 }));
+  if (kept === undefined || !look.isSettled) return;
+  try {
+    removeIfThere(kept.note);
+    Deno.writeTextFileSync(kept.note, noteOf(look, to, kept), { createNew: true, mode: 0o600 });
+  } catch {
+    // The next run copies the database again.
+  }
 }
 
 /**
@@ -98,27 +95,17 @@ function copyWhole(from: string, to: string, options: CopyOptions): void {
 function isKept(from: string, to: string, kept: KeptCopy): boolean {
   const info = statIfThere(kept.note);
   if (info?.isFile !== true || info.size > MAX_NOTE || statIfThere(kept.madeAtBoot) === undefined) return false;
-  return Deno.readTextFileSync(kept.note) === noteOf(timedLooksOf(from), to, kept);
+  return Deno.readTextFileSync(kept.note) === noteOf(lookAt([from], Date.now()), to, kept);
 }
 
-/** The note for a copy of a database with these looks. Changes with every write to the copy. */
-function noteOf(looks: string, to: string, { madeAtBoot }: KeptCopy): string {
-  return [looks, ...[to, madeAtBoot].map(timedLooksOf)].join("\n");
+/** The note for a copy of a database that looks so. Changes with every write to the copy. */
+function noteOf(look: Look, to: string, { madeAtBoot }: KeptCopy): string {
+  return textOf([look, lookAt([to, madeAtBoot], Date.now())]);
 }
 
 /** Removes all files of a database but the database itself. */
 export function removeLog(path: string): void {
   databaseFiles(path).slice(1).forEach(removeIfThere);
-}
-
-/** Unlike the time of modification, that of a change can't be set. */
-function timedLooksOf(path: string): string {
-  return `${looksOfFile(path)}:${statIfThere(path)?.ctime?.getTime()}`;
-}
-
-function hasSettled(path: string): boolean {
-  const { mtime, ctime } = statIfThere(path) ?? {};
-  return Math.max(mtime?.getTime() ?? Infinity, ctime?.getTime() ?? Infinity) < Date.now() - SETTLED_AFTER_MS;
 }
 
 /** Changes whenever the log is reset or checkpointed. */
@@ -131,17 +118,12 @@ function stateOf(path: string): string {
   } catch {
     // The copy reports it.
   }
-  return `${looksOfFile(path)} ${header.subarray(0, length)}`;
+  return `${lookAt([path], Date.now()).text} ${header.subarray(0, length)}`;
 }
 
 /** A text that changes with every write to a database or its log. */
 export function looksOf(path: string): string {
-  return `${looksOfFile(path)} ${looksOfFile(`${path}-wal`)}`;
-}
-
-function looksOfFile(path: string): string {
-  const info = statIfThere(path);
-  return `${info?.dev}:${info?.ino}:${info?.size}:${info?.mtime?.getTime()}`;
+  return lookAt([path, `${path}-wal`], Date.now()).text;
 }
 
 function copy(from: string, to: string, { onUnreadable }: CopyOptions): void {

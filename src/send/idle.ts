@@ -2,6 +2,7 @@
 // says about each file that a run reads with a note that the last full run left; in doubt, a full run follows.
 
 import deno from "../../deno.json" with { type: "json" };
+import { lookAt, textOf } from "../look.ts";
 import { CONFIG_FILE, type StatePaths, statePaths } from "../paths.ts";
 import { enterSandbox } from "../sandbox.ts";
 
@@ -11,22 +12,8 @@ import { enterSandbox } from "../sandbox.ts";
  */
 export const MAX_IDLE_MS = 10 * 60 * 1000;
 
-/**
- * A file that has changed so shortly before a look, in milliseconds, may change again and look the same: Deno and some
- * file systems give times in whole seconds.
- */
-const UNSETTLED_MS = 2_000;
-
 /** The largest note that is read, in bytes. */
 const MAX_NOTE_BYTES = 64 * 1024;
-
-/** What files looked like at one moment. */
-export interface Look {
-  /** Differs if a file has changed. */
-  readonly text: string;
-  /** Whether every later change will be visible. */
-  readonly isSettled: boolean;
-}
 
 /** What a full run leaves for the next run. Times are in milliseconds since the epoch. */
 export interface IdleNote {
@@ -100,34 +87,4 @@ export function filesOfRun(paths: StatePaths, configFile: string): string[] {
   const databases = [queueDatabase, deliveriesDatabase].flatMap((path) => [path, `${path}-wal`]);
   const sources = [queueDir, databaseDir, spoolDir, runSpoolDir, unrecordedFile, legacyDatabase];
   return [...databases, ...sources, configFile];
-}
-
-/**
- * Looks at files. An empty file looks like one that does not exist, because readers of a database may leave an empty log.
- *
- * @param nowMs the current time
- */
-export function lookAt(paths: readonly string[], nowMs: number): Look {
-  let isSettled = true;
-  const looks = paths.map((path) => {
-    try {
-      // Follows links: the configuration may be one.
-      const { isFile, dev, ino, size, mtime, ctime } = Deno.statSync(path);
-      if (isFile && size === 0) return [path];
-      // In whole seconds. Unlike the time of modification, its owner cannot set it.
-      const changedAtMs = ctime?.getTime() ?? nowMs;
-      if (Math.abs(nowMs - changedAtMs) <= UNSETTLED_MS) isSettled = false;
-      return [path, dev, ino, size, mtime?.getTime(), changedAtMs];
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [path];
-      isSettled = false;
-      return [path, "cannot be examined"];
-    }
-  });
-  return { text: JSON.stringify(looks), isSettled };
-}
-
-/** All looks as one text. */
-export function textOf(looks: readonly Look[]): string {
-  return looks.map(({ text }) => text).join("\n");
 }

@@ -2,11 +2,12 @@
 
 import deno from "../../deno.json" with { type: "json" };
 import type { Config } from "../config/config.ts";
+import { type Look, lookAt, textOf } from "../look.ts";
 import type { StatePaths } from "../paths.ts";
 import { removeIfThere } from "../sqlite/files.ts";
 import type { Database } from "../sqlite/open.ts";
 import { nextDueAtMs } from "../store/next.ts";
-import { filesOfRun, type IdleNote, type Look, lookAt, MAX_IDLE_MS, textOf } from "./idle.ts";
+import { filesOfRun, type IdleNote, MAX_IDLE_MS } from "./idle.ts";
 import { slotBefore } from "./report_slot.ts";
 
 /**

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { Inbox, INBOX_START } from "../../src/intake/inbox.ts";
+import { lookAt } from "../../src/look.ts";
 import { statePaths } from "../../src/paths.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
@@ -56,10 +57,15 @@ class Queue implements Disposable {
   }
 }
 
-/** Runs `work` with a clock that is ten seconds ahead. */
+/** Runs `work` when the last write is long ago. */
 function later<T>(work: () => T): T {
+  return withClockAt(10_000, work);
+}
+
+/** Runs `work` with a clock that is ahead, or back. */
+function withClockAt<T>(aheadMs: number, work: () => T): T {
   const { now } = Date;
-  Date.now = () => now() + 10_000;
+  Date.now = () => now() + aheadMs;
   try {
     return work();
   } finally {
@@ -92,13 +98,11 @@ Deno.test("Inbox.read() copies the database again after a checkpoint, and in the
   inbox.close();
 });
 
-Deno.test("Inbox.read() does not keep a copy of a database that was written within the last two seconds", () => {
+Deno.test("Inbox.read() does not keep a copy of a database that was written within the last two seconds, or in the future", () => {
   using queue = new Queue();
   queue.read();
   assert.throws(() => Deno.lstatSync(queue.paths.queueCopyNote), Deno.errors.NotFound);
-  // The clock was set back.
-  Deno.utimeSync(queue.paths.queueDatabase, 0, Date.now() / 1000 + 1_000);
-  queue.readLater();
+  withClockAt(-60_000, () => queue.read());
   assert.throws(() => Deno.lstatSync(queue.paths.queueCopyNote), Deno.errors.NotFound);
 });
 
@@ -124,6 +128,10 @@ const FAULTS: Readonly<Record<string, (paths: Queue["paths"]) => void>> = {
   "has a huge note": ({ queueCopyNote }) => Deno.truncateSync(queueCopyNote, 1024 ** 4),
   "has a link as its note": ({ queueCopyNote }) =>
     replace(queueCopyNote, () => Deno.symlinkSync("/none", queueCopyNote)),
+  "has a directory as its note": ({ queueCopyNote }) => {
+    Deno.removeSync(queueCopyNote);
+    Deno.mkdirSync(`${queueCopyNote}/full`, { recursive: true });
+  },
   "has a FIFO as its note": ({ queueCopyNote }) => replace(queueCopyNote, () => makeFifo(queueCopyNote)),
   "is of another database": ({ queueDatabase }) => {
     Deno.copyFileSync(queueDatabase, `${queueDatabase}.other`);
@@ -168,13 +176,11 @@ Deno.test("Inbox.read() copies everything again after an error: the kept copy ma
   using queue = new Queue();
   queue.fold();
   queue.readLater();
-  const { queueCopy, queueCopyNote } = queue.paths;
+  const { queueCopy, queueCopyNote, runSpoolDir } = queue.paths;
   overwrite(queueCopy);
   // As if the disk had damaged it without a write.
-  const [source, , boot] = Deno.readTextFileSync(queueCopyNote).split("\n");
-  const { dev, ino, size, mtime, ctime } = Deno.lstatSync(queueCopy);
-  const copy = `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
-  Deno.writeTextFileSync(queueCopyNote, [source, copy, boot].join("\n"));
+  const [source] = Deno.readTextFileSync(queueCopyNote).split("\n");
+  Deno.writeTextFileSync(queueCopyNote, `${source}\n${lookAt([queueCopy, runSpoolDir], Date.now()).text}`);
   queue.login();
   assert.throws(() => queue.readLater(), /Cannot read the queue database/);
   queue.readLater();
@@ -256,7 +262,7 @@ Deno.test("Inbox.read() reads every event after a run that was killed at any ste
  * @returns whether it was reached
  */
 function killedAt(step: number, work: () => void): boolean {
-  const names = ["lstatSync", "removeSync", "openSync", "writeTextFileSync", "readTextFileSync"] as const;
+  const names = ["lstatSync", "statSync", "removeSync", "openSync", "writeTextFileSync", "readTextFileSync"] as const;
   const real = names.map((name) => [name, Deno[name]] as const);
   let count = 0;
   for (const [name, call] of real) {

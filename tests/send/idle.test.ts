@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import deno from "../../deno.json" with { type: "json" };
+import { lookAt } from "../../src/look.ts";
 import { statePaths } from "../../src/paths.ts";
-import { filesOfRun, idleExitCode, lookAt, MAX_IDLE_MS } from "../../src/send/idle.ts";
+import { filesOfRun, idleExitCode, MAX_IDLE_MS } from "../../src/send/idle.ts";
 import { beginFullRun, idleUntilMs, noteIdle } from "../../src/send/note_idle.ts";
 import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
