@@ -18,9 +18,9 @@ export interface Look {
  * Looks at files; of a symbolic link, at its target. An empty file looks like one that does not exist, because readers of a
  * database may leave an empty log.
  *
- * @param nowMs the current time
+ * @param nowMs the current time, in milliseconds since the epoch
  */
-export function lookAt(paths: readonly string[], nowMs: number): Look {
+export function lookAt(paths: readonly string[], nowMs: number = Date.now()): Look {
   let isSettled = true;
   const looks = paths.map((path) => {
     try {

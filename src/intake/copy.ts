@@ -76,7 +76,7 @@ export function copyDatabase(from: string, to: string, options: CopyOptions = {}
 function copyWhole(from: string, to: string, options: CopyOptions): void {
   const { kept } = options;
   // Before the copy: a write since then makes it invalid.
-  const look = lookAt([from], Date.now());
+  const look = lookAt([from]);
   removeDatabase(to);
   copy(from, to, options);
   if (kept === undefined || !look.isSettled) return;
@@ -95,12 +95,12 @@ function copyWhole(from: string, to: string, options: CopyOptions): void {
 function isKept(from: string, to: string, kept: KeptCopy): boolean {
   const info = statIfThere(kept.note);
   if (info?.isFile !== true || info.size > MAX_NOTE || statIfThere(kept.madeAtBoot) === undefined) return false;
-  return Deno.readTextFileSync(kept.note) === noteOf(lookAt([from], Date.now()), to, kept);
+  return Deno.readTextFileSync(kept.note) === noteOf(lookAt([from]), to, kept);
 }
 
 /** The note for a copy of a database that looks so. Changes with every write to the copy. */
 function noteOf(look: Look, to: string, { madeAtBoot }: KeptCopy): string {
-  return textOf([look, lookAt([to, madeAtBoot], Date.now())]);
+  return textOf([look, lookAt([to, madeAtBoot])]);
 }
 
 /** Removes all files of a database but the database itself. */
@@ -118,12 +118,12 @@ function stateOf(path: string): string {
   } catch {
     // The copy reports it.
   }
-  return `${lookAt([path], Date.now()).text} ${header.subarray(0, length)}`;
+  return `${lookAt([path]).text} ${header.subarray(0, length)}`;
 }
 
 /** A text that changes with every write to a database or its log. */
 export function looksOf(path: string): string {
-  return lookAt([path, `${path}-wal`], Date.now()).text;
+  return lookAt([path, `${path}-wal`]).text;
 }
 
 function copy(from: string, to: string, { onUnreadable }: CopyOptions): void {

@@ -169,7 +169,7 @@ async function deliverPending(work: Work): Promise<ExitCode> {
     while (!stop.signal.aborted && intake.takeIn()) await nextTurn();
     throw error;
   }
-  const beside = lookAt(config.files, Date.now());
+  const beside = lookAt(config.files);
   const context = {
     config,
     database,

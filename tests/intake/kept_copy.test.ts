@@ -180,7 +180,7 @@ Deno.test("Inbox.read() copies everything again after an error: the kept copy ma
   overwrite(queueCopy);
   // As if the disk had damaged it without a write.
   const [source] = Deno.readTextFileSync(queueCopyNote).split("\n");
-  Deno.writeTextFileSync(queueCopyNote, `${source}\n${lookAt([queueCopy, runSpoolDir], Date.now()).text}`);
+  Deno.writeTextFileSync(queueCopyNote, `${source}\n${lookAt([queueCopy, runSpoolDir]).text}`);
   queue.login();
   assert.throws(() => queue.readLater(), /Cannot read the queue database/);
   queue.readLater();

@@ -304,8 +304,7 @@ Deno.test("send is never idle while it cannot read the queue, waits to read a da
   await installation.writeConfig(
     `[notification]\nservice = "stdout"\n[heartbeat]\nurl = "${ntfy.topicUrl}"`,
   );
-  const isSettled = () =>
-    lookAt(filesOfRun(statePaths(installation.stateDir), installation.configFile), Date.now()).isSettled;
+  const isSettled = () => lookAt(filesOfRun(statePaths(installation.stateDir), installation.configFile)).isSettled;
   const runsFully = async (code: number) => {
     await waitFor(isSettled, { what: "the files have not changed for some seconds" });
     assert.equal((await installation.send()).code, code);
