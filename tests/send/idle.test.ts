@@ -154,6 +154,27 @@ Deno.test("idleExitCode() asks for a full run if the clock has jumped, after ten
   assert.equal(noted.run({ flags: ["--config", noted.secretFile] }), undefined);
 });
 
+Deno.test("idleExitCode() follows the links in the path of the configuration", () => {
+  using noted = new Noted();
+  const { directory, configFile } = noted;
+  for (const version of ["1", "2"]) {
+    Deno.mkdirSync(`${directory}/${version}`);
+    Deno.copyFileSync(configFile, `${directory}/${version}/config.toml`);
+  }
+  Deno.symlinkSync(`${directory}/1`, `${directory}/current`);
+  Deno.removeSync(configFile);
+  Deno.symlinkSync(`${directory}/current/config.toml`, configFile);
+  noted.writeNote();
+  assert.equal(noted.run(), 0);
+  append(`${directory}/1/config.toml`);
+  assert.equal(noted.run(), undefined);
+  noted.writeNote();
+  assert.equal(noted.run(), 0);
+  Deno.removeSync(`${directory}/current`);
+  Deno.symlinkSync(`${directory}/2`, `${directory}/current`);
+  assert.equal(noted.run(), undefined);
+});
+
 Deno.test("idleExitCode() notices a change that keeps size and modification time", async () => {
   using noted = new Noted();
   const log = `${noted.paths.queueDatabase}-wal`;
