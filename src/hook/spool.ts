@@ -1,6 +1,6 @@
 // Spools hold the events that could not be written to the queue database, one JSON file each. `send` reads them too.
 
-import { cap, type SessionEvent } from "../event.ts";
+import type { SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../sqlite/open.ts";
 import { INSERT_EVENT } from "../sqlite/queue_table.ts";
 import { listSmall } from "./insert.ts";
@@ -9,9 +9,8 @@ import { listSmall } from "./insert.ts";
 const MOVE_AT_MOST = 100;
 /** The size limit of a spool file, in bytes. Our hook never writes a larger one. */
 const MAX_FILE_BYTES = 256 * 1024;
-/** Limits of the spool in memory: files, and UTF-16 code units of `authInfo`, which the user controls. */
+/** The limit of the spool in memory, in files: of at most 40 KB each, since the values of an event are cut. */
 const MAX_RUN_FILES = 1_000;
-const MAX_RUN_AUTH_INFO = 4 * 1024;
 
 /** Writes an event durably to `<uuid>.json`. If it throws, it leaves no file. */
 export function writeToSpool(directory: string, event: SessionEvent): void {
@@ -28,7 +27,7 @@ export function writeToSpool(directory: string, event: SessionEvent): void {
 export function writeToRunSpool(directory: string, event: SessionEvent): void {
   const isFull = (listSmall(directory)?.length ?? Infinity) >= MAX_RUN_FILES;
   if (isFull) throw new Error(`"${directory}" is full or is not a directory`);
-  writeWhole(directory, { ...event, authInfo: cap(event.authInfo, MAX_RUN_AUTH_INFO) });
+  writeWhole(directory, event);
 }
 
 /** Writes a file under a temporary name, then renames it, so readers see only complete files. */
