@@ -98,7 +98,7 @@ const PLANTED: [name: string, command: string, ...expected: [LevelAndId, ...valu
     `grep ^session.*ssh-session-notifier /etc/pam.d/sshd >/etc/pam.d/ssh-session-notifier
      sed -i '/ssh-session-notifier/d; /pam_selinux.so close/a session include ssh-session-notifier' /etc/pam.d/sshd`,
     "fault pam.hook-included",
-    "install.sh --pam",
+    "ssh-session-notifier-pam add",
   ],
   [
     "others can read the record of last resort",
