@@ -22,6 +22,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   [`/usr/share/fish/vendor_completions.d/${NAME}.fish`]: `${COMPLETIONS}.fish`,
   [`/usr/share/zsh/vendor-completions/_${NAME}`]: `${COMPLETIONS}.zsh`,
   [`/usr/share/zsh/site-functions/_${NAME}`]: `${COMPLETIONS}.zsh`,
+  [`/usr/share/${NAME}/${NAME}.rules.yml`]: `${ROOT}/.github/prometheus/${NAME}.rules.yml`,
+  [`/usr/share/${NAME}/grafana.json`]: `${ROOT}/.github/grafana/${NAME}.json`,
   [`/usr/share/man/man5/${NAME}.toml.5`]: `${PAGES}/${NAME}.toml.5`,
   [`/usr/share/man/man7/${NAME}-security.7`]: `${PAGES}/${NAME}-security.7`,
   [`/usr/share/man/man8/${NAME}.8`]: `${PAGES}/${NAME}.8`,

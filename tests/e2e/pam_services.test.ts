@@ -193,7 +193,11 @@ endToEnd("check examines each service that has the hook or that [services] names
   const save = "rm -rf /tmp/pam.d; cp -a /etc/pam.d /tmp/pam.d";
   const restore = "cp -a /tmp/pam.d/. /etc/pam.d";
   const cases: [script: string, expected: Parameters<typeof assertFound>[1]][] = [
-    [`sed -i /${NAME}/d /etc/pam.d/login`, ["fault pam.hook-missing", "/etc/pam.d/login: ", "ssh-session-notifier-pam add login"]],
+    [`sed -i /${NAME}/d /etc/pam.d/login`, [
+      "fault pam.hook-missing",
+      "/etc/pam.d/login: ",
+      "ssh-session-notifier-pam add login",
+    ]],
     [`sed -i /${NAME}/d /etc/pam.d/su`, ["fault pam.hook-missing", "/etc/pam.d/su-l: "]],
     [`sed -i '/ end$/q' /etc/pam.d/login`, ["fault pam.cleanup-missing", "/etc/pam.d/login: "]],
     [`sed -i '1i session required pam_env.so user_readenv=1' /etc/pam.d/su`, [

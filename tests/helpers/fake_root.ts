@@ -260,7 +260,9 @@ export const BASE = {
   [`/usr/lib/tmpfiles.d/${NAME}.conf`]: "0644",
   [`${SHARED}/`]: "0755",
   ...Object.fromEntries(
-    ["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) => [`${SHARED}/${name}`, "0644"]),
+    ["config.toml", "cron", "grafana.json", "pam_first", "pam_last", `${NAME}.cil`, `${NAME}.rules.yml`].map((
+      name,
+    ) => [`${SHARED}/${name}`, "0644"]),
   ),
   ...Object.fromEntries(DOCUMENTS.map((path) => [path, "0644"])),
 };
