@@ -275,7 +275,7 @@ change_queue_group() {
 
 # In earlier releases, the queue database was in queue/ itself. The new hook does not use it; `send` reads it once.
 move_old_queue() {
-  if [ -n "$ROOT" ]; then return; fi
+  if [ -n "$ROOT" ] || [ ! -d "$STATE_DIR/queue" ]; then return; fi
   # `repair` may have been killed between two of these.
   if ! find "$STATE_DIR/queue" -maxdepth 1 -name 'session_events.db*' -o -name old_database | grep -q .; then return; fi
   run "$BINARY" repair || warn "cannot move the queue database of an earlier release" "$BINARY repair"

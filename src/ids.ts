@@ -9,7 +9,7 @@ export const IDS = {
     "Whether the setgid bit of the binary has an effect, so that the loader ignores `LD_PRELOAD` at a login.",
   "binary.setgid-unknown": "This process cannot tell whether the setgid bit of the binary has an effect.",
 
-  "files.modes": "All files and directories have the owners and modes that `install.sh` sets.",
+  "files.modes": "All files and directories have the owners and modes that they were installed with.",
   "files.missing": "A file or directory that `install.sh` creates does not exist.",
   "files.run-missing": "A file or directory in `/run` that `install.sh` creates does not exist.",
   "files.wrong-kind": "A path that must be a file or a directory is something else.",

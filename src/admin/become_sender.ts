@@ -23,7 +23,7 @@ export function becomeSender({ sendDir }: StatePaths, command: string): void {
     throw new Failure(`Cannot become the user of send: ${messageOf(cause)}`, {
       code: "users.send-unusable",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which creates the user and the directory",
+      hint: "run install.sh, or reinstall the package",
       cause,
     });
   }

@@ -67,8 +67,7 @@ function unreadable(path: string, cause: unknown): Failure {
   const fail = (why: string, code: Id, exitCode: ExitCode, hint: string) =>
     new Failure(`Cannot read the configuration "${path}"${why}`, { code, exitCode, hint, cause });
   if (cause instanceof NotFound) {
-    const hint =
-      "run install.sh to create a commented example, or write the file yourself (see man 5 ssh-session-notifier.toml)";
+    const hint = "write it (see man 5 ssh-session-notifier.toml), or run install.sh, which creates a commented example";
     const code = "config.missing";
     return new Failure(`Configuration "${path}" does not exist`, { code, exitCode: config, hint, cause });
   }

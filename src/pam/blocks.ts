@@ -4,7 +4,8 @@
 import { BINARY, CONFIG_FILE, statePaths } from "../paths.ts";
 
 const CONFIG_DIR = CONFIG_FILE.replace(/\/[^/]*$/, "");
-const BEGIN = "# ssh-session-notifier begin: do not edit between these lines; `install.sh --uninstall` removes them";
+const BEGIN =
+  "# ssh-session-notifier begin: do not edit between these lines; `ssh-session-notifier-pam remove` removes them";
 const END = "# ssh-session-notifier end";
 const CLEAN = `pam_env.so conffile=${CONFIG_DIR}/pam_env_last.conf readenv=0 user_readenv=0`;
 const HOOK = `pam_exec.so quiet seteuid ${BINARY} queue`;

@@ -43,7 +43,7 @@ function unusable(directory: string, cause: unknown): Failure {
     return new Failure(`State directory "${directory}" does not exist`, {
       code: "state.missing",
       exitCode: ExitCode.config,
-      hint: "run install.sh, which creates it",
+      hint: "run install.sh, or reinstall the package",
       cause,
     });
   }
@@ -56,7 +56,7 @@ function unusable(directory: string, cause: unknown): Failure {
       exitCode: denied ? ExitCode.noPermission : ExitCode.config,
       hint: isReadOnly(cause)
         ? REMOUNT
-        : "run send as the user ssh-session-notifier; if it still fails, run install.sh",
+        : "run send as the user ssh-session-notifier; if it still fails, run install.sh, or reinstall the package",
       cause,
     },
   );

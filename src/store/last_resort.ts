@@ -45,7 +45,7 @@ function orUnreadable(path: string, id: Id, look: () => LastResortFault[]): Last
     return look();
   } catch (error) {
     const message = `"${path}" cannot be examined: ${messageOf(error)}`;
-    return [{ id, message, short: message, hint: "run install.sh, which repairs it" }];
+    return [{ id, message, short: message, hint: "run install.sh, or reinstall the package" }];
   }
 }
 

@@ -1,7 +1,7 @@
 // Adds advice to the errors of Deno's TLS library (rustls). For people only; no decision depends on it. Pure.
 
 const NOT_ACCEPTED = "the server does not accept the client certificate in client_cert_file";
-const UNTRUSTED = "not signed by a CA that this host trusts; set ca_file to add one";
+const UNTRUSTED = "not signed by a CA that this host trusts; install ca-certificates, or set ca_file to add one";
 
 /** The advice for an error, by a part of its message. */
 const MEANINGS: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { makeDist } from "../../.ci/dist.ts";
 
 export const NAME = "ssh-session-notifier";
 export const PAM_FILES = `${import.meta.dirname}/../testdata/pam`;
-export const BEGIN = `# ${NAME} begin: do not edit between these lines; \`install.sh --uninstall\` removes them\n`;
+export const BEGIN = `# ${NAME} begin: do not edit between these lines; \`${NAME}-pam remove\` removes them\n`;
 export const END = `# ${NAME} end\n`;
 export const CLEAN = `pam_env.so conffile=/etc/${NAME}/pam_env_last.conf readenv=0 user_readenv=0`;
 export const FIRST = `${BEGIN}session optional ${CLEAN}

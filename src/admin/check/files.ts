@@ -20,27 +20,31 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
   const queueDir = look(paths.queueDir);
   if (sendDir === undefined || queueDir === undefined) {
     const missing = sendDir === undefined ? paths.sendDir : paths.queueDir;
-    findings.fault("files.missing", `"${missing}" does not exist`, "run install.sh, which creates it");
+    findings.fault("files.missing", `"${missing}" does not exist`, "run install.sh, or reinstall the package");
     return;
   }
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
   const queue = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
   if ([...Object.values(send), ...Object.values(queue)].includes(0)) {
-    findings.fault("files.root-owned", `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`, "run install.sh");
+    findings.fault(
+      "files.root-owned",
+      `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`,
+      "run install.sh, or reinstall the package",
+    );
     return;
   }
   if (send.gid === queue.gid) {
     findings.fault(
       "files.shared-group",
       `"${paths.queueDir}" has the group of send, so the hook could read the configuration and its secrets`,
-      "run install.sh",
+      "run install.sh, or reinstall the package",
     );
   }
   if (send.uid === queue.uid) {
     findings.fault(
       "files.shared-user",
       "queue and send have the same user, so an attacker who controls send could block logins",
-      "run install.sh",
+      "run install.sh, or reinstall the package",
     );
   }
   const before = findings.hasFault("files");
@@ -50,7 +54,7 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     inspectFile(entry, { ids, info: look(entry.path) }, findings);
   }
   if (!before && !findings.hasFault("files")) {
-    findings.pass("files.modes", "all files have the owners and modes that install.sh sets");
+    findings.pass("files.modes", "all files have the owners and modes that they were installed with");
   }
 }
 
@@ -68,7 +72,7 @@ function inspectFile(
   const found = (info?.mode ?? 0) & 0o7777;
   if (info === undefined) inspectMissing(entry, findings);
   else if (!(kind === "file" ? info.isFile : info.isDirectory)) {
-    const hint = "find out who created it, remove it, and run install.sh";
+    const hint = "find out who created it, remove it, and run install.sh, or reinstall the package";
     findings.fault("files.wrong-kind", `"${path}" is not a ${kind}`, hint);
   } else if (info.uid !== ids[entry.owner]?.uid || info.gid !== ids[entry.group]?.gid) {
     findings.fault(
@@ -88,10 +92,10 @@ function inspectMissing({ path, flags }: Entry, findings: Findings): void {
     findings.warning(
       "files.run-missing",
       `"${path}" does not exist: a login is lost if the disk is full or the hook cannot start`,
-      "run install.sh, and make sure that systemd-tmpfiles or cron creates it at each boot",
+      "run install.sh, or reinstall the package; systemd-tmpfiles or cron must create it at each boot",
     );
   } else if (!flags.some((flag) => MAY_BE_MISSING.includes(flag))) {
-    findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, which creates it");
+    findings.fault("files.missing", `"${path}" does not exist`, "run install.sh, or reinstall the package");
   }
 }
 

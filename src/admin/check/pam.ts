@@ -62,7 +62,7 @@ interface Inspected {
   /** Whether a module unsets all these variables, by default the harmful ones. */
   readonly unsets: (module: PamModule, variables?: readonly string[]) => boolean;
   readonly pass: (id: Id, message: string) => void;
-  /** The hint is by default to run install.sh. */
+  /** The hint is by default to run ssh-session-notifier-pam. */
   readonly warning: Report;
   readonly fault: Report;
 }
@@ -82,6 +82,12 @@ export function inspectPam({ service, path, stack, read, limits }: PamSources, a
     warning: (id, message, hint = install) => findings.warning(id, message, hint),
     fault: (id, message, hint = install) => findings.fault(id, message, hint),
   };
+  if (stack.missing.includes(service)) {
+    const program = service === "sshd" ? "the OpenSSH server" : service;
+    const message = `${service} has no PAM file, so no login is recorded`;
+    findings.fault("pam.hook-missing", message, `install ${program}, then run ssh-session-notifier-pam add ${service}`);
+    return;
+  }
   for (const name of stack.missing) {
     findings.fault(
       "pam.include-missing",

@@ -35,10 +35,11 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
     findings.fault("scheduler.cron-missing", "nothing runs send: cron is not installed", hint);
   } else if (isThere(cronFile)) {
     const message = `nothing runs send: no line in ${cronFile} does`;
-    findings.fault("scheduler.cron-line", message, "uncomment the line, or run install.sh");
+    findings.fault("scheduler.cron-line", message, "uncomment the line, or run install.sh, or reinstall the package");
   } else {
     const message = "nothing runs send: neither systemd nor cron is set up";
-    findings.fault("scheduler.missing", message, "run install.sh");
+    const hint = `without systemd, install cron, then: cp /usr/share/${NAME}/cron ${cronFile}`;
+    findings.fault("scheduler.missing", message, hint);
   }
 }
 
@@ -49,7 +50,7 @@ function inspectUnits(isThere: SchedulerFiles["isThere"], findings: Findings): v
   const missing = units.filter((unit) => !own.includes(unit) && !isIn(UNITS)(unit));
   if (missing.length > 0) {
     const message = `cannot find ${missing.join(", ")} in ${UNITS} or ${OWN_UNITS}`;
-    findings.fault("scheduler.unit-missing", message, "run install.sh");
+    findings.fault("scheduler.unit-missing", message, "run install.sh, or reinstall the package");
     return;
   }
   const replaced = own.filter(isIn(UNITS));

@@ -46,7 +46,7 @@ export function inspectSelinux({ read, run }: SelinuxHost, findings: Findings): 
     return findings.fault(
       "selinux.module-missing",
       `SELinux may keep login programs from recording sessions: the policy "${type}" lacks the module`,
-      "run install.sh again",
+      "run install.sh, or reinstall the package",
     );
   }
   findings.pass("selinux.module", `the policy "${type}" has the module that lets login programs record sessions`);

@@ -23,10 +23,18 @@ export function inspectUsers(
     const isOurs = ([, , id]: readonly string[], owned: number | null) => owned !== null && id === String(owned);
     const [user, ownGroup] = [users.get(name), groups.get(name)];
     if (user === undefined) {
-      findings.fault("users.user-missing", `the user ${name} does not exist in /etc/passwd`, "run install.sh");
+      findings.fault(
+        "users.user-missing",
+        `the user ${name} does not exist in /etc/passwd`,
+        "run install.sh, or reinstall the package",
+      );
     }
     if (ownGroup === undefined) {
-      findings.fault("users.group-missing", `the group ${name} does not exist in /etc/group`, "run install.sh");
+      findings.fault(
+        "users.group-missing",
+        `the group ${name} does not exist in /etc/group`,
+        "run install.sh, or reinstall the package",
+      );
     }
     // files.ts reports a missing directory.
     if (owner === undefined || user === undefined || ownGroup === undefined) continue;
@@ -34,7 +42,7 @@ export function inspectUsers(
     findings.fault(
       "users.not-owner",
       `"${directory}" belongs to ${owner.uid}:${owner.gid}, not to ${name}:${name}`,
-      "run install.sh",
+      "run install.sh, or reinstall the package",
     );
   }
   const members = groups.get(QUEUE)?.[3]?.trim().split(",");

@@ -110,7 +110,7 @@ function becomeQueue({ queueDir }: StatePaths, options: { anyOwner: boolean }): 
         : {
           code: "users.queue-unusable",
           exitCode: ExitCode.config,
-          hint: "run install.sh, which creates the user and the directory",
+          hint: "run install.sh, or reinstall the package",
           cause,
         },
     );

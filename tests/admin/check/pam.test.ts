@@ -277,7 +277,15 @@ Deno.test("inspectPam() names the file and the command for a service other than 
     "su: the hook is not in the session stack of su",
     "run ssh-session-notifier-pam add su,",
   ]);
-  assertFound(found({}, "gone"), ["fault pam.include-missing", "gone: ", '"gone"']);
+});
+
+Deno.test("inspectPam() says that a service without a PAM file must be installed first", () => {
+  const missing = "gone: gone has no PAM file";
+  assertFound(found({}, "gone"), [
+    "fault pam.hook-missing",
+    missing,
+    "install gone, then run ssh-session-notifier-pam",
+  ]);
 });
 
 Deno.test("inspectPam() reports a hook that an included file has too", () => {
