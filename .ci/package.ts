@@ -134,8 +134,8 @@ async function settingsOf(format: Format, { work, dist, time, needs }: Build) {
     scripts,
     depends: dependsOf(format, needs),
     ...format === "deb"
-      // useradd, for the first maintainer script.
-      ? { deb: { predepends: ["passwd"] } }
+      // useradd, for the first maintainer script; then CAs, for services with https, and what most hosts use it with.
+      ? { deb: { predepends: ["passwd"] }, recommends: ["ca-certificates", "openssh-server"] }
       : { rpm: { summary: "Notifies the administrator of SSH logins and logouts", buildhost: "localhost" } },
   };
 }

@@ -81,9 +81,8 @@ say_next_steps() {
   cat <<END_OF_STEPS
 $NAME: nothing is recorded yet. Next, as root:
   1. choose a service in /etc/$NAME/config.toml
-  2. $NAME test                 sends a test notification
-  3. $NAME-pam --fix-pam-env add
-                                adds the hook to /etc/pam.d/sshd, and lets no user set its environment
-  4. $NAME check                shows what is left to do
+  2. send a test notification:         $NAME test
+  3. add the hook to /etc/pam.d/sshd:  $NAME-pam --fix-pam-env add
+  4. log in once over SSH, then run:   $NAME check
 END_OF_STEPS
 }
