@@ -118,10 +118,11 @@ Needs OpenSSH 8.1 or later, and the file \`allowed_signers\` of the repository o
     name=$NAME-$(version)-\$(uname -m)
     ssh-keygen -Y verify -f allowed_signers -I release -n $NAME -s SHA256SUMS.sig <SHA256SUMS &&
       sha256sum --check --ignore-missing SHA256SUMS && tar -xzf "\$name.tar.gz" && cd "\$name"
-    sudo ./install.sh --dry-run --pam
+    ./install.sh --dry-run --pam --fix-pam-env
 
-The last command only shows what \`sudo ./install.sh --pam\` would do. With gh 2.68 or later, logged in, this proves, in
-the directory of the archive, that this repository's release workflow built it from this tag:
+The last command, as root, only shows what it would do without \`--dry-run\`. To install a package instead, verify it in
+the same way; see "Install" in the README. With gh 2.68 or later, logged in, this proves, in the directory of the
+archive, that this repository's release workflow built it from this tag:
 
     gh attestation verify "\$name.tar.gz" --repo $REPOSITORY \\
       --signer-workflow $REPOSITORY/.github/workflows/release.yml --source-ref refs/tags/$1

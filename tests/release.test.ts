@@ -262,7 +262,8 @@ Deno.test("the README's commands verify a release; a changed file, sum, signatur
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const commands = /^ {7}tag=[^]*?ssh-keygen -Y verify[^]*?\n\n/m.exec(readme)?.[0] ?? "";
   const url = `http://127.0.0.1:${server.addr.port}/o/r`;
-  const script = commands.replace(/tag=\S+ url=\S+/, `tag=${tag} url=${url}`) + `./root/usr/sbin/${NAME}`;
+  const unpack = /^ {7}tar .*\n/m.exec(readme)?.[0] ?? "";
+  const script = `${commands.replace(/tag=\S+ url=\S+/, `tag=${tag} url=${url}`)}${unpack}./root/usr/sbin/${NAME}`;
   const verify = async () => {
     const directory = await Deno.makeTempDir({ dir: dist });
     const env = { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
