@@ -519,7 +519,7 @@ Deno.test("install.sh --pam only warns of user_readenv=1 without a terminal", as
   const { stderr } = await ok(root.install("--pam"));
   const warned = [...stderr.matchAll(/^warning: \/etc\/pam\.d\/(\S+) has user_readenv=1/gm)].map(([, name]) => name);
   assert.deepEqual(warned.sort(), ["common-session", "deeper", "sshd"]);
-  assert.match(stderr, /^hint: run install\.sh --pam --fix-pam-env$/m);
+  assert.match(stderr, /^hint: run ssh-session-notifier-pam --fix-pam-env add$/m);
   assert.equal(await root.read(SSHD), OPEN_STACK.replace("@include", `${FIRST}@include`) + LAST);
   assert.equal(await root.read("/etc/pam.d/deeper"), OPEN_FILES["/etc/pam.d/deeper"]);
 });
