@@ -23,13 +23,15 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     findings.fault("files.missing", `"${missing}" does not exist`, "run install.sh, or reinstall the package");
     return;
   }
+  // Reinstalling a package does not change the owner of a directory.
+  const own = `chown ${QUEUE_USER}: ${paths.queueDir} && chown ${SEND_USER}: ${paths.sendDir}`;
   const send = { uid: sendDir.uid ?? 0, gid: sendDir.gid ?? 0 };
   const queue = { uid: queueDir.uid ?? 0, gid: queueDir.gid ?? 0 };
   if ([...Object.values(send), ...Object.values(queue)].includes(0)) {
     findings.fault(
       "files.root-owned",
       `"${paths.queueDir}" or "${paths.sendDir}" belongs to root`,
-      "run install.sh, or reinstall the package",
+      own,
     );
     return;
   }
@@ -37,14 +39,14 @@ export function inspectFiles(paths: StatePaths, look: Look, findings: Findings):
     findings.fault(
       "files.shared-group",
       `"${paths.queueDir}" has the group of send, so the hook could read the configuration and its secrets`,
-      "run install.sh, or reinstall the package",
+      own,
     );
   }
   if (send.uid === queue.uid) {
     findings.fault(
       "files.shared-user",
       "queue and send have the same user, so an attacker who controls send could block logins",
-      "run install.sh, or reinstall the package",
+      own,
     );
   }
   const before = findings.hasFault("files");

@@ -35,7 +35,7 @@ export function inspectScheduler({ isThere, read }: SchedulerFiles, findings: Fi
     findings.fault("scheduler.cron-missing", "nothing runs send: cron is not installed", hint);
   } else if (isThere(cronFile)) {
     const message = `nothing runs send: no line in ${cronFile} does`;
-    findings.fault("scheduler.cron-line", message, "uncomment the line, or run install.sh, or reinstall the package");
+    findings.fault("scheduler.cron-line", message, `uncomment the line, or: cp /usr/share/${NAME}/cron ${cronFile}`);
   } else {
     const message = "nothing runs send: neither systemd nor cron is set up";
     const hint = `without systemd, install cron, then: cp /usr/share/${NAME}/cron ${cronFile}`;

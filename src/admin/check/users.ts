@@ -42,7 +42,7 @@ export function inspectUsers(
     findings.fault(
       "users.not-owner",
       `"${directory}" belongs to ${owner.uid}:${owner.gid}, not to ${name}:${name}`,
-      "run install.sh, or reinstall the package",
+      `chown ${name}: ${directory}`,
     );
   }
   const members = groups.get(QUEUE)?.[3]?.trim().split(",");
