@@ -8,6 +8,9 @@ import { ntfyLike, type Receiver } from "../helpers/receivers.ts";
 const STATE = "/var/lib/ssh-session-notifier";
 const QUEUE_DATABASE = `${STATE}/queue/db/session_events.db`;
 
+/** Lists the files of `send`, without its copy of the queue database, which saves the next run some reading. */
+const LIST_SEND = `ls ${STATE}/send | grep -v ^queue_copy`;
+
 endToEnd("a dry run shows what would be sent, without changes", async (host) => {
   await using ntfy = ntfyLike();
   await host.writeConfig(configFor("ntfy", `topic_url = "${ntfy.topicUrl}"`));
@@ -20,7 +23,7 @@ endToEnd("a dry run shows what would be sent, without changes", async (host) => 
       /^default \(ntfy\): 'alice' \(203\.0\.113\.7\) logged in to example\.com via ssh \(sshd\) at .*\n$/,
     );
   }
-  assert.deepEqual((await shell(host, `ls ${STATE}/send`)).trim(), "send.lock");
+  assert.equal(await shell(host, LIST_SEND), "send.lock\n");
   assert.equal(ntfy.received.length, 0);
 
   // With a store that already has another event.
@@ -80,7 +83,7 @@ endToEnd("a send killed during a request leaves no files, and the next one deliv
   // The service also accepted the first request, so it has the same message twice.
   const [request, again, ...more] = ntfy.accepted.map(({ text }) => text);
   assert.deepEqual([again, more], [request, []]);
-  assert.equal(await shell(host, `ls ${STATE}/send`), "deliveries.db\nsend.lock\n");
+  assert.equal(await shell(host, LIST_SEND), "deliveries.db\nsend.lock\n");
 });
 
 endToEnd(
