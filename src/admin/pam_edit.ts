@@ -5,7 +5,7 @@ import { ExitCode, Failure, messageOf } from "../failure.ts";
 import { addHook, type Edited, includesOf, removeHook, withoutUserEnvironment } from "../pam/edit.ts";
 import { printBytes } from "../print.ts";
 
-/** The largest PAM file that is edited. */
+/** The largest PAM file that is read, or that is the result of an edit. */
 export const MAX_PAM_BYTES = 1024 * 1024;
 
 interface Action {
@@ -41,13 +41,19 @@ export type PamAction = keyof typeof ACTIONS;
 export function editPam(action: PamAction): ExitCode {
   const { edit, hint } = ACTIONS[action];
   const input = readInput();
-  const edited: Edited = "refusal" in input ? input : edit(input.text);
+  const edited = "refusal" in input ? input : limited(edit(input.text));
   if ("refusal" in edited) {
     const message = `Cannot edit the PAM file: ${edited.refusal}`;
     throw new Failure(message, { code: "pam.not-understood", exitCode: ExitCode.config, hint });
   }
   printBytes(Uint8Array.from(edited.text, (character) => character.charCodeAt(0)));
   return ExitCode.ok;
+}
+
+/** Refuses a text that would be too large for the next edit, which removes the lines. */
+function limited(edited: Edited): Edited {
+  const isTooLarge = "text" in edited && edited.text.length > MAX_PAM_BYTES;
+  return isTooLarge ? { refusal: "it would be larger than 1 MiB" } : edited;
 }
 
 function readInput(): Edited {

@@ -59,11 +59,15 @@ Deno.test("pam-edit remove returns a file without lines of ours as it is", async
   for (const text of ["", "session x \\\n y", "auth x y\r\n"]) assert.equal(await edited("remove", text), text);
 });
 
-Deno.test("pam-edit edits a file of 1 MiB", async () => {
-  const text = STACK.replace(/^/, `${"#".repeat(MAX_PAM_BYTES - STACK.length - 1)}\n`);
-  assert.equal(text.length, MAX_PAM_BYTES);
-  const output = await edited("add", text);
-  assert.ok(output.length > text.length && output.endsWith(HOOKED));
+Deno.test("pam-edit edits a file if the result has at most 1 MiB, so that it can remove the lines again", async () => {
+  const padded = (size: number) => `${"#".repeat(size - HOOKED.length - 1)}\n${STACK}`;
+  const largest = padded(MAX_PAM_BYTES);
+  const output = await edited("add", largest);
+  assert.ok(output.length === MAX_PAM_BYTES && output.endsWith(HOOKED));
+  assert.equal(await edited("remove", output), largest);
+  const { code, stdout, stderr } = await edit("add", bytes(padded(MAX_PAM_BYTES + 1)));
+  assert.deepEqual([code, stdout.length], [78, 0]);
+  assert.match(stderr, /^error: Cannot edit the PAM file: it would be larger than 1 MiB \[pam\.not-understood\]\n/);
 });
 
 Deno.test("pam-edit refuses a file that it does not understand with 78, a reason and a hint, and prints nothing", async () => {
