@@ -164,7 +164,7 @@ make_dir() { # PATH OWNER:GROUP MODE
   )
 }
 
-# Copies a file, unless it is there with the same content. Atomic: a login at this moment uses the old or the new one.
+# Copies a file, unless its content is the same. A login now, or the host after a power cut, uses the old or the new one.
 write_file() { # SOURCE PATH OWNER:GROUP MODE
   if [ ! -L "$ROOT$2" ] && cmp -s "$1" "$ROOT$2"; then
     own "$ROOT$2" "$3" "$4"
@@ -173,9 +173,13 @@ write_file() { # SOURCE PATH OWNER:GROUP MODE
     say "would write: $2 ($3 $4)"
   else
     mkdir -p "$ROOT${2%/*}"
-    cp "$1" "$ROOT$2.new"
-    own "$ROOT$2.new" "$3" "$4"
-    mv -fT "$ROOT$2.new" "$ROOT$2"
+    rm -f "$ROOT$2.new" "$ROOT$2".*.new
+    # The number of this process, because another run may write the same file.
+    new=$ROOT$2.$$.new
+    cp "$1" "$new"
+    own "$new" "$3" "$4"
+    sync "$new"
+    mv -fT "$new" "$ROOT$2"
     restore_label "$2"
     say "written: $2"
   fi
@@ -187,9 +191,9 @@ restore_label() {
   restorecon "$1" </dev/null || warn "cannot restore the SELinux label of $1" "restorecon $1"
 }
 
-# Removes a file, and the temporary file that a killed run may have left.
+# Removes a file, and the temporary files that killed runs may have left.
 remove_file() { # PATH
-  for file in "$ROOT$1" "$ROOT$1.new"; do
+  for file in "$ROOT$1" "$ROOT$1.new" "$ROOT$1".*.new; do
     if exists "$file"; then run rm -f "$file"; report "removed: ${file#"$ROOT"}"; fi
   done
 }

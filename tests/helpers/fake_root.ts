@@ -122,9 +122,9 @@ export class FakeRoot implements AsyncDisposable {
     return await this.#run("sh", [this.beside("install.sh"), ...flags]);
   }
 
-  /** Installs, with its temporary files in a directory of the test. */
-  async installWithin(temporary: string, ...flags: string[]): Promise<Ran> {
-    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env: { TMPDIR: temporary } });
+  /** Installs with these variables in its environment. */
+  async installWith(env: Record<string, string>, ...flags: string[]): Promise<Ran> {
+    return await this.#run("sh", [this.beside("install.sh"), ...flags], { env });
   }
 
   /** Installs with another DESTDIR. */

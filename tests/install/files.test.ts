@@ -528,7 +528,7 @@ Deno.test("install.sh always removes its temporary files", async () => {
   await using root = await FakeRoot.create({ [SSHD]: stock("debian"), "/tmp/keep": "" });
   await Deno.chmod(root.path("/tmp"), 0o777);
   for (const flags of [["--pam"], ["--pam", "--dry-run"], ["--uninstall"], ["--nonsense"]]) {
-    await root.installWithin(root.path("/tmp"), ...flags);
+    await root.installWith({ TMPDIR: root.path("/tmp") }, ...flags);
     assert.deepEqual([...Deno.readDirSync(root.path("/tmp"))].map(({ name }) => name), ["keep"], flags.join(" "));
   }
 });
