@@ -79,7 +79,7 @@ is_unused() {
 # Runs the binary, before anything is changed. Below DESTDIR, it may be for another processor.
 test_binary() {
   program=$tree/root$BINARY
-  # Without this check, the shell would run a file that the kernel cannot execute as a script.
+  # The shell would run a file that the kernel cannot execute as a script.
   case $(uname -m):$(od -An -tx1 -N20 "$program" | tr -d ' \n') in
     x86_64:7f454c46*b700 | aarch64:7f454c46*3e00)
       [ -n "$ROOT" ] || die "$program is for another processor than $(uname -m)" "use the archive for this processor"
@@ -381,30 +381,26 @@ find_scheduler() {
   if [ -e "$ROOT/usr/lib/systemd/systemd" ] || [ -e "$ROOT/lib/systemd/systemd" ]; then scheduler=systemd; fi
 }
 
-# Starts the chosen scheduler, whose files are installed, before it removes the other one, so that one always runs.
+# Starts the chosen scheduler before it removes the other one, so that one always runs. A unit may be masked.
 start_scheduler() {
   if [ "$scheduler$ROOT" = systemd ]; then
-    if has_systemd; then run systemctl daemon-reload; fi
-    # `enable` would keep the links to the units that earlier releases had in /etc.
+    if has_systemd; then run systemctl daemon-reload || true; fi
+    # Not `enable`, which would keep the links to the units that earlier releases had in /etc.
     run systemctl reenable "$NAME.timer" "$NAME.path" ||
       warn "cannot enable the units" "systemctl enable --now $NAME.timer $NAME.path"
-    if has_systemd; then run systemctl start "$NAME.timer" "$NAME.path"; fi
-  elif [ "$scheduler$ROOT" = cron ] && ! command -v cron >/dev/null && ! command -v crond >/dev/null; then
-    warn "there is neither systemd nor cron here: no notification is sent" "install cron and make sure that it runs"
+    if has_systemd; then run systemctl start "$NAME.timer" "$NAME.path" || warn "cannot start all units, see above"; fi
   fi
   remove_schedulers
 }
 
 # Stops and removes the schedulers that are not chosen; with --uninstall, none is.
 remove_schedulers() {
-  stopped=''
   for unit in "$NAME.path" "$NAME.timer" "$NAME.service"; do
     if [ "$scheduler" = systemd ] || ! has_systemd || [ ! -e "/usr/lib/systemd/system/$unit" ]; then continue; fi
     run systemctl disable --now "$unit" || true
-    stopped=yes
   done
   each f remove_unused
-  if [ -n "$stopped" ]; then run systemctl daemon-reload; fi
+  if has_systemd && [ "$scheduler" != systemd ]; then run systemctl daemon-reload || true; fi
   # The root directory of the service, with systemd's mount points.
   if [ "$scheduler" = systemd ] || [ ! -d "$ROOT$STATE_DIR/root" ]; then return; fi
   run rm -rf --one-file-system "$ROOT$STATE_DIR/root"
