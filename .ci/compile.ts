@@ -3,10 +3,10 @@
 // testing only, and its `--version` says so.
 
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { CACHE, execute, filesBelow, isFile, makeWhole, ROOT, sha256 } from "./checkout.ts";
 import { embed } from "./embed.ts";
 import { type Arch, ARCHES, runtimeStub, STUB_SOURCES } from "./runtime_stub.ts";
+import { parseFlags, runTask } from "./task.ts";
 
 export { ROOT } from "./checkout.ts";
 
@@ -123,10 +123,11 @@ async function sourceDigest(): Promise<string> {
   return (await sha256(new TextEncoder().encode(text))).slice(0, 16);
 }
 
+const OPTIONS = { "for-testing": { type: "boolean" }, arch: { type: "string" }, output: { type: "string" } } as const;
 const USAGE = `usage: deno task compile [--for-testing] [--arch=${ARCHES.join("|")}] [--output=FILE]`;
 
 async function main(args: readonly string[]): Promise<string> {
-  const { "for-testing": forTesting = false, ...values } = parseFlags(args);
+  const { "for-testing": forTesting = false, ...values } = parseFlags(args, { options: OPTIONS, usage: USAGE });
   const arch = ARCHES.find((name) => name === (values.arch ?? Deno.build.arch));
   if (arch === undefined) throw new Error(`Cannot compile for "${values.arch}"\n${USAGE}`);
   const suffix = values.arch === undefined ? "" : `-${arch}`;
@@ -136,23 +137,4 @@ async function main(args: readonly string[]): Promise<string> {
   return output;
 }
 
-function parseFlags(args: readonly string[]) {
-  try {
-    const string = { type: "string" } as const;
-    const options = { "for-testing": { type: "boolean" }, arch: string, output: string } as const;
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
-  }
-}
-
-if (import.meta.main) {
-  try {
-    // deno-lint-ignore no-console -- the result of this program
-    console.log(await main(Deno.args));
-  } catch (error) {
-    // deno-lint-ignore no-console -- the error of this program
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runTask(main);

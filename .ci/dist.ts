@@ -3,7 +3,6 @@
 // fixed, and nothing of this machine is in them. Sources: .ci/tree, some files and texts of src, and the compiled program.
 
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { type Entry, MANIFEST } from "../src/admin/check/manifest.ts";
 import { FIRST_LINES, LAST_LINES } from "../src/pam/blocks.ts";
@@ -11,6 +10,7 @@ import { BINARY } from "../src/paths.ts";
 import { execute, executeOrThrow, filesBelow, makeWhole, ROOT } from "./checkout.ts";
 import { compiledBinary } from "./compile.ts";
 import { type Arch, ARCHES } from "./runtime_stub.ts";
+import { parseFlags, runTask } from "./task.ts";
 
 const NAME = "ssh-session-notifier";
 const COMPLETIONS = `${ROOT}/src/command_line/completions/${NAME}`;
@@ -175,10 +175,16 @@ async function compile(arch: Arch, { forTesting }: { readonly forTesting: boolea
   throw new Error(stderr.trimEnd().replace("task compile", "task dist"));
 }
 
+const OPTIONS = {
+  "for-testing": { type: "boolean" },
+  archive: { type: "boolean" },
+  arch: { type: "string" },
+  output: { type: "string" },
+} as const;
 const USAGE = `usage: deno task dist [--for-testing] [--arch=${ARCHES.join("|")}] [--output=DIR] [--archive]`;
 
 async function main(args: readonly string[]): Promise<string> {
-  const { "for-testing": forTesting = false, ...values } = parseFlags(args);
+  const { "for-testing": forTesting = false, ...values } = parseFlags(args, { options: OPTIONS, usage: USAGE });
   const arch = ARCHES.find((name) => name === (values.arch ?? Deno.build.arch));
   if (arch === undefined) throw new Error(`Cannot compile for "${values.arch}"\n${USAGE}`);
   const output = values.output ?? `${ROOT}/dist`;
@@ -192,23 +198,4 @@ async function main(args: readonly string[]): Promise<string> {
   return values.archive ? await packDist({ output, time, arch }) : output;
 }
 
-function parseFlags(args: readonly string[]) {
-  try {
-    const [boolean, string] = [{ type: "boolean" }, { type: "string" }] as const;
-    const options = { "for-testing": boolean, archive: boolean, arch: string, output: string } as const;
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
-  }
-}
-
-if (import.meta.main) {
-  try {
-    // deno-lint-ignore no-console -- the result of this program
-    console.log(await main(Deno.args));
-  } catch (error) {
-    // deno-lint-ignore no-console -- the error of this program
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runTask(main);

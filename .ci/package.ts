@@ -2,7 +2,6 @@
 // those of the manifest; this file only adds what is not part of an installation by hand. The same tree gives the same
 // bytes.
 
-import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { type Entry, MANIFEST } from "../src/admin/check/manifest.ts";
 import { BINARY } from "../src/paths.ts";
@@ -10,6 +9,7 @@ import { executeOrThrow, ROOT } from "./checkout.ts";
 import { isInTree, makeDist, sourceTime } from "./dist.ts";
 import { bundledLicences } from "./embed.ts";
 import { nfpm } from "./nfpm.ts";
+import { parseFlags, runTask } from "./task.ts";
 
 const NAME = "ssh-session-notifier";
 const SOURCES = `${ROOT}/.ci/packages`;
@@ -246,10 +246,14 @@ async function writeDocuments(
   );
 }
 
+const OPTIONS = { binary: { type: "string" }, dist: { type: "string" }, output: { type: "string" } } as const;
 const USAGE = "usage: deno task package [--dist=DIR | --binary=FILE] [--output=DIR]";
 
 async function main(args: readonly string[]): Promise<string> {
-  const { binary, dist = `${ROOT}/dist`, output = `${ROOT}/dist` } = parseFlags(args);
+  const { binary, dist = `${ROOT}/dist`, output = `${ROOT}/dist` } = parseFlags(args, {
+    options: OPTIONS,
+    usage: USAGE,
+  });
   if (binary === undefined) return Object.values(await makePackages({ dist, output })).join("\n");
   const tree = await Deno.makeTempDir({ prefix: "package-dist-" });
   try {
@@ -260,22 +264,4 @@ async function main(args: readonly string[]): Promise<string> {
   }
 }
 
-function parseFlags(args: readonly string[]) {
-  try {
-    const string = { type: "string" } as const;
-    return parseArgs({ args: [...args], options: { binary: string, dist: string, output: string } }).values;
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
-  }
-}
-
-if (import.meta.main) {
-  try {
-    // deno-lint-ignore no-console -- the result of this program
-    console.log(await main(Deno.args));
-  } catch (error) {
-    // deno-lint-ignore no-console -- the error of this program
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runTask(main);
