@@ -90,6 +90,9 @@ export class FakeRoot implements AsyncDisposable {
     await Deno.writeTextFile(root.beside(NAME), PROGRAM, { mode: 0o755 });
     await makeDist({ binary: root.beside(NAME), output: root.beside("."), time: 1_700_000_000 });
     await Deno.remove(root.beside(NAME));
+    // An installation waits for the disk some twenty times; unfinished.test.ts tests that it does.
+    await Deno.mkdir(root.beside("tools"));
+    await Deno.writeTextFile(root.beside("tools/sync"), "#!/bin/sh\n", { mode: 0o755 });
     await Deno.mkdir(root.path("/"));
     for (const [path, text] of Object.entries(files)) await root.write(path, text);
     return root;
@@ -103,6 +106,10 @@ export class FakeRoot implements AsyncDisposable {
   /** The path of the program in the tree. */
   get program(): string {
     return this.beside(`root${BINARY}`);
+  }
+
+  get #path(): string {
+    return `${this.beside("tools")}:${Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"}`;
   }
 
   path(absolute: string): string {
@@ -149,7 +156,7 @@ export class FakeRoot implements AsyncDisposable {
     const count = `${shims}/count`;
     await Deno.writeTextFile(count, "0\n");
     await Deno.chmod(count, 0o666);
-    const path = Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+    const path = this.#path;
     for (const tool of ["cp", "mv", "chmod", "mkdir", "rm"]) {
       const shim = `#!/bin/sh
         PATH='${path}'
@@ -207,7 +214,7 @@ export class FakeRoot implements AsyncDisposable {
     const child = new Deno.Command(command, {
       args: [...args],
       cwd: this.#directory,
-      env: { DESTDIR: this.path(""), PAM_EDITOR: await compiledBinary(), ...env },
+      env: { PATH: this.#path, DESTDIR: this.path(""), PAM_EDITOR: await compiledBinary(), ...env },
       ...becomeNobody ? { uid: 65534, gid: 65534 } : {},
       stdin: typed === undefined ? "null" : "piped",
       stdout: "piped",
