@@ -91,6 +91,6 @@ endToEnd("STARTTLS, TLS and a login work in the sandbox, by a name and with ca_f
   await host.writeConfig(configWith(options(starttls.port)));
   const { code, stdout } = await host.run(["/usr/sbin/ssh-session-notifier", "test"]);
   assert.equal(code, 75, stdout);
-  assert.match(stdout, /a CA that this host trusts; set ca_file/);
+  assert.match(stdout, /a CA that this host trusts; install ca-certificates, or set ca_file/);
   assert.equal(starttls.mails.length, 1);
 });

@@ -66,9 +66,9 @@ endToEnd("install.sh creates users and files on a bare host, and --purge restore
       `root:root 644 /usr/lib/tmpfiles.d/${NAME}.conf`,
       `root:root 755 /usr/sbin/${NAME}-pam`,
       `root:root 755 /usr/share/${NAME}`,
-      ...["config.toml", "cron", "pam_first", "pam_last", `${NAME}.cil`].map((name) =>
-        `root:root 644 /usr/share/${NAME}/${name}`
-      ),
+      ...["config.toml", "cron", "grafana.json", "pam_first", "pam_last", `${NAME}.cil`, `${NAME}.rules.yml`].map((
+        name,
+      ) => `root:root 644 /usr/share/${NAME}/${name}`),
       `root:root 644 /etc/${NAME}/pam_env_last.conf`,
       `root:root 644 /etc/${NAME}/pam_env_retry.conf`,
       `root:root 700 /etc/${NAME}/backup`,
