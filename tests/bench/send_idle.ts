@@ -4,6 +4,7 @@ import { compiled, compiledBinary } from "../../.ci/compile.ts";
 import { configFor, send } from "../helpers/end_to_end.ts";
 import { TestHost } from "../helpers/host.ts";
 import { multiplyHistory } from "../helpers/history.ts";
+import { becomeIdle } from "../helpers/idle_send.ts";
 import { discordLike } from "../helpers/receivers.ts";
 import { bytesWritten, parseTrace, straceTo, syncs } from "../helpers/strace.ts";
 import { cpuMs } from "./cpu_time.ts";
@@ -42,12 +43,11 @@ export const sendIdle: Row<"fsyncs" | "bytes" | "workers" | "cpu" | "many"> = {
       await queueInto(host, { logins, users: Math.min(logins, 200), scratch });
       need(await send(host));
       if (host === many) await multiplyHistory(host, HISTORY / QUEUED);
-      // Sees that nothing is left, and notes it.
-      need(await send(host));
       await putOnDisk(host, scratch, {
         "empty": await compiled("tests/bench/empty.ts"),
         "ssh-session-notifier": await compiledBinary(),
       }, PROGRAMS);
+      await becomeIdle(host);
     }
     need(await none.run([...straceTo(TRACE), "-y", `${PROGRAMS}/ssh-session-notifier`, "send"], { user: USER }));
     const calls = parseTrace(await Deno.readTextFile(none.path(TRACE)));
