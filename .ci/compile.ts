@@ -52,6 +52,12 @@ export async function compiled(
   return output;
 }
 
+/** The paths of the files that the program embeds, apart from `main.js`. */
+export async function embeddedFiles(): Promise<readonly string[]> {
+  const { include } = await embed("src/main.ts", { key: `${await sourceDigest()}-${Deno.build.arch}` });
+  return include;
+}
+
 async function compile(options: CompileOptions): Promise<void> {
   await makeWhole(options.output, (output) => compileTo(output, options));
 }

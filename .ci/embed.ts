@@ -1,31 +1,31 @@
-// Prepares the files that `deno compile` embeds: main.js, and one bundle each for the hook, an idle `send`, and
-// everything else. At each start the runtime reads all embedded files, so separate modules would slow down every login.
-// All are JavaScript, because a TypeScript module is embedded three times (source, code and map): 2 % of a login's cost.
+// Prepares the files that `deno compile` embeds: main.js, which contains the hook, and a bundle for each module that is
+// loaded on demand. At each start the runtime copies all embedded files twice, so they are few, and minified except
+// main.js. All are JavaScript, because a TypeScript module is embedded three times (source, code and map).
 
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole } from "./checkout.ts";
 
 const PROGRAM = "src/main.ts";
 
 /** The modules that main.ts imports, and the file name of each one's bundle. */
 const PARTS: Readonly<Record<string, string>> = {
-  "src/hook/queue.ts": "queue.js",
   "src/send/idle.ts": "idle.js",
   "src/command.ts": "command.js",
 };
 
 /**
- * Bundles that other bundles load: the Worker, which is started by its URL; and what it imports only to send a mail,
- * because all imports of a bundle are loaded when it starts.
+ * Modules that other modules load, by a path in the same directory: what the hook rarely needs; the Worker, which is
+ * started by its URL; and what it imports only to send a mail.
  */
 const LOADED_LATER: Readonly<Record<string, string>> = {
+  "src/hook/fallback.ts": "fallback.js",
   "src/transport/http_worker.ts": "http_worker.js",
   "src/transport/smtp.ts": "smtp.js",
 };
 
 /**
- * Creates the files to embed: a bundle of the entry, and of each module that is loaded at run time. For `src/main.ts`,
- * also one for each module that it imports.
+ * Creates the files to embed: a bundle of the entry and, for `src/main.ts`, of each module that is loaded on demand, and
+ * the licences.
  *
  * @param entry a module below the checkout
  * @param options.key identifies the state of the sources; the result is cached under it
@@ -38,7 +38,9 @@ export async function embed(
   const directory = `${CACHE}/embedded/${key}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
   const embedded = {
     main: `${directory}/main.js`,
-    include: [...Object.values(LOADED_LATER), "licences.txt"].map((name) => `${directory}/${name}`),
+    include: entry === PROGRAM
+      ? [...Object.values(LOADED_LATER), "licences.txt"].map((name) => `${directory}/${name}`)
+      : [],
   };
   if (await isFile(embedded.main)) return embedded;
   try {
@@ -53,11 +55,13 @@ export async function embed(
 
 async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
   await Deno.mkdir(directory);
-  const packages = await packagesOf([entry, ...Object.keys(LOADED_LATER)]);
-  const parts = { ...LOADED_LATER, ...entry === PROGRAM ? PARTS : {}, [entry]: "main.js" };
+  const parts = { ...entry === PROGRAM ? { ...PARTS, ...LOADED_LATER } : {}, [entry]: "main.js" };
+  const packages = await packagesOf(Object.keys(parts));
   for (const [part, name] of Object.entries(parts)) {
     const text = await bundle(part, { output: `${directory}/${name}`, packages });
     await Deno.writeTextFile(`${directory}/${name}`, part === PROGRAM ? importBundles(text) : text);
+    // main.js is small, and what keeps the names would cost each login more.
+    if (name !== "main.js") await minify(`${directory}/${name}`);
   }
   await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
   // The binary contains these times. Fixed times make the same sources give the same bytes.
@@ -98,24 +102,9 @@ async function bundle(
   entry: string,
   { output, packages }: { readonly output: string; readonly packages: readonly Package[] },
 ): Promise<string> {
-  const external = ["./smtp.ts", ...entry === PROGRAM ? Object.keys(PARTS).map(fromMain) : []];
-  const command = [
-    Deno.execPath(),
-    "bundle",
-    "--quiet",
-    "--check",
-    "--frozen",
-    "--platform=deno",
-    ...external.map((name) => `--external=${name}`),
-    `--output=${output}`,
-    entry,
-  ];
-  const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
-  if (!success) {
-    throw new Error(
-      `Cannot bundle "${entry}": ${stderr}\nWhere it says that esbuild is missing: Deno fetches it from npm`,
-    );
-  }
+  const loadedLater = Object.keys(LOADED_LATER).map((part) => `./${basename(part)}`);
+  const external = [...loadedLater, ...entry === PROGRAM ? Object.keys(PARTS).map(fromMain) : []];
+  await denoBundle(entry, { output, external, flags: ["--check"] });
   let text = await Deno.readTextFile(output);
   for (const { id, inCache } of packages) {
     // esbuild writes module names in comments and in quotes.
@@ -126,6 +115,40 @@ async function bundle(
     text = text.replaceAll(`"./${name.replace(".js", ".ts")}"`, `"./${name}"`);
   }
   return text;
+}
+
+/**
+ * Minifies a bundle. The names of functions stay, for stack traces.
+ *
+ * Not while bundling: Deno 2.9 then leaves out what lets packages load Node's modules (`require`).
+ */
+async function minify(path: string): Promise<void> {
+  const external = Object.values(LOADED_LATER).map((name) => `./${name}`);
+  await denoBundle(path, { output: path, external, flags: ["--minify", "--keep-names"] });
+}
+
+async function denoBundle(
+  entry: string,
+  { output, external, flags }: {
+    readonly output: string;
+    readonly external: readonly string[];
+    readonly flags: readonly string[];
+  },
+): Promise<void> {
+  const fixed = ["--quiet", "--frozen", "--platform=deno", `--output=${output}`];
+  const command = [
+    Deno.execPath(),
+    "bundle",
+    ...fixed,
+    ...flags,
+    ...external.map((name) => `--external=${name}`),
+    entry,
+  ];
+  const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
+  if (success) return;
+  throw new Error(
+    `Cannot bundle "${entry}": ${stderr}\nWhere it says that esbuild is missing: Deno fetches it from npm`,
+  );
 }
 
 /** The licences of the npm packages that the program contains. */

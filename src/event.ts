@@ -49,6 +49,6 @@ export function cap(text: string, maxLength = MAX_NAME_LENGTH): string {
  * writes only ASCII; all else but the mark of a cut becomes `?`, because JSON writes a control character as six bytes.
  */
 export function capAuthInfo(authInfo: string): string {
-  const lines = authInfo.replace(/[^\n\x20-\x7e…]/g, "?").split("\n");
+  const lines = authInfo.replace(/[^\n\x20-\x7e\u2026]/g, "?").split("\n");
   return cap(lines.map((line) => cap(line, MAX_AUTH_LINE_LENGTH)).join("\n"), MAX_AUTH_INFO_LENGTH);
 }

@@ -24,3 +24,6 @@ export function queuePaths(stateDir: string = STATE_DIR) {
     runSpoolDir: `${stateDir === STATE_DIR ? RUN_DIR : `${stateDir}/run`}/spool`,
   };
 }
+
+/** The paths that {@link queuePaths} returns. */
+export type QueuePaths = ReturnType<typeof queuePaths>;

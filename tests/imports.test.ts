@@ -37,8 +37,9 @@ Deno.test("the hook imports only files of the code that runs as root, and no npm
   }
 });
 
-Deno.test("main.ts loads nothing before it knows the command", () => {
-  assert.deepEqual([...graph.get("main.ts")?.static ?? []], []);
+Deno.test("a login loads only the hook, without what it rarely needs", () => {
+  const part = ["environment", "insert", "listing", "privileges", "queue"].map((name) => `hook/${name}.ts`);
+  assert.deepEqual(loadedBy("main.ts"), [...ROOT_PART, ...part, "main.ts", "node:sqlite"].sort());
 });
 
 /** The modules that run when a module is loaded: itself, and its static imports. */
@@ -85,10 +86,10 @@ Deno.test("send and explain load the reader of place databases only if the confi
   assert.ok(loadedBy("send/place_databases.ts").includes("npm:mmdb-lib"));
 });
 
-Deno.test("the hook and its imports have fewer than 600 lines", () => {
+Deno.test("the hook and its imports have fewer than 650 lines", () => {
   const lines = [...hook, ...ROOT_PART].map((name) => modules.get(name)?.trimEnd().split("\n").length ?? NaN);
   const total = lines.reduce((sum, count) => sum + count, 0);
-  assert.ok(total < 600, `${total} lines`);
+  assert.ok(total < 650, `${total} lines`);
 });
 
 Deno.test("only sqlite/ names the SQLite module", () => {

@@ -4,15 +4,13 @@
 import type { SessionEvent } from "../event.ts";
 import { type Database, openDatabase, pragma, transaction } from "../sqlite/open.ts";
 import { CREATE_QUEUE_TABLE, faultOfQueueTable, INSERT_EVENT } from "../sqlite/queue_table.ts";
+import { listSmall } from "./listing.ts";
 
 /** How long one login waits for locks in total, in milliseconds. */
 const BUSY_BUDGET_MS = 500;
 
-/** The log size that triggers a checkpoint, in bytes. Each hook reads the whole write-ahead log. */
+/** The size of the log that triggers a checkpoint, in bytes. Each hook reads the whole write-ahead log. */
 const WAL_LIMIT = 256 * 1024;
-
-/** A larger directory (about 3,500 names on ext4, 5 ms) is not listed, because Deno reads all names at once. */
-const MAX_FOLDER_BYTES = 256 * 1024;
 
 /** How many of the newest events stay in the queue, so that `send` can read it quickly. */
 const KEEP = 10_000;
@@ -31,13 +29,15 @@ const DELETE_AT_MOST = 100;
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  const { ino } = Deno.lstatSync(directory);
-  const sizes = sizesOf(path);
+  const directory = directoryOf(path);
+  const directoryInfo = Deno.lstatSync(directory);
+  const files = filesOf(path, directoryInfo);
+  const size = (file: string) => files.includes(file) ? Deno.lstatSync(file).size : 0;
+  const logSize = size(`${path}-wal`);
   // A new database would replay this log as its own, and SQLite deletes the log of a database truncated to 0 bytes.
-  if (!sizes.get(path) && sizes.get(`${path}-wal`)) throw new Error("it is missing or empty, but its log is not");
-  if (!sizes.has(path)) createDatabase(path);
-  if (!sizes.has(`${path}-shm`)) createIndex(`${path}-shm`);
+  if (logSize > 0 && size(path) === 0) throw new Error("it is missing or empty, but its log is not");
+  if (!files.includes(path)) createDatabase(path);
+  if (!files.includes(`${path}-shm`)) createIndex(`${path}-shm`);
   const database = openDatabase(path, { busyTimeoutMs: BUSY_BUDGET_MS });
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0");
   const waitedMs = Math.round(performance.now() - startedAtMs);
@@ -49,36 +49,35 @@ export function insertEvent(path: string, event: SessionEvent): Database {
     const { changes } = database.prepare(INSERT_EVENT).run(event.uuid, event.occurredAtMs, JSON.stringify(event));
     if (changes !== 1) throw new Error("the insert has no effect");
     // If `repair` moved it before the log was opened, the log is that of a new database.
-    if (Deno.lstatSync(directory).ino !== ino) throw new Error("its directory was moved");
+    if (Deno.lstatSync(directory).ino !== directoryInfo.ino) throw new Error("its directory was moved");
   });
-  keepSmall(database, path);
+  keepSmall(database, logSize);
   return database;
 }
 
-/** The sizes of the existing files of a database. Rejects a FIFO: opening one could block the login indefinitely. */
-function sizesOf(path: string): ReadonlyMap<string, number> {
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  const listed = listSmall(directory)?.map(({ name }) => `${directory}/${name}`);
-  return new Map(
-    ["", "-wal", "-shm", "-journal"].map((suffix) => path + suffix).flatMap((file) => {
-      // Check the listing first: the first error that a process throws takes 0.25 ms, more than the listing.
-      if (listed?.includes(file) === false) return [];
-      try {
-        const { isFile, size } = Deno.lstatSync(file);
-        if (isFile) return [[file, size]];
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return [];
-        throw error;
-      }
-      throw new Error(`"${file}" is not a plain file`);
-    }),
-  );
+/** The existing files of a database. Rejects a FIFO: opening one could block the login indefinitely. */
+function filesOf(path: string, directoryInfo?: Deno.FileInfo): string[] {
+  const directory = directoryOf(path);
+  const listed = listSmall(directory, directoryInfo);
+  return ["", "-wal", "-shm", "-journal"].map((suffix) => path + suffix).filter((file) => {
+    // Prefer the listing: the first error that a process throws takes 0.25 ms, more than the listing.
+    const found = listed === undefined ? lookAt(file) : listed.find(({ name }) => `${directory}/${name}` === file);
+    if (found?.isFile === false) throw new Error(`"${file}" is not a plain file`);
+    return found !== undefined;
+  });
 }
 
-/** Lists a directory; undefined if it is a symbolic link, or so large that listing it could delay the login. */
-export function listSmall(directory: string): Deno.DirEntry[] | undefined {
-  const { isDirectory, size } = Deno.lstatSync(directory);
-  return isDirectory && size <= MAX_FOLDER_BYTES ? [...Deno.readDirSync(directory)] : undefined;
+function lookAt(file: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** Creates a database that its group can read, whatever umask sshd set. SQLite gives `-wal` the same mode. */
@@ -113,23 +112,28 @@ function createWhole(path: string, mode: number, fill: (unfinished: string) => v
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
     // A failure leaves a log, which must be removed: one more at each login would fill the disk.
-    for (const file of sizesOf(unfinished).keys()) Deno.removeSync(file);
+    for (const file of filesOf(unfinished)) Deno.removeSync(file);
   }
 }
 
-/** Deletes the oldest events and checkpoints a long log. Failure (a reader, a full disk) is harmless: the event is safe. */
-function keepSmall(database: Database, path: string): void {
+/**
+ * Deletes the oldest events and checkpoints a long log. Failure (a reader, a full disk) is harmless: the event is safe.
+ *
+ * @param logSize the size of the log before the insert, in bytes; 0 if it did not exist
+ */
+function keepSmall(database: Database, logSize: number): void {
+  if (logSize > 0 && logSize < WAL_LIMIT) return;
   try {
-    if (Deno.statSync(`${path}-wal`).size < WAL_LIMIT) return;
     pragma(database, "busy_timeout = 0");
+    // Usually it is the first event after a checkpoint. If not, another tool has disabled WAL mode.
+    if (logSize === 0) return void pragma(database, "journal_mode = WAL");
     // IDs, because counting 10,000 rows would read them, and a wrong clock must not delete any.
     database.prepare(
       `DELETE FROM event WHERE id IN (
          SELECT id FROM event WHERE id <= (SELECT max(id) FROM event) - ${KEEP} ORDER BY id LIMIT ${DELETE_AT_MOST})`,
     ).run();
     pragma(database, "wal_checkpoint(TRUNCATE)");
-  } catch (error) {
-    // If the log does not exist, another tool has disabled WAL mode: enable it.
-    if (error instanceof Deno.errors.NotFound) database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL");
+  } catch {
+    // The next login tries again.
   }
 }

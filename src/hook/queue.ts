@@ -1,18 +1,15 @@
 // `queue`: the PAM hook. It starts as root during a login or logout, drops root, records the event, and exits.
 // It reads no configuration, loads no package, opens no network socket, and prints only errors.
 
-import type { SessionEvent } from "../event.ts";
 import { queuePaths } from "../queue_paths.ts";
+import type { Database } from "../sqlite/open.ts";
 import { readSessionEvent } from "./environment.ts";
 import { insertEvent } from "./insert.ts";
+import { spooledFiles } from "./listing.ts";
 import { becomeOwner } from "./privileges.ts";
-import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "./spool.ts";
-
-const HINT = "hint: run ssh-session-notifier check";
 
 /**
- * Records the session event that the environment describes. Tries, in this order: the queue database, a file on disk,
- * a file in memory, a line in the journal.
+ * Records the session event that the environment describes: in the queue database or, if that fails, as fallback.ts does.
  *
  * @param options.stateDir replaces the fixed state directory, and may belong to any user; for tests and the demo
  * @returns the exit code: 0 if the event is recorded or there is no event, 1 if it is lost
@@ -30,39 +27,20 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
     becomeOwner(paths.queueDir, { anyOwner: options.stateDir !== undefined });
   } catch (error) {
     // The process is still root, so it writes only to the system log.
-    return await keepInLog(event, reason(error));
+    const { recordInLog } = await import("./fallback.ts");
+    return await recordInLog(event, error);
   }
-  const { queueDatabase, spoolDir, runSpoolDir } = paths;
-  const ladder: readonly [place: string, write: () => void][] = [
-    [queueDatabase, () => moveIntoDatabase([spoolDir, runSpoolDir], insertEvent(queueDatabase, event))],
-    [spoolDir, () => writeToSpool(spoolDir, event)],
-    [runSpoolDir, () => writeToRunSpool(runSpoolDir, event)],
-  ];
-  const faults: string[] = [];
-  for (const [place, write] of ladder) {
-    try {
-      write();
-    } catch (error) {
-      faults.push(reason(error));
-      continue;
-    }
-    if (faults.length === 0) return 0;
-    const { say } = await import("./system_log.ts");
-    say(`Cannot write a session event to the queue database, saved in ${place}: ${faults.join("; ")}; ${HINT}`);
-    return 0;
+  let database: Database;
+  try {
+    database = insertEvent(paths.queueDatabase, event);
+  } catch (error) {
+    const { recordElsewhere } = await import("./fallback.ts");
+    return await recordElsewhere(event, paths, error);
   }
-  return await keepInLog(event, faults.join("; "));
-}
-
-async function keepInLog(event: SessionEvent, fault: string): Promise<0 | 1> {
-  const { say, writeToSystemLog } = await import("./system_log.ts");
-  const message = `Cannot record a session event: ${fault}; ${HINT}`;
-  say(message);
-  // The system log may truncate the line, so `authInfo`, which may be long, comes last.
-  const { authInfo, ...rest } = event;
-  return await writeToSystemLog(`${message}; the event: ${JSON.stringify({ ...rest, authInfo })}`) ? 0 : 1;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const spooled = spooledFiles([paths.spoolDir, paths.runSpoolDir]);
+  if (spooled.length > 0) {
+    const { moveIntoDatabase } = await import("./fallback.ts");
+    moveIntoDatabase(spooled, database);
+  }
+  return 0;
 }

@@ -3,7 +3,7 @@
 import type { SessionEvent } from "../event.ts";
 import { type Database, pragma, transaction } from "../sqlite/open.ts";
 import { INSERT_EVENT } from "../sqlite/queue_table.ts";
-import { listSmall } from "./insert.ts";
+import { listSmall } from "./listing.ts";
 
 /** How many files one hook moves at most. Limits the delay of a login. */
 const MOVE_AT_MOST = 100;
@@ -58,28 +58,21 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Moves spooled events into the database. Leaves other files in place; `send` reports them. Inserts before it removes:
- * if the hook is killed in between, or two hooks move the same file, the unique UUID prevents duplicates.
+ * Moves spooled events into the database, at most {@link MOVE_AT_MOST}. Leaves other files in place; `send` reports them.
+ * Inserts before it removes: if the hook is killed in between, or two hooks move the same file, the unique UUID prevents
+ * duplicates. Never throws.
  */
-export function moveIntoDatabase(directories: readonly string[], database: Database): void {
-  const files = directories.flatMap(spooledFiles).slice(0, MOVE_AT_MOST);
-  if (files.length === 0) return;
+export function moveIntoDatabase(files: readonly string[], database: Database): void {
   try {
     // Do not wait: this login may already have waited for this lock.
     pragma(database, "busy_timeout = 0");
-    const moved = transaction(database, () => files.filter((path) => insertFile(database, path)));
+    const moved = transaction(
+      database,
+      () => files.slice(0, MOVE_AT_MOST).filter((path) => insertFile(database, path)),
+    );
     for (const path of moved) Deno.removeSync(path);
   } catch {
     // A later hook tries again, and `send` reads the spools too.
-  }
-}
-
-function spooledFiles(directory: string): string[] {
-  try {
-    const files = listSmall(directory)?.filter(({ name, isFile }) => isFile && name.endsWith(".json")) ?? [];
-    return files.map(({ name }) => `${directory}/${name}`);
-  } catch {
-    return [];
   }
 }
 

@@ -5,7 +5,6 @@ export const CA_BUNDLES: readonly string[] = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL
   "/etc/ssl/ca-bundle.pem", // openSUSE
-  "/etc/ssl/cert.pem", // Alpine
 ];
 
 /** The CA store of the host as PEM; empty if no bundle can be read. */

@@ -1,7 +1,8 @@
 // What a compiled program embeds: the runtime reads all of it at each login.
 
 import assert from "node:assert/strict";
-import { compiledBinary } from "../../.ci/compile.ts";
+import { evaluate } from "../../.ci/checkout.ts";
+import { compiledBinary, embeddedFiles } from "../../.ci/compile.ts";
 
 /** More than all embedded files. They follow the runtime, after a list of their names. */
 const TAIL_BYTES = 4 * 1024 * 1024;
@@ -11,7 +12,16 @@ Deno.test("the binary embeds at most ten files, and no TypeScript, which it woul
   await file.seek(-TAIL_BYTES, Deno.SeekMode.End);
   const tail = await new Response(file.readable).text();
   const names = [...tail.matchAll(/\{"File":\{"n":"([^"]+)"/g)].map(([, name = ""]) => name);
-  for (const name of ["main.js", "queue.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
+  for (const name of ["main.js", "fallback.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
   assert.ok(names.length <= 10, `${names}`);
   assert.deepEqual(names.filter((name) => !/\.(js|json|txt)$/.test(name)), []);
+});
+
+Deno.test("minified code keeps the names of functions in stack traces", async () => {
+  const module = (await embeddedFiles()).find((path) => path.endsWith("/fallback.js"));
+  const stack = await evaluate(`
+    import { recordInLog } from ${JSON.stringify(module)};
+    const event = { get authInfo() { throw new Error(); } };
+    await recordInLog(event, "a test").catch(({ stack }) => console.log(stack));`);
+  assert.match(stack, /at (async )?recordInLog /);
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@4.10.2";
 import { insertEvent } from "../../src/hook/insert.ts";
 import { capAuthInfo } from "../../src/event.ts";
+import { spooledFiles } from "../../src/hook/listing.ts";
 import { moveIntoDatabase, writeToRunSpool, writeToSpool } from "../../src/hook/spool.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { evaluate } from "../../.ci/checkout.ts";
@@ -24,7 +25,7 @@ class Queue implements Disposable {
   /** Moves the spooled events, as a hook does once its own event is durable. */
   move(): void {
     const database = insertEvent(this.path, sessionEvent({ uuid: `mover ${this.#moves++}` }));
-    moveIntoDatabase([this.spool, this.runSpool], database);
+    moveIntoDatabase(spooledFiles([this.spool, this.runSpool]), database);
     database.close();
   }
 
@@ -250,11 +251,11 @@ Deno.test("events that the database rejects stay in the spool, and are not tried
   for (const uuid of ["one", "two", "three"]) writeToSpool(queue.spool, sessionEvent({ uuid }));
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
   database.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END");
-  const read = argumentsOf("readTextFileSync", () => moveIntoDatabase([queue.spool], database));
+  const read = argumentsOf("readTextFileSync", () => moveIntoDatabase(spooledFiles([queue.spool]), database));
   assert.equal(read.length, 1);
   assert.equal(queue.files().length, 3);
   database.exec("DROP TRIGGER full");
-  moveIntoDatabase([queue.spool], database);
+  moveIntoDatabase(spooledFiles([queue.spool]), database);
   database.close();
   assert.deepEqual(queue.files(), []);
   assert.deepEqual(queue.uuids(), ["mover", "one", "three", "two"]);
@@ -266,7 +267,7 @@ Deno.test("moving the spool waits for no lock, because the login may already hav
   const database = insertEvent(queue.path, sessionEvent({ uuid: "mover" }));
   const other = openDatabase(queue.path, { busyTimeoutMs: 0 });
   other.exec("BEGIN IMMEDIATE");
-  const waitedMs = shortestMs(() => moveIntoDatabase([queue.spool], database));
+  const waitedMs = shortestMs(() => moveIntoDatabase(spooledFiles([queue.spool]), database));
   assert.ok(waitedMs < 300, `${waitedMs} ms`);
   other.close();
   database.close();
