@@ -48,6 +48,10 @@ export async function compiled(
   const output = `${directory}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}${suffix}`;
   if (await isFile(output)) return output;
   await Deno.mkdir(directory, { recursive: true });
+  // One at a time: when tests begin, many files need the same binary at once.
+  using lock = await Deno.open(`${directory}/lock`, { create: true, write: true });
+  await lock.lock(true);
+  if (await isFile(output)) return output;
   await compile({ entry, output, forTesting: true, arch, digest });
   return output;
 }

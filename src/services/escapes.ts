@@ -1,9 +1,15 @@
 // Makes values harmless in the markup of services, mostly with look-alikes: their full-width forms, which have no meaning
 // there, and which people can read.
 
-/** Prevents apps from turning a text into a link. Leaves fingerprints alone, which may begin with slashes. */
+/**
+ * The colon and the first slash of `https://`, and the first slash of `//host`, which some apps link too. Not those of a
+ * fingerprint, which may begin with slashes and have them after its own characters.
+ */
+const LINK = /(?<!\bSHA256):(?=\/\/)|(?<!\bSHA256:|[\w+/])\/(?=\/)/g;
+
+/** Prevents apps from turning a text into a link. Leaves fingerprints alone. */
 export function unlinked(value: string): string {
-  return fullWidth(value, /(?<!\bSHA256):(?=\/\/)/g);
+  return fullWidth(value, LINK);
 }
 
 /**

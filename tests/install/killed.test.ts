@@ -65,8 +65,8 @@ async function killedAnywhere(
     return await root.installKilledAt(0, ...flags);
   })();
   assert.ok(commands > 10, `${commands} commands`);
-  const points = sampleOf(Array.from({ length: commands }, (_, index) => index + 1), { name: `install ${name}` })
-    .values();
+  const all = Array.from({ length: commands }, (_, index) => index + 1);
+  const points = sampleOf(all, { name: `install ${name}`, share: 1 / 8 }).values();
   const work = async () => {
     for (const nth of points) {
       await using root = await FakeRoot.create(INTERRUPTED);
