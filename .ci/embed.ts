@@ -24,7 +24,7 @@ const LOADED_LATER: Readonly<Record<string, string>> = {
 };
 
 /**
- * Creates the files to embed: a bundle of the entry and, for `src/main.ts`, of each module that is loaded on demand, and
+ * Creates the files to embed: a bundle of the entry, and of each module that it loads on demand; for `src/main.ts`, also
  * the licences.
  *
  * @param entry a module below the checkout
@@ -36,34 +36,37 @@ export async function embed(
   { key }: { readonly key: string },
 ): Promise<{ readonly main: string; readonly include: readonly string[] }> {
   const directory = `${CACHE}/embedded/${key}/${entry.replaceAll("/", "_").replace(/\.ts$/, "")}`;
-  const embedded = {
-    main: `${directory}/main.js`,
-    include: entry === PROGRAM
-      ? [...Object.values(LOADED_LATER), "licences.txt"].map((name) => `${directory}/${name}`)
-      : [],
-  };
-  if (await isFile(embedded.main)) return embedded;
-  try {
-    await Deno.mkdir(dirname(directory), { recursive: true });
-    await makeWhole(directory, (unfinished) => writeParts(entry, { directory: unfinished }));
-  } catch (error) {
-    // Another process may have created it first.
-    if (!(await isFile(embedded.main))) throw error;
+  const main = `${directory}/main.js`;
+  if (!(await isFile(main))) {
+    try {
+      await Deno.mkdir(dirname(directory), { recursive: true });
+      await makeWhole(directory, (unfinished) => writeParts(entry, { directory: unfinished }));
+    } catch (error) {
+      // Another process may have created it first.
+      if (!(await isFile(main))) throw error;
+    }
   }
-  return embedded;
+  const others = (await filesBelow(directory)).filter((path) => !["main.js", "stub.json"].includes(basename(path)));
+  return { main, include: others.sort() };
 }
 
 async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
   await Deno.mkdir(directory);
-  const parts = { ...entry === PROGRAM ? { ...PARTS, ...LOADED_LATER } : {}, [entry]: "main.js" };
-  const packages = await packagesOf(Object.keys(parts));
-  for (const [part, name] of Object.entries(parts)) {
+  const packages = await packagesOf([entry, ...Object.keys(LOADED_LATER)]);
+  const write = async (part: string, name: string) => {
     const text = await bundle(part, { output: `${directory}/${name}`, packages });
     await Deno.writeTextFile(`${directory}/${name}`, part === PROGRAM ? importBundles(text) : text);
-    // main.js is small, and what keeps the names would cost each login more.
-    if (name !== "main.js") await minify(`${directory}/${name}`);
+    return text;
+  };
+  const main = await write(entry, "main.js");
+  const loadsMore = Object.values(LOADED_LATER).some((name) => main.includes(`"./${name}"`));
+  const others = { ...entry === PROGRAM ? PARTS : {}, ...loadsMore ? LOADED_LATER : {} };
+  for (const [part, name] of Object.entries(others)) {
+    await write(part, name);
+    // Not main.js: it is small, and what keeps the names would cost each login more.
+    await minify(`${directory}/${name}`);
   }
-  await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
+  if (entry === PROGRAM) await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
   // The binary contains these times. Fixed times make the same sources give the same bytes.
   for (const path of await filesBelow(directory)) await Deno.utime(path, 0, 0);
 }

@@ -125,8 +125,11 @@ function keepSmall(database: Database, logSize: number): void {
   if (logSize > 0 && logSize < WAL_LIMIT) return;
   try {
     pragma(database, "busy_timeout = 0");
-    // Usually it is the first event after a checkpoint. If not, another tool has disabled WAL mode.
-    if (logSize === 0) return void pragma(database, "journal_mode = WAL");
+    if (logSize === 0) {
+      // Usually this is the first event after a checkpoint. If not, another tool has disabled WAL mode.
+      pragma(database, "journal_mode = WAL");
+      return;
+    }
     // IDs, because counting 10,000 rows would read them, and a wrong clock must not delete any.
     database.prepare(
       `DELETE FROM event WHERE id IN (

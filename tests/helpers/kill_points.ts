@@ -1,7 +1,7 @@
-// Which of many points a sweep tries, such as the system calls at which it kills the program: by default a quarter, the
+// Which of many points a sweep tries, such as the system calls at which it kills the program: by default an eighth, the
 // first and the last one included; all with KILL_POINTS=all, as the nightly run does.
 //
-// The quarter depends on the commit, so a run can be repeated, and later commits try the other points. KILL_SEED=TEXT
+// The choice depends on the commit, so a run can be repeated, and later commits try the other points. KILL_SEED=TEXT
 // chooses another one, or that of an earlier failure, which names it.
 
 import { execute } from "../../.ci/checkout.ts";
@@ -36,7 +36,7 @@ export function seedFor(name: string): number {
  */
 export function sampleOf<T>(
   points: readonly T[],
-  { name, share = 1 / 4 }: { readonly name: string; readonly share?: number },
+  { name, share = 1 / 8 }: { readonly name: string; readonly share?: number },
 ): T[] {
   if (ALL_POINTS) return [...points];
   const random = randomFrom(seedFor(name));

@@ -66,7 +66,7 @@ async function killedAnywhere(
   })();
   assert.ok(commands > 10, `${commands} commands`);
   const all = Array.from({ length: commands }, (_, index) => index + 1);
-  const points = sampleOf(all, { name: `install ${name}`, share: 1 / 8 }).values();
+  const points = sampleOf(all, { name: `install ${name}` }).values();
   const work = async () => {
     for (const nth of points) {
       await using root = await FakeRoot.create(INTERRUPTED);

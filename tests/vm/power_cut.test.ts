@@ -9,7 +9,7 @@ import { randomFrom } from "../helpers/kill_send.ts";
 import { Disk } from "./disk.ts";
 import { Vm } from "./vm.ts";
 
-const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 5);
+const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 3);
 const SEED = Number(Deno.env.get("POWER_CUT_SEED") ?? Date.now() % 2 ** 32);
 /** The cut comes after at most this many logins and then milliseconds, so a slow machine tests as much as a fast one. */
 const MOST_LOGINS = 3;
