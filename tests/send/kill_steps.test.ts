@@ -1,7 +1,7 @@
 // `send` killed by SIGKILL at each system call that changes its files: while it reads and delivers events, backs up its
 // store, restores a damaged one, or imports the Go program's database. The next run completes the work without manual action.
 //
-// By default at a quarter of the calls that sync or move a file, and at some of the writes in between; at every one with
+// By default at an eighth of the calls that sync or move a file, and at some of the writes in between; at every one with
 // KILL_POINTS=all: see helpers/kill_points.ts.
 
 import assert from "node:assert/strict";
