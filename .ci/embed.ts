@@ -18,7 +18,7 @@ const PARTS: Readonly<Record<string, string>> = {
  * started by its URL; and what it imports only to send a mail.
  */
 const LOADED_LATER: Readonly<Record<string, string>> = {
-  "src/hook/fallback.ts": "fallback.js",
+  "src/hook/record_elsewhere.ts": "record_elsewhere.js",
   "src/transport/http_worker.ts": "http_worker.js",
   "src/transport/smtp.ts": "smtp.js",
 };

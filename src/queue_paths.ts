@@ -24,6 +24,3 @@ export function queuePaths(stateDir: string = STATE_DIR) {
     runSpoolDir: `${stateDir === STATE_DIR ? RUN_DIR : `${stateDir}/run`}/spool`,
   };
 }
-
-/** The paths that {@link queuePaths} returns. */
-export type QueuePaths = ReturnType<typeof queuePaths>;

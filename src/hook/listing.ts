@@ -4,10 +4,7 @@
 const MAX_FOLDER_BYTES = 256 * 1024;
 
 /** Lists a directory; undefined if it is a symbolic link, or so large that listing it could delay the login. */
-export function listSmall(
-  directory: string,
-  info: Deno.FileInfo = Deno.lstatSync(directory),
-): Deno.DirEntry[] | undefined {
+export function listSmall(directory: string, info = Deno.lstatSync(directory)): Deno.DirEntry[] | undefined {
   return info.isDirectory && info.size <= MAX_FOLDER_BYTES ? [...Deno.readDirSync(directory)] : undefined;
 }
 

@@ -30,14 +30,7 @@ export function giveUpRoot({ uid, gid }: { readonly uid: number; readonly gid: n
 
 /** Does not follow symbolic links; throws unless the path is a directory. */
 function ownerOf(directory: string): { uid: number; gid: number } {
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.lstatSync(directory);
-  } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound ? "it does not exist" : String(cause);
-    throw new Error(`Cannot use the queue directory "${directory}": ${reason}`, { cause });
-  }
-  const { isDirectory, uid, gid } = info;
+  const { isDirectory, uid, gid } = Deno.lstatSync(directory);
   if (!isDirectory || uid === null || gid === null) throw new Error(`"${directory}" is not a directory`);
   return { uid, gid };
 }

@@ -2,14 +2,13 @@
 // It reads no configuration, loads no package, opens no network socket, and prints only errors.
 
 import { queuePaths } from "../queue_paths.ts";
-import type { Database } from "../sqlite/open.ts";
 import { readSessionEvent } from "./environment.ts";
 import { insertEvent } from "./insert.ts";
 import { spooledFiles } from "./listing.ts";
 import { becomeOwner } from "./privileges.ts";
 
 /**
- * Records the session event that the environment describes: in the queue database or, if that fails, as fallback.ts does.
+ * Records the session event that the environment describes: in the queue database or, if that fails, elsewhere.
  *
  * @param options.stateDir replaces the fixed state directory, and may belong to any user; for tests and the demo
  * @returns the exit code: 0 if the event is recorded or there is no event, 1 if it is lost
@@ -27,20 +26,17 @@ export async function queue(options: { readonly stateDir?: string }): Promise<0 
     becomeOwner(paths.queueDir, { anyOwner: options.stateDir !== undefined });
   } catch (error) {
     // The process is still root, so it writes only to the system log.
-    const { recordInLog } = await import("./fallback.ts");
+    const { recordInLog } = await import("./record_elsewhere.ts");
     return await recordInLog(event, error);
   }
-  let database: Database;
+  const spools = [paths.spoolDir, paths.runSpoolDir] as const;
   try {
-    database = insertEvent(paths.queueDatabase, event);
+    const database = insertEvent(paths.queueDatabase, event);
+    const spooled = spooledFiles(spools);
+    if (spooled.length > 0) (await import("./record_elsewhere.ts")).moveIntoDatabase(spooled, database);
+    return 0;
   } catch (error) {
-    const { recordElsewhere } = await import("./fallback.ts");
-    return await recordElsewhere(event, paths, error);
+    const { recordElsewhere } = await import("./record_elsewhere.ts");
+    return await recordElsewhere(event, spools, error);
   }
-  const spooled = spooledFiles([paths.spoolDir, paths.runSpoolDir]);
-  if (spooled.length > 0) {
-    const { moveIntoDatabase } = await import("./fallback.ts");
-    moveIntoDatabase(spooled, database);
-  }
-  return 0;
 }

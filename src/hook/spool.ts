@@ -58,18 +58,15 @@ function makeDirectory(directory: string): void {
 }
 
 /**
- * Moves spooled events into the database, at most {@link MOVE_AT_MOST}. Leaves other files in place; `send` reports them.
- * Inserts before it removes: if the hook is killed in between, or two hooks move the same file, the unique UUID prevents
- * duplicates. Never throws.
+ * Moves spooled events into the database. Leaves other files in place; `send` reports them. Inserts before it removes:
+ * if the hook is killed in between, or two hooks move the same file, the unique UUID prevents duplicates. Never throws.
  */
 export function moveIntoDatabase(files: readonly string[], database: Database): void {
+  const batch = files.slice(0, MOVE_AT_MOST);
   try {
     // Do not wait: this login may already have waited for this lock.
     pragma(database, "busy_timeout = 0");
-    const moved = transaction(
-      database,
-      () => files.slice(0, MOVE_AT_MOST).filter((path) => insertFile(database, path)),
-    );
+    const moved = transaction(database, () => batch.filter((path) => insertFile(database, path)));
     for (const path of moved) Deno.removeSync(path);
   } catch {
     // A later hook tries again, and `send` reads the spools too.

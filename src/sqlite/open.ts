@@ -5,11 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 /** An open database. Prefer its prepared statements: only their errors carry an `errcode`. */
 export type Database = DatabaseSync;
 
-/**
- * Opens a database, and creates it if it does not exist (unless `readOnly`). Its errors have no `errcode`.
- *
- * @param options.busyTimeoutMs how long a statement waits for a lock, in milliseconds
- */
+/** Opens a database, and creates it if it does not exist (unless `readOnly`). Its errors have no `errcode`. */
 export function openDatabase(
   path: string,
   { readOnly = false, busyTimeoutMs }: { readOnly?: boolean; busyTimeoutMs: number },

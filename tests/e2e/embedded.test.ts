@@ -12,13 +12,13 @@ Deno.test("the binary embeds at most ten files, and no TypeScript, which it woul
   await file.seek(-TAIL_BYTES, Deno.SeekMode.End);
   const tail = await new Response(file.readable).text();
   const names = [...tail.matchAll(/\{"File":\{"n":"([^"]+)"/g)].map(([, name = ""]) => name);
-  for (const name of ["main.js", "fallback.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
+  for (const name of ["main.js", "record_elsewhere.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
   assert.ok(names.length <= 10, `${names}`);
   assert.deepEqual(names.filter((name) => !/\.(js|json|txt)$/.test(name)), []);
 });
 
 Deno.test("minified code keeps the names of functions in stack traces", async () => {
-  const module = (await embeddedFiles()).find((path) => path.endsWith("/fallback.js"));
+  const module = (await embeddedFiles()).find((path) => path.endsWith("/record_elsewhere.js"));
   const stack = await evaluate(`
     import { recordInLog } from ${JSON.stringify(module)};
     const event = { get authInfo() { throw new Error(); } };

@@ -59,5 +59,5 @@ asRoot("becomeOwner() refuses a link to a directory, a file, and nothing", async
   for (const name of ["link", "file"]) {
     assert.equal(await become(`${directory}/${name}`), `"${directory}/${name}" is not a directory`);
   }
-  assert.match(await become(`${directory}/missing`), /^Cannot use the queue directory ".*": it does not exist$/);
+  assert.match(await become(`${directory}/missing`), /^No such file or directory .*missing/);
 });

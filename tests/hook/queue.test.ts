@@ -35,7 +35,7 @@ Deno.test("queue reports in one line that the queue directory does not exist, an
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(
     stderr,
-    /^error: Cannot record a session event: .*it does not exist; hint: run ssh-session-notifier check\n$/,
+    /^error: Cannot record a session event: No such file or directory .*\/queue'; hint: run ssh-session-notifier check\n$/,
   );
 });
 
