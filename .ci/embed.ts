@@ -3,6 +3,7 @@
 // main.js. All are JavaScript, because a TypeScript module is embedded three times (source, code and map).
 
 import { basename, dirname } from "node:path";
+import { transformSync } from "npm:esbuild@0.25.12";
 import { CACHE, execute, executeOrThrow, filesBelow, isFile, makeWhole } from "./checkout.ts";
 
 const PROGRAM = "src/main.ts";
@@ -62,9 +63,7 @@ async function writeParts(entry: string, { directory }: { readonly directory: st
   const loadsMore = Object.values(LOADED_LATER).some((name) => main.includes(`"./${name}"`));
   const others = { ...entry === PROGRAM ? PARTS : {}, ...loadsMore ? LOADED_LATER : {} };
   for (const [part, name] of Object.entries(others)) {
-    await write(part, name);
-    // Not main.js: it is small, and what keeps the names would cost each login more.
-    await minify(`${directory}/${name}`);
+    await Deno.writeTextFile(`${directory}/${name}`, minified(await write(part, name)));
   }
   if (entry === PROGRAM) await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
   // The binary contains these times. Fixed times make the same sources give the same bytes.
@@ -107,7 +106,23 @@ async function bundle(
 ): Promise<string> {
   const loadedLater = Object.keys(LOADED_LATER).map((part) => `./${basename(part)}`);
   const external = [...loadedLater, ...entry === PROGRAM ? Object.keys(PARTS).map(fromMain) : []];
-  await denoBundle(entry, { output, external, flags: ["--check"] });
+  const command = [
+    Deno.execPath(),
+    "bundle",
+    "--quiet",
+    "--check",
+    "--frozen",
+    "--platform=deno",
+    ...external.map((name) => `--external=${name}`),
+    `--output=${output}`,
+    entry,
+  ];
+  const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
+  if (!success) {
+    throw new Error(
+      `Cannot bundle "${entry}": ${stderr}\nWhere it says that esbuild is missing: Deno fetches it from npm`,
+    );
+  }
   let text = await Deno.readTextFile(output);
   for (const { id, inCache } of packages) {
     // esbuild writes module names in comments and in quotes.
@@ -121,37 +136,14 @@ async function bundle(
 }
 
 /**
- * Minifies a bundle. The names of functions stay, for stack traces.
+ * Minifies a bundle. The names of functions stay, for stack traces; in main.js, what keeps them would cost each login more.
  *
- * Not while bundling: Deno 2.9 then leaves out what lets packages load Node's modules (`require`).
+ * Not by `deno bundle --minify`: 2.9.6 drops `using` where the variable is read once, and what lets packages load Node's
+ * modules. Here, esbuild changes no statement.
  */
-async function minify(path: string): Promise<void> {
-  const external = Object.values(LOADED_LATER).map((name) => `./${name}`);
-  await denoBundle(path, { output: path, external, flags: ["--minify", "--keep-names"] });
-}
-
-async function denoBundle(
-  entry: string,
-  { output, external, flags }: {
-    readonly output: string;
-    readonly external: readonly string[];
-    readonly flags: readonly string[];
-  },
-): Promise<void> {
-  const fixed = ["--quiet", "--frozen", "--platform=deno", `--output=${output}`];
-  const command = [
-    Deno.execPath(),
-    "bundle",
-    ...fixed,
-    ...flags,
-    ...external.map((name) => `--external=${name}`),
-    entry,
-  ];
-  const { success, stderr } = await execute(command, { DENO_TLS_CA_STORE: "system,mozilla" });
-  if (success) return;
-  throw new Error(
-    `Cannot bundle "${entry}": ${stderr}\nWhere it says that esbuild is missing: Deno fetches it from npm`,
-  );
+function minified(text: string): string {
+  const options = { minifyWhitespace: true, minifyIdentifiers: true, keepNames: true, target: "esnext" } as const;
+  return transformSync(text, { ...options, format: "esm", legalComments: "inline" }).code;
 }
 
 /** The licences of the npm packages that the program contains. */

@@ -3,7 +3,7 @@
 
 import { cap, capAuthInfo, type SessionEvent, type SessionEventType } from "../event.ts";
 
-/** The environment of the process (`Deno.env`), or one from the file of the last resort: see store/unrecorded.ts. */
+/** The environment of the process (`Deno.env`), or one from the file of the last resort: see intake/unrecorded.ts. */
 export type Environment = Pick<Deno.Env, "get" | "toObject">;
 
 /** The fields of an event that do not come from the environment. */

@@ -29,7 +29,7 @@ export function insertEvent(path: string, event: SessionEvent): Database {
   const directory = path.slice(0, path.lastIndexOf("/"));
   const directoryInfo = Deno.lstatSync(directory);
   const files = filesOf(path, directoryInfo);
-  const size = (file: string) => files.includes(file) ? Deno.lstatSync(file).size : 0;
+  const size = (file: string) => files.includes(file) ? lookAt(file)?.size ?? 0 : 0;
   const logSize = size(`${path}-wal`);
   // A new database would replay this log as its own, and SQLite deletes the log of a database truncated to 0 bytes.
   if (logSize > 0 && size(path) === 0) throw new Error("it is missing or empty, but its log is not");

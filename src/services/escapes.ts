@@ -2,10 +2,10 @@
 // there, and which people can read.
 
 /**
- * The colon and the first slash of `https://`, and the first slash of `//host`, which some apps link too. Not those of a
+ * The colon of `https://`, and all slashes where there are several: some apps link `//host` too. Not those of a
  * fingerprint, which may begin with slashes and have them after its own characters.
  */
-const LINK = /(?<!\bSHA256):(?=\/\/)|(?<!\bSHA256:|[\w+/])\/(?=\/)/g;
+const LINK = /(?<!\bSHA256):(?=\/\/)|(?<=(?<!\bSHA256:|[\w+/])\/*)\/(?:(?=\/)|(?<=\/\/))/g;
 
 /** Prevents apps from turning a text into a link. Leaves fingerprints alone. */
 export function unlinked(value: string): string {

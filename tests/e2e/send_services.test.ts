@@ -172,7 +172,7 @@ endToEnd("non-ASCII text arrives intact, without invisible characters", async (h
   const content = String(discord.accepted[0]?.body["content"]);
   assert.ok(
     content.startsWith(
-      "'zoë\uFFFDevil\uFFFD\\[31m\uFFFD\\@everyone \\<\\@1\\> \\*\\*b\\*\\* https：／/evil.example' ",
+      "'zoë\uFFFDevil\uFFFD\\[31m\uFFFD\\@everyone \\<\\@1\\> \\*\\*b\\*\\* https：／／evil.example' ",
     ),
     content,
   );

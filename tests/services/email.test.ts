@@ -239,7 +239,7 @@ Deno.test("a report is text, and HTML with the logins by weekday and hour", asyn
   const report = { type: "report", hostName: "h1.example", time: "now", hours } as const;
   const request = mailOf(messageWith({ ...report, lines: ["4 logins", "Users: <b>a</b> https://evil.example 4"] }));
   const { text = "", html = "" } = await PostalMime.parse(new Uint8Array(await encoded(request)));
-  assert.match(text, /^SSH report of h1\.example:\n4 logins\nUsers: <b>a<\/b> https：／\/evil．example 4\n/);
+  assert.match(text, /^SSH report of h1\.example:\n4 logins\nUsers: <b>a<\/b> https：／／evil．example 4\n/);
   const cells = [...html.matchAll(/<td style="[^"]*">(\d*)<\/td>/g)].map(([, count]) => count);
   assert.deepEqual([cells.length, cells[0], cells[1], cells[167]], [168, "3", "", "1"]);
   assert.match(html, /<p>4 logins<\/p>/);

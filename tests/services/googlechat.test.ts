@@ -36,7 +36,7 @@ Deno.test("googlechat: the title comes first, and the plain form is the sentence
 Deno.test("googlechat: no value mentions anyone, links or formats, and an ordinary name is unchanged", () => {
   const table = {
     "<users/all>": "＜users/all>",
-    "<https://evil.example|bank>": "＜https：／/evil．example|bank>",
+    "<https://evil.example|bank>": "＜https：／／evil．example|bank>",
     "*x* _x_ ~x~ `x`": "＊x＊ ＿x＿ ～x～ ｀x｀",
     "_apt": "＿apt",
     "www_data.1": "www_data.1",

@@ -70,7 +70,7 @@ Deno.test("sentence() prevents facts from closing the brackets or becoming links
   const evil = 'gssapi-with-mic "x] https://evil.example ["';
   for (const overrides of [{ authentication: evil }, { reasons: [evil] }]) {
     const text = sentence(notification(overrides), (value) => value.replaceAll("@", "\\@").replaceAll("x", "\\x"));
-    assert.match(text, / \[gssapi-with-mic "\\x］ https：／\/evil\.e\\xample ［"\]$/);
+    assert.match(text, / \[gssapi-with-mic "\\x］ https：／／evil\.e\\xample ［"\]$/);
   }
 });
 
@@ -153,7 +153,7 @@ Deno.test("factsOf() omits unknown values and makes no links", () => {
     isRepeat: true,
   });
   const facts = factsOf(all);
-  assert.deepEqual(facts[1], { label: "From", value: "https：／/evil.example, port 50022" });
+  assert.deepEqual(facts[1], { label: "From", value: "https：／／evil.example, port 50022" });
   assert.deepEqual(labels(facts), [
     "User",
     "From",
@@ -183,7 +183,14 @@ Deno.test("undomained() and inert() change DNS names and special characters, but
     assert.equal(undomained(value, "example.com"), value);
     assert.equal(inert(value, "example.com"), value);
   }
-  assert.equal(undomained("SHA256://ab//cd+//ef", "h"), "SHA256://ab//cd+//ef");
-  assert.equal(undomained("evil.example.com https://x", "example.com"), "evil．example．com https：／/x");
+  for (const value of ["SHA256:///ab//cd+//ef", "fe80::1//64", "/a/b", "a/b"]) {
+    assert.equal(undomained(value, "h"), value);
+  }
+  for (let slashes = 2; slashes < 8; slashes++) {
+    const [some, wide] = ["/".repeat(slashes), "／".repeat(slashes)];
+    assert.equal(undomained(`${some}x (${some}y`, "h"), `${wide}x (${wide}y`);
+    assert.equal(undomained(`file:${some}x`, "h"), `file：${wide}x`);
+  }
+  assert.equal(undomained("evil.example.com https://x", "example.com"), "evil．example．com https：／／x");
   assert.equal(inert("@bob #x /start !r:x +1 $A a@b", "h"), "＠bob ＃x ／start ！r:x ＋1 ＄A a@b");
 });
