@@ -5,7 +5,7 @@
  * The colon of `https://`, and all slashes where there are several: some apps link `//host` too. Not those of a
  * fingerprint, which may begin with slashes and have them after its own characters.
  */
-const LINK = /(?<!\bSHA256):(?=\/\/)|(?<=(?<!\bSHA256:|[\w+/])\/*)\/(?:(?=\/)|(?<=\/\/))/g;
+const LINK = /(?<!\bSHA256):(?=\/\/)|(?<!\bSHA256:|[\w+/])\/{2,}/g;
 
 /** Prevents apps from turning a text into a link. Leaves fingerprints alone. */
 export function unlinked(value: string): string {
@@ -31,7 +31,8 @@ export function inert(value: string, hostName: string): string {
 /** Replaces the ASCII characters that a pattern matches with their full-width look-alikes, which no service interprets. */
 export function fullWidth(value: string, pattern: RegExp): string {
   // U+FF01 to U+FF5E are in the order of ASCII.
-  return value.replace(pattern, (character) => String.fromCharCode(character.charCodeAt(0) + 0xfee0));
+  const wide = (character: string) => String.fromCharCode(character.charCodeAt(0) + 0xfee0);
+  return value.replace(pattern, (found) => found.replaceAll(/[!-~]/g, wide));
 }
 
 /**

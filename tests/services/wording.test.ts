@@ -191,6 +191,8 @@ Deno.test("undomained() and inert() change DNS names and special characters, but
     assert.equal(undomained(`${some}x (${some}y`, "h"), `${wide}x (${wide}y`);
     assert.equal(undomained(`file:${some}x`, "h"), `file：${wide}x`);
   }
+  // In a time that grows with the length, not with its square: that would take minutes.
+  assert.equal(undomained(`x${"/".repeat(200_000)}`, "h").length, 200_001);
   assert.equal(undomained("evil.example.com https://x", "example.com"), "evil．example．com https：／／x");
   assert.equal(inert("@bob #x /start !r:x +1 $A a@b", "h"), "＠bob ＃x ／start ！r:x ＋1 ＄A a@b");
 });
