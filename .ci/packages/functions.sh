@@ -14,7 +14,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 has_entry() { grep -q "^$2:" "$ROOT/etc/$1" 2>/dev/null || { [ -z "$ROOT" ] && getent "$1" "$2" >/dev/null; }; }
 
-# Before the files are unpacked, so that the binary never has another owner or mode: a login during an upgrade runs it.
+# Before the files are unpacked, so that the binary never has another owner: a login during an upgrade runs it. (rpm takes
+# the set-group-ID bit off the old one just before it replaces it.)
 make_users() {
   for user in "$QUEUE_USER" "$SEND_USER"; do
     has_entry group "$user" || groupadd ${ROOT:+--prefix "$ROOT"} --system "$user"

@@ -97,9 +97,14 @@ async function traces(host: TestHost): Promise<string> {
 /**
  * Logs in again and again, a few at a time, while a step is done; the binary always has its owner and mode.
  *
+ * @param options.alsoMode a mode that it may have for a moment
  * @returns the number of logins
  */
-async function withLogins(host: TestHost, step: () => Promise<unknown>): Promise<number> {
+async function withLogins(
+  host: TestHost,
+  step: () => Promise<unknown>,
+  { alsoMode }: { readonly alsoMode?: string } = {},
+): Promise<number> {
   let isDone = false;
   const owners = shell(
     host,
@@ -116,7 +121,8 @@ async function withLogins(host: TestHost, step: () => Promise<unknown>): Promise
   await step().finally(() => isDone = true);
   await Promise.all(loops);
   await shell(host, "touch /tmp/done");
-  assert.equal(await owners, `2750 root:${NAME}\n`);
+  const seen = (await owners).trim().split("\n").filter((line) => line !== `${alsoMode} root:${NAME}`);
+  assert.deepEqual(seen, [`2750 root:${NAME}`]);
   return count;
 }
 
@@ -211,7 +217,9 @@ packageTest("the .rpm: install, upgrade, remove", "rpm", async (host, packages) 
   await Deno.writeTextFile(host.path(`/etc/${NAME}/config.toml`), config);
   await login(host);
   assert.equal(await delivered(host), 1);
-  const logins = 1 + await withLogins(host, () => rpm("--upgrade", "--nodeps", inHost(packages.new)));
+  // Just before rpm replaces a program, it takes the set-group-ID bit off the old one, against copies by hard links.
+  const upgrade = () => rpm("--upgrade", "--nodeps", inHost(packages.new));
+  const logins = 1 + await withLogins(host, upgrade, { alsoMode: "750" });
   assert.equal(await delivered(host), logins);
   assert.equal(await shell(host, `cat /etc/${NAME}/config.toml`), config);
   await shell(host, `${NAME}-pam --fix-pam-env add`);
