@@ -54,17 +54,16 @@ export async function embed(
 async function writeParts(entry: string, { directory }: { readonly directory: string }): Promise<void> {
   await Deno.mkdir(directory);
   const packages = await packagesOf([entry, ...Object.keys(LOADED_LATER)]);
-  const write = async (part: string, name: string) => {
-    const text = await bundle(part, { output: `${directory}/${name}`, packages });
-    await Deno.writeTextFile(`${directory}/${name}`, part === PROGRAM ? importBundles(text) : text);
+  const write = async (part: string, name: string, change: (text: string) => string) => {
+    const output = `${directory}/${name}`;
+    const text = change(await bundle(part, { output, packages }));
+    await Deno.writeTextFile(output, text);
     return text;
   };
-  const main = await write(entry, "main.js");
+  const main = await write(entry, "main.js", entry === PROGRAM ? importBundles : (text) => text);
   const loadsMore = Object.values(LOADED_LATER).some((name) => main.includes(`"./${name}"`));
   const others = { ...entry === PROGRAM ? PARTS : {}, ...loadsMore ? LOADED_LATER : {} };
-  for (const [part, name] of Object.entries(others)) {
-    await Deno.writeTextFile(`${directory}/${name}`, minified(await write(part, name)));
-  }
+  for (const [part, name] of Object.entries(others)) await write(part, name, minified);
   if (entry === PROGRAM) await Deno.writeTextFile(`${directory}/licences.txt`, await licences(packages));
   // The binary contains these times. Fixed times make the same sources give the same bytes.
   for (const path of await filesBelow(directory)) await Deno.utime(path, 0, 0);

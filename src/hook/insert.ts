@@ -22,7 +22,7 @@ const DELETE_AT_MOST = 100;
  * Inserts an event durably, or throws. Creates the database if it does not exist. Waits at most half a second in total for
  * other writers.
  *
- * @returns the open database: closing the last connection runs a checkpoint, 5 fsyncs instead of 2
+ * @returns the database, still open: closing the last connection would run a checkpoint, with 5 fsyncs instead of 2
  */
 export function insertEvent(path: string, event: SessionEvent): Database {
   const startedAtMs = performance.now();

@@ -1,5 +1,5 @@
-// Where an event goes that the queue database can't take: to a spool, or as one line to the system log. This is a file of its
-// own, in the binary too: even to parse it at each login would cost 0.1 ms.
+// Where an event goes that the queue database can't take: to a spool, or to the system log as one line. It is a file of
+// its own, in the binary too, because parsing it at each login would cost 0.1 ms.
 
 import type { SessionEvent } from "../event.ts";
 import { writeToRunSpool, writeToSpool } from "./spool.ts";

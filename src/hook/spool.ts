@@ -12,7 +12,7 @@ const MAX_FILE_BYTES = 256 * 1024;
 /** The limit of the spool in memory, in files: of at most 40 KB each, since the values of an event are cut. */
 const MAX_RUN_FILES = 1_000;
 
-/** Writes an event durably to `<uuid>.json`. May throw after that: the UUID then prevents duplicates. */
+/** Writes an event durably to `<uuid>.json`. If it throws, that file may still exist; its UUID prevents a duplicate. */
 export function writeToSpool(directory: string, event: SessionEvent): void {
   makeDirectory(directory);
   writeWhole(directory, event);

@@ -216,6 +216,27 @@ endToEnd("a hook does not list a directory with very many files, and records its
   assert.equal([...Deno.readDirSync(host.path(`${QUEUE}/spool`))].length, 30_001);
 });
 
+endToEnd(
+  "a hook that saves its event in the spool closes the files that it opened, as few may be allowed",
+  async (host) => {
+    await shell(host, `rm -rf ${QUEUE}/spool; mkdir ${DATABASE}`);
+    const calls = await traced(host);
+    const open = new Set<string>();
+    let opened = 0;
+    for (const { name, args, result } of calls) {
+      if (name === "openat" && args.includes(`"${QUEUE}`) && /^\d+$/.test(result)) {
+        open.add(result);
+        opened++;
+      }
+      if (name === "close") open.delete(args);
+    }
+    // The file of the event, its directory, and the parent directory.
+    assert.ok(opened >= 3, `${opened} files`);
+    assert.deepEqual([...open], []);
+    assert.equal([...Deno.readDirSync(host.path(`${QUEUE}/spool`))].length, 1);
+  },
+);
+
 /** Shell script that creates a control group, in `$group`, with a limit on processes. */
 const PIDS_GROUP = `
   mkdir -p /run/pids; mount -t cgroup2 cgroup2 /run/pids

@@ -278,6 +278,28 @@ Deno.test("insertEvent() does not list a very large folder", () => {
   });
 });
 
+Deno.test("insertEvent() records the event if the log disappears after its directory was listed", () => {
+  withQueue((path, open) => {
+    // Closing the database removes its log and its index.
+    insertEvent(path, sessionEvent({ uuid: "first" })).close();
+    for (const suffix of ["-wal", "-shm"]) Deno.writeTextFileSync(`${path}${suffix}`, "");
+    const { readDirSync } = Deno;
+    Deno.readDirSync = (directory) => {
+      const listed = [...readDirSync(directory)];
+      Deno.removeSync(`${path}-wal`);
+      return listed.values();
+    };
+    try {
+      insertEvent(path, sessionEvent({ uuid: "second" })).close();
+    } finally {
+      Deno.readDirSync = readDirSync;
+    }
+    const database = open();
+    assert.equal(database.prepare("SELECT count(*) AS n FROM event").get()?.["n"], 2);
+    database.close();
+  });
+});
+
 Deno.test("insertEvent() creates no new database next to the log of a missing one, which would corrupt it", () => {
   withQueue((path) => {
     insertEvent(path, sessionEvent({ uuid: "first" }));
