@@ -64,14 +64,15 @@ export class VolatileDisk implements Disposable {
   }
 
   /**
-   * Cuts the power.
+   * Cuts the power. Loses at least one unflushed piece, because if all had reached the disk, nothing would be tested.
    *
-   * @param random decides which unflushed pieces reached the disk; returns a number from 0 to 1 for each
+   * @param random decides which unflushed pieces reached the disk; returns a number from 0 to 1
    * @returns how many pieces were lost
    */
   cut(random: () => number): number {
     for (const { offset, before } of this.#unflushed.toReversed()) this.#put(offset, before);
-    const kept = this.#unflushed.filter(() => random() < 0.5);
+    const lostForSure = Math.floor(random() * this.#unflushed.length);
+    const kept = this.#unflushed.filter((_, index) => random() < 0.5 && index !== lostForSure);
     // A disk may reorder writes, but an older write never replaces a newer one at the same place.
     for (const { offset, after } of kept) this.#put(offset, after);
     const lost = this.#unflushed.length - kept.length;
