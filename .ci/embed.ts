@@ -60,7 +60,8 @@ async function writeParts(entry: string, { directory }: { readonly directory: st
     await Deno.writeTextFile(output, text);
     return text;
   };
-  const main = await write(entry, "main.js", entry === PROGRAM ? importBundles : (text) => text);
+  const change = entry === PROGRAM ? (text: string) => compiledOnLoad(importBundles(text)) : (text: string) => text;
+  const main = await write(entry, "main.js", change);
   const loadsMore = Object.values(LOADED_LATER).some((name) => main.includes(`"./${name}"`));
   const others = { ...entry === PROGRAM ? PARTS : {}, ...loadsMore ? LOADED_LATER : {} };
   for (const [part, name] of Object.entries(others)) await write(part, name, minified);
@@ -82,6 +83,17 @@ function importBundles(text: string): string {
     throw new Error(`Cannot embed ${PROGRAM}: it imports more than is bundled`);
   }
   return text;
+}
+
+/**
+ * Puts each function of a bundle in parentheses. V8 then compiles it when it loads the file; otherwise it would parse most
+ * of main.js twice, once to load it and once to call it, which takes 0.3 ms of each login (v8.dev/blog/preparser).
+ */
+function compiledOnLoad(text: string): string {
+  // Functions begin and end at the start of a line, and main.js calls none before all are defined.
+  const changed = text.replace(/^(async )?function (\w+)(\(.*?\n\})$/gms, "var $2 = ($1function $2$3);");
+  if (/^(async )?function /m.test(changed)) throw new Error(`Cannot embed ${PROGRAM}: a function is not recognized`);
+  return changed;
 }
 
 /** The name by which main.ts imports a module. */

@@ -7,14 +7,26 @@ import { compiledBinary, embeddedFiles } from "../../.ci/compile.ts";
 /** More than all embedded files. They follow the runtime, after a list of their names. */
 const TAIL_BYTES = 4 * 1024 * 1024;
 
-Deno.test("the binary embeds at most ten files, and no TypeScript, which it would embed three times", async () => {
+/** The list of embedded files, and their text. */
+async function embedded(): Promise<string> {
   using file = await Deno.open(await compiledBinary());
   await file.seek(-TAIL_BYTES, Deno.SeekMode.End);
-  const tail = await new Response(file.readable).text();
+  return await new Response(file.readable).text();
+}
+
+Deno.test("the binary embeds at most ten files, and no TypeScript, which it would embed three times", async () => {
+  const tail = await embedded();
   const names = [...tail.matchAll(/\{"File":\{"n":"([^"]+)"/g)].map(([, name = ""]) => name);
   for (const name of ["main.js", "record_elsewhere.js", "licences.txt"]) assert.ok(names.includes(name), `${names}`);
   assert.ok(names.length <= 10, `${names}`);
   assert.deepEqual(names.filter((name) => !/\.(js|json|txt)$/.test(name)), []);
+});
+
+Deno.test("the functions of the hook are in parentheses, so V8 parses each once", async () => {
+  const text = await embedded();
+  for (const name of ["main", "giveUp", "queue", "insertEvent"]) {
+    assert.match(text, new RegExp(`^var ${name} = \\((async )?function ${name}\\(`, "m"));
+  }
 });
 
 Deno.test("minified code keeps the names of functions in stack traces, and closes what it opens", async () => {
