@@ -24,6 +24,8 @@ export const NOT_FOR_QUEUE = {
   sys: ["hostname", "getegid", "statfs"],
 };
 
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   const queueOptions = name === "queue" ? parseQueueArguments(rest) : undefined;
@@ -56,5 +58,3 @@ function parseQueueArguments(args: readonly string[]): { stateDir?: string } | u
   if (args.length === 0) return {};
   return flag === "--state-dir" && stateDir !== undefined && args.length === 2 ? { stateDir } : undefined;
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

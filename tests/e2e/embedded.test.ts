@@ -22,10 +22,10 @@ Deno.test("the binary embeds at most ten files, and no TypeScript, which it woul
   assert.deepEqual(names.filter((name) => !/\.(js|json|txt)$/.test(name)), []);
 });
 
-Deno.test("the functions of the hook are in parentheses, so V8 parses each once", async () => {
+Deno.test("the functions of the hook are in parentheses, so that V8 parses each once", async () => {
   const text = await embedded();
   for (const name of ["main", "giveUp", "queue", "insertEvent"]) {
-    assert.match(text, new RegExp(`^var ${name} = \\((async )?function ${name}\\(`, "m"));
+    assert.ok(new RegExp(`^var ${name} = \\((async )?function\\(`, "m").test(text), name);
   }
 });
 

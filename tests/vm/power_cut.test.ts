@@ -106,10 +106,13 @@ Deno.test(`after each of ${CUTS} power cuts, every login is recorded once (POWER
     const over = logins.goOn(vm, () => isOver);
     const fewest = cuts === 0 ? 1 : 0;
     const enough = logins.confirmed.length + fewest + Math.floor(random() * (MOST_LOGINS + 1 - fewest));
-    await vm.until(() => Promise.resolve(logins.confirmed.length >= enough), `${enough} logins`);
-    await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_MS));
-    lost += await vm.cutPower(random);
-    isOver = true;
+    try {
+      await vm.until(() => Promise.resolve(logins.confirmed.length >= enough), `${enough} logins`);
+      await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_MS));
+      lost += await vm.cutPower(random);
+    } finally {
+      isOver = true;
+    }
     await over;
     // deno-lint-ignore no-console -- each takes half a minute
     console.log(report(cuts + 1));

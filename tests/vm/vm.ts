@@ -119,7 +119,7 @@ export class Vm implements AsyncDisposable {
    * Ends the machine as a power cut does, during a disk write. Fails if nothing writes to the disk.
    *
    * @param random decides which write is the last one, and which unflushed writes reached the disk
-   * @returns how many unflushed writes were lost
+   * @returns how many unflushed pieces were lost
    */
   async cutPower(random: () => number): Promise<number> {
     if (this.#volatile === undefined) throw new Error("Its disk is not volatile");

@@ -64,7 +64,8 @@ export class VolatileDisk implements Disposable {
   }
 
   /**
-   * Cuts the power. Loses at least one unflushed piece, because if all had reached the disk, nothing would be tested.
+   * Cuts the power. Loses at least one unflushed piece, because if all had reached the disk, nothing would be tested. A
+   * newer piece at the same place may be kept.
    *
    * @param random decides which unflushed pieces reached the disk; returns a number from 0 to 1
    * @returns how many pieces were lost
