@@ -89,7 +89,7 @@ function importBundles(text: string): string {
  * Puts each top-level function of main.js in parentheses. V8 then compiles it when it loads the file; otherwise it would
  * parse most of main.js twice, to load it and to call it, which takes 0.3 ms of each login (v8.dev/blog/preparser).
  */
-function compiledOnLoad(text: string): string {
+export function compiledOnLoad(text: string): string {
   const functions: string[] = [];
   // Top-level functions begin and end at the start of a line. They go first, as if they were still hoisted.
   const rest = text.replace(/^(async )?function (\w+)(\(.*?\n\})\n/gms, (_, async = "", name, code) => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { evaluate } from "../../.ci/checkout.ts";
 import { compiledBinary, embeddedFiles } from "../../.ci/compile.ts";
+import { compiledOnLoad } from "../../.ci/embed.ts";
 
 /** More than all embedded files. They follow the runtime, after a list of their names. */
 const TAIL_BYTES = 4 * 1024 * 1024;
@@ -27,6 +28,13 @@ Deno.test("the functions of the hook are in parentheses, so that V8 parses each 
   for (const name of ["main", "giveUp", "queue", "insertEvent"]) {
     assert.ok(new RegExp(`^var ${name} = \\((async )?function\\(`, "m").test(text), name);
   }
+});
+
+Deno.test("a function of main.js can be used above its line, and one of another form fails the build", async () => {
+  const text = "var steps = [step];\nasync function step() {\n  return 'done';\n}\nconsole.log(await steps[0]());\n";
+  assert.match(compiledOnLoad(text), /^var step = \(async function\(\) \{$/m);
+  assert.equal((await evaluate(compiledOnLoad(text))).trim(), "done");
+  assert.throws(() => compiledOnLoad("function step() { return 1; }\n"), /a function is not recognized/);
 });
 
 Deno.test("minified code keeps the names of functions in stack traces, and closes what it opens", async () => {

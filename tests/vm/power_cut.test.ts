@@ -104,6 +104,7 @@ Deno.test(`after each of ${CUTS} power cuts, every login is recorded once (POWER
     if (cuts === CUTS) break;
     let isOver = false;
     const over = logins.goOn(vm, () => isOver);
+    // Without any login, the test would test nothing.
     const fewest = cuts === 0 ? 1 : 0;
     const enough = logins.confirmed.length + fewest + Math.floor(random() * (MOST_LOGINS + 1 - fewest));
     try {
