@@ -46,7 +46,10 @@ export function certificate(
   return { line: `${type} ${new Uint8Array(blob).toBase64()}`, fingerprint, authority: fingerprint };
 }
 
-/** An ordinary event: alice logs in from 203.0.113.7. */
+/**
+ * An ordinary event: alice logs in from 203.0.113.7. It occurred on a fixed day; to the clock of the host, it is so old that
+ * `send` may keep it as history.
+ */
 export function sessionEvent(overrides: Partial<SessionEvent> = {}): SessionEvent {
   return {
     uuid: "0b5b6e9c-3d0f-4f0e-9a57-6f1f5d1f2a11",

@@ -3,8 +3,9 @@
 
 import denoConfig from "../../deno.json" with { type: "json" };
 import type { PermissionSet } from "../../src/sandbox.ts";
-import { CONFIG_FILE, RUN_DIR, STATE_DIR } from "../../src/paths.ts";
+import { CONFIG_FILE, RUN_DIR, STATE_DIR, statePaths } from "../../src/paths.ts";
 import { ROOT } from "../../.ci/compile.ts";
+import { sessionEvent } from "./fixtures.ts";
 
 /** The minimum that pam_exec passes when alice logs in. */
 export const LOGIN = {
@@ -59,6 +60,14 @@ export class Installation implements AsyncDisposable {
   /** Runs `queue` with only the environment that pam_exec passes. */
   async queue(environment: Readonly<Record<string, string>>): Promise<Ended> {
     return await this.#run("queue", { flags: this.#stateFlags, environment });
+  }
+
+  /** Leaves a login of now in the spool, like a `queue` that cannot write to the database. */
+  async spool(user: string): Promise<void> {
+    const { spoolDir } = statePaths(this.stateDir);
+    const event = sessionEvent({ uuid: crypto.randomUUID(), user, occurredAtMs: Date.now() });
+    await Deno.mkdir(spoolDir, { recursive: true });
+    await Deno.writeTextFile(`${spoolDir}/${event.uuid}.json`, JSON.stringify(event));
   }
 
   async send(...flags: string[]): Promise<Ended> {

@@ -7,7 +7,6 @@ import { lookAt } from "../../src/look.ts";
 import { statePaths } from "../../src/paths.ts";
 import { filesOfRun, idleExitCode, MAX_IDLE_MS } from "../../src/send/idle.ts";
 import { beginFullRun, idleUntilMs, noteIdle } from "../../src/send/note_idle.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { ntfyLike } from "../helpers/receivers.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
@@ -311,9 +310,7 @@ Deno.test("an idle send ends at once, and the next run delivers what came since,
   await installation.writeConfig(`${config}\n[host]\nname = 5`);
   assert.equal((await installation.send()).code, 78);
   await installation.writeConfig(config);
-  await Deno.mkdir(`${installation.stateDir}/queue/spool`, { recursive: true });
-  const event = sessionEvent({ uuid: crypto.randomUUID(), user: "dave" });
-  await Deno.writeTextFile(`${installation.stateDir}/queue/spool/${event.uuid}.json`, JSON.stringify(event));
+  await installation.spool("dave");
   assert.equal((await installation.send()).code, 0);
   assert.equal(ntfy.accepted.length, 4);
 });

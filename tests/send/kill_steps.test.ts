@@ -7,7 +7,6 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import { MUST_RUN } from "../../.ci/checkout.ts";
-import { sessionEvent } from "../helpers/fixtures.ts";
 import { Installation, LOGIN } from "../helpers/program.ts";
 import { parseTrace, straceTo } from "../helpers/strace.ts";
 import { fillOldStore } from "../helpers/old_store.ts";
@@ -44,9 +43,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "takes in and delivers": {
     prepare: async (installation) => {
       await login(installation, "alice", "bob");
-      const event = sessionEvent({ uuid: crypto.randomUUID(), user: "carol" });
-      await Deno.mkdir(`${installation.stateDir}/queue/spool`, { recursive: true });
-      await Deno.writeTextFile(`${installation.stateDir}/queue/spool/${event.uuid}.json`, JSON.stringify(event));
+      await installation.spool("carol");
     },
     heardOf: ["alice", "bob", "carol"],
     notAgain: [],
