@@ -195,7 +195,8 @@ Deno.test("idleExitCode() ignores the empty log that a reader of the store leave
 
 Deno.test("noteIdle() writes nothing if a file has just changed, whose next change may look the same", () => {
   using noted = new Noted();
-  noted.writeNote({ nowMs: Date.now() });
+  const changedAtMs = Deno.statSync(noted.secretFile).ctime?.getTime() ?? 0;
+  noted.writeNote({ nowMs: changedAtMs + 1_000 });
   assert.throws(() => Deno.statSync(noted.paths.idleNote), Deno.errors.NotFound);
 });
 
@@ -315,6 +316,12 @@ Deno.test("an idle send ends at once, and the next run delivers what came since,
   assert.equal(ntfy.accepted.length, 4);
 });
 
+/** Makes a file look as if a hook were writing to it, until it is disposed of. */
+function writingTo(path: string): Disposable {
+  const timer = setInterval(() => Deno.utimeSync(path, new Date(), new Date()), 500);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 Deno.test("send is never idle while it cannot read the queue, waits to read a damaged one, or has a heartbeat", async () => {
   await using installation = await Installation.create();
   await using ntfy = ntfyLike();
@@ -334,12 +341,13 @@ Deno.test("send is never idle while it cannot read the queue, waits to read a da
   await installation.queue(LOGIN);
   await Deno.rename(databaseDir, `${queueDir}/damaged-1`);
   await Deno.mkdir(databaseDir);
-  assert.equal((await installation.send()).stdout, "");
-  // A hook may still be writing to it.
   const touched = `${queueDir}/damaged-1/session_events.db`;
-  await waitFor(isSettled, { what: "the files have not changed for some seconds" });
-  await Deno.utime(touched, new Date(), new Date(Date.now() + 5_000));
-  assert.equal((await installation.send()).stdout, "");
+  {
+    using _hook = writingTo(touched);
+    assert.equal((await installation.send()).stdout, "");
+    await waitFor(isSettled, { what: "the files have not changed for some seconds" });
+    assert.equal((await installation.send()).stdout, "");
+  }
   await assert.rejects(Deno.stat(idleNote), Deno.errors.NotFound);
   await Deno.utime(touched, 1, 1);
   await Deno.utime(`${touched}-wal`, 1, 1);

@@ -278,7 +278,8 @@ Deno.test("takeInDamaged() reads a database that was set aside, once, without ev
   queue.insert(A);
   queue.takeIn();
   const folder = queue.setAside("damaged-20261123T000000Z", A, B);
-  queue.clock.jump(Date.now() - queue.clock.nowMs());
+  const writtenAtMs = Deno.statSync(`${folder}/session_events.db-wal`).mtime?.getTime() ?? 0;
+  queue.clock.jump(writtenAtMs - queue.clock.nowMs());
   assert.ok(queue.takeIn().isWaiting);
   assert.deepEqual(queue.uuids(), [A], "a hook may still be writing to it");
   queue.clock.pass(11_000);
