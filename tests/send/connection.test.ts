@@ -9,7 +9,11 @@ import { Installation, LOGIN } from "../helpers/program.ts";
 import { json, ntfyLike } from "../helpers/receivers.ts";
 
 /** A short run, because `send` waits for the next attempt. */
+/** For runs that fail, and would try again for a minute. */
 const SHORT = "[notification]\nrun_deadline_seconds = 10\n";
+
+/** For runs that succeed, also on a busy machine. */
+const PATIENT = "[notification]\nrequest_timeout_seconds = 60\n";
 
 function route(name: string, topicUrl: string, more = ""): string {
   return `[routes.${name}]\nservice = "ntfy"\ntopic_url = "${topicUrl}"\n${more}\n`;
@@ -36,7 +40,7 @@ Deno.test("send passes a gateway with headers of a table or a file, shows none o
   await Deno.writeTextFile(file, "CF-Access-Client-Id: id.access\nCF-Access-Client-Secret: s3cr3t-key\n", {
     mode: 0o640,
   });
-  await installation.writeConfig(SHORT + route("a", ntfy.topicUrl, `headers_file = "${file}"`));
+  await installation.writeConfig(PATIENT + route("a", ntfy.topicUrl, `headers_file = "${file}"`));
   const sent = await installation.send("--verbose");
   assert.deepEqual([sent.code, ntfy.accepted.length], [0, 1], sent.stderr);
   const shown = await Promise.all([
@@ -54,7 +58,7 @@ Deno.test("send uses a route's own proxy for that route only, and says if the pr
   await using guarded = await socksProxy({ password: "s3cr3t-word" });
   const ports = () => socks.log().match(/connected to 127\.0\.0\.1:\d+/g) ?? [];
   const own = `proxy = "socks5h://127.0.0.1:${socks.port}"`;
-  await installation.writeConfig(SHORT + route("direct", ntfy.topicUrl) + route("own", ntfy.topicUrl, own));
+  await installation.writeConfig(PATIENT + route("direct", ntfy.topicUrl) + route("own", ntfy.topicUrl, own));
   await installation.queue(LOGIN);
   const sent = await installation.send();
   assert.equal(sent.code, 0, sent.stderr);
@@ -70,7 +74,7 @@ Deno.test("send uses a route's own proxy for that route only, and says if the pr
   assert.match(stdout, /^fault .*route "own".*the SOCKS proxy.*; hint: set user and password in "proxy"/m);
   assert.doesNotMatch(`${refused.stderr}${stdout}`, /s3cr3t/);
 
-  const all = `${SHORT}proxy = "socks5h://alice:s3cr3t-word@127.0.0.1:${guarded.port}"\n`;
+  const all = `${PATIENT}proxy = "socks5h://alice:s3cr3t-word@127.0.0.1:${guarded.port}"\n`;
   await installation.writeConfig(all + route("direct", ntfy.topicUrl, `proxy = "none"`) + route("own", ntfy.topicUrl));
   const fixed = await installation.send();
   assert.equal(fixed.code, 0, fixed.stderr);
@@ -101,7 +105,7 @@ Deno.test("send presents a route's client certificate, and keeps the event if th
   assert.match(without.stderr, /CertificateRequired \(.*set client_cert_file|close_notify|reset by peer|broken pipe/i);
 
   const files = `client_cert_file = ${file("a.pem", cert)}\nclient_key_file = ${file("a.key", key)}\n`;
-  await installation.writeConfig(SHORT + route("a", url, trust + files));
+  await installation.writeConfig(PATIENT + route("a", url, trust + files));
   assert.match((await installation.test()).stdout, /^pass /);
   const sent = await installation.send();
   assert.equal(sent.code, 0, sent.stderr);

@@ -54,15 +54,20 @@ Deno.test("send pings the heartbeat after a run with GET, and again only after t
   assert.deepEqual(await installation.send("--dry-run"), { code: 0, stdout: "", stderr: "" });
   assert.deepEqual(heart.pings, []);
   await installation.queue(LOGIN);
+  const startedAtMs = performance.now();
   for (let run = 0; run < 2; run++) {
     assert.deepEqual(await installation.send(), { code: 0, stdout: "", stderr: "" });
   }
-  assert.deepEqual(heart.pings, ["200 "]);
+  // On a busy machine, the gap may be over before the second run.
+  const isOver = performance.now() - startedAtMs >= 15_000;
+  const pings = [...heart.pings];
+  assert.ok(pings.length === 1 || (isOver && pings.length === 2), `${pings}`);
   assert.equal(ntfy.accepted.length, 1);
   forgetPing(installation);
   const { stderr } = await installation.send("--verbose");
   assert.match(stderr, /^pinged the heartbeat$/m);
-  assert.deepEqual(heart.pings, ["200 ", "200 "]);
+  assert.deepEqual(heart.pings, [...pings, "200 "]);
+  assert.deepEqual([...new Set(heart.pings)], ["200 "]);
 });
 
 Deno.test("send pings fail_url in place of /fail, and shows no part of it", async () => {
