@@ -30,11 +30,11 @@ function heartbeats(): Receiver & { readonly url: string; readonly pings: readon
   });
 }
 
-/** An installation with an ntfy route and a heartbeat. */
+/** An installation with an ntfy route and a heartbeat, which have time to answer on a busy machine, too. */
 async function installed(topicUrl: string, heartbeat: string): Promise<Installation> {
   const installation = await Installation.create();
   await installation.writeConfig(
-    `[notification]\nservice = "ntfy"\nntfy.topic_url = "${topicUrl}"\nrequest_timeout_seconds = 4\n` +
+    `[notification]\nservice = "ntfy"\nntfy.topic_url = "${topicUrl}"\nrequest_timeout_seconds = 60\n` +
       `[heartbeat]\n${heartbeat}\n`,
   );
   return installation;
@@ -100,21 +100,22 @@ Deno.test("send pings /fail while the last resort or the spool in memory has ent
   await using heart = heartbeats();
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
   const { runSpoolDir, unrecordedFile } = statePaths(installation.stateDir);
-  const pinged = async () => {
-    await installation.send();
+  const assertPing = async (expected: string) => {
+    const before = heart.pings.length;
+    const ended = await installation.send("--verbose");
     forgetPing(installation);
-    return heart.pings.at(-1);
+    assert.deepEqual(heart.pings.slice(before), [expected], JSON.stringify(ended));
   };
   Deno.mkdirSync(runSpoolDir, { recursive: true });
   Deno.writeTextFileSync(unrecordedFile, "");
-  assert.equal(await pinged(), "200 ");
+  await assertPing("200 ");
   Deno.writeTextFileSync(unrecordedFile, "PAM_USER=alice\0PAM_SERVICE=sshd\0PAM_TYPE=open_session\0");
-  assert.equal(await pinged(), "200 /fail");
+  await assertPing("200 /fail");
   Deno.writeTextFileSync(unrecordedFile, "");
-  assert.equal(await pinged(), "200 ");
+  await assertPing("200 ");
   const event = sessionEvent({ uuid: crypto.randomUUID() });
   Deno.writeTextFileSync(`${runSpoolDir}/${event.uuid}.json`, JSON.stringify(event));
-  assert.equal(await pinged(), "200 /fail");
+  await assertPing("200 /fail");
 });
 
 Deno.test("send pings /fail while a route is failing, and stops once it works", async () => {
@@ -186,11 +187,15 @@ Deno.test("a failing heartbeat causes one warning without its URL, and has no ot
     ["HTTP 500", () => new Response(`no ${SECRET_PATH}`, { status: 500 })],
     ["HTTP 302", () => new Response(null, { status: 302, headers: { location: `${heart.origin}/elsewhere` } })],
     ["HTTP 404", () => new Response(null, { status: 404 })],
-    ["no answer in 4 s", () => new Promise(() => {})],
+    ["no answer in 10 s", () => new Promise(() => {})],
   ];
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
   for (const [reason, intercept] of answers) {
     heart.intercept = intercept;
+    if (reason === "no answer in 10 s") {
+      const config = await Deno.readTextFile(installation.configFile);
+      await installation.writeConfig(config.replace("timeout_seconds = 60", "timeout_seconds = 10"));
+    }
     await installation.queue(LOGIN);
     const ended = await installation.send();
     assert.deepEqual(ended, { code: 0, stdout: "", stderr: `warning: cannot ping the heartbeat: ${reason}\n` });
@@ -215,20 +220,17 @@ Deno.test("a hanging heartbeat delays no notification", async () => {
     return new Promise(() => {});
   };
   await using installation = await installed(ntfy.topicUrl, `url = "${heart.url}"`);
-  await installation.writeConfig(
-    (await Deno.readTextFile(installation.configFile)).replace("timeout_seconds = 4", "timeout_seconds = 30"),
-  );
   const send = installation.startSend();
   await hangs.promise;
   await installation.queue(LOGIN);
   const sinceMs = performance.now();
-  await waitFor(() => ntfy.accepted.length > 0, { what: "the notification arrives" });
+  await waitFor(() => ntfy.accepted.length > 0, { what: "the notification arrives", timeoutMs: 50_000 });
   assert.deepEqual(ntfy.accepted.flatMap(({ body }) => usersOf(body["message"])), ["alice"]);
   // The ping is still in flight, and a signal does not wait for it.
   send.kill("SIGTERM");
   const { code } = await send.output();
   assert.equal(code, 0);
-  assert.ok(performance.now() - sinceMs < 25_000);
+  assert.ok(performance.now() - sinceMs < 55_000);
 });
 
 Deno.test("countPing() allows at most 5 pings in any minute, whatever the clock does", () => {
