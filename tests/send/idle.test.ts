@@ -318,7 +318,8 @@ Deno.test("an idle send ends at once, and the next run delivers what came since,
 
 /** Makes a file look as if a hook were writing to it, until it is disposed of. */
 function writingTo(path: string): Disposable {
-  const timer = setInterval(() => Deno.utimeSync(path, new Date(), new Date()), 500);
+  // Less than 10 s ahead, so that it looks so for longer if this process is stopped for a while.
+  const timer = setInterval(() => Deno.utimeSync(path, new Date(), new Date(Date.now() + 9_000)), 500);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
